@@ -1,0 +1,154 @@
+"""The wire's types: what a client of the engine may send and what comes back. No torch; the bot imports this module.
+
+The form is OpenAI's chat completions; the fields that are ours say so. Unknown fields are ignored, as OpenAI's own
+servers ignore them, so that any client works unchanged. Temperatures and penalties are dimensionless, `created` is
+in Unix seconds, memory is in bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_BEAMS = 10
+MAX_CHOICES = 8
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length"]
+
+
+class Wire(BaseModel):
+    """Base of every type on the wire: immutable, tolerant of unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TextPart(Wire):
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ImageUrl(Wire):
+    """`url` is a data URL (`data:image/png;base64,…`). The engine fetches nothing: other schemes are refused."""
+
+    url: str
+
+
+class ImagePart(Wire):
+    type: Literal["image_url"] = "image_url"
+    image_url: ImageUrl
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class Message(Wire):
+    role: Role
+    content: str | tuple[Part, ...]
+
+
+class StreamOptions(Wire):
+    include_usage: bool = False
+
+
+class ChatRequest(Wire):
+    """A chat completion to make. `None` means the model's own default (its `gander.json`)."""
+
+    model: str = ""
+    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None  # 0 = greedy
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    top_k: Annotated[int | None, Field(ge=0)] = None  # ours; 0 = off
+    num_beams: Annotated[int | None, Field(ge=1, le=MAX_BEAMS)] = None  # ours
+    repetition_penalty: Annotated[float | None, Field(gt=0, le=10)] = None  # ours
+    length_penalty: Annotated[float | None, Field(ge=-10, le=10)] = None  # ours; beams only
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None  # OpenAI's newer name; wins over max_tokens
+    min_tokens: Annotated[int, Field(ge=0)] = 0  # ours
+    stop: str | tuple[str, ...] | None = None
+    seed: int | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] = 1
+    prompt_cache_key: str | None = None  # the conversation: lets a follow-up meet its cached prefix
+
+
+class Usage(Wire):
+    prompt_tokens: int  # pictures counted as the tokens they take
+    completion_tokens: int
+    total_tokens: int
+
+
+class Delta(Wire):
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+
+
+class ChunkChoice(Wire):
+    index: int = 0
+    delta: Delta = Delta()
+    finish_reason: FinishReason | None = None
+    provisional: str | None = None  # ours; beams: the best text so far, replaces what came before, never appends
+
+
+class Chunk(Wire):
+    """One server-sent event of a streamed answer."""
+
+    id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: int
+    model: str
+    choices: tuple[ChunkChoice, ...]
+    usage: Usage | None = None
+    dropped_messages: int | None = None  # ours; how many of the oldest text messages did not fit (last chunk)
+
+
+class AnswerMessage(Wire):
+    role: Literal["assistant"] = "assistant"
+    content: str
+
+
+class Choice(Wire):
+    index: int = 0
+    message: AnswerMessage
+    finish_reason: FinishReason
+
+
+class Completion(Wire):
+    """A whole answer, for requests that do not stream."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: tuple[Choice, ...]
+    usage: Usage
+    dropped_messages: int = 0  # ours
+
+
+class ErrorDetail(Wire):
+    message: str
+    type: str  # invalid_request_error, authentication_error, rate_limit_error, server_error
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorBody(Wire):
+    error: ErrorDetail
+
+
+class Health(Wire):
+    """`/health`. `rows` is how many requests (a beam counts as one row) the engine runs at once."""
+
+    status: Literal["loading", "ready", "failed"]
+    model: str
+    device: str
+    memory_bytes: int  # reserved on the device by this process; RSS on CPU
+    rows: int
+    seconds_left: float | None = None  # while loading
+    detail: str | None = None  # why it failed, or what it is doing
+    context_length: int | None = None  # tokens
+    defaults: dict[str, float | int] = Field(default_factory=dict)  # the model's generation defaults
+    languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
+    notice: str = ""  # what the model is, in one sentence that a person should read

@@ -1,0 +1,70 @@
+"""Every error the engine raises on purpose, in one place, so that each layer can catch exactly what it expects.
+
+    EngineError
+    ├── RequestError          the caller's fault: names the field; HTTP 400
+    │   ├── PictureError      a picture that can't be used: names the reason and the limit
+    │   └── ContextError      pictures and system prompt alone exceed the context window
+    ├── AuthenticationError   missing or wrong key; HTTP 401
+    ├── NotReadyError         weights still loading, or the worker is being restarted; HTTP 503, Retry-After
+    ├── OverloadedError       the bounded queue is full; HTTP 429, Retry-After
+    ├── GenerationError       one request failed on the device; HTTP 500, the others go on
+    └── ModelError            a model folder that can't be loaded
+        ├── WeightsError      a weight file is missing, truncated, of another shape, or not plain tensors
+        └── DownloadError     a part could not be fetched: names it, and what to do offline
+
+No torch here: the bot imports this module.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of all. `str(error)` is one sentence that names the input and the remedy."""
+
+
+class RequestError(EngineError):
+    """A request that can't be served as it stands. `param` is the wire's field, such as `messages[0].content`."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class PictureError(RequestError):
+    """A picture that is truncated, too large, of the wrong kind, or not a picture."""
+
+
+class ContextError(RequestError):
+    """What may never be dropped does not fit into the context window."""
+
+
+class AuthenticationError(EngineError):
+    """The key is missing or wrong."""
+
+
+class NotReadyError(EngineError):
+    """The engine can't answer yet. `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OverloadedError(NotReadyError):
+    """More requests wait than the engine will hold. `retry_after` is in seconds."""
+
+
+class GenerationError(EngineError):
+    """The device failed while it worked on one request."""
+
+
+class ModelError(EngineError):
+    """A model folder that is missing, unfinished or of an unknown form."""
+
+
+class WeightsError(ModelError):
+    """A weight file that can't be used; the message says which file to change."""
+
+
+class DownloadError(ModelError):
+    """A part of a model could not be fetched."""

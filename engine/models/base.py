@@ -1,0 +1,48 @@
+"""What every architecture offers to the decode loop, so that one engine serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from engine.models.card import Card
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    from engine.models.llama import Llama
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A picture as the language model sees it: `embeddings` [tokens, width], and words where the model has an eye for them."""
+
+    embeddings: torch.Tensor
+    words: str = ""
+
+
+class Tokenizer(Protocol):
+    """The part of a tokenizer that the engine uses. Ids carry no special tokens unless the text spells them."""
+
+    bos_id: int | None
+    eos_ids: frozenset[int]
+
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+
+class VisionLanguageModel(Protocol):
+    """A picture encoder and a language model that share an embedding width."""
+
+    card: Card
+    tokenizer: Tokenizer
+    language: Llama
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
+        """RGB pictures of any size → one encoding each. Preprocessing (resize, normalise) is the model's own."""
+        ...

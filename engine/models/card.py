@@ -1,0 +1,90 @@
+"""`gander.json`, the card of a ready model folder: what the model is, how it is spoken to, and its defaults. No torch.
+
+A folder is ready if and only if this file is in it: importers write it last, then rename the folder into place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import ModelError
+
+CARD_NAME = "gander.json"
+
+
+class Part(BaseModel):
+    """A component that came from elsewhere, with the licence it is under."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+    licence: str
+
+
+class Generation(BaseModel):
+    """Defaults for what a request leaves open. `temperature` 0 = greedy; `max_tokens` counts new tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    num_beams: int = 1
+    repetition_penalty: float = 1.0
+    length_penalty: float = 1.0
+    max_tokens: int = 300
+
+
+class Template(BaseModel):
+    """How messages become text. Each field is literal text with `{content}` or `{picture}`/`{words}` slots.
+
+    `{picture}` is where a picture's embeddings stand, `{words}` what the model's eye says of it in words. A text
+    segment between two pictures is tokenised by itself; BOS comes only before the first segment.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bos: bool = True
+    system: str = "{content}"
+    default_system: str = ""
+    default_system_without_pictures: str | None = None  # None = `default_system` there too
+    user: str
+    assistant: str  # a finished answer, `{content}`
+    answer: str  # what opens the answer to be generated
+    picture: str = "{picture}"
+    lone_picture: str | None = None  # a picture that is not the last of its message (v0: a turn of its own)
+    stop: tuple[str, ...] = ()
+
+
+class Card(BaseModel):
+    """The whole of `gander.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str
+    architecture: Literal["pocket", "minigpt4"]
+    version: str = ""
+    context_length: int = Field(gt=0)  # tokens
+    quantization: Literal["none", "int8", "4bit"] = "none"
+    template: Template
+    generation: Generation = Generation()
+    languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
+    apologies: dict[str, str] = Field(default_factory=dict)  # language → what a question in it gets when not spoken
+    notice: str = ""  # what the model is and can't do, one sentence for people
+    parts: tuple[Part, ...] = ()
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a ready folder. Raises ModelError that names the folder and the remedy."""
+    path = folder / CARD_NAME
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is no ready model folder: it has no {CARD_NAME}. `gander model list` shows what there is.") from None
+    except ValidationError as error:
+        raise ModelError(f"{path} is damaged or of a newer version: {error.errors()[0]['msg']} at {error.errors()[0]['loc']}.") from None
