@@ -16,7 +16,9 @@ def show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def gander(version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Say the version and stop.")) -> None:
+def gander(
+    version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Say the version and stop."),
+) -> None:
     """Take a gander."""
 
 
