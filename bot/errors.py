@@ -1,0 +1,67 @@
+"""Every error the bot raises on purpose, in one place, so that each layer can catch exactly what it expects.
+
+BotError
+├── Refusal               said to the person, in their language: a key of texts/*.toml with its values
+├── ConfigError           names the option, the value and the remedy; ends the start
+├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
+├── EngineRefused         the engine rejected the request: its own sentence and the field
+├── AnswerLost            the stream broke before the answer's end: the job may be tried again
+└── DeliveryError         the platform did not take a message; `retry_after` in seconds, None = don't know
+    ├── MessageGone       the message to edit or to reply to was deleted
+    └── PlaceGone         kicked, blocked, or the channel was deleted: stop trying
+"""
+
+from __future__ import annotations
+
+
+class BotError(Exception):
+    """Base of all. `str(error)` is one sentence for the operator's log."""
+
+
+class Refusal(BotError):
+    """Something that a person asked for and may not have, or that can't be done. `key` is the text that tells them."""
+
+    def __init__(self, key: str, **values: str | int | float) -> None:
+        super().__init__(key)
+        self.key = key
+        self.values = values
+
+
+class ConfigError(BotError):
+    """The configuration can't be used."""
+
+
+class EngineUnavailable(BotError):
+    """No engine answers at present."""
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineRefused(BotError):
+    """The engine will not do this request, now or later."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class AnswerLost(BotError):
+    """The engine went away in the middle of an answer."""
+
+
+class DeliveryError(BotError):
+    """The platform did not take a message."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class MessageGone(DeliveryError):
+    """The message is no longer there."""
+
+
+class PlaceGone(DeliveryError):
+    """The bot can no longer speak in this place."""

@@ -1,0 +1,113 @@
+"""What an adapter hands to the core: one frozen, platform-free description of something a person did.
+
+Ids are the platform's own, as text. A *key* is an id with its platform in front (`discord:42`), unique everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is said. A thread or topic is a place of its own that inherits its channel's settings."""
+
+    platform: str
+    channel: str
+    thread: str | None = None
+    server: str | None = None  # Discord's guild; None in private chats and on platforms without servers
+    private: bool = False  # one person and the bot: no mention needed
+
+    @property
+    def key(self) -> str:
+        return f"{self.channel_key}/{self.thread}" if self.thread else self.channel_key
+
+    @property
+    def channel_key(self) -> str:
+        return f"{self.platform}:{self.channel}"
+
+    @property
+    def server_key(self) -> str | None:
+        return f"{self.platform}:{self.server}" if self.server else None
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who did it. `manages` is the platform's own right to manage this channel, looked up at receipt."""
+
+    platform: str
+    id: str
+    name: str
+    is_bot: bool = False
+    manages: bool = False
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        return f"{self.platform}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message, not yet fetched. `read` streams its bytes and may be called once.
+
+    `size` in bytes is the platform's claim; intake counts for itself. A spoiler's answer is hidden like its picture.
+    """
+
+    name: str
+    read: Callable[[], AsyncIterator[bytes]]
+    size: int | None = None
+    content_type: str | None = None
+    spoiler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The message that is replied to, as far as the platform shows it. Its text is kept only if it is in our store."""
+
+    message_id: str
+    author: Author | None = None
+    attachments: tuple[Attachment, ...] = ()
+    is_ours: bool = False  # one of the bot's own messages
+
+
+class Address(StrEnum):
+    """How a message reached the bot."""
+
+    PRIVATE = "private"
+    MENTION = "mention"
+    REPLY = "reply"  # to one of the bot's messages
+    COMMAND = "command"
+    OVERHEARD = "overheard"  # not addressed; only demo mode answers these
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command as the person gave it: its name and typed options, already parsed by the platform or by us."""
+
+    name: str
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event: a message, a command or a pressed button. `text` has the mention of the bot removed."""
+
+    id: str
+    place: Place
+    author: Author
+    address: Address
+    sent_at: datetime  # aware, UTC
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()  # own first, then forwarded ones
+    reply_to: Reply | None = None
+    command: Invocation | None = None
+    locale: str | None = None  # BCP 47, what the platform says of the person
+    edited: bool = False  # the author changed a message that we may already hold
+
+    @property
+    def key(self) -> str:
+        return f"{self.place.key}:{self.id}"

@@ -1,0 +1,78 @@
+"""What an adapter must offer to the core. The core decides; an adapter knows one platform and carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from bot.message import Place
+
+
+class Button(StrEnum):
+    """What a person can press under an answer. Adapters render them natively, or as words where there are none."""
+
+    STOP = "stop"
+    AGAIN = "again"
+    CONTINUE = "continue"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Text to show, in the Markdown that models write. The adapter converts and defuses it: it pings nobody.
+
+    `answer_id` ties buttons to the answer they act on, over restarts. `private` is shown to one person where the
+    platform can (Discord's ephemeral replies); elsewhere it is a normal reply.
+    """
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+    answer_id: int | None = None
+    footer: str = ""  # settings that differ from the default, place in line
+    spoiler: bool = False
+    private: bool = False
+    final: bool = True  # False: a placeholder or a part that will be edited
+
+
+@dataclass(frozen=True, slots=True)
+class EditBudget:
+    """At most `edits` sends and edits in any `seconds` in one channel."""
+
+    edits: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the platform allows. `text` counts as `length` counts (characters, or UTF-16 units on Telegram)."""
+
+    text: int
+    budget: EditBudget
+    typing_seconds: float | None = None  # how long one typing sign lasts; None = it has none
+    buttons: bool = True
+    deduplicates: bool = False  # a repeated send with the same nonce is shown once
+
+    def length(self, text: str) -> int:
+        return len(text)
+
+
+class Platform(Protocol):
+    """One platform, connected. Errors are DeliveryError and its children (bot/errors.py), never the SDK's own."""
+
+    name: str
+    limits: Limits
+
+    async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        """Send a new message; its platform id. With `limits.deduplicates`, the same nonce within minutes sends once."""
+        ...
+
+    async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
+        """Replace a message. "Not modified" is success; MessageGone when it was deleted."""
+        ...
+
+    async def delete(self, place: Place, message_id: str) -> None: ...
+
+    async def typing(self, place: Place) -> None:
+        """Show that the bot is at work. Never fails: a sign is a courtesy."""
+        ...
