@@ -1,0 +1,37 @@
+# Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check system clean
+
+bin := .venv/bin
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## set up, fetch the pocket model, answer about three pictures (ARGS=--once stops there)
+	@deploy/setup.sh engine,discord,telegram
+	@$(bin)/gander demo $(ARGS)
+
+run: ## set up and start the bot (configuration: deploy/gander.example.toml)
+	@deploy/setup.sh engine,discord,telegram
+	@$(bin)/gander run $(ARGS)
+
+test: system ## set up, check style and types, run every test
+	@deploy/setup.sh engine,discord,telegram,dev
+	@$(MAKE) --no-print-directory check
+	@$(bin)/gander model pull pocket
+	@$(bin)/pytest -n 2 $(ARGS)
+
+check: ## format, lint, types and the direction of imports
+	@deploy/setup.sh engine,discord,telegram,dev
+	@$(bin)/ruff format --check .
+	@$(bin)/ruff check .
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+
+# A browser and PostgreSQL for the tests that want them. Only CI may install system-wide; elsewhere those tests say what they miss.
+system:
+	@deploy/system.sh
+
+clean: ## remove the virtual environment and caches (not your data: `gander doctor` says where that lies)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
