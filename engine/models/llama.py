@@ -1,7 +1,193 @@
-"""The language model of every architecture here, in plain PyTorch."""
+"""The language model of every architecture here: LLaMA (Touvron et al. 2023) in plain PyTorch, readable next to the paper.
 
-from torch import nn
+Differences from the paper that its successors brought: grouped key and value heads (Ainslie et al. 2023) and, in small
+models, output embeddings tied to the input's. Projections that read the same input are fused (`qkv_proj`,
+`gate_up_proj`), so that a decode step is few, large products; `load_weights` takes Hugging Face's names and fuses them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, rms_norm, scaled_dot_product_attention, silu
+
+from engine.errors import WeightsError
+from engine.models.linear import Linear, Lora
+from engine.models.llama_config import LlamaConfig
+
+FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
+
+
+class Cache(Protocol):
+    """Where the keys and values of earlier tokens lie. It attends, because only it knows how they lie."""
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Keeps `key` and `value` [rows, kv_heads, new, head_dim], then attends causally with `query` [rows, heads, new, head_dim]."""
+        ...
+
+    def advance(self, new: int) -> None:
+        """Called once a forward pass, after the last layer: `new` more tokens a row are kept."""
+        ...
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) · weight (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rms_norm(x, self.weight.shape, self.weight, self.eps)
+
+
+class Attention(nn.Module):
+    """Grouped-query attention: `heads / kv_heads` queries share a key and a value."""
+
+    def __init__(self, config: LlamaConfig, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self.qkv_proj = Linear(config.hidden_size, (self.heads + 2 * self.kv_heads) * config.head_dim)
+        self.o_proj = Linear(self.heads * config.head_dim, config.hidden_size)
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, gate: Tensor | None) -> Tensor:
+        rows, new, _ = x.shape
+        qkv = self.qkv_proj(x, gate).view(rows, new, self.heads + 2 * self.kv_heads, -1).transpose(1, 2)
+        qk, v = qkv.split((self.heads + self.kv_heads, self.kv_heads), dim=1)  # [rows, heads, new, head_dim]
+        q, k = rotate(qk, *rotation).split((self.heads, self.kv_heads), dim=1)
+        if cache is None:
+            mixed = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        else:
+            mixed = cache.attend(self.layer, q, k, v)
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, new, -1), gate)
+        return out
+
+
+class MLP(nn.Module):
+    """SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.gate_up_proj = Linear(config.hidden_size, 2 * config.intermediate_size)
+        self.down_proj = Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, x: Tensor, gate: Tensor | None) -> Tensor:
+        opening, value = self.gate_up_proj(x, gate).chunk(2, dim=-1)  # [rows, new, intermediate] each
+        out: Tensor = self.down_proj(silu(opening) * value, gate)
+        return out
+
+
+class Block(nn.Module):
+    def __init__(self, config: LlamaConfig, layer: int) -> None:
+        super().__init__()
+        self.self_attn = Attention(config, layer)
+        self.mlp = MLP(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, gate: Tensor | None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), rotation, cache, gate)
+        x = x + self.mlp(self.post_attention_layernorm(x), gate)
+        return x
+
+
+class Stack(nn.Module):
+    """Everything below the head; the name `model` that Llama gives it is Hugging Face's."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
 
 class Llama(nn.Module):
-    """LLaMA: Touvron et al. 2023."""
+    """A causal language model over embeddings, because pictures are embeddings: `forward(embed(ids), positions)`."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Stack(config)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size)
+        self.tie()
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token ids [rows, new] → embeddings [rows, new, width]."""
+        return embedding(ids, self.model.embed_tokens.weight)
+
+    def forward(self, hidden: Tensor, positions: Tensor, cache: Cache | None = None, gate: Tensor | None = None) -> Tensor:
+        """Embeddings [rows, new, width] at `positions` [rows or 1, new] → final hidden states [rows, new, width].
+
+        Attention is causal; rows of unequal length are padded on the right. `gate` [rows or 1, 1, 1] scales the LoRA
+        branches of each row: 1 = on, 0 = off; None leaves them out altogether.
+        """
+        rotation = rotary(positions, self.config, hidden.dtype)
+        for block in self.model.layers:
+            hidden = block(hidden, rotation, cache, gate)
+        if cache is not None:
+            cache.advance(hidden.shape[1])
+        out: Tensor = self.model.norm(hidden)
+        return out
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Final hidden states [..., width] → next-token logits [..., vocabulary] in fp32. Give it only the tokens that need them."""
+        scores: Tensor = self.lm_head(hidden)
+        return scores.float()
+
+    def tie(self) -> None:
+        """One table of embeddings for input and output, where the config says so."""
+        if self.config.tie_word_embeddings:
+            self.lm_head.register_parameter("weight", self.model.embed_tokens.weight)
+
+    def add_lora(self, rank: int, alpha: float | None = None) -> list[Lora]:
+        """Gives every projection of every block a new branch (Hu et al. 2021), which at first adds nothing; returns them."""
+        return [module.add_lora(rank, alpha) for module in self.model.modules() if isinstance(module, Linear)]
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes a state dict with Hugging Face's names, or our fused ones. Raises WeightsError that names what does not fit."""
+        state = fuse({name: tensor for name, tensor in tensors.items() if not name.endswith("rotary_emb.inv_freq")})
+        if self.config.tie_word_embeddings:
+            state["lm_head.weight"] = state.get("model.embed_tokens.weight", self.lm_head.weight)
+        try:
+            self.load_state_dict(state, assign=True)
+        except RuntimeError as error:
+            raise WeightsError(f"The language model's weights do not fit its config.json: {error}") from None
+        self.tie()
+
+
+def rotary(positions: Tensor, config: LlamaConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotary position embedding (Su et al. 2021), [rows, 1, new, head_dim] each."""
+    halves = torch.arange(0, config.head_dim, 2, device=positions.device, dtype=torch.float)
+    angles = positions[:, None, :, None] * (1.0 / config.rope_theta ** (halves / config.head_dim))
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns each pair (x_i, x_{i + head_dim/2}) by its angle: Hugging Face's layout, not the paper's adjacent pairs."""
+    left, right = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-right, left), dim=-1) * sin
+
+
+def fuse(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Stacks `q_proj`, `k_proj`, `v_proj` into `qkv_proj` and `gate_proj`, `up_proj` into `gate_up_proj`."""
+    fused: dict[str, Tensor] = {}
+    pattern = re.compile(r"(.*\.)(q_proj|gate_proj)\.weight")
+    parts = {part for names in FUSED.values() for part in names}
+    for name, tensor in state.items():
+        match = pattern.fullmatch(name)
+        if match:
+            whole, names = next((whole, names) for whole, names in FUSED.items() if names[0] == match[2])
+            try:
+                fused[f"{match[1]}{whole}.weight"] = torch.cat([state[f"{match[1]}{part}.weight"] for part in names])
+            except KeyError as error:
+                raise WeightsError(f"The language model's weights lack {error}. Fetch or convert the model again.") from None
+        elif not any(name.endswith(f".{part}.weight") for part in parts):
+            fused[name] = tensor
+    return fused

@@ -1,0 +1,52 @@
+"""The keys and values of the tokens read so far, so that a decode step computes one token and not all of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from engine.models.llama_config import LlamaConfig
+
+
+class KVCache:
+    """Contiguous and allocated once: [layers, rows, kv_heads, capacity, head_dim]. All rows have one length."""
+
+    def __init__(self, config: LlamaConfig, rows: int, capacity: int, device: torch.device, dtype: torch.dtype) -> None:
+        shape = (config.num_hidden_layers, rows, config.num_key_value_heads, capacity, config.head_dim)
+        self.keys = torch.empty(shape, device=device, dtype=dtype)
+        self.values = torch.empty(shape, device=device, dtype=dtype)
+        self.length = 0  # tokens a row; what lies beyond is undefined
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """See `engine.models.llama.Cache`."""
+        new, end = query.shape[2], self.length + query.shape[2]
+        self.keys[layer, :, :, self.length : end] = key
+        self.values[layer, :, :, self.length : end] = value
+        keys, values = self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        if new == 1:
+            return attend_one(query, keys, values)
+        causal = torch.ones(new, end, dtype=torch.bool, device=query.device).tril(self.length)
+        return scaled_dot_product_attention(query, keys, values, attn_mask=causal, enable_gqa=True)
+
+    def advance(self, new: int) -> None:
+        self.length += new
+
+    def select(self, rows: Tensor) -> None:
+        """Row i becomes what row `rows[i]` was; `rows` [rows]. Beams fork and die this way."""
+        self.keys[..., : self.length, :] = self.keys[:, rows, :, : self.length]
+        self.values[..., : self.length, :] = self.values[:, rows, :, : self.length]
+
+    def spread(self, rows: int) -> KVCache:
+        """A cache of `rows` copies of this one's only row: one prompt, many continuations."""
+        wide = KVCache.__new__(KVCache)
+        wide.keys, wide.values = self.keys.repeat(1, rows, 1, 1, 1), self.values.repeat(1, rows, 1, 1, 1)
+        wide.length = self.length
+        return wide
+
+
+def attend_one(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """One new token a row sees all: the queries that share a key stand where a sequence would, so no key is copied."""
+    rows, heads, _, head_dim = query.shape
+    grouped = query.view(rows, keys.shape[1], heads // keys.shape[1], head_dim)
+    return scaled_dot_product_attention(grouped, keys, values).view(rows, heads, 1, head_dim)

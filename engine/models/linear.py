@@ -1,0 +1,49 @@
+"""A projection that may carry a low-rank branch, and that a quantised one can stand in for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+class Lora(nn.Module):
+    """x → alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new branch changes nothing."""
+
+    def __init__(self, width_in: int, width_out: int, rank: int, alpha: float) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.empty(rank, width_in))
+        self.b = nn.Parameter(torch.zeros(width_out, rank))
+        self.scale = alpha / rank
+        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(linear(x, self.a), self.b) * self.scale
+
+
+class Linear(nn.Module):
+    """[..., width_in] → [..., width_out], without bias."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.width_in, self.width_out = width_in, width_out
+        self.weight = nn.Parameter(torch.empty(width_out, width_in))
+        self.lora: Lora | None = None
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
+        """`gate` [rows or 1, 1, 1] scales the branch of each row; without a gate the branch is left out."""
+        y = self.product(x)
+        if gate is None or self.lora is None:
+            return y
+        return y + self.lora(x) * gate
+
+    def product(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight)
+
+    def add_lora(self, rank: int, alpha: float | None = None) -> Lora:
+        """A new branch of this rank, scaled by `alpha / rank` (1 when `alpha` is None)."""
+        self.lora = Lora(self.width_in, self.width_out, rank, rank if alpha is None else alpha).to(self.weight.device)
+        return self.lora
