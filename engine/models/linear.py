@@ -29,7 +29,7 @@ class Linear(nn.Module):
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
         self.width_in, self.width_out = width_in, width_out
-        self.weight = nn.Parameter(torch.empty(width_out, width_in))
+        self.weight: Tensor = nn.Parameter(torch.empty(width_out, width_in))
         self.lora: Lora | None = None
         nn.init.normal_(self.weight, std=0.02)
 
@@ -38,7 +38,8 @@ class Linear(nn.Module):
         y = self.product(x)
         if gate is None or self.lora is None:
             return y
-        return y + self.lora(x) * gate
+        branch: Tensor = self.lora(x)
+        return y + branch * gate
 
     def product(self, x: Tensor) -> Tensor:
         return linear(x, self.weight)

@@ -93,8 +93,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, gate: Tensor | None) -> Tensor:
         x = x + self.self_attn(self.input_layernorm(x), rotation, cache, gate)
-        x = x + self.mlp(self.post_attention_layernorm(x), gate)
-        return x
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x), gate)
+        return out
 
 
 class Stack(nn.Module):
@@ -143,7 +143,7 @@ class Llama(nn.Module):
     def tie(self) -> None:
         """One table of embeddings for input and output, where the config says so."""
         if self.config.tie_word_embeddings:
-            self.lm_head.register_parameter("weight", self.model.embed_tokens.weight)
+            self.lm_head.weight = self.model.embed_tokens.weight
 
     def add_lora(self, rank: int, alpha: float | None = None) -> list[Lora]:
         """Gives every projection of every block a new branch (Hu et al. 2021), which at first adds nothing; returns them."""

@@ -30,10 +30,10 @@ def pair(heads: int = 4, kv_heads: int = 2, tied: bool = False, seed: int = 0) -
         rms_norm_eps=1e-5,
         rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
     )
-    oracle = LlamaForCausalLM(theirs).eval()
+    oracle = LlamaForCausalLM(theirs)
     ours = Llama(LlamaConfig.from_json(theirs.to_dict()))
     ours.load_weights(oracle.state_dict())
-    return ours.eval(), oracle
+    return ours, oracle
 
 
 def run(model: Llama, ids: Tensor, cache: KVCache | None = None, start: int = 0) -> Tensor:
