@@ -65,6 +65,17 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture after intake: upright, flattened, without metadata, within the limits. Stored once under its sha256."""
+
+    sha256: str  # of `data`, hexadecimal
+    data: bytes  # encoded as `media_type`
+    media_type: str  # image/png or image/jpeg
+    width: int  # pixels
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The message that is replied to, as far as the platform shows it. Its text is kept only if it is in our store."""
 
@@ -86,7 +97,10 @@ class Address(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A command as the person gave it: its name and typed options, already parsed by the platform or by us."""
+    """A command as the person gave it: its name and typed options, already parsed by the platform or by us.
+
+    A pressed button is the command of its name (`stop`, `again`, `continue`, `settings`) with the option `answer_id`.
+    """
 
     name: str
     options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
@@ -106,7 +120,7 @@ class Incoming:
     reply_to: Reply | None = None
     command: Invocation | None = None
     locale: str | None = None  # BCP 47, what the platform says of the person
-    edited: bool = False  # the author changed a message that we may already hold
+    edited: bool = False  # the author changed a message that we may hold: while it waits, its new text is asked instead
 
     @property
     def key(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
-from bot.message import Place
+from bot.message import Incoming, Place
 
 
 class Button(StrEnum):
@@ -75,4 +77,46 @@ class Platform(Protocol):
 
     async def typing(self, place: Place) -> None:
         """Show that the bot is at work. Never fails: a sign is a courtesy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One message of a place's history, as a page shows it after a reload. Children name their parent: branches are visible."""
+
+    id: int  # ours; an answer's is the `answer_id` of its buttons
+    parent: int | None
+    role: Literal["user", "assistant"]
+    author: str  # the person's name; empty for answers
+    text: str
+    pictures: tuple[str, ...]  # sha256
+    at: datetime  # aware, UTC
+    message_ids: tuple[str, ...]  # the platform's own, several when an answer was split; what a reply refers to
+    buttons: tuple[Button, ...] = ()
+    footer: str = ""
+    pending: bool = False  # an answer that is not finished
+
+
+class Bot(Protocol):
+    """What the core (bot/core.py) offers to adapters."""
+
+    def attach(self, platform: Platform) -> None:
+        """Make `platform` reachable for answers under its name. Answers owed there from before a restart go out now."""
+        ...
+
+    def detach(self, platform: Platform) -> None:
+        """The connection is gone: its answers wait in the store."""
+        ...
+
+    async def handle(self, incoming: Incoming) -> None:
+        """Take one event. Returns when all is stored: confirm it to the platform afterwards. Refusals are said to the person,
+        so that nothing is raised that the adapter could have caused. The same event twice is taken once."""
+        ...
+
+    async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
+        """The newest messages of a place, oldest first."""
+        ...
+
+    async def picture(self, place: Place, sha256: str) -> Path | None:
+        """The file of a picture that was shown in this place; None otherwise."""
         ...

@@ -1,0 +1,172 @@
+"""What the core asks of its parts, and what commands may ask of the core: small Protocols, so that each is built and tested alone.
+
+Everything that says no raises `Refusal` (bot/errors.py); the core tells the person. Keys are those of bot/message.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from bot.message import Attachment, Author, Incoming, Picture, Place
+from bot.ports import Outgoing
+from engine.api import ChatRequest, Chunk, Health
+
+Value = str | int | float | bool
+
+
+class Memory(StrEnum):
+    """What a message continues that replies to nothing."""
+
+    SHARED = "shared"  # the place's newest conversation
+    PERSONAL = "personal"  # the author's newest in this place
+    REPLIES = "replies"  # nothing: always fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """The settings of one answer, resolved. None = the model's own default."""
+
+    temperature: float | None = None
+    beams: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    length_penalty: float | None = None
+    max_new_tokens: int | None = None
+    language: str = "en"  # BCP 47: of the bot's own words, and of the answer where the model can
+    memory: Memory = Memory.SHARED
+    system_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    knobs: Knobs
+    footer: str = ""  # what differs from the default, for the small line below the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What waits or runs at the moment of asking, the question itself not counted."""
+
+    mine: int  # this person's, everywhere
+    overall: int
+
+
+class Settings(Protocol):
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
+        """This request → me → channel → server → default, within the operator's caps."""
+        ...
+
+
+class Permissions(Protocol):
+    async def check(self, incoming: Incoming) -> None:
+        """Refuse a person or a place that the operator did not allow."""
+        ...
+
+
+class RateLimits(Protocol):
+    async def check(self, incoming: Incoming) -> None:
+        """Too fast? Counts every event of a person, commands too; in memory."""
+        ...
+
+    def admit(self, load: Load) -> None:
+        """Is there room in the queue for one more question of this person? Pure; called inside the transaction."""
+        ...
+
+
+class Intake(Protocol):
+    async def take(self, attachment: Attachment) -> Picture:
+        """Fetch, check, decode and clean one attachment. The caller stores it."""
+        ...
+
+
+class Texts(Protocol):
+    def say(self, language: str, key: str, **values: Value) -> str:
+        """The bot's own words. An unknown language falls back to English; an unknown key is a KeyError."""
+        ...
+
+
+class Engine(Protocol):
+    """One engine, by HTTP. Errors: EngineUnavailable, EngineRefused, AnswerLost."""
+
+    name: str  # its address, without credentials
+
+    async def health(self) -> Health: ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk]:
+        """The answer's chunks, the last with `finish_reason` and usage. Closing the generator cancels on the engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """One question of a person that is not answered yet."""
+
+    answer_id: int
+    position: int  # 1 = next; 0 = being answered
+    seconds: float | None  # estimated until its answer begins; None = nothing measured yet
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    waiting: int
+    running: int
+    tokens_per_second: float | None  # measured over all engines
+    mine: tuple[InLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    name: str
+    health: Health | None  # None = does not answer
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    messages: int
+    pictures: int
+
+
+class Bot(Protocol):
+    """What a command may do. `answer_id` None = the newest answer to this person in this place.
+
+    Pressing another person's button is refused here, unless the presser manages the channel.
+    """
+
+    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
+        """Enqueue a question, with `incoming`'s pictures and reply link. `request` holds settings of this one question."""
+        ...
+
+    async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
+        """Answer the same question once more, as a branch beside the first answer."""
+        ...
+
+    async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
+        """Go on with an answer that ran into its token limit. Refusal `nothing_to_continue` otherwise."""
+        ...
+
+    async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
+        """Stop one answer, or all of this person's in this place; how many. What was said so far stays."""
+        ...
+
+    async def reset(self, incoming: Incoming) -> None:
+        """The next message here starts a new conversation (of this person only, where memory is personal)."""
+        ...
+
+    async def forget(self, incoming: Incoming) -> Forgotten:
+        """Delete what this person wrote and showed, everywhere, and the answers to it."""
+        ...
+
+    async def queue(self, incoming: Incoming) -> Queue: ...
+
+    async def engines(self) -> tuple[EngineState, ...]: ...
+
+
+class Commands(Protocol):
+    async def run(self, incoming: Incoming, bot: Bot) -> Outgoing | None:
+        """Carry out `incoming.command` (a pressed button is one too). None = nothing to say: an answer will follow."""
+        ...
