@@ -14,8 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_BEAMS = 10
 MAX_CHOICES = 8
 
+SEED_BITS = 64
+
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
+
+
+def is_none(value: object) -> bool:
+    """For fields that are left out of the JSON unless they say something, as OpenAI's own servers do."""
+    return value is None
 
 
 class Wire(BaseModel):
@@ -69,7 +76,7 @@ class ChatRequest(Wire):
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None  # OpenAI's newer name; wins over max_tokens
     min_tokens: Annotated[int, Field(ge=0)] = 0  # ours
     stop: str | tuple[str, ...] | None = None
-    seed: int | None = None
+    seed: Annotated[int | None, Field(ge=-(2 ** (SEED_BITS - 1)), lt=2**SEED_BITS)] = None
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] = 1
     prompt_cache_key: str | None = None  # the conversation: lets a follow-up meet its cached prefix
 
@@ -81,15 +88,16 @@ class Usage(Wire):
 
 
 class Delta(Wire):
-    role: Literal["assistant"] | None = None
-    content: str | None = None
+    role: Annotated[Literal["assistant"] | None, Field(exclude_if=is_none)] = None
+    content: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
 class ChunkChoice(Wire):
     index: int = 0
     delta: Delta = Delta()
     finish_reason: FinishReason | None = None
-    provisional: str | None = None  # ours; beams: the best text so far, replaces what came before, never appends
+    # ours; beams: the best text so far, replaces what came before, never appends
+    provisional: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
 class Chunk(Wire):
@@ -100,8 +108,9 @@ class Chunk(Wire):
     created: int
     model: str
     choices: tuple[ChunkChoice, ...]
-    usage: Usage | None = None
-    dropped_messages: int | None = None  # ours; how many of the oldest text messages did not fit (last chunk)
+    usage: Annotated[Usage | None, Field(exclude_if=is_none)] = None
+    # ours; how many of the oldest text messages did not fit (last chunk)
+    dropped_messages: Annotated[int | None, Field(exclude_if=is_none)] = None
 
 
 class AnswerMessage(Wire):
@@ -125,6 +134,18 @@ class Completion(Wire):
     choices: tuple[Choice, ...]
     usage: Usage
     dropped_messages: int = 0  # ours
+
+
+class ModelEntry(Wire):
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "gander"
+
+
+class ModelList(Wire):
+    object: Literal["list"] = "list"
+    data: tuple[ModelEntry, ...]
 
 
 class ErrorDetail(Wire):

@@ -2,6 +2,7 @@
 
     EngineError
     ├── RequestError          the caller's fault: names the field; HTTP 400
+    │   ├── UnknownModelError the model asked for is not the one served; HTTP 404
     │   ├── PictureError      a picture that can't be used: names the reason and the limit
     │   └── ContextError      pictures and system prompt alone exceed the context window
     ├── AuthenticationError   missing or wrong key; HTTP 401
@@ -28,6 +29,10 @@ class RequestError(EngineError):
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
+
+
+class UnknownModelError(RequestError):
+    """The request names a model that this engine does not serve."""
 
 
 class PictureError(RequestError):

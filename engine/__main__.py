@@ -1,0 +1,29 @@
+"""The engine's commands. Each lives in a module of its own under `engine/commands`, which imports torch only inside the command.
+
+To add one: `app.command("name")(module.function)` for a single command, `app.add_typer(module.app, name="name")` for a group.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from engine.commands import model
+from engine.errors import EngineError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The engine's side of `gander`.")
+app.add_typer(model.app, name="model")
+
+
+def main() -> None:
+    """Errors raised on purpose are one sentence for people; anything else is a bug and shows where."""
+    try:
+        app(prog_name="gander")
+    except EngineError as error:
+        typer.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""`gander model …`: what models there are. Commands that fetch or convert one live in modules of their own and hang in here."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from engine.home import models, ready_models
+from engine.models.card import read_card
+
+app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")
+
+
+@app.command("list")
+def list_models() -> None:
+    """Show the models that are ready to use, and where they lie."""
+    table = Table("name", "kind", "weights", "size", "folder", box=None)
+    for folder in ready_models():
+        card = read_card(folder)
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        table.add_row(card.name, card.architecture, card.quantization, f"{size / 1e6:,.0f} MB", str(folder))
+    if table.row_count:
+        Console(soft_wrap=True).print(table)
+    else:
+        typer.echo(f"No model in {models()} yet. `gander model pull pocket` fetches the small one.")

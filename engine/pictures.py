@@ -1,0 +1,125 @@
+"""Stands between bytes from the network and the model's eye: what passes here is a sound RGB picture of bounded size.
+
+The bytes decide what a picture is, never its name or declared subtype. Every refusal names the reason and, where one
+was passed, the limit.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import string
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from engine.errors import PictureError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+MEBI = 1 << 20
+HEADER = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.ASCII)
+# What Pillow's decoders raise on damaged files, found by flipping bytes in every format (tests/engine/test_pictures.py).
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, RuntimeError, struct.error, zlib.error)
+FOREIGN = {
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "a ZIP archive",
+    b"<svg": "an SVG drawing",
+    b"<!DO": "a web page",
+    b"<htm": "a web page",
+    b"\x7fELF": "a program",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may carry."""
+
+    bytes: int = 20 * MEBI  # one picture, encoded
+    pixels: int = 64_000_000  # one picture, width × height
+    pictures: int = 16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A checked picture: RGB, upright, first frame. `sha256` of the encoded bytes is its identity."""
+
+    image: Image.Image
+    sha256: str
+
+
+def quiet_pillow() -> None:
+    """Our own limits stand, so Pillow's remarks (on bombs, on odd EXIF) are noise on a server's standard error. For a process's start."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def decode_data_url(url: str, limits: Limits) -> bytes:
+    """The bytes of a base64 data URL. Raises PictureError for other URLs: the engine fetches nothing."""
+    header = HEADER.match(url)
+    if header is None:
+        raise PictureError(
+            "Send the picture itself as a data URL (`data:image/png;base64,…`): the engine fetches no addresses and opens no files."
+        )
+    if not header["type"].lower().startswith("image/"):
+        raise PictureError(f"The data URL declares {header['type'][:40] or 'no type'!r}, not a picture (`image/…`).")
+    if not header["parameters"].lower().endswith(";base64"):
+        raise PictureError("The picture's data URL must be base64 (`data:image/png;base64,…`).")
+    payload = url[header.end() :]
+    if len(payload) * 3 // 4 > limits.bytes + MEBI:  # before decoding; a little room for line breaks and padding
+        raise too_many_bytes(len(payload) * 3 // 4, limits)
+    try:
+        return base64.b64decode(payload.translate(str.maketrans("", "", string.whitespace)), validate=True)
+    except (binascii.Error, ValueError):
+        raise PictureError("The picture's data URL is not valid base64.") from None
+
+
+def read_picture(data: bytes, limits: Limits) -> Picture:
+    """Encoded bytes of any size → a checked picture. Raises PictureError. Takes CPU: call it off the event loop."""
+    if len(data) > limits.bytes:
+        raise too_many_bytes(len(data), limits)
+    image = open_header(data, limits)
+    width, height = image.size
+    if width * height > limits.pixels:
+        raise PictureError(f"The picture has {width} × {height} pixels; the limit is {limits.pixels:,} in all. Send a smaller one.")
+    try:
+        image.load()
+        upright = flatten(ImageOps.exif_transpose(image))
+    except DECODE_ERRORS as error:
+        raise PictureError(f"The {image.format} picture is truncated or damaged: {error}.") from None
+    return Picture(upright, hashlib.sha256(data).hexdigest())
+
+
+def open_header(data: bytes, limits: Limits) -> Image.Image:
+    """Reads a picture's header only: nothing is decoded yet, so a bomb costs nothing."""
+    if not data:
+        raise PictureError("The picture is empty (0 bytes).")
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        found = FOREIGN.get(data.lstrip()[:4])
+        what = f"not a picture but {found}" if found else "not a picture, or its beginning is damaged"
+        raise PictureError(f"This is {what}: send one of {', '.join(FORMATS)}.") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError(f"The picture has far more than {limits.pixels:,} pixels, which is the limit. Send a smaller one.") from None
+    except DECODE_ERRORS as error:
+        raise PictureError(f"The picture's header is truncated or damaged: {error}.") from None
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Any mode → RGB: 16-bit greys are scaled, not clipped; transparency shows white."""
+    if image.mode.startswith("I"):
+        image = image.point(lambda value: value * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        overlay = image.convert("RGBA")
+        backdrop = Image.new("RGBA", overlay.size, "white")
+        image = Image.alpha_composite(backdrop, overlay)
+    return image.convert("RGB")
+
+
+def too_many_bytes(size: int, limits: Limits) -> PictureError:
+    return PictureError(f"The picture has {size / MEBI:.1f} MiB; the limit is {limits.bytes / MEBI:g} MiB. Send a smaller one.")

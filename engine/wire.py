@@ -1,0 +1,114 @@
+"""OpenAI's chat-completions form, read and written by pure functions, so that any HTTP server is a thin shell over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from engine.api import ChatRequest, ErrorBody, ErrorDetail, ImagePart, Wire
+from engine.errors import (
+    AuthenticationError,
+    ContextError,
+    EngineError,
+    NotReadyError,
+    OverloadedError,
+    PictureError,
+    RequestError,
+    UnknownModelError,
+)
+from engine.pictures import Limits, Picture, decode_data_url, read_picture
+
+DONE = b"data: [DONE]\n\n"
+HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
+
+# The first row whose class fits decides: status, OpenAI's `type`, OpenAI's `code`.
+STATUSES: tuple[tuple[type[EngineError], int, str, str | None], ...] = (
+    (UnknownModelError, 404, "invalid_request_error", "model_not_found"),
+    (PictureError, 400, "invalid_request_error", "invalid_image"),
+    (ContextError, 400, "invalid_request_error", "context_length_exceeded"),
+    (RequestError, 400, "invalid_request_error", None),
+    (AuthenticationError, 401, "authentication_error", "invalid_api_key"),
+    (OverloadedError, 429, "rate_limit_error", "overloaded"),
+    (NotReadyError, 503, "server_error", "not_ready"),
+    (EngineError, 500, "server_error", None),
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error as HTTP says it. `retry_after` is in seconds."""
+
+    status: int
+    body: ErrorBody
+    retry_after: int | None = None
+
+
+def parse_request(body: bytes) -> ChatRequest:
+    """JSON → a valid request. Raises RequestError that names the field as a path: `messages[0].content[1].image_url.url`."""
+    try:
+        return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise request_error(error, body) from None
+
+
+def request_error(error: ValidationError, body: bytes) -> RequestError:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return RequestError(f"The body is not valid JSON: {details[0]['msg'].removeprefix('Invalid JSON: ')}.")
+    # A union reports every branch; the deepest one is where the caller's intent went wrong.
+    deepest = max(details, key=lambda detail: len(detail["loc"]))
+    path = field_path(deepest["loc"], from_json(body))
+    return RequestError(f"{deepest['msg']}{f' ({path})' if path else ''}.", path or None)
+
+
+def field_path(location: Sequence[int | str], value: Any) -> str:
+    """Pydantic's error location → the caller's own path: what pydantic adds for union branches is not in `value` and goes."""
+    path = ""
+    for depth, step in enumerate(location):
+        last = depth == len(location) - 1
+        if isinstance(step, int) and isinstance(value, list) and step < len(value):
+            path, value = f"{path}[{step}]", value[step]
+        elif isinstance(step, str) and isinstance(value, dict) and (step in value or last):
+            path, value = f"{path}.{step}" if path else step, value.get(step)
+    return path
+
+
+def image_parts(request: ChatRequest) -> Iterator[tuple[str, str]]:
+    """(field path, URL) of every picture, in the order of the conversation."""
+    for at, message in enumerate(request.messages):
+        for index, part in enumerate(message.content if not isinstance(message.content, str) else ()):
+            if isinstance(part, ImagePart):
+                yield f"messages[{at}].content[{index}].image_url.url", part.image_url.url
+
+
+def read_pictures(request: ChatRequest, limits: Limits) -> tuple[Picture, ...]:
+    """Every picture of the request, checked, in order. Raises PictureError with the field named."""
+    parts = tuple(image_parts(request))
+    if len(parts) > limits.pictures:
+        raise PictureError(f"The request carries {len(parts)} pictures; the limit is {limits.pictures}. Send fewer.", "messages")
+    return tuple(picture_at(path, url, limits) for path, url in parts)
+
+
+def picture_at(path: str, url: str, limits: Limits) -> Picture:
+    try:
+        return read_picture(decode_data_url(url, limits), limits)
+    except PictureError as error:
+        error.param = path
+        raise
+
+
+def refusal(error: EngineError) -> Refusal:
+    """An error → HTTP status and OpenAI's error body."""
+    status, kind, code = next(row[1:] for row in STATUSES if isinstance(error, row[0]))
+    param = error.param if isinstance(error, RequestError) else None
+    detail = ErrorDetail(message=str(error), type=kind, param=param, code=code)
+    return Refusal(status, ErrorBody(error=detail), error.retry_after if isinstance(error, NotReadyError) else None)
+
+
+def frame(event: Wire) -> bytes:
+    """One server-sent event. JSON escapes line breaks, so one `data:` line always holds it."""
+    return b"data: " + event.model_dump_json().encode() + b"\n\n"
