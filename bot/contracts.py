@@ -131,7 +131,7 @@ class Forgotten:
     pictures: int
 
 
-class Bot(Protocol):
+class Actions(Protocol):
     """What a command may do. `answer_id` None = the newest answer to this person in this place.
 
     Pressing another person's button is refused here, unless the presser manages the channel.
@@ -167,6 +167,6 @@ class Bot(Protocol):
 
 
 class Commands(Protocol):
-    async def run(self, incoming: Incoming, bot: Bot) -> Outgoing | None:
+    async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
         """Carry out `incoming.command` (a pressed button is one too). None = nothing to say: an answer will follow."""
         ...
