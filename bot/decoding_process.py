@@ -1,0 +1,131 @@
+"""Keeps the decoding children: hands each one picture at a time, and replaces one that overruns its time or dies.
+
+The event loop only moves bytes; decoding, resizing and hashing happen in `decoding_worker.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bot.decoding_worker import READY, Header
+from bot.errors import BotError, Refusal
+from bot.message import Picture
+
+MIB: Final = 1 << 20
+MILLION: Final = 1_000_000
+WORKER: Final = Path(__file__).with_name("decoding_worker.py")
+ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "1"}  # none of ours: the child handles strangers' bytes and needs no secret
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingLimits:
+    """`pixels` are counted before decoding, `side` is the longest edge of the result, `memory` is address space in bytes."""
+
+    pixels: int = 50_000_000
+    side: int = 1536
+    seconds: float = 10.0
+    memory: int = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A started `decoding_worker.py` and its two pipes."""
+
+    process: asyncio.subprocess.Process
+    requests: asyncio.StreamWriter
+    answers: asyncio.StreamReader
+
+    async def exchange(self, data: bytes, kind: str) -> tuple[Header, bytes]:
+        self.requests.write(json.dumps({"kind": kind, "bytes": len(data)}).encode() + b"\n")
+        self.requests.write(data)
+        await self.requests.drain()
+        line = await self.answers.readuntil(b"\n")
+        header: Header = json.loads(line)
+        return header, await self.answers.readexactly(header["bytes"])
+
+    async def end(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        self.requests.close()
+        await self.process.wait()
+
+
+async def start(limits: DecodingLimits) -> Child:
+    """Start a child and wait until it is confined. Raises BotError when it can't even start."""
+    arguments = json.dumps({"memory": limits.memory, "pixels": limits.pixels, "side": limits.side})
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-I", str(WORKER), arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=ENVIRONMENT)
+    if process.stdin is None or process.stdout is None:
+        raise BotError("The picture decoder has no pipes.")
+    if await process.stdout.readline() != READY:
+        raise BotError(f"The picture decoder does not start. This shows why: {shlex.join(command)}")
+    return Child(process, process.stdin, process.stdout)
+
+
+class DecodingProcess:
+    """One child. The first picture starts it, and so does the first one after an accident."""
+
+    def __init__(self, limits: DecodingLimits) -> None:
+        self._limits = limits
+        self._child: Child | None = None
+
+    async def decode(self, data: bytes, kind: str) -> Picture:
+        """Decode one file of Pillow's format `kind`. Raises Refusal that names the reason and the limit."""
+        child, self._child = self._child or await start(self._limits), None
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                header, result = await child.exchange(data, kind)
+        except TimeoutError:
+            await child.end()
+            raise Refusal("picture.too_slow", seconds=self._limits.seconds) from None
+        except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
+            await child.end()
+            raise self._refusal("memory") from None  # a native library that meets the limit ends its process
+        except asyncio.CancelledError:
+            await child.end()
+            raise
+        self._child = child
+        if "reason" in header:
+            raise self._refusal(header["reason"])
+        return Picture(header["sha256"], result, header["media_type"], header["width"], header["height"])
+
+    async def close(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end()
+
+    def _refusal(self, reason: str) -> Refusal:
+        if reason == "pixels":
+            return Refusal("picture.too_many_pixels", limit=self._limits.pixels / MILLION)
+        if reason == "memory":
+            return Refusal("picture.too_much_memory", limit=self._limits.memory // MIB)
+        return Refusal("picture.damaged")
+
+
+class Decoders:
+    """A few children, so that one slow picture does not hold up everybody's."""
+
+    def __init__(self, limits: DecodingLimits, count: int = 2) -> None:
+        self._all = tuple(DecodingProcess(limits) for _ in range(count))
+        self._idle = asyncio.LifoQueue[DecodingProcess]()  # last in, first out: mostly one child is ever started
+        for process in self._all:
+            self._idle.put_nowait(process)
+
+    async def decode(self, data: bytes, kind: str) -> Picture:
+        """As `DecodingProcess.decode`; waits while all children are busy."""
+        process = await self._idle.get()
+        try:
+            return await process.decode(data, kind)
+        finally:
+            self._idle.put_nowait(process)
+
+    async def close(self) -> None:
+        for process in self._all:
+            await process.close()

@@ -1,0 +1,168 @@
+"""The child process in which hostile pictures are decoded: `python -I decoding_worker.py LIMITS`, one picture at a time.
+
+It imports nothing of ours, knows no secrets, may write no file and has a bounded address space. Input, repeated: a line
+of JSON (`{"kind": …, "bytes": n}`), then n bytes. Output: READY,
+then for each picture a line of JSON and as many bytes as it says. The parent
+keeps the time and ends a child that overruns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import struct
+import sys
+import warnings
+from contextlib import suppress
+from io import BytesIO
+from typing import BinaryIO, Final, TypedDict
+
+from PIL import AvifImagePlugin, ExifTags, Image
+
+READY: Final = b"ready\n"
+LOSSY: Final = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})  # their noise makes PNG large without keeping anything
+JPEG_QUALITY: Final = 92
+WHITE: Final = (255, 255, 255, 255)
+DAMAGE: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+)  # what Pillow raises
+UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Limits(TypedDict):
+    """`memory` in bytes of address space, `pixels` before decoding, `side` of the result in pixels."""
+
+    memory: int
+    pixels: int
+    side: int
+
+
+class Header(TypedDict, total=False):
+    """What is said of one picture: a result, or the reason (`damaged`, `pixels`, `memory`) why there is none."""
+
+    reason: str
+    bytes: int
+    media_type: str
+    sha256: str
+    width: int
+    height: int
+
+
+def expand(image: Image.Image) -> Image.Image:
+    """The picture as 8-bit RGB or RGBA, whatever it was stored as."""
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode.startswith("I;16"):
+        return image.convert("I").point(lambda value: value / 256).convert("RGB")
+    if image.mode in {"I", "F"}:
+        low, high = (float(bound) for bound in image.getextrema())  # type: ignore[arg-type]  # one band: two numbers
+        scale = 255 / (high - low or 1)
+        return image.point(lambda value: value * scale - low * scale).convert("RGB")
+    return image.convert("RGB")
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """A new picture without alpha, on white, and without anything that came along in the file."""
+    ground = Image.new("RGBA" if image.mode == "RGBA" else "RGB", image.size, WHITE)
+    if image.mode == "RGBA":
+        ground.alpha_composite(image)
+    else:
+        ground.paste(image)
+    return ground.convert("RGB")
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; damaged metadata is no reason to refuse a picture."""
+    with suppress(*DAMAGE):
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def normalise(data: bytes, kind: str, side: int) -> Image.Image:
+    """Decode the first frame: upright, flat, at most `side` pixels long."""
+    image: Image.Image = Image.open(BytesIO(data), formats=[kind])
+    turn = UPRIGHT.get(orientation(image))
+    image.draft("RGB", (side, side))
+    small = expand(image)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return flatten(small if turn is None else small.transpose(turn))
+
+
+def encode(image: Image.Image, kind: str) -> tuple[Header, bytes]:
+    out = BytesIO()
+    if kind in LOSSY:
+        image.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    else:
+        image.save(out, "PNG")
+    data = out.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    media_type = "image/jpeg" if kind in LOSSY else "image/png"
+    return Header(bytes=len(data), media_type=media_type, sha256=digest, width=image.width, height=image.height), data
+
+
+def answer(data: bytes, kind: str, side: int) -> tuple[Header, bytes]:
+    try:
+        return encode(normalise(data, kind, side), kind)
+    except Image.DecompressionBombError:
+        return Header(reason="pixels", bytes=0), b""
+    except MemoryError:
+        return Header(reason="memory", bytes=0), b""
+    except DAMAGE:
+        return Header(reason="damaged", bytes=0), b""
+
+
+def confine(limits: Limits) -> None:
+    """Bound what any decoder, however broken, can take; one thread each, since stacks count as address space."""
+    if sys.platform == "linux":  # macOS refuses to bound an address space; pixels and time are bounded there too
+        resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    Image.MAX_IMAGE_PIXELS = limits["pixels"] // 2  # Pillow only warns up to twice this, and refuses above
+    warnings.simplefilter("ignore")
+
+
+def add_heif() -> None:
+    with suppress(ImportError):
+        from pi_heif import register_heif_opener  # type: ignore[import-untyped]  # ships no types
+
+        register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO, side: int) -> None:
+    while line := requests.readline():
+        request = json.loads(line)
+        header, data = answer(requests.read(request["bytes"]), request["kind"], side)
+        answers.write(json.dumps(header).encode() + b"\n" + data)
+        answers.flush()
+
+
+def main() -> None:
+    limits: Limits = json.loads(sys.argv[1])
+    Image.init()
+    add_heif()
+    confine(limits)
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
+    serve(sys.stdin.buffer, sys.stdout.buffer, limits["side"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Takes in what people attach: fetched at receipt, capped while it streams in, recognised by its first bytes, decoded elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bot.decoding_process import MIB
+from bot.errors import DeliveryError, Refusal
+from bot.message import Attachment, Picture
+
+HEAD: Final = 512  # bytes that settle what a file is
+NAME_LENGTH: Final = 48
+KINDS: Final = (
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (8, b"WEBP", "WEBP"),
+    (4, b"ftypavi", "AVIF"),  # avif, and avis for sequences
+    (4, b"ftyphe", "HEIF"),  # heic, heix, hevc, heim …
+    (4, b"ftypmif1", "HEIF"),
+    (4, b"ftypmsf1", "HEIF"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """What one file may take: `size` in bytes, `seconds` for fetching it."""
+
+    size: int = 20 * MIB
+    seconds: float = 30.0
+
+
+class Decoder(Protocol):
+    """What turns a file into a Picture, or refuses: `decoding_process.Decoders`."""
+
+    async def decode(self, data: bytes, kind: str) -> Picture: ...
+
+
+def recognise(head: bytes) -> str:
+    """Pillow's name of the format that a file's first bytes announce; its name and its claims do not count.
+
+    Raises Refusal for what is no picture, vector drawings and films among them.
+    """
+    riff_of_another_kind = head.startswith(b"RIFF") and head[8:12] != b"WEBP"
+    for offset, magic, kind in () if riff_of_another_kind else KINDS:
+        if head.startswith(magic, offset):
+            return kind
+    if b"<svg" in head.lower():
+        raise Refusal("picture.vector")
+    if head.startswith((b"ftyp", b"moov"), 4) or head.startswith(b"\x1aE\xdf\xa3"):
+        raise Refusal("picture.film")
+    raise Refusal("picture.unknown" if head else "picture.empty")
+
+
+class Intake:
+    """The door for pictures. Every refusal is a Refusal that names the file, its fault and the limit it broke."""
+
+    def __init__(self, limits: FileLimits, decoder: Decoder) -> None:
+        self._limits = limits
+        self._decoder = decoder
+
+    async def take(self, attachment: Attachment) -> Picture:
+        """Fetch, check and decode one file. Raises Refusal."""
+        try:
+            data = await self._fetch(attachment)
+            return await self._decoder.decode(data, recognise(data[:HEAD]))
+        except Refusal as refusal:
+            raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
+
+    async def _fetch(self, attachment: Attachment) -> bytes:
+        self._check_size(attachment.size or 0)
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                return await self._read(attachment)
+        except TimeoutError:
+            raise Refusal("picture.fetch_too_slow", seconds=self._limits.seconds) from None
+        except DeliveryError:
+            raise Refusal("picture.not_fetched") from None
+
+    async def _read(self, attachment: Attachment) -> bytes:
+        data = bytearray()
+        async for chunk in attachment.read():
+            data += chunk
+            self._check_size(len(data))
+            if len(data) >= HEAD:
+                recognise(bytes(data[:HEAD]))  # what is no picture is not fetched to its end
+        return bytes(data)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.size:
+            raise Refusal("picture.too_large", limit=self._limits.size / MIB)
+
+
+def shorten(name: str) -> str:
+    """A file's name as it may stand in a sentence."""
+    printable = "".join(letter for letter in name if letter.isprintable())
+    return printable if len(printable) <= NAME_LENGTH else printable[: NAME_LENGTH - 1] + "…"

@@ -1,0 +1,181 @@
+"""Real decoders in real child processes, on real hostile files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from io import BytesIO
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from bot.decoding_process import MIB, DecodingLimits, DecodingProcess
+from bot.errors import BotError, Refusal
+from tests.bot import hostile
+from tests.bot.hostile import encode
+
+LIMITS = DecodingLimits(pixels=4_000_000, side=256, seconds=20.0)
+
+
+@pytest_asyncio.fixture
+async def decoder() -> AsyncIterator[DecodingProcess]:
+    process = DecodingProcess(LIMITS)
+    yield process
+    await process.close()
+
+
+def quarters(mode: str = "RGB") -> Image.Image:
+    """32 × 16, the left upper quarter red: shows every turn."""
+    image = Image.new("RGB", (32, 16), "blue")
+    image.paste("red", (0, 0, 16, 8))
+    return image.convert(mode)
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(BytesIO(data)).convert("RGB")
+
+
+def is_red(image: Image.Image, x: int, y: int) -> bool:
+    red, _, blue = image.getpixel((x, y))  # type: ignore[misc]  # RGB: three numbers
+    return red > 200 and blue < 60
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+async def test_every_format_is_read(decoder: DecodingProcess, kind: str) -> None:
+    picture = await decoder.decode(encode(quarters(), kind), kind)
+    assert (picture.width, picture.height) == (32, 16)
+    assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
+    assert is_red(opened(picture.data), 4, 2)
+    assert not is_red(opened(picture.data), 28, 13)
+    assert picture.media_type == f"image/{opened_format(picture.data).lower()}"
+
+
+def opened_format(data: bytes) -> str:
+    return Image.open(BytesIO(data)).format or ""
+
+
+async def test_heic_is_read_where_its_decoder_is_installed(decoder: DecodingProcess) -> None:
+    pytest.importorskip("pi_heif")
+    with pytest.raises(Refusal) as refused:  # a decoder that knows the format, and a file that is none
+        await decoder.decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "HEIF")
+    assert refused.value.key == "picture.damaged"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+async def test_every_mode_of_png_comes_out_as_rgb(decoder: DecodingProcess, mode: str) -> None:
+    image = Image.new(mode, (8, 8), 0)
+    picture = await decoder.decode(encode(image, "PNG"), "PNG")
+    assert Image.open(BytesIO(picture.data)).mode == "RGB"
+
+
+async def test_sixteen_bits_keep_their_brightness(decoder: DecodingProcess) -> None:
+    picture = await decoder.decode(encode(Image.new("I;16", (4, 4), 0x8000), "PNG"), "PNG")
+    assert opened(picture.data).getpixel((1, 1)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+async def test_exif_rotation_is_applied(decoder: DecodingProcess, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = quarters()
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}.get(orientation)  # the transposition that such a camera did
+    stored = upright if undo is None else upright.transpose(Image.Transpose(undo))
+    picture = await decoder.decode(encode(stored, "PNG", exif=exif), "PNG")
+    assert opened(picture.data).tobytes() == upright.tobytes()
+
+
+async def test_metadata_is_stripped(decoder: DecodingProcess) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    for kind in ("PNG", "JPEG", "WEBP"):
+        data = encode(quarters(), kind, exif=exif, icc_profile=b"profile of mine")
+        picture = await decoder.decode(data, kind)
+        assert b"where I live" in data
+        assert b"where I live" not in picture.data
+        assert not set(Image.open(BytesIO(picture.data)).info) - {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+async def test_alpha_is_flattened_on_white(decoder: DecodingProcess) -> None:
+    picture = await decoder.decode(encode(Image.new("RGBA", (8, 8), (255, 0, 0, 0)), "PNG"), "PNG")
+    assert opened(picture.data).getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(("size", "expected"), [((1000, 500), (256, 128)), ((3, 2000), (1, 256)), ((256, 256), (256, 256))])
+async def test_large_pictures_are_made_smaller(decoder: DecodingProcess, size: tuple[int, int], expected: tuple[int, int]) -> None:
+    picture = await decoder.decode(encode(Image.new("RGB", size), "PNG"), "PNG")
+    assert (picture.width, picture.height) == expected
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+async def test_the_first_frame_stands_for_an_animation(decoder: DecodingProcess, kind: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert is_red(opened((await decoder.decode(data, kind)).data), 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("PNG", hostile.png(5000, 5000)),
+        ("GIF", hostile.gif_claiming(60000, 60000)),
+        ("WEBP", hostile.webp_claiming(16000, 16000)),
+        ("TIFF", hostile.tiff_claiming(60000, 60000)),
+    ],
+)
+async def test_a_bomb_is_refused_before_it_is_decoded(decoder: DecodingProcess, kind: str, data: bytes) -> None:
+    assert len(data) < 100_000
+    with pytest.raises(Refusal) as refused:
+        await decoder.decode(data, kind)
+    assert (refused.value.key, refused.value.values) == ("picture.too_many_pixels", {"limit": 4.0})
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+async def test_a_truncated_file_is_damaged(decoder: DecodingProcess, kind: str) -> None:
+    whole = encode(Image.effect_noise((64, 64), 80).convert("RGB"), kind)
+    for part in (20, len(whole) // 2):
+        with pytest.raises(Refusal) as refused:
+            await decoder.decode(whole[:part], kind)
+        assert refused.value.key == "picture.damaged"
+
+
+async def test_a_file_of_two_formats_is_read_only_as_what_it_began_as(decoder: DecodingProcess) -> None:
+    polyglot = encode(quarters(), "GIF") + encode(Image.new("RGB", (8, 8), "lime"), "PNG") + b"<script>alert(1)</script>"
+    picture = await decoder.decode(polyglot, "GIF")
+    assert (picture.width, picture.height) == (32, 16)
+    assert b"script" not in picture.data
+
+
+async def test_a_decoder_that_hangs_is_replaced() -> None:
+    process = DecodingProcess(DecodingLimits(seconds=2.0))
+    try:
+        with pytest.raises(Refusal) as refused:
+            await process.decode(hostile.endless_jpeg(4000, 20_000), "JPEG")
+        assert (refused.value.key, refused.value.values) == ("picture.too_slow", {"seconds": 2.0})
+        assert (await process.decode(encode(quarters(), "PNG"), "PNG")).width == 32
+    finally:
+        await process.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reasons"),
+    [
+        ("PNG", {"picture.too_much_memory"}),
+        ("WEBP", {"picture.too_much_memory", "picture.damaged"}),  # libwebp says only that it failed
+        ("AVIF", {"picture.too_much_memory", "picture.damaged"}),
+    ],
+)
+async def test_a_decoder_that_exhausts_its_memory_is_stopped_and_the_next_picture_is_read(kind: str, reasons: set[str]) -> None:
+    process = DecodingProcess(DecodingLimits(memory=192 * MIB, pixels=10**9))
+    try:
+        with pytest.raises(Refusal) as refused:
+            await process.decode(encode(Image.new("RGB", (9000, 9000)), kind, **({"speed": 10} if kind == "AVIF" else {})), kind)
+        assert refused.value.key in reasons
+        assert (await process.decode(encode(quarters(), kind), kind)).width == 32
+    finally:
+        await process.close()
+
+
+async def test_a_child_that_cannot_start_says_how_to_see_why() -> None:
+    with pytest.raises(BotError, match=r"shows why: .*decoding_worker"):
+        await DecodingProcess(DecodingLimits(memory=1 << 80)).decode(b"", "PNG")
