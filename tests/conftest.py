@@ -1,0 +1,28 @@
+"""What tests of every room share: the ready pocket model, real weights pulled once and kept between runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+CACHE = Path(__file__).parent.parent / ".test_cache"
+
+
+@pytest.fixture(scope="session")
+def pocket_home() -> Path:
+    """A data folder in which the pocket model is ready: GANDER_HOME if it is set, else one kept in the checkout."""
+    from engine.weights.pocket.pull import pull
+
+    home = Path(os.environ.get("GANDER_HOME", CACHE))
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "tests.lock"):  # pytest-xdist's workers share it
+        pull(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def pocket_folder(pocket_home: Path) -> Path:
+    return pocket_home / "models" / "pocket"
