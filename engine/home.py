@@ -22,8 +22,8 @@ def models() -> Path:
 
 
 def ready_models() -> list[Path]:
-    """Folders of every model that is ready to load, by name."""
-    return sorted(card.parent for card in models().glob(f"*/{CARD_NAME}"))
+    """Folders of every model that is ready to load, by name. A hidden one is still being filled."""
+    return sorted(card.parent for card in models().glob(f"[!.]*/{CARD_NAME}"))
 
 
 def model_folder(name: str) -> Path:

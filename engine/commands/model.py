@@ -6,10 +6,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from engine.commands.pull import pull
 from engine.home import models, ready_models
 from engine.models.card import read_card
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")
+app.command("pull")(pull)
 
 
 @app.command("list")

@@ -108,9 +108,11 @@ def _largest(folder: Path) -> int:
 
 def _last_words(log: Path) -> str:
     """The line in which a client says why it gave up: the last that speaks of an error, else the last."""
-    lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    text = log.read_text("utf-8", "replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["it said nothing"])[-1].rstrip(".") + "."
+    cause = "the registry can't be reached. " if "connection broken" in text or "ENOTFOUND" in text else ""
+    return cause + (errors or lines or ["it said nothing"])[-1].rstrip(".") + "."
 
 
 def _verify(package: Package, path: Path) -> None:
@@ -124,7 +126,8 @@ def _verify(package: Package, path: Path) -> None:
 
 
 def _by_hand(package: Package) -> str:
-    return f"Try again, or fetch {package.filename} (sha256 {package.sha256}) elsewhere, put it into a folder, and name that folder with --from."
+    file = f"{package.filename} (sha256 {package.sha256})"
+    return f"Try again, or fetch {file} elsewhere, put it into a folder, and name that folder with --from."
 
 
 def _sha256(path: Path) -> str:
