@@ -1,0 +1,193 @@
+"""Durable jobs: each is one answer to make and to deliver, and survives whatever kills the bot or an engine.
+
+Functions take the connection of the caller's transaction, so that a question and its job are stored together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from bot.contracts import Knobs, Load, Memory
+from bot.message import Place
+from bot.store.database import insert
+from bot.store.tables import Finish, JobRow, JobState, MessageRow
+
+OPEN = (JobState.WAITING, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """An answer to make. `cost` is in tokens, prompt and answer, beams counted n-fold."""
+
+    answer: int
+    question: int
+    place: Place
+    person: str
+    knobs: Knobs
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that waits, as far as fairness needs it."""
+
+    id: int
+    answer: int
+    channel: str
+    person: str
+    cost: int
+    rows: int  # that it takes on an engine: its beams
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job in this bot's hands."""
+
+    id: int
+    answer: int
+    question: int
+    place: str
+    person: str
+    knobs: Knobs
+    losses: int
+
+
+async def enqueue(connection: AsyncConnection, job: NewJob, at: float) -> None:
+    await connection.execute(
+        insert(connection, JobRow).values(
+            answer=job.answer,
+            question=job.question,
+            platform=job.place.platform,
+            place=job.place.key,
+            channel=job.place.channel_key,
+            person=job.person,
+            state=JobState.WAITING,
+            cost=job.cost,
+            beams=job.knobs.beams or 1,
+            knobs=asdict(job.knobs),
+            losses=0,
+            cancelled=False,
+            at=at,
+        )
+    )
+
+
+async def load(connection: AsyncConnection, person: str) -> Load:
+    """How much waits or runs, for the limits."""
+    mine = func.coalesce(func.sum(case((JobRow.person == person, 1), else_=0)), 0)
+    overall, own = (await connection.execute(select(func.count(), mine).where(JobRow.state.in_(OPEN)))).one()
+    return Load(own, overall)
+
+
+async def heads(connection: AsyncConnection, platforms: Collection[str]) -> tuple[Waiting, ...]:
+    """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered."""
+    question, before = aliased(MessageRow), aliased(MessageRow)
+    ready = (
+        select(func.min(JobRow.id))
+        .join(question, question.id == JobRow.question)
+        .outerjoin(before, before.id == question.parent)
+        .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(platforms))
+        .where(or_(before.id.is_(None), before.role == "user", before.finish.is_not(None)))
+        .group_by(JobRow.channel, JobRow.person)
+    )
+    return await _waiting(connection, _queue().where(JobRow.id.in_(ready)))
+
+
+async def line(connection: AsyncConnection) -> tuple[Waiting, ...]:
+    """All that wait, oldest first."""
+    return await _waiting(connection, _queue().where(JobRow.state == JobState.WAITING))
+
+
+async def claim(connection: AsyncConnection, job: int, owner: str, at: float) -> Job | None:
+    """Take a waiting job; None when somebody else took it, or it was cancelled."""
+    taken = {"state": JobState.RUNNING, "owner": owner, "heartbeat": at, "started": at}
+    statement = update(JobRow).where(JobRow.id == job, JobRow.state == JobState.WAITING).values(taken)
+    row = (await connection.execute(statement.returning(*_JOB))).first()
+    return _job(row) if row else None
+
+
+async def beat(connection: AsyncConnection, owner: str, at: float) -> frozenset[int]:
+    """Say that the owner lives; the jobs among its own that somebody asked to stop."""
+    mine = and_(JobRow.owner == owner, JobRow.state.in_((JobState.RUNNING, JobState.ANSWERED)))
+    await connection.execute(update(JobRow).where(mine).values(heartbeat=at))
+    stopped = await connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
+    return frozenset(stopped)
+
+
+async def recover(connection: AsyncConnection, owner: str, stale: float) -> int:
+    """Put back what a dead bot was running: our own from before a restart, and anybody's without a heartbeat since `stale`."""
+    dead = and_(JobRow.state == JobState.RUNNING, or_(JobRow.owner == owner, JobRow.heartbeat < stale))
+    return (await connection.execute(update(JobRow).where(dead).values(_FREE))).rowcount
+
+
+async def release(connection: AsyncConnection, job: Job, owner: str, *, lost: bool) -> None:
+    """Put a running job back, because its engine went away. `lost`: in the middle of the answer."""
+    mine = _running(job.id, owner)
+    await connection.execute(update(JobRow).where(mine).values(_FREE | {"losses": job.losses + lost}))
+
+
+async def commit(connection: AsyncConnection, job: Job, owner: str, text: str, finish: Finish, footer: str) -> bool:
+    """Store the answer, once; False when the job is no longer ours to answer (taken over, or forgotten)."""
+    answered = {"state": JobState.ANSWERED, "cancelled": False}
+    ours = (await connection.execute(update(JobRow).where(_running(job.id, owner)).values(answered))).rowcount == 1
+    if ours:
+        answer = {"text": text, "finish": finish, "footer": footer}
+        await connection.execute(update(MessageRow).where(MessageRow.id == job.answer).values(answer))
+    return ours
+
+
+async def owed(connection: AsyncConnection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
+    """Take over what is answered and not delivered, where its bot died: ours from before a restart, or without a heartbeat."""
+    mine = and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, JobRow.heartbeat < stale))
+    statement = update(JobRow).where(mine).values(owner=owner, heartbeat=at).returning(*_JOB)
+    return tuple(sorted((_job(row) for row in await connection.execute(statement)), key=lambda job: job.id))
+
+
+async def done(connection: AsyncConnection, job: int) -> None:
+    await connection.execute(update(JobRow).where(JobRow.id == job).values(state=JobState.DONE))
+
+
+async def cancel(connection: AsyncConnection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
+    """Ask open jobs to stop. Those that ran, by id: their owner stops them; those that waited: over, and ours to say so."""
+    chosen = JobRow.answer.in_(answers)
+    over = {"state": JobState.ANSWERED, "owner": owner, "heartbeat": at}
+    waited = update(JobRow).where(chosen, JobRow.state == JobState.WAITING).values(over).returning(*_JOB)
+    stopped = tuple(_job(row) for row in await connection.execute(waited))
+    unsaid = MessageRow.id.in_([job.answer for job in stopped])
+    await connection.execute(update(MessageRow).where(unsaid).values(finish=Finish.STOPPED))
+    running = update(JobRow).where(chosen, JobRow.state == JobState.RUNNING).values(cancelled=True)
+    return frozenset(await connection.scalars(running.returning(JobRow.id))), stopped
+
+
+async def open_answers(connection: AsyncConnection, person: str, place: str) -> tuple[int, ...]:
+    """A person's answers in a place that are not finished."""
+    mine = select(JobRow.answer).where(JobRow.person == person, JobRow.place == place, JobRow.state.in_(OPEN))
+    return tuple(await connection.scalars(mine.order_by(JobRow.id)))
+
+
+_FREE: dict[str, Any] = {"state": JobState.WAITING, "owner": None, "heartbeat": None}
+_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses)
+
+
+def _job(row: Any) -> Job:
+    job = Job(*row)
+    raw: dict[str, Any] = row.knobs
+    return replace(job, knobs=Knobs(**raw | {"memory": Memory(raw["memory"])}))
+
+
+def _running(job: int, owner: str) -> ColumnElement[bool]:
+    return and_(JobRow.id == job, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
+
+
+def _queue() -> Select[int, int, str, str, int, int]:
+    return select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
+
+
+async def _waiting(connection: AsyncConnection, statement: Select[int, int, str, str, int, int]) -> tuple[Waiting, ...]:
+    return tuple(Waiting(*row) for row in await connection.execute(statement))

@@ -1,0 +1,60 @@
+"""What was sent, or was about to be: written before every send, so that a kill never makes us lose or forget a message.
+
+A row without a platform id after a restart is a send whose outcome nobody knows. It is repeated once: with the same
+nonce where the platform deduplicates, otherwise at the risk of one orphan, which `repeats` counts.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.database import insert
+from bot.store.tables import DeliveryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One intended message. `nonce` is at most 24 characters (Discord allows 25)."""
+
+    id: int
+    part: int
+    nonce: str
+    platform_id: str | None
+
+
+async def intend(connection: AsyncConnection, message: int | None, part: int, place: str, at: float) -> Delivery:
+    """Record a send. Of an answer's part that was recorded before, and whose outcome is unknown, it is the repetition."""
+    statement = insert(connection, DeliveryRow).values(
+        message=message, part=part, place=place, nonce=secrets.token_hex(12), platform_id=None, repeats=0, at=at
+    )
+    again = {"repeats": DeliveryRow.repeats + 1, "platform_id": None}
+    statement = statement.on_conflict_do_update(index_elements=["message", "part"], set_=again)
+    return Delivery(*(await connection.execute(statement.returning(*_COLUMNS))).one())
+
+
+async def sent(connection: AsyncConnection, delivery: int, platform_id: str) -> None:
+    """The platform took it, under this id."""
+    await connection.execute(update(DeliveryRow).where(DeliveryRow.id == delivery).values(platform_id=platform_id))
+
+
+async def unsent(connection: AsyncConnection, delivery: int) -> None:
+    """It is certain that nothing is shown: the platform refused it, or the message was deleted."""
+    await connection.execute(delete(DeliveryRow).where(DeliveryRow.id == delivery))
+
+
+async def parts(connection: AsyncConnection, message: int) -> tuple[Delivery, ...]:
+    """An answer's messages, in order."""
+    statement = select(*_COLUMNS).where(DeliveryRow.message == message)
+    return tuple(Delivery(*row) for row in await connection.execute(statement.order_by(DeliveryRow.part)))
+
+
+async def repeats(connection: AsyncConnection) -> int:
+    """How many sends were repeated after a kill: at most so many orphans exist."""
+    return await connection.scalar(select(func.sum(DeliveryRow.repeats))) or 0
+
+
+_COLUMNS = (DeliveryRow.id, DeliveryRow.part, DeliveryRow.nonce, DeliveryRow.platform_id)

@@ -1,0 +1,170 @@
+"""The message graph: every message has at most one parent, so that a path to the root is one conversation's branch.
+
+Functions take the connection of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.message import Author, Picture, Place
+from bot.store.database import insert
+from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A stored message, as far as placing a new one needs it."""
+
+    id: int
+    conversation: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to store. `sha256s` name pictures that are stored already."""
+
+    place: str
+    platform_id: str | None
+    parent: int | None
+    conversation: str
+    person: str
+    role: str
+    text: str
+    at: float  # Unix seconds
+    sha256s: tuple[str, ...] = ()
+    spoiler: bool = False
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message on the way from the root."""
+
+    id: int
+    person: str
+    role: str
+    text: str
+    finish: str | None
+    spoiler: bool
+    sha256s: tuple[str, ...]
+
+
+async def introduce(connection: AsyncConnection, place: Place, author: Author) -> None:
+    """Keep who and where, as they are called now."""
+    where = {"platform": place.platform, "channel": place.channel, "thread": place.thread, "server": place.server, "private": place.private}
+    new_place = insert(connection, PlaceRow).values(key=place.key, **where)
+    await connection.execute(new_place.on_conflict_do_update(index_elements=["key"], set_=where))
+    new_person = insert(connection, PersonRow).values(key=author.key, name=author.name)
+    await connection.execute(new_person.on_conflict_do_update(index_elements=["key"], set_={"name": author.name}))
+
+
+async def add_pictures(connection: AsyncConnection, pictures: Iterable[Picture], at: float) -> None:
+    rows = [
+        {"sha256": p.sha256, "media_type": p.media_type, "width": p.width, "height": p.height, "size": len(p.data), "at": at}
+        for p in pictures
+    ]
+    if rows:
+        await connection.execute(insert(connection, PictureRow).on_conflict_do_nothing(), rows)
+
+
+async def add(connection: AsyncConnection, message: NewMessage) -> int | None:
+    """The new message's id; None when the platform's message is stored already."""
+    statement = insert(connection, MessageRow).values(
+        place=message.place,
+        platform_id=message.platform_id,
+        parent=message.parent,
+        conversation=message.conversation,
+        person=message.person,
+        role=message.role,
+        text=message.text,
+        footer=message.footer,
+        spoiler=message.spoiler,
+        at=message.at,
+    )
+    new: int | None = await connection.scalar(statement.on_conflict_do_nothing().returning(MessageRow.id))
+    if new is not None and message.sha256s:
+        links = [{"message": new, "position": n, "sha256": sha256} for n, sha256 in enumerate(message.sha256s)]
+        await connection.execute(insert(connection, MessagePictureRow), links)
+    return new
+
+
+async def find(connection: AsyncConnection, place: str, platform_id: str) -> Node | None:
+    """The message that a platform's id stands for: a person's, or an answer, any part of it."""
+    delivered = select(DeliveryRow.message).where(DeliveryRow.place == place, DeliveryRow.platform_id == platform_id).scalar_subquery()
+    named = or_(MessageRow.platform_id == platform_id, MessageRow.id == delivered)
+    row = (await connection.execute(_nodes().where(MessageRow.place == place, named))).first()
+    return Node(*row) if row else None
+
+
+async def newest(connection: AsyncConnection, place: str, person: str, since: float) -> Node | None:
+    """Where the place's conversation (`person` empty) or the person's own stands, if it went on after `since`."""
+    pointed = _nodes().join(PointerRow, PointerRow.message == MessageRow.id)
+    row = (await connection.execute(pointed.where(PointerRow.place == place, PointerRow.person == person, PointerRow.at >= since))).first()
+    return Node(*row) if row else None
+
+
+async def point(connection: AsyncConnection, place: str, persons: Sequence[str], message: int, at: float) -> None:
+    """The next message of these persons here continues at `message`."""
+    statement = insert(connection, PointerRow).values([{"place": place, "person": p, "message": message, "at": at} for p in persons])
+    new = {"message": statement.excluded.message, "at": statement.excluded.at}
+    await connection.execute(statement.on_conflict_do_update(index_elements=["place", "person"], set_=new))
+
+
+async def unpoint(connection: AsyncConnection, place: str, persons: Sequence[str]) -> None:
+    """The next message of these persons here starts afresh."""
+    await connection.execute(delete(PointerRow).where(PointerRow.place == place, PointerRow.person.in_(persons)))
+
+
+async def branch(connection: AsyncConnection, leaf: int) -> tuple[Turn, ...]:
+    """The way from the root to `leaf`, both included."""
+    columns = (MessageRow.id, MessageRow.parent, MessageRow.person, MessageRow.role, MessageRow.text, MessageRow.finish, MessageRow.spoiler)
+    walk = select(*columns).where(MessageRow.id == leaf).cte("walk", recursive=True)
+    walk = walk.union_all(select(*columns).join(walk, MessageRow.id == walk.c.parent))
+    # A child is always stored after its parent: the order of ids is the order of the branch.
+    rows = (await connection.execute(select(walk).order_by(walk.c.id))).all()
+    pictures = await pictures_of(connection, [row.id for row in rows])
+    return tuple(Turn(r.id, r.person, r.role, r.text, r.finish, r.spoiler, pictures.get(r.id, ())) for r in rows)
+
+
+async def pictures_of(connection: AsyncConnection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    statement = select(MessagePictureRow.message, MessagePictureRow.sha256).where(MessagePictureRow.message.in_(messages))
+    found: dict[int, tuple[str, ...]] = {}
+    for message, sha256 in await connection.execute(statement.order_by(MessagePictureRow.message, MessagePictureRow.position)):
+        found[message] = (*found.get(message, ()), sha256)
+    return found
+
+
+async def place_of(connection: AsyncConnection, key: str) -> Place:
+    row = (await connection.execute(select(PlaceRow).where(PlaceRow.key == key))).one()
+    return Place(row.platform, row.channel, row.thread, row.server, row.private)
+
+
+async def name_of(connection: AsyncConnection, person: str) -> str:
+    return await connection.scalar(select(PersonRow.name).where(PersonRow.key == person)) or ""
+
+
+async def forget(connection: AsyncConnection, person: str) -> tuple[int, list[str]]:
+    """Delete a person's messages and the answers to them; how many, and the pictures that nobody else showed."""
+    await connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
+    return await _delete(connection, MessageRow.person == person)
+
+
+async def expire(connection: AsyncConnection, before: float) -> tuple[int, list[str]]:
+    """Delete what is older than the retention period; how many messages, and the pictures that nothing shows any more."""
+    return await _delete(connection, MessageRow.at < before)
+
+
+async def _delete(connection: AsyncConnection, which: ColumnElement[bool]) -> tuple[int, list[str]]:
+    deleted = (await connection.execute(delete(MessageRow).where(which))).rowcount
+    unused = delete(PictureRow).where(PictureRow.sha256.not_in(select(MessagePictureRow.sha256)))
+    return deleted, list((await connection.scalars(unused.returning(PictureRow.sha256))).all())
+
+
+def _nodes() -> Select[int, str, str]:
+    return select(MessageRow.id, MessageRow.conversation, MessageRow.person)

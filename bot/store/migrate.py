@@ -1,0 +1,24 @@
+"""Brings the tables up to date at every start, with the migrations that are packaged beside this file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_LOCK = 0x67616E64  # any number that all bots on one PostgreSQL agree on
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run the missing migrations inside the caller's transaction."""
+    # Alembic is needed once a start; importing it here keeps `gander --help` quick.
+    from alembic import command
+    from alembic.config import Config
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,171 @@
+"""The tables, once: every query and the migrations' check read them here.
+
+Times are Unix seconds (UTC). A key is a platform's id with the platform in front (bot/message.py).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# SQLite gives out row numbers only for a column declared INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+# A button names an answer for as long as it is shown: the number of a deleted row is never given out again.
+LASTING_ID = {"sqlite_autoincrement": True}
+
+
+class Finish(StrEnum):
+    """How an answer ended."""
+
+    STOP = "stop"
+    LENGTH = "length"  # ran into its token limit: it can be continued
+    STOPPED = "stopped"  # by a person
+    FAILED = "failed"  # `text` is what the person is told
+
+
+class JobState(StrEnum):
+    """A job's way: waiting → running → answered → done. A crash leads from running back to waiting."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ANSWERED = "answered"  # the answer is committed; its delivery is owed
+    DONE = "done"
+
+
+class Row(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+
+
+class PlaceRow(Row):
+    """A place as the adapter described it last, so that an answer finds its way after a restart."""
+
+    __tablename__ = "place"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    channel: Mapped[str]
+    thread: Mapped[str | None]
+    server: Mapped[str | None]
+    private: Mapped[bool]
+
+
+class PersonRow(Row):
+    __tablename__ = "person"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class PictureRow(Row):
+    """What the file named by `sha256` holds."""
+
+    __tablename__ = "picture"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    media_type: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    size: Mapped[int]  # bytes
+    at: Mapped[float]
+
+
+class MessageRow(Row):
+    """A node of the message graph: a question, an answer, or a message that was replied to."""
+
+    __tablename__ = "message"
+    __table_args__ = (UniqueConstraint("place", "platform_id"), Index(None, "place", "id"), LASTING_ID)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"))
+    platform_id: Mapped[str | None]  # None: an answer (its deliveries have ids) or a pressed button
+    parent: Mapped[int | None] = mapped_column(Id, ForeignKey("message.id", ondelete="SET NULL"), index=True)
+    conversation: Mapped[str]  # the same along every branch; the engine's prompt_cache_key
+    person: Mapped[str] = mapped_column(ForeignKey("person.key"), index=True)  # who wrote it; of an answer: who asked
+    role: Mapped[str]  # user, assistant
+    text: Mapped[str]
+    finish: Mapped[str | None]  # Finish; None: a person's message, or an answer that is not finished
+    footer: Mapped[str]
+    spoiler: Mapped[bool]
+    at: Mapped[float]
+
+
+class MessagePictureRow(Row):
+    __tablename__ = "message_picture"
+
+    message: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("picture.sha256"), index=True)
+
+
+class PointerRow(Row):
+    """The newest message of the place's conversation (`person` empty) and of each person's own there."""
+
+    __tablename__ = "pointer"
+
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"), primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), index=True)
+    at: Mapped[float]  # of the last question; the idle window counts from here
+
+
+class SettingRow(Row):
+    __tablename__ = "setting"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)  # person, channel, server
+    key: Mapped[str] = mapped_column(primary_key=True)  # of the person, channel or server
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+    set_by: Mapped[str]
+    at: Mapped[float]
+
+
+class JobRow(Row):
+    """One answer to make and to deliver. Written in the transaction that stores the question."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index(None, "state", "id"), LASTING_ID)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    answer: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), unique=True)
+    question: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), index=True)
+    platform: Mapped[str]
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"))
+    channel: Mapped[str]  # fairness shares between channels, then between people
+    person: Mapped[str]
+    state: Mapped[str]  # JobState
+    cost: Mapped[int]  # tokens expected, beams counted n-fold
+    beams: Mapped[int]  # rows that it takes on an engine
+    knobs: Mapped[dict[str, Any]] = mapped_column(JSON)  # settings as they were when it was asked
+    losses: Mapped[int]  # how often an engine went away under it
+    owner: Mapped[str | None]  # the bot that runs or delivers it; set while running or answered
+    heartbeat: Mapped[float | None]  # of the owner; old = the owner is dead
+    cancelled: Mapped[bool]
+    at: Mapped[float]
+    started: Mapped[float | None]
+
+
+class DeliveryRow(Row):
+    """One message on a platform. Written before it is sent: no id = nobody knows whether the send went through."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (UniqueConstraint("message", "part"), UniqueConstraint("place", "platform_id"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    message: Mapped[int | None] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"))  # None = a notice
+    part: Mapped[int]  # 0 … of a split answer
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"))
+    nonce: Mapped[str]
+    platform_id: Mapped[str | None]
+    repeats: Mapped[int]  # sends beyond the first, each after an outcome that a kill left unknown
+    at: Mapped[float]
