@@ -1,0 +1,214 @@
+"""Every option of the operator's configuration, with its default: what `deploy/gander.example.toml` shows, section by section.
+
+Sizes, times and counts carry their unit in their name. Secrets are no options: they come from the environment or from
+a file (bot/config.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from bot.contracts import Value
+from bot.decoding_process import MIB, DecodingLimits
+from bot.errors import Refusal
+from bot.media import FileLimits
+from bot.settings import SETTINGS, Kind
+
+Fraction = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: immutable, and nothing in it is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def setting_value(name: str, value: Value) -> Value:
+    """A setting's value as the operator wrote it, checked by the setting's own rules."""
+    if name not in SETTINGS:
+        raise ValueError(f"{name} is no setting; there are {', '.join(SETTINGS)}")
+    try:
+        return SETTINGS[name].parse(value)
+    except Refusal as refusal:
+        limits = ", ".join(f"{key} {said}" for key, said in refusal.values.items() if key != "name")
+        raise ValueError(f"{name} can't be this ({limits})") from None
+
+
+def check_defaults(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {name: setting_value(name, value) for name, value in values.items()}
+
+
+def check_caps(values: Mapping[str, Value]) -> Mapping[str, float]:
+    for name in values:
+        if name in SETTINGS and SETTINGS[name].kind not in {Kind.NUMBER, Kind.WHOLE}:
+            raise ValueError(f"{name} is no number: it can't be capped")
+    return {name: float(setting_value(name, value)) for name, value in values.items()}
+
+
+Caps = Annotated[Mapping[str, float], AfterValidator(check_caps)]
+
+
+class EngineOptions(Section):
+    """Where answers come from: engines that run elsewhere, or one that Gander starts itself."""
+
+    url: str = ""  # one engine that runs elsewhere
+    urls: tuple[str, ...] = ()  # several
+    key_file: Path | None = None  # or GANDER_ENGINE_KEY
+    key: SecretStr | None = None
+    model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
+    quantize: Literal["none", "int8", "4bit"] = "none"
+    devices: tuple[str, ...] = ()  # empty = the best there is
+
+    @property
+    def remote(self) -> tuple[str, ...]:
+        """The engines that run elsewhere; empty = start one."""
+        return tuple(dict.fromkeys((*((self.url,) if self.url else ()), *self.urls)))
+
+    @field_validator("url", "urls")
+    @classmethod
+    def _check_urls(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for url in (given,) if isinstance(given, str) else given:
+            if url and not url.startswith(("http://", "https://")):
+                raise ValueError("an engine's address begins with http:// or https://")
+        return given
+
+
+class DiscordOptions(Section):
+    token_file: Path | None = None  # or GANDER_DISCORD_TOKEN
+    token: SecretStr | None = None
+
+
+class TelegramOptions(Section):
+    token_file: Path | None = None  # or GANDER_TELEGRAM_TOKEN
+    token: SecretStr | None = None
+
+
+class WebOptions(Section):
+    """The page. With a host other than this machine's own a password is needed."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080  # a busy port takes the next free one
+    password_file: Path | None = None  # or GANDER_WEB_PASSWORD
+    password: SecretStr | None = None
+
+
+class StoreOptions(Section):
+    url: Annotated[str, Field(repr=False)] = ""  # empty = SQLite in the data folder; GANDER_STORE_URL when it holds a password
+
+
+class RetentionOptions(Section):
+    days: Fraction = 0  # messages and pictures older than this are deleted; 0 = kept
+
+
+class ConversationOptions(Section):
+    idle_minutes: Fraction = 30  # after this long a mention starts afresh
+
+
+class AccessOptions(Section):
+    """Who may use the bot, as keys such as `discord:1234`. Denial wins. The terminal and the page are not restricted here."""
+
+    everyone: bool = False
+    allow_servers: frozenset[str] = frozenset()
+    allow_channels: frozenset[str] = frozenset()
+    allow_roles: frozenset[str] = frozenset()
+    allow_people: frozenset[str] = frozenset()
+    allow_bots: frozenset[str] = frozenset()
+    allow_private: bool = False  # anyone may write to it in private
+    deny_servers: frozenset[str] = frozenset()
+    deny_channels: frozenset[str] = frozenset()
+    deny_roles: frozenset[str] = frozenset()
+    deny_people: frozenset[str] = frozenset()
+
+    @property
+    def decided(self) -> bool:
+        """Whether the operator has said at all who may use the bot."""
+        names = ("allow_servers", "allow_channels", "allow_roles", "allow_people")
+        return self.everyone or self.allow_private or any(getattr(self, name) for name in names)
+
+    @field_validator("*")
+    @classmethod
+    def _check_keys(cls, given: bool | frozenset[str], info: ValidationInfo) -> bool | frozenset[str]:
+        for key in () if isinstance(given, bool) else given:
+            platform, _, name = key.partition(":")
+            if not (platform and name):
+                raise ValueError(f"{key!r} lacks its platform: write discord:{key} or telegram:{key}")
+        return given
+
+
+class RoleLimits(Section):
+    """What a role has instead of everybody's; of several roles the most generous counts."""
+
+    cooldown_seconds: Fraction | None = None
+    burst: Count | None = None
+    caps: Caps = {}
+
+
+class LimitOptions(Section):
+    """How much one person, and all together, may ask."""
+
+    burst: Count = 6  # events (messages, commands, buttons) at once …
+    cooldown_seconds: Fraction = 2.0  # … and then one in this time
+    questions_per_person: Count = 3  # waiting or being answered
+    questions_overall: Count = 200
+    caps: Caps = {"beams": 5, "max_new_tokens": 1000}  # a setting's highest value
+    roles: Mapping[str, RoleLimits] = {}
+
+
+class MediaOptions(Section):
+    """What a picture may take."""
+
+    file_mib: Annotated[float, Field(gt=0)] = 20
+    fetch_seconds: Annotated[float, Field(gt=0)] = 30
+    megapixels: Annotated[float, Field(gt=0, le=1000)] = 50
+    side_pixels: Annotated[int, Field(ge=64, le=8192)] = 1536  # larger pictures are made smaller
+    decode_seconds: Annotated[float, Field(gt=0)] = 10
+    memory_mib: Annotated[int, Field(ge=256)] = 1024  # of the child that decodes
+
+    @property
+    def files(self) -> FileLimits:
+        return FileLimits(int(self.file_mib * MIB), self.fetch_seconds)
+
+    @property
+    def decoding(self) -> DecodingLimits:
+        return DecodingLimits(int(self.megapixels * 1e6), self.side_pixels, self.decode_seconds, self.memory_mib * MIB)
+
+
+class LoggingOptions(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"  # debug shows what people write
+    format: Literal["auto", "json", "console"] = "auto"  # auto = console on a terminal, JSON elsewhere
+
+
+class NetworkOptions(Section):
+    proxy: Annotated[str, Field(repr=False)] = ""  # of the platforms; GANDER_PROXY when it holds a password
+
+    @field_validator("proxy")
+    @classmethod
+    def _check_proxy(cls, given: str) -> str:
+        if given and not given.startswith(("http://", "https://", "socks5://", "socks5h://")):
+            raise ValueError("a proxy's address begins with http:// or socks5://")
+        return given
+
+
+class Config(Section):
+    """The whole file."""
+
+    language: str = "en"  # where neither a setting nor a person's locale says otherwise
+    engine: EngineOptions = EngineOptions()
+    discord: DiscordOptions = DiscordOptions()
+    telegram: TelegramOptions = TelegramOptions()
+    web: WebOptions = WebOptions()
+    store: StoreOptions = StoreOptions()
+    retention: RetentionOptions = RetentionOptions()
+    conversation: ConversationOptions = ConversationOptions()
+    access: AccessOptions = AccessOptions()
+    limits: LimitOptions = LimitOptions()
+    settings: Annotated[Mapping[str, Value], AfterValidator(check_defaults)] = {}  # the bot's defaults
+    media: MediaOptions = MediaOptions()
+    logging: LoggingOptions = LoggingOptions()
+    network: NetworkOptions = NetworkOptions()

@@ -1,0 +1,100 @@
+"""Every setting, declared once: its type, its range, whom it may be set for. Parsing says the range when a value breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from bot.contracts import Memory, Value
+from bot.errors import Refusal
+from bot.texts import CHINESE, ENGLISH, LANGUAGES
+from engine.api import MAX_BEAMS
+
+
+class Kind(StrEnum):
+    """What a setting's value is."""
+
+    NUMBER = "number"
+    WHOLE = "whole"  # a whole number
+    CHOICE = "choice"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. Its words are the texts `setting.<name>.…`; `wire` is its name in the engine's own defaults.
+
+    `low` and `high` bound a number, both included, or the length of a text in characters.
+    """
+
+    name: str
+    kind: Kind
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+    default: Value | None = None  # None = the model's own
+    wire: str = ""
+    suggestions: tuple[float, ...] = ()  # what autocompletion offers
+    aliases: Mapping[str, str] = field(default_factory=dict)  # other words for a choice, in lower case
+
+    def parse(self, given: Value) -> Value:
+        """The value as it is stored. Raises Refusal that names the setting's range or its choices."""
+        if self.kind is Kind.CHOICE:
+            return self._choice(str(given))
+        if self.kind is Kind.TEXT:
+            return self._text(str(given).strip())
+        return self._number(given)
+
+    def _choice(self, given: str) -> str:
+        words = {choice.lower(): choice for choice in self.choices} | dict(self.aliases)
+        found = words.get(given.strip().lower())
+        if found is None:
+            raise Refusal("settings.not_a_choice", name=self.name, choices=", ".join(self.choices), given=given[:40])
+        return found
+
+    def _text(self, given: str) -> str:
+        if len(given) > self.high:
+            raise Refusal("settings.too_long", name=self.name, limit=int(self.high), count=len(given))
+        return given
+
+    def _number(self, given: Value) -> float | int:
+        try:
+            number = float(str(given).replace(",", ".")) if not isinstance(given, bool) else float("nan")
+        except ValueError:
+            number = float("nan")
+        whole = self.kind is Kind.WHOLE
+        if not self.low <= number <= self.high or (whole and number != int(number)):
+            key = "settings.not_a_whole_number_in_range" if whole else "settings.not_a_number_in_range"
+            raise Refusal(key, name=self.name, low=self.low, high=self.high, given=str(given)[:40])
+        return int(number) if whole else number
+
+
+LANGUAGE_NAMES: Final = {"english": ENGLISH, "英文": ENGLISH, "英语": ENGLISH} | dict.fromkeys(
+    ("zh", "zh-hans", "chinese", "中文", "简体中文", "汉语"), CHINESE
+)
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    setting.name: setting
+    for setting in (
+        Setting("temperature", Kind.NUMBER, 0, 2, wire="temperature", suggestions=(0, 0.2, 0.7, 1.0, 1.5)),
+        Setting("beams", Kind.WHOLE, 1, MAX_BEAMS, default=1, wire="num_beams", suggestions=(1, 3, 5, MAX_BEAMS)),
+        Setting("top_p", Kind.NUMBER, 0.01, 1, wire="top_p", suggestions=(0.5, 0.9, 1)),
+        Setting("top_k", Kind.WHOLE, 0, 1000, wire="top_k", suggestions=(0, 20, 50, 100)),
+        Setting("repetition_penalty", Kind.NUMBER, 0.5, 2, wire="repetition_penalty", suggestions=(1, 1.1, 1.3)),
+        Setting("length_penalty", Kind.NUMBER, -5, 5, wire="length_penalty", suggestions=(-1, 0, 1, 2)),
+        Setting("max_new_tokens", Kind.WHOLE, 1, 4096, default=300, wire="max_tokens", suggestions=(50, 300, 1000)),
+        Setting("language", Kind.CHOICE, choices=LANGUAGES, aliases=LANGUAGE_NAMES),
+        Setting("memory", Kind.CHOICE, choices=tuple(Memory), default=Memory.SHARED),
+        Setting("system_prompt", Kind.TEXT, 0, 2000),
+    )
+}
+
+
+def find_setting(name: str) -> Setting:
+    """The setting of this name. Raises Refusal that lists all names."""
+    setting = SETTINGS.get(name.strip().lower())
+    if setting is None:
+        raise Refusal("settings.unknown", name=name[:40], names=", ".join(SETTINGS))
+    return setting
