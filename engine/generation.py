@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from engine.api import FinishReason, Role
 from engine.models.card import Generation
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A checked, decoded RGB picture. `sha256` is of the bytes that it came as: the same hash is encoded once."""
-
-    sha256: str
-    image: Image.Image = field(compare=False, repr=False)
+from engine.pictures import Picture
 
 
 @dataclass(frozen=True)
@@ -35,7 +25,7 @@ class GenerationRequest:
 
     turns: tuple[Turn, ...]
     generation: Generation
-    min_tokens: int = 0  # no end of the answer before so many new tokens
+    min_tokens: int = 0  # EOS is barred before so many new tokens; a stop string still ends
     stop: tuple[str, ...] = ()  # besides the template's own
     seed: int | None = None  # None = another one each time
     n: int = 1  # with beams: the n best, n ≤ num_beams

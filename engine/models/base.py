@@ -26,19 +26,34 @@ class EncodedPicture:
 class Tokenizer(Protocol):
     """The part of a tokenizer that the engine uses. Ids carry no special tokens unless the text spells them."""
 
-    bos_id: int | None
-    eos_ids: frozenset[int]
+    @property
+    def bos_id(self) -> int | None: ...
+
+    @property
+    def eos_ids(self) -> frozenset[int]: ...
+
+    @property
+    def specials(self) -> tuple[str, ...]:
+        """Texts that `encode` reads as special tokens: no message may spell them."""
+        ...
 
     def encode(self, text: str) -> list[int]: ...
-    def decode(self, ids: Sequence[int]) -> str: ...
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text, without special tokens. A character that `ids` end inside of shows as U+FFFD."""
+        ...
 
 
 class VisionLanguageModel(Protocol):
     """A picture encoder and a language model that share an embedding width."""
 
-    card: Card
-    tokenizer: Tokenizer
-    language: Llama
+    @property
+    def card(self) -> Card: ...
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def language(self) -> Llama: ...
 
     @property
     def device(self) -> torch.device: ...

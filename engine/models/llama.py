@@ -117,6 +117,15 @@ class Llama(nn.Module):
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
         self.tie()
 
+    @property
+    def device(self) -> torch.device:
+        return self.model.embed_tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of embeddings and hidden states."""
+        return self.model.embed_tokens.weight.dtype
+
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids [rows, new] → embeddings [rows, new, width]."""
         return embedding(ids, self.model.embed_tokens.weight)

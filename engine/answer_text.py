@@ -1,0 +1,48 @@
+"""Tokens become text that may be shown: no half characters, nothing of a stop string, no blank edges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.models.base import Tokenizer
+
+REPLACEMENT = "\ufffd"  # how a tokenizer shows a character that is not complete yet
+
+
+class AnswerText:
+    """One answer as it grows. Text once given out is never taken back."""
+
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+        self.tokenizer, self.stops = tokenizer, stops
+        self.ids: list[int] = []
+        self.given = ""
+
+    def push(self, token: int) -> tuple[str, bool]:
+        """One more token → what may be shown of it now, and whether a stop string is reached."""
+        self.ids.append(token)
+        text, stopped = self.decode(self.ids)
+        return self.give(text if stopped else self.safe(text)), stopped
+
+    def finish(self) -> str:
+        """What was held back and turned out to be text after all."""
+        return self.give(self.decode(self.ids)[0])
+
+    def decode(self, ids: Sequence[int]) -> tuple[str, bool]:
+        """The answer up to the first stop string, without blank edges, and whether there was one."""
+        text = self.tokenizer.decode(ids).lstrip()
+        found = [at for at in (text.find(stop) for stop in self.stops) if at >= 0]
+        return text[: min(found, default=len(text))].rstrip(), bool(found)
+
+    def safe(self, text: str) -> str:
+        text = text.rstrip(REPLACEMENT)
+        return text[: len(text) - max((overlap(text, stop) for stop in self.stops), default=0)].rstrip()
+
+    def give(self, text: str) -> str:
+        new = text[len(self.given) :]
+        self.given += new
+        return new
+
+
+def overlap(text: str, stop: str) -> int:
+    """How many characters at the end of `text` could be the beginning of `stop`."""
+    return next((length for length in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:length])), 0)

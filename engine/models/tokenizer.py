@@ -1,0 +1,57 @@
+"""Text to token ids and back, from the `tokenizer.json` of a ready folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from engine.errors import ModelError
+
+
+class JsonTokenizer:
+    """A `tokenizers.Tokenizer` behind the protocol of `engine.models.base`."""
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, bos: str | None, eos: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self.bos_id = None if bos is None else self._id(bos)
+        self.eos_ids = frozenset(self._id(token) for token in eos)
+        self.specials = tuple(token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special)
+
+    @classmethod
+    def read(cls, folder: Path) -> JsonTokenizer:
+        """Needs `tokenizer.json`; `bos_token` and `eos_token` come from `tokenizer_config.json`. Raises ModelError."""
+        try:
+            tokenizer = tokenizers.Tokenizer.from_buffer((folder / "tokenizer.json").read_bytes())
+            config = json.loads((folder / "tokenizer_config.json").read_bytes())
+        except FileNotFoundError as error:
+            raise ModelError(f"{error.filename} is missing. Fetch or convert the model again.") from None
+        except ValueError as error:
+            raise ModelError(f"The tokenizer in {folder} can't be read: {error}. Fetch or convert the model again.") from None
+        eos = content(config.get("eos_token"))
+        return cls(tokenizer, content(config.get("bos_token")), [] if eos is None else [eos])
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Special tokens are left out."""
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    def _id(self, token: str) -> int:
+        found: int | None = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise ModelError(
+                f"tokenizer_config.json names the token {token!r}, which tokenizer.json does not know. Convert the model again."
+            )
+        return found
+
+
+def content(token: Any) -> str | None:
+    """A token as `tokenizer_config.json` spells it: text, an object with `content`, or nothing."""
+    return token["content"] if isinstance(token, dict) else token or None
