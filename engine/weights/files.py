@@ -52,12 +52,17 @@ class StoredTensor:
     def read(self) -> Tensor:
         """The tensor, contiguous, on the CPU. Raises WeightsError where the file ends too early."""
         flat = torch.empty(self.span, dtype=self.dtype)
-        view = memoryview(flat.view(torch.uint8).numpy()) if self.span else memoryview(bytearray())
+        view = raw_bytes(flat)
         with self.path.open("rb") as file:
             file.seek(self.offset)
             if file.readinto(view) != len(view):
                 raise WeightsError(f"{self.path} is truncated. {AGAIN}")
         return flat.as_strided(self.shape, self.stride).contiguous()
+
+
+def raw_bytes(flat: Tensor) -> memoryview:
+    """The bytes of a contiguous CPU tensor, to read into or to write out."""
+    return memoryview(flat.reshape(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]  # numpy 2.4's stub lacks the buffer protocol
 
 
 def open_weights(path: Path) -> dict[str, StoredTensor]:
@@ -106,8 +111,10 @@ def open_torch(path: Path) -> dict[str, StoredTensor]:
     except pickle.UnpicklingError as error:
         cause = str(error).rpartition("WeightsUnpickler error: ")[2].partition("\n")[0]
         raise WeightsError(f"{path} holds more than plain tensors and was refused, because loading it could run code: {cause}") from None
-    except RuntimeError:
-        raise WeightsError(f"{path} is truncated: {path.stat().st_size:,} bytes are there, but its table of contents is not. {AGAIN}") from None
+    except (RuntimeError, OSError):  # which of the two depends on where the file ends
+        raise WeightsError(
+            f"{path} is truncated: {path.stat().st_size:,} bytes are there, but its table of contents is not. {AGAIN}"
+        ) from None
     state = loaded.get("model", loaded) if isinstance(loaded, dict) else None
     if not isinstance(state, dict):
         raise WeightsError(f"{path} holds no table of named tensors. Is it the file you meant?")
@@ -120,7 +127,7 @@ def stored_tensor(path: Path, tensor: Tensor) -> StoredTensor:
     if start is None:
         raise WeightsError(f"{path} does not say where its tensors lie. Save it again with a current version of PyTorch.")
     offset = start + tensor.storage_offset() * tensor.element_size()
-    return StoredTensor(path, offset, tensor.dtype, tuple(tensor.shape), tensor.stride())
+    return StoredTensor(path, int(offset), tensor.dtype, tuple(tensor.shape), tensor.stride())
 
 
 def complete(path: Path, size: int, tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.weights.files import SAFETENSORS_DTYPES
+from engine.weights.files import SAFETENSORS_DTYPES, StoredTensor, raw_bytes
 
 SHARD_BYTES = 500_000_000
 DTYPE_NAMES = {dtype: name for name, dtype in SAFETENSORS_DTYPES.items()}
@@ -35,33 +35,34 @@ class Slot:
 
 @dataclass(frozen=True)
 class Step:
-    """One parameter's way into the folder: what it will take up, and how to make it. `origin` is what it is made from."""
+    """One parameter's way into the folder: what it will take up, how to make it, and what it is made from."""
 
     slots: Mapping[str, Slot]
     make: Callable[[], Mapping[str, Tensor]]
-    origin: str = ""
+    origins: tuple[StoredTensor, ...]
 
     @property
     def nbytes(self) -> int:
         return sum(slot.nbytes for slot in self.slots.values())
 
 
-def split_into_shards(steps: Iterable[Step], limit: int = SHARD_BYTES) -> list[list[Step]]:
-    """In order, as many steps a shard as fit into `limit` bytes, header included; a larger step gets a shard of its own."""
+def split_into_shards(steps: Iterable[Step]) -> list[list[Step]]:
+    """In order, as many steps a shard as fit into 500 MB, header included; a larger step gets a shard of its own."""
     shards: list[list[Step]] = []
     room = 0
     for step in steps:
         needed = step.nbytes + sum(200 + len(name) for name in step.slots)
         if not shards or needed > room:
             shards.append([])
-            room = limit - 8
+            room = SHARD_BYTES - 8
         shards[-1].append(step)
         room -= needed
     return shards
 
 
-def shard_names(count: int) -> list[str]:
-    return [f"model-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
+def shard_names(stem: str, count: int) -> list[str]:
+    """`language-00001-of-00027.safetensors`: the names tell whether one is missing."""
+    return [f"{stem}-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
 
 
 def header(steps: Sequence[Step]) -> bytes:
@@ -85,21 +86,8 @@ def write_shard(path: Path, steps: Sequence[Step], advance: Callable[[int], None
         for step in steps:
             tensors = step.make()
             for name, slot in step.slots.items():
-                file.write(raw_bytes(tensors[name].to(slot.dtype).reshape(slot.shape)))
+                file.write(raw_bytes(tensors[name].contiguous()))
                 advance(slot.nbytes)
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(path)
-
-
-def raw_bytes(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
-
-
-def write_index(folder: Path, shards: Sequence[Sequence[Step]]) -> None:
-    """`model.safetensors.index.json`, as Hugging Face's tools expect it."""
-    names = shard_names(len(shards))
-    weight_map = {name: file for file, steps in zip(names, shards, strict=True) for step in steps for name in step.slots}
-    total = sum(step.nbytes for steps in shards for step in steps)
-    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
