@@ -1,0 +1,105 @@
+"""Whose question is next: deficit round-robin over channels, and over the people within each, counted in tokens.
+
+Shreedhar and Varghese, "Efficient Fair Queueing Using Deficit Round Robin" (1995): flows take turns; at each turn a
+flow earns a quantum, and its next packet goes once its credit covers the packet's cost. Here a packet is a question,
+its cost the tokens that it may take (beams count n-fold), and the two levels keep both a busy channel and a busy
+person from starving others. Credit is memory of this process alone: losing it in a restart costs nobody more than a turn.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
+from math import ceil
+
+from bot.jobs import Waiting
+
+# Small against a question's cost (hundreds of tokens), so that one turn never serves a row of cheap questions.
+QUANTUM = 64
+ABOUT_SECONDS = 120.0  # somebody who asked so recently may ask again
+LEAST_SHARE = 4  # nobody's share falls below a quarter of the rows, however many are about
+
+
+class Turns:
+    """Deficit round-robin over flows, each known by a key; who is served pays afterwards.
+
+    A newcomer owes nothing and goes next, whatever backlog others have. Debts outlast a pause and are paid off as rounds
+    pass; savings do not exist.
+    """
+
+    def __init__(self, quantum: int = QUANTUM) -> None:
+        self._quantum = quantum
+        self._debt: dict[str, int] = {}  # tokens; in the order of turns
+
+    def next(self, keys: Collection[str]) -> str:
+        """Whose turn it is among the flows that have something to serve. Stays the same until `charge`, or an older debt is paid."""
+        for key in keys:
+            self._debt.setdefault(key, 0)
+        rounds = min(ceil(self._debt[key] / self._quantum) for key in keys)
+        if rounds > 0:
+            self._pass(rounds, keys)
+        return next(key for key, debt in self._debt.items() if debt <= 0 and key in keys)
+
+    def charge(self, key: str, tokens: int) -> None:
+        """What serving the flow costs; its next turn comes after everyone else's."""
+        self._debt[key] = self._debt.pop(key, 0) + tokens
+
+    def refund(self, key: str, tokens: int) -> None:
+        """Give back what was charged and not used."""
+        if key in self._debt:
+            self._debt[key] -= tokens
+
+    def _pass(self, rounds: int, keys: Collection[str]) -> None:
+        paid = {key: max(debt - rounds * self._quantum, 0) for key, debt in self._debt.items()}
+        self._debt = {key: debt for key, debt in paid.items() if debt > 0 or key in keys}
+
+
+class FairQueue:
+    """Picks from what waits in the job store; holds no jobs itself. `now` is in seconds of any steady clock."""
+
+    def __init__(self) -> None:
+        self._channels = Turns()
+        self._people: defaultdict[str, Turns] = defaultdict(Turns)
+        self._about: dict[str, float] = {}  # when somebody's question last waited
+
+    def next(self, heads: Sequence[Waiting]) -> Waiting:
+        """The fairest of the heads (at least one): each person's oldest question in each channel."""
+        candidates: dict[str, dict[str, Waiting]] = {}
+        for head in heads:
+            candidates.setdefault(head.channel, {})[head.person] = head
+        firsts = {channel: people[self._people[channel].next(people)] for channel, people in candidates.items()}
+        return firsts[self._channels.next(firsts)]
+
+    def within_share(self, heads: Sequence[Waiting], held: Mapping[str, int], rows: int, now: float) -> list[Waiting]:
+        """The heads whose people may hold one more question's rows. `held`: rows by person, of `rows` on all engines."""
+        self._about |= {head.person: now for head in heads}
+        self._about = {person: at for person, at in self._about.items() if person in held or now - at < ABOUT_SECONDS}
+        share = rows / min(max(len(self._about), 1), LEAST_SHARE)
+        return [head for head in heads if not held.get(head.person) or held[head.person] + head.rows <= share]
+
+    def charge(self, job: Waiting) -> None:
+        """The job is being served."""
+        self._channels.charge(job.channel, job.cost)
+        self._people[job.channel].charge(job.person, job.cost)
+
+    def settle(self, job: Waiting, used: int) -> None:
+        """The job took `used` tokens, not what was charged."""
+        self._channels.refund(job.channel, job.cost - used)
+        self._people[job.channel].refund(job.person, job.cost - used)
+
+    def order(self, line: Sequence[Waiting]) -> tuple[Waiting, ...]:
+        """In which order these would be served if nothing else came. Changes nothing."""
+        ahead, served = deepcopy(self), []
+        rest: dict[tuple[str, str], deque[Waiting]] = {}
+        for job in line:
+            rest.setdefault((job.channel, job.person), deque()).append(job)
+        while rest:
+            job = ahead.next([jobs[0] for jobs in rest.values()])
+            ahead.charge(job)
+            served.append(job)
+            jobs = rest[job.channel, job.person]
+            jobs.popleft()
+            if not jobs:
+                del rest[job.channel, job.person]
+        return tuple(served)
