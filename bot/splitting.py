@@ -1,0 +1,80 @@
+"""Cuts a long answer into messages where a reader would: between paragraphs, lines, sentences or words; code stays code.
+
+Appending to the text never changes a part that is already full, so that what was shown while streaming stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import regex
+
+FENCE = regex.compile(r"^ {0,3}(?P<marker>`{3,16}|~{3,16})(?P<info>[^`\n]*)$", regex.MULTILINE)
+# From the best place to cut to the worst; each match ends where the next part begins.
+BORDERS = tuple(regex.compile(pattern) for pattern in (r"\n{2,}", r"\n", r"[.!?…]['\")\]]*\s+|[。！？]['”」』）]*", r"\s+"))
+LEAST = 0.5  # of the room: a border that would leave a part emptier is not taken
+GRAPHEME = regex.compile(r"\X")
+
+
+def split(text: str, limit: int, length: Callable[[str], int] = len) -> tuple[str, ...]:
+    """Parts of at most `limit` (as `length` counts); at least one. `limit` must leave room for a fence: 64 or more.
+
+    A code block that is cut is closed and opened again with its language. White space at a border is dropped.
+    """
+    parts: list[str] = []
+    opening, rest = "", text
+    while length(opening + rest) > limit:
+        cut = _cut(opening, rest, limit, length)
+        piece = opening + rest[:cut]
+        still_open = _open_fence(piece)
+        parts.append(_close(piece.rstrip(), still_open))
+        opening, rest = f"{still_open}\n" if still_open else "", rest[cut:].lstrip("\n")
+    return (*parts, opening + rest)
+
+
+def _cut(opening: str, rest: str, limit: int, length: Callable[[str], int]) -> int:
+    """How many characters of `rest` go into this part; at least one."""
+    low, high = 1, len(rest)
+    while low < high:  # the longest beginning that fits, its fence closed
+        middle = (low + high + 1) // 2
+        piece = opening + rest[:middle]
+        low, high = (middle, high) if length(_close(piece, _open_fence(piece))) <= limit else (low, middle - 1)
+    return _border(rest, low) or _whole(rest, low)
+
+
+def _border(rest: str, room: int) -> int:
+    """Where the best border in `rest[:room]` ends; 0 without one. A line that opens or closes code is not cut."""
+    for pattern in BORDERS:
+        ends = [found.end() for found in pattern.finditer(rest, 0, room) if found.end() >= room * LEAST]
+        for end in reversed(ends):
+            if not _within_fence_line(rest, end):
+                return end
+    return 0
+
+
+def _within_fence_line(rest: str, cut: int) -> bool:
+    start = rest.rfind("\n", 0, cut) + 1
+    return start < cut and FENCE.match(rest, start) is not None
+
+
+def _whole(rest: str, room: int) -> int:
+    """The last end of a grapheme in `rest[:room]`; a single one that is larger than a message is cut after all."""
+    # A match that reaches `room` may go on behind it: two characters more tell.
+    ends = [found.end() for found in GRAPHEME.finditer(rest, 0, min(room + 32, len(rest))) if found.end() <= room]
+    return ends[-1] if ends else room
+
+
+def _open_fence(text: str) -> str:
+    """The line that opened the code block in which `text` ends; empty outside of code."""
+    opened, marker = "", ""
+    for found in FENCE.finditer(text):
+        if not marker:
+            marker, opened = found["marker"], f"{found['marker']}{found['info'].strip()[:20]}"
+        elif found["marker"].startswith(marker) and not found["info"].strip():
+            opened = marker = ""
+    return opened
+
+
+def _close(piece: str, opened: str) -> str:
+    found = FENCE.match(opened)
+    return f"{piece}\n{found['marker']}" if found else piece
