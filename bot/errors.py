@@ -40,11 +40,12 @@ class EngineUnavailable(BotError):
 
 
 class EngineRefused(BotError):
-    """The engine will not do this request, now or later."""
+    """The engine will not do this request, now or later. `too_long`: it might with fewer words (`context_length_exceeded`)."""
 
-    def __init__(self, message: str, param: str | None = None) -> None:
+    def __init__(self, message: str, param: str | None = None, *, too_long: bool = False) -> None:
         super().__init__(message)
         self.param = param
+        self.too_long = too_long
 
 
 class AnswerLost(BotError):

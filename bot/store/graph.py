@@ -5,7 +5,7 @@ Functions take the connection of the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select, update
@@ -47,6 +47,7 @@ class Turn:
     """One message on the way from the root."""
 
     id: int
+    conversation: str
     person: str
     role: str
     text: str
@@ -123,13 +124,21 @@ async def unpoint(connection: AsyncConnection, place: str, persons: Sequence[str
 
 async def branch(connection: AsyncConnection, leaf: int) -> tuple[Turn, ...]:
     """The way from the root to `leaf`, both included."""
-    columns = (MessageRow.id, MessageRow.parent, MessageRow.person, MessageRow.role, MessageRow.text, MessageRow.finish, MessageRow.spoiler)
-    walk = select(*columns).where(MessageRow.id == leaf).cte("walk", recursive=True)
-    walk = walk.union_all(select(*columns).join(walk, MessageRow.id == walk.c.parent))
+    walk = select(MessageRow.id, MessageRow.parent).where(MessageRow.id == leaf).cte("walk", recursive=True)
+    walk = walk.union_all(select(MessageRow.id, MessageRow.parent).join(walk, MessageRow.id == walk.c.parent))
+    columns = (
+        MessageRow.id,
+        MessageRow.conversation,
+        MessageRow.person,
+        MessageRow.role,
+        MessageRow.text,
+        MessageRow.finish,
+        MessageRow.spoiler,
+    )
     # A child is always stored after its parent: the order of ids is the order of the branch.
-    rows = (await connection.execute(select(walk).order_by(walk.c.id))).all()
+    rows = (await connection.execute(select(*columns).join(walk, MessageRow.id == walk.c.id).order_by(MessageRow.id))).all()
     pictures = await pictures_of(connection, [row.id for row in rows])
-    return tuple(Turn(r.id, r.person, r.role, r.text, r.finish, r.spoiler, pictures.get(r.id, ())) for r in rows)
+    return tuple(Turn(*row, sha256s=pictures.get(row.id, ())) for row in rows)
 
 
 async def pictures_of(connection: AsyncConnection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -138,6 +147,11 @@ async def pictures_of(connection: AsyncConnection, messages: Sequence[int]) -> d
     for message, sha256 in await connection.execute(statement.order_by(MessagePictureRow.message, MessagePictureRow.position)):
         found[message] = (*found.get(message, ()), sha256)
     return found
+
+
+async def media_types(connection: AsyncConnection, sha256s: Collection[str]) -> dict[str, str]:
+    rows = await connection.execute(select(PictureRow.sha256, PictureRow.media_type).where(PictureRow.sha256.in_(sha256s)))
+    return dict(rows.tuples().all())
 
 
 async def place_of(connection: AsyncConnection, key: str) -> Place:

@@ -1,0 +1,125 @@
+"""One answer, from the turns that the engine is shown to the text that is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from bot import conversation
+from bot.contracts import Engine, Knobs, Texts
+from bot.errors import EngineRefused
+from bot.jobs import Job
+from bot.store import graph
+from bot.store.database import Database
+from bot.store.graph import Turn
+from bot.store.pictures import PictureFiles
+from bot.store.tables import Finish
+from engine.api import ChatRequest, Chunk, StreamOptions
+
+PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it
+PICTURE_TOKENS = 64
+DEFAULT_ANSWER_TOKENS = 300
+
+
+def expected_cost(text: str, pictures: int, knobs: Knobs) -> int:
+    """Tokens that a question may take, beams counted n-fold; corrected by what it took."""
+    prompt = round(len(text) * PROMPT_TOKENS_PER_CHARACTER) + PICTURE_TOKENS * pictures
+    return prompt + (knobs.max_new_tokens or DEFAULT_ANSWER_TOKENS) * (knobs.beams or 1)
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer as it grows."""
+
+    said: str = ""
+    preview: str = ""  # of a beam search, until it has decided
+    finish: Finish = Finish.STOP
+    tokens: int = 0  # chunks, until the engine counts
+    dropped: int = 0  # of the oldest messages, for lack of room
+
+    @property
+    def text(self) -> str:
+        return self.said or self.preview
+
+    def take(self, chunk: Chunk) -> None:
+        for choice in chunk.choices:
+            self.preview = choice.provisional if choice.provisional is not None else self.preview
+            self.said += choice.delta.content or ""
+            self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
+        self.tokens = chunk.usage.completion_tokens if chunk.usage else self.tokens + 1
+        self.dropped = chunk.dropped_messages or self.dropped
+
+
+class Answerer:
+    """Asks engines, and says below an answer what a person should know about it."""
+
+    def __init__(self, database: Database, files: PictureFiles, texts: Texts) -> None:
+        self._database = database
+        self._files = files
+        self._texts = texts
+
+    async def branch(self, job: Job) -> tuple[Turn, ...]:
+        """What the question follows, and the question."""
+        async with self._database.read() as connection:
+            return conversation.said(await graph.branch(connection, job.question))
+
+    async def ask(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Callable[[], None]) -> None:
+        """Fill `draft` from the engine's stream; `grown` is called after each chunk. Raises what Engine raises."""
+        try:
+            async with aclosing(engine.stream(await self._request(job, turns))) as chunks:
+                async for chunk in chunks:
+                    draft.take(chunk)
+                    grown()
+        except EngineRefused as refused:
+            shorter = conversation.without_oldest(turns, max(len(turns) // 2, 1))
+            if not refused.too_long or shorter == tuple(turns):
+                raise
+            draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
+            await self.ask(engine, job, shorter, draft, grown)
+
+    async def notes(self, job: Job, branch: Sequence[Turn], draft: Draft) -> tuple[str, ...]:
+        """What the answer should say of itself, in its language."""
+        language, notes = job.knobs.language, []
+        seen = conversation.sight(branch)
+        # By a direct reply it is plain whose picture is meant.
+        if seen and seen.person != job.person and seen not in branch[-2:]:
+            async with self._database.read() as connection:
+                notes.append(self._texts.say(language, "answer.about", name=await graph.name_of(connection, seen.person)))
+        if draft.dropped:
+            notes.append(self._texts.say(language, "answer.dropped", count=draft.dropped))
+        if draft.finish is Finish.LENGTH:
+            notes.append(self._texts.say(language, "answer.cut", count=draft.tokens))
+        if draft.finish is Finish.STOPPED:
+            notes.append(self._texts.say(language, "answer.stopped"))
+        return tuple(notes)
+
+    async def _request(self, job: Job, turns: Sequence[Turn]) -> ChatRequest:
+        knobs = job.knobs
+        question = turns[-1]
+        if not question.text:
+            turns = (*turns[:-1], replace(question, text=self._texts.say(knobs.language, "answer.describe")))
+        return ChatRequest(
+            messages=conversation.messages(turns, await self._urls(turns), knobs.system_prompt),
+            stream=True,
+            stream_options=StreamOptions(include_usage=True),
+            temperature=knobs.temperature,
+            top_p=knobs.top_p,
+            top_k=knobs.top_k,
+            num_beams=knobs.beams,
+            repetition_penalty=knobs.repetition_penalty,
+            length_penalty=knobs.length_penalty,
+            max_tokens=knobs.max_new_tokens,
+            prompt_cache_key=question.conversation,
+        )
+
+    async def _urls(self, turns: Sequence[Turn]) -> dict[str, str]:
+        sha256s = {sha256 for turn in turns for sha256 in turn.sha256s}
+        async with self._database.read() as connection:
+            types = await graph.media_types(connection, sha256s)
+        return {sha256: await asyncio.to_thread(self._url, sha256, types[sha256]) for sha256 in sha256s}
+
+    def _url(self, sha256: str, media_type: str) -> str:
+        return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"

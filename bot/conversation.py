@@ -1,0 +1,102 @@
+"""What a message continues, which pictures it is about, and which turns the engine is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.contracts import Memory
+from bot.message import Attachment, Incoming
+from bot.store import graph
+from bot.store.graph import Node, Turn
+from bot.store.tables import Finish
+from engine.api import ImagePart, ImageUrl, Message, Part, Role, TextPart
+
+IDLE_SECONDS = 30 * 60.0
+SHARED = ""  # whose pointer a place's common conversation has
+
+# Only a picture that is pointed at: "the picture", "in this photo", "these images" — not "how do I draw a picture?".
+_POINTED_AT = re.compile(
+    r"\b(?:the|this|that|these|those|my|our|attached|uploaded)\s+(?:\w+\s+)?(?:pictures?|photos?|photographs?|images?|pics?|screenshots?|drawings?)\b"
+    r"|\b(?:in|on|from|about)\s+(?:it|here)\s+(?:can|do)\s+you\s+see\b|\bwhat\s+(?:can|do)\s+you\s+see\b"
+    r"|(?:[这那]|上面的?|以上)(?:[一二两三几]?[张幅些个副])?(?:图|照片|相片|画|截图)|(?:图|照片|相片|截图|画面)(?:片)?[里中上]|看到了?什么",
+    re.IGNORECASE,
+)
+
+
+def speaks_of_picture(question: str) -> bool:
+    """Whether the question makes sense only with a picture in sight."""
+    return _POINTED_AT.search(question) is not None
+
+
+def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachment, ...]:
+    """Own ones (forwarded ones among them) before the replied-to message's, unless we hold that message already."""
+    if incoming.attachments or incoming.reply_to is None or replied is not None:
+        return incoming.attachments
+    return incoming.reply_to.attachments
+
+
+async def replied_to(connection: AsyncConnection, incoming: Incoming) -> Node | None:
+    """The stored message that this one replies to."""
+    reply = incoming.reply_to
+    return await graph.find(connection, incoming.place.key, reply.message_id) if reply else None
+
+
+async def continued(connection: AsyncConnection, incoming: Incoming, memory: Memory, *, shows_picture: bool, since: float) -> Node | None:
+    """What a message continues that replies to nothing stored; None: it starts a conversation.
+
+    `since`: a conversation that rested longer (Unix seconds) is over.
+    """
+    replies_to_another = incoming.reply_to is not None and not incoming.reply_to.is_ours
+    if replies_to_another or shows_picture or memory is Memory.REPLIES:
+        return None
+    person = SHARED if memory is Memory.SHARED else incoming.author.key
+    return await graph.newest(connection, incoming.place.key, person, since)
+
+
+def sight(branch: Sequence[Turn]) -> Turn | None:
+    """The message whose pictures the newest question is about; None without any."""
+    return next((turn for turn in reversed(branch) if turn.sha256s), None)
+
+
+def said(branch: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The turns that count: an answer that failed was never said."""
+    return tuple(turn for turn in branch if turn.role == "user" or (turn.text and turn.finish != Finish.FAILED))
+
+
+def without_oldest(turns: Sequence[Turn], count: int) -> tuple[Turn, ...]:
+    """Leave out the oldest `count` texts. The newest question stays, and so does every picture."""
+    silent = {turn.id for turn in [turn for turn in turns[:-1] if turn.text][:count]}
+    kept = (_unsaid(turn) if turn.id in silent else turn for turn in turns)
+    return tuple(turn for turn in kept if turn.text or turn.sha256s)
+
+
+def messages(turns: Sequence[Turn], urls: Mapping[str, str], system_prompt: str | None) -> tuple[Message, ...]:
+    """The wire's form. `urls`: data URLs by sha256. What people said in a row becomes one message: models expect to alternate.
+
+    Names are left out: a name in a group is a stranger's text.
+    """
+    spoken: list[tuple[Role, tuple[Part, ...]]] = [("system", (TextPart(text=system_prompt),))] if system_prompt else []
+    for turn in turns:
+        role: Role = "assistant" if turn.role == "assistant" else "user"
+        before = spoken.pop()[1] if spoken and spoken[-1][0] == role else ()
+        spoken.append((role, (*before, *_parts(turn, urls))))
+    return tuple(Message(role=role, content=_content(parts)) for role, parts in spoken)
+
+
+def _unsaid(turn: Turn) -> Turn:
+    return replace(turn, text="")
+
+
+def _parts(turn: Turn, urls: Mapping[str, str]) -> tuple[Part, ...]:
+    pictures = tuple(ImagePart(image_url=ImageUrl(url=urls[sha256])) for sha256 in turn.sha256s)
+    return (*pictures, TextPart(text=turn.text)) if turn.text else pictures
+
+
+def _content(parts: tuple[Part, ...]) -> str | tuple[Part, ...]:
+    """Plain words go as a string: every server takes that."""
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    return "\n".join(texts) if len(texts) == len(parts) else parts

@@ -1,0 +1,46 @@
+"""How fast questions are answered, measured, and how long a line therefore takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bot.contracts import InLine
+from bot.jobs import Waiting
+
+WEIGHT = 0.2  # of the newest answer; the speed forgets half of what it knew after three answers
+
+
+class Speed:
+    """Moving averages over finished answers, of one row of an engine."""
+
+    def __init__(self) -> None:
+        self._cost: float | None = None  # expected tokens a second: answers often end before they use what they may
+        self._tokens: float | None = None  # tokens a second that came
+
+    def record(self, job: Waiting, tokens: int, seconds: float) -> None:
+        """An answer of `tokens` (one beam's) took so long from its start to its end."""
+        if seconds > 0:
+            self._cost = _moved(self._cost, job.cost / job.rows / seconds)
+            self._tokens = _moved(self._tokens, tokens / seconds)
+
+    def tokens_per_second(self, rows: int) -> float | None:
+        return None if self._tokens is None else self._tokens * max(rows, 1)
+
+    def seconds(self, cost: float, rows: int) -> float | None:
+        """How long `cost` expected tokens take on so many rows; None: nothing measured yet."""
+        return cost / (self._cost * max(rows, 1)) if self._cost else None
+
+
+def places(line: Sequence[Waiting], running: Iterable[Waiting], speed: Speed, rows: int) -> Mapping[int, InLine]:
+    """By answer: its place in a line that is in the order of serving. What runs is taken to be half done."""
+    running = list(running)
+    found = {job.answer: InLine(job.answer, 0, 0.0) for job in running}
+    ahead = sum(job.cost for job in running) / 2
+    for position, job in enumerate(line, start=1):
+        found[job.answer] = InLine(job.answer, position, speed.seconds(ahead, rows))
+        ahead += job.cost
+    return found
+
+
+def _moved(average: float | None, new: float) -> float:
+    return new if average is None else (1 - WEIGHT) * average + WEIGHT * new

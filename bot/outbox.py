@@ -1,0 +1,232 @@
+"""Carries out what streaming decides: one pump a channel, every send recorded before it happens and its id afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from time import monotonic, time
+
+import structlog
+
+from bot.errors import DeliveryError, MessageGone, PlaceGone
+from bot.message import Place
+from bot.ports import Outgoing, Platform
+from bot.store import deliveries
+from bot.store.database import Database
+from bot.store.deliveries import Delivery
+from bot.streaming import Channel, Delete, Display, Send, Step
+
+LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
+TRIES = 10  # of one message without success, before it is given up
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Letter:
+    """One answer or notice on its way."""
+
+    answer: int | None  # None: a notice
+    place: Place
+    reply_to: str | None
+    display: Display
+    parts: list[Delivery] = field(default_factory=list)  # those the platform has
+    intended: Delivery | None = None  # recorded, and not known to be sent by this process
+    failures: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class Pump:
+    """A channel's letters and the task that moves them."""
+
+    platform: str
+    channel: Channel
+    letters: dict[int, Letter] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Outbox:
+    """All that the bot says. `run` owns the pumps; the rest may be called at any time while it runs."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._platforms: dict[str, Platform] = {}
+        self._connected: dict[str, asyncio.Event] = {}
+        self._pumps: dict[str, Pump] = {}
+        self._notices = count(-1, -1)  # in one channel with the answers, whose ids are positive
+        self._tasks: asyncio.TaskGroup | None = None
+
+    def attach(self, platform: Platform) -> None:
+        self._platforms[platform.name] = platform
+        self._connected.setdefault(platform.name, asyncio.Event()).set()
+
+    def detach(self, platform: Platform) -> None:
+        if self._platforms.get(platform.name) is platform:
+            self._connected[platform.name].clear()
+
+    @property
+    def connected(self) -> tuple[str, ...]:
+        return tuple(name for name, event in self._connected.items() if event.is_set())
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            for pump in self._pumps.values():
+                self._tasks.create_task(self._move(pump))
+            await asyncio.Event().wait()
+
+    async def begin(self, answer: int, place: Place, reply_to: str | None) -> Display:
+        """The display of an answer; with the messages that it had begun before a restart."""
+        pump = self._pump(place)
+        if answer not in pump.letters:
+            async with self._database.read() as connection:
+                recorded = await deliveries.parts(connection, answer)
+            known = [delivery for delivery in recorded if delivery.platform_id]
+            display = Display(self._platforms[place.platform].limits, begun=len(known))
+            self._post(pump, answer, Letter(answer, place, reply_to, display, parts=known))
+        return pump.letters[answer].display
+
+    async def finish(self, answer: int, place: Place) -> None:
+        """Wait until the answer's end is shown, or can't be: then forget about it."""
+        pump = self._pump(place)
+        if letter := pump.letters.get(answer):
+            pump.news.set()
+            await letter.over.wait()
+            self._remove(pump, answer)
+
+    def discard(self, answer: int, place: Place) -> None:
+        """Show no more of it: it was forgotten, or another bot has it now."""
+        self._remove(self._pump(place), answer)
+
+    def say(self, place: Place, message: Outgoing, reply_to: str | None) -> None:
+        """Send a notice, in its turn."""
+        display = Display(self._platforms[place.platform].limits, ends_directly=True)
+        display.end(message)
+        self._post(self._pump(place), next(self._notices), Letter(None, place, reply_to, display))
+
+    def changed(self, place: Place) -> None:
+        """A display of this place wants to show something new."""
+        self._pump(place).news.set()
+
+    async def type(self, place: Place, display: Display) -> None:
+        """Show that the bot is at work, until the answer itself shows it."""
+        platform = self._platforms[place.platform]
+        while platform.limits.typing_seconds and not display.begun:
+            await platform.typing(place)
+            await asyncio.sleep(platform.limits.typing_seconds * 0.8)
+
+    def _pump(self, place: Place) -> Pump:
+        pump = self._pumps.get(place.channel_key)
+        if pump is None:
+            pump = self._pumps[place.channel_key] = Pump(place.platform, Channel(self._platforms[place.platform].limits))
+            if self._tasks is not None:
+                self._tasks.create_task(self._move(pump))
+        return pump
+
+    def _post(self, pump: Pump, key: int, letter: Letter) -> None:
+        pump.letters[key] = letter
+        pump.channel.add(key, letter.display)
+        pump.news.set()
+
+    async def _move(self, pump: Pump) -> None:
+        while True:
+            await self._connected[pump.platform].wait()
+            pump.news.clear()
+            if found := pump.channel.next(self._clock()):
+                await self._try(pump, *found)
+            else:
+                self._close_finished(pump)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pump.channel.wait(self._clock())):
+                        await pump.news.wait()
+
+    def _close_finished(self, pump: Pump) -> None:
+        for key, letter in list(pump.letters.items()):
+            if letter.display.settled:
+                letter.over.set()
+                if letter.answer is None:
+                    self._remove(pump, key)
+
+    def _remove(self, pump: Pump, key: int) -> None:
+        pump.letters.pop(key, None)
+        pump.channel.drop(key)
+
+    async def _try(self, pump: Pump, key: int, step: Step) -> None:
+        letter = pump.letters[key]
+        pump.channel.begin(key, self._clock())
+        try:
+            await self._carry_out(letter, step)
+        except PlaceGone as error:
+            self._give_up(pump, key, error)
+        except DeliveryError as error:
+            if not (isinstance(error, MessageGone) and await self._do_without(letter, step)):
+                self._delay(pump, key, error)
+        else:
+            letter.failures = 0
+            letter.display.did(step, self._clock())
+
+    async def _carry_out(self, letter: Letter, step: Step) -> None:
+        platform = self._platforms[letter.place.platform]
+        if isinstance(step, Send):
+            await self._send(platform, letter, step)
+        elif isinstance(step, Delete):
+            delivery = letter.parts[step.part]
+            await platform.delete(letter.place, _id(delivery))
+            await self._forget(letter, step.part)
+        else:
+            await platform.edit(letter.place, _id(letter.parts[step.part]), step.message)
+
+    async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
+        if letter.intended is None:
+            async with self._database.write() as connection:
+                letter.intended = await deliveries.intend(connection, letter.answer, step.part, letter.place.key, time())
+        # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
+        reply_to = letter.reply_to if step.part == 0 else None
+        platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=letter.intended.nonce)
+        async with self._database.write() as connection:
+            await deliveries.sent(connection, letter.intended.id, platform_id)
+        letter.parts.append(Delivery(letter.intended.id, step.part, letter.intended.nonce, platform_id))
+        letter.intended = None
+
+    async def _do_without(self, letter: Letter, step: Step) -> bool:
+        """What was deleted: a reply goes without its link, an edit becomes a new message. False: neither explains the error."""
+        if isinstance(step, Send):
+            linked, letter.reply_to = letter.reply_to, None
+            return linked is not None
+        await self._forget(letter, step.part)
+        letter.display.gone(step.part)
+        return True
+
+    async def _forget(self, letter: Letter, part: int) -> None:
+        async with self._database.write() as connection:
+            for delivery in letter.parts[part:]:
+                await deliveries.unsent(connection, delivery.id)
+        del letter.parts[part:]
+
+    def _delay(self, pump: Pump, key: int, error: DeliveryError) -> None:
+        letter = pump.letters[key]
+        letter.failures += 1
+        if error.retry_after is None and letter.failures >= TRIES:
+            self._give_up(pump, key, error)
+            return
+        seconds = error.retry_after if error.retry_after is not None else min(2.0**letter.failures / 2, LONGEST_PAUSE)
+        log.info("delivery_delayed", place=letter.place.key, answer=letter.answer, seconds=seconds, reason=str(error))
+        pump.channel.pause(self._clock() + seconds)
+
+    def _give_up(self, pump: Pump, key: int, error: DeliveryError) -> None:
+        letter = pump.letters[key]
+        self._remove(pump, key)
+        letter.over.set()
+        log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
+
+
+def _id(delivery: Delivery) -> str:
+    """The platform's id of a message that was sent."""
+    if delivery.platform_id is None:
+        raise LookupError(f"delivery {delivery.id} has no message yet")
+    return delivery.platform_id

@@ -1,0 +1,195 @@
+"""What is shown of growing answers: chunks, a clock and a channel's edit budget in; send, edit, delete out. Pure, no I/O.
+
+All answers of a channel share its budget. The end of an answer always goes first and always goes out; what is shown on
+the way is a courtesy that pressure makes rarer. Times are seconds of any steady clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from bot.ports import EditBudget, Limits, Outgoing
+from bot.splitting import split
+
+ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    part: int
+    message: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    part: int
+    message: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    part: int
+
+
+Step = Send | Edit | Delete
+
+
+class Display:
+    """One answer: what should be shown, what is shown, and the next step from one to the other.
+
+    `begun`: how many of its messages exist already, from before a restart; what they say is unknown. `ends_directly`:
+    its end may be the first thing that is sent, because a repeated send would do no harm.
+    """
+
+    def __init__(self, limits: Limits, begun: int = 0, *, ends_directly: bool = False) -> None:
+        self._limits = limits
+        self._ends_directly = ends_directly or limits.deduplicates
+        self._shown: list[Outgoing | None] = [None] * begun
+        self._wanted: tuple[Outgoing, ...] = ()
+        self.ended = False
+        self.touched = 0.0  # when it was last sent or edited
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._shown)
+
+    @property
+    def settled(self) -> bool:
+        """The end is shown, whole."""
+        return self.ended and self.step() is None
+
+    def show(self, message: Outgoing) -> None:
+        """What it says at present: the words while it waits, or the text so far."""
+        self._wanted = self._fit(replace(message, final=False))
+
+    def end(self, message: Outgoing) -> None:
+        """The last word."""
+        self._wanted = self._fit(replace(message, final=True))
+        self.ended = True
+
+    def step(self) -> Step | None:
+        for part, message in enumerate(self._wanted):
+            if part == len(self._shown):
+                return Send(part, message if self._may_send(message) else Outgoing(ELLIPSIS, final=False))
+            if self._shown[part] != message:
+                return Edit(part, message)
+        return Delete(len(self._shown) - 1) if self.ended and len(self._shown) > len(self._wanted) else None
+
+    def did(self, step: Step, now: float) -> None:
+        self.touched = now
+        if isinstance(step, Delete):
+            self._shown.pop()
+        elif isinstance(step, Send):
+            self._shown.append(step.message)
+        else:
+            self._shown[step.part] = step.message
+
+    def gone(self, part: int) -> None:
+        """Somebody deleted a message of it: what follows it is sent anew, so that the order holds."""
+        del self._shown[part:]
+
+    def _may_send(self, message: Outgoing) -> bool:
+        # The end is an edit of a message whose id is known: a kill during a send can only leave an ellipsis behind.
+        return self._ends_directly or not message.final
+
+    def _fit(self, message: Outgoing) -> tuple[Outgoing, ...]:
+        room, length = self._limits.text, self._limits.length
+        parts = split(message.text, room, length)
+        if message.footer and length(f"{parts[-1]}\n\n{message.footer}") > room:
+            parts = (*parts[:-1], *split(parts[-1], room - length(message.footer) - 2, length))
+        full = replace(message, buttons=(), footer="", final=True)
+        return (*(replace(full, text=text) for text in parts[:-1]), replace(message, text=parts[-1]))
+
+
+class Budget:
+    """At most so many actions in any window: the times of the last ones are kept."""
+
+    def __init__(self, budget: EditBudget) -> None:
+        self.allowed = budget
+        self._spent: deque[float] = deque()
+
+    def free(self, now: float) -> int:
+        while self._spent and self._spent[0] + self.allowed.seconds <= now:
+            self._spent.popleft()
+        return self.allowed.edits - len(self._spent)
+
+    def spend(self, now: float) -> None:
+        self._spent.append(now)
+
+    def more_at(self) -> float | None:
+        """When one more is free."""
+        return self._spent[0] + self.allowed.seconds if self._spent else None
+
+
+class Channel:
+    """All answers that are being shown in one channel, by their id."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._budget = Budget(limits.budget)
+        # A quarter is kept for ends; the rest is spread over the window, so that edits do not bunch and then freeze.
+        self._reserve = limits.budget.edits // 4
+        self._spacing = limits.budget.seconds / limits.budget.edits
+        self._displays: dict[int, Display] = {}
+        self._last_courtesy = float("-inf")
+        self._paused_until = float("-inf")
+
+    def add(self, answer: int, display: Display) -> None:
+        self._displays[answer] = display
+
+    def drop(self, answer: int) -> None:
+        self._displays.pop(answer, None)
+
+    def __contains__(self, answer: int) -> bool:
+        return answer in self._displays
+
+    def __len__(self) -> int:
+        return len(self._displays)
+
+    def next(self, now: float) -> tuple[int, Step] | None:
+        """What to do now, and for which answer; None: nothing, or not yet (`wait`)."""
+        free = self._budget.free(now)
+        if now < self._paused_until or free <= 0:
+            return None
+        return self._end() or self._courtesy(now, free)
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until `next` may have more to say; None: not before something new is shown."""
+        if all(display.step() is None for display in self._displays.values()):
+            return None
+        times = [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now]
+        return min((time - now for time in times if time > now), default=None)
+
+    def begin(self, answer: int, now: float) -> None:
+        """A step of this answer goes out now; the platform counts it whether or not it succeeds."""
+        self._budget.spend(now)
+        if not self._displays[answer].ended:
+            self._last_courtesy = now
+
+    def did(self, answer: int, step: Step, now: float) -> None:
+        """The step that was begun has succeeded."""
+        self._displays[answer].did(step, now)
+
+    def pause(self, until: float) -> None:
+        """The platform asks for it; the refused step is due again afterwards."""
+        self._paused_until = max(self._paused_until, until)
+
+    def _end(self) -> tuple[int, Step] | None:
+        for answer, display in self._displays.items():
+            if display.ended and (step := display.step()):
+                return answer, step
+        return None
+
+    def _courtesy(self, now: float, free: int) -> tuple[int, Step] | None:
+        """A placeholder while there is room for the ends of all that was begun; else the edit that is overdue most."""
+        live = {answer: display for answer, display in self._displays.items() if not display.ended}
+        begun = sum(display.begun for display in live.values())
+        for answer, display in live.items():
+            if not display.begun and free > begun and (step := display.step()):
+                return answer, step
+        if free <= self._reserve or now < self._last_courtesy + self._spacing:
+            return None
+        for answer, display in sorted(live.items(), key=lambda item: item[1].touched):
+            if display.begun and (step := display.step()):
+                return answer, step
+        return None

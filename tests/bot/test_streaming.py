@@ -1,0 +1,185 @@
+"""Under any chunks, clock and budget: nothing is lost, no limit is broken, every end is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.ports import Button, EditBudget, Limits, Outgoing
+from bot.streaming import Channel, Delete, Display, Edit, Send, Step
+
+LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
+WORDS = st.lists(st.sampled_from(["goose ", "lake. ", "\n\n", "```\n", "鹅", "feather" * 9 + " "]), max_size=60)
+
+
+@dataclass
+class Reader:
+    """Carries steps out and remembers what a person would see, and when the platform was called."""
+
+    limits: Limits
+    channel: Channel
+    shown: dict[int, list[Outgoing]] = field(default_factory=dict)
+    calls: list[tuple[float, int, Step]] = field(default_factory=list)
+
+    def run(self, now: float, until: float) -> None:
+        """Do whatever is due between `now` and `until`."""
+        while True:
+            while found := self.channel.next(now):
+                answer, step = found
+                self.channel.begin(answer, now)
+                self._carry_out(answer, step)
+                self.calls.append((now, answer, step))
+                self.channel.did(answer, step, now)
+            wait = self.channel.wait(now)
+            if wait is None or now + wait > until:
+                return
+            now += wait
+
+    def _carry_out(self, answer: int, step: Step) -> None:
+        messages = self.shown.setdefault(answer, [])
+        if isinstance(step, Delete):
+            assert step.part == len(messages) - 1
+            messages.pop()
+        elif isinstance(step, Send):
+            assert step.part == len(messages)
+            messages.append(step.message)
+        else:
+            messages[step.part] = step.message
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[tuple[float, int, str | None]]:
+    """Events of up to five answers: (time, answer, text so far), and None for its end."""
+    events: list[tuple[float, int, str | None]] = []
+    for answer in range(draw(st.integers(1, 5))):
+        at, text = draw(st.floats(0, 10)), ""
+        for word in draw(WORDS):
+            at += draw(st.floats(0, 0.6))
+            text += word
+            events.append((at, answer, text))
+        events.append((at + draw(st.floats(0, 2)), answer, None))
+    return sorted(events, key=lambda event: event[0])
+
+
+@given(
+    events=streams(),
+    edits=st.integers(1, 8),
+    seconds=st.floats(0.5, 10),
+    deduplicates=st.booleans(),
+)
+def test_every_end_is_shown_whole_within_limits_and_budget(
+    events: list[tuple[float, int, str | None]], edits: int, seconds: float, deduplicates: bool
+) -> None:
+    limits = Limits(text=80, budget=EditBudget(edits, seconds), deduplicates=deduplicates)
+    reader, displays, texts, clock = Reader(limits, Channel(limits)), dict[int, Display](), dict[int, str](), 0.0
+    for at, answer, text in events:
+        reader.run(clock, at)
+        clock = at
+        if answer not in displays:
+            displays[answer] = Display(limits)
+            reader.channel.add(answer, displays[answer])
+        if text is None:
+            displays[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
+        else:
+            texts[answer] = text
+            displays[answer].show(Outgoing(text, (Button.STOP,), answer))
+    reader.run(clock, clock + 10_000)
+
+    assert all(display.settled for display in displays.values())
+    for answer in displays:
+        assert_whole(reader.shown[answer], texts.get(answer, ""))
+        assert all(limits.length(f"{m.text}\n\n{m.footer}" if m.footer else m.text) <= limits.text for m in reader.shown[answer])
+    assert_within_budget([at for at, _, _ in reader.calls], edits, seconds)
+    if not deduplicates:
+        assert not any(isinstance(step, Send) and step.message.buttons == (Button.AGAIN,) for _, _, step in reader.calls)
+
+
+def assert_whole(shown: list[Outgoing], text: str) -> None:
+    assert letters("".join(message.text for message in shown)) == letters(text)
+    assert all(message.final for message in shown)
+    assert [message.footer for message in shown] == [*[""] * (len(shown) - 1), "beams 5"]
+
+
+def assert_within_budget(calls: list[float], edits: int, seconds: float) -> None:
+    for first, last in zip(calls, calls[edits:], strict=False):
+        assert last - first >= seconds * (1 - 1e-9)
+
+
+def letters(text: str) -> str:
+    return "".join(text.replace("```", "").split())
+
+
+def test_ends_go_before_what_still_grows() -> None:
+    channel = Channel(LIMITS)
+    growing, ending = Display(LIMITS, begun=1), Display(LIMITS, begun=1)
+    channel.add(1, growing)
+    channel.add(2, ending)
+    growing.show(Outgoing("so far"))
+    ending.end(Outgoing("all"))
+    assert channel.next(0.0) == (2, Edit(0, Outgoing("all")))
+
+
+def test_under_pressure_there_are_no_placeholders() -> None:
+    channel = Channel(LIMITS)
+    for answer in range(9):
+        display = Display(LIMITS)
+        display.show(Outgoing("in line"))
+        channel.add(answer, display)
+    reader = Reader(LIMITS, channel)
+    reader.run(0.0, 0.0)
+    assert 0 < len(reader.calls) < LIMITS.budget.edits
+
+
+def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
+    channel, display = Channel(LIMITS), Display(LIMITS)
+    channel.add(1, display)
+    reader, clock = Reader(LIMITS, channel), 0.0
+    for n in range(400):
+        display.show(Outgoing(f"word {n}"))
+        reader.run(clock, clock + 0.05)
+        clock += 0.05
+        assert channel.next(clock) is None
+    waiting = Display(LIMITS, begun=1)
+    channel.add(2, waiting)
+    waiting.end(Outgoing("the end"))
+    assert channel.next(clock) is not None
+
+
+def test_a_flood_limit_delays_and_loses_nothing() -> None:
+    channel, display = Channel(LIMITS), Display(LIMITS, begun=1)
+    channel.add(1, display)
+    display.end(Outgoing("the end"))
+    channel.begin(1, 0.0)
+    channel.pause(until=30.0)
+    assert channel.next(29.0) is None
+    assert channel.wait(0.0) is not None
+    assert channel.next(30.0) == (1, Edit(0, Outgoing("the end")))
+
+
+def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> None:
+    display = Display(LIMITS, begun=2)
+    display.end(Outgoing("short"))
+    steps = []
+    while step := display.step():
+        steps.append(step)
+        display.did(step, 0.0)
+    assert steps == [Edit(0, Outgoing("short")), Delete(1)]
+
+
+def test_a_deleted_message_is_sent_anew_with_what_follows() -> None:
+    display = Display(Limits(text=80, budget=LIMITS.budget, deduplicates=True), begun=3)
+    display.end(Outgoing("goose " * 30))
+    display.gone(1)
+    assert display.step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
+
+
+@pytest.mark.parametrize("directly", [True, False])
+def test_an_end_is_sent_directly_only_where_a_repeat_does_no_harm(directly: bool) -> None:
+    display = Display(LIMITS, ends_directly=directly)
+    display.end(Outgoing("the end"))
+    step = display.step()
+    assert isinstance(step, Send)
+    assert (step.message.text == "the end") is directly
