@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import ModelError
 
 CARD_NAME = "gander.json"
-Quantization = Literal["none", "int8", "4bit"]
 
 
 class Part(BaseModel):
@@ -72,7 +71,7 @@ class Card(BaseModel):
     architecture: Literal["pocket", "minigpt4"]
     version: str = ""
     context_length: int = Field(gt=0)  # tokens
-    quantization: Quantization = "none"
+    quantization: Literal["none", "int8", "4bit"] = "none"
     template: Template
     generation: Generation = Generation()
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim

@@ -1,0 +1,55 @@
+"""What a suite is made of: pictures, questions about them, what a right answer is, and how many right ones are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from PIL import Image
+
+from engine.evaluation.held_out import HeldOut
+from engine.evaluation.judges import Judge
+
+Ask = Callable[[Image.Image | None, Sequence[str]], list[str]]
+"""A picture (or none) and the questions of one conversation, in order → the answers, as a chat would give them."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question and the judge of its answer."""
+
+    question: str
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Case:
+    """One conversation about one picture. `about` says in words what the picture is."""
+
+    about: str
+    picture: Image.Image | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The share of right answers to reach, not to exceed, or to compare with: what the eye alone gets on the same pictures."""
+
+    kind: Literal["at least", "at most", "the eye's own"]
+    share: float = 0.0
+
+    def is_met(self, share: float, eye: float | None) -> bool:
+        if self.kind == "at most":
+            return share <= self.share
+        return share >= (eye or 0.0 if self.kind == "the eye's own" else self.share)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """`build` gives its cases in an order of which every beginning is a fair sample. No bar: measured for comparison only."""
+
+    name: str
+    build: Callable[[HeldOut, Random], list[Case]]
+    bar: Bar | None = None

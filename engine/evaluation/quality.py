@@ -1,0 +1,24 @@
+"""What the pocket model has to be good at, and how good: the suites with their bars."""
+
+from __future__ import annotations
+
+from engine.evaluation.cases import Bar, Suite
+from engine.evaluation.suites.follow_ups import follow_ups
+from engine.evaluation.suites.honesty import chinese, not_sure, sure_of_easy_things
+from engine.evaluation.suites.naming import animals, cutouts, drawings, presence
+from engine.evaluation.suites.shapes import colours, counts, descriptions, positions
+
+SUITES = (
+    Suite("colour", colours, Bar("at least", 0.88)),
+    Suite("count 1–6", counts, Bar("at least", 0.88)),
+    Suite("position", positions, Bar("at least", 0.95)),
+    Suite("full description of shapes", descriptions, Bar("at least", 0.90)),
+    Suite("animal photos", animals, Bar("the eye's own")),
+    Suite("photo cutouts", cutouts, Bar("the eye's own")),
+    Suite("is there an X? (balanced)", presence, Bar("at least", 0.70)),
+    Suite("not sure: people, text, unclear", not_sure, Bar("at least", 0.80)),
+    Suite("sure of easy things", sure_of_easy_things, Bar("at least", 0.90)),
+    Suite("five-turn follow-ups", follow_ups, Bar("at least", 0.80)),
+    Suite("Chinese question", chinese, Bar("at least", 1.0)),
+    Suite("OpenMoji names (unseen style)", drawings),
+)
