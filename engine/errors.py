@@ -8,6 +8,7 @@
     ├── AuthenticationError   missing or wrong key; HTTP 401
     ├── NotReadyError         weights still loading, or the worker is being restarted; HTTP 503, Retry-After
     ├── OverloadedError       the bounded queue is full; HTTP 429, Retry-After
+    ├── StartError            the server can't start as configured: names the option and the remedy
     ├── GenerationError       one request failed on the device; HTTP 500, the others go on
     └── ModelError            a model folder that can't be loaded
         ├── WeightsError      a weight file is missing, truncated, of another shape, or not plain tensors
@@ -57,6 +58,10 @@ class NotReadyError(EngineError):
 
 class OverloadedError(NotReadyError):
     """More requests wait than the engine will hold. `retry_after` is in seconds."""
+
+
+class StartError(EngineError):
+    """The server can't start as it is configured."""
 
 
 class GenerationError(EngineError):

@@ -20,6 +20,7 @@ from io import BytesIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import PictureError
+from engine.generation import Picture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MEBI = 1 << 20
@@ -43,14 +44,6 @@ class Limits:
     bytes: int = 20 * MEBI  # one picture, encoded
     pixels: int = 64_000_000  # one picture, width × height
     pictures: int = 16
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A checked picture: RGB, upright, first frame. `sha256` of the encoded bytes is its identity."""
-
-    image: Image.Image
-    sha256: str
 
 
 def quiet_pillow() -> None:
@@ -79,7 +72,7 @@ def decode_data_url(url: str, limits: Limits) -> bytes:
 
 
 def read_picture(data: bytes, limits: Limits) -> Picture:
-    """Encoded bytes of any size → a checked picture. Raises PictureError. Takes CPU: call it off the event loop."""
+    """Encoded bytes of any size → an upright RGB picture, an animation's first frame. Takes CPU: call it off the event loop."""
     if len(data) > limits.bytes:
         raise too_many_bytes(len(data), limits)
     image = open_header(data, limits)
@@ -91,7 +84,7 @@ def read_picture(data: bytes, limits: Limits) -> Picture:
         upright = flatten(ImageOps.exif_transpose(image))
     except DECODE_ERRORS as error:
         raise PictureError(f"The {image.format} picture is truncated or damaged: {error}.") from None
-    return Picture(upright, hashlib.sha256(data).hexdigest())
+    return Picture(hashlib.sha256(data).hexdigest(), upright)
 
 
 def open_header(data: bytes, limits: Limits) -> Image.Image:

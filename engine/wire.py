@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from engine.api import ChatRequest, ErrorBody, ErrorDetail, ImagePart, Wire
+from engine.api import ChatRequest, ErrorBody, ErrorDetail, ImagePart, Message, TextPart, Wire
 from engine.errors import (
     AuthenticationError,
     ContextError,
@@ -20,7 +20,9 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.pictures import Limits, Picture, decode_data_url, read_picture
+from engine.generation import GenerationRequest, Picture, Turn
+from engine.models.card import Card, Generation
+from engine.pictures import Limits, decode_data_url, read_picture
 
 DONE = b"data: [DONE]\n\n"
 HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
@@ -77,20 +79,68 @@ def field_path(location: Sequence[int | str], value: Any) -> str:
     return path
 
 
-def image_parts(request: ChatRequest) -> Iterator[tuple[str, str]]:
-    """(field path, URL) of every picture, in the order of the conversation."""
-    for at, message in enumerate(request.messages):
-        for index, part in enumerate(message.content if not isinstance(message.content, str) else ()):
-            if isinstance(part, ImagePart):
-                yield f"messages[{at}].content[{index}].image_url.url", part.image_url.url
+def generation_request(request: ChatRequest, card: Card, limits: Limits) -> GenerationRequest:
+    """A valid request → what the decoder is asked: pictures decoded and checked, gaps filled from the model's card.
+
+    Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
+    """
+    if request.model and request.model != card.name:
+        raise UnknownModelError(f"This engine serves {card.name!r}, not {request.model!r}.", "model")
+    generation = with_defaults(request, card.generation)
+    return GenerationRequest(
+        turns=tuple(read_turns(request.messages, limits)),
+        generation=generation,
+        min_tokens=checked_min_tokens(request, generation),
+        stop=checked_stop(request),
+        seed=request.seed,
+        n=checked_n(request, generation),
+        conversation=request.prompt_cache_key,
+    )
 
 
-def read_pictures(request: ChatRequest, limits: Limits) -> tuple[Picture, ...]:
-    """Every picture of the request, checked, in order. Raises PictureError with the field named."""
-    parts = tuple(image_parts(request))
-    if len(parts) > limits.pictures:
-        raise PictureError(f"The request carries {len(parts)} pictures; the limit is {limits.pictures}. Send fewer.", "messages")
-    return tuple(picture_at(path, url, limits) for path, url in parts)
+def with_defaults(request: ChatRequest, defaults: Generation) -> Generation:
+    asked = {name: getattr(request, name) for name in Generation.model_fields}
+    asked["max_tokens"] = request.max_completion_tokens or request.max_tokens
+    return defaults.model_copy(update={name: value for name, value in asked.items() if value is not None})
+
+
+def checked_min_tokens(request: ChatRequest, generation: Generation) -> int:
+    if request.min_tokens > generation.max_tokens:
+        raise RequestError(f"min_tokens {request.min_tokens} exceeds max_tokens {generation.max_tokens}.", "min_tokens")
+    return request.min_tokens
+
+
+def checked_stop(request: ChatRequest) -> tuple[str, ...]:
+    stop = (request.stop,) if isinstance(request.stop, str) else request.stop or ()
+    if "" in stop:
+        raise RequestError("An empty stop string would end every answer before it begins.", "stop")
+    return stop
+
+
+def checked_n(request: ChatRequest, generation: Generation) -> int:
+    if 1 < generation.num_beams < request.n:
+        raise RequestError(f"{generation.num_beams} beams give at most {generation.num_beams} answers; n is {request.n}.", "n")
+    return request.n
+
+
+def read_turns(messages: Sequence[Message], limits: Limits) -> Iterator[Turn]:
+    pictures = sum(isinstance(part, ImagePart) for message in messages for part in message.content)
+    if pictures > limits.pictures:
+        raise PictureError(f"The request carries {pictures} pictures; the limit is {limits.pictures}. Send fewer.", "messages")
+    for at, message in enumerate(messages):
+        path = f"messages[{at}].content"
+        parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, limits))
+        yield Turn(message.role, parts)
+
+
+def read_parts(message: Message, path: str, limits: Limits) -> Iterator[str | Picture]:
+    for index, part in enumerate(message.content):
+        if isinstance(part, ImagePart):
+            if message.role != "user":
+                raise RequestError(f"Only a user's message may hold pictures, not one of role {message.role!r}.", f"{path}[{index}]")
+            yield picture_at(f"{path}[{index}].image_url.url", part.image_url.url, limits)
+        elif isinstance(part, TextPart):
+            yield part.text
 
 
 def picture_at(path: str, url: str, limits: Limits) -> Picture:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from engine.api import Chunk, ChunkChoice, Delta
+from engine.api import Chunk, ChunkChoice, Completion, Delta
 from engine.errors import (
     AuthenticationError,
     ContextError,
@@ -20,8 +20,11 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
+from engine.framing import Framing, completion
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Picture, Provisional, TextDelta
+from engine.models.card import Card, Generation, Template
 from engine.pictures import Limits
-from engine.wire import frame, parse_request, read_pictures, refusal
+from engine.wire import frame, generation_request, parse_request, refusal
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # 1 × 1
 PICTURE = {"type": "image_url", "image_url": {"url": PIXEL}}
@@ -31,10 +34,67 @@ def body(content: object = "Hi", **fields: object) -> bytes:
     return json.dumps({"messages": [{"role": "user", "content": content}], **fields}).encode()
 
 
+CARD = Card(
+    name="toy",
+    architecture="pocket",
+    context_length=64,
+    template=Template(user="{content}", assistant="{content}", answer=""),
+    generation=Generation(temperature=0.0, top_k=7, max_tokens=20),
+)
+
+
+def asked(data: bytes, limits: Limits = Limits()) -> GenerationRequest:  # noqa: B008 - frozen
+    return generation_request(parse_request(data), CARD, limits)
+
+
 def test_a_request_with_everything() -> None:
-    request = parse_request(body([{"type": "text", "text": "What?"}, PICTURE], temperature=0.5, num_beams=5, stop=["a", "b"], seed=2**63))
-    assert (request.num_beams, request.stop, request.messages[0].role) == (5, ("a", "b"), "user")
-    assert [picture.image.size for picture in read_pictures(request, Limits())] == [(1, 1)]
+    request = asked(
+        body(
+            [{"type": "text", "text": "What?"}, PICTURE, {"type": "text", "text": "Say."}],
+            model="toy",
+            temperature=0.5,
+            num_beams=5,
+            n=2,
+            min_tokens=3,
+            max_tokens=9,
+            max_completion_tokens=8,
+            stop=["a", "b"],
+            seed=2**63,
+            prompt_cache_key="c",
+        )
+    )
+    (turn,) = request.turns
+    assert [type(part) for part in turn.parts] == [str, Picture, str]
+    assert request.generation == Generation(temperature=0.5, top_k=7, num_beams=5, max_tokens=8)
+    assert (request.min_tokens, request.stop, request.seed, request.n, request.conversation) == (3, ("a", "b"), 2**63, 2, "c")
+
+
+def test_gaps_are_filled_from_the_card_and_zero_is_no_gap() -> None:
+    assert asked(body()).generation == CARD.generation
+    assert asked(body(top_k=0)).generation.top_k == 0
+    assert asked(body(stop="x")).stop == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("data", "param", "reason"),
+    [
+        (body(model="gpt"), "model", "serves 'toy'"),
+        (body(stop=["a", ""]), "stop", "empty"),
+        (body(min_tokens=21), "min_tokens", "exceeds max_tokens 20"),
+        (body(num_beams=2, n=3), "n", "at most 2"),
+        (b'{"messages":[{"role":"system","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}', "messages[0].content[0]", "system"),
+        (
+            body([PICTURE, {"type": "image_url", "image_url": {"url": "http://x/y.png"}}]),
+            "messages[0].content[1].image_url.url",
+            "addresses",
+        ),
+        (body([PICTURE] * 17), "messages", "17 pictures; the limit is 16"),
+    ],
+)
+def test_what_only_the_model_can_judge_names_its_field_too(data: bytes, param: str, reason: str) -> None:
+    with pytest.raises(RequestError, match=reason) as caught:
+        asked(data)
+    assert caught.value.param == param
 
 
 def test_unknown_fields_are_ignored_as_by_openai() -> None:
@@ -104,18 +164,6 @@ def test_hostile_shapes_are_a_request_or_a_request_error(fields: dict[str, objec
         assert error.param is None or error.param.split(".")[0].split("[")[0] in {"messages", *fields}  # noqa: PT017 - see above
 
 
-def test_a_bad_picture_names_its_field() -> None:
-    request = parse_request(body([PICTURE, {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}}]))
-    with pytest.raises(PictureError) as caught:
-        read_pictures(request, Limits())
-    assert caught.value.param == "messages[0].content[1].image_url.url"
-
-
-def test_too_many_pictures_name_the_limit() -> None:
-    with pytest.raises(PictureError, match="3 pictures; the limit is 2"):
-        read_pictures(parse_request(body([PICTURE] * 3)), Limits(pictures=2))
-
-
 @pytest.mark.parametrize(
     ("error", "status", "kind", "code"),
     [
@@ -143,3 +191,61 @@ def test_a_chunk_is_one_event_and_leaves_out_what_it_does_not_say() -> None:
     assert data.endswith(b"}\n\n")
     assert data.count(b"\n") == 2
     assert json.loads(data[6:])["choices"] == [{"index": 0, "delta": {"content": "two\nlines"}, "finish_reason": None}]
+
+
+ANSWER: list[Event] = [
+    TextDelta(0, "A"),
+    TextDelta(1, "B"),
+    TextDelta(0, " cat"),
+    ChoiceFinished(1, "length"),
+    ChoiceFinished(0, "stop"),
+    Done(5, 3, 2),
+]
+
+
+def chunks(events: list[Event], *, include_usage: bool = False) -> list[Chunk]:
+    framing = Framing("toy", include_usage)
+    return [chunk for event in events for chunk in framing.chunks(event)]
+
+
+def test_a_stream_says_who_speaks_once_and_what_was_dropped_last() -> None:
+    said = [(c.choices[0].index, c.choices[0].delta.role, c.choices[0].delta.content, c.choices[0].finish_reason) for c in chunks(ANSWER)]
+    assert said == [
+        (0, "assistant", "A", None),
+        (1, "assistant", "B", None),
+        (0, None, " cat", None),
+        (1, None, None, "length"),
+        (0, None, None, "stop"),
+    ]
+    assert [chunk.dropped_messages for chunk in chunks(ANSWER)] == [None, None, None, None, 2]
+
+
+def test_usage_comes_in_a_chunk_of_its_own_when_asked_for() -> None:
+    *others, last = chunks(ANSWER, include_usage=True)
+    assert (last.choices, last.usage and last.usage.total_tokens) == ((), 8)
+    assert all(chunk.usage is None for chunk in others)
+
+
+def test_beams_send_provisional_text_apart_from_the_answer() -> None:
+    events: list[Event] = [
+        Provisional(0, "A dog"),
+        Provisional(0, "A cat"),
+        TextDelta(0, "A cat"),
+        ChoiceFinished(0, "stop"),
+        Done(1, 2, 0),
+    ]
+    said = [(chunk.choices[0].provisional, chunk.choices[0].delta.content) for chunk in chunks(events)]
+    assert said == [("A dog", None), ("A cat", None), (None, "A cat"), (None, None)]
+
+
+def test_a_completion_is_the_same_answer_whole() -> None:
+    whole: Completion = completion("toy", ANSWER)
+    assert [(choice.index, choice.message.content, choice.finish_reason) for choice in whole.choices] == [
+        (0, "A cat", "stop"),
+        (1, "B", "length"),
+    ]
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens, whole.dropped_messages) == (5, 3, 2)
+
+
+def test_an_empty_answer_still_has_its_choice() -> None:
+    assert completion("toy", [ChoiceFinished(0, "stop"), Done(1, 1, 0)]).choices[0].message.content == ""

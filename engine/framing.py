@@ -1,0 +1,77 @@
+"""The decoder's events as OpenAI's chunks and completions."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from engine.api import AnswerMessage, Choice, Chunk, ChunkChoice, Completion, Delta, Usage
+from engine.generation import ChoiceFinished, Done, Event, Provisional, TextDelta
+
+
+@dataclass
+class Framing:
+    """One answer on its way out: feed it every event, in order. `include_usage` is the request's own wish."""
+
+    model: str
+    include_usage: bool = False
+    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    created: int = field(default_factory=lambda: int(time.time()))
+    _finished: list[ChoiceFinished] = field(default_factory=list)
+    _begun: set[int] = field(default_factory=set)
+
+    def chunks(self, event: Event) -> Iterator[Chunk]:
+        """What to send for `event`. Endings wait for `Done`: the last of them tells how many messages were dropped."""
+        match event:
+            case TextDelta(choice, text):
+                yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice, text)))
+            case Provisional(choice, text):
+                yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice), provisional=text))
+            case ChoiceFinished():
+                self._finished.append(event)
+            case Done():
+                yield from self._endings(event)
+
+    def _endings(self, done: Done) -> Iterator[Chunk]:
+        for ending in self._finished:
+            chunk = self._chunk(ChunkChoice(index=ending.choice, delta=self._delta(ending.choice), finish_reason=ending.reason))
+            dropped = done.dropped_messages if ending is self._finished[-1] else 0
+            yield chunk.model_copy(update={"dropped_messages": dropped}) if dropped else chunk
+        if self.include_usage:
+            yield self._chunk().model_copy(update={"usage": usage(done)})
+
+    def _delta(self, choice: int, text: str | None = None) -> Delta:
+        """A choice's first delta also says who speaks."""
+        begun = choice in self._begun
+        self._begun.add(choice)
+        return Delta(role=None if begun else "assistant", content=text)
+
+    def _chunk(self, *choices: ChunkChoice) -> Chunk:
+        return Chunk(id=self.id, created=self.created, model=self.model, choices=choices)
+
+
+def completion(model: str, events: Sequence[Event]) -> Completion:
+    """The events of a finished answer → the whole answer, for requests that do not stream."""
+    framing = Framing(model)
+    done = next(event for event in events if isinstance(event, Done))
+    endings = sorted((event for event in events if isinstance(event, ChoiceFinished)), key=lambda ending: ending.choice)
+    choices = tuple(
+        Choice(index=at.choice, message=AnswerMessage(content=text_of(at.choice, events)), finish_reason=at.reason) for at in endings
+    )
+    return Completion(
+        id=framing.id, created=framing.created, model=model, choices=choices, usage=usage(done), dropped_messages=done.dropped_messages
+    )
+
+
+def text_of(choice: int, events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta) and event.choice == choice)
+
+
+def usage(done: Done) -> Usage:
+    return Usage(
+        prompt_tokens=done.prompt_tokens,
+        completion_tokens=done.completion_tokens,
+        total_tokens=done.prompt_tokens + done.completion_tokens,
+    )
