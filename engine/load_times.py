@@ -1,0 +1,34 @@
+"""Remembers how long each model took to load, so that a waiting person hears seconds instead of "soon"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import RootModel, ValidationError
+
+GUESSED_BYTES_PER_SECOND = 200e6  # a laptop's disk and conversion; only until the first load was measured
+
+
+class LoadTimes(RootModel[dict[str, float]]):
+    """Seconds by model folder."""
+
+
+def expected_seconds(record: Path, folder: Path) -> float:
+    """How long loading `folder` will take: as last time, or a guess from its size."""
+    remembered = read(record).get(str(folder))
+    return remembered or 2.0 + sum(file.stat().st_size for file in folder.glob("*.safetensors")) / GUESSED_BYTES_PER_SECOND
+
+
+def remember(record: Path, folder: Path, seconds: float) -> None:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    partial = record.with_suffix(".partial")
+    partial.write_text(LoadTimes(read(record) | {str(folder): round(seconds, 2)}).model_dump_json(), encoding="utf-8")
+    partial.replace(record)
+
+
+def read(record: Path) -> dict[str, float]:
+    """A lost or damaged record only costs an estimate."""
+    try:
+        return LoadTimes.model_validate_json(record.read_bytes()).root
+    except (FileNotFoundError, ValidationError):
+        return {}

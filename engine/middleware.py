@@ -1,0 +1,87 @@
+"""What every request to the engine passes: a request id and one log line, errors in OpenAI's form, the key."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+import uuid
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from engine.api import ErrorBody, ErrorDetail, Wire
+from engine.errors import AuthenticationError, EngineError
+from engine.wire import Refusal, refusal
+
+REQUEST_ID = "X-Request-Id"
+SOUND_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+
+log = structlog.get_logger()
+
+
+@web.middleware
+async def with_request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Takes the caller's id, or makes one; binds it to the log and says it back. Logs no text, no key, no query."""
+    given = request.headers.get(REQUEST_ID, "")
+    request_id = given if SOUND_ID.fullmatch(given) else uuid.uuid4().hex
+    request[REQUEST_ID] = request_id
+    begun = time.monotonic()
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        status: int | str = "disconnected"
+        try:
+            response = await handler(request)
+            status = response.status
+        finally:
+            log.info("request", method=request.method, path=request.path, status=status, seconds=round(time.monotonic() - begun, 3))
+    return response
+
+
+async def say_request_id(request: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`: streamed answers send their headers before the handler returns."""
+    response.headers[REQUEST_ID] = request[REQUEST_ID]
+
+
+@web.middleware
+async def with_error_form(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors raised on purpose, ours and aiohttp's, leave as OpenAI's error body."""
+    try:
+        return await handler(request)
+    except EngineError as error:
+        return error_response(refusal(error))
+    except web.HTTPException as error:
+        kind = "invalid_request_error" if error.status < 500 else "server_error"
+        body = ErrorBody(error=ErrorDetail(message=error.text or error.reason, type=kind))
+        response = error_response(Refusal(error.status, body))
+        if hdrs.ALLOW in error.headers:
+            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+        return response
+
+
+def with_key(key: str | None) -> Middleware:
+    """Asks for `Authorization: Bearer KEY` everywhere but at /health, which tells nothing secret and is for probes."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if key is not None and request.path != "/health" and not bears(request, key):
+            raise AuthenticationError("The key is missing or wrong: send `Authorization: Bearer KEY`.")
+        return await handler(request)
+
+    return check
+
+
+def bears(request: web.Request, key: str) -> bool:
+    scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(errors="surrogateescape"), key.encode())
+
+
+def error_response(said: Refusal) -> web.Response:
+    response = json_response(said.body, said.status)
+    if said.retry_after is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(said.retry_after)
+    return response
+
+
+def json_response(body: Wire, status: int = 200) -> web.Response:
+    return web.Response(body=body.model_dump_json().encode(), status=status, content_type="application/json")

@@ -1,0 +1,119 @@
+"""The HTTP shell: aiohttp's routes around `wire`, `framing` and `worker`, and nothing decided here.
+
+POST /v1/chat/completions    GET /v1/models    GET /v1/models/{name}    GET /health
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import ClientConnectionResetError, hdrs, web
+
+from engine.api import ChatRequest, Health, ModelEntry, ModelList
+from engine.errors import EngineError, RequestError, UnknownModelError
+from engine.framing import Framing, completion
+from engine.generation import Event, GenerationRequest
+from engine.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
+from engine.models.card import Card
+from engine.pictures import MEBI, Limits
+from engine.wire import DONE, HEARTBEAT, frame, generation_request, parse_request, refusal
+from engine.worker import Worker
+
+BODY_LIMIT_BYTES = 64 * MEBI
+
+log = structlog.get_logger()
+
+Events = AsyncGenerator[Event | None]
+
+
+@dataclass(frozen=True)
+class Server:
+    """One model behind HTTP. The worker runs in a task of whoever made it."""
+
+    card: Card
+    worker: Worker
+    limits: Limits = Limits()
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def application(self, key: str | None) -> web.Application:
+        app = web.Application(middlewares=[with_request_id, with_error_form, with_key(key)], client_max_size=BODY_LIMIT_BYTES)
+        app.on_response_prepare.append(say_request_id)
+        app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_get("/v1/models", self.models)
+        app.router.add_get("/v1/models/{name:.+}", self.model)
+        app.router.add_get("/health", self.health)
+        return app
+
+    async def chat(self, http: web.Request) -> web.StreamResponse:
+        if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
+            raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {http.content_type!r}.")
+        wish, request = await asyncio.to_thread(self._read, await http.read())
+        async with aclosing(self.worker.stream(request)) as events:
+            if wish.stream:
+                return await self._streamed(http, wish, events)
+            return json_response(completion(self.card.name, [event async for event in events if event is not None]))
+
+    def _read(self, body: bytes) -> tuple[ChatRequest, GenerationRequest]:
+        wish = parse_request(body)
+        return wish, generation_request(wish, self.card, self.limits)
+
+    async def _streamed(self, http: web.Request, wish: ChatRequest, events: Events) -> web.StreamResponse:
+        """Waits for the first event before it promises 200, so that what goes wrong at once has its own status."""
+        first = await anext(events)
+        response = web.StreamResponse(
+            headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(http)
+        framing = Framing(self.card.name, wish.stream_options is not None and wish.stream_options.include_usage)
+        try:
+            await send(response, framing, first)
+            async for event in events:
+                await send(response, framing, event)
+            await response.write(DONE)
+        except EngineError as error:
+            await response.write(frame(refusal(error).body))
+        except ClientConnectionResetError:
+            log.info("client left")
+        return response
+
+    async def models(self, http: web.Request) -> web.Response:
+        return json_response(ModelList(data=(self._entry(),)))
+
+    async def model(self, http: web.Request) -> web.Response:
+        if http.match_info["name"] != self.card.name:
+            raise UnknownModelError(f"This engine serves {self.card.name!r}, not {http.match_info['name']!r}.", "model")
+        return json_response(self._entry())
+
+    def _entry(self) -> ModelEntry:
+        return ModelEntry(id=self.card.name, created=self.created)
+
+    async def health(self, http: web.Request) -> web.Response:
+        """Status 503 until answers can be given, for probes that look at nothing else; the body is the same."""
+        loaded = self.worker.loaded
+        health = Health(
+            status=self.worker.status,
+            model=self.card.name,
+            device=loaded.device if loaded else "",
+            memory_bytes=loaded.memory() if loaded else 0,
+            rows=1,
+            seconds_left=self.worker.seconds_left,
+            detail=self.worker.failure or None,
+            context_length=self.card.context_length,
+            defaults=self.card.generation.model_dump(),
+            languages=self.card.languages,
+            notice=self.card.notice,
+        )
+        return json_response(health, 200 if health.status == "ready" else 503)
+
+
+async def send(response: web.StreamResponse, framing: Framing, event: Event | None) -> None:
+    if event is None:
+        await response.write(HEARTBEAT)
+    else:
+        for chunk in framing.chunks(event):
+            await response.write(frame(chunk))

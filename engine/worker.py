@@ -1,0 +1,185 @@
+"""The one thread that owns the device: requests come in from the event loop, events go out to it.
+
+    event loop                                   the device's thread
+    stream() ── admit ──▶ queue ───────────────▶ next job that nobody cancelled
+       ▲                                           │ generator.generate(…), asked each step whether to go on
+       └── job.events ◀── call_soon_threadsafe ────┘
+
+A job's events are bounded by its own token limit, so a slow reader never holds up the device. Errors raised on purpose
+(EngineError) end one job; anything else ends the thread's work: every asker is told, and the model is loaded afresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Literal
+
+import structlog
+
+from engine.errors import EngineError, GenerationError, ModelError, NotReadyError, OverloadedError
+from engine.generation import Done, Event, GenerationRequest, Generator
+
+HEARTBEAT_SECONDS = 5.0
+RESTARTS = 3  # in a row without a finished answer; then a fresh process is wanted
+RESTART_PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model on its device. `memory` tells the bytes that this process holds there."""
+
+    generator: Generator
+    device: str
+    memory: Callable[[], int]
+
+
+@dataclass(eq=False)
+class Job:
+    """One request under way. The thread tells, the loop listens; either may be the first to stop."""
+
+    request: GenerationRequest
+    loop: asyncio.AbstractEventLoop
+    events: asyncio.Queue[Event | EngineError] = field(default_factory=asyncio.Queue)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, event: Event | EngineError) -> None:
+        self.loop.call_soon_threadsafe(self.events.put_nowait, event)
+
+
+class Worker:
+    """`run()` must be running in a task of its owner. `capacity` bounds the jobs that run or wait."""
+
+    def __init__(self, load: Callable[[], Loaded], *, expected_seconds: float, capacity: int = 64, patience_seconds: float = 20.0) -> None:
+        self.status: Literal["loading", "ready", "failed"] = "loading"
+        self.loaded: Loaded | None = None
+        self.failure = ""
+        self._load = load
+        self._expected_seconds = expected_seconds
+        self._capacity = capacity
+        self._patience_seconds = patience_seconds
+        self._loading_since = time.monotonic()
+        self._settled = asyncio.Event()  # ready or failed
+        self._stopping = False
+        self._deaths = 0
+        self._jobs: set[Job] = set()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the model is loaded, from how long it took before; None when it isn't loading."""
+        if self.status != "loading":
+            return None
+        return max(1.0, self._expected_seconds - (time.monotonic() - self._loading_since))
+
+    async def run(self) -> None:
+        """Keep the thread at work until `stop()`; returns early once the model can't be loaded or keeps dying."""
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="device")
+        while not self._stopping and self.status != "failed":
+            self._loading_since = time.monotonic()
+            life = loop.run_in_executor(thread, self._live, loop)
+            await asyncio.wait({life})
+            if (death := life.exception()) is not None:
+                await self._bury(death)
+        thread.shutdown()
+
+    def stop(self) -> None:
+        """Cancel what runs and let `run()` return once the thread has put the device down."""
+        self._stopping = True
+        self._queue.put(None)
+        for job in self._jobs:
+            job.cancelled.set()
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Event | None]:
+        """The request's events; None every few seconds while there is nothing to say. Closing it cancels the job.
+
+        Raises OverloadedError, NotReadyError, or what the generator raised.
+        """
+        await self._until_ready()
+        job = self._admit(request)
+        try:
+            while True:
+                event = await heard(job)
+                if isinstance(event, EngineError):
+                    raise event
+                yield event
+                if isinstance(event, Done):
+                    self._deaths = 0
+                    return
+        finally:
+            job.cancelled.set()
+            self._jobs.discard(job)
+
+    async def _until_ready(self) -> None:
+        """Wait for a model that is nearly loaded; for one that is not, say when to come again."""
+        if self.status == "loading" and (self.seconds_left or 0) <= self._patience_seconds:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), self._patience_seconds)
+        if self.status == "failed":
+            raise NotReadyError(f"The model could not be loaded: {self.failure}", retry_after=60)
+        if self.status == "loading":
+            raise NotReadyError("The model is still loading; try again shortly.", retry_after=round(self.seconds_left or 1))
+
+    def _admit(self, request: GenerationRequest) -> Job:
+        if len(self._jobs) >= self._capacity:
+            raise OverloadedError(f"{len(self._jobs)} requests run or wait, which is the limit; try again later.", retry_after=10)
+        job = Job(request, asyncio.get_running_loop())
+        self._jobs.add(job)
+        self._queue.put(job)
+        return job
+
+    async def _bury(self, death: BaseException) -> None:
+        self._deaths += 1
+        self.loaded, self.failure = None, f"{type(death).__name__}: {death}"
+        if isinstance(death, ModelError) or self._deaths > RESTARTS:
+            self.status, self.failure = "failed", str(death)
+            self._settled.set()
+        else:
+            self.status = "loading"
+            self._settled.clear()
+        log.error("worker died", status=self.status, error=self.failure, exc_info=None if isinstance(death, ModelError) else death)
+        self._queue = SimpleQueue()
+        for job in self._jobs:
+            job.events.put_nowait(
+                NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1)
+            )
+        await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
+
+    # From here on: the device's thread.
+
+    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+        loaded = self._load()
+        loop.call_soon_threadsafe(self._set_ready, loaded)
+        queue = self._queue
+        while (job := queue.get()) is not None:
+            if not job.cancelled.is_set():
+                answer(job, loaded.generator)
+
+    def _set_ready(self, loaded: Loaded) -> None:
+        self.loaded, self.status = loaded, "ready"
+        self._settled.set()
+
+
+async def heard(job: Job) -> Event | EngineError | None:
+    try:
+        return await asyncio.wait_for(job.events.get(), HEARTBEAT_SECONDS)
+    except TimeoutError:
+        return None
+
+
+def answer(job: Job, generator: Generator) -> None:
+    try:
+        for event in generator.generate(job.request, job.cancelled.is_set):
+            job.tell(event)
+        job.tell(GenerationError("The answer broke off."))  # unheard after `Done`, and no listener waits for ever without one
+    except EngineError as error:
+        job.tell(error)
