@@ -15,7 +15,8 @@ from engine.api import ErrorBody, ErrorDetail, Wire
 from engine.errors import AuthenticationError, EngineError
 from engine.wire import Refusal, refusal
 
-REQUEST_ID = "X-Request-Id"
+REQUEST_ID_HEADER = "X-Request-Id"
+REQUEST_ID = web.RequestKey("request_id", str)
 SOUND_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 log = structlog.get_logger()
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 @web.middleware
 async def with_request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Takes the caller's id, or makes one; binds it to the log and says it back. Logs no text, no key, no query."""
-    given = request.headers.get(REQUEST_ID, "")
+    given = request.headers.get(REQUEST_ID_HEADER, "")
     request_id = given if SOUND_ID.fullmatch(given) else uuid.uuid4().hex
     request[REQUEST_ID] = request_id
     begun = time.monotonic()
@@ -40,7 +41,8 @@ async def with_request_id(request: web.Request, handler: Handler) -> web.StreamR
 
 async def say_request_id(request: web.Request, response: web.StreamResponse) -> None:
     """For `on_response_prepare`: streamed answers send their headers before the handler returns."""
-    response.headers[REQUEST_ID] = request[REQUEST_ID]
+    if (request_id := request.get(REQUEST_ID)) is not None:  # HTTP too broken to be routed has none
+        response.headers[REQUEST_ID_HEADER] = request_id
 
 
 @web.middleware

@@ -37,7 +37,7 @@ class Server:
 
     card: Card
     worker: Worker
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     created: int = field(default_factory=lambda: int(time.time()))
 
     def application(self, key: str | None) -> web.Application:

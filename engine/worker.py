@@ -84,13 +84,16 @@ class Worker:
         """Keep the thread at work until `stop()`; returns early once the model can't be loaded or keeps dying."""
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, thread_name_prefix="device")
-        while not self._stopping and self.status != "failed":
-            self._loading_since = time.monotonic()
-            life = loop.run_in_executor(thread, self._live, loop)
-            await asyncio.wait({life})
-            if (death := life.exception()) is not None:
-                await self._bury(death)
-        thread.shutdown()
+        try:
+            while not self._stopping and self.status != "failed":
+                self._loading_since = time.monotonic()
+                life = loop.run_in_executor(thread, self._live, loop)
+                await asyncio.wait({life})
+                if (death := life.exception()) is not None:
+                    await self._bury(death)
+        finally:
+            self.stop()
+            thread.shutdown(wait=False)
 
     def stop(self) -> None:
         """Cancel what runs and let `run()` return once the thread has put the device down."""

@@ -1,0 +1,31 @@
+"""A real engine server on loopback, in the test's own event loop, around the tiny letters model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from engine.models.card import Card
+from engine.server import Server
+from engine.worker import Worker
+from tests.engine.tiny_letters import CARD, Letters
+
+
+@asynccontextmanager
+async def serving(letters: Letters | None = None, *, key: str | None = None, capacity: int = 8, card: Card = CARD) -> AsyncIterator[str]:
+    """Yields the server's address, `http://127.0.0.1:PORT`."""
+    worker = Worker((letters or Letters()).load, expected_seconds=0.1, capacity=capacity)
+    task = asyncio.create_task(worker.run())
+    runner = web.AppRunner(Server(card, worker).application(key), handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+        worker.stop()
+        await task

@@ -1,0 +1,176 @@
+"""The server as a client sees it: OpenAI's own client, unchanged, and the corners that only raw HTTP shows."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from io import BytesIO
+
+import aiohttp
+import openai
+import pytest
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
+from PIL import Image
+
+from tests.engine.serving import serving
+from tests.engine.tiny_letters import CARD, Letters
+
+HI: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
+
+
+def client(url: str, key: str = "none") -> AsyncOpenAI:
+    return AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
+
+
+def picture(data: bytes | None = None) -> list[ChatCompletionMessageParam]:
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(data if data is not None else buffer.getvalue()).decode()
+    return [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What?"}]}]
+
+
+async def test_a_whole_answer() -> None:
+    async with serving() as url, client(url) as api:
+        whole = await api.chat.completions.create(model="letters", messages=HI)
+        assert len(whole.choices[0].message.content or "") == 20
+        assert (whole.choices[0].finish_reason, whole.model, whole.id[:9]) == ("length", "letters", "chatcmpl-")
+        assert whole.usage is not None
+        assert whole.usage.total_tokens == 22
+
+
+async def test_a_streamed_answer_is_the_same_with_usage_at_the_end() -> None:
+    async with serving() as url, client(url) as api:
+        whole = await api.chat.completions.create(model="letters", messages=picture())
+        stream = await api.chat.completions.create(model="letters", messages=picture(), stream=True, stream_options={"include_usage": True})
+        chunks = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == whole.choices[0].message.content
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "length"
+    assert chunks[-1].usage == whole.usage
+
+
+async def test_models() -> None:
+    async with serving() as url, client(url) as api:
+        assert [model.id async for model in api.models.list()] == ["letters"]
+        assert (await api.models.retrieve("letters")).id == "letters"
+        with pytest.raises(openai.NotFoundError):
+            await api.models.retrieve("gpt")
+
+
+async def test_errors_arrive_as_the_client_s_own_classes() -> None:
+    async with serving() as url, client(url) as api:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await api.chat.completions.create(model="letters", messages=HI, temperature=3)
+        assert caught.value.param == "temperature"
+        with pytest.raises(openai.BadRequestError, match="not a picture") as caught:
+            await api.chat.completions.create(model="letters", messages=picture(b"no picture at all"), stream=True)
+        assert (caught.value.param, caught.value.code) == ("messages[0].content[0].image_url.url", "invalid_image")
+        with pytest.raises(openai.BadRequestError, match="64 tokens"):
+            await api.chat.completions.create(model="letters", messages=[{"role": "user", "content": "too long"}], stream=True)
+        with pytest.raises(openai.NotFoundError, match="serves 'letters'"):
+            await api.chat.completions.create(model="gpt", messages=HI)
+
+
+async def test_overload_says_when_to_come_again() -> None:
+    async with serving(Letters(pause_seconds=0.02), capacity=1) as url, client(url) as api:
+        first = asyncio.create_task(api.chat.completions.create(model="letters", messages=HI))
+        await asyncio.sleep(0.1)
+        with pytest.raises(openai.RateLimitError) as caught:
+            await api.chat.completions.create(model="letters", messages=HI)
+        assert int(caught.value.response.headers["Retry-After"]) > 0
+        assert len((await first).choices[0].message.content or "") == 20
+
+
+async def test_a_dead_worker_is_a_503_and_the_next_request_is_answered() -> None:
+    async with serving() as url, client(url) as api:
+        with pytest.raises(openai.InternalServerError) as caught:
+            await api.chat.completions.create(model="letters", messages=[{"role": "user", "content": "poison"}])
+        assert (caught.value.status_code, "Retry-After" in caught.value.response.headers) == (503, True)
+        assert (await api.chat.completions.create(model="letters", messages=HI)).choices
+
+
+async def test_a_client_that_leaves_frees_the_device() -> None:
+    letters = Letters(pause_seconds=0.01)
+    async with serving(letters) as url, client(url) as api:
+        for stream in (True, False):
+            letters.running.clear()
+            asked = asyncio.create_task(read_some(api, stream=stream))
+            await asyncio.to_thread(letters.running.wait)
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            assert len((await api.chat.completions.create(model="letters", messages=HI, max_tokens=1)).choices) == 1
+    assert letters.steps < 200  # of 2 × 5000
+
+
+async def read_some(api: AsyncOpenAI, *, stream: bool) -> None:
+    if stream:
+        async for _ in await api.chat.completions.create(model="letters", messages=HI, max_tokens=5000, stream=True):
+            pass
+    else:
+        await api.chat.completions.create(model="letters", messages=HI, max_tokens=5000)
+
+
+async def test_the_key_is_asked_for() -> None:
+    async with serving(key="opensesame") as url:
+        async with client(url, "wrong") as api:
+            with pytest.raises(openai.AuthenticationError):
+                await api.chat.completions.create(model="letters", messages=HI)
+        async with client(url, "opensesame") as api:
+            assert (await api.chat.completions.create(model="letters", messages=HI)).choices
+        async with aiohttp.ClientSession() as http:
+            assert (await http.get(f"{url}/v1/models")).status == 401
+            assert (await http.get(f"{url}/v1/models", headers={"Authorization": "Bearer ünsinn"})).status == 401
+            assert (await http.get(f"{url}/health")).status == 200
+
+
+async def test_health_tells_what_is_served() -> None:
+    async with serving() as url, client(url) as api, aiohttp.ClientSession() as http:
+        await api.chat.completions.create(model="letters", messages=HI)
+        health = await (await http.get(f"{url}/health")).json()
+    assert (health["status"], health["model"], health["device"], health["rows"]) == ("ready", "letters", "cpu", 1)
+    assert (health["context_length"], health["defaults"]["max_tokens"]) == (CARD.context_length, 20)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "kind", "status", "reason"),
+    [
+        ("POST", "/v1/chat/completions", b"{", "application/json", 400, "not valid JSON"),
+        ("POST", "/v1/chat/completions", b"\x00" * 1000, "application/json", 400, "not valid JSON"),
+        ("POST", "/v1/chat/completions", b"{}", "text/plain", 400, "Content-Type: application/json"),
+        ("POST", "/v1/chat/completions", bytes((64 << 20) + 1), "application/json", 413, "67108864"),
+        ("GET", "/v1/chat/completions", b"", "application/json", 405, "Method Not Allowed"),
+        ("GET", "/v2/anything", b"", "application/json", 404, "Not Found"),
+    ],
+)
+async def test_whatever_comes_in_errors_have_openai_s_form(
+    method: str, path: str, body: bytes, kind: str, status: int, reason: str
+) -> None:
+    async with serving() as url, aiohttp.ClientSession() as http:
+        response = await http.request(method, url + path, data=BytesIO(body), headers={"Content-Type": kind})
+        assert response.status == status
+        assert reason in (await response.json())["error"]["message"]
+
+
+async def test_a_sound_request_id_is_kept_and_a_hostile_one_replaced() -> None:
+    async with serving() as url, aiohttp.ClientSession() as http:
+        kept = await http.post(f"{url}/v1/chat/completions", json={"messages": HI, "stream": True}, headers={"X-Request-Id": "job-42"})
+        replaced = await http.get(f"{url}/health", headers={"X-Request-Id": 'x" level="error'})
+        assert (await kept.text()).endswith("data: [DONE]\n\n")
+    assert kept.headers["X-Request-Id"] == "job-42"
+    assert len(replaced.headers["X-Request-Id"]) == 32
+
+
+async def test_the_log_holds_the_id_and_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    from engine.logs import configure
+
+    configure(as_json=True)
+    async with serving(key="opensesame") as url, aiohttp.ClientSession() as http:
+        headers = {"X-Request-Id": "job-42", "Authorization": "Bearer opensesame"}
+        await http.post(
+            f"{url}/v1/chat/completions?q=secretquery", json={"messages": [{"role": "user", "content": "secrettext"}]}, headers=headers
+        )
+    lines = capsys.readouterr().err.splitlines()
+    line = next(json.loads(line) for line in lines if "job-42" in line)
+    assert (line["request_id"], line["path"], line["status"]) == ("job-42", "/v1/chat/completions", 200)
+    assert not any(secret in line for line in lines for secret in ("secret", "opensesame"))

@@ -1,0 +1,134 @@
+"""The device's thread: in order, bounded, cancelled within a step, restarted after a death, and never a hang."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from engine.errors import ContextError, ModelError, NotReadyError, OverloadedError
+from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
+from engine.worker import Loaded, Worker
+from tests.engine.tiny_letters import CARD, Letters
+
+
+def question(text: str = "Hi", max_tokens: int = 20) -> GenerationRequest:
+    return GenerationRequest((Turn("user", (text,)),), CARD.generation.model_copy(update={"max_tokens": max_tokens}))
+
+
+@asynccontextmanager
+async def at_work(load: Callable[[], Loaded], **options: float) -> AsyncIterator[Worker]:
+    worker = Worker(load, **({"expected_seconds": 0.1, "capacity": 3} | options))  # type: ignore[arg-type]
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await task
+
+
+async def answer(worker: Worker, request: GenerationRequest) -> str:
+    async with aclosing(worker.stream(request)) as events:
+        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
+
+
+async def test_events_come_in_order_and_end_with_done() -> None:
+    async with at_work(Letters().load) as worker, aclosing(worker.stream(question())) as stream:
+        events = [event async for event in stream]
+    assert [type(event) for event in events] == [TextDelta] * 20 + [ChoiceFinished, Done]
+
+
+async def test_first_come_first_served() -> None:
+    finished: list[int] = []
+
+    async def ask(number: int) -> None:
+        await answer(worker, question(max_tokens=3))
+        finished.append(number)
+
+    async with at_work(Letters().load) as worker:
+        await asyncio.gather(*(ask(number) for number in range(3)))
+    assert finished == [0, 1, 2]
+
+
+async def test_a_closed_stream_stops_the_device_within_a_step() -> None:
+    letters = Letters(pause_seconds=0.01)
+    async with at_work(letters.load) as worker:
+        async with aclosing(worker.stream(question(max_tokens=10_000))) as events:
+            await anext(events)
+        at_close = letters.steps
+        assert await answer(worker, question(max_tokens=1))  # the thread is free again
+    assert letters.steps - at_close <= 1 + 1 + 1  # under way at the close, seen one step later, and the second answer's own
+
+
+async def test_who_left_while_waiting_is_never_begun() -> None:
+    letters = Letters(pause_seconds=0.01)
+    async with at_work(letters.load) as worker, aclosing(worker.stream(question(max_tokens=20))) as first:
+        await anext(first)
+        leaver = asyncio.create_task(answer(worker, question(max_tokens=1000)))
+        await asyncio.sleep(0.01)
+        leaver.cancel()
+        await asyncio.gather(leaver, return_exceptions=True)
+        assert len([event async for event in first]) == 21
+    assert letters.steps == 20
+
+
+async def test_a_full_queue_refuses_and_is_free_again_after() -> None:
+    async with at_work(Letters(pause_seconds=0.005).load) as worker:
+        asked = [asyncio.create_task(answer(worker, question())) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(OverloadedError, match="3 requests") as refused:
+            await answer(worker, question())
+        assert refused.value.retry_after > 0
+        assert {len(text) for text in await asyncio.gather(*asked)} == {20}
+        assert len(await answer(worker, question())) == 20
+
+
+async def test_an_error_on_purpose_ends_one_request_only() -> None:
+    async with at_work(Letters().load) as worker:
+        with pytest.raises(ContextError):
+            await answer(worker, question("too long"))
+        assert len(await answer(worker, question())) == 20
+
+
+async def test_a_dead_worker_tells_everyone_and_comes_back() -> None:
+    async with at_work(Letters().load, patience_seconds=30) as worker:
+        told = await asyncio.gather(*(answer(worker, question(text)) for text in ("poison", "Hi", "Ho")), return_exceptions=True)
+        assert [type(each) for each in told] == [NotReadyError] * 3
+        assert len(await answer(worker, question())) == 20
+
+
+async def test_a_model_that_cannot_be_loaded_is_said_and_run_returns() -> None:
+    def fail() -> Loaded:
+        raise ModelError("/x is no ready model folder.")
+
+    worker = Worker(fail, expected_seconds=1)
+    await worker.run()
+    assert (worker.status, worker.failure) == ("failed", "/x is no ready model folder.")
+    with pytest.raises(NotReadyError, match="no ready model folder"):
+        await answer(worker, question())
+
+
+async def test_while_a_slow_model_loads_askers_hear_when_to_come_again() -> None:
+    loading = threading.Event()
+
+    def slow() -> Loaded:
+        loading.wait(timeout=10)
+        return Letters().load()
+
+    async with at_work(slow, expected_seconds=90, patience_seconds=0.01) as worker:
+        await asyncio.sleep(0.01)
+        assert 80 < (worker.seconds_left or 0) <= 90
+        with pytest.raises(NotReadyError) as refused:
+            await answer(worker, question())
+        assert 80 < refused.value.retry_after <= 90
+        loading.set()
+
+
+async def test_a_short_load_is_waited_for() -> None:
+    async with at_work(Letters().load, patience_seconds=30) as worker:
+        assert worker.status == "loading"
+        assert len(await answer(worker, question())) == 20
+        assert (worker.status, worker.seconds_left) == ("ready", None)

@@ -1,0 +1,61 @@
+"""A real, tiny torch model behind the real worker: it writes letters, each from the one before, until its limit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from engine.errors import ContextError
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.models.card import Card, Generation, Template
+from engine.worker import Loaded
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+CARD = Card(
+    name="letters",
+    architecture="pocket",
+    context_length=64,
+    template=Template(user="{content}", assistant="{content}", answer=""),
+    generation=Generation(temperature=0.0, max_tokens=20),
+)
+
+
+@dataclass
+class Letters:
+    """One letter a step; `pause_seconds` slows it to where a test can look on. `steps` counts the work that was done."""
+
+    pause_seconds: float = 0.0
+    steps: int = 0
+    running: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(0)
+        self.cell, self.embedding, self.head = nn.GRUCell(8, 16), nn.Embedding(26, 8), nn.Linear(16, 26)
+
+    @torch.inference_mode()
+    def generate(self, request: GenerationRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        text = " ".join(part for turn in request.turns for part in turn.parts if isinstance(part, str))
+        if "too long" in text:
+            raise ContextError("This does not fit into 64 tokens.", "messages")
+        if "poison" in text:
+            self.embedding(torch.tensor([99]))  # an IndexError from inside torch, as a bug would be
+        self.running.set()
+        state, letter = torch.zeros(1, 16), torch.tensor([len(text) % 26])
+        for _ in range(request.generation.max_tokens):
+            if cancelled():
+                return
+            state = self.cell(self.embedding(letter), state)
+            letter = self.head(state).argmax(-1)
+            self.steps += 1
+            time.sleep(self.pause_seconds)
+            yield TextDelta(0, LETTERS[int(letter)])
+        yield ChoiceFinished(0, "length")
+        yield Done(len(text), request.generation.max_tokens, 0)
+
+    def load(self) -> Loaded:
+        return Loaded(self, "cpu", lambda: 1)
