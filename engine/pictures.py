@@ -14,13 +14,12 @@ import string
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import PictureError
-from engine.generation import Picture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MEBI = 1 << 20
@@ -44,6 +43,14 @@ class Limits:
     bytes: int = 20 * MEBI  # one picture, encoded
     pixels: int = 64_000_000  # one picture, width × height
     pictures: int = 16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A checked picture: RGB, upright, first frame. `sha256` of the encoded bytes is its identity."""
+
+    image: Image.Image = field(compare=False, repr=False)
+    sha256: str
 
 
 def quiet_pillow() -> None:
@@ -84,7 +91,7 @@ def read_picture(data: bytes, limits: Limits) -> Picture:
         upright = flatten(ImageOps.exif_transpose(image))
     except DECODE_ERRORS as error:
         raise PictureError(f"The {image.format} picture is truncated or damaged: {error}.") from None
-    return Picture(hashlib.sha256(data).hexdigest(), upright)
+    return Picture(upright, hashlib.sha256(data).hexdigest())
 
 
 def open_header(data: bytes, limits: Limits) -> Image.Image:

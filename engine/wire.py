@@ -20,9 +20,9 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.generation import GenerationRequest, Picture, Turn
+from engine.generation import GenerationRequest, Turn
 from engine.models.card import Card, Generation
-from engine.pictures import Limits, decode_data_url, read_picture
+from engine.pictures import Limits, Picture, decode_data_url, read_picture
 
 DONE = b"data: [DONE]\n\n"
 HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
@@ -93,7 +93,7 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
         min_tokens=checked_min_tokens(request, generation),
         stop=checked_stop(request),
         seed=request.seed,
-        n=checked_n(request, generation),
+        n=request.n,
         conversation=request.prompt_cache_key,
     )
 
@@ -115,12 +115,6 @@ def checked_stop(request: ChatRequest) -> tuple[str, ...]:
     if "" in stop:
         raise RequestError("An empty stop string would end every answer before it begins.", "stop")
     return stop
-
-
-def checked_n(request: ChatRequest, generation: Generation) -> int:
-    if 1 < generation.num_beams < request.n:
-        raise RequestError(f"{generation.num_beams} beams give at most {generation.num_beams} answers; n is {request.n}.", "n")
-    return request.n
 
 
 def read_turns(messages: Sequence[Message], limits: Limits) -> Iterator[Turn]:

@@ -21,9 +21,9 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.framing import Framing, completion
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Picture, Provisional, TextDelta
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta
 from engine.models.card import Card, Generation, Template
-from engine.pictures import Limits
+from engine.pictures import Limits, Picture
 from engine.wire import frame, generation_request, parse_request, refusal
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # 1 × 1
@@ -81,7 +81,6 @@ def test_gaps_are_filled_from_the_card_and_zero_is_no_gap() -> None:
         (body(model="gpt"), "model", "serves 'toy'"),
         (body(stop=["a", ""]), "stop", "empty"),
         (body(min_tokens=21), "min_tokens", "exceeds max_tokens 20"),
-        (body(num_beams=2, n=3), "n", "at most 2"),
         (b'{"messages":[{"role":"system","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}', "messages[0].content[0]", "system"),
         (
             body([PICTURE, {"type": "image_url", "image_url": {"url": "http://x/y.png"}}]),
