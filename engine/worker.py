@@ -93,6 +93,7 @@ class Worker:
                     await self._bury(death)
         finally:
             self.stop()
+            self._tell_all(NotReadyError("The engine is stopping."))
             thread.shutdown(wait=False)
 
     def stop(self) -> None:
@@ -127,6 +128,8 @@ class Worker:
         if self.status == "loading" and (self.seconds_left or 0) <= self._patience_seconds:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._settled.wait(), self._patience_seconds)
+        if self._stopping and self.status != "failed":
+            raise NotReadyError("The engine is stopping.")
         if self.status == "failed":
             raise NotReadyError(f"The model could not be loaded: {self.failure}", retry_after=60)
         if self.status == "loading":
@@ -156,6 +159,10 @@ class Worker:
                 NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1)
             )
         await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
+
+    def _tell_all(self, error: EngineError) -> None:
+        for job in self._jobs:
+            job.events.put_nowait(error)
 
     # From here on: the device's thread.
 

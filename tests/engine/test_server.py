@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Iterator
 from io import BytesIO
 
 import aiohttp
 import openai
 import pytest
+import structlog
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from PIL import Image
 
+from engine.logs import configure
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import CARD, Letters
 
@@ -161,10 +164,15 @@ async def test_a_sound_request_id_is_kept_and_a_hostile_one_replaced() -> None:
     assert len(replaced.headers["X-Request-Id"]) == 32
 
 
-async def test_the_log_holds_the_id_and_no_text(capsys: pytest.CaptureFixture[str]) -> None:
-    from engine.logs import configure
-
+@pytest.fixture
+def _json_log(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     configure(as_json=True)
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("_json_log")
+async def test_the_log_holds_the_id_and_no_text(capsys: pytest.CaptureFixture[str]) -> None:
     async with serving(key="opensesame") as url, aiohttp.ClientSession() as http:
         headers = {"X-Request-Id": "job-42", "Authorization": "Bearer opensesame"}
         await http.post(
