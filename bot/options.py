@@ -198,7 +198,6 @@ class NetworkOptions(Section):
 class Config(Section):
     """The whole file."""
 
-    language: str = "en"  # where neither a setting nor a person's locale says otherwise
     engine: EngineOptions = EngineOptions()
     discord: DiscordOptions = DiscordOptions()
     telegram: TelegramOptions = TelegramOptions()

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. Its words are the texts `setting.<name>.…`; `wire` is its name in the engine's own defaults.
+    """One setting. Its words are the texts `setting.<name>.…`; `wire` is its name among the engine's own defaults.
 
     `low` and `high` bound a number, both included, or the length of a text in characters.
     """
@@ -70,6 +70,11 @@ class Setting:
             raise Refusal(key, name=self.name, low=self.low, high=self.high, given=str(given)[:40])
         return int(number) if whole else number
 
+    @property
+    def shapes_answer(self) -> bool:
+        """Whether an answer comes out otherwise with another value: such a value is shown below it."""
+        return bool(self.wire) or self.kind is Kind.TEXT
+
 
 LANGUAGE_NAMES: Final = {"english": ENGLISH, "英文": ENGLISH, "英语": ENGLISH} | dict.fromkeys(
     ("zh", "zh-hans", "chinese", "中文", "简体中文", "汉语"), CHINESE
@@ -86,7 +91,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("length_penalty", Kind.NUMBER, -5, 5, wire="length_penalty", suggestions=(-1, 0, 1, 2)),
         Setting("max_new_tokens", Kind.WHOLE, 1, 4096, default=300, wire="max_tokens", suggestions=(50, 300, 1000)),
         Setting("language", Kind.CHOICE, choices=LANGUAGES, aliases=LANGUAGE_NAMES),
-        Setting("memory", Kind.CHOICE, choices=tuple(Memory), default=Memory.SHARED),
+        Setting("memory", Kind.CHOICE, choices=tuple(each.value for each in Memory), default=Memory.SHARED.value),
         Setting("system_prompt", Kind.TEXT, 0, 2000),
     )
 }

@@ -35,7 +35,7 @@ class Texts:
             text = text["one" if values["count"] == 1 and "one" in text else "other"]
         return text.format(**values)
 
-    def keys(self, language: str = ENGLISH) -> Mapping[str, Text]:
+    def written(self, language: str) -> Mapping[str, Text]:
         """The texts of one language as they are written, by key."""
         return self._languages[language]
 

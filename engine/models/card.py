@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import ModelError
 
 CARD_NAME = "gander.json"
+Quantization = Literal["none", "int8", "4bit"]
 
 
 class Part(BaseModel):
@@ -71,7 +72,7 @@ class Card(BaseModel):
     architecture: Literal["pocket", "minigpt4"]
     version: str = ""
     context_length: int = Field(gt=0)  # tokens
-    quantization: Literal["none", "int8", "4bit"] = "none"
+    quantization: Quantization = "none"
     template: Template
     generation: Generation = Generation()
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim

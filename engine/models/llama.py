@@ -19,6 +19,7 @@ from engine.errors import WeightsError
 from engine.models.linear import Linear, Lora
 from engine.models.llama_config import LlamaConfig
 
+PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale)")
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 
 
@@ -185,18 +186,17 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def fuse(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Stacks `q_proj`, `k_proj`, `v_proj` into `qkv_proj` and `gate_proj`, `up_proj` into `gate_up_proj`."""
+    """Stacks `q_proj`, `k_proj`, `v_proj` into `qkv_proj` and `gate_proj`, `up_proj` into `gate_up_proj`, scales of quantised ones too."""
     fused: dict[str, Tensor] = {}
-    pattern = re.compile(r"(.*\.)(q_proj|gate_proj)\.weight")
-    parts = {part for names in FUSED.values() for part in names}
     for name, tensor in state.items():
-        match = pattern.fullmatch(name)
-        if match:
-            whole, names = next((whole, names) for whole, names in FUSED.items() if names[0] == match[2])
+        match = PROJECTION.fullmatch(name)
+        stem, part, kind = match.groups() if match else ("", "", "")
+        whole = next((whole for whole, parts in FUSED.items() if part in parts), None)
+        if whole is None:
+            fused[name] = tensor
+        elif part == FUSED[whole][0]:
             try:
-                fused[f"{match[1]}{whole}.weight"] = torch.cat([state[f"{match[1]}{part}.weight"] for part in names])
+                fused[f"{stem}.{whole}.{kind}"] = torch.cat([state[f"{stem}.{other}.{kind}"] for other in FUSED[whole]])
             except KeyError as error:
                 raise WeightsError(f"The language model's weights lack {error}. Fetch or convert the model again.") from None
-        elif not any(name.endswith(f".{part}.weight") for part in parts):
-            fused[name] = tensor
     return fused

@@ -13,17 +13,19 @@ from engine.errors import ModelError
 
 
 @contextmanager
-def aside(folder: Path) -> Iterator[Path]:
+def aside(folder: Path, resume: bool = False) -> Iterator[Path]:
     """A fresh sibling of `folder` to fill; it takes the name `folder`, replacing what was there, if the block succeeds.
 
-    What a killed predecessor left is removed first. Raises ModelError while another process fills the same folder.
+    What a killed predecessor left is removed first, or with `resume` handed over. Raises ModelError while another process
+    fills the same folder.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
+            if not resume:
+                shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(exist_ok=True)
             yield partial
             _replace(folder, partial)
     except Timeout:

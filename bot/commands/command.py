@@ -1,0 +1,148 @@
+"""What a command is: its name, its typed options, its words in every language, and what it does.
+
+Adapters register from this natively; bot/commands/parser.py reads commands that are typed as text. The words are the
+texts `command.<name>.name`, `.description` and `.help`, and `option.<name>.name` and `.description`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.contracts import Actions, Value
+from bot.errors import Refusal
+from bot.message import Incoming
+from bot.ports import Outgoing
+from bot.scopes import ScopedSettings
+from bot.settings import SETTINGS, Kind, Setting
+from bot.texts import LANGUAGES, Texts
+
+YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
+
+
+class OptionKind(StrEnum):
+    """What an option takes."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    WHOLE = "whole"
+    CHOICE = "choice"
+    FLAG = "flag"
+    PICTURE = "picture"  # native only; it arrives as one of the message's attachments
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. Numbers have `low` and `high`, both included; `words` is the key of a choice's label, with `{choice}` in it."""
+
+    name: str
+    kind: OptionKind
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    words: str = ""
+    suggestions: tuple[float, ...] = ()  # for autocompletion of numbers
+    hidden: bool = False  # set by buttons, never shown
+    keeps: bool = False  # its value becomes a setting's and is checked there
+
+    def read(self, given: Value, texts: Texts) -> Value:
+        """The option's value from what a platform or a person gave. Raises Refusal for a choice that there is not."""
+        if self.kind is OptionKind.FLAG:
+            return given if isinstance(given, bool) else str(given).strip().lower() in YES
+        if self.kind is OptionKind.CHOICE:
+            return self._choose(str(given), texts)
+        return given
+
+    def label(self, choice: str, texts: Texts, language: str) -> str:
+        return texts.say(language, self.words.format(choice=choice))
+
+    def _choose(self, given: str, texts: Texts) -> str:
+        wanted = given.strip().lower()
+        for choice in self.choices:
+            if wanted in {choice.lower(), *(self.label(choice, texts, language).lower() for language in LANGUAGES)}:
+                return choice
+        if self.keeps:
+            return given
+        raise Refusal("settings.not_a_choice", name=self.name, choices=", ".join(self.choices), given=given[:40])
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a command's handler gets: what was said, and everything that it may use."""
+
+    incoming: Incoming
+    options: Mapping[str, Value]
+    actions: Actions
+    settings: ScopedSettings
+    texts: Texts
+    language: str
+    commands: Mapping[str, Command]
+
+    def say(self, key: str, **values: Value) -> str:
+        return self.texts.say(self.language, key, **values)
+
+    def reply(self, text: str) -> Outgoing:
+        """An answer for this person alone, where the platform can."""
+        return Outgoing(text, private=True)
+
+    @property
+    def answer_id(self) -> int | None:
+        """The answer whose button was pressed; None = the newest one."""
+        given = self.options.get(ANSWER.name)
+        return None if given is None else int(given)
+
+    @property
+    def request(self) -> dict[str, Value]:
+        """The settings given for this one question."""
+        return {name: value for name, value in self.options.items() if name in SETTINGS}
+
+
+Handler = Callable[[Context], Awaitable[Outgoing | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, declared once for every platform."""
+
+    name: str
+    run: Handler = field(repr=False)
+    options: tuple[Option, ...] = ()
+
+    def option(self, name: str) -> Option | None:
+        return next((option for option in self.options if option.name == name), None)
+
+    def names(self, texts: Texts) -> dict[str, str]:
+        """By language; platforms that take only ASCII use the English one."""
+        return texts.translations(f"command.{self.name}.name")
+
+    def descriptions(self, texts: Texts) -> dict[str, str]:
+        """By language, at most 100 characters each."""
+        return texts.translations(f"command.{self.name}.description")
+
+
+def option_names(option: Option, texts: Texts) -> dict[str, str]:
+    return texts.translations(f"option.{option.name}.name")
+
+
+def option_descriptions(option: Option, texts: Texts) -> dict[str, str]:
+    return texts.translations(f"option.{option.name}.description")
+
+
+def setting_option(setting: Setting, name: str = "") -> Option:
+    """An option that takes a setting's value, under the setting's name or another."""
+    numeric = setting.kind in {Kind.NUMBER, Kind.WHOLE}
+    return Option(
+        name or setting.name,
+        OptionKind(setting.kind),
+        low=setting.low if numeric else None,
+        high=setting.high if numeric else None,
+        choices=setting.choices,
+        words=f"choice.{setting.name}.{{choice}}",
+        suggestions=setting.suggestions,
+        keeps=True,
+    )
+
+
+ANSWER = Option("answer_id", OptionKind.WHOLE, hidden=True)
+REQUEST = tuple(setting_option(setting) for setting in SETTINGS.values() if setting.wire)

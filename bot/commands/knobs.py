@@ -1,0 +1,94 @@
+"""What the commands of settings have in common: show and explain a value, set it for a scope, take it back."""
+
+from __future__ import annotations
+
+from bot.commands.command import Command, Context, Option, OptionKind, setting_option
+from bot.contracts import Value
+from bot.ports import Outgoing
+from bot.scopes import Effective, Origin, shown
+from bot.settings import SETTINGS, Kind, Setting
+from bot.store.settings import Scope
+
+SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}
+SCOPE = Option("scope", OptionKind.CHOICE, choices=tuple(SCOPES), words="choice.scope.{choice}")
+CLEAR = Option("clear", OptionKind.FLAG)
+
+
+def knob(name: str, usual: Scope = Scope.CHANNEL) -> Command:
+    """The command of one setting; `usual` is whom it is set for when the person does not say."""
+
+    async def run(context: Context) -> Outgoing:
+        return await change_or_explain(context, SETTINGS[name], usual)
+
+    return Command(name, run, (setting_option(SETTINGS[name], "value"), SCOPE, CLEAR))
+
+
+async def change_or_explain(context: Context, setting: Setting, usual: Scope = Scope.CHANNEL) -> Outgoing:
+    """With a value set it, with `clear` take it back, with neither explain it."""
+    if context.options.get(CLEAR.name):
+        return await _clear(context, setting, await _scope(context, usual))
+    if "value" in context.options:
+        return await _put(context, setting, await _scope(context, usual), context.options["value"])
+    return context.reply(await _explain(context, setting))
+
+
+async def describe(context: Context, found: Effective) -> str:
+    """A setting's value and where it comes from, on one line."""
+    value = await _model_value(context, found.setting) if found.value is None else found.value
+    said = context.say("settings.model_decides") if value is None else words_of(context, found.setting, value)
+    line = context.say("settings.line", name=name_of(context, found.setting), value=said, origin=context.say(f"origin.{found.origin}"))
+    return line if found.cap is None else f"{line} {context.say('settings.capped', limit=found.cap)}"
+
+
+def name_of(context: Context, setting: Setting) -> str:
+    return context.say(f"setting.{setting.name}.name")
+
+
+def words_of(context: Context, setting: Setting, value: Value) -> str:
+    if setting.kind is Kind.CHOICE:
+        return context.say(f"choice.{setting.name}.{value}")
+    return shown(value)
+
+
+async def _explain(context: Context, setting: Setting) -> str:
+    found = (await context.settings.effective(context.incoming.place, context.incoming.author))[setting.name]
+    lines = [context.say(f"setting.{setting.name}.explanation"), await describe(context, found)]
+    if setting.kind in {Kind.NUMBER, Kind.WHOLE}:
+        lines.append(context.say("settings.range", low=setting.low, high=setting.high))
+    return "\n".join(lines)
+
+
+async def _put(context: Context, setting: Setting, scope: Scope, value: Value) -> Outgoing:
+    place, author = context.incoming.place, context.incoming.author
+    kept = await context.settings.put(place, author, scope, setting.name, value)
+    said = words_of(context, setting, kept)
+    lines = [context.say("settings.set", name=name_of(context, setting), value=said, scope=context.say(f"settings.for.{scope}"))]
+    found = (await context.settings.effective(place, author))[setting.name]
+    if scope is not Scope.PERSON and found.origin is Origin.PERSON and found.value is not None:
+        lines.append(context.say("settings.yours_goes_first", value=words_of(context, setting, found.value)))
+    return context.reply("\n".join(lines))
+
+
+async def _clear(context: Context, setting: Setting, scope: Scope) -> Outgoing:
+    place, author = context.incoming.place, context.incoming.author
+    had = await context.settings.clear(place, author, scope, setting.name)
+    key = "settings.cleared" if had else "settings.was_clear"
+    done = context.say(key, name=name_of(context, setting), scope=context.say(f"settings.for.{scope}"))
+    found = (await context.settings.effective(place, author))[setting.name]
+    return context.reply(f"{done}\n{await describe(context, found)}")
+
+
+async def _scope(context: Context, usual: Scope) -> Scope:
+    """The scope that was named; else the usual one, or one's own where the usual one is not this person's to set."""
+    if SCOPE.name in context.options:
+        return SCOPES[str(context.options[SCOPE.name])]
+    may = await context.settings.may_set(context.incoming.place, context.incoming.author, usual)
+    return usual if may else Scope.PERSON
+
+
+async def _model_value(context: Context, setting: Setting) -> Value | None:
+    """The model's own default, where an engine says."""
+    for engine in await context.actions.engines() if setting.wire else ():
+        if engine.health is not None and setting.wire in engine.health.defaults:
+            return engine.health.defaults[setting.wire]
+    return None

@@ -1,0 +1,47 @@
+"""All commands in the order people see them, and what carries one out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.commands import again, ask, beams, forget, language, queue, reset, resume, settings, status, stop, temperature
+from bot.commands import help as help_command
+from bot.commands.command import Command, Context
+from bot.contracts import Actions, Value
+from bot.errors import Refusal
+from bot.message import Incoming
+from bot.ports import Outgoing
+from bot.scopes import ScopedSettings
+from bot.texts import Texts
+
+MODULES: Final = (ask, again, resume, stop, temperature, beams, settings, language, reset, forget, queue, status, help_command)
+COMMANDS: Final[Mapping[str, Command]] = {module.COMMAND.name: module.COMMAND for module in MODULES}
+
+
+class CommandRunner:
+    """Carries out the commands that adapters hand over, typed or native."""
+
+    def __init__(self, settings: ScopedSettings, texts: Texts, commands: Mapping[str, Command] = COMMANDS) -> None:
+        self._settings = settings
+        self._texts = texts
+        self._commands = commands
+
+    async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
+        """Carry out `incoming.command`. None = an answer will follow. Raises Refusal, for an unknown command too."""
+        if incoming.command is None or incoming.command.name not in self._commands:
+            name = incoming.command.name if incoming.command else ""
+            raise Refusal("help.unknown", topic=name[:40])
+        command = self._commands[incoming.command.name]
+        options = self._read(command, incoming.command.options)
+        language = await self._settings.language(incoming.place, incoming.author, incoming.locale)
+        return await command.run(Context(incoming, options, actions, self._settings, self._texts, language, self._commands))
+
+    def _read(self, command: Command, given: Mapping[str, Value]) -> dict[str, Value]:
+        read: dict[str, Value] = {}
+        for name, value in given.items():
+            option = command.option(name)
+            if option is None:
+                raise Refusal("help.unknown_option", command=command.name, name=name[:40])
+            read[name] = option.read(value, self._texts)
+        return read

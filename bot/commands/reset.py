@@ -1,0 +1,14 @@
+"""`/reset`: the next message starts a new conversation."""
+
+from __future__ import annotations
+
+from bot.commands.command import Command, Context
+from bot.ports import Outgoing
+
+
+async def run(context: Context) -> Outgoing:
+    await context.actions.reset(context.incoming)
+    return Outgoing(context.say("reset.done"))
+
+
+COMMAND = Command("reset", run)

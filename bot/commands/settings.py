@@ -1,0 +1,32 @@
+"""`/settings`: every setting with its value and origin; any of them can be set here, and opened to all."""
+
+from __future__ import annotations
+
+from bot.commands.command import ANSWER, Command, Context, Option, OptionKind
+from bot.commands.knobs import CLEAR, SCOPE, change_or_explain, describe
+from bot.ports import Outgoing
+from bot.settings import SETTINGS, find_setting
+from bot.store.settings import Scope
+
+NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")
+VALUE = Option("value", OptionKind.TEXT)
+OPEN = Option("open", OptionKind.FLAG)
+
+
+async def run(context: Context) -> Outgoing:
+    if OPEN.name in context.options:
+        return await _open(context, bool(context.options[OPEN.name]))
+    if NAME.name in context.options:
+        setting = find_setting(str(context.options[NAME.name]))
+        return await change_or_explain(context, setting, Scope.PERSON if setting.name == "language" else Scope.CHANNEL)
+    found = await context.settings.effective(context.incoming.place, context.incoming.author)
+    lines = [await describe(context, each) for each in found.values()]
+    return context.reply("\n".join([context.say("settings.title"), *lines, context.say("settings.how")]))
+
+
+async def _open(context: Context, opened: bool) -> Outgoing:
+    await context.settings.open(context.incoming.place, context.incoming.author, opened)
+    return context.reply(context.say("settings.opened" if opened else "settings.closed"))
+
+
+COMMAND = Command("settings", run, (NAME, VALUE, SCOPE, CLEAR, OPEN, ANSWER))

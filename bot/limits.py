@@ -1,0 +1,85 @@
+"""How much one person, and all together, may ask: pace, places in the queue, and caps on what one answer may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from time import monotonic
+
+from bot.contracts import Load
+from bot.errors import Refusal
+from bot.message import Author, Incoming
+from bot.options import LimitOptions
+from bot.permissions import roles_of
+
+SWEEP_AT = 10_000  # people remembered before those who rested are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One person's share: everybody's, or the most generous of their roles'."""
+
+    burst: int  # events at once …
+    cooldown_seconds: float  # … and then one in this time
+    caps: Mapping[str, float]  # a setting's highest value
+
+
+def allowance(options: LimitOptions, author: Author) -> Allowance:
+    roles = [options.roles[key] for key in roles_of(author) if key in options.roles]
+    bursts = [role.burst for role in roles if role.burst is not None]
+    cooldowns = [role.cooldown_seconds for role in roles if role.cooldown_seconds is not None]
+    caps = dict(options.caps)
+    for name in caps:
+        caps[name] = max((role.caps[name] for role in roles if name in role.caps), default=caps[name])
+    return Allowance(max(bursts, default=options.burst), min(cooldowns, default=options.cooldown_seconds), caps)
+
+
+@dataclass(slots=True)
+class Pace:
+    """A bucket of events that one person may still cause; it fills by one in each cooldown."""
+
+    left: float
+    at: float  # seconds on the clock
+
+    def spend(self, allowed: Allowance, now: float) -> float:
+        """Take one event out. 0, or the seconds until there is one."""
+        if allowed.cooldown_seconds == 0:
+            return 0
+        self.left = min(allowed.burst, self.left + (now - self.at) / allowed.cooldown_seconds)
+        self.at = now
+        if self.left < 1:
+            return (1 - self.left) * allowed.cooldown_seconds
+        self.left -= 1
+        return 0
+
+
+class PersonLimits:
+    """The limits of the configuration, kept in memory: a restart forgives."""
+
+    def __init__(self, options: LimitOptions, clock: Callable[[], float] = monotonic) -> None:
+        self._options = options
+        self._clock = clock
+        self._paces: dict[str, Pace] = {}
+
+    async def check(self, incoming: Incoming) -> None:
+        """Count one event of this person. Raises Refusal that says how long to wait."""
+        allowed = allowance(self._options, incoming.author)
+        now = self._clock()
+        self._sweep(now)
+        pace = self._paces.setdefault(incoming.author.key, Pace(allowed.burst, now))
+        if wait := pace.spend(allowed, now):
+            raise Refusal("limits.too_fast", count=ceil(wait))
+
+    def admit(self, load: Load) -> None:
+        """Raises Refusal when this person, or everybody together, has enough questions in the queue."""
+        if load.mine >= self._options.questions_per_person:
+            raise Refusal("limits.enough_of_yours", count=load.mine)
+        if load.overall >= self._options.questions_overall:
+            raise Refusal("limits.queue_full", count=load.overall)
+
+    def _sweep(self, now: float) -> None:
+        if len(self._paces) < SWEEP_AT:
+            return
+        rested = self._options.burst * self._options.cooldown_seconds
+        self._paces = {person: pace for person, pace in self._paces.items() if now - pace.at < rested}

@@ -1,0 +1,164 @@
+"""Settings in effect: this request → me → this thread → its channel → this server → the bot's default, within the operator's caps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from time import time
+from typing import Final
+
+from bot.contracts import Knobs, Memory, Resolved, Value
+from bot.errors import Refusal
+from bot.limits import allowance
+from bot.message import Author, Place
+from bot.options import LimitOptions
+from bot.permissions import may_set_for_all
+from bot.settings import SETTINGS, Kind, Setting, find_setting
+from bot.store.database import Database
+from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
+from bot.texts import Texts, choose_language
+
+OPENED: Final = "opened"  # kept beside a channel's or server's values: everyone there may set them
+
+
+class Origin(StrEnum):
+    """Where a value comes from, nearest first. Its words are the texts `origin.<value>`."""
+
+    REQUEST = "request"
+    PERSON = "person"
+    THREAD = "thread"
+    CHANNEL = "channel"
+    SERVER = "server"
+    DEFAULT = "default"
+    MODEL = "model"  # nobody set it
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One setting as it counts now. `value` None = the model's own default, which no cap concerns."""
+
+    setting: Setting
+    value: Value | None
+    origin: Origin
+    cap: float | None = None  # set when it made the value smaller
+
+
+def homes(place: Place, author: Author) -> Iterator[tuple[Origin, Home]]:
+    """Where values for this person in this place may be kept, nearest first."""
+    yield Origin.PERSON, (Scope.PERSON, author.key)
+    if place.thread:
+        yield Origin.THREAD, (Scope.CHANNEL, place.key)
+    yield Origin.CHANNEL, (Scope.CHANNEL, place.channel_key)
+    if place.server_key:
+        yield Origin.SERVER, (Scope.SERVER, place.server_key)
+
+
+def home_of(scope: Scope, place: Place, author: Author) -> Home:
+    """Where a value for this scope is kept; of a thread, the thread itself. Raises Refusal where there is no server."""
+    if scope is Scope.PERSON:
+        return scope, author.key
+    if scope is Scope.CHANNEL:
+        return scope, place.key
+    if place.server_key is None:
+        raise Refusal("settings.no_server")
+    return scope, place.server_key
+
+
+class ScopedSettings:
+    """The settings of everyone and everywhere, kept in the database."""
+
+    def __init__(self, database: Database, texts: Texts, defaults: Mapping[str, Value], limits: LimitOptions) -> None:
+        self._database = database
+        self._texts = texts
+        self._defaults = defaults
+        self._limits = limits
+
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
+        """What counts for one question. Raises Refusal for a value in `request` that is out of range or above a cap."""
+        found = await self.effective(place, author, request)
+        language = self._language(found["language"], locale)
+        values = {name: each.value for name, each in found.items()}
+        knobs = Knobs(**values | {"language": language, "memory": Memory(str(values["memory"]))})  # type: ignore[arg-type]  # SETTINGS types them
+        return Resolved(knobs, self._footer(found.values(), language))
+
+    async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
+        """Every setting with its origin. Raises Refusal as `resolve` does."""
+        caps = allowance(self._limits, author).caps
+        layers = [(Origin.REQUEST, self._parse(request or {}, caps)), *await self._kept(place, author), (Origin.DEFAULT, self._defaults)]
+        return {name: _pick(setting, layers, caps.get(name)) for name, setting in SETTINGS.items()}
+
+    async def language(self, place: Place, author: Author, locale: str | None) -> str:
+        """The language to speak to this person here."""
+        return self._language((await self.effective(place, author))["language"], locale)
+
+    async def put(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> Value:
+        """Keep a value; the value as kept. Raises Refusal for a bad value, and where this person may not set it."""
+        parsed = self._parse({name: value}, allowance(self._limits, author).caps)[name]
+        await self._check(place, author, scope)
+        await self._write(place, author, scope, name, parsed)
+        return parsed
+
+    async def clear(self, place: Place, author: Author, scope: Scope, name: str) -> bool:
+        """Take a value back; whether there was one. Raises Refusal where this person may not."""
+        await self._check(place, author, scope)
+        async with self._database.write() as connection:
+            return await clear_setting(connection, home_of(scope, place, author), find_setting(name).name)
+
+    async def open(self, place: Place, author: Author, opened: bool) -> None:
+        """Let everyone set the values of this server (of this channel, where there are no servers), or only managers again."""
+        if not may_set_for_all(place, author, opened=False):
+            raise Refusal("settings.not_yours_to_open")
+        await self._write(place, author, Scope.SERVER if place.server else Scope.CHANNEL, OPENED, opened)
+
+    async def may_set(self, place: Place, author: Author, scope: Scope) -> bool:
+        if scope is Scope.PERSON or may_set_for_all(place, author, opened=False):
+            return True
+        return any(kept.get(OPENED) for _, kept in await self._kept(place, author))
+
+    async def _check(self, place: Place, author: Author, scope: Scope) -> None:
+        if not await self.may_set(place, author, scope):
+            raise Refusal("settings.not_yours_to_set")
+
+    async def _write(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> None:
+        async with self._database.write() as connection:
+            await write_setting(connection, home_of(scope, place, author), name, value, set_by=author.key, at=time())
+
+    async def _kept(self, place: Place, author: Author) -> list[tuple[Origin, Mapping[str, Value]]]:
+        where = list(homes(place, author))
+        async with self._database.read() as connection:
+            kept = await read_settings(connection, [home for _, home in where])
+        return [(origin, kept.get(home, {})) for origin, home in where]
+
+    def _parse(self, given: Mapping[str, Value], caps: Mapping[str, float]) -> dict[str, Value]:
+        parsed = {setting.name: setting.parse(value) for name, value in given.items() for setting in (find_setting(name),)}
+        for name, value in parsed.items():
+            if name in caps and float(value) > caps[name]:
+                raise Refusal("settings.above_cap", name=name, limit=caps[name])
+        return parsed
+
+    def _language(self, found: Effective, locale: str | None) -> str:
+        chosen = None if found.origin is Origin.DEFAULT else found.value
+        return choose_language(*(str(each) for each in (chosen, locale, found.value) if each))
+
+    def _footer(self, found: Iterable[Effective], language: str) -> str:
+        unusual = [each for each in found if each.setting.shapes_answer and each.value != self._usual(each.setting)]
+        return " · ".join(self._texts.say(language, f"setting.{each.setting.name}.footer", value=shown(each.value)) for each in unusual)
+
+    def _usual(self, setting: Setting) -> Value | None:
+        return self._defaults.get(setting.name, setting.default)
+
+
+def shown(value: Value | None) -> str:
+    """A value as people read it: 1.0 as 1."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _pick(setting: Setting, layers: Iterable[tuple[Origin, Mapping[str, Value]]], cap: float | None) -> Effective:
+    """The nearest value, made smaller where the operator's cap has sunk below it since it was set."""
+    origin, value = next(((origin, kept[setting.name]) for origin, kept in layers if setting.name in kept), (Origin.MODEL, None))
+    if value is None and setting.default is not None:
+        origin, value = Origin.DEFAULT, setting.default
+    if value is None or cap is None or float(value) <= cap:
+        return Effective(setting, value, origin)
+    return Effective(setting, int(cap) if setting.kind is Kind.WHOLE else cap, origin, cap)

@@ -1,0 +1,76 @@
+"""MiniGPT-4 (Zhu et al. 2023): EVA ViT-g sees, BLIP-2's Q-Former asks, one linear layer translates, Vicuna speaks.
+
+The ViT and the Q-Former are transformers' own; with these sizes they give the release's numbers. What the release
+computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in fp32 as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
+
+from engine.models.base import EncodedPicture, Tokenizer
+from engine.models.card import Card
+from engine.models.llama import Llama
+from engine.weights.architecture import Architecture
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Eye(nn.Module):
+    """A picture as 32 words in the language model's own width; the parameters' names are BLIP-2's and the release's."""
+
+    def __init__(self, sizes: Architecture, width: int) -> None:
+        super().__init__()
+        vision, queries = sizes.vision, sizes.qformer
+        self.image_size = vision.image_size
+        self.vision_model = Blip2VisionModel(Blip2VisionConfig(**vision.model_dump(exclude={"ln_vision_eps"})))
+        self.vision_model.post_layernorm = nn.LayerNorm(vision.hidden_size, eps=vision.ln_vision_eps)
+        self.query_tokens = nn.Parameter(torch.zeros(1, queries.num_query_tokens, queries.hidden_size))
+        self.qformer = Blip2QFormerModel(
+            Blip2QFormerConfig(**queries.model_dump(exclude={"num_query_tokens"}), encoder_hidden_size=vision.hidden_size)
+        )
+        self.llama_proj = nn.Linear(queries.hidden_size, width)
+        self.eval()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[pictures, 3, 224, 224], normalised → [pictures, 32, width]."""
+        patches = self.vision_model(pixels).last_hidden_state  # [pictures, 257, 1408]: CLS and all patches go on
+        queries = self.query_tokens.expand(len(pixels), -1, -1)  # [pictures, 32, 768]
+        answers: Tensor = self.qformer(query_embeds=queries, encoder_hidden_states=patches).last_hidden_state
+        translated: Tensor = self.llama_proj(answers)
+        return translated
+
+
+class MiniGPT4:
+    """The eye and the language model, as `engine.models.base.VisionLanguageModel` asks for them."""
+
+    def __init__(self, card: Card, tokenizer: Tokenizer, eye: Eye, language: Llama) -> None:
+        self.card = card
+        self.tokenizer = tokenizer
+        self.eye = eye
+        self.language = language
+
+    @property
+    def device(self) -> torch.device:
+        return self.eye.query_tokens.device
+
+    @torch.inference_mode()
+    def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
+        """RGB pictures of any size → 32 embeddings each."""
+        pixels = torch.stack([preprocess(picture, self.eye.image_size) for picture in pictures])
+        embeddings = self.eye(pixels.to(self.device, self.eye.query_tokens.dtype))
+        return [EncodedPicture(embedding) for embedding in embeddings]
+
+
+def preprocess(picture: Image.Image, size: int) -> Tensor:
+    """RGB → [3, size, size]: squeezed into a square, bicubic, neither cropped nor padded, then CLIP's mean and deviation."""
+    squeezed = picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+    pixels = torch.from_numpy(np.array(squeezed)).permute(2, 0, 1).float().div(255)
+    return pixels.sub(torch.tensor(MEAN)[:, None, None]).div(torch.tensor(STD)[:, None, None])

@@ -1,0 +1,75 @@
+"""Fills a model folder with shards: space checked first, and what a killed predecessor finished is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.weights.shards import Step, shard_names, split_into_shards, write_shard
+
+PLAN_NAME = "import.json"
+SMALL_FILES = 20_000_000  # bytes for the tokenizer, configs and file system
+Progress = Callable[[int, int], None]
+"""Told the bytes that are written and the bytes there will be."""
+
+
+def write_weights(folder: Path, groups: Mapping[str, Sequence[Step]], progress: Progress) -> None:
+    """Each group as shards that begin with its name. Raises ModelError where the disk is too full."""
+    shards = {name: shard for stem, steps in groups.items() for name, shard in named_shards(stem, steps)}
+    keep_finished(folder, plan(shards))
+    missing = {name: shard for name, shard in shards.items() if not (folder / name).exists()}
+    total = nbytes(shards)
+    written = total - nbytes(missing)
+    check_space(folder, total - written)
+
+    def advance(count: int) -> None:
+        nonlocal written
+        written += count
+        progress(written, total)
+
+    advance(0)
+    for name, shard in missing.items():
+        write_shard(folder / name, shard, advance)
+    (folder / PLAN_NAME).unlink()
+
+
+def named_shards(stem: str, steps: Sequence[Step]) -> Iterable[tuple[str, list[Step]]]:
+    shards = split_into_shards(steps)
+    return zip(shard_names(stem, len(shards)), shards, strict=True)
+
+
+def nbytes(shards: Mapping[str, Sequence[Step]]) -> int:
+    return sum(step.nbytes for steps in shards.values() for step in steps)
+
+
+def plan(shards: Mapping[str, Sequence[Step]]) -> str:
+    """A digest of what goes into which shard and of the files it comes from: equal only if a finished shard may be kept."""
+    digest = hashlib.sha256()
+    for path in sorted({origin.path for steps in shards.values() for step in steps for origin in step.origins}):
+        status = path.stat()
+        digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for name, steps in shards.items():
+        digest.update(repr((name, [step.slots for step in steps])).encode())
+    return digest.hexdigest()
+
+
+def keep_finished(folder: Path, digest: str) -> None:
+    """Leaves the shards of an interrupted import with the same plan, and removes those of another."""
+    record = folder / PLAN_NAME
+    if not record.exists() or json.loads(record.read_text(encoding="utf-8")) != digest:
+        for path in folder.glob("*.safetensors*"):
+            path.unlink()
+        record.write_text(json.dumps(digest), encoding="utf-8")
+
+
+def check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed + SMALL_FILES > free:
+        raise ModelError(
+            f"The import needs {needed / 1e9:.1f} GB in {folder.parent}, and {free / 1e9:.1f} GB are free. "
+            "Free some space, or choose another --out. What is already written is kept."
+        )

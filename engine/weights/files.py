@@ -1,0 +1,137 @@
+"""Where each tensor of a weight file lies, so that an import reads one at a time and never maps or loads a whole file.
+
+Anonymous memory stays at one tensor for any model size, on machines with strict overcommit and on read-only files too.
+A pickled file's structure is read by `torch.load(weights_only=True)`: nothing in it can run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import WeightsError
+
+SAFETENSORS_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+AGAIN = "Download it again."
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor that still lies in its file; `offset` in bytes, `stride` in elements."""
+
+    path: Path
+    offset: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def span(self) -> int:
+        """Elements from the first to the last, both included."""
+        return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)) if math.prod(self.shape) else 0
+
+    def read(self) -> Tensor:
+        """The tensor, contiguous, on the CPU. Raises WeightsError where the file ends too early."""
+        flat = torch.empty(self.span, dtype=self.dtype)
+        view = raw_bytes(flat)
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            if file.readinto(view) != len(view):
+                raise WeightsError(f"{self.path} is truncated. {AGAIN}")
+        return flat.as_strided(self.shape, self.stride).contiguous()
+
+
+def raw_bytes(flat: Tensor) -> memoryview:
+    """The bytes of a contiguous CPU tensor, to read into or to write out."""
+    return memoryview(flat.reshape(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]  # numpy 2.4's stub lacks the buffer protocol
+
+
+def open_weights(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of one `.safetensors`, `.bin` or `.pth` file; of a training checkpoint those under `model`.
+
+    Raises WeightsError for a file that is missing, truncated, a git-lfs pointer, or holds more than plain tensors.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path} can't be read: {error.strerror}. Check the path.") from None
+    if head.startswith(b"version https://git-lfs"):
+        raise WeightsError(f"{path} is a git-lfs pointer, not the weights. Run `git lfs pull` in its folder, or download the file itself.")
+    if path.suffix == ".safetensors":
+        return open_safetensors(path)
+    if not head.startswith(b"PK\x03\x04"):
+        raise WeightsError(f"{path} is no PyTorch weight file (it begins with {head[:12]!r}): a failed or unfinished download? {AGAIN}")
+    return open_torch(path)
+
+
+def open_safetensors(path: Path) -> dict[str, StoredTensor]:
+    """The header is 8 bytes of length, then JSON; offsets count from its end (safetensors' format description)."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            entries = json.loads(file.read(min(length, size)))
+        entries.pop("__metadata__", None)
+        tensors = {name: stored_entry(path, 8 + length, entry) for name, entry in entries.items()}
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise WeightsError(f"{path} is truncated or no safetensors file. {AGAIN}") from None
+    return complete(path, size, tensors)
+
+
+def stored_entry(path: Path, start: int, entry: Mapping[str, Any]) -> StoredTensor:
+    shape = tuple(entry["shape"])
+    stride = torch.empty(shape, device="meta").stride()
+    return StoredTensor(path, start + entry["data_offsets"][0], SAFETENSORS_DTYPES[entry["dtype"]], shape, stride)
+
+
+def open_torch(path: Path) -> dict[str, StoredTensor]:
+    """With `map_location="meta"` torch reads the structure alone and notes where each storage's bytes begin."""
+    try:
+        loaded = torch.load(path, map_location="meta", weights_only=True)
+    except pickle.UnpicklingError as error:
+        cause = str(error).rpartition("WeightsUnpickler error: ")[2].partition("\n")[0]
+        raise WeightsError(f"{path} holds more than plain tensors and was refused, because loading it could run code: {cause}") from None
+    except (RuntimeError, OSError):  # which of the two depends on where the file ends
+        raise WeightsError(
+            f"{path} is truncated: {path.stat().st_size:,} bytes are there, but its table of contents is not. {AGAIN}"
+        ) from None
+    state = loaded.get("model", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(state, dict):
+        raise WeightsError(f"{path} holds no table of named tensors. Is it the file you meant?")
+    tensors = {name: stored_tensor(path, tensor) for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    return complete(path, path.stat().st_size, tensors)
+
+
+def stored_tensor(path: Path, tensor: Tensor) -> StoredTensor:
+    start = tensor.untyped_storage()._checkpoint_offset
+    if start is None:
+        raise WeightsError(f"{path} does not say where its tensors lie. Save it again with a current version of PyTorch.")
+    offset = start + tensor.storage_offset() * tensor.element_size()
+    return StoredTensor(path, int(offset), tensor.dtype, tuple(tensor.shape), tensor.stride())
+
+
+def complete(path: Path, size: int, tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    for name, tensor in tensors.items():
+        if tensor.offset + tensor.span * tensor.dtype.itemsize > size:
+            raise WeightsError(f"{path} is truncated: {name} lies beyond its {size:,} bytes. {AGAIN}")
+    return tensors

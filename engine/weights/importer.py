@@ -1,0 +1,147 @@
+"""What people have in, one ready folder out: `gander model import`.
+
+Everything that can be wrong with the inputs is found before the first weight is written. A killed import continues at
+the first shard that is not whole yet.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from engine.errors import ModelError, WeightsError
+from engine.models.card import CARD_NAME, Card, Part, Quantization
+from engine.models.llama_config import LlamaConfig
+from engine.models.minigpt4 import Eye
+from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
+from engine.weights.assembly import Progress, write_weights
+from engine.weights.files import open_weights
+from engine.weights.folder import aside
+from engine.weights.language import HubLlama, check_pair, language_shapes, merge, open_llama
+from engine.weights.quantization import mode_of, quantize, quantized_slots
+from engine.weights.release import read_release
+from engine.weights.shards import Slot, Step
+from engine.weights.tokenizer import Special, convert_tokenizer
+from engine.weights.vision import copy_step, found, open_eye, vision_step
+
+PROJECTION = ("llama_proj.weight", "llama_proj.bias")
+SIZES = {4096: "7B", 5120: "13B"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The paths that `gander model import` was given, under its options' names."""
+
+    llama: Path
+    blip2: Path
+    checkpoint: Path
+    delta: Path | None = None
+    vit: Path | None = None
+    architecture: Path | None = None
+
+    def parts(self) -> tuple[Part, ...]:
+        """The components with the licence each is under."""
+        known = read_release().parts
+        given = {name: path for name, path in asdict(self).items() if path and name in known}
+        return tuple(Part(name=known[name].name, source=path.name, licence=known[name].licence) for name, path in given.items())
+
+
+def import_model(sources: Sources, out: Path, quantization: Quantization, progress: Progress) -> Card:
+    """Makes the ready folder `out`. Raises ModelError or WeightsError that says which file or option to change."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ModelError(f"{out} exists already. Choose another --out, or remove it first.")
+    sizes = read_architecture(sources.architecture) if sources.architecture else Architecture()
+    base = open_llama(sources.llama)
+    delta = open_llama(sources.delta) if sources.delta else None
+    config = (delta or base).config
+    groups = {
+        "language": language_steps(base, delta, quantization),
+        "eye": eye_steps(sources, sizes) + projection_steps(sources, sizes, config.hidden_size),
+    }
+    card = make_card(out.name, sources, config, sizes, quantization)
+    with aside(out, resume=True) as folder:
+        special = convert_tokenizer([path for path in (sources.delta, sources.llama) if path], config.vocab_size, folder)
+        write_weights(folder, groups, progress)
+        write_configs(folder, config, sizes, special)
+        (folder / CARD_NAME).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+    return card
+
+
+def language_steps(base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> list[Step]:
+    """One step a parameter, in fp16 or quantised."""
+    if delta:
+        check_pair(base, delta)
+    shapes = language_shapes((delta or base).config)
+    return [language_step(name, shape, base, delta, quantization) for name, shape in shapes.items()]
+
+
+def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> Step:
+    origins = (base.tensors[name], delta.tensors[name]) if delta else (base.tensors[name],)
+
+    def weight() -> torch.Tensor:
+        tensors = [origin.read() for origin in origins]
+        return merge(*tensors) if delta else tensors[0].to(torch.float16)
+
+    mode = mode_of(name, quantization)
+    if mode != "none":
+        slots = quantized_slots(name, shape, mode)
+        return Step(slots, lambda: dict(zip(slots, quantize(weight(), mode), strict=True)), origins)
+    return Step({name: Slot(torch.float16, shape)}, lambda: {name: weight()}, origins)
+
+
+def eye_steps(sources: Sources, sizes: Architecture) -> list[Step]:
+    """The ViT and the Q-Former: one step for each parameter that the model has."""
+    with torch.device("meta"):
+        expected = Eye(sizes, width=1).state_dict()
+    tensors = open_eye(sources.vit, sources.blip2)
+    return [
+        vision_step(name, tuple(parameter.shape), tensors, sources.vit, sources.blip2)
+        for name, parameter in expected.items()
+        if name not in PROJECTION
+    ]
+
+
+def projection_steps(sources: Sources, sizes: Architecture, width: int) -> list[Step]:
+    """Raises WeightsError where a projection for 7B meets a language model of 13B, or the other way round."""
+    tensors = open_weights(sources.checkpoint)
+    weight = tensors.get(PROJECTION[0])
+    if weight is None:
+        raise WeightsError(f"{sources.checkpoint} lacks {PROJECTION[0]}: it is no MiniGPT-4 checkpoint. Give pretrained_minigpt4*.pth.")
+    if weight.shape[0] != width:
+        raise WeightsError(
+            f"{sources.checkpoint} translates into width {weight.shape[0]} ({model_size(weight.shape[0])}), but the language model in "
+            f"{sources.llama} has width {width} ({model_size(width)}). Give the --checkpoint, or the --llama, of the other's size."
+        )
+    shapes = {PROJECTION[0]: (width, sizes.qformer.hidden_size), PROJECTION[1]: (width,)}
+    return [copy_step(name, found(tensors, name, shape, sources.checkpoint)) for name, shape in shapes.items()]
+
+
+def model_size(width: int) -> str:
+    return SIZES.get(width, "neither 7B nor 13B")
+
+
+def make_card(name: str, sources: Sources, config: LlamaConfig, sizes: Architecture, quantization: Quantization) -> Card:
+    release = read_release()
+    vicuna = f"Vicuna {sizes.vicuna_version}" if sizes.vicuna_version else release.versions.get(config.vocab_size, "Vicuna")
+    return Card(
+        name=name,
+        architecture="minigpt4",
+        version=" ".join(filter(None, (vicuna, SIZES.get(config.hidden_size)))),
+        context_length=config.max_position_embeddings,
+        quantization=quantization,
+        template=release.template,
+        generation=release.generation,
+        notice=release.notice,
+        parts=sources.parts(),
+    )
+
+
+def write_configs(folder: Path, config: LlamaConfig, sizes: Architecture, special: Special) -> None:
+    """`config.json` with the ids that the tokenizer has, not those of 2023, and the eye's sizes beside it."""
+    ids = {"bos_token_id": special.bos_id, "eos_token_id": special.eos_id, "pad_token_id": None}
+    values = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "torch_dtype": "float16", **asdict(config), **ids}
+    (folder / "config.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+    (folder / ARCHITECTURE_NAME).write_text(sizes.model_dump_json(indent=1), encoding="utf-8")

@@ -1,0 +1,93 @@
+"""A folder's weights in safetensors files of at most 500 MB, each written tensor by tensor and renamed when it is whole.
+
+The safetensors library writes a file from tensors that are all in memory; here only one is, so the header is ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.weights.files import SAFETENSORS_DTYPES, StoredTensor, raw_bytes
+
+SHARD_BYTES = 500_000_000
+DTYPE_NAMES = {dtype: name for name, dtype in SAFETENSORS_DTYPES.items()}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of one tensor in a file to be written."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Step:
+    """One parameter's way into the folder: what it will take up, how to make it, and what it is made from."""
+
+    slots: Mapping[str, Slot]
+    make: Callable[[], Mapping[str, Tensor]]
+    origins: tuple[StoredTensor, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(slot.nbytes for slot in self.slots.values())
+
+
+def split_into_shards(steps: Iterable[Step]) -> list[list[Step]]:
+    """In order, as many steps a shard as fit into 500 MB, header included; a larger step gets a shard of its own."""
+    shards: list[list[Step]] = []
+    room = 0
+    for step in steps:
+        needed = step.nbytes + sum(200 + len(name) for name in step.slots)
+        if not shards or needed > room:
+            shards.append([])
+            room = SHARD_BYTES - 8
+        shards[-1].append(step)
+        room -= needed
+    return shards
+
+
+def shard_names(stem: str, count: int) -> list[str]:
+    """`language-00001-of-00027.safetensors`: the names tell whether one is missing."""
+    return [f"{stem}-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
+
+
+def header(steps: Sequence[Step]) -> bytes:
+    """The length in 8 bytes, then JSON padded to 8 bytes, as the format asks."""
+    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    start = 0
+    for step in steps:
+        for name, slot in step.slots.items():
+            entries[name] = {"dtype": DTYPE_NAMES[slot.dtype], "shape": slot.shape, "data_offsets": (start, start + slot.nbytes)}
+            start += slot.nbytes
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def write_shard(path: Path, steps: Sequence[Step], advance: Callable[[int], None]) -> None:
+    """Writes one shard; `advance` hears of each tensor's bytes. Until it is whole its name ends in `.unfinished`."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    with unfinished.open("wb") as file:
+        file.write(header(steps))
+        for step in steps:
+            tensors = step.make()
+            for name, slot in step.slots.items():
+                file.write(raw_bytes(tensors[name].contiguous()))
+                advance(slot.nbytes)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)

@@ -1,0 +1,102 @@
+"""LLaMA's `tokenizer.model` as a `tokenizer.json` that gives the ids of 2023, whatever the files beside it claim.
+
+`LLaMATokenizer`, empty special tokens and wrong ids stand in the configs of that time; the SentencePiece model itself
+is right, so it alone is asked. "2023" means: every segment gets a space in front, also one that begins with a space.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentencepiece import SentencePieceProcessor
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
+
+from engine.errors import WeightsError
+
+SPACE = "▁"
+TOKENIZER_NAME = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Special:
+    """Ids of the tokens that begin and end a text."""
+
+    bos_id: int
+    eos_id: int
+
+
+def convert_tokenizer(folders: Sequence[Path], vocabulary: int, out: Path) -> Special:
+    """Writes `tokenizer.json` and `tokenizer_config.json` into `out` from the first of `folders` that has a tokenizer.
+
+    `vocabulary` is the number of rows of the embedding; words beyond the SentencePiece model come from `added_tokens.json`.
+    Raises WeightsError where no folder has one, or it knows more words than the model.
+    """
+    folder = next((folder for folder in folders if (folder / "tokenizer.model").exists()), None)
+    if folder is None:
+        raise WeightsError(f"{folders[0] / 'tokenizer.model'} is missing. Every LLaMA folder has one (about 500 kB): download it.")
+    pieces = read_pieces(folder / "tokenizer.model")
+    known = len(pieces)
+    if known > vocabulary:
+        raise WeightsError(
+            f"{folder / 'tokenizer.model'} has {known} words, the language model {vocabulary}: it is another model's. Download its own."
+        )
+    build_tokenizer(pieces, added_words(folder, known, vocabulary)).save(str(out / TOKENIZER_NAME))
+    names = {f"{kind}_token": pieces.id_to_piece(number) for kind, number in control_ids(pieces).items()}
+    config = {"tokenizer_class": "LlamaTokenizer", "legacy": True, **names}
+    (out / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    return Special(pieces.bos_id(), pieces.eos_id())
+
+
+def read_pieces(path: Path) -> SentencePieceProcessor:
+    """Raises WeightsError for a git-lfs pointer or another kind of file."""
+    content = path.read_bytes()
+    if content.startswith(b"version https://git-lfs"):
+        raise WeightsError(
+            f"{path} is a git-lfs pointer, not the tokenizer. Run `git lfs pull` in its folder, or download the file itself."
+        )
+    try:
+        return SentencePieceProcessor(model_proto=content)
+    except RuntimeError:
+        raise WeightsError(f"{path} is truncated or no SentencePiece model. Download it again.") from None
+
+
+def control_ids(pieces: SentencePieceProcessor) -> dict[str, int]:
+    return {"unk": pieces.unk_id(), "bos": pieces.bos_id(), "eos": pieces.eos_id()}
+
+
+def added_words(folder: Path, known: int, vocabulary: int) -> list[str]:
+    """Words with the ids from `known` on, such as v0's `[PAD]`; a row that nobody named gets a name that no text spells."""
+    path = folder / "added_tokens.json"
+    named: Mapping[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    by_id = {number: word for word, number in named.items()}
+    return [by_id.get(number, f"<unused {number}>") for number in range(known, vocabulary)]
+
+
+def build_tokenizer(pieces: SentencePieceProcessor, added: Sequence[str]) -> Tokenizer:
+    """Byte-pair encoding with byte fallback, as SentencePiece does it, over one segment at a time."""
+    controls = [pieces.id_to_piece(number) for number in control_ids(pieces).values()]
+    vocabulary = {pieces.id_to_piece(number): number for number in range(len(pieces))}
+    bpe = models.BPE(vocab=vocabulary, merges=merges(pieces, vocabulary), unk_token=controls[0], fuse_unk=True, byte_fallback=True)
+    tokenizer = Tokenizer(bpe)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(content=" ", left=1)]
+    )
+    tokenizer.add_special_tokens([AddedToken(word, normalized=False, special=True) for word in (*controls, *added)])
+    return tokenizer
+
+
+def merges(pieces: SentencePieceProcessor, vocabulary: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Every way to put a word together from two others, best score first: SentencePiece keeps only the words."""
+    scored = [
+        (pieces.get_score(number), word[:cut], word[cut:])
+        for word, number in vocabulary.items()
+        if not (pieces.is_control(number) or pieces.is_unknown(number) or pieces.is_byte(number) or pieces.is_unused(number))
+        for cut in range(1, len(word))
+        if word[:cut] in vocabulary and word[cut:] in vocabulary
+    ]
+    scored.sort(key=lambda merge: (-merge[0], vocabulary[merge[1]], vocabulary[merge[2]]))
+    return [(left, right) for _, left, right in scored]

@@ -1,0 +1,91 @@
+"""The vision half's weights under the names of transformers' BLIP-2, from the release's files or from its Hugging Face copy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.errors import WeightsError
+from engine.weights.files import StoredTensor, open_weights
+from engine.weights.hub_folder import open_folder
+from engine.weights.shards import Slot, Step
+
+HUB_PREFIXES = ("vision_model.", "qformer.", "query_tokens")
+VIT_NAMES = (
+    (r"cls_token", r"embeddings.class_embedding"),
+    (r"pos_embed", r"embeddings.position_embedding"),
+    (r"patch_embed\.proj\.(.+)", r"embeddings.patch_embedding.\1"),
+    (r"blocks\.(\d+)\.norm([12])\.(.+)", r"encoder.layers.\1.layer_norm\2.\3"),
+    (r"blocks\.(\d+)\.attn\.qkv\.(.+)", r"encoder.layers.\1.self_attn.qkv.\2"),
+    (r"blocks\.(\d+)\.attn\.(q_bias|v_bias)", r"encoder.layers.\1.self_attn.\2"),
+    (r"blocks\.(\d+)\.attn\.proj\.(.+)", r"encoder.layers.\1.self_attn.projection.\2"),
+    (r"blocks\.(\d+)\.mlp\.(.+)", r"encoder.layers.\1.mlp.\2"),
+)
+BLIP2_NAMES = (
+    (r"query_tokens", r"query_tokens"),
+    (r"ln_vision\.(.+)", r"vision_model.post_layernorm.\1"),
+    (r"Qformer\.bert\.embeddings\.LayerNorm\.(.+)", r"qformer.layernorm.\1"),
+    (r"Qformer\.bert\.(encoder\.layer\.\d+\.(?:cross)?attention)\.self\.(.+)", r"qformer.\1.attention.\2"),
+    (r"Qformer\.bert\.(encoder\..+)", r"qformer.\1"),
+)
+Tensors = Mapping[str, StoredTensor]
+
+
+def open_eye(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
+    """The tensors of the ViT, its last norm, the Q-Former and its queries, renamed. `blip2` may be the Hugging Face folder of all.
+
+    Raises WeightsError that names the option to change.
+    """
+    if blip2.is_dir():
+        return open_folder(blip2, lambda name: name.startswith(HUB_PREFIXES))
+    if vit is None:
+        raise WeightsError(
+            f"{blip2} holds only half of the eye: give eva_vit_g.pth as --vit, or a copy of Salesforce/blip2-flan-t5-xxl as --blip2."
+        )
+    eye = {f"vision_model.{name}": tensor for name, tensor in renamed(open_weights(vit), VIT_NAMES).items()}
+    return eye | renamed(open_weights(blip2), BLIP2_NAMES)
+
+
+def renamed(tensors: Tensors, rules: tuple[tuple[str, str], ...]) -> dict[str, StoredTensor]:
+    """Each name by the first rule that fits it whole; what fits none (heads, text embeddings) is not used."""
+    result = {}
+    for name, tensor in tensors.items():
+        rule = next(((pattern, new) for pattern, new in rules if re.fullmatch(pattern, name)), None)
+        if rule:
+            result[re.sub(*rule, name)] = tensor
+    return result
+
+
+def vision_step(name: str, shape: tuple[int, ...], tensors: Tensors, vit: Path | None, blip2: Path) -> Step:
+    """The way of one of the model's parameters into the folder. Raises WeightsError that names the file at fault."""
+    file = vit if vit and name.startswith("vision_model.") and "post_layernorm" not in name else blip2
+    if name.endswith("self_attn.qkv.bias") and name not in tensors:
+        attention = name.removesuffix("qkv.bias")
+        q, v = (found(tensors, attention + part, (shape[0] // 3,), file) for part in ("q_bias", "v_bias"))
+        return Step({name: Slot(q.dtype, shape)}, lambda: {name: qkv_bias(q.read(), v.read())}, (q, v))
+    return copy_step(name, found(tensors, name, shape, file))
+
+
+def copy_step(name: str, tensor: StoredTensor) -> Step:
+    """The parameter as it is, in the precision of its file."""
+    return Step({name: Slot(tensor.dtype, tensor.shape)}, lambda: {name: tensor.read()}, (tensor,))
+
+
+def qkv_bias(query: Tensor, value: Tensor) -> Tensor:
+    """EVA gives queries and values a bias of their own and keys none: [width] twice → [3 · width]."""
+    return torch.cat((query, torch.zeros_like(value), value))
+
+
+def found(tensors: Tensors, name: str, shape: tuple[int, ...], file: Path) -> StoredTensor:
+    tensor = tensors.get(name)
+    if tensor is None:
+        raise WeightsError(f"{file} lacks {name}: it is another model's file, or unfinished. Download it again.")
+    if tensor.shape != shape:
+        raise WeightsError(
+            f"{file} has {name} of shape {list(tensor.shape)}, expected {list(shape)}. Is it the file for these sizes (--architecture)?"
+        )
+    return tensor

@@ -1,0 +1,97 @@
+"""Pace, queue places and caps, with a clock of our own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot import limits
+from bot.contracts import Load
+from bot.errors import Refusal
+from bot.limits import PersonLimits, allowance
+from bot.options import LimitOptions, RoleLimits
+from tests.bot.people import ADA, BOB, said
+
+OPTIONS = LimitOptions(burst=3, cooldown_seconds=2, questions_per_person=2, questions_overall=10, caps={"beams": 4, "max_new_tokens": 500})
+ROLES = {
+    "discord:fan": RoleLimits(burst=5, caps={"beams": 6}),
+    "discord:crew": RoleLimits(cooldown_seconds=0, caps={"beams": 5, "temperature": 1}),
+    "telegram:crew": RoleLimits(caps={"beams": 10}),
+}
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def count_until_refused(person: PersonLimits, most: int = 50) -> int:
+    for count in range(most):
+        try:
+            await person.check(said(ADA))
+        except Refusal:
+            return count
+    return most
+
+
+async def test_a_burst_is_let_through_and_then_the_wait_is_named() -> None:
+    clock = Clock()
+    person = PersonLimits(OPTIONS, clock)
+    assert await count_until_refused(person) == 3
+    clock.now += 0.5
+    with pytest.raises(Refusal) as refused:
+        await person.check(said(ADA))
+    assert (refused.value.key, refused.value.values) == ("limits.too_fast", {"count": 2})
+    clock.now += 1.5
+    await person.check(said(ADA))
+
+
+async def test_rest_fills_up_to_the_burst_and_not_beyond() -> None:
+    clock = Clock()
+    person = PersonLimits(OPTIONS, clock)
+    await count_until_refused(person)
+    clock.now += 1_000
+    assert await count_until_refused(person) == 3
+
+
+async def test_one_person_does_not_slow_another() -> None:
+    person = PersonLimits(OPTIONS, Clock())
+    await count_until_refused(person)
+    await person.check(said(BOB))
+
+
+async def test_a_role_without_cooldown_is_never_slowed() -> None:
+    person = PersonLimits(OPTIONS.model_copy(update={"roles": ROLES}), Clock())
+    crew = replace(ADA, roles=frozenset({"crew"}))
+    for _ in range(50):
+        await person.check(said(crew))
+
+
+def test_the_most_generous_role_counts_and_no_role_adds_a_cap_that_others_lack() -> None:
+    options = OPTIONS.model_copy(update={"roles": ROLES})
+    assert allowance(options, ADA).caps == {"beams": 4, "max_new_tokens": 500}
+    both = allowance(options, replace(ADA, roles=frozenset({"fan", "crew", "unheard of"})))
+    assert (both.burst, both.cooldown_seconds, both.caps) == (5, 0, {"beams": 6, "max_new_tokens": 500})
+
+
+def test_the_queue_refuses_at_its_two_limits() -> None:
+    person = PersonLimits(OPTIONS)
+    person.admit(Load(mine=1, overall=9))
+    for load, key in ((Load(2, 2), "limits.enough_of_yours"), (Load(0, 10), "limits.queue_full")):
+        with pytest.raises(Refusal) as refused:
+            person.admit(load)
+        assert refused.value.key == key
+
+
+async def test_people_who_rested_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SWEEP_AT", 3)
+    clock = Clock()
+    person = PersonLimits(OPTIONS, clock)
+    for name in ("a", "b", "c"):
+        await person.check(said(replace(ADA, id=name)))
+    clock.now += 60
+    await person.check(said(ADA))
+    assert list(person._paces) == [ADA.key]

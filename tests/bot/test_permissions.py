@@ -1,0 +1,87 @@
+"""Who may use the bot, and who may set values for others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.errors import Refusal
+from bot.message import Author, Place
+from bot.options import AccessOptions
+from bot.permissions import Access, may_set_for_all
+from tests.bot.people import ADA, GROUP, MODERATOR, PRIVATE, SERVER, TERMINAL, THREAD, said
+
+CREW = replace(ADA, roles=frozenset({"crew"}))
+ALLOWED = ""
+
+
+async def verdict(place: Place, author: Author, lists: dict[str, Any]) -> str:
+    try:
+        await Access(AccessOptions(**lists)).check(said(author, place))
+    except Refusal as refusal:
+        return refusal.key
+    return ALLOWED
+
+
+def keys(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+GOOSE = {"allow_servers": keys("discord:goose")}
+
+
+@pytest.mark.parametrize(
+    ("place", "author", "lists", "expected"),
+    [
+        (SERVER, ADA, {}, "access.person"),  # nobody decided yet
+        (PRIVATE, ADA, {}, "access.private"),
+        (TERMINAL, ADA, {}, ALLOWED),
+        (SERVER, ADA, {"everyone": True}, ALLOWED),
+        (PRIVATE, ADA, {"everyone": True}, ALLOWED),
+        (SERVER, ADA, GOOSE, ALLOWED),
+        (THREAD, ADA, GOOSE, ALLOWED),
+        (PRIVATE, ADA, GOOSE, "access.private"),
+        (GROUP, ADA, GOOSE, "access.place"),
+        (PRIVATE, ADA, GOOSE | {"allow_private": True}, ALLOWED),
+        (SERVER, ADA, {"allow_private": True}, "access.person"),
+        (THREAD, ADA, {"allow_channels": keys("discord:general")}, ALLOWED),
+        (THREAD, ADA, {"allow_channels": keys("discord:general/t1")}, ALLOWED),
+        (SERVER, ADA, {"allow_channels": keys("discord:general/t1")}, "access.place"),
+        (SERVER, ADA, {"allow_people": keys("discord:ada")}, ALLOWED),
+        (SERVER, ADA, {"allow_people": keys("telegram:ada")}, "access.person"),
+        (PRIVATE, ADA, {"allow_people": keys("discord:ada")}, ALLOWED),
+        (SERVER, ADA, {"allow_roles": keys("discord:crew")}, "access.person"),
+        (SERVER, CREW, {"allow_roles": keys("discord:crew")}, ALLOWED),
+        (SERVER, ADA, GOOSE | {"allow_roles": keys("discord:crew")}, "access.person"),
+        (SERVER, ADA, {"everyone": True, "deny_people": keys("discord:ada")}, "access.denied"),
+        (SERVER, CREW, {"everyone": True, "deny_roles": keys("discord:crew")}, "access.denied"),
+        (THREAD, ADA, {"everyone": True, "deny_channels": keys("discord:general")}, "access.denied"),
+        (SERVER, ADA, {"everyone": True, "deny_servers": keys("discord:goose")}, "access.denied"),
+        (GROUP, ADA, {"everyone": True, "deny_servers": keys("discord:goose")}, ALLOWED),
+    ],
+)
+async def test_who_may_use_it_where(place: Place, author: Author, lists: dict[str, Any], expected: str) -> None:
+    assert await verdict(place, author, lists) == expected
+
+
+def test_other_bots_are_not_heard_unless_listed() -> None:
+    robot = replace(ADA, is_bot=True)
+    assert not Access(AccessOptions(everyone=True)).hears(robot)
+    assert Access(AccessOptions(allow_bots=keys("discord:ada"))).hears(robot)
+    assert Access(AccessOptions()).hears(ADA)
+
+
+@pytest.mark.parametrize(
+    ("place", "author", "opened", "expected"),
+    [
+        (SERVER, ADA, False, False),
+        (SERVER, ADA, True, True),
+        (SERVER, MODERATOR, False, True),
+        (PRIVATE, ADA, False, True),
+        (TERMINAL, ADA, False, True),
+    ],
+)
+def test_who_may_set_values_for_others(place: Place, author: Author, opened: bool, expected: bool) -> None:
+    assert may_set_for_all(place, author, opened=opened) == expected

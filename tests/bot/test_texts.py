@@ -1,0 +1,136 @@
+"""Every word the bot says: the same in both languages, all of it used, none of it in the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from bot.commands.registry import COMMANDS
+from bot.scopes import Origin
+from bot.settings import SETTINGS
+from bot.store.settings import Scope
+from bot.texts import CHINESE, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
+
+ROOT = Path(__file__).parents[2]
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def texts() -> Texts:
+    return load_texts()
+
+
+def forms(text: Text) -> list[str]:
+    return [text] if isinstance(text, str) else list(text.values())
+
+
+def placeholders(text: Text) -> set[str]:
+    return {name for form in forms(text) for _, name, _, _ in Formatter().parse(form) if name is not None}
+
+
+def literals(*folders: str) -> Iterator[str]:
+    """Every string in the code, the parts of f-strings too, docstrings left out."""
+    for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
+        tree = ast.parse(path.read_text("utf-8"))
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs)
+        yield from (node.value for node in constants if isinstance(node.value, str))
+
+
+def keys_built_from_names() -> Iterator[str]:
+    """The keys that are put together from the name of a command, an option, a setting or a choice."""
+    for command in COMMANDS.values():
+        yield from (f"command.{command.name}.{part}" for part in ("name", "description", "help"))
+        for option in (option for option in command.options if not option.hidden):
+            yield from (f"option.{option.name}.{part}" for part in ("name", "description"))
+            yield from (option.words.format(choice=choice) for choice in option.choices)
+    for setting in SETTINGS.values():
+        yield from (f"setting.{setting.name}.{part}" for part in ("name", "explanation"))
+        yield from (f"setting.{setting.name}.footer",) if setting.shapes_answer else ()
+        yield from (f"choice.{setting.name}.{choice}" for choice in setting.choices)
+    yield from (f"origin.{origin}" for origin in Origin)
+    yield from (f"settings.for.{scope}" for scope in Scope)
+
+
+def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Texts) -> None:
+    english, chinese = texts.written(ENGLISH), texts.written(CHINESE)
+    assert english.keys() == chinese.keys()
+    assert {key: placeholders(text) for key, text in english.items()} == {key: placeholders(text) for key, text in chinese.items()}
+
+
+def test_a_plural_is_complete_and_counts(texts: Texts) -> None:
+    for language, wanted in ((ENGLISH, PLURAL), (CHINESE, {"other"})):
+        for key, text in texts.written(language).items():
+            if not isinstance(text, str):
+                assert set(text) == wanted, key
+                assert "count" in placeholders(texts.written(ENGLISH)[key]), key
+
+
+def test_every_text_is_used_and_every_key_in_the_code_exists(texts: Texts) -> None:
+    known = set(texts.written(ENGLISH))
+    built = set(keys_built_from_names())
+    said = set(literals("bot", "adapters"))
+    assert built <= known
+    assert known - built <= said
+    sections = {key.partition(".")[0] for key in known} - {"command", "option"}
+    looks_like_a_key = re.compile(rf"({'|'.join(sections)})\.[a-z_]+(\.[a-z_]+)*")
+    assert {each for each in said if looks_like_a_key.fullmatch(each)} <= known
+
+
+def test_chinese_is_written_in_chinese_and_english_is_not(texts: Texts) -> None:
+    exceptions = {key for key in texts.written(ENGLISH) if key.startswith(("choice.language.", "command.language."))}
+    for key, text in texts.written(ENGLISH).items():
+        assert key in exceptions or not any(HAN.search(form) for form in forms(text)), key
+    for key, text in texts.written(CHINESE).items():
+        names = key in exceptions or key == "settings.line" or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
+        assert names or all(HAN.search(form) for form in forms(text)), key
+
+
+def test_names_and_descriptions_fit_every_platform(texts: Texts) -> None:
+    """Discord: names of up to 32 lower-case letters without spaces, descriptions of up to 100 characters; Telegram: ASCII names."""
+    for key, text in (pair for language in (ENGLISH, CHINESE) for pair in texts.written(language).items()):
+        if key.startswith(("command.", "option.")) and key.endswith(".name"):
+            assert re.fullmatch(r"[\w-]{1,32}", str(text)), key
+            assert str(text) == str(text).lower(), key
+        if key.startswith(("command.", "option.")) and key.endswith(".description"):
+            assert 0 < len(str(text)) <= 100, key
+    assert all(re.fullmatch(r"[a-z_]{1,32}", name) for name in COMMANDS)
+    assert all(command.names(texts)[ENGLISH] == name for name, command in COMMANDS.items())
+
+
+def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) -> None:
+    for language in (ENGLISH, CHINESE):
+        names = [command.names(texts)[language] for command in COMMANDS.values()]
+        assert len(set(names)) == len(names)
+        for command in COMMANDS.values():
+            options = [texts.say(language, f"option.{option.name}.name") for option in command.options if not option.hidden]
+            assert len(set(options)) == len(options), command.name
+
+
+def test_saying_fills_in_and_chooses_the_plural(texts: Texts) -> None:
+    assert texts.say("en", "stop.done", count=1) == "Stopped."
+    assert texts.say("en", "stop.done", count=3) == "Stopped 3 answers."
+    assert texts.say("zh-TW", "stop.done", count=1) == "已停止 1 个回答。"
+    assert texts.say("fr", "stop.done", count=1) == "Stopped."
+    with pytest.raises(KeyError):
+        texts.say("en", "stop.unheard_of")
+
+
+CHINESE_LOCALES = ("zh", "zh-Hans", "zh_CN", "zh-Hant-TW", "zh-HK")
+OTHERS = {"en-GB": ENGLISH, "EN": ENGLISH, "fr": None, "zhx": None, "english": None, "": None}
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [*dict.fromkeys(CHINESE_LOCALES, CHINESE).items(), *OTHERS.items()])
+def test_locales_find_their_language(wanted: str, expected: str | None) -> None:
+    assert match_language(wanted) == expected
+
+
+def test_the_first_language_that_we_speak_is_chosen() -> None:
+    assert choose_language(None, "fr", "zh-TW", "en") == CHINESE
+    assert choose_language("en", "zh") == ENGLISH
+    assert choose_language("fr", None) == ENGLISH

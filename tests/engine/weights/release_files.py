@@ -1,0 +1,61 @@
+"""The golden folders as arguments, and copies of them to damage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._subclasses import FakeTensorMode
+from torch.serialization import skip_data
+
+from engine.models.card import Card, Quantization
+from engine.weights.importer import Sources, import_model
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+VERSIONS = ("v0", "v1")
+
+
+def golden_sources(version: str, root: Path | None = None) -> Sources:
+    folder = root or GOLDEN / f"tiny-{version}"
+    return Sources(
+        llama=folder / "llama-hf",
+        delta=folder / f"vicuna-delta-{version}",
+        vit=folder / "eva_vit_g.pth",
+        blip2=folder / "blip2_pretrained_flant5xxl.pth",
+        checkpoint=folder / "pretrained_minigpt4.pth",
+        architecture=folder / "architecture.json",
+    )
+
+
+def copied_sources(tmp_path: Path, version: str = "v0") -> Sources:
+    """The same files in a folder of the test's own."""
+    return golden_sources(version, Path(shutil.copytree(GOLDEN / f"tiny-{version}", tmp_path / "files")))
+
+
+def quiet(written: int, total: int) -> None:
+    """Nobody watches the progress."""
+
+
+def imported(sources: Sources, out: Path, quantization: Quantization = "none") -> Card:
+    return import_model(sources, out, quantization, quiet)
+
+
+def edit_json(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def edit_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    """Rewrites a pickled state dict, or the one under `model`."""
+    content = torch.load(path, weights_only=True)
+    change(content.get("model", content))
+    torch.save(content, path)
+
+
+def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """A pickled fp16 state dict of any size that takes no room on the disk: all of its weights are holes, so zeros."""
+    with FakeTensorMode(), skip_data(materialize_fake_tensors=True):
+        torch.save({name: torch.empty(shape, dtype=torch.float16) for name, shape in shapes.items()}, path)
