@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from engine.errors import RequestError
 from engine.generation import Turn
@@ -52,7 +53,7 @@ class Renderer:
         """A picture that another picture follows is a message of its own, where the template wants it so."""
         parts, segments = pictures_first(turn.parts), list[Segment]()
         content = list[Segment]()
-        for part, following in zip(parts, [*parts[1:], None], strict=True):
+        for part, following in zip_longest(parts, parts[1:]):
             if isinstance(part, str):
                 content.append(self.neutralise(part))
             elif self.template.lone_picture is not None and isinstance(following, Picture):
