@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
@@ -71,6 +71,7 @@ def test_prompts_and_ids_are_the_releases(version: str, conversation: dict[str, 
         turns.append(assistant((turn["answer_in_context"],)))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.text("ab <>{}\n"), st.text("ab {content}\n")), min_size=1, max_size=3), st.none() | st.text("xyz ", min_size=1)
 )
@@ -135,6 +136,7 @@ def test_nobody_forges_a_turn(template: Template, text: str, role: str) -> None:
     assert attacked.replace(" ", "").count(text.replace(" ", "")) == 1  # readable: only spaces were put in
 
 
+@settings(deadline=None)
 @given(st.text("#<|>/sImg_end aA"))
 def test_no_marker_survives_in_any_text(text: str) -> None:
     renderer = Renderer(VICUNA, ("<s>", "</s>", "<|im_end|>"), lambda picture: "")

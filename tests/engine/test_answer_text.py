@@ -1,0 +1,51 @@
+"""What may be shown of an answer while it grows."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.answer_text import AnswerText
+from tests.engine.tiny import tiny_tokenizer
+
+TOKENIZER = tiny_tokenizer()
+
+
+def stream(text: str, *stops: str) -> tuple[list[str], bool]:
+    """Byte by byte; what was shown, in pieces, and whether a stop string ended it."""
+    answer, pieces = AnswerText(TOKENIZER, stops), []
+    for token in TOKENIZER.encode(text):
+        shown, stopped = answer.push(token)
+        pieces.append(shown)
+        if stopped:
+            return pieces, True
+    return [*pieces, answer.finish()], False
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_everything_is_shown_once_without_blank_edges(text: str) -> None:
+    assert "".join(stream(text)[0]) == text.strip()
+
+
+@settings(deadline=None)
+@given(st.text("ab#", max_size=30))
+def test_never_a_character_of_a_stop_string(text: str) -> None:
+    pieces, stopped = stream(text, "##", "ba#b")
+    cuts = [text.find(stop) for stop in ("##", "ba#b") if stop in text]
+    assert stopped == bool(cuts)
+    assert "".join(pieces) == text[: min(cuts, default=len(text))]
+
+
+def test_a_half_stop_string_waits() -> None:
+    answer = AnswerText(TOKENIZER, ["###"])
+    shown = [answer.push(token)[0] for token in TOKENIZER.encode("a##b")]
+    assert shown == ["a", "", "", "##b"]
+
+
+def test_a_half_character_waits_and_a_broken_one_shows_at_the_end() -> None:
+    answer = AnswerText(TOKENIZER, [])
+    first, *rest = TOKENIZER.encode("下")
+    assert [answer.push(token)[0] for token in (first, *rest)] == ["", "", "下"]
+    assert answer.push(first)[0] == ""
+    assert answer.finish() == "\ufffd"
