@@ -10,7 +10,8 @@ import torch
 from engine.answering import Answering
 from engine.context import ContextBuilder
 from engine.errors import GenerationError, RequestError
-from engine.generation import Done, Event, GenerationRequest
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.languages import apology
 from engine.models.base import VisionLanguageModel
 from engine.picture_cache import PictureCache
 from engine.pictures import Picture
@@ -33,10 +34,18 @@ class Decoder:
         beams = request.generation.num_beams
         if beams > 1 and request.n > beams:
             raise RequestError(f"n = {request.n} choices can't come from {beams} beams: ask for at most as many.", "n")
+        sorry = apology(self.model.card, request.turns)
         try:
-            yield from self.answer(request, cancelled)
+            yield from self.answer(request, cancelled) if sorry is None else self.apologise(request, sorry)
         except RuntimeError as error:  # torch's way to say anything, out of memory included
             raise GenerationError(f"The device failed while it worked on this request: {error}") from error
+
+    def apologise(self, request: GenerationRequest, sorry: str) -> Iterator[Event]:
+        """Nothing is read, nothing computed."""
+        for choice in range(request.n):
+            yield TextDelta(choice, sorry)
+            yield ChoiceFinished(choice, "stop")
+        yield Done(0, request.n * len(self.model.tokenizer.encode(sorry)), 0)
 
     def answer(self, request: GenerationRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Context, prefill, decode."""
