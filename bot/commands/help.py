@@ -21,13 +21,14 @@ async def run(context: Context) -> Outgoing:
 
 
 def _about(context: Context, topic: str) -> str:
-    if topic in SETTINGS:
-        return context.say(f"setting.{topic}.explanation")
     command = find_command(topic, context.commands, context.texts)
-    if command is None:
+    name = command.name if command else topic
+    if command is None and name not in SETTINGS:
         near = get_close_matches(topic, context.commands, n=1)
         raise Refusal("help.near", topic=topic[:40], near=near[0]) if near else Refusal("help.unknown", topic=topic[:40])
-    return context.say(f"command.{command.name}.help")
+    explanation = [context.say(f"setting.{name}.explanation")] if name in SETTINGS else []
+    usage = [context.say(f"command.{name}.help")] if command else []
+    return "\n".join(explanation + usage)
 
 
 COMMAND = Command("help", run, (TOPIC,))

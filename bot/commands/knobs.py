@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.contracts import Value
 from bot.ports import Outgoing
@@ -12,6 +14,7 @@ from bot.store.settings import Scope
 SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}
 SCOPE = Option("scope", OptionKind.CHOICE, choices=tuple(SCOPES), words="choice.scope.{choice}")
 CLEAR = Option("clear", OptionKind.FLAG)
+SHOWN_LENGTH = 100  # characters of a system prompt that are shown in a list
 
 
 def knob(name: str, usual: Scope = Scope.CHANNEL) -> Command:
@@ -34,9 +37,15 @@ async def change_or_explain(context: Context, setting: Setting, usual: Scope = S
 
 async def describe(context: Context, found: Effective) -> str:
     """A setting's value and where it comes from, on one line."""
-    value = await _model_value(context, found.setting) if found.value is None else found.value
-    said = context.say("settings.model_decides") if value is None else words_of(context, found.setting, value)
-    line = context.say("settings.line", name=name_of(context, found.setting), value=said, origin=context.say(f"origin.{found.origin}"))
+    setting, value, origin = found.setting, found.value, str(found.origin)
+    if value is None and setting.name == "language":
+        value, origin = context.language, "locale"
+    elif value is None:
+        value = await _model_value(context, setting)
+    name = name_of(context, setting)
+    if value is None:
+        return context.say("settings.model_decides", name=name)
+    line = context.say("settings.line", name=name, value=words_of(context, setting, value), origin=context.say(f"origin.{origin}"))
     return line if found.cap is None else f"{line} {context.say('settings.capped', limit=found.cap)}"
 
 
@@ -47,7 +56,7 @@ def name_of(context: Context, setting: Setting) -> str:
 def words_of(context: Context, setting: Setting, value: Value) -> str:
     if setting.kind is Kind.CHOICE:
         return context.say(f"choice.{setting.name}.{value}")
-    return shown(value)
+    return shorten(shown(value), SHOWN_LENGTH, placeholder="…")
 
 
 async def _explain(context: Context, setting: Setting) -> str:
