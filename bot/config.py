@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from bot.errors import ConfigError
 from bot.options import Config
@@ -81,6 +81,15 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
         return Config.model_validate(table)
     except ValidationError as error:
         raise ConfigError("\n".join(f"{source}: {line}" for line in _sentences(error))) from None
+
+
+def secret_values(config: Config) -> list[str]:
+    """Every secret in use, for the log to blot out."""
+    fields = (getattr(getattr(config, secret.section), secret.name) for secret in SECRETS)
+    found = [
+        field.get_secret_value() if isinstance(field, SecretStr) else unquote(urlsplit(field).password or "") for field in fields if field
+    ]
+    return [value for value in found if value]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.config import HIDDEN, SECRETS, Secret, data_home, find_config, load_config
+from bot.config import HIDDEN, SECRETS, Secret, data_home, find_config, load_config, secret_values
 from bot.errors import ConfigError
 from bot.options import Config
 
@@ -124,6 +124,13 @@ def test_a_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> N
         assert token is not None
         assert token.get_secret_value() == expected
         assert expected not in repr(load_config(path, environ))
+
+
+def test_all_secrets_in_use_are_known_to_the_log() -> None:
+    environ = {secret.variable: f"hunter{number}" for number, secret in enumerate(SECRETS) if not secret.address}
+    config = load_config(None, environ | {"GANDER_STORE_URL": "postgresql://ada:hun%20ter@host/gander", "GANDER_PROXY": "http://host:1"})
+    assert secret_values(config) == [*environ.values(), "hun ter"]
+    assert secret_values(Config()) == []
 
 
 def test_a_secret_file_that_is_missing_or_empty_is_said(tmp_path: Path) -> None:

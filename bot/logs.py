@@ -1,0 +1,93 @@
+"""One log for everything in this process: structlog's events and third-party loggers, on standard error, without secrets.
+
+What people write is logged at level debug alone: a log is read by more eyes than a chat. Whatever happens to one job
+carries its id, here and, by the header X-Request-Id, on the engine.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, TextIO
+
+import structlog
+from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.typing import Processor
+
+from bot.options import LoggingOptions
+
+JOB: Final = "job"
+HIDDEN: Final = "***"
+TALKATIVE: Final = ("aiohttp.access", "httpx", "httpcore", "sqlalchemy", "alembic")  # a line a request: told at debug alone
+SECRET_FORMS: Final = re.compile(
+    r"(?P<header>\bBearer\s+)[^\s\"']+"
+    r"|(?P<address>://[^\s/:@]*:)[^\s/@\"']+(?=@)"  # a password in a URL
+    r"|(?<!\d)\d{6,}:[\w-]{30,}"  # Telegram's tokens, in its links too
+    r"|\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # Discord's
+)
+SHORTEST_SECRET: Final = 4  # a shorter one would blot out ordinary words
+
+
+def configure_logs(options: LoggingOptions, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Send every log of the process to `stream` (standard error), `secrets` and what looks like one blotted out."""
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Discreet(_renderers(options, stream), shared, secrets))
+    logging.basicConfig(handlers=[handler], level=options.level.upper(), force=True)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.NOTSET if options.level == "debug" else logging.WARNING)
+
+
+def job_logged(job: str) -> AbstractContextManager[None]:
+    """Everything logged inside carries this job's id."""
+    return bound_contextvars(**{JOB: job})
+
+
+def request_headers() -> dict[str, str]:
+    """What takes the id of the current job to an engine's log; empty outside a job."""
+    job = get_contextvars().get(JOB)
+    return {"X-Request-Id": str(job)} if job is not None else {}
+
+
+class Discreet(structlog.stdlib.ProcessorFormatter):
+    """Renders, then blots out: whatever a secret hides in (a message, a traceback, a link), it ends up in the line."""
+
+    def __init__(self, renderers: Sequence[Processor], shared: Sequence[Processor], secrets: Iterable[str]) -> None:
+        super().__init__(foreign_pre_chain=shared, processors=renderers)
+        long_enough = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        as_written = {*long_enough, *(json.dumps(secret, ensure_ascii=False)[1:-1] for secret in long_enough)}
+        longest_first = sorted(as_written, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        if self._secrets is not None:
+            line = self._secrets.sub(HIDDEN, line)
+        return SECRET_FORMS.sub(lambda found: f"{found['header'] or found['address'] or ''}{HIDDEN}", line)
+
+
+def _renderers(options: LoggingOptions, stream: TextIO) -> list[Processor]:
+    """Tracebacks are plain in both forms: the richer ones print local variables, and with them what people wrote."""
+    as_json = options.format == "json" or (options.format == "auto" and not stream.isatty())
+    drop_record = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if as_json:
+        return [drop_record, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    plain = structlog.dev.plain_traceback
+    return [drop_record, structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
