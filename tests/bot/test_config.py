@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.config import HIDDEN, SECRETS, Secret, data_home, find_config, load_config, secret_values
+from bot.config import HIDDEN, SECRETS, Secret, check_ready_for_public, data_home, find_config, load_config, secret_values
 from bot.errors import ConfigError
 from bot.options import Config
 
@@ -174,3 +174,11 @@ def test_whether_somebody_decided_who_may_use_it(tmp_path: Path) -> None:
     assert not Config().access.decided
     assert load_config(written(tmp_path, "[access]\nallow_people = ['telegram:1']"), {}).access.decided
     assert load_config(written(tmp_path, "[access]\neveryone = true"), {}).access.decided
+
+
+@pytest.mark.parametrize("variable", ["GANDER_DISCORD_TOKEN", "GANDER_TELEGRAM_TOKEN"])
+def test_a_public_platform_waits_until_somebody_decided(tmp_path: Path, variable: str) -> None:
+    with pytest.raises(ConfigError, match=r"Say who may use the bot on \w+ before strangers spend your GPU.*everyone = true"):
+        check_ready_for_public(load_config(None, {variable: "token"}))
+    check_ready_for_public(load_config(written(tmp_path, "[access]\neveryone = true"), {variable: "token"}))
+    check_ready_for_public(Config())

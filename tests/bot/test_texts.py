@@ -77,7 +77,7 @@ def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Te
     assert {key: placeholders(text) for key, text in english.items()} == {key: placeholders(text) for key, text in chinese.items()}
 
 
-def test_a_plural_is_complete_and_counts(texts: Texts) -> None:
+def test_a_plural_has_every_form_of_its_language(texts: Texts) -> None:
     for language, wanted in ((ENGLISH, PLURAL), (CHINESE, {"other"})):
         for key, text in texts.written(language).items():
             if not isinstance(text, str):
