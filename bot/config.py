@@ -150,7 +150,7 @@ def _sentences(error: ValidationError) -> Iterable[str]:
         if fault["type"] == "extra_forbidden":
             yield _unknown(where)
         else:
-            yield f"{'.'.join(where)}: {fault['msg'].removeprefix('Value error, ')}."
+            yield f"{'.'.join(where)}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}."
 
 
 def _unknown(where: Sequence[str]) -> str:
