@@ -7,11 +7,13 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from types import TracebackType
 
 from bot import conversation
 from bot.contracts import Engine, Knobs, Texts
 from bot.errors import EngineRefused
 from bot.jobs import Job
+from bot.ports import Button
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Turn
@@ -30,14 +32,29 @@ def expected_cost(text: str, pictures: int, knobs: Knobs) -> int:
     return prompt + (knobs.max_new_tokens or DEFAULT_ANSWER_TOKENS) * (knobs.beams or 1)
 
 
+def buttons(finish: str | None) -> tuple[Button, ...]:
+    """What can be done with an answer that ended so; None: with one that has not ended."""
+    if finish is None:
+        return (Button.STOP,)
+    return (*((Button.CONTINUE,) if finish == Finish.LENGTH else ()), Button.AGAIN, Button.SETTINGS)
+
+
+def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
+    """What is shown of an answer; one that ended without a word says so."""
+    if text or finish is None:
+        return text
+    return texts.say(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
+
+
 @dataclass(slots=True)
 class Draft:
     """An answer as it grows."""
 
     said: str = ""
     preview: str = ""  # of a beam search, until it has decided
-    finish: Finish = Finish.STOP
-    tokens: int = 0  # chunks, until the engine counts
+    finish: Finish = Finish.STOPPED  # until the engine says how it ended
+    tokens: int = 0  # of the answer; chunks, until the engine counts
+    prompt_tokens: int = 0
     dropped: int = 0  # of the oldest messages, for lack of room
 
     @property
@@ -50,7 +67,36 @@ class Draft:
             self.said += choice.delta.content or ""
             self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
         self.tokens = chunk.usage.completion_tokens if chunk.usage else self.tokens + 1
+        self.prompt_tokens = chunk.usage.prompt_tokens if chunk.usage else self.prompt_tokens
         self.dropped = chunk.dropped_messages or self.dropped
+
+
+class Stop:
+    """A way to end one stream from outside, in the middle or before it begins. `async with` it around the stream."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._scope: asyncio.Timeout | None = None
+
+    def ask(self) -> None:
+        self._asked = True
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    async def __aenter__(self) -> None:
+        self._scope = asyncio.timeout(0 if self._asked else None)
+        await self._scope.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        """Swallows the end that was asked for, and nothing else."""
+        scope, self._scope = self._scope, None
+        if scope is None:
+            return False
+        try:
+            await scope.__aexit__(kind, error, trace)
+        except TimeoutError:
+            return True
+        return False
 
 
 class Answerer:
@@ -69,7 +115,7 @@ class Answerer:
     async def ask(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Callable[[], None]) -> None:
         """Fill `draft` from the engine's stream; `grown` is called after each chunk. Raises what Engine raises."""
         try:
-            async with aclosing(engine.stream(await self._request(job, turns))) as chunks:
+            async with aclosing(engine.stream(await self._request(job, turns), job.name)) as chunks:
                 async for chunk in chunks:
                     draft.take(chunk)
                     grown()

@@ -96,8 +96,11 @@ class Engine(Protocol):
 
     async def health(self) -> Health: ...
 
-    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk]:
-        """The answer's chunks, the last with `finish_reason` and usage. Closing the generator cancels on the engine."""
+    def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
+        """The answer's chunks, the last with `finish_reason` and usage. Closing the generator cancels on the engine.
+
+        `request_id` stands in the engine's log.
+        """
         ...
 
 

@@ -57,6 +57,11 @@ class Job:
     knobs: Knobs
     losses: int
 
+    @property
+    def name(self) -> str:
+        """In every log, the engine's too."""
+        return f"job-{self.id}"
+
 
 async def enqueue(connection: AsyncConnection, job: NewJob, at: float) -> None:
     await connection.execute(
@@ -120,10 +125,10 @@ async def beat(connection: AsyncConnection, owner: str, at: float) -> frozenset[
     return frozenset(stopped)
 
 
-async def recover(connection: AsyncConnection, owner: str, stale: float) -> int:
-    """Put back what a dead bot was running: our own from before a restart, and anybody's without a heartbeat since `stale`."""
-    dead = and_(JobRow.state == JobState.RUNNING, or_(JobRow.owner == owner, JobRow.heartbeat < stale))
-    return (await connection.execute(update(JobRow).where(dead).values(_FREE))).rowcount
+async def recover(connection: AsyncConnection, stale: float, restarted: str | None = None) -> int:
+    """Put back what a dead bot was running: anybody without a heartbeat since `stale`, and the bot that was `restarted`."""
+    dead = or_(JobRow.owner == restarted, JobRow.heartbeat < stale)
+    return (await connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(_FREE))).rowcount
 
 
 async def release(connection: AsyncConnection, job: Job, owner: str, *, lost: bool) -> None:
@@ -143,7 +148,7 @@ async def commit(connection: AsyncConnection, job: Job, owner: str, text: str, f
 
 
 async def owed(connection: AsyncConnection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
-    """Take over what is answered and not delivered, where its bot died: ours from before a restart, or without a heartbeat."""
+    """What is answered and not delivered: our own, and what is taken over from a bot without a heartbeat since `stale`."""
     mine = and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, JobRow.heartbeat < stale))
     statement = update(JobRow).where(mine).values(owner=owner, heartbeat=at).returning(*_JOB)
     return tuple(sorted((_job(row) for row in await connection.execute(statement)), key=lambda job: job.id))
@@ -165,10 +170,25 @@ async def cancel(connection: AsyncConnection, answers: Sequence[int], owner: str
     return frozenset(await connection.scalars(running.returning(JobRow.id))), stopped
 
 
-async def open_answers(connection: AsyncConnection, person: str, place: str) -> tuple[int, ...]:
-    """A person's answers in a place that are not finished."""
-    mine = select(JobRow.answer).where(JobRow.person == person, JobRow.place == place, JobRow.state.in_(OPEN))
-    return tuple(await connection.scalars(mine.order_by(JobRow.id)))
+async def revise(connection: AsyncConnection, place: str, platform_id: str, person: str, text: str) -> None:
+    """Change the words of a person's question, if its answer is not begun."""
+    waits = select(JobRow.question).where(JobRow.state == JobState.WAITING)
+    own = and_(MessageRow.place == place, MessageRow.platform_id == platform_id, MessageRow.person == person)
+    await connection.execute(update(MessageRow).where(own, MessageRow.id.in_(waits)).values(text=text))
+
+
+async def waiting_for(connection: AsyncConnection, answer: int, platforms: Collection[str]) -> Job | None:
+    """The job of an answer on one of these platforms, if it still waits."""
+    waits = and_(JobRow.answer == answer, JobRow.state == JobState.WAITING, JobRow.platform.in_(platforms))
+    row = (await connection.execute(select(*_JOB).where(waits))).first()
+    return _job(row) if row else None
+
+
+async def open_answers(connection: AsyncConnection, person: str, place: str | None = None) -> tuple[int, ...]:
+    """A person's answers that are not finished, everywhere or in one place."""
+    mine = select(JobRow.answer).where(JobRow.person == person, JobRow.state.in_(OPEN))
+    here = mine if place is None else mine.where(JobRow.place == place)
+    return tuple(await connection.scalars(here.order_by(JobRow.id)))
 
 
 _FREE: dict[str, Any] = {"state": JobState.WAITING, "owner": None, "heartbeat": None}

@@ -14,7 +14,7 @@ import structlog
 from bot.errors import DeliveryError, MessageGone, PlaceGone
 from bot.message import Place
 from bot.ports import Outgoing, Platform
-from bot.store import deliveries
+from bot.store import deliveries, graph
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
 from bot.streaming import Channel, Delete, Display, Send, Step
@@ -184,7 +184,11 @@ class Outbox:
     async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
         if letter.intended is None:
             async with self._database.write() as connection:
+                if letter.answer is None:  # a notice may be the first thing that is said somewhere
+                    await graph.keep_place(connection, letter.place)
                 letter.intended = await deliveries.intend(connection, letter.answer, step.part, letter.place.key, time())
+        if letter.intended is None:
+            raise PlaceGone("the answer was forgotten while it was on its way")
         # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
         reply_to = letter.reply_to if step.part == 0 else None
         platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=letter.intended.nonce)

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import insert
-from bot.store.tables import DeliveryRow
+from bot.store.tables import DeliveryRow, MessageRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,14 @@ class Delivery:
     platform_id: str | None
 
 
-async def intend(connection: AsyncConnection, message: int | None, part: int, place: str, at: float) -> Delivery:
-    """Record a send. Of an answer's part that was recorded before, and whose outcome is unknown, it is the repetition."""
+async def intend(connection: AsyncConnection, message: int | None, part: int, place: str, at: float) -> Delivery | None:
+    """Record a send. Of an answer's part that was recorded before, and whose outcome is unknown, it is the repetition.
+
+    None: the answer was forgotten meanwhile.
+    """
+    kept = select(MessageRow.id).where(MessageRow.id == message).with_for_update(read=True, key_share=True)
+    if message is not None and await connection.scalar(kept) is None:
+        return None
     statement = insert(connection, DeliveryRow).values(
         message=message, part=part, place=place, nonce=secrets.token_hex(12), platform_id=None, repeats=0, at=at
     )

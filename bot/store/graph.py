@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
 from bot.store.database import insert
@@ -23,6 +24,7 @@ class Node:
     id: int
     conversation: str
     person: str
+    spoiler: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,41 @@ class Turn:
     sha256s: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it is stored; `finish` None: not finished."""
+
+    text: str
+    finish: str | None
+    footer: str
+    spoiler: bool
+    reply_to: str | None  # the question's id on the platform
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer with its question, as what can be done with it needs them."""
+
+    answer: int
+    conversation: str
+    person: str  # who asked
+    finish: str | None
+    spoiler: bool
+    question: int
+    text: str  # of the question
+
+
 async def introduce(connection: AsyncConnection, place: Place, author: Author) -> None:
     """Keep who and where, as they are called now."""
+    await keep_place(connection, place)
+    person = insert(connection, PersonRow).values(key=author.key, name=author.name)
+    await connection.execute(person.on_conflict_do_update(index_elements=["key"], set_={"name": author.name}))
+
+
+async def keep_place(connection: AsyncConnection, place: Place) -> None:
     where = {"platform": place.platform, "channel": place.channel, "thread": place.thread, "server": place.server, "private": place.private}
-    new_place = insert(connection, PlaceRow).values(key=place.key, **where)
-    await connection.execute(new_place.on_conflict_do_update(index_elements=["key"], set_=where))
-    new_person = insert(connection, PersonRow).values(key=author.key, name=author.name)
-    await connection.execute(new_person.on_conflict_do_update(index_elements=["key"], set_={"name": author.name}))
+    statement = insert(connection, PlaceRow).values(key=place.key, **where)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=where))
 
 
 async def add_pictures(connection: AsyncConnection, pictures: Iterable[Picture], at: float) -> None:
@@ -149,9 +179,29 @@ async def pictures_of(connection: AsyncConnection, messages: Sequence[int]) -> d
     return found
 
 
+async def answer(connection: AsyncConnection, message: int) -> Answer | None:
+    """An answer, with what its delivery needs; None: it was forgotten."""
+    question = aliased(MessageRow)
+    columns = (MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, question.platform_id)
+    statement = select(*columns).outerjoin(question, question.id == MessageRow.parent).where(MessageRow.id == message)
+    row = (await connection.execute(statement)).first()
+    return Answer(*row) if row else None
+
+
+async def asked(connection: AsyncConnection, place: str, answer: int | None, person: str) -> Asked | None:
+    """An answer of this place by its id; with None, the newest one to this person here."""
+    question = aliased(MessageRow)
+    columns = (MessageRow.id, MessageRow.conversation, MessageRow.person, MessageRow.finish, MessageRow.spoiler, question.id, question.text)
+    found = select(*columns).join(question, question.id == MessageRow.parent)
+    found = found.where(MessageRow.place == place, MessageRow.role == "assistant")
+    found = found.where(MessageRow.person == person if answer is None else MessageRow.id == answer)
+    row = (await connection.execute(found.order_by(MessageRow.id.desc()).limit(1))).first()
+    return Asked(*row) if row else None
+
+
 async def media_types(connection: AsyncConnection, sha256s: Collection[str]) -> dict[str, str]:
     rows = await connection.execute(select(PictureRow.sha256, PictureRow.media_type).where(PictureRow.sha256.in_(sha256s)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def place_of(connection: AsyncConnection, key: str) -> Place:
@@ -180,5 +230,5 @@ async def _delete(connection: AsyncConnection, which: ColumnElement[bool]) -> tu
     return deleted, list((await connection.scalars(unused.returning(PictureRow.sha256))).all())
 
 
-def _nodes() -> Select[int, str, str]:
-    return select(MessageRow.id, MessageRow.conversation, MessageRow.person)
+def _nodes() -> Select[int, str, str, bool]:
+    return select(MessageRow.id, MessageRow.conversation, MessageRow.person, MessageRow.spoiler)

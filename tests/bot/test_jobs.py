@@ -54,7 +54,7 @@ async def test_an_answer_is_committed_once(database: Database) -> None:
     async with database.write() as connection:
         job = await jobs.claim(connection, waiting.id, "dead", at=1.0)
         assert job is not None
-        assert await jobs.recover(connection, "me", stale=2.0) == 1
+        assert await jobs.recover(connection, stale=2.0) == 1
         taken = await jobs.claim(connection, waiting.id, "me", at=3.0)
         assert taken is not None
         assert not await jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "")
@@ -68,7 +68,7 @@ async def test_a_living_bots_jobs_are_left_to_it(database: Database) -> None:
     async with database.write() as connection:
         await jobs.claim(connection, waiting.id, "other", at=1.0)
         await jobs.beat(connection, "other", at=10.0)
-        assert await jobs.recover(connection, "me", stale=5.0) == 0
+        assert await jobs.recover(connection, stale=5.0, restarted="me") == 0
 
 
 async def test_a_lost_answer_is_counted_and_waits_again(database: Database) -> None:

@@ -27,7 +27,7 @@ async def test_the_same_message_is_stored_once(database: Database) -> None:
         again = graph.NewMessage(PLACE.key, "17", None, "c", ANN.key, "user", "what is it?", 0.0)
         assert await graph.add(connection, again) is None
         found = await graph.find(connection, PLACE.key, "17")
-    assert found == graph.Node(first, "c", ANN.key)
+    assert found == graph.Node(first, "c", ANN.key, spoiler=False)
 
 
 async def test_a_reply_to_any_part_of_an_answer_finds_the_answer(database: Database) -> None:
@@ -35,6 +35,7 @@ async def test_a_reply_to_any_part_of_an_answer_finds_the_answer(database: Datab
         answer = await add_answer(connection, await add_message(connection, "tell me a story"))
         for part in range(2):
             delivery = await deliveries.intend(connection, answer, part, PLACE.key, at=0.0)
+            assert delivery is not None
             await deliveries.sent(connection, delivery.id, f"part{part}")
         found = [await graph.find(connection, PLACE.key, name) for name in ("part0", "part1", "part2")]
     assert [node.id if node else None for node in found] == [answer, answer, None]
@@ -84,7 +85,17 @@ async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: 
     async with database.write() as connection:
         answer = await add_answer(connection, await add_message(connection, "hello"))
         first = await deliveries.intend(connection, answer, 0, PLACE.key, at=0.0)
+        assert first is not None
         if not unknown:
             await deliveries.unsent(connection, first.id)
         second = await deliveries.intend(connection, answer, 0, PLACE.key, at=1.0)
+        assert second is not None
         assert (second.nonce == first.nonce, await deliveries.repeats(connection)) == (unknown, int(unknown))
+
+
+async def test_a_forgotten_answer_is_not_sent(database: Database) -> None:
+    async with database.write() as connection:
+        answer = await add_answer(connection, await add_message(connection, "hello"))
+        await graph.forget(connection, ANN.key)
+        assert await deliveries.intend(connection, answer, 0, PLACE.key, at=0.0) is None
+        assert await graph.answer(connection, answer) is None

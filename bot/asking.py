@@ -1,0 +1,221 @@
+"""Stores a question and enqueues its answer, in one transaction: afterwards nothing can lose it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import time
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import conversation, jobs
+from bot.answering import expected_cost
+from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value
+from bot.conversation import SHARED
+from bot.errors import Refusal
+from bot.jobs import NewJob
+from bot.message import Attachment, Author, Incoming, Picture
+from bot.store import graph
+from bot.store.database import Database
+from bot.store.graph import Asked, NewMessage, Node
+from bot.store.pictures import PictureFiles
+from bot.store.tables import Finish
+
+KNOWN = 10_000  # people and places that need no second introduction
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, its pictures taken in and its settings resolved."""
+
+    incoming: Incoming
+    text: str
+    pictures: tuple[Picture, ...]
+    spoiler: bool
+    resolved: Resolved
+
+    @property
+    def shows_anothers(self) -> bool:
+        """The pictures are those of the message that it replies to."""
+        return bool(self.pictures) and not self.incoming.attachments
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What asking works with."""
+
+    database: Database
+    files: PictureFiles
+    intake: Intake
+    settings: Settings
+    limits: RateLimits
+    texts: Texts
+    idle_seconds: float
+
+
+class Asking:
+    """Questions in. `enqueued` is called when one is stored."""
+
+    def __init__(self, parts: Parts, enqueued: Callable[[], None]) -> None:
+        self._parts = parts
+        self._enqueued = enqueued
+        self._known: set[tuple[str, str, str]] = set()
+
+    async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
+        """Raises Refusal; a message that is stored already changes nothing."""
+        attachments = await self._attachments(incoming)
+        if not (text or attachments or incoming.reply_to):
+            raise Refusal("ask.empty")
+        resolved = await self._resolve(incoming, request)
+        pictures = await self._take(attachments)
+        question = Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved)
+        async with self._admitted(incoming) as connection:
+            await self._store(connection, question, time())
+        # A picture that was being forgotten while it was shown again would be missing now.
+        await self._save(pictures)
+        self._enqueued()
+
+    async def revise(self, incoming: Incoming) -> None:
+        """The author changed a message: while it waits, its new words are asked instead."""
+        async with self._parts.database.write() as connection:
+            await jobs.revise(connection, incoming.place.key, incoming.id, incoming.author.key, incoming.text.strip())
+
+    async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
+        """Another answer to the same question, beside the first."""
+        resolved = await self._resolve(incoming, request)
+        async with self._admitted(incoming) as connection:
+            question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
+            await self._enqueue(connection, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), time())
+        self._enqueued()
+
+    async def resume(self, incoming: Incoming, asked: Asked) -> None:
+        """Go on where an answer ran into its limit."""
+        if asked.finish != Finish.LENGTH:
+            raise Refusal("answer.nothing_to_continue")
+        resolved, now = await self._resolve(incoming, {}), time()
+        text = self._parts.texts.say(resolved.knobs.language, "answer.go_on")
+        async with self._admitted(incoming) as connection:
+            answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
+            message = _child(incoming, answer, text, now, platform_id=None)
+            question = await graph.add(connection, message)
+            if question is not None:
+                cost = expected_cost(text, 1, resolved.knobs)
+                await self._enqueue(connection, incoming, _node(question, message), resolved, cost, now)
+        self._enqueued()
+
+    async def _attachments(self, incoming: Incoming) -> tuple[Attachment, ...]:
+        if incoming.reply_to is None or incoming.attachments:
+            return incoming.attachments
+        async with self._parts.database.read() as connection:
+            replied = await conversation.replied_to(connection, incoming)
+        return conversation.attachments_meant(incoming, replied)
+
+    async def _resolve(self, incoming: Incoming, request: Mapping[str, Value]) -> Resolved:
+        return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
+
+    async def _take(self, attachments: Sequence[Attachment]) -> tuple[Picture, ...]:
+        pictures = tuple([await self._parts.intake.take(attachment) for attachment in attachments])
+        await self._save(pictures)
+        return pictures
+
+    async def _save(self, pictures: Sequence[Picture]) -> None:
+        for picture in pictures:
+            await self._parts.files.save(picture.sha256, picture.data)
+
+    async def _store(self, connection: AsyncConnection, question: Question, now: float) -> None:
+        incoming = question.incoming
+        await graph.add_pictures(connection, question.pictures, now)
+        parent = await self._parent(connection, question, now)
+        if not question.pictures and (not question.text or conversation.speaks_of_picture(question.text)):
+            await _check_sight(connection, parent)
+        shown = () if question.shows_anothers else question.pictures
+        message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
+        stored = await graph.add(connection, message)
+        if stored is not None:
+            cost = expected_cost(question.text, len(question.pictures), question.resolved.knobs)
+            await self._enqueue(connection, incoming, _node(stored, message), question.resolved, cost, now)
+
+    @asynccontextmanager
+    async def _admitted(self, incoming: Incoming) -> AsyncIterator[AsyncConnection]:
+        """A transaction of somebody who may ask one more question, and whom the store knows."""
+        introduction = (incoming.place.key, incoming.author.key, incoming.author.name)
+        async with self._parts.database.write() as connection:
+            self._parts.limits.admit(await jobs.load(connection, incoming.author.key))
+            if introduction not in self._known:
+                await graph.introduce(connection, incoming.place, incoming.author)
+            yield connection
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        self._known.add(introduction)
+
+    async def _parent(self, connection: AsyncConnection, question: Question, now: float) -> Node | None:
+        incoming = question.incoming
+        if replied := await conversation.replied_to(connection, incoming):
+            return replied
+        if question.shows_anothers:
+            return await self._replied_picture(connection, question, now)
+        since, memory = now - self._parts.idle_seconds, question.resolved.knobs.memory
+        return await conversation.continued(connection, incoming, memory, shows_picture=bool(question.pictures), since=since)
+
+    async def _replied_picture(self, connection: AsyncConnection, question: Question, now: float) -> Node | None:
+        """Keep the replied-to message for its pictures: others may ask about them too. Its words were not meant for us."""
+        incoming, reply = question.incoming, question.incoming.reply_to
+        if reply is None:
+            return None
+        author = reply.author or Author(incoming.place.platform, "", "")
+        await graph.introduce(connection, incoming.place, author)
+        shown = tuple(p.sha256 for p in question.pictures)
+        key = secrets.token_hex(8)
+        message = NewMessage(incoming.place.key, reply.message_id, None, key, author.key, "user", "", now, shown, question.spoiler)
+        stored = await graph.add(connection, message)
+        return None if stored is None else _node(stored, message)
+
+    async def _enqueue(
+        self, connection: AsyncConnection, incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float
+    ) -> None:
+        place, person = incoming.place, incoming.author.key
+        spoiler, footer = question.spoiler, resolved.footer
+        unsaid = NewMessage(
+            place.key, None, question.id, question.conversation, person, "assistant", "", now, spoiler=spoiler, footer=footer
+        )
+        answer = await graph.add(connection, unsaid)
+        if answer is not None:
+            await jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost), now)
+            await graph.point(connection, place.key, (SHARED, person), answer, now)
+
+
+def _child(
+    incoming: Incoming,
+    parent: Node | None,
+    text: str,
+    now: float,
+    *,
+    platform_id: str | None,
+    pictures: Sequence[Picture] = (),
+    spoiler: bool = False,
+) -> NewMessage:
+    """A person's message after `parent`. What follows a hidden picture is hidden too."""
+    return NewMessage(
+        place=incoming.place.key,
+        platform_id=platform_id,
+        parent=parent.id if parent else None,
+        conversation=parent.conversation if parent else secrets.token_hex(8),
+        person=incoming.author.key,
+        role="user",
+        text=text,
+        at=now,
+        sha256s=tuple(picture.sha256 for picture in pictures),
+        spoiler=spoiler or bool(parent and parent.spoiler and not pictures),
+    )
+
+
+def _node(stored: int, message: NewMessage) -> Node:
+    return Node(stored, message.conversation, message.person, message.spoiler)
+
+
+async def _check_sight(connection: AsyncConnection, parent: Node | None) -> None:
+    branch = await graph.branch(connection, parent.id) if parent else ()
+    if conversation.sight(branch) is None:
+        raise Refusal("ask.picture_needed")

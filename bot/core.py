@@ -1,0 +1,200 @@
+"""The bot: takes what adapters hand over, step by step, and offers what commands may do. Reads as a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import NoReturn
+
+import structlog
+
+from bot import jobs
+from bot.answering import Answerer
+from bot.asking import Asking, Parts
+from bot.contracts import (
+    Commands,
+    Engine,
+    EngineState,
+    Forgotten,
+    Intake,
+    Memory,
+    Permissions,
+    Queue,
+    RateLimits,
+    Settings,
+    Texts,
+    Value,
+)
+from bot.conversation import IDLE_SECONDS, SHARED
+from bot.dispatcher import Dispatcher
+from bot.errors import Refusal
+from bot.history import history, shown_here
+from bot.lanes import Lanes
+from bot.message import Address, Incoming, Place
+from bot.outbox import Outbox
+from bot.ports import Outgoing, Platform, Remembered
+from bot.store import graph
+from bot.store.database import Database
+from bot.store.graph import Asked
+from bot.store.pictures import PictureFiles
+
+SWEEP_SECONDS = 3_600.0  # between two looks for what is older than the retention period
+
+log = structlog.get_logger(__name__)
+
+
+def addressed(incoming: Incoming) -> bool:
+    """Whether a message is for the bot, outside of demo mode. Bots that answer each other would never end."""
+    return incoming.address is not Address.OVERHEARD and not incoming.author.is_bot
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that the core stands on; the composition root makes and closes it."""
+
+    database: Database
+    files: PictureFiles
+    engines: Sequence[Engine]
+    intake: Intake
+    settings: Settings
+    permissions: Permissions
+    limits: RateLimits
+    commands: Commands
+    texts: Texts
+    name: str = "gander"  # of this bot among those on one database
+    idle_seconds: float = IDLE_SECONDS
+    retention_seconds: float | None = None  # None: kept
+    hears: Callable[[Incoming], bool] = addressed
+
+
+class Core:
+    """One bot. `run` it in a task; `attach` platforms and hand it what comes in."""
+
+    def __init__(self, resources: Resources) -> None:
+        r = self._resources = resources
+        self._outbox = Outbox(r.database)
+        self._lanes = Lanes(r.engines)
+        answerer = Answerer(r.database, r.files, r.texts)
+        self._dispatcher = Dispatcher(r.database, self._outbox, answerer, self._lanes, r.texts, r.name)
+        parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds)
+        self._asking = Asking(parts, self._dispatcher.wake)
+
+    async def run(self) -> NoReturn:
+        """Until cancelled. What is unfinished then goes on at the next start."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._outbox.run())
+            tasks.create_task(self._sweep())
+            await self._dispatcher.run()
+
+    async def drain(self) -> None:
+        """Finish what runs and start nothing new: to be awaited, for as long as one likes, before `run` is cancelled."""
+        await self._dispatcher.drain()
+
+    def attach(self, platform: Platform) -> None:
+        self._outbox.attach(platform)
+        self._dispatcher.attached()
+
+    def detach(self, platform: Platform) -> None:
+        self._outbox.detach(platform)
+
+    async def handle(self, incoming: Incoming) -> None:
+        """See bot/ports.py. Nothing of a message's text is logged."""
+        if not self._resources.hears(incoming):
+            return
+        try:
+            await self._take(incoming)
+        except Refusal as refusal:
+            log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
+            text = self._resources.texts.say(await self._language(incoming), refusal.key, **refusal.values)
+            self._say(incoming, Outgoing(text, private=True))
+
+    async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
+        async with self._resources.database.read() as connection:
+            return await history(connection, self._resources.texts, place.key, limit)
+
+    async def picture(self, place: Place, sha256: str) -> Path | None:
+        async with self._resources.database.read() as connection:
+            shown = await shown_here(connection, place.key, sha256)
+        return self._resources.files.path(sha256) if shown else None
+
+    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
+        await self._asking.ask(incoming, question, request)
+
+    async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
+        await self._asking.again(incoming, await self._own(incoming, answer_id), request)
+
+    async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
+        await self._asking.resume(incoming, await self._own(incoming, answer_id))
+
+    async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
+        if answer_id is not None:
+            return await self._dispatcher.stop([(await self._own(incoming, answer_id)).answer])
+        async with self._resources.database.read() as connection:
+            mine = await jobs.open_answers(connection, incoming.author.key, incoming.place.key)
+        return await self._dispatcher.stop(mine)
+
+    async def reset(self, incoming: Incoming) -> None:
+        resolved = await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)
+        persons = [incoming.author.key] if resolved.knobs.memory is Memory.PERSONAL else [incoming.author.key, SHARED]
+        async with self._resources.database.write() as connection:
+            await graph.unpoint(connection, incoming.place.key, persons)
+
+    async def forget(self, incoming: Incoming) -> Forgotten:
+        person = incoming.author.key
+        async with self._resources.database.read() as connection:
+            mine = await jobs.open_answers(connection, person)
+        await self._dispatcher.stop(mine)
+        async with self._resources.database.write() as connection:
+            messages, pictures = await graph.forget(connection, person)
+            await self._resources.files.delete(pictures)
+        return Forgotten(messages, len(pictures))
+
+    async def queue(self, incoming: Incoming) -> Queue:
+        line = await self._dispatcher.line()
+        async with self._resources.database.read() as connection:
+            answers = await jobs.open_answers(connection, incoming.author.key)
+        mine = tuple(line[answer] for answer in answers if answer in line)
+        waiting = sum(place.position > 0 for place in line.values())
+        return Queue(waiting, len(line) - waiting, self._dispatcher.tokens_per_second, mine)
+
+    async def engines(self) -> tuple[EngineState, ...]:
+        return self._lanes.states()
+
+    async def _take(self, incoming: Incoming) -> None:
+        if incoming.edited:
+            await self._asking.revise(incoming)
+            return
+        await self._resources.permissions.check(incoming)
+        await self._resources.limits.check(incoming)
+        if incoming.command is None:
+            await self.ask(incoming, incoming.text.strip(), {})
+        elif message := await self._resources.commands.run(incoming, self):
+            self._say(incoming, message)
+
+    async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
+        """The answer that is meant, if the person may do something with it."""
+        async with self._resources.database.read() as connection:
+            asked = await graph.asked(connection, incoming.place.key, answer_id, incoming.author.key)
+        if asked is None:
+            raise Refusal("answer.unknown")
+        if asked.person != incoming.author.key and not incoming.author.manages:
+            raise Refusal("answer.not_yours")
+        return asked
+
+    async def _language(self, incoming: Incoming) -> str:
+        return (await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)).knobs.language
+
+    def _say(self, incoming: Incoming, message: Outgoing) -> None:
+        self._outbox.say(incoming.place, message, incoming.id)
+
+    async def _sweep(self) -> None:
+        """Delete what is older than the retention period."""
+        while self._resources.retention_seconds is not None:
+            async with self._resources.database.write() as connection:
+                messages, pictures = await graph.expire(connection, time() - self._resources.retention_seconds)
+                await self._resources.files.delete(pictures)
+            log.info("swept", messages=messages, pictures=len(pictures))
+            await asyncio.sleep(SWEEP_SECONDS)

@@ -1,0 +1,280 @@
+"""Gives waiting questions to engines, fairest first, and sees every answer through: made, committed once, delivered, done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import NoReturn
+
+import structlog
+
+from bot import jobs
+from bot.answering import Answerer, Draft, Stop, buttons, words
+from bot.contracts import InLine, Texts
+from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
+from bot.estimates import Speed, places
+from bot.fairness import FairQueue
+from bot.jobs import Job, Waiting
+from bot.lanes import Lane, Lanes
+from bot.logs import job_logged
+from bot.message import Place
+from bot.outbox import Outbox
+from bot.ports import Outgoing
+from bot.store import graph
+from bot.store.database import Database
+from bot.store.tables import Finish
+from bot.streaming import Display
+
+HEARTBEAT = 5.0  # seconds
+DEAD = 60.0  # seconds without a heartbeat
+TICK = 2.0  # seconds between two looks at the queue when nothing calls for one
+LOSSES = 5  # engines that went away under one question, before it is taken for the cause
+TOLD = 50  # people at the head of the line who are told their place
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """Where an answer appears."""
+
+    place: Place
+    display: Display
+    answer: graph.Answer
+
+
+class Dispatcher:
+    """Owns the tasks of all jobs. `name` tells this bot from others on the same database, and outlasts a restart."""
+
+    def __init__(self, database: Database, outbox: Outbox, answerer: Answerer, lanes: Lanes, texts: Texts, name: str = "gander") -> None:
+        self._database = database
+        self._outbox = outbox
+        self._answerer = answerer
+        self._lanes = lanes
+        self._texts = texts
+        self._name = name
+        self._queue = FairQueue()
+        self._speed = Speed()
+        self._news = asyncio.Event()
+        self._attached = asyncio.Event()
+        self._moving = asyncio.Lock()  # held while a question leaves the line, or is told where it stands
+        self._stops: dict[int, Stop] = {}  # of running jobs
+        self._delivering: set[int] = set()  # jobs
+        self._busy: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    async def run(self) -> NoReturn:
+        """Until cancelled."""
+        async with self._database.write() as connection:
+            recovered = await jobs.recover(connection, time() - DEAD, restarted=self._name)
+        log.info("dispatcher_started", recovered=recovered)
+        async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._lanes.watch(self.wake))
+            self._tasks.create_task(self._keep_alive())
+            self._tasks.create_task(self._keep_informed())
+            while True:
+                while await self._start_next():
+                    pass
+                await _news(self._news, TICK)
+
+    def wake(self) -> None:
+        """Something may be startable: a question came, or a row is free."""
+        self._news.set()
+
+    def attached(self) -> None:
+        """A platform is there: what is owed to it goes out, and its questions may start."""
+        self._attached.set()
+        self.wake()
+
+    async def drain(self) -> None:
+        """Start nothing more; return when nothing runs and nothing is being delivered. For a graceful stop."""
+        self._draining = True
+        while self._busy:
+            await asyncio.wait(self._busy)
+
+    async def stop(self, answers: Sequence[int]) -> int:
+        """Stop making these answers; how many were open. What was said so far stays."""
+        async with self._moving, self._database.write() as connection:
+            running, waited = await jobs.cancel(connection, answers, self._name, time())
+        for job in waited:
+            self._deliver_soon(job)
+        for number in running & self._stops.keys():
+            self._stops[number].ask()
+        return len(running) + len(waited)
+
+    async def line(self) -> dict[int, InLine]:
+        """By answer: everybody's place in line, in the order of serving."""
+        async with self._database.read() as connection:
+            waiting = await jobs.line(connection)
+        return dict(places(self._queue.order(waiting), self._lanes.running, self._speed, self._lanes.rows))
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        return self._speed.tokens_per_second(self._lanes.rows)
+
+    async def _start_next(self) -> bool:
+        """Start the fairest question that an engine has room for; False: none."""
+        if self._draining or not self._lanes.have_room():
+            return False
+        async with self._moving:
+            async with self._database.read() as connection:
+                heads = await jobs.heads(connection, self._outbox.connected)
+            may = self._queue.within_share(heads, self._lanes.held(), self._lanes.rows, monotonic())
+            chosen = self._queue.next(may) if may else None
+            lane = self._lanes.best(chosen) if chosen else None
+            if chosen is None or lane is None:
+                return False
+            async with self._database.write() as connection:
+                job = await jobs.claim(connection, chosen.id, self._name, time())
+            if job is not None:
+                self._queue.charge(chosen)
+                lane.running[job.id] = chosen
+                self._stops[job.id] = Stop()
+                self._spawn(self._see_through(lane, chosen, job))
+        return True
+
+    async def _see_through(self, lane: Lane, waiting: Waiting, job: Job) -> None:
+        draft, began = Draft(), monotonic()
+        with job_logged(job.name):
+            try:
+                answered = await self._make(lane, job, draft)
+            finally:
+                del lane.running[job.id], self._stops[job.id]
+                self._queue.settle(waiting, draft.prompt_tokens + draft.tokens * waiting.rows)
+                self.wake()
+            if answered:
+                self._speed.record(waiting, draft.tokens, monotonic() - began)
+                await self._deliver(job)
+
+    async def _make(self, lane: Lane, job: Job, draft: Draft) -> bool:
+        """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
+        showing, branch = await self._show(job), await self._answerer.branch(job)
+        if showing is None or not branch:
+            return False
+        typing = self._tasks.create_task(self._outbox.type(showing.place, showing.display))
+        try:
+            failure = await self._stream(lane, job, branch, showing, draft)
+        except (EngineUnavailable, AnswerLost) as error:
+            lane.lost()
+            if not isinstance(error, AnswerLost) or job.losses + 1 < LOSSES:
+                await self._put_back(job, error)
+                return False
+            failure = self._texts.say(job.knobs.language, "answer.lost", count=LOSSES)
+        finally:
+            typing.cancel()
+        if failure:
+            return await self._commit(job, showing, failure, Finish.FAILED, ())
+        return await self._commit(job, showing, draft.text, draft.finish, await self._answerer.notes(job, branch, draft))
+
+    async def _stream(self, lane: Lane, job: Job, branch: Sequence[graph.Turn], showing: Showing, draft: Draft) -> str:
+        """Fill `draft` and show how it grows. What to tell when the engine refuses; else empty."""
+
+        def grown() -> None:
+            partial = Outgoing(draft.text, buttons(None), job.answer, showing.answer.footer, showing.answer.spoiler)
+            showing.display.show(partial)
+            self._outbox.changed(showing.place)
+
+        try:
+            async with self._stops[job.id]:
+                await self._answerer.ask(lane.engine, job, branch, draft, grown)
+        except EngineRefused as error:
+            return self._texts.say(job.knobs.language, "answer.refused", reason=str(error))
+        return ""
+
+    async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, notes: Sequence[str]) -> bool:
+        footer = " · ".join(filter(None, (showing.answer.footer, *notes)))
+        async with self._database.write() as connection:
+            ours = await jobs.commit(connection, job, self._name, text, finish, footer)
+        log.info("answer_made", finish=finish, ours=ours)
+        if not ours:
+            self._outbox.discard(job.answer, showing.place)
+        return ours
+
+    async def _put_back(self, job: Job, error: Exception) -> None:
+        log.warning("answer_put_back", reason=str(error))
+        async with self._database.write() as connection:
+            await jobs.release(connection, job, self._name, lost=isinstance(error, AnswerLost))
+
+    def _deliver_soon(self, job: Job) -> None:
+        if job.id not in self._delivering | self._stops.keys():
+            self._delivering.add(job.id)
+            self._spawn(self._deliver(job))
+
+    async def _deliver(self, job: Job) -> None:
+        self._delivering.add(job.id)
+        try:
+            if showing := await self._show(job):
+                await self._tell(job, showing)
+            async with self._database.write() as connection:
+                await jobs.done(connection, job.id)
+        finally:
+            self._delivering.discard(job.id)
+
+    async def _tell(self, job: Job, showing: Showing) -> None:
+        answer = showing.answer
+        if answer.finish == Finish.STOPPED and not (answer.text or showing.display.begun):
+            self._outbox.discard(job.answer, showing.place)
+            return
+        said = words(self._texts, job.knobs.language, answer.text, answer.finish)
+        showing.display.end(Outgoing(said, buttons(answer.finish), job.answer, answer.footer, answer.spoiler))
+        await self._outbox.finish(job.answer, showing.place)
+
+    async def _show(self, job: Job) -> Showing | None:
+        """None: the question was forgotten."""
+        async with self._database.read() as connection:
+            place = await graph.place_of(connection, job.place)
+            answer = await graph.answer(connection, job.answer)
+        return Showing(place, await self._outbox.begin(job.answer, place, answer.reply_to), answer) if answer else None
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
+
+    async def _keep_alive(self) -> NoReturn:
+        """Beat, hear of stops that another bot's users asked for, and take over what dead bots left."""
+        while True:
+            now = time()
+            async with self._database.write() as connection:
+                asked = await jobs.beat(connection, self._name, now)
+                recovered = await jobs.recover(connection, now - DEAD)
+                owed = await jobs.owed(connection, self._outbox.connected, self._name, now, now - DEAD)
+            for number in asked & self._stops.keys():
+                self._stops[number].ask()
+            for job in owed:
+                self._deliver_soon(job)
+            if recovered:
+                self.wake()
+            await _news(self._attached, HEARTBEAT)
+
+    async def _keep_informed(self) -> NoReturn:
+        """Tell those at the head of the line where they stand."""
+        while True:
+            await asyncio.sleep(TICK)
+            for place in sorted((await self.line()).values(), key=lambda place: place.position)[:TOLD]:
+                async with self._moving:
+                    await self._inform(place)
+
+    async def _inform(self, place: InLine) -> None:
+        async with self._database.read() as connection:
+            job = await jobs.waiting_for(connection, place.answer_id, self._outbox.connected)
+        if job is not None and (showing := await self._show(job)):
+            showing.display.show(Outgoing(self._in_line(job, place), buttons(None), job.answer))
+            self._outbox.changed(showing.place)
+
+    def _in_line(self, job: Job, place: InLine) -> str:
+        language = job.knobs.language
+        if place.seconds is None:
+            return self._texts.say(language, "answer.in_line", count=place.position)
+        return self._texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
+
+
+async def _news(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, or so long; the event is used up."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    event.clear()

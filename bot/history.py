@@ -1,0 +1,66 @@
+"""What a place remembers, as a page shows it after a reload or a restart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.answering import buttons, words
+from bot.contracts import Texts
+from bot.ports import Remembered
+from bot.store import graph
+from bot.store.tables import DeliveryRow, JobRow, MessagePictureRow, MessageRow, PersonRow
+
+
+async def history(connection: AsyncConnection, texts: Texts, place: str, limit: int) -> tuple[Remembered, ...]:
+    """The newest messages, oldest first."""
+    rows = list(reversed((await connection.execute(_newest(place, limit))).all()))
+    ids = [row.id for row in rows]
+    pictures = await graph.pictures_of(connection, ids)
+    sent = await _sent(connection, ids)
+    return tuple(_remembered(texts, row, pictures.get(row.id, ()), sent.get(row.id, ())) for row in rows)
+
+
+async def shown_here(connection: AsyncConnection, place: str, sha256: str) -> bool:
+    """Whether a message of this place shows the picture."""
+    statement = select(MessageRow.id).join(MessagePictureRow, MessagePictureRow.message == MessageRow.id)
+    found = statement.where(MessageRow.place == place, MessagePictureRow.sha256 == sha256).limit(1)
+    return await connection.scalar(found) is not None
+
+
+def _newest(place: str, limit: int) -> Select[Any]:
+    columns = (MessageRow.id, MessageRow.parent, MessageRow.role, MessageRow.text, MessageRow.finish, MessageRow.footer)
+    more = (MessageRow.platform_id, MessageRow.at, PersonRow.name, JobRow.knobs)
+    joined = select(*columns, *more).join(PersonRow, PersonRow.key == MessageRow.person)
+    joined = joined.outerjoin(JobRow, JobRow.answer == MessageRow.id)
+    return joined.where(MessageRow.place == place).order_by(MessageRow.id.desc()).limit(limit)
+
+
+async def _sent(connection: AsyncConnection, ids: list[int]) -> dict[int, tuple[str, ...]]:
+    """The platform's ids of each answer's parts."""
+    statement = select(DeliveryRow.message, DeliveryRow.platform_id).where(DeliveryRow.message.in_(ids)).order_by(DeliveryRow.part)
+    sent: dict[int, tuple[str, ...]] = {}
+    for message, platform_id in await connection.execute(statement):
+        if message is not None and platform_id is not None:
+            sent[message] = (*sent.get(message, ()), platform_id)
+    return sent
+
+
+def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[str, ...]) -> Remembered:
+    answered = row.role == "assistant"
+    return Remembered(
+        id=row.id,
+        parent=row.parent,
+        role="assistant" if answered else "user",
+        author="" if answered else row.name,
+        text=words(texts, row.knobs["language"], row.text, row.finish) if row.knobs else row.text,
+        pictures=pictures,
+        at=datetime.fromtimestamp(row.at, UTC),
+        message_ids=sent if answered else tuple(filter(None, (row.platform_id,))),
+        buttons=buttons(row.finish) if answered else (),
+        footer=row.footer,
+        pending=answered and row.finish is None,
+    )

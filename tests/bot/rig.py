@@ -1,0 +1,194 @@
+"""A whole bot for tests: every part real, on a chat in memory and an engine that says what the test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from bot.commands.registry import CommandRunner
+from bot.core import Core, Resources
+from bot.decoding_process import Decoders, DecodingLimits
+from bot.errors import DeliveryError, EngineUnavailable, MessageGone
+from bot.limits import PersonLimits
+from bot.media import FileLimits, Intake
+from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
+from bot.options import AccessOptions, LimitOptions
+from bot.permissions import Access
+from bot.ports import EditBudget, Limits, Outgoing
+from bot.scopes import ScopedSettings
+from bot.store.database import Database, open_database
+from bot.store.pictures import PictureFiles
+from bot.texts import load_texts
+from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, Usage
+from tests.bot.samples import ANN, PLACE
+
+UNHURRIED = LimitOptions(burst=1_000, cooldown_seconds=0, questions_per_person=1_000, questions_overall=1_000)
+
+
+@dataclass
+class Chat:
+    """A platform in memory: what a person would see, message by message."""
+
+    name: str = "web"
+    limits: Limits = field(default_factory=lambda: Limits(text=200, budget=EditBudget(1_000, 1.0)))
+    messages: dict[str, Outgoing] = field(default_factory=dict)
+    replies: dict[str, str | None] = field(default_factory=dict)
+    failures: list[DeliveryError] = field(default_factory=list)  # raised by the next calls, one each
+    ids: count[int] = field(default_factory=lambda: count(1))
+
+    async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        self._fail()
+        name = f"bot{next(self.ids)}"
+        self.messages[name], self.replies[name] = message, reply_to
+        return name
+
+    async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
+        self._fail()
+        if message_id not in self.messages:
+            raise MessageGone(f"{message_id} is gone")
+        self.messages[message_id] = message
+
+    async def delete(self, place: Place, message_id: str) -> None:
+        del self.messages[message_id]
+
+    async def typing(self, place: Place) -> None: ...
+
+    def finals(self) -> list[str]:
+        return [message.text for message in self.messages.values() if message.final]
+
+    def answer(self, text: str) -> Outgoing:
+        return next(message for message in self.messages.values() if message.final and message.text == text)
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class ScriptedEngine:
+    """Answers with what `reply` makes of a request: words, and errors in between. Waits while `gate` is closed."""
+
+    reply: Callable[[ChatRequest], Sequence[str | Exception]]
+    name: str = "http://scripted"
+    rows: int = 4
+    finish: str = "stop"
+    requests: list[ChatRequest] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    running: int = 0
+    most: int = 0  # that ever ran at once
+    away: bool = False
+
+    async def health(self) -> Health:
+        if self.away:
+            raise EngineUnavailable("away")
+        return Health(status="ready", model="scripted", device="none", memory_bytes=0, rows=self.rows)
+
+    async def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
+        self.requests.append(request)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            for word in self.reply(request):
+                await self.gate.wait()
+                if isinstance(word, Exception):
+                    raise word
+                yield self._chunk(ChunkChoice(delta=Delta(content=word)))
+            await self.gate.wait()
+            ended = ChunkChoice.model_validate({"finish_reason": self.finish})
+            yield self._chunk(ended).model_copy(update={"usage": Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15)})
+        finally:
+            self.running -= 1
+
+    def _chunk(self, choice: ChunkChoice) -> Chunk:
+        return Chunk(id="c", created=0, model="scripted", choices=(choice,))
+
+
+def asked(request: ChatRequest) -> str:
+    """The words of the newest question."""
+    content = request.messages[-1].content
+    return content if isinstance(content, str) else "".join(part.text for part in content if part.type == "text")
+
+
+def echo(request: ChatRequest) -> Sequence[str | Exception]:
+    return ("You asked: ", asked(request))
+
+
+@dataclass
+class Rig:
+    core: Core
+    chat: Chat
+    engine: ScriptedEngine
+    database: Database
+    files: PictureFiles
+    task: asyncio.Task[None]
+    ids: count[int] = field(default_factory=lambda: count(1))
+
+    async def say(self, text: str = "", *, author: Author = ANN, reply_to: Reply | None = None, **more: object) -> Incoming:
+        """A message to the bot, handled."""
+        incoming = message(f"m{next(self.ids)}", text, author=author, reply_to=reply_to, **more)
+        await self.core.handle(incoming)
+        return incoming
+
+    async def press(self, command: str, *, author: Author = ANN, **options: str | int) -> None:
+        await self.say(author=author, address=Address.COMMAND, command=Invocation(command, options))
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not seen():
+                if self.task.done():
+                    await self.task  # tells why the bot ended
+                await asyncio.sleep(0.005)
+
+    async def finals(self, number: int) -> list[str]:
+        """The last words of everything, once there are so many."""
+        await self.until(lambda: len(self.chat.finals()) >= number)
+        return self.chat.finals()
+
+
+def message(name: str, text: str = "", **more: object) -> Incoming:
+    told: dict[str, object] = {"place": PLACE, "author": ANN, "address": Address.MENTION, "sent_at": datetime.now(UTC), **more}
+    return Incoming(id=name, text=text, **told)  # type: ignore[arg-type]  # the tests' own words
+
+
+def attachment(data: bytes, *, spoiler: bool = False) -> Attachment:
+    async def read() -> AsyncIterator[bytes]:
+        yield data
+
+    return Attachment("goose.png", read, len(data), "image/png", spoiler)
+
+
+@asynccontextmanager
+async def running(
+    url: str, home: Path, engine: ScriptedEngine, chat: Chat | None = None, limits: LimitOptions = UNHURRIED, idle_seconds: float = 1_800.0
+) -> AsyncIterator[Rig]:
+    """A bot that runs until the end of the block, when it stops as a killed one does: at once."""
+    database, texts, chat, decoders = await open_database(url), load_texts(), chat or Chat(), Decoders(DecodingLimits())
+    settings = ScopedSettings(database, texts, {}, limits)
+    files = PictureFiles(home / "pictures")
+    resources = Resources(
+        database=database,
+        files=files,
+        engines=[engine],
+        intake=Intake(FileLimits(), decoders),
+        settings=settings,
+        permissions=Access(AccessOptions(everyone=True)),
+        limits=PersonLimits(limits),
+        commands=CommandRunner(settings, texts),
+        texts=texts,
+        idle_seconds=idle_seconds,
+    )
+    core = Core(resources)
+    task = asyncio.create_task(core.run())
+    core.attach(chat)
+    try:
+        yield Rig(core, chat, engine, database, files, task)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await decoders.close()
+        await database.close()

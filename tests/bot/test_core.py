@@ -1,0 +1,311 @@
+"""From a message to its answer: conversations, pictures, refusals, and what people can do with an answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.errors import DeliveryError, EngineRefused, MessageGone
+from bot.message import Address, Author, Reply
+from bot.ports import Button
+from bot.store.database import sqlite_url
+from engine.api import ChatRequest, ImagePart
+from tests.bot.hostile import encode
+from tests.bot.rig import Chat, Rig, ScriptedEngine, attachment, echo, running
+from tests.bot.samples import ANN, BEN, PLACE
+
+GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
+DUCK = encode(Image.new("RGB", (20, 10), "brown"), "PNG")
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
+        yield rig
+
+
+def pictures(request: ChatRequest) -> int:
+    contents = [message.content for message in request.messages if not isinstance(message.content, str)]
+    return sum(isinstance(part, ImagePart) for content in contents for part in content)
+
+
+def spoken(request: ChatRequest) -> list[str]:
+    texts = []
+    for message in request.messages:
+        content = message.content
+        texts.append(content if isinstance(content, str) else "".join(part.text for part in content if part.type == "text"))
+    return texts
+
+
+async def test_a_question_is_answered_as_a_reply_with_its_buttons(rig: Rig) -> None:
+    asked = await rig.say("why?")
+    await rig.finals(1)
+    answer = rig.chat.answer("You asked: why?")
+    assert (answer.buttons, rig.chat.replies["bot1"]) == ((Button.AGAIN, Button.SETTINGS), asked.id)
+
+
+async def test_a_mention_goes_on_in_the_places_conversation_and_whoever_asks_sees_it(rig: Rig) -> None:
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    await rig.say("how old?", author=BEN)
+    await rig.finals(2)
+    assert spoken(rig.engine.requests[1]) == ["what is it?", "You asked: what is it?", "how old?"]
+    assert pictures(rig.engine.requests[1]) == 1
+    assert rig.chat.answer("You asked: how old?").footer == "About Ann's picture"
+
+
+async def test_a_new_picture_starts_a_new_conversation(rig: Rig) -> None:
+    for picture in (GOOSE, DUCK):
+        await rig.say("what is it?", attachments=(attachment(picture),))
+        await rig.until(lambda: not rig.engine.running)
+    await rig.finals(2)
+    assert [pictures(request) for request in rig.engine.requests] == [1, 1]
+    assert rig.engine.requests[0].prompt_cache_key != rig.engine.requests[1].prompt_cache_key
+
+
+async def test_a_reply_goes_on_there_and_nobody_elses_branch_leaks_in(rig: Rig) -> None:
+    await rig.say("first")
+    await rig.finals(1)
+    await rig.say("second", author=BEN)
+    await rig.finals(2)
+    await rig.say("third", reply_to=Reply("bot1", is_ours=True))
+    await rig.finals(3)
+    assert spoken(rig.engine.requests[2]) == ["first", "You asked: first", "third"]
+
+
+async def test_a_picture_in_the_replied_to_message_is_seen_and_not_its_text(rig: Rig) -> None:
+    reply = Reply("stranger1", Author("web", "eve", "Eve"), (attachment(GOOSE),))
+    await rig.say("what is it?", reply_to=reply)
+    await rig.finals(1)
+    assert pictures(rig.engine.requests[0]) == 1
+    await rig.say("and this?", author=BEN, reply_to=Reply("stranger1", Author("web", "eve", "Eve"), (attachment(GOOSE),)))
+    await rig.finals(2)
+    assert (pictures(rig.engine.requests[1]), spoken(rig.engine.requests[1])) == (1, ["and this?"])
+
+
+async def test_a_picture_without_words_is_described(rig: Rig) -> None:
+    await rig.say(attachments=(attachment(GOOSE),))
+    assert await rig.finals(1) == ["You asked: What is in this picture?"]
+
+
+async def test_a_picture_is_asked_for_only_when_the_question_speaks_of_one(rig: Rig) -> None:
+    await rig.say("what is in this picture?")
+    assert "Which picture?" in (await rig.finals(1))[0]
+    await rig.say("how do I draw a picture of a goose?")
+    assert (await rig.finals(2))[1].startswith("You asked")
+
+
+@pytest.mark.parametrize(("memory", "turns"), [("shared", 5), ("personal", 3), ("replies", 1)])
+async def test_memory_decides_what_a_mention_continues(rig: Rig, memory: str, turns: int) -> None:
+    manager = Author("web", "ann", "Ann", manages=True)
+    await rig.press("settings", author=manager, name="memory", value=memory, scope="channel")
+    await rig.finals(1)
+    for number, (text, author) in enumerate([("one", ANN), ("two", BEN), ("three", ANN)], start=2):
+        await rig.say(text, author=author)
+        await rig.finals(number)
+    assert len(spoken(rig.engine.requests[2])) == turns
+
+
+async def test_after_the_idle_window_a_mention_starts_afresh(tmp_path: Path) -> None:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, idle_seconds=0.0) as rig:
+        await rig.say("one")
+        await rig.finals(1)
+        await rig.say("two")
+        await rig.finals(2)
+    assert spoken(engine.requests[1]) == ["two"]
+
+
+async def test_reset_starts_afresh(rig: Rig) -> None:
+    await rig.say("one")
+    await rig.finals(1)
+    await rig.press("reset")
+    await rig.say("two")
+    await rig.finals(3)
+    assert spoken(rig.engine.requests[1]) == ["two"]
+
+
+async def test_what_is_not_addressed_or_said_by_a_bot_is_ignored(rig: Rig) -> None:
+    await rig.say("hello", address=Address.OVERHEARD)
+    await rig.say("hello", author=Author("web", "robot", "Robot", is_bot=True))
+    await rig.say("why?")
+    assert await rig.finals(1) == ["You asked: why?"]
+
+
+async def test_the_same_event_twice_is_answered_once(rig: Rig) -> None:
+    await rig.core.handle(await rig.say("why?"))
+    await rig.say("and now?")
+    assert await rig.finals(2) == ["You asked: why?", "You asked: and now?"]
+
+
+async def test_a_long_answer_is_split_and_every_part_can_be_replied_to(rig: Rig) -> None:
+    rig.engine.reply = lambda _: ["A sentence about geese. "] * 20
+    await rig.say("why?")
+    await rig.finals(3)
+    await rig.until(
+        lambda: all(m.final for m in rig.chat.messages.values()) and list(rig.chat.messages.values())[-1].buttons[-1:] == (Button.SETTINGS,)
+    )
+    assert [bool(message.buttons) for message in rig.chat.messages.values()] == [False, False, True]
+    rig.engine.reply = echo
+    await rig.say("more?", reply_to=Reply("bot2", is_ours=True))
+    await rig.until(lambda: len(rig.engine.requests) == 2)
+    assert spoken(rig.engine.requests[1])[0] == "why?"
+
+
+async def test_an_answer_that_ran_into_its_limit_says_so_and_goes_on(rig: Rig) -> None:
+    rig.engine.finish = "length"
+    await rig.say("tell me a story")
+    await rig.finals(1)
+    answer = rig.chat.answer("You asked: tell me a story")
+    assert (answer.buttons[0], answer.footer) == (Button.CONTINUE, "Cut off at its limit of 5 tokens.")
+    rig.engine.finish = "stop"
+    await rig.press("continue", answer_id=answer.answer_id or 0)
+    await rig.finals(2)
+    assert spoken(rig.engine.requests[1])[:2] == ["tell me a story", "You asked: tell me a story"]
+    await rig.press("continue")
+    assert "complete" in (await rig.finals(3))[2]
+
+
+async def test_again_answers_the_same_question_beside_the_first_answer(rig: Rig) -> None:
+    await rig.say("why?")
+    await rig.finals(1)
+    await rig.press("again", temperature=1)
+    await rig.finals(2)
+    assert (spoken(rig.engine.requests[1]), rig.engine.requests[1].temperature) == (["why?"], 1)
+
+
+async def test_nobody_presses_another_persons_buttons(rig: Rig) -> None:
+    await rig.say("why?")
+    await rig.finals(1)
+    own = rig.chat.answer("You asked: why?").answer_id or 0
+    await rig.press("again", author=BEN, answer_id=own)
+    assert "somebody else" in (await rig.finals(2))[1]
+    assert len(rig.engine.requests) == 1
+
+
+async def test_stopping_keeps_what_was_said(rig: Rig) -> None:
+    def reply(_: ChatRequest) -> list[str]:
+        return ["Half an ", "answer"]
+
+    rig.engine.reply = reply
+    rig.engine.gate.clear()
+    await rig.say("why?")
+    await rig.until(lambda: rig.engine.running == 1)
+    await rig.press("stop")
+    finals = await rig.finals(1)
+    assert len(finals) == 1
+    assert rig.engine.running == 0
+
+
+async def test_an_edited_question_is_asked_in_its_new_words_while_it_waits(rig: Rig) -> None:
+    rig.engine.rows = 1
+    rig.engine.gate.clear()
+    await rig.say("first")
+    await rig.until(lambda: rig.engine.running == 1)
+    second = await rig.say("secnod", author=BEN)
+    await rig.core.handle(type(second)(second.id, PLACE, BEN, Address.MENTION, second.sent_at, "second", edited=True))
+    rig.engine.gate.set()
+    assert (await rig.finals(2))[-1] == "You asked: second"
+
+
+async def test_what_the_engine_refuses_is_told_in_its_words(rig: Rig) -> None:
+    rig.engine.reply = lambda _: [EngineRefused("num_beams is at most 4 here")]
+    await rig.say("why?")
+    assert await rig.finals(1) == ["That can't be answered: num_beams is at most 4 here"]
+
+
+async def test_the_oldest_text_goes_when_the_context_is_full(rig: Rig) -> None:
+    def reply(request: ChatRequest) -> list[str | Exception]:
+        return [EngineRefused("too long", too_long=True)] if len(request.messages) > 3 else ["fits"]
+
+    rig.engine.reply = reply
+    for number, text in enumerate(["one", "two", "three"], start=1):
+        await rig.say(text, attachments=(attachment(GOOSE),) if text == "one" else ())
+        await rig.finals(number)
+    assert pictures(rig.engine.requests[-1]) == 1
+    assert "no longer fit" in list(rig.chat.messages.values())[-1].footer
+
+
+async def test_a_deleted_question_is_answered_without_a_link(rig: Rig) -> None:
+    rig.chat.failures = [MessageGone("the question was deleted")]
+    await rig.say("why?")
+    assert await rig.finals(1) == ["You asked: why?"]
+    assert rig.chat.replies == {"bot1": None}
+
+
+async def test_a_flood_limit_only_delays(rig: Rig) -> None:
+    rig.chat.failures = [DeliveryError("slow down", retry_after=0.05)] * 3
+    await rig.say("why?")
+    assert await rig.finals(1) == ["You asked: why?"]
+
+
+async def test_forgetting_removes_words_and_pictures(rig: Rig) -> None:
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    sha256 = (await rig.core.history(PLACE))[0].pictures[0]
+    shown = await rig.core.picture(PLACE, sha256)
+    assert shown is not None
+    assert shown.exists()
+    await rig.press("forget", confirm="yes")
+    await rig.finals(2)
+    assert (await rig.core.history(PLACE), shown.exists(), await rig.core.picture(PLACE, sha256)) == ((), False, None)
+
+
+async def test_history_shows_branches_with_the_platforms_own_ids(rig: Rig) -> None:
+    asked = await rig.say("one")
+    await rig.finals(1)
+    await rig.say("two", reply_to=Reply("bot1", is_ours=True))
+    await rig.finals(2)
+    history = await rig.core.history(PLACE)
+    assert [(m.role, m.text) for m in history][:2] == [("user", "one"), ("assistant", "You asked: one")]
+    assert [m.message_ids[0] for m in history] == [asked.id, "bot1", "m2", "bot2"]
+    assert [m.parent for m in history[1:]] == [m.id for m in history[:-1]]
+
+
+async def test_the_answer_to_a_hidden_picture_is_hidden(rig: Rig) -> None:
+    await rig.say("what is it?", attachments=(attachment(GOOSE, spoiler=True),))
+    await rig.finals(1)
+    await rig.say("how old?")
+    await rig.finals(2)
+    assert all(message.spoiler for message in rig.chat.messages.values())
+
+
+async def test_the_queue_shows_ones_own_place(rig: Rig) -> None:
+    rig.engine.rows = 1
+    rig.engine.gate.clear()
+    await rig.say("first")
+    await rig.until(lambda: rig.engine.running == 1)
+    second = await rig.say("second", author=BEN)
+    queue = await rig.core.queue(second)
+    assert (queue.waiting, queue.running, [place.position for place in queue.mine]) == (1, 1, [1])
+    await rig.until(lambda: any("next" in message.text for message in rig.chat.messages.values()))
+
+
+async def test_a_full_queue_refuses_politely(tmp_path: Path) -> None:
+    from bot.options import LimitOptions
+
+    engine = ScriptedEngine(echo)
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, limits=LimitOptions(questions_per_person=1)) as rig:
+        await rig.say("one")
+        await rig.say("two")
+        assert "still working" in (await rig.finals(1))[0]
+        engine.gate.set()
+        await rig.finals(2)
+    assert [spoken(request) for request in engine.requests] == [["one"]]
+
+
+async def test_a_platform_that_returns_gets_what_is_owed(tmp_path: Path) -> None:
+    engine, chat = ScriptedEngine(echo), Chat()
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, chat) as rig:
+        chat.failures = [DeliveryError("gone for a while", retry_after=600)]
+        await rig.say("why?")
+        await rig.until(lambda: not chat.failures)
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, chat) as rig:
+        assert await rig.finals(1) == ["You asked: why?"]
