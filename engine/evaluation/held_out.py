@@ -69,8 +69,10 @@ EMOJI_GROUPS = frozenset({"animals-nature", "food-drink", "objects", "travel-pla
 EMOJI_LEFT_OUT = frozenset(
     {"sky-weather", "time", "place-map", "place-other", "place-geographic", "transport-sign", "event", "money", "mail"}
 )
-# Not photographs of one thing, or things that a picture's name says nothing about.
-STAMPS_LEFT_OUT = ("symbols", "people", "naturalforces", "military", "space", "town/roadsigns", "town/flags", "town/monuments")
+# Drawings rather than photographs, or no single thing.
+STAMPS_LEFT_OUT = (
+    "symbols", "people", "naturalforces", "military", "space", "seasonal", "clothes/t_", "town/roadsigns", "town/flags", "town/monuments",
+)  # fmt: skip
 IMAGES = "skimage/data"
 
 

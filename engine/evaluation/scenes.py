@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
@@ -124,8 +124,7 @@ def paste_things(backdrop: Backdrop, things: Sequence[tuple[Image.Image, Spot]],
     unit = min(picture.size)
     for cutout, spot in things:
         side = max(8, round(2 * spot.radius * unit))
-        small = cutout.copy()
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        small = ImageOps.contain(cutout, (side, side), Image.Resampling.LANCZOS)
         picture.paste(small, (round(spot.x * unit - small.width / 2), round(spot.y * unit - small.height / 2)), small)
     return picture
 

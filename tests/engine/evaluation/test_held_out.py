@@ -35,6 +35,7 @@ def held_out(tmp_path: Path) -> HeldOut:
         "animals/birds/heron": "A great blue heron.\nfr.utf8=Un héron.",
         "animals/birds/cartoon/tux": "A penguin.",
         "food/fruit/apple": "A green apple.",
+        "food/fruit/orange": "An orange.",
         "household/toilet": "Remember to flush the toilet and wash your hands with soap!",
         "symbols/letter": "A letter.",
     }.items():
@@ -65,7 +66,7 @@ def test_stamps_are_photos_whose_caption_is_a_name(held_out: HeldOut) -> None:
 
 
 def test_only_things_tell_their_colour(held_out: HeldOut) -> None:
-    assert [caption_colour(thing) for thing in held_out.stamps] == [None, "green"]
+    assert [caption_colour(thing) for thing in held_out.stamps] == [None, "green", None]
 
 
 def test_a_thing_stands_on_white(held_out: HeldOut) -> None:
