@@ -83,6 +83,17 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
         raise ConfigError("\n".join(f"{source}: {line}" for line in _sentences(error))) from None
 
 
+def check_ready_for_public(config: Config) -> None:
+    """Before a public platform is joined: somebody must have said who may use the bot. Raises ConfigError with the ways to."""
+    public = [name for name, token in (("Discord", config.discord.token), ("Telegram", config.telegram.token)) if token is not None]
+    if public and not config.access.decided:
+        raise ConfigError(
+            f"Say who may use the bot on {' and '.join(public)} before strangers spend your GPU. In the configuration's [access]: "
+            'allow_servers = ["discord:<id>"], allow_channels, allow_roles or allow_people = ["telegram:<id>"] lets those in; '
+            "everyone = true lets in everybody."
+        )
+
+
 def secret_values(config: Config) -> list[str]:
     """Every secret in use, for the log to blot out."""
     fields = (getattr(getattr(config, secret.section), secret.name) for secret in SECRETS)
@@ -139,7 +150,7 @@ def _sentences(error: ValidationError) -> Iterable[str]:
         if fault["type"] == "extra_forbidden":
             yield _unknown(where)
         else:
-            yield f"{'.'.join(where)}: {fault['msg'].removeprefix('Value error, ')}."
+            yield f"{'.'.join(where)}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}."
 
 
 def _unknown(where: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from bot.message import Picture
 MIB: Final = 1 << 20
 MILLION: Final = 1_000_000
 WORKER: Final = Path(__file__).with_name("decoding_worker.py")
-ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "1"}  # none of ours: the child handles strangers' bytes and needs no secret
+PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # nothing else of ours: the child handles strangers' bytes and needs no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,23 @@ class Child:
 
 async def start(limits: DecodingLimits) -> Child:
     """Start a child and wait until it is confined. Raises BotError when it can't even start."""
-    arguments = json.dumps({"memory": limits.memory, "pixels": limits.pixels, "side": limits.side})
+    arguments = json.dumps(asdict(limits))
     pipe = asyncio.subprocess.PIPE
     command = (sys.executable, "-I", str(WORKER), arguments)
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=ENVIRONMENT)
+    environment = {"MALLOC_ARENA_MAX": "1"} | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is the bot's to handle
+    )
     if process.stdin is None or process.stdout is None:
         raise BotError("The picture decoder has no pipes.")
     if await process.stdout.readline() != READY:
+        process.stdin.close()
+        await process.wait()
         raise BotError(f"The picture decoder does not start. This shows why: {shlex.join(command)}")
     return Child(process, process.stdin, process.stdout)
 

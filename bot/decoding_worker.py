@@ -3,7 +3,7 @@
 It imports nothing of ours, knows no secrets, may write no file and has a bounded address space. Input, repeated: a line
 of JSON (`{"kind": …, "bytes": n}`), then n bytes. Output: READY,
 then for each picture a line of JSON and as many bytes as it says. The parent
-keeps the time and ends a child that overruns.
+keeps the time and ends a child that overruns; should the parent be dead, an alarm does.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
+import signal
 import struct
 import sys
 import warnings
 from contextlib import suppress
 from io import BytesIO
+from math import ceil
 from typing import BinaryIO, Final, TypedDict
 
 from PIL import AvifImagePlugin, ExifTags, Image
@@ -23,6 +25,7 @@ from PIL import AvifImagePlugin, ExifTags, Image
 READY: Final = b"ready\n"
 LOSSY: Final = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})  # their noise makes PNG large without keeping anything
 JPEG_QUALITY: Final = 92
+ORPHAN_SECONDS: Final = 5
 WHITE: Final = (255, 255, 255, 255)
 DAMAGE: Final = (
     OSError,
@@ -47,11 +50,12 @@ UPRIGHT: Final = {
 
 
 class Limits(TypedDict):
-    """`memory` in bytes of address space, `pixels` before decoding, `side` of the result in pixels."""
+    """`memory` in bytes of address space, `pixels` before decoding, `side` of the result in pixels, `seconds` for one picture."""
 
     memory: int
     pixels: int
     side: int
+    seconds: float
 
 
 class Header(TypedDict, total=False):
@@ -146,10 +150,13 @@ def add_heif() -> None:
         register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, side: int) -> None:
+def serve(requests: BinaryIO, answers: BinaryIO, limits: Limits) -> None:
     while line := requests.readline():
         request = json.loads(line)
-        header, data = answer(requests.read(request["bytes"]), request["kind"], side)
+        data = requests.read(request["bytes"])
+        signal.alarm(ceil(limits["seconds"]) + ORPHAN_SECONDS)  # ends a decoder that hangs, in C too, after its parent has died
+        header, data = answer(data, request["kind"], limits["side"])
+        signal.alarm(0)
         answers.write(json.dumps(header).encode() + b"\n" + data)
         answers.flush()
 
@@ -161,7 +168,7 @@ def main() -> None:
     confine(limits)
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
-    serve(sys.stdin.buffer, sys.stdout.buffer, limits["side"])
+    serve(sys.stdin.buffer, sys.stdout.buffer, limits)
 
 
 if __name__ == "__main__":

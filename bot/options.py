@@ -16,7 +16,8 @@ from bot.contracts import Value
 from bot.decoding_process import MIB, DecodingLimits
 from bot.errors import Refusal
 from bot.media import FileLimits
-from bot.settings import SETTINGS, Kind
+from bot.settings import SETTINGS, Kind, find_setting
+from bot.texts import ENGLISH, load_texts
 
 Fraction = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -30,13 +31,10 @@ class Section(BaseModel):
 
 def setting_value(name: str, value: Value) -> Value:
     """A setting's value as the operator wrote it, checked by the setting's own rules."""
-    if name not in SETTINGS:
-        raise ValueError(f"{name} is no setting; there are {', '.join(SETTINGS)}")
     try:
-        return SETTINGS[name].parse(value)
+        return find_setting(name).parse(value)
     except Refusal as refusal:
-        limits = ", ".join(f"{key} {said}" for key, said in refusal.values.items() if key != "name")
-        raise ValueError(f"{name} can't be this ({limits})") from None
+        raise ValueError(load_texts().say(ENGLISH, refusal.key, **refusal.values)) from None
 
 
 def check_defaults(values: Mapping[str, Value]) -> Mapping[str, Value]:

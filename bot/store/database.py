@@ -73,7 +73,8 @@ def _connect(url: str) -> AsyncEngine:
     driver = DRIVERS.get(parsed.get_backend_name())
     if driver is None:
         raise ConfigError(f"store.url names {parsed.get_backend_name()}: Gander keeps its data in sqlite or postgresql")
-    engine = create_async_engine(parsed.set(drivername=driver))
+    # An error names its statement and not its values: those are what people wrote.
+    engine = create_async_engine(parsed.set(drivername=driver), hide_parameters=True)
     if driver.startswith("sqlite"):
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

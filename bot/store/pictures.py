@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 
@@ -27,9 +28,14 @@ class PictureFiles:
     async def delete(self, sha256s: list[str]) -> None:
         await asyncio.to_thread(self._delete, sha256s)
 
+    async def prune(self, kept: Collection[str], before: float) -> int:
+        """Delete all files but the `kept` that were last saved before this Unix time; how many."""
+        return await asyncio.to_thread(self._prune, kept, before)
+
     def _save(self, sha256: str, data: bytes) -> None:
         path = self.path(sha256)
         if path.exists():
+            path.touch()  # as good as new: `prune` leaves it alone
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{secrets.token_hex(8)}")
@@ -46,6 +52,12 @@ class PictureFiles:
     def _delete(self, sha256s: list[str]) -> None:
         for sha256 in sha256s:
             self.path(sha256).unlink(missing_ok=True)
+
+    def _prune(self, kept: Collection[str], before: float) -> int:
+        unwanted = [path for path in self._folder.glob("*/*") if path.name not in kept and path.stat().st_mtime < before]
+        for path in unwanted:
+            path.unlink(missing_ok=True)
+        return len(unwanted)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,12 +6,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from engine.commands.model_check import check
 from engine.commands.model_import import import_model
 from engine.commands.pull import pull
 from engine.home import models, ready_models
 from engine.models.card import read_card
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")
+app.command("check")(check)
 app.command("import")(import_model)
 app.command("pull")(pull)
 

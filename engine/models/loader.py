@@ -14,9 +14,9 @@ from torch import Tensor
 from engine.errors import WeightsError
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, read_card
-from engine.models.llama import Llama, fuse
-from engine.models.llama_config import LlamaConfig
-from engine.models.quantized import expect_int8, quantize
+from engine.weights.loading import load_language
+
+__all__ = ["default_dtype", "load", "load_language", "load_tensors"]
 
 # Each of these modules has `load(folder, card, device, dtype) -> VisionLanguageModel`; only the one that is needed is imported.
 ARCHITECTURES = {"pocket": "engine.models.pocket", "minigpt4": "engine.models.minigpt4"}
@@ -51,20 +51,3 @@ def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Te
         raise WeightsError(f"{path} is missing. Fetch or convert the model again.") from None
     except SafetensorError as error:
         raise WeightsError(f"{path} is truncated or damaged ({error}). Fetch or convert the model again.") from None
-
-
-def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> Llama:
-    """The language model of a ready folder: `config.json` and every `language*.safetensors` in it.
-
-    Weights stored in int8 (`x.weight` and `x.weight_scale`) stay so; others become so when the card says `int8`.
-    """
-    with torch.device("meta"):
-        language = Llama(LlamaConfig.read(folder / "config.json"))
-    parts = sorted(folder.glob("language*.safetensors")) or [folder / "language.safetensors"]
-    stored = {name: tensor for part in parts for name, tensor in load_tensors(part).items()}
-    tensors = fuse({name: tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device) for name, tensor in stored.items()})
-    expect_int8(language, [name.removesuffix(".weight_scale") for name in tensors if name.endswith(".weight_scale")])
-    language.load_weights(tensors)
-    if card.quantization == "int8":
-        quantize(language)
-    return language.eval()

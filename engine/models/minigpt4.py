@@ -7,6 +7,7 @@ computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,10 +15,13 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
+from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama import Llama
-from engine.weights.architecture import Architecture
+from engine.models.tokenizer import JsonTokenizer
+from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
+from engine.weights.loading import load_language, open_shards
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -74,3 +78,21 @@ def preprocess(picture: Image.Image, size: int) -> Tensor:
     squeezed = picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(squeezed)).permute(2, 0, 1).float().div(255)
     return pixels.sub(torch.tensor(MEAN)[:, None, None]).div(torch.tensor(STD)[:, None, None])
+
+
+def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> MiniGPT4:
+    """The model in a ready folder that `gander model import` made. Raises WeightsError that names what does not fit."""
+    language = load_language(folder, card, device, dtype)
+    return MiniGPT4(card, JsonTokenizer.read(folder), load_eye(folder, language.config.hidden_size, device, dtype), language)
+
+
+def load_eye(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> Eye:
+    """The eye is never quantised: it is small, and looks once a picture."""
+    with torch.device("meta"):
+        eye = Eye(read_architecture(folder / ARCHITECTURE_NAME), width)
+    tensors = {name: stored.read().to(device, dtype) for name, stored in open_shards(folder, "eye").items()}
+    try:
+        eye.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"The eye's weights in {folder} do not fit its {ARCHITECTURE_NAME}: {error}") from None
+    return eye.eval().requires_grad_(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import tokenizers
 
 from engine.errors import ModelError
+
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a token of SentencePiece's byte fallback
+SPACE = "▁"
 
 
 class JsonTokenizer:
@@ -19,6 +23,7 @@ class JsonTokenizer:
         self._tokenizer = tokenizer
         self.bos_id = None if bos is None else self._id(bos)
         self.eos_ids = frozenset(self._id(token) for token in eos)
+        self._bytewise = tokenizer.token_to_id("<0x00>") is not None
         self.specials = tuple(token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special)
 
     @classmethod
@@ -40,6 +45,9 @@ class JsonTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Special tokens are left out."""
+        if self._bytewise:
+            tokens = (self._tokenizer.id_to_token(number) for number in ids)
+            return join_pieces([token for token in tokens if token is not None and token not in self.specials])
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
@@ -50,6 +58,12 @@ class JsonTokenizer:
                 f"tokenizer_config.json names the token {token!r}, which tokenizer.json does not know. Convert the model again."
             )
         return found
+
+
+def join_pieces(pieces: Sequence[str]) -> str:
+    """SentencePiece's way: each byte that is part of no character becomes U+FFFD, where `tokenizers` gives up its whole neighbourhood."""
+    raw = b"".join(bytes.fromhex(byte[1]) if (byte := BYTE.fullmatch(piece)) else piece.replace(SPACE, " ").encode() for piece in pieces)
+    return re.sub("[\udc80-\udcff]", "\ufffd", raw.decode("utf-8", "surrogateescape")).removeprefix(" ")
 
 
 def content(token: Any) -> str | None:

@@ -85,7 +85,7 @@ def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubL
         tensors = [origin.read() for origin in origins]
         return merge(*tensors) if delta else tensors[0].to(torch.float16)
 
-    mode = mode_of(name, quantization)
+    mode = mode_of(name, shape[-1], quantization)
     if mode != "none":
         slots = quantized_slots(name, shape, mode)
         return Step(slots, lambda: dict(zip(slots, quantize(weight(), mode), strict=True)), origins)

@@ -15,8 +15,8 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 
 from engine.errors import WeightsError
+from engine.models.tokenizer import SPACE
 
-SPACE = "▁"
 TOKENIZER_NAME = "tokenizer.json"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.config import HIDDEN, SECRETS, Secret, data_home, find_config, load_config, secret_values
+from bot.config import HIDDEN, SECRETS, Secret, check_ready_for_public, data_home, find_config, load_config, secret_values
 from bot.errors import ConfigError
 from bot.options import Config
 
@@ -80,8 +80,8 @@ def test_no_file_means_defaults() -> None:
         ("[web]\nport = 'x'", "web.port: Input should be a valid integer"),
         ("web = 3", "web: Input should be a valid dictionary"),
         ("[engine]\nurl = 'localhost:8000'", "begins with http://"),
-        ("[settings]\ntemperature = 3", "temperature can't be this (low 0, high 2, given 3)"),
-        ("[settings]\nwarmth = 3", "warmth is no setting; there are temperature"),
+        ("[settings]\ntemperature = 3", "settings: temperature is a number from 0 to 2; “3” is not."),
+        ("[settings]\nwarmth = 3", "settings: There is no setting “warmth”. There are: temperature, "),
         ("[limits.caps]\nmemory = 3", "memory is no number"),
         ("[access]\nallow_servers = ['1234']", "'1234' lacks its platform: write discord:1234"),
         ("[network]\nproxy = 'localhost'", "begins with http:// or socks5://"),
@@ -174,3 +174,11 @@ def test_whether_somebody_decided_who_may_use_it(tmp_path: Path) -> None:
     assert not Config().access.decided
     assert load_config(written(tmp_path, "[access]\nallow_people = ['telegram:1']"), {}).access.decided
     assert load_config(written(tmp_path, "[access]\neveryone = true"), {}).access.decided
+
+
+@pytest.mark.parametrize("variable", ["GANDER_DISCORD_TOKEN", "GANDER_TELEGRAM_TOKEN"])
+def test_a_public_platform_waits_until_somebody_decided(tmp_path: Path, variable: str) -> None:
+    with pytest.raises(ConfigError, match=r"Say who may use the bot on \w+ before strangers spend your GPU.*everyone = true"):
+        check_ready_for_public(load_config(None, {variable: "token"}))
+    check_ready_for_public(load_config(written(tmp_path, "[access]\neveryone = true"), {variable: "token"}))
+    check_ready_for_public(Config())

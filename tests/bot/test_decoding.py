@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import signal
 from collections.abc import AsyncIterator
 from io import BytesIO
 
+import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 import pytest_asyncio
 from PIL import Image
 
-from bot.decoding_process import MIB, DecodingLimits, DecodingProcess
+from bot.decoding_process import MIB, DecodingLimits, DecodingProcess, start
 from bot.errors import BotError, Refusal
 from tests.bot import hostile
 from tests.bot.hostile import encode
@@ -166,10 +169,10 @@ async def test_a_decoder_that_hangs_is_replaced() -> None:
     ],
 )
 async def test_a_decoder_that_exhausts_its_memory_is_stopped_and_the_next_picture_is_read(kind: str, reasons: set[str]) -> None:
-    process = DecodingProcess(DecodingLimits(memory=192 * MIB, pixels=10**9))
+    process = DecodingProcess(DecodingLimits(memory=160 * MIB, pixels=10**9))
     try:
         with pytest.raises(Refusal) as refused:
-            await process.decode(encode(Image.new("RGB", (9000, 9000)), kind, **({"speed": 10} if kind == "AVIF" else {})), kind)
+            await process.decode(encode(Image.new("RGB", (6500, 6500)), kind, **({"speed": 10} if kind == "AVIF" else {})), kind)
         assert refused.value.key in reasons
         assert (await process.decode(encode(quarters(), kind), kind)).width == 32
     finally:
@@ -179,3 +182,19 @@ async def test_a_decoder_that_exhausts_its_memory_is_stopped_and_the_next_pictur
 async def test_a_child_that_cannot_start_says_how_to_see_why() -> None:
     with pytest.raises(BotError, match=r"shows why: .*decoding_worker"):
         await DecodingProcess(DecodingLimits(memory=1 << 80)).decode(b"", "PNG")
+
+
+async def test_the_child_sees_no_secret(decoder: DecodingProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANDER_DISCORD_TOKEN", "hunter2")
+    await decoder.decode(encode(quarters(), "PNG"), "PNG")
+    child = next(each for each in psutil.Process().children() if "decoding_worker" in " ".join(each.cmdline()))
+    assert not [name for name in child.environ() if name.startswith("GANDER")]
+
+
+async def test_a_hanging_child_ends_itself_when_its_parent_is_dead() -> None:
+    """The parent's part is left out: the child is started by hand and given a picture that never ends, and nobody kills it."""
+    child = await start(DecodingLimits(seconds=1.0))
+    with pytest.raises(asyncio.IncompleteReadError):
+        await child.exchange(hostile.endless_jpeg(4000, 20_000), "JPEG")
+    await child.end()
+    assert child.process.returncode == -signal.SIGALRM

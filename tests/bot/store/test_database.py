@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot.errors import ConfigError
 from bot.store.database import Database, insert, open_database, sqlite_url
@@ -86,3 +86,11 @@ async def test_read_then_write_in_two_processes_never_conflicts(database: Databa
 async def test_another_database_is_refused_by_name(url: str) -> None:
     with pytest.raises(ConfigError, match=r"store\.url"):
         await open_database(url)
+
+
+async def test_an_error_does_not_repeat_what_people_wrote(database: Database) -> None:
+    with pytest.raises(DBAPIError) as raised:
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO nowhere (text) VALUES (:said)"), {"said": "where is my goose?"})
+    assert "nowhere" in str(raised.value)
+    assert "goose" not in str(raised.value)

@@ -1,0 +1,58 @@
+"""What the page's header and sliders show: the engine's state in one word, the values in force, and what can't be set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from adapters.web.platform import author_of, place_of
+from bot.contracts import EngineState, Resolved, Value
+from bot.message import Author, Invocation, Place
+
+WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}
+FALLBACKS: Mapping[str, float] = {"temperature": 1.0, "beams": 1}
+HIGHEST: Mapping[str, float] = {"temperature": 2.0, "beams": 10}
+
+State = Literal["ready", "loading", "failed", "away"]
+
+
+class Surroundings(Protocol):
+    """What the page needs to know beside the conversation."""
+
+    @property
+    def caps(self) -> Mapping[str, float]: ...
+
+    def parse(self, text: str) -> Invocation | None:
+        """The command that was typed; None for anything else."""
+        ...
+
+    async def engines(self) -> tuple[EngineState, ...]: ...
+
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved: ...
+
+
+def best(engines: tuple[EngineState, ...]) -> EngineState | None:
+    """The engine that answers soonest: a ready one, else one that loads, else one that says why it failed."""
+    order = ("ready", "loading", "failed")
+    answering = [engine for engine in engines if engine.health]
+    return min(answering, key=lambda engine: order.index(engine.health.status) if engine.health else len(order), default=None)
+
+
+def engine_view(engines: tuple[EngineState, ...]) -> dict[str, Any]:
+    engine = best(engines)
+    if engine is None or engine.health is None:
+        return {"state": "away", "model": "", "notice": ""}
+    health = engine.health
+    about = {"state": health.status, "model": health.model, "notice": health.notice}
+    return {**about, "detail": health.detail, "seconds_left": health.seconds_left}
+
+
+async def knobs_view(surroundings: Surroundings, person: str, locale: str | None) -> dict[str, Any]:
+    """Values without the page's own sliders, the operator's caps, and the knobs that no engine here has."""
+    resolved = await surroundings.resolve(place_of(person), author_of(person), {}, locale)
+    engine = best(await surroundings.engines())
+    model: Mapping[str, float] = engine.health.defaults if engine and engine.health else {}
+    chosen = {"temperature": resolved.knobs.temperature, "beams": resolved.knobs.beams}
+    values = {name: chosen[name] if chosen[name] is not None else model.get(wire, FALLBACKS[name]) for name, wire in WIRE_NAMES.items()}
+    caps = {name: min(surroundings.caps.get(name, highest), highest) for name, highest in HIGHEST.items()}
+    return {"defaults": values, "caps": caps, "missing": []}

@@ -1,0 +1,149 @@
+"""The page's addresses: its files, who you are, your history and pictures, and the stream of events."""
+
+from __future__ import annotations
+
+import json
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from adapters.web.about import Surroundings, engine_view, knobs_view
+from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated
+from adapters.web.history import as_shown
+from adapters.web.hub import Event, Hub, Hubs
+from adapters.web.platform import place_of
+from adapters.web.security import Sessions
+from bot.ports import Bot
+
+STATIC = Path(__file__).parent / "static"
+HEARTBEAT_SECONDS = 15.0  # a comment into the stream: finds pages that went away without a word
+MAX_FOLLOWERS = 24  # open pages of one person
+MAX_HISTORY = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What one question may carry: `bytes` counts all its pictures together."""
+
+    pictures: int = 8
+    bytes: int = 64_000_000
+
+
+class Pages:
+    def __init__(self, bot: Bot, surroundings: Surroundings, hubs: Hubs, sessions: Sessions, limits: UploadLimits) -> None:
+        self._bot = bot
+        self._surroundings = surroundings
+        self._hubs = hubs
+        self._sessions = sessions
+        self._limits = limits
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        return [
+            web.get("/", self.index),
+            web.post("/login", self.login),
+            web.get("/api/session", self.session),
+            web.get("/api/messages", self.history),
+            web.post("/api/messages", self.ask),
+            web.post("/api/buttons", self.press),
+            web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
+            web.get("/api/events", self.events),
+            web.static("/static", STATIC),
+        ]
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        known = self._sessions.open or self._sessions.person(request)
+        return web.FileResponse(STATIC / ("index.html" if known else "login.html"))
+
+    async def login(self, request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        trouble = self._sessions.trouble_with(str(form.get("password", "")), request.remote or "")
+        if trouble:
+            raise web.HTTPSeeOther(f"/?trouble={trouble}")
+        response = web.Response(status=303, headers={"Location": "/"})
+        self._sessions.give(request, response)
+        return response
+
+    async def session(self, request: web.Request) -> web.StreamResponse:
+        """Who you are and what can be set. A newcomer gets the cookie here and asks again."""
+        person = self._sessions.person(request)
+        if person is None and not self._sessions.open:
+            raise web.HTTPUnauthorized
+        if person is None:
+            response = web.json_response({"new": True})
+            self._sessions.give(request, response)
+            return response
+        return web.json_response(
+            {
+                "engine": engine_view(await self._surroundings.engines()),
+                "knobs": await knobs_view(self._surroundings, person, locale_of(request)),
+                "limits": {"pictures": self._limits.pictures, "bytes": self._limits.bytes},
+            }
+        )
+
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        person = self._known(request)
+        limit = min(_whole(request.query.get("limit", "")) or 200, MAX_HISTORY)
+        messages = await self._bot.history(place_of(person), limit + 1)
+        return web.json_response({"messages": as_shown(messages[-limit:]), "more": len(messages) > limit})
+
+    async def ask(self, request: web.Request) -> web.StreamResponse:
+        """Take a question. The reply shows it as it was stored; null = it was a command, or refused (the reason is an event)."""
+        person = self._known(request)
+        try:
+            question, attachments = await read_question(request, self._limits.pictures)
+        except web.HTTPRequestEntityTooLarge as error:
+            raise Unacceptable("error-too-large", megabytes=self._limits.bytes // 1_000_000) from error
+        command = self._surroundings.parse(question.text)
+        if command is None and question.parent is None:
+            await self._bot.handle(fresh_start(question, person, locale_of(request)))
+        await self._bot.handle(asked(question, attachments, person, command, locale_of(request)))
+        stored = as_shown(await self._bot.history(place_of(person), 50))
+        shown = next((message for message in stored if message["id"] == question.id), None)
+        if shown:
+            self._hubs.of(person).publish("message", question.id, shown)
+        return web.json_response({"message": shown, "command": command is not None})
+
+    async def press(self, request: web.Request) -> web.StreamResponse:
+        person = self._known(request)
+        await self._bot.handle(pressed(validated(Press, await request.text()), person, locale_of(request)))
+        return web.Response(status=204)
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        """A picture that this person showed: its name never changes its content, so that it may be kept by the browser."""
+        path = await self._bot.picture(place_of(self._known(request)), request.match_info["sha256"])
+        if path is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events. A page that comes back names the last one it has."""
+        hub = self._hubs.of(self._known(request))
+        if hub.followers >= MAX_FOLLOWERS:
+            raise web.HTTPTooManyRequests
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        await response.prepare(request)
+        await self._stream(response, hub, request.headers.get("Last-Event-ID") or request.query.get("after", ""))
+        return response
+
+    async def _stream(self, response: web.StreamResponse, hub: Hub, after: str) -> None:
+        async with aclosing(hub.follow(after, HEARTBEAT_SECONDS)) as events:
+            with suppress(ConnectionResetError):  # the page is gone
+                await response.write(b": hello\n\n")
+                async for event in events:
+                    await response.write(framed(event) if event else b": still here\n\n")
+
+    def _known(self, request: web.Request) -> str:
+        person = self._sessions.person(request)
+        if person is None:
+            raise web.HTTPUnauthorized
+        return person
+
+
+def framed(event: Event) -> bytes:
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n".encode()
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

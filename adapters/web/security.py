@@ -1,0 +1,111 @@
+"""Who may speak to the page: this origin only, with the session's cookie, and with the password where one is set.
+
+The cookie is the person: an unguessable token, signed with a key made from the password, so that nothing needs to be
+stored and a new password signs everyone out. It is Strict, hence given out by requests of our own pages alone: a visitor
+who follows a link from elsewhere sends none at first, and must not be taken for somebody new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections import OrderedDict, deque
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+COOKIE = "gander"
+COOKIE_SECONDS = 365 * 24 * 3600
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+TRIES_PER_MINUTE = 10
+REMEMBERED_ADDRESSES = 1000
+TOKEN = re.compile(r"[0-9a-f]{48}")
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Sessions:
+    """Signs and reads session cookies. Without a password everyone who reaches the page is let in."""
+
+    def __init__(self, password: str | None) -> None:
+        self._password = password
+        self._key = hashlib.scrypt((password or "").encode(), salt=b"gander's web sessions", n=2**14, r=8, p=1)
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+
+    @property
+    def open(self) -> bool:
+        return self._password is None
+
+    def person(self, request: web.Request) -> str | None:
+        """Who this is; None without a valid cookie."""
+        return self.person_of(request.cookies.get(COOKIE, ""))
+
+    def person_of(self, cookie: str) -> str | None:
+        """The person whose cookie this is: an id that does not reveal the token."""
+        token, _, signature = cookie.partition(".")
+        if not TOKEN.fullmatch(token) or not hmac.compare_digest(signature.encode(), self._sign(token).encode()):
+            return None
+        return hashlib.sha256(token.encode()).hexdigest()[:24]
+
+    def give(self, request: web.Request, response: web.StreamResponse) -> None:
+        """A cookie for this visitor: the same person as before, if they have been here under another password."""
+        token = request.cookies.get(COOKIE, "").partition(".")[0]
+        token = token if TOKEN.fullmatch(token) else secrets.token_hex(24)
+        response.set_cookie(COOKIE, self.cookie_for(token), max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.secure)
+
+    def trouble_with(self, password: str, address: str) -> str | None:
+        """What is wrong with a try to sign in: a key of the page's texts; None = welcome."""
+        tries = self._tries.setdefault(address, deque(maxlen=TRIES_PER_MINUTE))
+        self._tries.move_to_end(address)
+        if len(self._tries) > REMEMBERED_ADDRESSES:
+            self._tries.popitem(last=False)
+        if len(tries) == TRIES_PER_MINUTE and time.monotonic() - tries[0] < 60:
+            return "too-many-tries"
+        if hmac.compare_digest(password.encode(), (self._password or "").encode()):
+            tries.clear()
+            return None
+        tries.append(time.monotonic())
+        return "wrong-password"
+
+    def cookie_for(self, token: str) -> str:
+        return f"{token}.{self._sign(token)}"
+
+    def _sign(self, token: str) -> str:
+        return hmac.new(self._key, token.encode(), hashlib.sha256).hexdigest()
+
+
+def check_origin(request: web.Request, sessions: Sessions) -> None:
+    """Refuse what another site sends through a visitor's browser.
+
+    A page without a password answers to loopback names only: otherwise any site could name itself 127.0.0.1 (DNS
+    rebinding) and read along.
+    """
+    host = urlsplit(f"//{request.host}")
+    if sessions.open and host.hostname not in LOOPBACK_NAMES:
+        raise web.HTTPForbidden(
+            text=f"This page answers to localhost only, not to {host.hostname}. Set web.password to serve it elsewhere."
+        )
+    if request.method in ("GET", "HEAD"):
+        return
+    origin = request.headers.get("Origin")
+    same = urlsplit(origin).netloc == request.host if origin else request.headers.get("Sec-Fetch-Site") == "same-origin"
+    if not same:
+        raise web.HTTPForbidden(text="This request came from another site.")
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """For every response, errors and streams too."""
+    response.headers.update(HEADERS)
+    # Our own files are asked for again each time, and answered with 304: an update is seen at once.
+    response.headers.setdefault("Cache-Control", "no-cache" if request.path.startswith("/static/") else "no-store")

@@ -1,0 +1,84 @@
+// Everything that goes over the network: small requests, and one stream of events that survives lost connections.
+
+import { say } from "./texts.js";
+
+/** An error whose message can be shown as it is: it says what to do. */
+export class Trouble extends Error {}
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: { "Accept-Language": document.documentElement.lang, ...options?.headers } });
+  } catch (error) {
+    throw new Trouble(say("error-network"), { cause: error });
+  }
+  if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.status === 401) throw new Trouble(say("error-login"));
+  const body = await response.json().catch(() => ({}));
+  throw new Trouble(body.key ? say(body.key, body.values) : say("error-server", { status: response.status }));
+}
+
+/** Who we are and what can be set. A newcomer is given a cookie first, and asks again. */
+export async function session() {
+  const told = await request("/api/session");
+  return told.new ? request("/api/session") : told;
+}
+
+export const history = (limit) => request(`/api/messages?limit=${limit}`);
+
+/** Sends a question with its pictures. `id` is ours, so that a repeated request is not a second question. */
+export function ask({ id, text, parent, knobs, pictures }) {
+  const form = new FormData();
+  form.set("message", JSON.stringify({ id, text, parent, ...knobs }));
+  for (const picture of pictures) form.append("picture", picture, picture.name);
+  return request("/api/messages", { method: "POST", body: form });
+}
+
+export function press(id, button, answer, knobs) {
+  const body = JSON.stringify({ id, button, answer, ...knobs });
+  return request("/api/buttons", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+}
+
+const KINDS = ["message", "deleted", "engine", "reload"];
+
+/**
+ * Events of this person. Missed ones come after a reconnect; the server says "reload" when it no longer has them.
+ * A hidden page gives its connection back (browsers allow six to a server) unless `busy()`, and resumes where it was.
+ */
+export class Events {
+  #source = null;
+  #last = "";
+
+  constructor(handlers, busy) {
+    this.handlers = handlers;
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.open();
+      else if (!busy()) this.#close();
+    });
+    this.open();
+  }
+
+  open() {
+    if (this.#source && this.#source.readyState !== EventSource.CLOSED) return;
+    this.#source = new EventSource(`/api/events?after=${encodeURIComponent(this.#last)}`);
+    this.#source.onopen = () => this.handlers.online(true);
+    this.#source.onerror = () => this.#failed();
+    for (const kind of KINDS) this.#source.addEventListener(kind, (event) => this.#received(kind, event));
+  }
+
+  #received(kind, event) {
+    if (event.lastEventId) this.#last = event.lastEventId;
+    this.handlers[kind](JSON.parse(event.data));
+  }
+
+  /** The browser retries a broken stream by itself, but gives up on a refused one, as while the server starts again. */
+  #failed() {
+    this.handlers.online(false);
+    if (this.#source.readyState === EventSource.CLOSED) setTimeout(() => this.open(), 2000);
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#source = null;
+  }
+}

@@ -1,0 +1,86 @@
+// The messages of this person as a tree, and which way through it is on the screen. Knows no page, so that it can be tested alone.
+
+export class Graph {
+  #messages = new Map();
+  #children = new Map(); // parent's id, or "" for the first messages → ids, oldest first
+  #chosen = new Map(); // parent's id → the child that was last looked at
+
+  get(id) {
+    return this.#messages.get(id);
+  }
+
+  /** Adds a message, or brings it up to date; returns it whole. */
+  put(message) {
+    const known = this.#messages.get(message.id);
+    if (known) return Object.assign(known, message);
+    const whole = { parent: null, text: "", footer: "", buttons: [], pictures: [], final: true, ...message };
+    this.#messages.set(whole.id, whole);
+    const siblings = this.children(whole.parent);
+    siblings.push(whole.id);
+    this.#children.set(whole.parent ?? "", siblings);
+    this.#chosen.set(whole.parent ?? "", whole.id);
+    return whole;
+  }
+
+  remove(id) {
+    const message = this.#messages.get(id);
+    if (!message) return;
+    this.#messages.delete(id);
+    const key = message.parent ?? "";
+    this.#children.set(key, this.children(key).filter((other) => other !== id));
+    if (this.#chosen.get(key) === id) this.#chosen.delete(key);
+  }
+
+  clear() {
+    this.#messages.clear();
+    this.#children.clear();
+  }
+
+  children(id) {
+    return this.#children.get(id ?? "") ?? [];
+  }
+
+  siblings(id) {
+    return this.children(this.get(id).parent);
+  }
+
+  /** The first message of its conversation. A message whose parent is not known (older than what was fetched) is one, too. */
+  root(id) {
+    let message = this.get(id);
+    while (message && this.get(message.parent)) message = this.get(message.parent);
+    return message?.id ?? null;
+  }
+
+  /** From the first message down to the newest of the chosen branch. */
+  path(root) {
+    const messages = [];
+    for (let message = this.get(root); message; message = this.#next(message.id)) messages.push(message);
+    return messages;
+  }
+
+  #next(id) {
+    const children = this.children(id);
+    const chosen = this.#chosen.get(id);
+    return this.get(children.includes(chosen) ? chosen : children.at(-1));
+  }
+
+  /** Makes the path lead through this message. */
+  choose(id) {
+    for (let message = this.get(id); message; message = this.get(message.parent)) this.#chosen.set(message.parent ?? "", message.id);
+  }
+
+  /** First messages of all conversations, the one spoken in last first. */
+  roots() {
+    const newest = new Map();
+    for (const message of this.#messages.values()) {
+      const root = this.root(message.id);
+      if (!newest.has(root) || newest.get(root) < message.at) newest.set(root, message.at);
+    }
+    return [...newest].sort(([, a], [, b]) => (a < b ? 1 : -1)).map(([root]) => this.get(root));
+  }
+
+  /** The answer that is still being written on this path, if any. */
+  unfinished(path) {
+    return path.findLast((message) => message.role === "bot" && !message.final);
+  }
+}

@@ -1,0 +1,51 @@
+"""Deletes what is older than the operator wants to keep, and picture files that a crash left without an owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import time
+
+import structlog
+from sqlalchemy import select
+
+from bot.store import graph
+from bot.store.database import Database
+from bot.store.pictures import PictureFiles
+from bot.store.tables import PictureRow
+
+SWEEP_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
+ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a young one may still get it
+
+log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """Sweeps for as long as the bot runs. `days` 0 keeps messages for ever; orphaned files go all the same."""
+
+    def __init__(self, database: Database, files: PictureFiles, days: float, clock: Callable[[], float] = time) -> None:
+        self._database = database
+        self._files = files
+        self._days = days
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep now and then, until cancelled."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        messages = await self._expire() if self._days else 0
+        async with self._database.read() as connection:
+            owned = set(await connection.scalars(select(PictureRow.sha256)))
+        orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
+        if messages or orphans:
+            log.info("swept", messages=messages, orphans=orphans)
+
+    async def _expire(self) -> int:
+        async with self._database.write() as connection:
+            messages, sha256s = await graph.expire(connection, self._clock() - self._days * DAY_SECONDS)
+        await self._files.delete(sha256s)
+        return messages

@@ -1,0 +1,91 @@
+"""What a model computes on the way to an answer, for anyone who wants to compare another implementation with ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from engine.answer_text import AnswerText
+from engine.context import Context, ContextBuilder
+from engine.generation import Turn
+from engine.models.base import EncodedPicture, VisionLanguageModel
+from engine.pictures import Picture
+from engine.prompts import Renderer
+from engine.runner import Runner
+
+PICTURE = "<ImageHere>"  # as the release writes it
+GREEDY_TOKENS = 20
+TOP = 10
+
+
+@dataclass(frozen=True)
+class TurnRecord:
+    """One question. `context_length` counts a picture as the tokens it takes; `logits_top` has the next token's best, id and value."""
+
+    question: str
+    prompt: str
+    segment_token_ids: list[list[int]]
+    context_length: int
+    greedy_token_ids: list[int]
+    greedy_text: str
+    logits_top: list[tuple[int, float]]
+
+
+class Comparison:
+    """One conversation with a model, turn by turn. All pictures belong to the first question."""
+
+    def __init__(self, model: VisionLanguageModel, pictures: Sequence[Picture]) -> None:
+        self.model, self.contexts = model, ContextBuilder(model)
+        self.encoded = self.encode(pictures)
+        self.turns: list[Turn] = []
+        self.unasked: tuple[Picture, ...] = tuple(pictures)
+
+    def encode(self, pictures: Sequence[Picture]) -> Mapping[str, EncodedPicture]:
+        encodings = self.model.encode([picture.image for picture in pictures]) if pictures else []
+        return {picture.sha256: encoding for picture, encoding in zip(pictures, encodings, strict=True)}
+
+    def ask(self, question: str, answer: str | None) -> TurnRecord:
+        """`answer` stands in the next question's context; None = the greedy one."""
+        self.turns.append(Turn("user", (*self.unasked, question)))
+        self.unasked = ()
+        context = Context(tuple(self.contexts.tokenise(self.turns, self.encoded)), 0)
+        logits, ids = self.continue_greedily(context)
+        text = AnswerText(self.model.tokenizer, self.model.card.template.stop).decode(ids)[0]
+        text = text.rpartition("Assistant:")[2].strip()
+        self.turns.append(Turn("assistant", (text if answer is None else answer,)))
+        values, best = logits.topk(min(TOP, len(logits)))
+        return TurnRecord(
+            question=question,
+            prompt=self.prompt(self.turns[:-1]),
+            segment_token_ids=text_segments(context),
+            context_length=len(context),
+            greedy_token_ids=ids,
+            greedy_text=text,
+            logits_top=list(zip(best.tolist(), values.tolist(), strict=True)),
+        )
+
+    def prompt(self, turns: Sequence[Turn]) -> str:
+        renderer = Renderer(self.model.card.template, self.model.tokenizer.specials, lambda picture: self.encoded[picture.sha256].words)
+        return "".join(PICTURE if isinstance(segment, Picture) else segment for segment in renderer.render(turns))
+
+    @torch.inference_mode()
+    def continue_greedily(self, context: Context) -> tuple[Tensor, list[int]]:
+        """The first token's logits [vocabulary], and up to 20 ids, EOS included."""
+        gate = torch.ones(1, 1, 1, device=self.model.device) if context.has_pictures else None
+        language = self.model.language
+        runner = Runner(language, 1, len(context) + GREEDY_TOKENS, gate)
+        first = language.logits(runner.forward(self.contexts.embed(context))[:, -1])
+        ids = [int(first.argmax())]
+        while len(ids) < GREEDY_TOKENS and ids[-1] not in self.model.tokenizer.eos_ids:
+            ids.append(int(runner.step(torch.tensor(ids[-1:], device=language.device)).argmax()))
+        return first[0], ids
+
+
+def text_segments(context: Context) -> list[list[int]]:
+    """The ids between the pictures; BOS belongs to the first of them."""
+    runs = groupby(context.segments, key=lambda segment: isinstance(segment, Tensor))
+    return [[token for segment in run if isinstance(segment, tuple) for token in segment] for is_picture, run in runs if not is_picture]

@@ -1,0 +1,118 @@
+"""Fills the language model from its files, one tensor at a time: on a small card there is no room for two copies.
+
+The files may hold plain or quantised matrices, under Hugging Face's names or ours; what lies there as it is wanted is
+copied as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.errors import WeightsError
+from engine.models.card import Card, Quantization
+from engine.models.llama import FUSED, Llama
+from engine.models.llama_config import LlamaConfig
+from engine.models.quantized import use_quantized
+from engine.weights.files import StoredTensor, open_weights
+from engine.weights.hub_folder import numbered_files
+from engine.weights.language import EMBEDDING, language_shapes
+from engine.weights.quantization import HEAD, dequantize, mode_of_codes, quantize
+
+SCALE = "_scale"
+REMEDY = "Fetch or convert the model again."
+
+
+def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> Llama:
+    """The language model of a ready folder: `config.json` and every `language*.safetensors` in it.
+
+    `card.quantization` is what its matrices shall be on the device, whatever they are in the files. Raises WeightsError.
+    """
+    config = LlamaConfig.read(folder / "config.json")
+    tensors = open_shards(folder, "language")
+    if config.tie_word_embeddings and card.quantization != "none":
+        config = dataclasses.replace(config, tie_word_embeddings=False)
+        tensors = {HEAD: tensors[EMBEDDING], **tensors}  # the head is quantised, the embedding is not
+    language = empty_language(config, card.quantization, device, dtype)
+    places = Places(config, dict(language.named_parameters()))
+    for name in tensors:
+        if not name.endswith((SCALE, "rotary_emb.inv_freq")):
+            for part, tensor in wanted(name, tensors, places.mode(name), device).items():
+                places.fill(part, tensor)
+    places.check_full()
+    return language.eval().requires_grad_(False)
+
+
+def empty_language(config: LlamaConfig, quantization: Quantization, device: torch.device, dtype: torch.dtype) -> Llama:
+    """The model with its memory allocated and nothing in it."""
+    with torch.device("meta"):
+        language = Llama(config)
+        use_quantized(language, quantization)
+    language.to(dtype).to_empty(device=device)
+    language.tie()
+    return language
+
+
+def open_shards(folder: Path, stem: str) -> dict[str, StoredTensor]:
+    """All tensors of `stem*.safetensors`. Raises WeightsError where a shard is missing."""
+    present = {path.name for path in folder.glob(f"{stem}*.safetensors")}
+    expected = numbered_files(present) or ({f"{stem}.safetensors"} if not present else set())
+    if expected - present:
+        raise WeightsError(f"{folder / min(expected - present)} is missing. {REMEDY}")
+    return {name: tensor for file in sorted(present) for name, tensor in open_weights(folder / file).items()}
+
+
+def wanted(name: str, tensors: Mapping[str, StoredTensor], mode: Quantization, device: torch.device) -> dict[str, Tensor]:
+    """The parameter as it shall be kept: itself, or codes and scales."""
+    stored = tensors[name].read().to(device)
+    if name + SCALE in tensors:
+        scale = tensors[name + SCALE].read().to(device)
+        if mode == mode_of_codes(stored.dtype):
+            return {name: stored, name + SCALE: scale}
+        stored = dequantize(stored, scale, torch.float32)
+    return {name: stored} if mode == "none" else dict(zip((name, name + SCALE), quantize(stored, mode), strict=True))
+
+
+class Places:
+    """Where in the model's fused parameters each of the files' tensors goes, and which have come."""
+
+    def __init__(self, config: LlamaConfig, parameters: Mapping[str, Tensor]) -> None:
+        self.parameters = parameters
+        self.rows = {name: shape[0] for name, shape in language_shapes(config).items()}
+        self.missing = {name: len(parameter) for name, parameter in parameters.items()}  # rows still to come
+
+    def mode(self, name: str) -> Quantization:
+        """What the model has a place for."""
+        return mode_of_codes(self.target(self.find(name)[0]).dtype)
+
+    def fill(self, name: str, tensor: Tensor) -> None:
+        """Raises WeightsError for a tensor that the model has no place for."""
+        whole, start = self.find(name)
+        target = self.target(whole)[start : start + len(tensor)]
+        if target.shape != tensor.shape:
+            raise WeightsError(f"{name} of shape {list(tensor.shape)} does not fit the model folder's config.json. {REMEDY}")
+        with torch.no_grad():
+            target.copy_(tensor)
+        self.missing[whole] -= len(tensor)
+
+    def target(self, whole: str) -> Tensor:
+        """Empty where the model has no such parameter."""
+        return self.parameters.get(whole, torch.empty(0))
+
+    def find(self, name: str) -> tuple[str, int]:
+        """The model's parameter, and the row at which this tensor begins in it."""
+        for whole, parts in FUSED.items():
+            for index, part in enumerate(parts):
+                if f".{part}." in name:
+                    before = (self.rows[name.replace(part, earlier).removesuffix(SCALE)] for earlier in parts[:index])
+                    return name.replace(part, whole), sum(before)
+        return name, 0
+
+    def check_full(self) -> None:
+        incomplete = sorted(name for name, rows in self.missing.items() if rows)
+        if incomplete:
+            raise WeightsError(f"The model folder lacks {incomplete[0]}, or a part of it. {REMEDY}")

@@ -1,0 +1,79 @@
+"""What is swept away and what stays, in a real database and a real folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from bot.retention import DAY_SECONDS, Retention
+from bot.store.database import Database
+from bot.store.pictures import PictureFiles
+from bot.store.tables import MessageRow, PictureRow
+from tests.bot.samples import add_message, picture
+
+NOW = 100 * DAY_SECONDS
+OLD, YOUNG = NOW - 8 * DAY_SECONDS, NOW - 6 * DAY_SECONDS
+GOOSE, DUCK, STRAY = picture(b"goose"), picture(b"duck"), picture(b"stray")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> PictureFiles:
+    return PictureFiles(tmp_path / "pictures")
+
+
+async def save(files: PictureFiles, *contents: bytes, at: float) -> None:
+    for shown in map(picture, contents):
+        await files.save(shown.sha256, shown.data)
+        os.utime(files.path(shown.sha256), (at, at))
+
+
+async def remaining(database: Database) -> tuple[list[str], int]:
+    async with database.read() as connection:
+        texts = list(await connection.scalars(select(MessageRow.text).order_by(MessageRow.id)))
+        return texts, (await connection.execute(select(func.count()).select_from(PictureRow))).scalar_one()
+
+
+async def tell(database: Database, files: PictureFiles) -> None:
+    """Old words about a goose and a duck, and young ones about the duck."""
+    await save(files, b"goose", b"duck", at=OLD)
+    async with database.write() as connection:
+        old = await add_message(connection, "old", pictures=(GOOSE, DUCK), at=OLD)
+        await add_message(connection, "young", parent=old, pictures=(DUCK,), at=YOUNG)
+
+
+async def test_old_messages_go_with_the_pictures_that_nobody_shows_any_more(database: Database, files: PictureFiles) -> None:
+    await tell(database, files)
+    await Retention(database, files, days=7, clock=lambda: NOW).sweep()
+    assert await remaining(database) == (["young"], 1)
+    assert not files.path(GOOSE.sha256).exists()
+    assert await files.load(DUCK.sha256) == DUCK.data
+
+
+async def test_without_a_period_everything_stays(database: Database, files: PictureFiles) -> None:
+    await tell(database, files)
+    await Retention(database, files, days=0, clock=lambda: NOW).sweep()
+    assert await remaining(database) == (["old", "young"], 2)
+    assert files.path(GOOSE.sha256).exists()
+
+
+async def test_files_without_a_row_go_once_they_are_old_and_a_new_save_keeps_them(database: Database, files: PictureFiles) -> None:
+    await tell(database, files)
+    await save(files, b"stray", at=OLD)
+    await save(files, b"being saved", at=NOW)
+    (half := files.path(STRAY.sha256).with_name(".half-written")).touch()
+    os.utime(half, (OLD, OLD))
+    await save(files, b"shown again", at=OLD)
+    await files.save(picture(b"shown again").sha256, b"shown again")
+    await Retention(database, files, days=0, clock=lambda: NOW).sweep()
+    assert not files.path(STRAY.sha256).exists()
+    assert not half.exists()
+    for kept in (b"goose", b"duck", b"being saved", b"shown again"):
+        assert files.path(picture(kept).sha256).exists()
+
+
+async def test_a_folder_that_is_not_there_yet_is_swept_too(database: Database, files: PictureFiles) -> None:
+    await Retention(database, files, days=7, clock=lambda: NOW).sweep()
+    assert await remaining(database) == ([], 0)

@@ -1,0 +1,110 @@
+"""Quantised layers compute exactly what their codes say, and the codes stay near the weights they stand for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from engine.models.card import Quantization, read_card
+from engine.models.llama import Llama
+from engine.models.quantized import QuantizedLinear
+from engine.weights import quantization as subject
+from engine.weights.loading import load_language
+from engine.weights.quantization import dequantize, quantize, quantized_slots
+
+MODES: tuple[Quantization, ...] = ("int8", "4bit")
+TEXT = Path(__file__).with_name("text.txt")
+
+
+def gaussian(rows: int, width: int) -> torch.Tensor:
+    return torch.randn(rows, width, generator=torch.Generator().manual_seed(1)) * 0.02
+
+
+def layer(weight: torch.Tensor, mode: Quantization) -> QuantizedLinear:
+    linear = QuantizedLinear(weight.shape[1], weight.shape[0], mode)
+    linear.weight.data, linear.weight_scale.data = quantize(weight, mode)
+    return linear
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_layer_restores_a_few_rows_at_a_time(mode: Quantization, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, x = gaussian(48, 64), gaussian(5, 64)
+    whole = layer(weight, mode)(x)
+    monkeypatch.setattr(subject, "BLOCK", 7 * 64)
+    in_blocks = layer(weight, mode)
+    torch.testing.assert_close(in_blocks(x), whole)
+
+
+@pytest.mark.parametrize(("mode", "limit"), [("int8", 0.01), ("4bit", 0.1)])
+def test_error_on_gaussian_weights(mode: Quantization, limit: float) -> None:
+    """Measured: 0.0087 and 0.081 of the weights' own RMS."""
+    assert relative_error(gaussian(256, 4096), mode) < limit
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_zeros_stay_zero(mode: Quantization) -> None:
+    codes, scales = quantize(torch.zeros(4, 64), mode)
+    assert dequantize(codes, scales, torch.float32).eq(0).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_stored_form_is_as_announced(mode: Quantization) -> None:
+    stored = dict(zip(("w", "w_scale"), quantize(gaussian(48, 64), mode), strict=True))
+    for name, slot in quantized_slots("w", (48, 64), mode).items():
+        assert (stored[name].dtype, tuple(stored[name].shape)) == (slot.dtype, slot.shape)
+
+
+def test_codes_of_the_4bit_grid_come_back_exactly() -> None:
+    """A weight -8 in every group fixes the scale; then all sixteen steps are representable."""
+    codes = torch.arange(-8, 8).repeat(2).expand(3, 2, 32).flatten(1)
+    weight = codes * 0.5
+    assert torch.equal(dequantize(*quantize(weight, "4bit"), torch.float32), weight)
+
+
+def relative_error(weight: torch.Tensor, mode: Quantization) -> float:
+    restored = dequantize(*quantize(weight, mode), torch.float32)
+    return ((restored - weight).square().mean() / weight.square().mean()).sqrt().item()
+
+
+def pocket() -> Path:
+    """The pulled pocket model's folder. CI pulls it; without it these tests say so loudly."""
+    folder = Path(os.environ.get("GANDER_HOME", "")) / "models" / "pocket"
+    if not (folder / "language.safetensors").exists():
+        pytest.skip("NOT TESTED: SmolLM2 under quantisation. Set GANDER_HOME to a data folder with the pocket model.")
+    return folder
+
+
+def smollm2(folder: Path, mode: Quantization) -> Llama:
+    card = read_card(folder).model_copy(update={"quantization": mode})
+    return load_language(folder, card, torch.device("cpu"), torch.float32)
+
+
+def loss(language: Llama, ids: torch.Tensor) -> float:
+    with torch.inference_mode():
+        logits = language.logits(language(language.embed(ids[:, :-1]), torch.arange(ids.shape[1] - 1)[None]))
+    return torch.nn.functional.cross_entropy(logits[0], ids[0, 1:]).item()
+
+
+@pytest.mark.parametrize(("mode", "limit"), [("int8", 1.01), ("4bit", 1.08)])
+def test_loss_of_smollm2_on_a_text_of_ours(mode: Quantization, limit: float) -> None:
+    """Measured on CPU in fp32: 3.2942 plain, 3.287 (-0.2 %) in int8, 3.447 (+4.6 %) in 4 bit."""
+    folder = pocket()
+    ids = torch.tensor([Tokenizer.from_file(str(folder / "tokenizer.json")).encode(TEXT.read_text()).ids])
+    plain = loss(smollm2(folder, "none"), ids)
+    assert loss(smollm2(folder, mode), ids) < plain * limit
+
+
+@pytest.mark.parametrize(("mode", "limit"), [("int8", 0.01), ("4bit", 0.1)])
+def test_error_on_smollm2s_weights(mode: Quantization, limit: float) -> None:
+    """Over every third block; measured over all of them 0.0085 and 0.079, the worst matrices 0.0116 and 0.0964."""
+    blocks = smollm2(pocket(), "none").model.layers[::3]
+    weights = [weight for block in blocks for name, weight in block.named_parameters() if name.endswith("_proj.weight")]
+    errors = [relative_error(weight, mode) for weight in weights]
+    powers = [weight.square().sum().item() for weight in weights]
+    total = sum(error**2 * power for error, power in zip(errors, powers, strict=True)) / sum(powers)
+    assert total**0.5 < limit
+    assert max(errors) < limit * 1.2
