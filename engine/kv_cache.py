@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.models.llama_config import LlamaConfig
+
+if TYPE_CHECKING:
+    from engine.models.llama import Llama
 
 
 class KVCache:
@@ -50,3 +57,42 @@ def attend_one(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     rows, heads, _, head_dim = query.shape
     grouped = query.view(rows, keys.shape[1], heads // keys.shape[1], head_dim)
     return scaled_dot_product_attention(grouped, keys, values).view(rows, heads, 1, head_dim)
+
+
+class StagedCache:
+    """One cache a stage, for a model whose layers lie on several devices."""
+
+    def __init__(self, caches: Sequence[KVCache]) -> None:
+        self.caches = caches
+        self.places = [(cache, layer) for cache in caches for layer in range(len(cache.keys))]
+
+    @property
+    def length(self) -> int:
+        return self.caches[0].length
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """See `engine.models.llama.Cache`."""
+        cache, own_layer = self.places[layer]
+        return cache.attend(own_layer, query, key, value)
+
+    def advance(self, new: int) -> None:
+        for cache in self.caches:
+            cache.advance(new)
+
+    def select(self, rows: Tensor) -> None:
+        for cache in self.caches:
+            cache.select(rows.to(cache.keys.device))
+
+    def spread(self, rows: int) -> StagedCache:
+        return StagedCache([cache.spread(rows) for cache in self.caches])
+
+
+def cache_for(language: Llama, rows: int, capacity: int) -> KVCache | StagedCache:
+    """`capacity` tokens a row, on each stage's own device."""
+    first = 0
+    caches: list[KVCache] = []
+    for count in language.stages:
+        device = next(language.model.layers[first].parameters()).device
+        caches.append(KVCache(replace(language.config, num_hidden_layers=count), rows, capacity, device, language.dtype))
+        first += count
+    return caches[0] if len(caches) == 1 else StagedCache(caches)

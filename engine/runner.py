@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from engine.kv_cache import KVCache
+from engine.kv_cache import cache_for
 from engine.models.llama import Llama
 
 CHUNK = 512  # prompt tokens a pass: bounds memory, and how long a cancelled request goes on
@@ -19,7 +19,7 @@ class Runner:
     def __init__(self, language: Llama, rows: int, capacity: int, gate: Tensor | None) -> None:
         """`capacity` in tokens a row, prompt included; `gate` as in `Llama.forward`."""
         self.language, self.rows, self.gate = language, rows, gate
-        self.cache = KVCache(language.config, 1, capacity, language.device, language.dtype)
+        self.cache = cache_for(language, 1, capacity)
 
     @torch.inference_mode()
     def prefill(self, hidden: Tensor, cancelled: Callable[[], bool]) -> Tensor | None:

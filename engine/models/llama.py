@@ -8,8 +8,8 @@ models, output embeddings tied to the input's. Projections that read the same in
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +85,8 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
+    """Attention, then MLP, each behind a norm and beside a shortcut."""
+
     def __init__(self, config: LlamaConfig, layer: int) -> None:
         super().__init__()
         self.self_attn = Attention(config, layer)
@@ -116,10 +118,12 @@ class Llama(nn.Module):
         self.config = config
         self.model = Stack(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
+        self.stages: tuple[int, ...] = (config.num_hidden_layers,)  # layers a device: see engine.models.split
         self.tie()
 
     @property
     def device(self) -> torch.device:
+        """Where ids go in and logits come out; layers may lie elsewhere."""
         return self.model.embed_tokens.weight.device
 
     @property
@@ -138,7 +142,11 @@ class Llama(nn.Module):
         branches of each row: 1 = on, 0 = off; None leaves them out altogether.
         """
         rotation = rotary(positions, self.config, hidden.dtype)
-        for block in self.model.layers:
+        for block in cast("Iterable[Block]", self.model.layers):
+            there = block.input_layernorm.weight.device
+            if there != hidden.device:  # a stage ends
+                hidden, gate = hidden.to(there), None if gate is None else gate.to(there)
+                rotation = rotation[0].to(there), rotation[1].to(there)
             hidden = block(hidden, rotation, cache, gate)
         if cache is not None:
             cache.advance(hidden.shape[1])
@@ -148,7 +156,7 @@ class Llama(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Final hidden states [..., width] → next-token logits [..., vocabulary] in fp32. Give it only the tokens that need them."""
         scores: Tensor = self.lm_head(hidden)
-        return scores.float()
+        return scores.float().to(self.device)
 
     def tie(self) -> None:
         """One table of embeddings for input and output, where the config says so."""

@@ -2,45 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Literal, Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.errors import WeightsError
+from engine.devices import abilities, default_device, free_memory
+from engine.errors import ModelError, WeightsError
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Card, read_card
+from engine.models.card import Card, Quantization, read_card
 from engine.weights.loading import load_language
 
-__all__ = ["default_dtype", "load", "load_language", "load_tensors"]
+__all__ = ["load", "load_language", "load_tensors"]
 
-# Each of these modules has `load(folder, card, device, dtype) -> VisionLanguageModel`; only the one that is needed is imported.
 ARCHITECTURES = {"pocket": "engine.models.pocket", "minigpt4": "engine.models.minigpt4"}
-Load = Callable[[Path, Card, torch.device, torch.dtype], VisionLanguageModel]
+Quantize = Quantization | Literal["auto"]
 
 
-def load(folder: Path, device: torch.device | None = None, exact: bool = False) -> VisionLanguageModel:
-    """The model in a ready folder, on `device` (default: the first GPU, else the CPU).
+class Load(Protocol):
+    """What each architecture's module has; only the one that is needed is imported."""
 
-    It computes in what the card and the device make fastest; `exact` asks for fp32 throughout, unquantised.
+    def __call__(
+        self, folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()
+    ) -> VisionLanguageModel:
+        """`others` are the devices besides the first that the language model's layers are split over."""
+        ...
+
+
+def load(
+    folder: Path,
+    device: torch.device | None = None,
+    exact: bool = False,
+    *,
+    others: Sequence[torch.device] = (),
+    quantize: Quantize = "auto",
+    capability: tuple[int, int] | None = None,
+) -> VisionLanguageModel:
+    """The model in a ready folder, on `device` (default: the first GPU, else the CPU), split over it and `others` if there are any.
+
+    It computes in what the card and the device make fastest, or as a card of another `capability` would; `exact` asks for
+    fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits.
     Raises ModelError for a folder that is not ready, and WeightsError for a weight file that can't be used.
     """
     card = read_card(folder)
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if exact:
-        card = card.model_copy(update={"quantization": "none"})
-    dtype = torch.float32 if exact else default_dtype(device)
+    device = device or default_device()
+    mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize)
+    dtype = torch.float32 if exact else abilities(device, capability).dtype
     load_architecture: Load = import_module(ARCHITECTURES[card.architecture]).load
-    return load_architecture(folder, card, device, dtype)
+    chosen = card.model_copy(update={"quantization": mode})
+    return load_architecture(folder, chosen, device, dtype, **({"others": others} if others else {}))
 
 
-def default_dtype(device: torch.device) -> torch.dtype:
-    """fp16 is what MiniGPT-4 was released in; on a CPU only bf16 has fast kernels."""
-    return torch.float16 if device.type == "cuda" else torch.bfloat16
+def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize) -> Quantization:
+    """The mode that `quantize` means on these devices; `auto` restores nothing that the folder has quantised.
+
+    Raises ModelError where none fits.
+    """
+    if quantize != "auto":
+        return quantize
+    memory = [free_memory(device) for device in devices]
+    if any(size is None for size in memory):
+        return card.quantization
+    from engine.weights.plan import pick, shapes_of
+
+    free = sum(size for size in memory if size is not None)
+    mode = pick(shapes_of(folder), free, card.quantization)
+    if mode is None:
+        raise ModelError(
+            f"{card.name} does not fit into {free / 1e9:.1f} GB, even in 4 bit. `gander model plan {folder}` shows what it takes."
+        )
+    return mode
 
 
 def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama import Llama
+from engine.models.llama_config import LlamaConfig
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.weights.loading import load_language, open_shards
@@ -80,10 +81,10 @@ def preprocess(picture: Image.Image, size: int) -> Tensor:
     return pixels.sub(torch.tensor(MEAN)[:, None, None]).div(torch.tensor(STD)[:, None, None])
 
 
-def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> MiniGPT4:
-    """The model in a ready folder that `gander model import` made. Raises WeightsError that names what does not fit."""
-    language = load_language(folder, card, device, dtype)
-    return MiniGPT4(card, JsonTokenizer.read(folder), load_eye(folder, language.config.hidden_size, device, dtype), language)
+def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()) -> MiniGPT4:
+    """The model in a folder that `gander model import` made, its eye on `device`. Raises WeightsError that names what does not fit."""
+    eye = load_eye(folder, LlamaConfig.read(folder / "config.json").hidden_size, device, dtype)
+    return MiniGPT4(card, JsonTokenizer.read(folder), eye, load_language(folder, card, device, dtype, others))
 
 
 def load_eye(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> Eye:

@@ -7,17 +7,19 @@ copied as it is.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from engine.devices import WORKING, free_memory
 from engine.errors import WeightsError
 from engine.models.card import Card, Quantization
 from engine.models.llama import FUSED, Llama
 from engine.models.llama_config import LlamaConfig
 from engine.models.quantized import use_quantized
+from engine.models.split import allocate, plan_stages
 from engine.weights.files import StoredTensor, open_weights
 from engine.weights.hub_folder import numbered_files
 from engine.weights.language import EMBEDDING, language_shapes
@@ -27,32 +29,38 @@ SCALE = "_scale"
 REMEDY = "Fetch or convert the model again."
 
 
-def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> Llama:
+def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, others: Sequence[torch.device] = ()) -> Llama:
     """The language model of a ready folder: `config.json` and every `language*.safetensors` in it.
 
-    `card.quantization` is what its matrices shall be on the device, whatever they are in the files. Raises WeightsError.
+    `card.quantization` is what its matrices shall be on the device, whatever they are in the files. With `others` its
+    layers are split over these devices too. Raises WeightsError, and ModelError where the devices are too small.
     """
     config = LlamaConfig.read(folder / "config.json")
     tensors = open_shards(folder, "language")
     if config.tie_word_embeddings and card.quantization != "none":
         config = dataclasses.replace(config, tie_word_embeddings=False)
         tensors = {HEAD: tensors[EMBEDDING], **tensors}  # the head is quantised, the embedding is not
-    language = empty_language(config, card.quantization, device, dtype)
+    language = empty_language(config, card.quantization, (device, *others), dtype)
     places = Places(config, dict(language.named_parameters()))
     for name in tensors:
         if not name.endswith((SCALE, "rotary_emb.inv_freq")):
-            for part, tensor in wanted(name, tensors, places.mode(name), device).items():
+            for part, tensor in wanted(name, tensors, places).items():
                 places.fill(part, tensor)
     places.check_full()
     return language.eval().requires_grad_(False)
 
 
-def empty_language(config: LlamaConfig, quantization: Quantization, device: torch.device, dtype: torch.dtype) -> Llama:
-    """The model with its memory allocated and nothing in it."""
+def empty_language(config: LlamaConfig, quantization: Quantization, devices: Sequence[torch.device], dtype: torch.dtype) -> Llama:
+    """The model with its memory allocated on `devices` and nothing in it."""
     with torch.device("meta"):
         language = Llama(config)
         use_quantized(language, quantization)
-    language.to(dtype).to_empty(device=device)
+    language.to(dtype)
+    stages = language.stages
+    if len(devices) > 1:
+        free = (free_memory(device) for device in devices)
+        stages = plan_stages(language, [None if size is None else size - WORKING for size in free])
+    allocate(language, devices, stages)
     language.tie()
     return language
 
@@ -66,8 +74,10 @@ def open_shards(folder: Path, stem: str) -> dict[str, StoredTensor]:
     return {name: tensor for file in sorted(present) for name, tensor in open_weights(folder / file).items()}
 
 
-def wanted(name: str, tensors: Mapping[str, StoredTensor], mode: Quantization, device: torch.device) -> dict[str, Tensor]:
-    """The parameter as it shall be kept: itself, or codes and scales."""
+def wanted(name: str, tensors: Mapping[str, StoredTensor], places: Places) -> dict[str, Tensor]:
+    """The parameter as it shall be kept, on its device: itself, or codes and scales."""
+    place = places.target(places.find(name)[0])
+    mode, device = mode_of_codes(place.dtype), place.device
     stored = tensors[name].read().to(device)
     if name + SCALE in tensors:
         scale = tensors[name + SCALE].read().to(device)
@@ -84,10 +94,6 @@ class Places:
         self.parameters = parameters
         self.rows = {name: shape[0] for name, shape in language_shapes(config).items()}
         self.missing = {name: len(parameter) for name, parameter in parameters.items()}  # rows still to come
-
-    def mode(self, name: str) -> Quantization:
-        """What the model has a place for."""
-        return mode_of_codes(self.target(self.find(name)[0]).dtype)
 
     def fill(self, name: str, tensor: Tensor) -> None:
         """Raises WeightsError for a tensor that the model has no place for."""

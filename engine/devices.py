@@ -1,0 +1,49 @@
+"""What a device can compute, from its capability alone; every fast path asks here whether it may be taken.
+
+Below compute capability 8.0 (Turing: the RTX 5000 of 2018, the T4) there is no bf16, and Triton's kernels are not to be
+relied on: fp16 and plain torch. A capability given by hand (`--capability 7.5`) forces that path on any card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+AMPERE = (8, 0)
+WORKING = 200_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a prompt, restored rows, logits
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """`dtype` is what weights and activations are computed in; `triton` whether kernels of our own may run."""
+
+    dtype: torch.dtype
+    triton: bool
+
+
+def abilities(device: torch.device, capability: tuple[int, int] | None = None) -> Abilities:
+    """fp16 on every GPU, which MiniGPT-4 was released in; on a CPU only bf16 has fast kernels."""
+    if device.type != "cuda":
+        return Abilities(torch.bfloat16, triton=False)
+    found = torch.cuda.get_device_capability(device) if capability is None else capability
+    return Abilities(torch.float16, triton=found >= AMPERE)
+
+
+def parse_capability(text: str) -> tuple[int, int]:
+    """`7.5` → (7, 5). Raises ValueError."""
+    major, _, minor = text.partition(".")
+    return int(major), int(minor or 0)
+
+
+def default_device() -> torch.device:
+    """The first GPU, else the CPU."""
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a card still has besides CUDA's own context; None for the CPU, where nobody counts."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)  # starts the context, so that it is not free any more
+    return free

@@ -1,0 +1,88 @@
+"""How much device memory a model takes, from its shapes alone, and which quantisation a card has room for.
+
+Gigabytes are decimal. The figures were held against a GPU (see the README's table); what the card's own reading shows
+besides is the CUDA context, about half a gigabyte that belongs to no tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine.devices import WORKING
+from engine.models.card import Quantization
+from engine.models.llama_config import LlamaConfig
+from engine.models.minigpt4 import Eye
+from engine.weights.architecture import Architecture
+from engine.weights.language import language_shapes
+from engine.weights.loading import open_shards
+from engine.weights.quantization import mode_of, quantized_slots
+
+MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
+HALF = 2  # bytes of an fp16 number
+TOKENS = 2000  # of one conversation
+CONTEXT = 600_000_000  # CUDA's own, on the card but in no tensor
+PREFERRED = (4, 1)  # conversations that a quantisation should have room for: a group's, else one
+RELEASE = {
+    "7b": LlamaConfig(32001, 4096, 11008, 32, 32, 32, 128),
+    "13b": LlamaConfig(32001, 5120, 13824, 40, 40, 40, 128),
+}
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What the arithmetic needs to know of a model."""
+
+    language: LlamaConfig
+    eye_parameters: int
+
+    @property
+    def cache_bytes(self) -> int:
+        """Keys and values of one token."""
+        config = self.language
+        return 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * HALF
+
+    def language_bytes(self, mode: Quantization) -> int:
+        return sum(parameter_bytes(name, shape, mode) for name, shape in language_shapes(self.language).items())
+
+    def needed(self, mode: Quantization, conversations: int, tokens: int = TOKENS) -> int:
+        """Bytes of device memory for so many conversations of `tokens` each at once, CUDA's context not counted."""
+        return self.language_bytes(mode) + self.eye_parameters * HALF + conversations * tokens * self.cache_bytes + WORKING
+
+    def conversations(self, mode: Quantization, free: int, tokens: int = TOKENS) -> int:
+        """How many fit into `free` bytes; less than 0 = not even the weights."""
+        return (free - self.needed(mode, 0)) // (tokens * self.cache_bytes)
+
+
+def parameter_bytes(name: str, shape: tuple[int, ...], mode: Quantization) -> int:
+    kept = mode_of(name, shape[-1], mode)
+    return math.prod(shape) * HALF if kept == "none" else sum(slot.nbytes for slot in quantized_slots(name, shape, kept).values())
+
+
+def shapes_of(folder: Path) -> Shapes:
+    """Of a ready folder. Raises ModelError or WeightsError."""
+    eye = sum(math.prod(tensor.shape) for tensor in open_shards(folder, "eye").values())
+    return Shapes(LlamaConfig.read(folder / "config.json"), eye)
+
+
+def release_shapes(size: str) -> Shapes:
+    """Of the release's `7b` or `13b`, for those who have no folder yet."""
+    config = RELEASE[size]
+    with torch.device("meta"):
+        eye = Eye(Architecture(), config.hidden_size)
+    return Shapes(config, sum(parameter.numel() for parameter in eye.parameters()))
+
+
+def pick(shapes: Shapes, free: int, stored: Quantization = "none") -> Quantization | None:
+    """The most exact mode that leaves `free` bytes room for a group's conversations, else for one; None = too small.
+
+    What is `stored` quantised is never restored: that would take memory and give nothing.
+    """
+    for conversations in PREFERRED:
+        for mode in MODES[MODES.index(stored) :]:
+            if shapes.conversations(mode, free) >= conversations:
+                return mode
+    return None

@@ -1,0 +1,25 @@
+"""What a card can do decides the path, and a capability given by hand forces it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.devices import Abilities, abilities, parse_capability
+
+CUDA = torch.device("cuda:0")
+
+
+@pytest.mark.parametrize(("capability", "triton"), [("7.0", False), ("7.5", False), ("8.0", True), ("8.9", True), ("12.0", True)])
+def test_triton_from_ampere_on_and_fp16_everywhere(capability: str, triton: bool) -> None:
+    assert abilities(CUDA, parse_capability(capability)) == Abilities(torch.float16, triton)
+
+
+def test_a_cpu_computes_in_bf16_without_kernels_of_ours() -> None:
+    assert abilities(torch.device("cpu")) == Abilities(torch.bfloat16, triton=False)
+
+
+@pytest.mark.parametrize("text", ["", "seven", "7,5"])
+def test_what_is_no_capability(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_capability(text)

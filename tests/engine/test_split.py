@@ -1,0 +1,115 @@
+"""A model over several devices gives the tokens of one, and the plan puts no more on a device than it holds.
+
+Without two GPUs both "devices" are the CPU, or the second is torch's meta device, which has shapes but no numbers: so
+the planning, the stages' caches and the borders are real all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.comparison import Comparison
+from engine.decoding import Decoder
+from engine.errors import ModelError
+from engine.generation import GenerationRequest, TextDelta, Turn
+from engine.kv_cache import KVCache, StagedCache, cache_for
+from engine.models.llama import Llama
+from engine.models.loader import load
+from engine.models.split import allocate, plan_stages
+from engine.pictures import Limits, read_picture
+from engine.weights.plan import RELEASE
+from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
+from tests.engine.weights.release_files import GOLDEN, golden_sources, imported
+
+CPU, META = torch.device("cpu"), torch.device("meta")
+FOUR = replace(CONFIG, num_hidden_layers=4)
+
+
+def meta_language(size: str) -> Llama:
+    with META:
+        return Llama(RELEASE[size]).half()
+
+
+@pytest.mark.parametrize(("memory", "stages"), [((20e9, 20e9), (16, 16)), ((4e9, 20e9), (9, 23)), ((8e9, 8e9, 8e9), (10, 11, 11))])
+def test_layers_are_spread_evenly_or_as_the_cards_allow(memory: tuple[float, ...], stages: tuple[int, ...]) -> None:
+    assert plan_stages(meta_language("7b"), [int(size) for size in memory]) == stages
+
+
+def test_no_device_gets_more_than_it_holds() -> None:
+    language = meta_language("13b")
+    first, second = plan_stages(language, [int(10e9), int(20e9)])
+    layer = sum(parameter.numel() * 2 for parameter in language.model.layers[0].parameters())
+    assert first * layer <= 10e9
+    assert second * layer <= 20e9
+
+
+def test_too_little_memory_together_names_the_remedy() -> None:
+    with pytest.raises(ModelError, match=r"13\.5 GB.*5\.0 GB and 6\.0 GB.*4bit"):
+        plan_stages(meta_language("7b"), [int(5e9), int(6e9)])
+
+
+def split_on_cpu(stages: tuple[int, ...]) -> Llama:
+    language = tiny_language(config=FOUR)
+    language.stages = stages
+    return language
+
+
+@pytest.mark.parametrize("stages", [(2, 2), (1, 3), (1, 1, 2)])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_answers_are_those_of_one_device(stages: tuple[int, ...], beams: int) -> None:
+    generation = tiny_card().generation.model_copy(update={"num_beams": beams})
+    request = GenerationRequest((Turn("user", ("hello there",)),), generation)
+    texts = []
+    for language in (tiny_language(config=FOUR), split_on_cpu(stages)):
+        events = Decoder(TinyModel(language=language)).generate(request, cancelled=lambda: False)
+        texts.append("".join(event.text for event in events if isinstance(event, TextDelta)))
+    assert texts[0] == texts[1] != ""
+
+
+def test_each_stage_has_a_cache_of_its_own_layers() -> None:
+    cache = cache_for(split_on_cpu((1, 3)), 1, 8)
+    assert isinstance(cache, StagedCache)
+    assert [len(stage.keys) for stage in cache.caches] == [1, 3]
+    assert isinstance(cache_for(tiny_language(config=FOUR), 1, 8), KVCache)
+
+
+def test_hidden_states_cross_the_border() -> None:
+    """The second stage lies on another device: what comes out of the last layer is there."""
+    with META:
+        language = Llama(FOUR)
+    allocate(language, [CPU, META], (2, 2))
+    for parameter in language.parameters():
+        if parameter.device == CPU:
+            parameter.data.normal_()
+    hidden = language(language.embed(torch.tensor([[1, 2, 3]])), torch.arange(3)[None], cache_for(language, 1, 8))
+    assert hidden.device == META
+    assert [cache.keys.device.type for cache in stages(cache_for(language, 1, 8))] == ["cpu", "meta"]
+
+
+def stages(cache: KVCache | StagedCache) -> list[KVCache]:
+    return [cache] if isinstance(cache, KVCache) else list(cache.caches)
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_a_folder_loaded_over_two_devices_gives_the_same_tokens(quantize: str, tmp_path: Path) -> None:
+    imported(golden_sources("v0"), tmp_path / "out", "int8" if quantize == "int8" else "none")
+    picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
+    one, two = (load(tmp_path / "out", CPU, others=others) for others in ((), (CPU,)))
+    assert (one.language.stages, two.language.stages) == ((2,), (1, 1))
+    records = [Comparison(model, [picture]).ask("What is in this picture?", None) for model in (one, two)]
+    assert records[0].greedy_token_ids == records[1].greedy_token_ids
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="NOT TESTED: layers split over two real GPUs, for there are none here")
+def test_two_gpus_give_the_tokens_of_one(tmp_path: Path) -> None:
+    imported(golden_sources("v0"), tmp_path / "out")
+    picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
+    first, second = torch.device("cuda:0"), torch.device("cuda:1")
+    one, two = (load(tmp_path / "out", first, others=others) for others in ((), (second,)))
+    assert {parameter.device for parameter in two.language.parameters()} == {first, second}
+    records = [Comparison(model, [picture]).ask("What is in this picture?", None) for model in (one, two)]
+    assert records[0].greedy_token_ids == records[1].greedy_token_ids
