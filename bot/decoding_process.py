@@ -10,18 +10,23 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
+
+import structlog
 
 from bot.decoding_worker import READY, Header
-from bot.errors import BotError, Refusal
+from bot.errors import Refusal
 from bot.message import Picture
 
 MIB: Final = 1 << 20
 MILLION: Final = 1_000_000
 WORKER: Final = Path(__file__).with_name("decoding_worker.py")
 PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # nothing else of ours: the child handles strangers' bytes and needs no secret
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +63,32 @@ class Child:
 
 
 async def start(limits: DecodingLimits) -> Child:
-    """Start a child and wait until it is confined. Raises BotError when it can't even start."""
-    arguments = json.dumps(asdict(limits))
+    """Start a child and wait until it is confined. Raises Refusal when it can't even start; the log says how to see why."""
+    command = (sys.executable, "-I", str(WORKER), json.dumps(asdict(limits)))
+    child = await _spawn(command)
+    try:
+        ready = await child.answers.readline() == READY
+    except asyncio.CancelledError:
+        await child.end()
+        raise
+    if not ready:
+        await child.end()
+        log.error("the picture decoder does not start", see_why=shlex.join(command))
+        raise Refusal("picture.no_decoder")
+    return child
+
+
+async def _spawn(command: Sequence[str]) -> Child:
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-I", str(WORKER), arguments)
-    environment = {"MALLOC_ARENA_MAX": "1"} | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=pipe,
         stdout=pipe,
         stderr=asyncio.subprocess.DEVNULL,
-        env=environment,
+        env={"MALLOC_ARENA_MAX": "1"} | {name: os.environ[name] for name in PASSED_ON if name in os.environ},
         start_new_session=True,  # Ctrl-C is the bot's to handle
     )
-    if process.stdin is None or process.stdout is None:
-        raise BotError("The picture decoder has no pipes.")
-    if await process.stdout.readline() != READY:
-        process.stdin.close()
-        await process.wait()
-        raise BotError(f"The picture decoder does not start. This shows why: {shlex.join(command)}")
-    return Child(process, process.stdin, process.stdout)
+    return Child(process, cast("asyncio.StreamWriter", process.stdin), cast("asyncio.StreamReader", process.stdout))
 
 
 class DecodingProcess:

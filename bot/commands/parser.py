@@ -59,15 +59,16 @@ def _options(command: Command, rest: str, texts: Texts) -> dict[str, Value]:
 
 def _take_next(command: Command, option: Option, left: str, found: dict[str, Value]) -> str:
     """Give `option` what comes next; what is left after it."""
-    first, _, others = left.partition(" ")
+    first, *rest = left.split(maxsplit=1)
+    others = "".join(rest)
     if first.lower() in CLEARING and command.option("clear") and option.name == "value":
         found["clear"] = True
-        return others.strip()
+        return others
     if option.kind is OptionKind.TEXT:
         found[option.name] = left
         return ""
     found[option.name] = first
-    return others.strip()
+    return others
 
 
 def _translated(option: Option, texts: Texts) -> tuple[str, ...]:

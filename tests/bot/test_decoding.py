@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shlex
 import signal
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -12,9 +13,10 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 import pytest_asyncio
 from PIL import Image
+from structlog.testing import capture_logs
 
 from bot.decoding_process import MIB, DecodingLimits, DecodingProcess, start
-from bot.errors import BotError, Refusal
+from bot.errors import Refusal
 from tests.bot import hostile
 from tests.bot.hostile import encode
 
@@ -179,9 +181,13 @@ async def test_a_decoder_that_exhausts_its_memory_is_stopped_and_the_next_pictur
         await process.close()
 
 
-async def test_a_child_that_cannot_start_says_how_to_see_why() -> None:
-    with pytest.raises(BotError, match=r"shows why: .*decoding_worker"):
+async def test_a_child_that_cannot_start_is_logged_with_the_way_to_see_why() -> None:
+    with capture_logs() as logged, pytest.raises(Refusal) as refused:
         await DecodingProcess(DecodingLimits(memory=1 << 80)).decode(b"", "PNG")
+    assert refused.value.key == "picture.no_decoder"
+    pipe = asyncio.subprocess.PIPE
+    by_hand = await asyncio.create_subprocess_exec(*shlex.split(logged[0]["see_why"]), stdin=asyncio.subprocess.DEVNULL, stderr=pipe)
+    assert b"OverflowError" in (await by_hand.communicate())[1]
 
 
 async def test_the_child_sees_no_secret(decoder: DecodingProcess, monkeypatch: pytest.MonkeyPatch) -> None:

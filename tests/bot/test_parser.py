@@ -48,6 +48,7 @@ def parsed(text: str, bot_name: str | None = "TheBot") -> Invocation | None:
             {"name": "system_prompt", "value": "Be brief.", "scope": "me"},
         ),
         ("/settings top_p default", "settings", {"name": "top_p", "clear": True}),
+        ("/settings system_prompt\nBe brief.", "settings", {"name": "system_prompt", "value": "Be brief."}),
         ("/settings open:yes", "settings", {"open": "yes"}),
         ("/again temperature:1.2", "again", {"temperature": "1.2"}),
         ("/continue", "continue", {}),

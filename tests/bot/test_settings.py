@@ -83,4 +83,5 @@ def test_settings_are_the_knobs_of_an_answer() -> None:
 @pytest.mark.parametrize("setting", [setting for setting in SETTINGS.values() if setting.wire], ids=lambda setting: setting.name)
 def test_the_engine_takes_both_ends_of_every_range(setting: Setting) -> None:
     for value in (setting.low, setting.high, *setting.suggestions):
-        ChatRequest.model_validate({"messages": [Message(role="user", content="?")], setting.wire: setting.parse(value)})
+        fields = {"messages": [Message(role="user", content="?")], setting.wire: setting.parse(value)}
+        assert getattr(ChatRequest.model_validate(fields), setting.wire) == value
