@@ -11,6 +11,7 @@ import sys
 import typer
 
 from engine.commands import model
+from engine.commands.serve import engine
 from engine.errors import EngineError
 
 # How long torch's idle threads wait actively for work before they sleep (libgomp reads it once, when torch is imported). Its
@@ -18,6 +19,7 @@ from engine.errors import EngineError
 SPIN = "10000"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The engine's side of `gander`.")
+app.command("engine")(engine)
 app.add_typer(model.app, name="model")
 
 

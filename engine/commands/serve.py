@@ -1,0 +1,50 @@
+"""`gander engine`: the OpenAI-compatible server in front of one model."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.home import home, model_folder
+from engine.load_times import expected_seconds
+from engine.loading import load_decoder
+from engine.logs import configure
+from engine.models.card import read_card
+from engine.pictures import quiet_pillow
+from engine.serving import Bind, announce_to_parent, read_key, serve
+from engine.worker import Worker
+
+
+def engine(
+    model: Annotated[str, typer.Option(help="A ready model's name (`gander model list`) or folder.")] = "pocket",
+    host: Annotated[str, typer.Option(help="Address to listen on. Beyond this machine only with a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 8000,
+    key_file: Annotated[Path | None, typer.Option(help="File with the key that clients must send (or set GANDER_ENGINE_KEY).")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="torch's name of a device, such as cuda:1 or cpu. Default: the first GPU, else cpu.")
+    ] = None,
+    capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 64,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+) -> None:
+    """Serve a model: POST /v1/chat/completions, GET /v1/models, GET /health."""
+    quiet_pillow()
+    configure(as_json=supervised or not sys.stderr.isatty())
+    bind = Bind(host, port, read_key(key_file), supervised)
+    bind.check()
+    folder = model_folder(model).resolve()
+    record = home() / "engine" / "load_seconds.json"
+    load = functools.partial(load_decoder, folder, device, record)
+    worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity)
+    asyncio.run(serve(read_card(folder), worker, bind, announce_to_parent if supervised else announce_to_person))
+    sys.stdout.flush()
+    os._exit(0)  # every answer is out; a thread that is stuck in the device must not keep the process
+
+
+def announce_to_person(url: str) -> None:
+    typer.echo(f"The engine listens on {url}/v1 (health: {url}/health). Stop it with Ctrl-C.")

@@ -1,0 +1,116 @@
+"""Runs the server from first bind to last answer: signals, a parent that goes away, and a worker that can't go on."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from engine.errors import StartError
+from engine.models.card import Card
+from engine.server import Server
+from engine.worker import Worker
+
+GRACE_SECONDS = 10.0  # for answers under way when the stop comes
+KEY_BYTES = 16  # shorter keys could be guessed
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Bind:
+    """Where to listen and for whom. `supervised`: a parent reads our address on standard output and holds our standard input."""
+
+    host: str
+    port: int
+    key: str | None
+    supervised: bool = False
+
+    def check(self) -> None:
+        """Raises StartError for an address that strangers could reach without a key."""
+        if self.key is not None and len(self.key.encode()) < KEY_BYTES:
+            raise StartError(
+                f"The key is shorter than {KEY_BYTES} characters and could be guessed. `openssl rand -hex 32` makes a good one."
+            )
+        if self.key is None and not is_loopback(self.host):
+            raise StartError(
+                f"Listening on {self.host} lets others use your device: set a key in GANDER_ENGINE_KEY or --key-file "
+                "(`openssl rand -hex 32` makes one), or listen on 127.0.0.1."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_key(file: Path | None) -> str | None:
+    """The key from `file`, else from GANDER_ENGINE_KEY; None = no key."""
+    if file is None:
+        return os.environ.get("GANDER_ENGINE_KEY") or None
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StartError(f"The key file {file} can't be read: {error.strerror}.") from None
+    if not key:
+        raise StartError(f"The key file {file} is empty.")
+    return key
+
+
+async def serve(card: Card, worker: Worker, bind: Bind, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM, SIGINT, the parent's end, or the worker's. Raises StartError if it could not begin or go on."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    if bind.supervised:
+        await loop.connect_read_pipe(lambda: Leash(stop), sys.stdin)
+    runner = web.AppRunner(Server(card, worker).application(bind.key), handler_cancellation=True, shutdown_timeout=GRACE_SECONDS)
+    await runner.setup()
+    work = asyncio.create_task(worker.run())
+    try:
+        announce(await listen(runner, bind))
+        await asyncio.wait({work, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await runner.cleanup()
+        worker.stop()
+        await asyncio.wait({work}, timeout=GRACE_SECONDS)
+    if worker.status == "failed":
+        raise StartError(worker.failure)
+
+
+async def listen(runner: web.AppRunner, bind: Bind) -> str:
+    """Returns the address, with the port that was really taken."""
+    try:
+        await web.TCPSite(runner, bind.host, bind.port).start()
+    except OSError as error:
+        raise StartError(f"Can't listen on {bind.host}:{bind.port}: {error.strerror}. `--port 0` takes any free port.") from None
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Leash(asyncio.Protocol):
+    """The parent holds the other end of our standard input: when it goes, however it dies, so do we."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop.set()
+
+
+def announce_to_parent(url: str) -> None:
+    """One JSON line on standard output; everything else we say goes to standard error."""
+    sys.stdout.write(json.dumps({"url": url}) + "\n")
+    sys.stdout.flush()
