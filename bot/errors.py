@@ -5,6 +5,7 @@ BotError
 ├── ConfigError           names the option, the value and the remedy; ends the start
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
 ├── EngineRefused         the engine rejected the request: its own sentence and the field
+├── EngineStartError      the engine that we start ourselves can't start: its own last words
 ├── AnswerLost            the stream broke before the answer's end: the job may be tried again
 └── DeliveryError         the platform did not take a message; `retry_after` in seconds, None = don't know
     ├── MessageGone       the message to edit or to reply to was deleted
@@ -46,6 +47,10 @@ class EngineRefused(BotError):
         super().__init__(message)
         self.param = param
         self.too_long = too_long
+
+
+class EngineStartError(BotError):
+    """Our own engine can't start, and starting it again would not help."""
 
 
 class AnswerLost(BotError):

@@ -12,7 +12,7 @@ import typer
 
 from engine.commands import model
 from engine.commands.serve import engine
-from engine.errors import EngineError
+from engine.errors import EngineError, ModelError, StartError
 
 # How long torch's idle threads wait actively for work before they sleep (libgomp reads it once, when torch is imported). Its
 # default has them hold a core for milliseconds: beside other busy processes on two cores decoding then drops tenfold.
@@ -24,13 +24,16 @@ app.add_typer(model.app, name="model")
 
 
 def main() -> None:
-    """Errors raised on purpose are one sentence for people; anything else is a bug and shows where."""
+    """Errors raised on purpose are one sentence for people; anything else is a bug and shows where.
+
+    The exit status tells a supervisor what a new start would do: os.EX_CONFIG = the same again.
+    """
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
     try:
         app(prog_name="gander")
     except EngineError as error:
         typer.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        sys.exit(os.EX_CONFIG if isinstance(error, StartError | ModelError) else 1)
 
 
 if __name__ == "__main__":

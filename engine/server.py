@@ -102,7 +102,7 @@ class Server:
             memory_bytes=loaded.memory() if loaded else 0,
             rows=1,
             seconds_left=self.worker.seconds_left,
-            detail=self.worker.failure or None,
+            detail=self.worker.failure,
             context_length=self.card.context_length,
             defaults=self.card.generation.model_dump(),
             languages=self.card.languages,

@@ -69,7 +69,7 @@ def read_key(file: Path | None) -> str | None:
 
 
 async def serve(card: Card, worker: Worker, bind: Bind, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM, SIGINT, the parent's end, or the worker's. Raises StartError if it could not begin or go on."""
+    """Serve until SIGTERM, SIGINT, the parent's end, or the worker's. Raises StartError, or what the worker died of."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -86,8 +86,8 @@ async def serve(card: Card, worker: Worker, bind: Bind, announce: Callable[[str]
         await runner.cleanup()
         worker.stop()
         await asyncio.wait({work}, timeout=GRACE_SECONDS)
-    if worker.status == "failed":
-        raise StartError(worker.failure)
+    if worker.death is not None and worker.status == "failed":
+        raise worker.death
 
 
 async def listen(runner: web.AppRunner, bind: Bind) -> str:

@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, load: Callable[[], Loaded], *, expected_seconds: float, capacity: int = 64, patience_seconds: float = 20.0) -> None:
         self.status: Literal["loading", "ready", "failed"] = "loading"
         self.loaded: Loaded | None = None
-        self.failure = ""
+        self.death: BaseException | None = None  # the last one
         self._load = load
         self._expected_seconds = expected_seconds
         self._capacity = capacity
@@ -72,6 +72,11 @@ class Worker:
         self._deaths = 0
         self._jobs: set[Job] = set()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
+
+    @property
+    def failure(self) -> str | None:
+        """Why it can't answer, for people."""
+        return None if self.death is None or self.loaded else str(self.death) or type(self.death).__name__
 
     @property
     def seconds_left(self) -> float | None:
@@ -145,14 +150,14 @@ class Worker:
 
     async def _bury(self, death: BaseException) -> None:
         self._deaths += 1
-        self.loaded, self.failure = None, f"{type(death).__name__}: {death}"
+        self.loaded, self.death = None, death
         if isinstance(death, ModelError) or self._deaths > RESTARTS:
-            self.status, self.failure = "failed", str(death)
+            self.status = "failed"
             self._settled.set()
         else:
             self.status = "loading"
             self._settled.clear()
-        log.error("worker died", status=self.status, error=self.failure, exc_info=None if isinstance(death, ModelError) else death)
+        log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, ModelError) else death)
         self._queue = SimpleQueue()
         for job in self._jobs:
             job.events.put_nowait(

@@ -1,0 +1,157 @@
+"""The only place that speaks to an engine: OpenAI's chat completions over HTTP, ours or anyone's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Final
+
+import aiohttp
+from pydantic import ValidationError
+
+from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable
+from engine.api import ChatRequest, Chunk, ErrorBody, ErrorDetail, Health, ModelList, StreamOptions
+
+CONNECT_SECONDS: Final = 10.0
+SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
+LINE_BYTES: Final = 1 << 20
+FOREIGN_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
+
+
+class EngineClient:
+    """One engine at `url` (with or without `/v1`). The session is the caller's, who closes it.
+
+    Errors: EngineUnavailable (try later), EngineRefused (don't try again), AnswerLost (broke off midway).
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, key: str | None = None, *, silence_seconds: float = SILENCE_SECONDS
+    ) -> None:
+        self._session = session
+        self._url = url.rstrip("/").removesuffix("/v1")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
+
+    @property
+    def name(self) -> str:
+        """Its address, without credentials."""
+        scheme, _, rest = self._url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    async def health(self) -> Health:
+        """What the engine says of itself; of a server that isn't Gander's, as much as `/v1/models` tells."""
+        async with self._request("GET", "/health") as response:
+            try:
+                return Health.model_validate_json(await response.read())
+            except ValidationError:
+                pass  # not Gander's own
+        model = (await self.models()).data
+        if not model:
+            raise EngineUnavailable(f"{self.name} serves no model.")
+        return Health(status="ready", model=model[0].id, device="", memory_bytes=0, rows=FOREIGN_ROWS)
+
+    async def models(self) -> ModelList:
+        async with self._request("GET", "/v1/models") as response:
+            body = await response.read()
+            if response.status != 200:
+                raise self._error(response, body)
+        try:
+            return ModelList.model_validate_json(body)
+        except ValidationError:
+            raise EngineRefused(f"What answers at {self.name} is no OpenAI-compatible server.") from None
+
+    async def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
+        """The answer's chunks, the last with usage. Closing the generator cancels the answer on the engine.
+
+        `request_id` stands in the engine's log.
+        """
+        wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
+        body = wish.model_dump_json(exclude_none=True, include=set(wish.model_fields_set)).encode()
+        headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
+        async with self._request("POST", "/v1/chat/completions", body, headers) as response:
+            if response.status != 200:
+                raise self._error(response, await response.read())
+            finished = False
+            async for chunk in self._chunks(response):
+                finished = finished or any(choice.finish_reason for choice in chunk.choices)
+                yield chunk
+            if not finished:
+                raise AnswerLost(f"{self.name} ended the answer midway.")
+
+    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[Chunk]:
+        """Server-sent events, one `data:` line each; comments and empty lines between them are skipped."""
+        try:
+            async for line in response.content:
+                data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+                if data == b"[DONE]":
+                    return
+                if data:
+                    yield self._chunk(data)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise AnswerLost(f"{self.name} broke off the answer ({type(error).__name__}).") from error
+
+    def _chunk(self, data: bytes) -> Chunk:
+        try:
+            return Chunk.model_validate_json(data)
+        except ValidationError:
+            pass
+        detail = error_detail(data)
+        if detail is None:
+            raise AnswerLost(f"{self.name} sent something that is no chunk of an answer.")
+        if detail.type == "invalid_request_error":
+            raise EngineRefused(detail.message, detail.param)
+        raise AnswerLost(detail.message)
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.request(
+                method,
+                self._url + path,
+                data=BytesIO(body) if body is not None else None,
+                headers=self._headers | (headers or {}),
+                timeout=self._timeout,
+                read_bufsize=LINE_BYTES,
+            ) as response:
+                yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise EngineUnavailable(f"No engine answers at {self.name} ({type(error).__name__}).") from error
+
+    def _error(self, response: aiohttp.ClientResponse, body: bytes) -> BotError:
+        detail = error_detail(body)
+        message = detail.message if detail else f"{self.name} answered {response.status} {response.reason}."
+        if response.status in {429, 502, 503, 504}:
+            return EngineUnavailable(message, seconds(response.headers.get("Retry-After")))
+        if response.status >= 500:
+            return AnswerLost(message)
+        return EngineRefused(message, detail.param if detail else None)
+
+
+def error_detail(body: bytes) -> ErrorDetail | None:
+    """OpenAI's error, if `body` is one."""
+    try:
+        return ErrorBody.model_validate_json(body).error
+    except ValidationError:
+        return None
+
+
+def seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdecimal() else 5.0
+
+
+async def until_ready(client: EngineClient, pause_seconds: float = 0.2) -> AsyncIterator[Health]:
+    """The engine's health again and again until it is ready, so that a waiting person sees it come. Waits through refusals too."""
+    while True:
+        try:
+            health = await client.health()
+        except EngineUnavailable:
+            await asyncio.sleep(pause_seconds)
+            continue
+        yield health
+        if health.status != "loading":
+            return
+        await asyncio.sleep(pause_seconds)
