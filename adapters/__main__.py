@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from adapters.cli.commands import app
+from adapters.cli.engine_commands import add_engine_commands
 from bot import __version__
-
-app = typer.Typer(no_args_is_help=True, help="Show your chat a picture, ask anything about it, and your own GPU answers.")
 
 
 def show_version(wanted: bool) -> None:
@@ -17,9 +19,12 @@ def show_version(wanted: bool) -> None:
 
 @app.callback()
 def gander(
-    version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Say the version and stop."),
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say the version and stop.")] = False,
 ) -> None:
-    """Take a gander."""
+    """Show your chat a picture, ask anything about it, and your own GPU answers."""
+
+
+add_engine_commands(app)
 
 
 def main() -> None:

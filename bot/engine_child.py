@@ -24,8 +24,9 @@ from bot.errors import EngineStartError
 
 HOPELESS: Final = (2, 78)  # bad arguments; EX_CONFIG: to start the same again would end the same
 GRACE_SECONDS: Final = 12.0  # the engine itself gives its answers 10
-PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # before each start in a row
-STEADY_SECONDS: Final = 60.0  # who lived so long starts again at the first pause
+PAUSES_SECONDS: Final = (0.0, 0.5, 2.0, 10.0)  # before a new start, longer with every failure in a row
+ATTEMPTS: Final = len(PAUSES_SECONDS)
+STEADY_SECONDS: Final = 60.0  # an end after so long a life, or by a signal, is no failure to start
 LOG_BYTES: Final = 10_000_000
 
 log = structlog.get_logger()
@@ -48,26 +49,32 @@ class EngineChild:
         self._port = 0  # after the first start the same again, so that the address stays
         self._announced = asyncio.Event()
         self._url = ""
+        self._failure: EngineStartError | None = None
         self.pid = 0
 
     async def supervise(self) -> None:
-        """Start the engine, and start it again whenever it ends. Raises EngineStartError with its last words if that can't help."""
+        """Start the engine, and start it again whenever it ends. Raises EngineStartError with its last words when that does not help."""
         failures = 0
         while True:
             begun = time.monotonic()
             code = await self._live()
-            if code in HOPELESS:
-                raise EngineStartError(f"The engine can't start: {self.last_words()}")
-            failures = 0 if time.monotonic() - begun > STEADY_SECONDS else failures
-            pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
+            failures = 0 if code < 0 or time.monotonic() - begun > STEADY_SECONDS else failures + 1
+            if code in HOPELESS or failures == ATTEMPTS:
+                self._failure = EngineStartError(f"The engine can't start: {self.last_words()}")
+                raise self._failure
+            pause = PAUSES_SECONDS[failures]
             log.warning("engine ended; starting it again", code=code, pause=pause, log=str(self.log_file))
-            failures += 1
             await asyncio.sleep(pause)
 
     async def url(self) -> str:
         """The engine's address, as soon as it listens."""
         await self._announced.wait()
         return self._url
+
+    def check(self) -> None:
+        """For those who wait for it: raises what `supervise()` gave up with."""
+        if self._failure is not None:
+            raise self._failure
 
     def last_words(self) -> str:
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -112,8 +119,7 @@ async def running_engine(home: Path, model: str, arguments: Sequence[str] = ()) 
     listening = asyncio.create_task(child.url())
     try:
         await asyncio.wait({supervision, listening}, return_when=asyncio.FIRST_COMPLETED)
-        if supervision.done():
-            supervision.result()
+        child.check()
         yield child
     finally:
         for task in (listening, supervision):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Final
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable
@@ -30,15 +30,15 @@ class EngineClient:
         self, session: aiohttp.ClientSession, url: str, key: str | None = None, *, silence_seconds: float = SILENCE_SECONDS
     ) -> None:
         self._session = session
-        self._url = url.rstrip("/").removesuffix("/v1")
+        address = url.rstrip("/").removesuffix("/v1")
+        self._url = without_credentials(address) if key else address
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
 
     @property
     def name(self) -> str:
         """Its address, without credentials."""
-        scheme, _, rest = self._url.partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2]}"
+        return without_credentials(self._url)
 
     async def health(self) -> Health:
         """What the engine says of itself; of a server that isn't Gander's, as much as `/v1/models` tells."""
@@ -89,7 +89,7 @@ class EngineClient:
                     return
                 if data:
                     yield self._chunk(data)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError) as error:
             raise AnswerLost(f"{self.name} broke off the answer ({type(error).__name__}).") from error
 
     def _chunk(self, data: bytes) -> Chunk:
@@ -131,6 +131,11 @@ class EngineClient:
         return EngineRefused(message, detail.param if detail else None)
 
 
+def without_credentials(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
 def error_detail(body: bytes) -> ErrorDetail | None:
     """OpenAI's error, if `body` is one."""
     try:
@@ -141,17 +146,3 @@ def error_detail(body: bytes) -> ErrorDetail | None:
 
 def seconds(retry_after: str | None) -> float:
     return float(retry_after) if retry_after and retry_after.isdecimal() else 5.0
-
-
-async def until_ready(client: EngineClient, pause_seconds: float = 0.2) -> AsyncIterator[Health]:
-    """The engine's health again and again until it is ready, so that a waiting person sees it come. Waits through refusals too."""
-    while True:
-        try:
-            health = await client.health()
-        except EngineUnavailable:
-            await asyncio.sleep(pause_seconds)
-            continue
-        yield health
-        if health.status != "loading":
-            return
-        await asyncio.sleep(pause_seconds)

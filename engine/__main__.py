@@ -11,6 +11,7 @@ import sys
 import typer
 
 from engine.commands import model
+from engine.commands.facts import facts
 from engine.commands.serve import engine
 from engine.errors import EngineError, ModelError, StartError
 
@@ -20,6 +21,7 @@ SPIN = "10000"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The engine's side of `gander`.")
 app.command("engine")(engine)
+app.command("facts", hidden=True)(facts)
 app.add_typer(model.app, name="model")
 
 

@@ -173,3 +173,14 @@ class Health(Wire):
     defaults: dict[str, float | int] = Field(default_factory=dict)  # the model's generation defaults
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     notice: str = ""  # what the model is, in one sentence that a person should read
+
+
+class MachineFacts(Wire):
+    """What `python -m engine facts` prints: torch and its device, seen from a process that may import it."""
+
+    torch: str  # version
+    built_for: str  # "CPU" or "CUDA 12.8"
+    device: str  # the first GPU's name, else the processor's
+    gpus: int
+    gpu_memory_bytes: int
+    threads: int

@@ -19,6 +19,7 @@ def configure(*, as_json: bool) -> None:
             structlog.processors.format_exc_info if as_json else structlog.processors.StackInfoRenderer(),
             render,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -35,7 +35,8 @@ async def with_request_id(request: web.Request, handler: Handler) -> web.StreamR
             response = await handler(request)
             status = response.status
         finally:
-            log.info("request", method=request.method, path=request.path, status=status, seconds=round(time.monotonic() - begun, 3))
+            tell = log.debug if request.path == "/health" else log.info  # probes would drown the rest
+            tell("request", method=request.method, path=request.path, status=status, seconds=round(time.monotonic() - begun, 3))
     return response
 
 

@@ -56,7 +56,10 @@ class Job:
 
 
 class Worker:
-    """`run()` must be running in a task of its owner. `capacity` bounds the jobs that run or wait."""
+    """`run()` must be running in a task of its owner. `capacity` bounds the jobs that run or wait.
+
+    A model that can't be loaded is not tried again: what that needs is another folder or a fresh process.
+    """
 
     def __init__(self, load: Callable[[], Loaded], *, expected_seconds: float, capacity: int = 64, patience_seconds: float = 20.0) -> None:
         self.status: Literal["loading", "ready", "failed"] = "loading"
@@ -150,8 +153,9 @@ class Worker:
 
     async def _bury(self, death: BaseException) -> None:
         self._deaths += 1
+        hopeless = self.loaded is None or self._deaths > RESTARTS
         self.loaded, self.death = None, death
-        if isinstance(death, ModelError) or self._deaths > RESTARTS:
+        if hopeless:
             self.status = "failed"
             self._settled.set()
         else:

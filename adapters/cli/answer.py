@@ -1,0 +1,71 @@
+"""Shows one answer while it comes: word by word, or, with beams, the best text so far until the final one stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from adapters.cli.console import printable
+from engine.api import Chunk, Usage
+
+
+@dataclass
+class Answer:
+    """One answer and how it came. Times are in seconds; `first` runs from the question to the first text, final or provisional."""
+
+    text: str = ""
+    first: float | None = None
+    whole: float = 0.0
+    finish: str = ""
+    usage: Usage | None = None
+    dropped: int = 0
+
+    def note(self, chunk: Chunk, seconds: float) -> None:
+        """Take in one chunk that came `seconds` after the question."""
+        for choice in chunk.choices:
+            said = choice.delta.content or ""
+            self.text += said
+            self.finish = choice.finish_reason or self.finish
+            if self.first is None and (said or choice.provisional):
+                self.first = seconds
+        self.usage = chunk.usage or self.usage
+        self.dropped = chunk.dropped_messages or self.dropped
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of the decoding alone: the first token is the prompt's work."""
+        if self.usage is None or self.first is None or self.usage.completion_tokens < 2 or self.whole <= self.first:
+            return None
+        return (self.usage.completion_tokens - 1) / (self.whole - self.first)
+
+
+async def show_answer(console: Console, chunks: AsyncGenerator[Chunk]) -> Answer:
+    """Prints the answer as it comes, and a line end. Raises what the engine client raises."""
+    answer, begun = Answer(), time.monotonic()
+    draft = Live(console=console, auto_refresh=False, transient=True)
+    try:
+        async with aclosing(chunks) as coming:
+            async for chunk in coming:
+                answer.note(chunk, time.monotonic() - begun)
+                show(chunk, console, draft)
+    finally:
+        draft.stop()
+        console.print()
+    answer.whole = time.monotonic() - begun
+    return answer
+
+
+def show(chunk: Chunk, console: Console, draft: Live) -> None:
+    for choice in chunk.choices:
+        if choice.provisional and console.is_terminal:
+            draft.start()
+            draft.update(Text(printable(choice.provisional), style="dim"), refresh=True)
+        if choice.delta.content:
+            draft.stop()
+            console.print(Text(printable(choice.delta.content)), end="")

@@ -1,0 +1,47 @@
+"""`gander ask`: pictures and a question in, a streamed answer out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.text import Text
+
+from adapters.cli.answer import Answer, show_answer
+from adapters.cli.console import consoles
+from adapters.cli.engine_access import open_engine
+from adapters.cli.pictures import image_part, take_pictures
+from adapters.errors import UsageError
+from bot.config import data_home
+from engine.api import ChatRequest, Message, TextPart
+
+
+async def ask_once(files: Sequence[Path], question: str, knobs: Mapping[str, float], model: str, engine_url: str | None) -> None:
+    answers, remarks = consoles()
+    request = await make_request(files, question, knobs)
+    async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
+        answer = await show_answer(answers, client.stream(request.model_copy(update={"model": health.model})))
+    for remark in remarks_on(answer):
+        remarks.print(Text(remark, style="dim"))
+
+
+async def make_request(files: Sequence[Path], question: str, knobs: Mapping[str, float]) -> ChatRequest:
+    """One question about these files. Raises FileError, Refusal for a picture, UsageError for a knob out of its range."""
+    parts = [image_part(picture) for picture in await take_pictures(files)]
+    message = Message(role="user", content=(*parts, TextPart(text=question)))
+    try:
+        return ChatRequest.model_validate({"messages": (message,), **knobs})
+    except ValidationError as error:
+        raise UsageError("\n".join(f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors())) from None
+
+
+def remarks_on(answer: Answer) -> list[str]:
+    """What a reader must know of the answer besides its text."""
+    remarks = []
+    if answer.finish == "length":
+        remarks.append("The answer ran into its token limit; --max-tokens raises it.")
+    if answer.dropped:
+        remarks.append(f"The conversation was too long: the oldest {answer.dropped} messages were left out.")
+    return remarks

@@ -1,0 +1,51 @@
+"""The names, options and help of `gander`'s own commands. What a command needs is imported when it runs: `gander --help` comes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.command()
+def ask(
+    words: Annotated[list[str], typer.Argument(metavar="[PICTURE…] QUESTION", help="Picture files, then the question in quotes.")],
+    temperature: Annotated[float | None, typer.Option(help="Surprise, 0 to 2: 0 always takes the likeliest word.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Choose among the likeliest words that add up to this share, up to 1.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Choose among so many likeliest words; 0 = all.")] = None,
+    beams: Annotated[int | None, typer.Option(help="Follow so many answers at once, 1 to 10, and keep the best.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Stop the answer after so many tokens.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer again.")] = None,
+    model: Annotated[str, typer.Option(help="A ready model's name or folder (`gander model list`).")] = "pocket",
+    engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
+) -> None:
+    """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
+    from adapters.cli.asking import ask_once
+    from adapters.cli.console import run
+
+    *files, question = words
+    if Path(question).is_file():
+        raise typer.BadParameter(f"{question} is a file; the question comes last: gander ask {' '.join(words)} 'What is this?'")
+    knobs = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "num_beams": beams, "max_tokens": max_tokens, "seed": seed}
+    given = {name: value for name, value in knobs.items() if value is not None}
+    run(ask_once([Path(file) for file in files], question, given, model, engine_url))
+
+
+@app.command()
+def demo(once: Annotated[bool, typer.Option("--once", help="Stop after the three sample pictures.")] = False) -> None:
+    """Answer about three sample pictures with the pocket model, then about yours. Fetches the model first if need be."""
+    from adapters.cli.demo import show_demo
+
+    show_demo(once)
+
+
+@app.command()
+def doctor() -> None:
+    """Look over this machine: what is there, what is missing, and what to do."""
+    from adapters.cli.doctor import examine
+
+    if not examine():
+        raise typer.Exit(1)

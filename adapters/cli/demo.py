@@ -1,0 +1,87 @@
+"""`gander demo`: the whole way from an empty machine to streamed answers about three pictures, with its speed measured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from adapters.cli.answer import Answer, show_answer
+from adapters.cli.asking import make_request
+from adapters.cli.console import consoles, explain, run
+from adapters.cli.engine_access import open_engine
+from adapters.cli.engine_commands import run_engine_command
+from adapters.cli.samples import SAMPLES, Sample, sketch
+from adapters.errors import DemoError
+from bot.config import data_home
+from bot.engine_client import EngineClient
+from bot.errors import BotError
+
+MODEL = "pocket"
+
+
+def show_demo(once: bool) -> None:
+    """Ends the process with the status of what failed."""
+    home = data_home(os.environ)
+    answers, _ = consoles()
+    answers.print(f"Gander keeps its data in {home}. To remove it: rm -r {home}")
+    fetch_model(home)
+    run(show(home, answers, once))
+
+
+def fetch_model(home: Path) -> None:
+    if (home / "models" / MODEL / "gander.json").is_file():
+        return
+    if status := run_engine_command(home, "model", "pull", MODEL):
+        sys.exit(status)
+
+
+async def show(home: Path, console: Console, once: bool) -> None:
+    async with open_engine(console, home, MODEL, None) as (client, health):
+        console.print(Text(health.notice, style="italic"))
+        for sample in SAMPLES:
+            await show_sample(console, client, sample)
+        if not once:
+            await take_questions(console, client)
+
+
+async def show_sample(console: Console, client: EngineClient, sample: Sample) -> None:
+    console.print()
+    if console.is_terminal:
+        console.print(sketch(sample.file))
+    console.print(Text.assemble((sample.file.name, "bold"), f"  {sample.question}"))
+    answer = await show_answer(console, client.stream(await make_request([sample.file], sample.question, {})))
+    if not answer.text.strip():
+        raise DemoError(f"There was no answer about {sample.file.name}. The engine's log may tell why.")
+    console.print(Text(" · ".join(filter(None, (figures(answer), sample.remark))), style="dim"))
+
+
+def figures(answer: Answer) -> str:
+    speed = f", then {answer.tokens_per_second:.0f} tokens/s" if answer.tokens_per_second else ""
+    return f"first word after {answer.first or 0:.2f} s{speed}"
+
+
+async def take_questions(console: Console, client: EngineClient) -> None:
+    """Pictures and questions from the terminal until an empty line or its end."""
+    console.print("\nYour turn: a picture's path, then a question (an empty line ends).")
+    while path := ask_line(console, "picture: "):
+        question = ask_line(console, "question: ") or "What is this?"
+        try:
+            await show_answer(console, client.stream(await make_request([dropped_path(path)], question, {})))
+        except BotError as error:
+            console.print(Text(explain(error), style="red"))
+
+
+def ask_line(console: Console, prompt: str) -> str:
+    try:
+        return console.input(prompt).strip()
+    except EOFError:
+        return ""
+
+
+def dropped_path(text: str) -> Path:
+    """Terminals quote a dragged file's path."""
+    return Path(text.strip("'\" ")).expanduser()

@@ -1,0 +1,45 @@
+"""`gander engine|model|evaluate|train|bench`: handed on whole to `python -m engine`, so that this process never meets torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+HANDED_ON = {
+    "engine": "Serve a model to OpenAI clients (chat completions over HTTP).",
+    "model": "Fetch, list and check models.",
+    "evaluate": "Measure how well a model answers, on pictures it has never seen.",
+    "train": "Train the pocket model's bridge.",
+    "bench": "Measure speed, beside the peers installed with it.",
+}
+
+
+def add_engine_commands(app: typer.Typer) -> None:
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    for name, text in HANDED_ON.items():
+        app.command(name, help=text, context_settings=settings, rich_help_panel="The engine")(become_engine)
+
+
+def become_engine(context: typer.Context) -> None:
+    """Become the engine's command: its output, its signals and its exit status are ours."""
+    from bot.config import data_home
+
+    arguments = engine_command(str(context.info_name), *context.args)
+    os.execve(arguments[0], arguments, engine_environment(data_home(os.environ)))  # noqa: S606 - no shell is meant
+
+
+def run_engine_command(home: Path, *arguments: str) -> int:
+    """Run one engine command inside ours, on the same terminal. Returns its exit status."""
+    return subprocess.run(engine_command(*arguments), env=engine_environment(home), check=False).returncode
+
+
+def engine_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "engine", *arguments]  # -P: a folder named `engine` where the person stands is not ours
+
+
+def engine_environment(home: Path) -> dict[str, str]:
+    return os.environ | {"GANDER_HOME": str(home.absolute())}

@@ -1,0 +1,50 @@
+"""Files that a person names on the command line, through the same door as every picture that anyone sends."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from adapters.errors import FileError
+from bot.decoding_process import Decoders, DecodingLimits
+from bot.media import FileLimits, Intake
+from bot.message import Attachment, Picture
+from engine.api import ImagePart, ImageUrl
+
+CHUNK_BYTES = 1 << 20
+
+
+async def take_pictures(paths: Sequence[Path]) -> list[Picture]:
+    """Checked, upright, downscaled pictures. Raises Refusal with the reason and the limit, FileError for what can't be opened."""
+    decoders = Decoders(DecodingLimits(), count=1)
+    intake = Intake(FileLimits(), decoders)
+    try:
+        return [await intake.take(attachment(path)) for path in paths]
+    finally:
+        await decoders.close()
+
+
+def attachment(path: Path) -> Attachment:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise FileError(f"{path} can't be opened: {error.strerror}.") from None
+    if not path.is_file():
+        raise FileError(f"{path} is no file.")
+    return Attachment(path.name, lambda: read(path), size)
+
+
+async def read(path: Path) -> AsyncIterator[bytes]:
+    try:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise FileError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def image_part(picture: Picture) -> ImagePart:
+    data = base64.b64encode(picture.data).decode()
+    return ImagePart(image_url=ImageUrl(url=f"data:{picture.media_type};base64,{data}"))

@@ -1,0 +1,122 @@
+"""The console command as a person types it: help, bad input, pass-through, and no torch anywhere near."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from adapters.cli.console import printable
+from adapters.cli.samples import SAMPLES, sketch
+
+
+def gander(*arguments: str, home: Path | None = None, stdin: int | None = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | ({"GANDER_HOME": str(home)} if home else {}) | {"NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"}
+    command = [sys.executable, "-P", "-W", "error", "-m", "adapters", *arguments]
+    return subprocess.run(command, env=environment, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_importing_bot_and_adapters_brings_no_torch() -> None:
+    code = """
+import importlib, pkgutil, sys, bot, adapters
+for package in (bot, adapters):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+import adapters.__main__
+heavy = {"torch", "transformers", "numpy", "safetensors"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    child = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    assert (child.returncode, child.stderr) == (0, "")
+
+
+def test_help_lists_every_command() -> None:
+    said = gander("--help").stdout
+    assert all(name in said for name in ("ask", "demo", "doctor", "engine", "model", "evaluate", "train", "bench", "--version"))
+
+
+def test_version() -> None:
+    assert gander("--version").stdout.startswith("gander 0.")
+
+
+def test_engine_commands_are_handed_on_whole(tmp_path: Path) -> None:
+    assert "--key-file" in gander("engine", "--help", home=tmp_path).stdout
+    listed = gander("model", "list", home=tmp_path)
+    assert (listed.returncode, str(tmp_path) in listed.stdout) == (0, True)
+    failed = gander("engine", "--model", "nothing", home=tmp_path)
+    assert failed.returncode == os.EX_CONFIG
+    assert "There is no model 'nothing'" in failed.stderr
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
+    whole = (tmp_path / "red.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.png").write_text("I am no picture.")
+    (tmp_path / "empty.png").touch()
+    Image.new("1", (9000, 9000)).save(tmp_path / "bomb.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cut.png", "damaged or cut off"),
+        ("text.png", "no picture that I can read"),
+        ("empty.png", "empty"),
+        ("bomb.png", "up to 50 million"),
+        ("missing.png", "No such file"),
+        (".", "no file"),
+    ],
+)
+def test_a_bad_picture_is_refused_by_name_before_any_engine_starts(pictures: Path, name: str, reason: str) -> None:
+    asked = gander("ask", str(pictures / name), "What?", home=pictures / "home")
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert reason in asked.stderr
+    assert not (pictures / "home").exists()
+
+
+def test_a_forgotten_question_is_pointed_out(pictures: Path) -> None:
+    asked = gander("ask", str(pictures / "red.png"), home=pictures)
+    assert asked.returncode == 2
+    assert "the question comes last" in asked.stderr
+
+
+def test_a_knob_out_of_range_names_the_range(tmp_path: Path) -> None:
+    asked = gander("ask", "Hi", "--beams", "11", home=tmp_path)
+    assert asked.returncode == 1
+    assert "num_beams: Input should be less than or equal to 10." in asked.stderr
+
+
+def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
+    asked = gander("ask", "Hi", "--model", "nothing", home=tmp_path)
+    assert asked.returncode == 1
+    assert "The engine can't start: There is no model 'nothing'" in asked.stderr
+
+
+def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
+    asked = gander("ask", "Hi", "--engine-url", "http://127.0.0.1:9", home=tmp_path)
+    assert asked.returncode == 1
+    assert "No engine answers at http://127.0.0.1:9" in asked.stderr
+
+
+def test_doctor_names_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+    looked = gander("doctor", home=tmp_path)
+    assert looked.returncode == 0
+    assert all(word in looked.stdout for word in ("Python", "torch", "GPU", "disk", "memory", "gander model pull pocket", str(tmp_path)))
+
+
+def test_a_model_s_words_cannot_drive_the_terminal() -> None:
+    assert printable("a\x1b]0;title\x07b\nc\td\x9b2J 猫") == "a]0;titleb\nc\td2J 猫"
+
+
+def test_the_samples_are_pictures_with_credits() -> None:
+    for sample in SAMPLES:
+        assert sketch(sample.file).plain.count("\n") > 5
+        assert sample.file.name in (sample.file.parent / "CREDITS.md").read_text(encoding="utf-8")
