@@ -1,7 +1,7 @@
 """One log for everything in this process: structlog's events and third-party loggers, on standard error, without secrets.
 
 What people write is logged at level debug alone: a log is read by more eyes than a chat. Whatever happens to one job
-carries its id, here and, by the header X-Request-Id, on the engine.
+carries its id.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Final, TextIO
 
 import structlog
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import bound_contextvars
 from structlog.typing import Processor
 
 from bot.options import LoggingOptions
@@ -58,12 +58,6 @@ def configure_logs(options: LoggingOptions, secrets: Iterable[str] = (), stream:
 def job_logged(job: str) -> AbstractContextManager[None]:
     """Everything logged inside carries this job's id."""
     return bound_contextvars(**{JOB: job})
-
-
-def request_headers() -> dict[str, str]:
-    """What takes the id of the current job to an engine's log; empty outside a job."""
-    job = get_contextvars().get(JOB)
-    return {"X-Request-Id": str(job)} if job is not None else {}
 
 
 class Discreet(structlog.stdlib.ProcessorFormatter):
