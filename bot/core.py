@@ -30,7 +30,7 @@ from bot.contracts import (
 )
 from bot.conversation import IDLE_SECONDS, SHARED
 from bot.dispatcher import Dispatcher
-from bot.errors import Refusal
+from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
 from bot.lanes import Lanes
 from bot.message import Address, Incoming, Place
@@ -106,6 +106,8 @@ class Core:
             return
         try:
             await self._take(incoming)
+        except Ignored:
+            log.info("ignored", place=incoming.place.key, person=incoming.author.key)
         except Refusal as refusal:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
             text = self._resources.texts.say(await self._language(incoming), refusal.key, **refusal.values)

@@ -2,6 +2,7 @@
 
 BotError
 ├── Refusal               said to the person, in their language: a key of texts/*.toml with its values
+├── Ignored               not even refused: telling the person once more would only cost the others
 ├── ConfigError           names the option, the value and the remedy; ends the start
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
 ├── EngineRefused         the engine rejected the request: its own sentence and the field
@@ -26,6 +27,10 @@ class Refusal(BotError):
         super().__init__(key)
         self.key = key
         self.values = values
+
+
+class Ignored(BotError):
+    """Something that was refused a moment ago already, and is dropped without a word."""
 
 
 class ConfigError(BotError):

@@ -8,7 +8,7 @@ from math import ceil
 from time import monotonic
 
 from bot.contracts import Load
-from bot.errors import Refusal
+from bot.errors import Ignored, Refusal
 from bot.message import Author, Incoming
 from bot.options import LimitOptions
 from bot.permissions import roles_of
@@ -41,6 +41,7 @@ class Pace:
 
     left: float
     at: float  # seconds on the clock
+    told: bool = False  # that it is empty
 
     def spend(self, allowed: Allowance, now: float) -> float:
         """Take one event out. 0, or the seconds until there is one."""
@@ -63,13 +64,15 @@ class PersonLimits:
         self._paces: dict[str, Pace] = {}
 
     async def check(self, incoming: Incoming) -> None:
-        """Count one event of this person. Raises Refusal that says how long to wait."""
+        """Count one event of this person. Raises Refusal that says how long to wait, and Ignored when that was just said."""
         allowed = allowance(self._options, incoming.author)
         now = self._clock()
         self._sweep(now)
         pace = self._paces.setdefault(incoming.author.key, Pace(allowed.burst, now))
-        if wait := pace.spend(allowed, now):
-            raise Refusal("limits.too_fast", count=ceil(wait))
+        wait = pace.spend(allowed, now)
+        told, pace.told = pace.told, wait > 0
+        if wait:
+            raise Ignored("too fast") if told else Refusal("limits.too_fast", count=ceil(wait))
 
     def admit(self, load: Load) -> None:
         """Raises Refusal when this person, or everybody together, has enough questions in the queue."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bot import limits
 from bot.contracts import Load
-from bot.errors import Refusal
+from bot.errors import Ignored, Refusal
 from bot.limits import PersonLimits, allowance
 from bot.options import LimitOptions, RoleLimits
 from tests.bot.people import ADA, BOB, said
+from tests.bot.rig import ScriptedEngine, echo, running
 
 OPTIONS = LimitOptions(burst=3, cooldown_seconds=2, questions_per_person=2, questions_overall=10, caps={"beams": 4, "max_new_tokens": 500})
 ROLES = {
@@ -40,13 +42,33 @@ async def count_until_refused(person: PersonLimits, most: int = 50) -> int:
 async def test_a_burst_is_let_through_and_then_the_wait_is_named() -> None:
     clock = Clock()
     person = PersonLimits(OPTIONS, clock)
-    assert await count_until_refused(person) == 3
+    for _ in range(3):
+        await person.check(said(ADA))
     clock.now += 0.5
     with pytest.raises(Refusal) as refused:
         await person.check(said(ADA))
     assert (refused.value.key, refused.value.values) == ("limits.too_fast", {"count": 2})
     clock.now += 1.5
     await person.check(said(ADA))
+
+
+async def test_a_person_who_goes_on_is_told_once_and_then_ignored(database_url: str, tmp_path: Path) -> None:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine, limits=LimitOptions(burst=1, cooldown_seconds=1_000)) as rig:
+        for _ in range(5):
+            await rig.say("hello")
+        assert sorted(await rig.finals(2)) == ["A little slower, please: try again in 1000 seconds.", "You asked: hello"]
+
+
+async def test_the_next_time_it_is_told_again() -> None:
+    clock = Clock()
+    person = PersonLimits(OPTIONS, clock)
+    for _ in range(2):
+        clock.now += 1_000
+        assert await count_until_refused(person) == 3
+        with pytest.raises(Ignored):
+            await person.check(said(ADA))
 
 
 async def test_rest_fills_up_to_the_burst_and_not_beyond() -> None:
