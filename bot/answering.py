@@ -109,8 +109,7 @@ class Answerer:
 
     async def branch(self, job: Job) -> tuple[Turn, ...]:
         """What the question follows, and the question."""
-        async with self._database.read() as connection:
-            return conversation.said(await graph.branch(connection, job.question))
+        return conversation.said(await self._database.read(graph.branch, job.question))
 
     async def ask(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Callable[[], None]) -> None:
         """Fill `draft` from the engine's stream; `grown` is called after each chunk. Raises what Engine raises."""
@@ -132,8 +131,8 @@ class Answerer:
         seen = conversation.sight(branch)
         # By a direct reply it is plain whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
-            async with self._database.read() as connection:
-                notes.append(self._texts.say(language, "answer.about", name=await graph.name_of(connection, seen.person)))
+            name = await self._database.read(graph.name_of, seen.person)
+            notes.append(self._texts.say(language, "answer.about", name=name))
         if draft.dropped:
             notes.append(self._texts.say(language, "answer.dropped", count=draft.dropped))
         if draft.finish is Finish.LENGTH:
@@ -163,8 +162,9 @@ class Answerer:
 
     async def _urls(self, turns: Sequence[Turn]) -> dict[str, str]:
         sha256s = {sha256 for turn in turns for sha256 in turn.sha256s}
-        async with self._database.read() as connection:
-            types = await graph.media_types(connection, sha256s)
+        if not sha256s:
+            return {}
+        types = await self._database.read(graph.media_types, sha256s)
         return {sha256: await asyncio.to_thread(self._url, sha256, types[sha256]) for sha256 in sha256s}
 
     def _url(self, sha256: str, media_type: str) -> str:

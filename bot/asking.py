@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import time
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot import conversation, jobs
 from bot.answering import expected_cost
@@ -71,24 +71,20 @@ class Asking:
         resolved = await self._resolve(incoming, request)
         pictures = await self._take(attachments)
         question = Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved)
-        async with self._admitted(incoming) as connection:
-            await self._store(connection, question, time())
+        await self._enqueue(incoming, partial(self._store, question, time()))
         # A picture that was being forgotten while it was shown again would be missing now.
         await self._save(pictures)
-        self._enqueued()
 
     async def revise(self, incoming: Incoming) -> None:
         """The author changed a message: while it waits, its new words are asked instead."""
-        async with self._parts.database.write() as connection:
-            await jobs.revise(connection, incoming.place.key, incoming.id, incoming.author.key, incoming.text.strip())
+        await self._parts.database.write(jobs.revise, incoming.place.key, incoming.id, incoming.author.key, incoming.text.strip())
 
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""
-        resolved = await self._resolve(incoming, request)
-        async with self._admitted(incoming) as connection:
-            question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
-            await self._enqueue(connection, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), time())
-        self._enqueued()
+        resolved, now = await self._resolve(incoming, request), time()
+        question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
+        answer = partial(_answer, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), now)
+        await self._enqueue(incoming, answer)
 
     async def resume(self, incoming: Incoming, asked: Asked) -> None:
         """Go on where an answer ran into its limit."""
@@ -96,20 +92,13 @@ class Asking:
             raise Refusal("answer.nothing_to_continue")
         resolved, now = await self._resolve(incoming, {}), time()
         text = self._parts.texts.say(resolved.knobs.language, "answer.go_on")
-        async with self._admitted(incoming) as connection:
-            answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
-            message = _child(incoming, answer, text, now, platform_id=None)
-            question = await graph.add(connection, message)
-            if question is not None:
-                cost = expected_cost(text, 1, resolved.knobs)
-                await self._enqueue(connection, incoming, _node(question, message), resolved, cost, now)
-        self._enqueued()
+        answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
+        await self._enqueue(incoming, partial(_go_on, incoming, answer, text, resolved, now))
 
     async def _attachments(self, incoming: Incoming) -> tuple[Attachment, ...]:
         if incoming.reply_to is None or incoming.attachments:
             return incoming.attachments
-        async with self._parts.database.read() as connection:
-            replied = await conversation.replied_to(connection, incoming)
+        replied = await self._parts.database.read(conversation.replied_to, incoming)
         return conversation.attachments_meant(incoming, replied)
 
     async def _resolve(self, incoming: Incoming, request: Mapping[str, Value]) -> Resolved:
@@ -124,66 +113,74 @@ class Asking:
         for picture in pictures:
             await self._parts.files.save(picture.sha256, picture.data)
 
-    async def _store(self, connection: AsyncConnection, question: Question, now: float) -> None:
-        incoming = question.incoming
-        await graph.add_pictures(connection, question.pictures, now)
-        parent = await self._parent(connection, question, now)
-        if not question.pictures and (not question.text or conversation.speaks_of_picture(question.text)):
-            await _check_sight(connection, parent)
-        shown = () if question.shows_anothers else question.pictures
-        message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
-        stored = await graph.add(connection, message)
-        if stored is not None:
-            cost = expected_cost(question.text, len(question.pictures), question.resolved.knobs)
-            await self._enqueue(connection, incoming, _node(stored, message), question.resolved, cost, now)
-
-    @asynccontextmanager
-    async def _admitted(self, incoming: Incoming) -> AsyncIterator[AsyncConnection]:
-        """A transaction of somebody who may ask one more question, and whom the store knows."""
+    async def _enqueue(self, incoming: Incoming, work: Callable[[Connection], None]) -> None:
+        """Do `work` in a transaction, of somebody who may ask one more question and whom the store knows."""
         introduction = (incoming.place.key, incoming.author.key, incoming.author.name)
-        async with self._parts.database.write() as connection:
-            self._parts.limits.admit(await jobs.load(connection, incoming.author.key))
-            if introduction not in self._known:
-                await graph.introduce(connection, incoming.place, incoming.author)
-            yield connection
+        await self._parts.database.write(self._admit, incoming, introduction in self._known, work)
         if len(self._known) >= KNOWN:
             self._known.clear()
         self._known.add(introduction)
+        self._enqueued()
 
-    async def _parent(self, connection: AsyncConnection, question: Question, now: float) -> Node | None:
+    def _admit(self, connection: Connection, incoming: Incoming, known: bool, work: Callable[[Connection], None]) -> None:
+        self._parts.limits.admit(jobs.load(connection, incoming.author.key))
+        if not known:
+            graph.introduce(connection, incoming.place, incoming.author)
+        work(connection)
+
+    def _store(self, question: Question, now: float, connection: Connection) -> None:
         incoming = question.incoming
-        if replied := await conversation.replied_to(connection, incoming):
+        graph.add_pictures(connection, question.pictures, now)
+        parent = self._parent(connection, question, now)
+        if not question.pictures and (not question.text or conversation.speaks_of_picture(question.text)):
+            _check_sight(connection, parent)
+        shown = () if question.shows_anothers else question.pictures
+        message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
+        stored = graph.add(connection, message)
+        if stored is not None:
+            cost = expected_cost(question.text, len(question.pictures), question.resolved.knobs)
+            _answer(incoming, _node(stored, message), question.resolved, cost, now, connection)
+
+    def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:
+        incoming = question.incoming
+        if replied := conversation.replied_to(connection, incoming):
             return replied
         if question.shows_anothers:
-            return await self._replied_picture(connection, question, now)
+            return _replied_picture(connection, question, now)
         since, memory = now - self._parts.idle_seconds, question.resolved.knobs.memory
-        return await conversation.continued(connection, incoming, memory, shows_picture=bool(question.pictures), since=since)
+        return conversation.continued(connection, incoming, memory, shows_picture=bool(question.pictures), since=since)
 
-    async def _replied_picture(self, connection: AsyncConnection, question: Question, now: float) -> Node | None:
-        """Keep the replied-to message for its pictures: others may ask about them too. Its words were not meant for us."""
-        incoming, reply = question.incoming, question.incoming.reply_to
-        if reply is None:
-            return None
-        author = reply.author or Author(incoming.place.platform, "", "")
-        await graph.introduce(connection, incoming.place, author)
-        shown = tuple(p.sha256 for p in question.pictures)
-        key = secrets.token_hex(8)
-        message = NewMessage(incoming.place.key, reply.message_id, None, key, author.key, "user", "", now, shown, question.spoiler)
-        stored = await graph.add(connection, message)
-        return None if stored is None else _node(stored, message)
 
-    async def _enqueue(
-        self, connection: AsyncConnection, incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float
-    ) -> None:
-        place, person = incoming.place, incoming.author.key
-        spoiler, footer = question.spoiler, resolved.footer
-        unsaid = NewMessage(
-            place.key, None, question.id, question.conversation, person, "assistant", "", now, spoiler=spoiler, footer=footer
-        )
-        answer = await graph.add(connection, unsaid)
-        if answer is not None:
-            await jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost), now)
-            await graph.point(connection, place.key, (SHARED, person), answer, now)
+def _answer(incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float, connection: Connection) -> None:
+    """The answer to come and its job; what follows here goes on after it."""
+    place, person = incoming.place, incoming.author.key
+    key, spoiler, footer = question.conversation, question.spoiler, resolved.footer
+    unsaid = NewMessage(place.key, None, question.id, key, person, "assistant", "", now, spoiler=spoiler, footer=footer)
+    answer = graph.add(connection, unsaid)
+    if answer is not None:
+        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost), now)
+        graph.point(connection, place.key, (SHARED, person), answer, now)
+
+
+def _go_on(incoming: Incoming, answer: Node, text: str, resolved: Resolved, now: float, connection: Connection) -> None:
+    message = _child(incoming, answer, text, now, platform_id=None)
+    stored = graph.add(connection, message)
+    if stored is not None:
+        _answer(incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+
+
+def _replied_picture(connection: Connection, question: Question, now: float) -> Node | None:
+    """Keep the replied-to message for its pictures: others may ask about them too. Its words were not meant for us."""
+    incoming, reply = question.incoming, question.incoming.reply_to
+    if reply is None:
+        return None
+    author = reply.author or Author(incoming.place.platform, "", "")
+    graph.introduce(connection, incoming.place, author)
+    shown = tuple(p.sha256 for p in question.pictures)
+    key = secrets.token_hex(8)
+    message = NewMessage(incoming.place.key, reply.message_id, None, key, author.key, "user", "", now, shown, question.spoiler)
+    stored = graph.add(connection, message)
+    return None if stored is None else _node(stored, message)
 
 
 def _child(
@@ -215,7 +212,7 @@ def _node(stored: int, message: NewMessage) -> Node:
     return Node(stored, message.conversation, message.person, message.spoiler)
 
 
-async def _check_sight(connection: AsyncConnection, parent: Node | None) -> None:
-    branch = await graph.branch(connection, parent.id) if parent else ()
+def _check_sight(connection: Connection, parent: Node | None) -> None:
+    branch = graph.branch(connection, parent.id) if parent else ()
     if conversation.sight(branch) is None:
         raise Refusal("ask.picture_needed")

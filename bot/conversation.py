@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.contracts import Memory
 from bot.message import Attachment, Incoming
@@ -39,13 +39,13 @@ def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachm
     return incoming.reply_to.attachments
 
 
-async def replied_to(connection: AsyncConnection, incoming: Incoming) -> Node | None:
+def replied_to(connection: Connection, incoming: Incoming) -> Node | None:
     """The stored message that this one replies to."""
     reply = incoming.reply_to
-    return await graph.find(connection, incoming.place.key, reply.message_id) if reply else None
+    return graph.find(connection, incoming.place.key, reply.message_id) if reply else None
 
 
-async def continued(connection: AsyncConnection, incoming: Incoming, memory: Memory, *, shows_picture: bool, since: float) -> Node | None:
+def continued(connection: Connection, incoming: Incoming, memory: Memory, *, shows_picture: bool, since: float) -> Node | None:
     """What a message continues that replies to nothing stored; None: it starts a conversation.
 
     `since`: a conversation that rested longer (Unix seconds) is over.
@@ -54,7 +54,7 @@ async def continued(connection: AsyncConnection, incoming: Incoming, memory: Mem
     if replies_to_another or shows_picture or memory is Memory.REPLIES:
         return None
     person = SHARED if memory is Memory.SHARED else incoming.author.key
-    return await graph.newest(connection, incoming.place.key, person, since)
+    return graph.newest(connection, incoming.place.key, person, since)
 
 
 def sight(branch: Sequence[Turn]) -> Turn | None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
 from typing import NoReturn
 
 import structlog
@@ -41,8 +40,6 @@ from bot.store.database import Database
 from bot.store.graph import Asked
 from bot.store.pictures import PictureFiles
 
-SWEEP_SECONDS = 3_600.0  # between two looks for what is older than the retention period
-
 log = structlog.get_logger(__name__)
 
 
@@ -66,7 +63,6 @@ class Resources:
     texts: Texts
     name: str = "gander"  # of this bot among those on one database
     idle_seconds: float = IDLE_SECONDS
-    retention_seconds: float | None = None  # None: kept
     hears: Callable[[Incoming], bool] = addressed
 
 
@@ -86,7 +82,6 @@ class Core:
         """Until cancelled. What is unfinished then goes on at the next start."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
-            tasks.create_task(self._sweep())
             await self._dispatcher.run()
 
     async def drain(self) -> None:
@@ -114,12 +109,10 @@ class Core:
             self._say(incoming, Outgoing(text, private=True))
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
-        async with self._resources.database.read() as connection:
-            return await history(connection, self._resources.texts, place.key, limit)
+        return await self._resources.database.read(history, self._resources.texts, place.key, limit)
 
     async def picture(self, place: Place, sha256: str) -> Path | None:
-        async with self._resources.database.read() as connection:
-            shown = await shown_here(connection, place.key, sha256)
+        shown = await self._resources.database.read(shown_here, place.key, sha256)
         return self._resources.files.path(sha256) if shown else None
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
@@ -134,33 +127,27 @@ class Core:
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         if answer_id is not None:
             return await self._dispatcher.stop([(await self._own(incoming, answer_id)).answer])
-        async with self._resources.database.read() as connection:
-            mine = await jobs.open_answers(connection, incoming.author.key, incoming.place.key)
+        mine = await self._resources.database.read(jobs.open_answers, incoming.author.key, incoming.place.key)
         return await self._dispatcher.stop(mine)
 
     async def reset(self, incoming: Incoming) -> None:
         resolved = await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)
         persons = [incoming.author.key] if resolved.knobs.memory is Memory.PERSONAL else [incoming.author.key, SHARED]
-        async with self._resources.database.write() as connection:
-            await graph.unpoint(connection, incoming.place.key, persons)
+        await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:
         person = incoming.author.key
-        async with self._resources.database.read() as connection:
-            mine = await jobs.open_answers(connection, person)
+        mine = await self._resources.database.read(jobs.open_answers, person)
         await self._dispatcher.stop(mine)
-        async with self._resources.database.write() as connection:
-            messages, pictures = await graph.forget(connection, person)
-            await self._resources.files.delete(pictures)
+        messages, pictures = await self._resources.database.write(graph.forget, person)
+        await self._resources.files.delete(pictures)
         return Forgotten(messages, len(pictures))
 
     async def queue(self, incoming: Incoming) -> Queue:
         line = await self._dispatcher.line()
-        async with self._resources.database.read() as connection:
-            answers = await jobs.open_answers(connection, incoming.author.key)
-        mine = tuple(line[answer] for answer in answers if answer in line)
-        waiting = sum(place.position > 0 for place in line.values())
-        return Queue(waiting, len(line) - waiting, self._dispatcher.tokens_per_second, mine)
+        answers = await self._resources.database.read(jobs.open_answers, incoming.author.key)
+        mine = tuple(line.places[answer] for answer in answers if answer in line.places)
+        return Queue(line.waiting, line.running, self._dispatcher.tokens_per_second, mine)
 
     async def engines(self) -> tuple[EngineState, ...]:
         return self._lanes.states()
@@ -178,8 +165,7 @@ class Core:
 
     async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
         """The answer that is meant, if the person may do something with it."""
-        async with self._resources.database.read() as connection:
-            asked = await graph.asked(connection, incoming.place.key, answer_id, incoming.author.key)
+        asked = await self._resources.database.read(graph.asked, incoming.place.key, answer_id, incoming.author.key)
         if asked is None:
             raise Refusal("answer.unknown")
         if asked.person != incoming.author.key and not incoming.author.manages:
@@ -191,12 +177,3 @@ class Core:
 
     def _say(self, incoming: Incoming, message: Outgoing) -> None:
         self._outbox.say(incoming.place, message, incoming.id)
-
-    async def _sweep(self) -> None:
-        """Delete what is older than the retention period."""
-        while self._resources.retention_seconds is not None:
-            async with self._resources.database.write() as connection:
-                messages, pictures = await graph.expire(connection, time() - self._resources.retention_seconds)
-                await self._resources.files.delete(pictures)
-            log.info("swept", messages=messages, pictures=len(pictures))
-            await asyncio.sleep(SWEEP_SECONDS)

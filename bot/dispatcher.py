@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from time import monotonic, time
 from typing import NoReturn
 
@@ -32,18 +33,30 @@ HEARTBEAT = 5.0  # seconds
 DEAD = 60.0  # seconds without a heartbeat
 TICK = 2.0  # seconds between two looks at the queue when nothing calls for one
 LOSSES = 5  # engines that went away under one question, before it is taken for the cause
-TOLD = 50  # people at the head of the line who are told their place
+TOLD = 50  # people at the head of the line whose place is worked out
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """Where an answer appears."""
+    """Where an answer appears, and what is stored of it."""
 
-    place: Place
     display: Display
     answer: graph.Answer
+
+    @property
+    def place(self) -> Place:
+        return self.answer.place
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The queue at a moment; `places` by answer."""
+
+    waiting: int
+    running: int
+    places: Mapping[int, InLine]
 
 
 class Dispatcher:
@@ -68,8 +81,7 @@ class Dispatcher:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        async with self._database.write() as connection:
-            recovered = await jobs.recover(connection, time() - DEAD, restarted=self._name)
+        recovered = await self._database.write(jobs.recover, time() - DEAD, restarted=self._name)
         log.info("dispatcher_started", recovered=recovered)
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._lanes.watch(self.wake))
@@ -97,19 +109,20 @@ class Dispatcher:
 
     async def stop(self, answers: Sequence[int]) -> int:
         """Stop making these answers; how many were open. What was said so far stays."""
-        async with self._moving, self._database.write() as connection:
-            running, waited = await jobs.cancel(connection, answers, self._name, time())
+        async with self._moving:
+            running, waited = await self._database.write(jobs.cancel, answers, self._name, time())
         for job in waited:
             self._deliver_soon(job)
         for number in running & self._stops.keys():
             self._stops[number].ask()
         return len(running) + len(waited)
 
-    async def line(self) -> dict[int, InLine]:
-        """By answer: everybody's place in line, in the order of serving."""
-        async with self._database.read() as connection:
-            waiting = await jobs.line(connection)
-        return dict(places(self._queue.order(waiting), self._lanes.running, self._speed, self._lanes.rows))
+    async def line(self) -> Line:
+        """Who runs and who waits; places for the head of the line, in the order of serving."""
+        waiting = await self._database.read(jobs.line)
+        head = islice(self._queue.order(waiting), TOLD)
+        running = self._lanes.running
+        return Line(len(waiting), len(running), places(head, running, self._speed, self._lanes.rows))
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -120,15 +133,13 @@ class Dispatcher:
         if self._draining or not self._lanes.have_room():
             return False
         async with self._moving:
-            async with self._database.read() as connection:
-                heads = await jobs.heads(connection, self._outbox.connected)
+            heads = await self._database.read(jobs.heads, self._outbox.connected)
             may = self._queue.within_share(heads, self._lanes.held(), self._lanes.rows, monotonic())
             chosen = self._queue.next(may) if may else None
             lane = self._lanes.best(chosen) if chosen else None
             if chosen is None or lane is None:
                 return False
-            async with self._database.write() as connection:
-                job = await jobs.claim(connection, chosen.id, self._name, time())
+            job = await self._database.write(jobs.claim, chosen.id, self._name, time())
             if job is not None:
                 self._queue.charge(chosen)
                 lane.running[job.id] = chosen
@@ -186,8 +197,7 @@ class Dispatcher:
 
     async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, notes: Sequence[str]) -> bool:
         footer = " · ".join(filter(None, (showing.answer.footer, *notes)))
-        async with self._database.write() as connection:
-            ours = await jobs.commit(connection, job, self._name, text, finish, footer)
+        ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
             self._outbox.discard(job.answer, showing.place)
@@ -195,8 +205,7 @@ class Dispatcher:
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         log.warning("answer_put_back", reason=str(error))
-        async with self._database.write() as connection:
-            await jobs.release(connection, job, self._name, lost=isinstance(error, AnswerLost))
+        await self._database.write(jobs.release, job, self._name, lost=isinstance(error, AnswerLost))
 
     def _deliver_soon(self, job: Job) -> None:
         if job.id not in self._delivering | self._stops.keys():
@@ -208,8 +217,7 @@ class Dispatcher:
         try:
             if showing := await self._show(job):
                 await self._tell(job, showing)
-            async with self._database.write() as connection:
-                await jobs.done(connection, job.id)
+            await self._database.write(jobs.done, job.id)
         finally:
             self._delivering.discard(job.id)
 
@@ -224,10 +232,10 @@ class Dispatcher:
 
     async def _show(self, job: Job) -> Showing | None:
         """None: the question was forgotten."""
-        async with self._database.read() as connection:
-            place = await graph.place_of(connection, job.place)
-            answer = await graph.answer(connection, job.answer)
-        return Showing(place, await self._outbox.begin(job.answer, place, answer.reply_to), answer) if answer else None
+        answer = await self._database.read(graph.answer, job.answer)
+        if answer is None:
+            return None
+        return Showing(await self._outbox.begin(job.answer, answer.place, answer.reply_to), answer)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._tasks.create_task(work)
@@ -238,10 +246,9 @@ class Dispatcher:
         """Beat, hear of stops that another bot's users asked for, and take over what dead bots left."""
         while True:
             now = time()
-            async with self._database.write() as connection:
-                asked = await jobs.beat(connection, self._name, now)
-                recovered = await jobs.recover(connection, now - DEAD)
-                owed = await jobs.owed(connection, self._outbox.connected, self._name, now, now - DEAD)
+            asked = await self._database.write(jobs.beat, self._name, now)
+            recovered = await self._database.write(jobs.recover, now - DEAD)
+            owed = await self._database.write(jobs.owed, self._outbox.connected, self._name, now, now - DEAD)
             for number in asked & self._stops.keys():
                 self._stops[number].ask()
             for job in owed:
@@ -254,13 +261,12 @@ class Dispatcher:
         """Tell those at the head of the line where they stand."""
         while True:
             await asyncio.sleep(TICK)
-            for place in sorted((await self.line()).values(), key=lambda place: place.position)[:TOLD]:
+            for place in (await self.line()).places.values():
                 async with self._moving:
                     await self._inform(place)
 
     async def _inform(self, place: InLine) -> None:
-        async with self._database.read() as connection:
-            job = await jobs.waiting_for(connection, place.answer_id, self._outbox.connected)
+        job = await self._database.read(jobs.waiting_for, place.answer_id, self._outbox.connected)
         if job is not None and (showing := await self._show(job)):
             showing.display.show(Outgoing(self._in_line(job, place), buttons(None), job.answer))
             self._outbox.changed(showing.place)

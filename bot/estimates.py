@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from bot.contracts import InLine
 from bot.jobs import Waiting
@@ -31,7 +31,7 @@ class Speed:
         return cost / (self._cost * max(rows, 1)) if self._cost else None
 
 
-def places(line: Sequence[Waiting], running: Iterable[Waiting], speed: Speed, rows: int) -> Mapping[int, InLine]:
+def places(line: Iterable[Waiting], running: Iterable[Waiting], speed: Speed, rows: int) -> Mapping[int, InLine]:
     """By answer: its place in a line that is in the order of serving. What runs is taken to be half done."""
     running = list(running)
     found = {job.answer: InLine(job.answer, 0, 0.0) for job in running}

@@ -9,7 +9,7 @@ person from starving others. Credit is memory of this process alone: losing it i
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from math import ceil
 
@@ -88,18 +88,17 @@ class FairQueue:
         self._channels.refund(job.channel, job.cost - used)
         self._people[job.channel].refund(job.person, job.cost - used)
 
-    def order(self, line: Sequence[Waiting]) -> tuple[Waiting, ...]:
-        """In which order these would be served if nothing else came. Changes nothing."""
-        ahead, served = deepcopy(self), []
+    def order(self, line: Sequence[Waiting]) -> Iterator[Waiting]:
+        """In which order these would be served if nothing else came. Changes nothing; each costs a look at all heads."""
+        ahead = deepcopy(self)
         rest: dict[tuple[str, str], deque[Waiting]] = {}
         for job in line:
             rest.setdefault((job.channel, job.person), deque()).append(job)
         while rest:
             job = ahead.next([jobs[0] for jobs in rest.values()])
             ahead.charge(job)
-            served.append(job)
+            yield job
             jobs = rest[job.channel, job.person]
             jobs.popleft()
             if not jobs:
                 del rest[job.channel, job.person]
-        return tuple(served)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, select
 
 from bot.answering import buttons, words
 from bot.contracts import Texts
@@ -15,20 +14,20 @@ from bot.store import graph
 from bot.store.tables import DeliveryRow, JobRow, MessagePictureRow, MessageRow, PersonRow
 
 
-async def history(connection: AsyncConnection, texts: Texts, place: str, limit: int) -> tuple[Remembered, ...]:
+def history(connection: Connection, texts: Texts, place: str, limit: int) -> tuple[Remembered, ...]:
     """The newest messages, oldest first."""
-    rows = list(reversed((await connection.execute(_newest(place, limit))).all()))
+    rows = list(reversed(connection.execute(_newest(place, limit)).all()))
     ids = [row.id for row in rows]
-    pictures = await graph.pictures_of(connection, ids)
-    sent = await _sent(connection, ids)
+    pictures = graph.pictures_of(connection, ids)
+    sent = _sent(connection, ids)
     return tuple(_remembered(texts, row, pictures.get(row.id, ()), sent.get(row.id, ())) for row in rows)
 
 
-async def shown_here(connection: AsyncConnection, place: str, sha256: str) -> bool:
+def shown_here(connection: Connection, place: str, sha256: str) -> bool:
     """Whether a message of this place shows the picture."""
     statement = select(MessageRow.id).join(MessagePictureRow, MessagePictureRow.message == MessageRow.id)
     found = statement.where(MessageRow.place == place, MessagePictureRow.sha256 == sha256).limit(1)
-    return await connection.scalar(found) is not None
+    return connection.scalar(found) is not None
 
 
 def _newest(place: str, limit: int) -> Select[Any]:
@@ -39,11 +38,11 @@ def _newest(place: str, limit: int) -> Select[Any]:
     return joined.where(MessageRow.place == place).order_by(MessageRow.id.desc()).limit(limit)
 
 
-async def _sent(connection: AsyncConnection, ids: list[int]) -> dict[int, tuple[str, ...]]:
+def _sent(connection: Connection, ids: list[int]) -> dict[int, tuple[str, ...]]:
     """The platform's ids of each answer's parts."""
     statement = select(DeliveryRow.message, DeliveryRow.platform_id).where(DeliveryRow.message.in_(ids)).order_by(DeliveryRow.part)
     sent: dict[int, tuple[str, ...]] = {}
-    for message, platform_id in await connection.execute(statement):
+    for message, platform_id in connection.execute(statement):
         if message is not None and platform_id is not None:
             sent[message] = (*sent.get(message, ()), platform_id)
     return sent

@@ -9,13 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.contracts import Knobs, Load, Memory
 from bot.message import Place
-from bot.store.database import insert
 from bot.store.tables import Finish, JobRow, JobState, MessageRow
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
@@ -63,34 +61,32 @@ class Job:
         return f"job-{self.id}"
 
 
-async def enqueue(connection: AsyncConnection, job: NewJob, at: float) -> None:
-    await connection.execute(
-        insert(connection, JobRow).values(
-            answer=job.answer,
-            question=job.question,
-            platform=job.place.platform,
-            place=job.place.key,
-            channel=job.place.channel_key,
-            person=job.person,
-            state=JobState.WAITING,
-            cost=job.cost,
-            beams=job.knobs.beams or 1,
-            knobs=asdict(job.knobs),
-            losses=0,
-            cancelled=False,
-            at=at,
-        )
-    )
+def enqueue(connection: Connection, job: NewJob, at: float) -> None:
+    row = {
+        "answer": job.answer,
+        "question": job.question,
+        "platform": job.place.platform,
+        "place": job.place.key,
+        "channel": job.place.channel_key,
+        "person": job.person,
+        "state": JobState.WAITING,
+        "cost": job.cost,
+        "beams": job.knobs.beams or 1,
+        "knobs": asdict(job.knobs),
+        "losses": 0,
+        "cancelled": False,
+        "at": at,
+    }
+    connection.execute(_ENQUEUE, row)
 
 
-async def load(connection: AsyncConnection, person: str) -> Load:
+def load(connection: Connection, person: str) -> Load:
     """How much waits or runs, for the limits."""
-    mine = func.coalesce(func.sum(case((JobRow.person == person, 1), else_=0)), 0)
-    overall, own = (await connection.execute(select(func.count(), mine).where(JobRow.state.in_(OPEN)))).one()
-    return Load(own, overall)
+    overall, mine = connection.execute(_LOAD, {"whose": person}).one()
+    return Load(mine, overall)
 
 
-async def heads(connection: AsyncConnection, platforms: Collection[str]) -> tuple[Waiting, ...]:
+def heads(connection: Connection, platforms: Collection[str]) -> tuple[Waiting, ...]:
     """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered."""
     question, before = aliased(MessageRow), aliased(MessageRow)
     ready = (
@@ -101,96 +97,100 @@ async def heads(connection: AsyncConnection, platforms: Collection[str]) -> tupl
         .where(or_(before.id.is_(None), before.role == "user", before.finish.is_not(None)))
         .group_by(JobRow.channel, JobRow.person)
     )
-    return await _waiting(connection, _queue().where(JobRow.id.in_(ready)))
+    return _waiting(connection, _queue().where(JobRow.id.in_(ready)))
 
 
-async def line(connection: AsyncConnection) -> tuple[Waiting, ...]:
+def line(connection: Connection) -> tuple[Waiting, ...]:
     """All that wait, oldest first."""
-    return await _waiting(connection, _queue().where(JobRow.state == JobState.WAITING))
+    return _waiting(connection, _queue().where(JobRow.state == JobState.WAITING))
 
 
-async def claim(connection: AsyncConnection, job: int, owner: str, at: float) -> Job | None:
+def claim(connection: Connection, job: int, owner: str, at: float) -> Job | None:
     """Take a waiting job; None when somebody else took it, or it was cancelled."""
     taken = {"state": JobState.RUNNING, "owner": owner, "heartbeat": at, "started": at}
     statement = update(JobRow).where(JobRow.id == job, JobRow.state == JobState.WAITING).values(taken)
-    row = (await connection.execute(statement.returning(*_JOB))).first()
+    row = connection.execute(statement.returning(*_JOB)).first()
     return _job(row) if row else None
 
 
-async def beat(connection: AsyncConnection, owner: str, at: float) -> frozenset[int]:
+def beat(connection: Connection, owner: str, at: float) -> frozenset[int]:
     """Say that the owner lives; the jobs among its own that somebody asked to stop."""
     mine = and_(JobRow.owner == owner, JobRow.state.in_((JobState.RUNNING, JobState.ANSWERED)))
-    await connection.execute(update(JobRow).where(mine).values(heartbeat=at))
-    stopped = await connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
+    connection.execute(update(JobRow).where(mine).values(heartbeat=at))
+    stopped = connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
     return frozenset(stopped)
 
 
-async def recover(connection: AsyncConnection, stale: float, restarted: str | None = None) -> int:
+def recover(connection: Connection, stale: float, restarted: str | None = None) -> int:
     """Put back what a dead bot was running: anybody without a heartbeat since `stale`, and the bot that was `restarted`."""
     dead = or_(JobRow.owner == restarted, JobRow.heartbeat < stale)
-    return (await connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(_FREE))).rowcount
+    return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(_FREE)).rowcount
 
 
-async def release(connection: AsyncConnection, job: Job, owner: str, *, lost: bool) -> None:
+def release(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
     """Put a running job back, because its engine went away. `lost`: in the middle of the answer."""
     mine = _running(job.id, owner)
-    await connection.execute(update(JobRow).where(mine).values(_FREE | {"losses": job.losses + lost}))
+    connection.execute(update(JobRow).where(mine).values(_FREE | {"losses": job.losses + lost}))
 
 
-async def commit(connection: AsyncConnection, job: Job, owner: str, text: str, finish: Finish, footer: str) -> bool:
+def commit(connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str) -> bool:
     """Store the answer, once; False when the job is no longer ours to answer (taken over, or forgotten)."""
     answered = {"state": JobState.ANSWERED, "cancelled": False}
-    ours = (await connection.execute(update(JobRow).where(_running(job.id, owner)).values(answered))).rowcount == 1
+    ours = connection.execute(update(JobRow).where(_running(job.id, owner)).values(answered)).rowcount == 1
     if ours:
         answer = {"text": text, "finish": finish, "footer": footer}
-        await connection.execute(update(MessageRow).where(MessageRow.id == job.answer).values(answer))
+        connection.execute(update(MessageRow).where(MessageRow.id == job.answer).values(answer))
     return ours
 
 
-async def owed(connection: AsyncConnection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
+def owed(connection: Connection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
     """What is answered and not delivered: our own, and what is taken over from a bot without a heartbeat since `stale`."""
     mine = and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, JobRow.heartbeat < stale))
     statement = update(JobRow).where(mine).values(owner=owner, heartbeat=at).returning(*_JOB)
-    return tuple(sorted((_job(row) for row in await connection.execute(statement)), key=lambda job: job.id))
+    return tuple(sorted((_job(row) for row in connection.execute(statement)), key=lambda job: job.id))
 
 
-async def done(connection: AsyncConnection, job: int) -> None:
-    await connection.execute(update(JobRow).where(JobRow.id == job).values(state=JobState.DONE))
+def done(connection: Connection, job: int) -> None:
+    connection.execute(update(JobRow).where(JobRow.id == job).values(state=JobState.DONE))
 
 
-async def cancel(connection: AsyncConnection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
+def cancel(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
     """Ask open jobs to stop. Those that ran, by id: their owner stops them; those that waited: over, and ours to say so."""
     chosen = JobRow.answer.in_(answers)
     over = {"state": JobState.ANSWERED, "owner": owner, "heartbeat": at}
     waited = update(JobRow).where(chosen, JobRow.state == JobState.WAITING).values(over).returning(*_JOB)
-    stopped = tuple(_job(row) for row in await connection.execute(waited))
+    stopped = tuple(_job(row) for row in connection.execute(waited))
     unsaid = MessageRow.id.in_([job.answer for job in stopped])
-    await connection.execute(update(MessageRow).where(unsaid).values(finish=Finish.STOPPED))
+    connection.execute(update(MessageRow).where(unsaid).values(finish=Finish.STOPPED))
     running = update(JobRow).where(chosen, JobRow.state == JobState.RUNNING).values(cancelled=True)
-    return frozenset(await connection.scalars(running.returning(JobRow.id))), stopped
+    return frozenset(connection.scalars(running.returning(JobRow.id))), stopped
 
 
-async def revise(connection: AsyncConnection, place: str, platform_id: str, person: str, text: str) -> None:
+def revise(connection: Connection, place: str, platform_id: str, person: str, text: str) -> None:
     """Change the words of a person's question, if its answer is not begun."""
     waits = select(JobRow.question).where(JobRow.state == JobState.WAITING)
     own = and_(MessageRow.place == place, MessageRow.platform_id == platform_id, MessageRow.person == person)
-    await connection.execute(update(MessageRow).where(own, MessageRow.id.in_(waits)).values(text=text))
+    connection.execute(update(MessageRow).where(own, MessageRow.id.in_(waits)).values(text=text))
 
 
-async def waiting_for(connection: AsyncConnection, answer: int, platforms: Collection[str]) -> Job | None:
+def waiting_for(connection: Connection, answer: int, platforms: Collection[str]) -> Job | None:
     """The job of an answer on one of these platforms, if it still waits."""
     waits = and_(JobRow.answer == answer, JobRow.state == JobState.WAITING, JobRow.platform.in_(platforms))
-    row = (await connection.execute(select(*_JOB).where(waits))).first()
+    row = connection.execute(select(*_JOB).where(waits)).first()
     return _job(row) if row else None
 
 
-async def open_answers(connection: AsyncConnection, person: str, place: str | None = None) -> tuple[int, ...]:
+def open_answers(connection: Connection, person: str, place: str | None = None) -> tuple[int, ...]:
     """A person's answers that are not finished, everywhere or in one place."""
     mine = select(JobRow.answer).where(JobRow.person == person, JobRow.state.in_(OPEN))
     here = mine if place is None else mine.where(JobRow.place == place)
-    return tuple(await connection.scalars(here.order_by(JobRow.id)))
+    return tuple(connection.scalars(here.order_by(JobRow.id)))
 
 
+# Built once: for a question, building statements would take longer than running them.
+_ENQUEUE = insert(JobRow)
+_MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
+_LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
 _FREE: dict[str, Any] = {"state": JobState.WAITING, "owner": None, "heartbeat": None}
 _JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses)
 
@@ -209,5 +209,5 @@ def _queue() -> Select[int, int, str, str, int, int]:
     return select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
 
 
-async def _waiting(connection: AsyncConnection, statement: Select[int, int, str, str, int, int]) -> tuple[Waiting, ...]:
-    return tuple(Waiting(*row) for row in await connection.execute(statement))
+def _waiting(connection: Connection, statement: Select[int, int, str, str, int, int]) -> tuple[Waiting, ...]:
+    return tuple(Waiting(*row) for row in connection.execute(statement))

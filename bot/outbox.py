@@ -14,7 +14,7 @@ import structlog
 from bot.errors import DeliveryError, MessageGone, PlaceGone
 from bot.message import Place
 from bot.ports import Outgoing, Platform
-from bot.store import deliveries, graph
+from bot.store import deliveries
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
 from bot.streaming import Channel, Delete, Display, Send, Step
@@ -84,8 +84,7 @@ class Outbox:
         """The display of an answer; with the messages that it had begun before a restart."""
         pump = self._pump(place)
         if answer not in pump.letters:
-            async with self._database.read() as connection:
-                recorded = await deliveries.parts(connection, answer)
+            recorded = await self._database.read(deliveries.parts, answer)
             known = [delivery for delivery in recorded if delivery.platform_id]
             display = Display(self._platforms[place.platform].limits, begun=len(known))
             self._post(pump, answer, Letter(answer, place, reply_to, display, parts=known))
@@ -183,17 +182,13 @@ class Outbox:
 
     async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
         if letter.intended is None:
-            async with self._database.write() as connection:
-                if letter.answer is None:  # a notice may be the first thing that is said somewhere
-                    await graph.keep_place(connection, letter.place)
-                letter.intended = await deliveries.intend(connection, letter.answer, step.part, letter.place.key, time())
+            letter.intended = await self._database.write(deliveries.intend, letter.answer, step.part, letter.place, time())
         if letter.intended is None:
             raise PlaceGone("the answer was forgotten while it was on its way")
         # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
         reply_to = letter.reply_to if step.part == 0 else None
         platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=letter.intended.nonce)
-        async with self._database.write() as connection:
-            await deliveries.sent(connection, letter.intended.id, platform_id)
+        await self._database.write(deliveries.sent, letter.intended.id, platform_id)
         letter.parts.append(Delivery(letter.intended.id, step.part, letter.intended.nonce, platform_id))
         letter.intended = None
 
@@ -207,9 +202,7 @@ class Outbox:
         return True
 
     async def _forget(self, letter: Letter, part: int) -> None:
-        async with self._database.write() as connection:
-            for delivery in letter.parts[part:]:
-                await deliveries.unsent(connection, delivery.id)
+        await self._database.write(deliveries.unsent, [delivery.id for delivery in letter.parts[part:]])
         del letter.parts[part:]
 
     def _delay(self, pump: Pump, key: int, error: DeliveryError) -> None:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from time import time
 
 import structlog
-from sqlalchemy import select
 
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
-from bot.store.tables import PictureRow
 
 SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
@@ -38,14 +36,12 @@ class Retention:
 
     async def sweep(self) -> None:
         messages = await self._expire() if self._days else 0
-        async with self._database.read() as connection:
-            owned = set(await connection.scalars(select(PictureRow.sha256)))
+        owned = await self._database.read(graph.all_pictures)
         orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
         if messages or orphans:
             log.info("swept", messages=messages, orphans=orphans)
 
     async def _expire(self) -> int:
-        async with self._database.write() as connection:
-            messages, sha256s = await graph.expire(connection, self._clock() - self._days * DAY_SECONDS)
+        messages, sha256s = await self._database.write(graph.expire, self._clock() - self._days * DAY_SECONDS)
         await self._files.delete(sha256s)
         return messages

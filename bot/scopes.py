@@ -102,8 +102,7 @@ class ScopedSettings:
     async def clear(self, place: Place, author: Author, scope: Scope, name: str) -> bool:
         """Take a value back; whether there was one. Raises Refusal where this person may not."""
         await self._check(place, author, scope)
-        async with self._database.write() as connection:
-            return await clear_setting(connection, home_of(scope, place, author), find_setting(name).name)
+        return await self._database.write(clear_setting, home_of(scope, place, author), find_setting(name).name)
 
     async def open(self, place: Place, author: Author, opened: bool) -> None:
         """Let everyone set the values of this server (of this channel, where there are no servers), or only managers again."""
@@ -121,13 +120,11 @@ class ScopedSettings:
             raise Refusal("settings.not_yours_to_set")
 
     async def _write(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> None:
-        async with self._database.write() as connection:
-            await write_setting(connection, home_of(scope, place, author), name, value, set_by=author.key, at=time())
+        await self._database.write(write_setting, home_of(scope, place, author), name, value, set_by=author.key, at=time())
 
     async def _kept(self, place: Place, author: Author) -> list[tuple[Origin, Mapping[str, Value]]]:
         where = list(homes(place, author))
-        async with self._database.read() as connection:
-            kept = await read_settings(connection, [home for _, home in where])
+        kept = await self._database.read(read_settings, [home for _, home in where])
         return [(origin, kept.get(home, {})) for origin, home in where]
 
     def _parse(self, given: Mapping[str, Value], caps: Mapping[str, float]) -> dict[str, Value]:

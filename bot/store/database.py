@@ -1,19 +1,24 @@
-"""The database, opened: one way to read and one way to write, the same on SQLite and on PostgreSQL."""
+"""The database, opened: one way to read and one way to write, the same queries on SQLite and on PostgreSQL.
+
+A transaction is a function that takes a connection. SQLite runs it in a thread, whole: one hop between threads for a
+transaction, where a driver that hops for every call needs forty for a question. PostgreSQL runs it on its asyncio
+driver. What a function returns must not need the connection any more.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError
@@ -21,76 +26,117 @@ from bot.store.migrate import upgrade
 from bot.store.tables import Row
 
 BUSY_MILLISECONDS = 5_000
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+READERS = 4  # threads
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class Database:
-    """Transactions on one database. Writes of this process take turns: waiting on a lock is cheaper than SQLite's polling."""
+class Database(Protocol):
+    """Transactions on one database. Those that write take turns within this process."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(writes=True)
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` on one consistent view."""
+        ...
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in a transaction: committed when it returns, rolled back when it raises."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class SqliteDatabase:
+    """SQLite in threads: one that writes, since SQLite has one writer anyway, and a few that read beside it."""
+
+    def __init__(self, url: URL) -> None:
+        # An error names its statement and not its values: those are what people wrote.
+        self._reading = create_engine(url, hide_parameters=True)
+        event.listen(self._reading, "connect", _prepare)
+        event.listen(self._reading, "begin", _begin)
+        self._writing = self._reading.execution_options(writes=True)
+        self._readers = ThreadPoolExecutor(READERS, "gander-read")
+        self._writer = ThreadPoolExecutor(1, "gander-write")
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _in_thread(self._readers, self._reading, lambda connection: work(connection, *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _in_thread(self._writer, self._writing, lambda connection: work(connection, *args, **kwargs))
+
+    async def close(self) -> None:
+        for executor in (self._readers, self._writer):
+            await asyncio.to_thread(executor.shutdown)
+        self._reading.dispose()
+
+
+class PostgresDatabase:
+    """PostgreSQL by asyncpg."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_async_engine(url, hide_parameters=True)
         self._turn = asyncio.Lock()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view."""
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._engine.connect() as connection:
-            yield connection
+            return await connection.run_sync(work, *args, **kwargs)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: committed at the end, rolled back on an error."""
-        async with self._turn, self._writer.begin() as connection:
-            yield connection
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._turn, self._engine.begin() as connection:
+            return await connection.run_sync(work, *args, **kwargs)
 
     async def close(self) -> None:
         await self._engine.dispose()
 
 
-def insert(connection: AsyncConnection, table: type[Row]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say what to do on a conflict, in the dialect of the connection."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def insert(dialect: str, table: type[Row]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say what to do on a conflict. `dialect`: the connection's `dialect.name`."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 async def open_database(url: str) -> Database:
     """Connect, and bring the tables up to date. `url`: `sqlite:///path`, or `postgresql://user:password@host/name`."""
-    engine = _connect(url)
-    async with engine.execution_options(writes=True).begin() as connection:
-        await connection.run_sync(upgrade)
-    return Database(engine)
+    database = _database(url)
+    await database.write(upgrade)
+    return database
 
 
 def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _connect(url: str) -> AsyncEngine:
+def _database(url: str) -> Database:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigError("store.url is not a database URL: write sqlite:///path or postgresql://user@host/name") from error
-    driver = DRIVERS.get(parsed.get_backend_name())
-    if driver is None:
-        raise ConfigError(f"store.url names {parsed.get_backend_name()}: Gander keeps its data in sqlite or postgresql")
-    # An error names its statement and not its values: those are what people wrote.
-    engine = create_async_engine(parsed.set(drivername=driver), hide_parameters=True)
-    if driver.startswith("sqlite"):
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
+    match parsed.get_backend_name():
+        case "sqlite":
+            return SqliteDatabase(parsed.set(drivername="sqlite"))
+        case "postgresql" | "postgres":
+            return PostgresDatabase(parsed.set(drivername="postgresql+asyncpg"))
+        case other:
+            raise ConfigError(f"store.url names {other}: Gander keeps its data in sqlite or postgresql")
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # With the driver's own transactions off, ours begin where we say (_begin_sqlite).
+async def _in_thread(executor: Executor, engine: Engine, work: Callable[[Connection], T]) -> T:
+    def transaction() -> T:
+        with engine.begin() as connection:
+            return work(connection)
+
+    return await asyncio.get_running_loop().run_in_executor(executor, transaction)
+
+
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # With the driver's own transactions off, ours begin where we say (_begin).
     connection.isolation_level = None
     cursor = connection.cursor()
+    # NORMAL: a kill loses nothing; a power cut may lose the last moments, and never the file.
     for pragma in ("journal_mode = WAL", f"busy_timeout = {BUSY_MILLISECONDS}", "foreign_keys = ON", "synchronous = NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    options: dict[str, Any] = dict(connection.get_execution_options())
+def _begin(connection: Connection) -> None:
     # A write that began as a read can't be upgraded once another process has written: it begins as a write.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")

@@ -7,11 +7,13 @@ nonce where the platform deduplicates, otherwise at the risk of one orphan, whic
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, func, select, update
 
+from bot.message import Place
+from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, MessageRow
 
@@ -26,41 +28,43 @@ class Delivery:
     platform_id: str | None
 
 
-async def intend(connection: AsyncConnection, message: int | None, part: int, place: str, at: float) -> Delivery | None:
+def intend(connection: Connection, message: int | None, part: int, place: Place, at: float) -> Delivery | None:
     """Record a send. Of an answer's part that was recorded before, and whose outcome is unknown, it is the repetition.
 
     None: the answer was forgotten meanwhile.
     """
     kept = select(MessageRow.id).where(MessageRow.id == message).with_for_update(read=True, key_share=True)
-    if message is not None and await connection.scalar(kept) is None:
+    if message is not None and connection.scalar(kept) is None:
         return None
-    statement = insert(connection, DeliveryRow).values(
-        message=message, part=part, place=place, nonce=secrets.token_hex(12), platform_id=None, repeats=0, at=at
+    if message is None:  # a notice may be the first thing that is said somewhere
+        graph.keep_place(connection, place)
+    statement = insert(connection.dialect.name, DeliveryRow).values(
+        message=message, part=part, place=place.key, nonce=secrets.token_hex(12), platform_id=None, repeats=0, at=at
     )
     again = {"repeats": DeliveryRow.repeats + 1, "platform_id": None}
     statement = statement.on_conflict_do_update(index_elements=["message", "part"], set_=again)
-    return Delivery(*(await connection.execute(statement.returning(*_COLUMNS))).one())
+    return Delivery(*connection.execute(statement.returning(*_COLUMNS)).one())
 
 
-async def sent(connection: AsyncConnection, delivery: int, platform_id: str) -> None:
+def sent(connection: Connection, delivery: int, platform_id: str) -> None:
     """The platform took it, under this id."""
-    await connection.execute(update(DeliveryRow).where(DeliveryRow.id == delivery).values(platform_id=platform_id))
+    connection.execute(update(DeliveryRow).where(DeliveryRow.id == delivery).values(platform_id=platform_id))
 
 
-async def unsent(connection: AsyncConnection, delivery: int) -> None:
-    """It is certain that nothing is shown: the platform refused it, or the message was deleted."""
-    await connection.execute(delete(DeliveryRow).where(DeliveryRow.id == delivery))
+def unsent(connection: Connection, ids: Sequence[int]) -> None:
+    """It is certain that these are not shown: the messages were deleted."""
+    connection.execute(delete(DeliveryRow).where(DeliveryRow.id.in_(ids)))
 
 
-async def parts(connection: AsyncConnection, message: int) -> tuple[Delivery, ...]:
+def parts(connection: Connection, message: int) -> tuple[Delivery, ...]:
     """An answer's messages, in order."""
     statement = select(*_COLUMNS).where(DeliveryRow.message == message)
-    return tuple(Delivery(*row) for row in await connection.execute(statement.order_by(DeliveryRow.part)))
+    return tuple(Delivery(*row) for row in connection.execute(statement.order_by(DeliveryRow.part)))
 
 
-async def repeats(connection: AsyncConnection) -> int:
+def repeats(connection: Connection) -> int:
     """How many sends were repeated after a kill: at most so many orphans exist."""
-    return await connection.scalar(select(func.sum(DeliveryRow.repeats))) or 0
+    return connection.scalar(select(func.sum(DeliveryRow.repeats))) or 0
 
 
 _COLUMNS = (DeliveryRow.id, DeliveryRow.part, DeliveryRow.nonce, DeliveryRow.platform_id)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, delete, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
@@ -67,6 +67,7 @@ class Answer:
     footer: str
     spoiler: bool
     reply_to: str | None  # the question's id on the platform
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,77 +83,73 @@ class Asked:
     text: str  # of the question
 
 
-async def introduce(connection: AsyncConnection, place: Place, author: Author) -> None:
+def introduce(connection: Connection, place: Place, author: Author) -> None:
     """Keep who and where, as they are called now."""
-    await keep_place(connection, place)
-    person = insert(connection, PersonRow).values(key=author.key, name=author.name)
-    await connection.execute(person.on_conflict_do_update(index_elements=["key"], set_={"name": author.name}))
+    keep_place(connection, place)
+    person = insert(connection.dialect.name, PersonRow).values(key=author.key, name=author.name)
+    connection.execute(person.on_conflict_do_update(index_elements=["key"], set_={"name": author.name}))
 
 
-async def keep_place(connection: AsyncConnection, place: Place) -> None:
+def keep_place(connection: Connection, place: Place) -> None:
     where = {"platform": place.platform, "channel": place.channel, "thread": place.thread, "server": place.server, "private": place.private}
-    statement = insert(connection, PlaceRow).values(key=place.key, **where)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=where))
+    statement = insert(connection.dialect.name, PlaceRow).values(key=place.key, **where)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=where))
 
 
-async def add_pictures(connection: AsyncConnection, pictures: Iterable[Picture], at: float) -> None:
+def add_pictures(connection: Connection, pictures: Iterable[Picture], at: float) -> None:
     rows = [
         {"sha256": p.sha256, "media_type": p.media_type, "width": p.width, "height": p.height, "size": len(p.data), "at": at}
         for p in pictures
     ]
     if rows:
-        await connection.execute(insert(connection, PictureRow).on_conflict_do_nothing(), rows)
+        connection.execute(insert(connection.dialect.name, PictureRow).on_conflict_do_nothing(), rows)
 
 
-async def add(connection: AsyncConnection, message: NewMessage) -> int | None:
+def add(connection: Connection, message: NewMessage) -> int | None:
     """The new message's id; None when the platform's message is stored already."""
-    statement = insert(connection, MessageRow).values(
-        place=message.place,
-        platform_id=message.platform_id,
-        parent=message.parent,
-        conversation=message.conversation,
-        person=message.person,
-        role=message.role,
-        text=message.text,
-        footer=message.footer,
-        spoiler=message.spoiler,
-        at=message.at,
-    )
-    new: int | None = await connection.scalar(statement.on_conflict_do_nothing().returning(MessageRow.id))
+    row = {
+        "place": message.place,
+        "platform_id": message.platform_id,
+        "parent": message.parent,
+        "conversation": message.conversation,
+        "person": message.person,
+        "role": message.role,
+        "text": message.text,
+        "footer": message.footer,
+        "spoiler": message.spoiler,
+        "at": message.at,
+    }
+    new: int | None = connection.scalar(_add(connection.dialect.name), row)
     if new is not None and message.sha256s:
         links = [{"message": new, "position": n, "sha256": sha256} for n, sha256 in enumerate(message.sha256s)]
-        await connection.execute(insert(connection, MessagePictureRow), links)
+        connection.execute(insert(connection.dialect.name, MessagePictureRow), links)
     return new
 
 
-async def find(connection: AsyncConnection, place: str, platform_id: str) -> Node | None:
+def find(connection: Connection, place: str, platform_id: str) -> Node | None:
     """The message that a platform's id stands for: a person's, or an answer, any part of it."""
-    delivered = select(DeliveryRow.message).where(DeliveryRow.place == place, DeliveryRow.platform_id == platform_id).scalar_subquery()
-    named = or_(MessageRow.platform_id == platform_id, MessageRow.id == delivered)
-    row = (await connection.execute(_nodes().where(MessageRow.place == place, named))).first()
+    row = connection.execute(_FIND, {"where": place, "name": platform_id}).first()
     return Node(*row) if row else None
 
 
-async def newest(connection: AsyncConnection, place: str, person: str, since: float) -> Node | None:
+def newest(connection: Connection, place: str, person: str, since: float) -> Node | None:
     """Where the place's conversation (`person` empty) or the person's own stands, if it went on after `since`."""
-    pointed = _nodes().join(PointerRow, PointerRow.message == MessageRow.id)
-    row = (await connection.execute(pointed.where(PointerRow.place == place, PointerRow.person == person, PointerRow.at >= since))).first()
+    row = connection.execute(_NEWEST, {"where": place, "whose": person, "since": since}).first()
     return Node(*row) if row else None
 
 
-async def point(connection: AsyncConnection, place: str, persons: Sequence[str], message: int, at: float) -> None:
+def point(connection: Connection, place: str, persons: Sequence[str], message: int, at: float) -> None:
     """The next message of these persons here continues at `message`."""
-    statement = insert(connection, PointerRow).values([{"place": place, "person": p, "message": message, "at": at} for p in persons])
-    new = {"message": statement.excluded.message, "at": statement.excluded.at}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["place", "person"], set_=new))
+    rows = [{"place": place, "person": person, "message": message, "at": at} for person in persons]
+    connection.execute(_point(connection.dialect.name), rows)
 
 
-async def unpoint(connection: AsyncConnection, place: str, persons: Sequence[str]) -> None:
+def unpoint(connection: Connection, place: str, persons: Sequence[str]) -> None:
     """The next message of these persons here starts afresh."""
-    await connection.execute(delete(PointerRow).where(PointerRow.place == place, PointerRow.person.in_(persons)))
+    connection.execute(delete(PointerRow).where(PointerRow.place == place, PointerRow.person.in_(persons)))
 
 
-async def branch(connection: AsyncConnection, leaf: int) -> tuple[Turn, ...]:
+def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
     """The way from the root to `leaf`, both included."""
     walk = select(MessageRow.id, MessageRow.parent).where(MessageRow.id == leaf).cte("walk", recursive=True)
     walk = walk.union_all(select(MessageRow.id, MessageRow.parent).join(walk, MessageRow.id == walk.c.parent))
@@ -166,69 +163,89 @@ async def branch(connection: AsyncConnection, leaf: int) -> tuple[Turn, ...]:
         MessageRow.spoiler,
     )
     # A child is always stored after its parent: the order of ids is the order of the branch.
-    rows = (await connection.execute(select(*columns).join(walk, MessageRow.id == walk.c.id).order_by(MessageRow.id))).all()
-    pictures = await pictures_of(connection, [row.id for row in rows])
+    rows = connection.execute(select(*columns).join(walk, MessageRow.id == walk.c.id).order_by(MessageRow.id)).all()
+    pictures = pictures_of(connection, [row.id for row in rows])
     return tuple(Turn(*row, sha256s=pictures.get(row.id, ())) for row in rows)
 
 
-async def pictures_of(connection: AsyncConnection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
+def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
     statement = select(MessagePictureRow.message, MessagePictureRow.sha256).where(MessagePictureRow.message.in_(messages))
     found: dict[int, tuple[str, ...]] = {}
-    for message, sha256 in await connection.execute(statement.order_by(MessagePictureRow.message, MessagePictureRow.position)):
+    for message, sha256 in connection.execute(statement.order_by(MessagePictureRow.message, MessagePictureRow.position)):
         found[message] = (*found.get(message, ()), sha256)
     return found
 
 
-async def answer(connection: AsyncConnection, message: int) -> Answer | None:
+def answer(connection: Connection, message: int) -> Answer | None:
     """An answer, with what its delivery needs; None: it was forgotten."""
     question = aliased(MessageRow)
-    columns = (MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, question.platform_id)
-    statement = select(*columns).outerjoin(question, question.id == MessageRow.parent).where(MessageRow.id == message)
-    row = (await connection.execute(statement)).first()
-    return Answer(*row) if row else None
+    columns = (MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, question.platform_id, PlaceRow)
+    statement = select(*columns).outerjoin(question, question.id == MessageRow.parent).join(PlaceRow, PlaceRow.key == MessageRow.place)
+    row = connection.execute(statement.where(MessageRow.id == message)).first()
+    return Answer(*row[:5], place=Place(row.platform, row.channel, row.thread, row.server, row.private)) if row else None
 
 
-async def asked(connection: AsyncConnection, place: str, answer: int | None, person: str) -> Asked | None:
+def asked(connection: Connection, place: str, answer: int | None, person: str) -> Asked | None:
     """An answer of this place by its id; with None, the newest one to this person here."""
     question = aliased(MessageRow)
     columns = (MessageRow.id, MessageRow.conversation, MessageRow.person, MessageRow.finish, MessageRow.spoiler, question.id, question.text)
     found = select(*columns).join(question, question.id == MessageRow.parent)
     found = found.where(MessageRow.place == place, MessageRow.role == "assistant")
     found = found.where(MessageRow.person == person if answer is None else MessageRow.id == answer)
-    row = (await connection.execute(found.order_by(MessageRow.id.desc()).limit(1))).first()
+    row = connection.execute(found.order_by(MessageRow.id.desc()).limit(1)).first()
     return Asked(*row) if row else None
 
 
-async def media_types(connection: AsyncConnection, sha256s: Collection[str]) -> dict[str, str]:
-    rows = await connection.execute(select(PictureRow.sha256, PictureRow.media_type).where(PictureRow.sha256.in_(sha256s)))
+def all_pictures(connection: Connection) -> set[str]:
+    """The sha256 of every picture that is kept."""
+    return set(connection.scalars(select(PictureRow.sha256)))
+
+
+def media_types(connection: Connection, sha256s: Collection[str]) -> dict[str, str]:
+    rows = connection.execute(select(PictureRow.sha256, PictureRow.media_type).where(PictureRow.sha256.in_(sha256s)))
     return dict(rows.all())
 
 
-async def place_of(connection: AsyncConnection, key: str) -> Place:
-    row = (await connection.execute(select(PlaceRow).where(PlaceRow.key == key))).one()
-    return Place(row.platform, row.channel, row.thread, row.server, row.private)
+def name_of(connection: Connection, person: str) -> str:
+    return connection.scalar(select(PersonRow.name).where(PersonRow.key == person)) or ""
 
 
-async def name_of(connection: AsyncConnection, person: str) -> str:
-    return await connection.scalar(select(PersonRow.name).where(PersonRow.key == person)) or ""
-
-
-async def forget(connection: AsyncConnection, person: str) -> tuple[int, list[str]]:
+def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     """Delete a person's messages and the answers to them; how many, and the pictures that nobody else showed."""
-    await connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
-    return await _delete(connection, MessageRow.person == person)
+    connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
+    return _delete(connection, MessageRow.person == person)
 
 
-async def expire(connection: AsyncConnection, before: float) -> tuple[int, list[str]]:
+def expire(connection: Connection, before: float) -> tuple[int, list[str]]:
     """Delete what is older than the retention period; how many messages, and the pictures that nothing shows any more."""
-    return await _delete(connection, MessageRow.at < before)
+    return _delete(connection, MessageRow.at < before)
 
 
-async def _delete(connection: AsyncConnection, which: ColumnElement[bool]) -> tuple[int, list[str]]:
-    deleted = (await connection.execute(delete(MessageRow).where(which))).rowcount
+def _delete(connection: Connection, which: ColumnElement[bool]) -> tuple[int, list[str]]:
+    deleted = connection.execute(delete(MessageRow).where(which)).rowcount
     unused = delete(PictureRow).where(PictureRow.sha256.not_in(select(MessagePictureRow.sha256)))
-    return deleted, list((await connection.scalars(unused.returning(PictureRow.sha256))).all())
+    return deleted, list(connection.scalars(unused.returning(PictureRow.sha256)).all())
 
 
-def _nodes() -> Select[int, str, str, bool]:
-    return select(MessageRow.id, MessageRow.conversation, MessageRow.person, MessageRow.spoiler)
+# Built once: for a question, building statements would take longer than running them.
+_NODES = select(MessageRow.id, MessageRow.conversation, MessageRow.person, MessageRow.spoiler)
+_NEWEST = _NODES.join(PointerRow, PointerRow.message == MessageRow.id).where(
+    PointerRow.place == bindparam("where"), PointerRow.person == bindparam("whose"), PointerRow.at >= bindparam("since")
+)
+_DELIVERED = select(DeliveryRow.message).where(DeliveryRow.place == bindparam("where"), DeliveryRow.platform_id == bindparam("name"))
+_FIND = _NODES.where(
+    MessageRow.place == bindparam("where"),
+    or_(MessageRow.platform_id == bindparam("name"), MessageRow.id == _DELIVERED.scalar_subquery()),
+)
+
+
+@cache
+def _add(dialect: str) -> Executable:
+    return insert(dialect, MessageRow).on_conflict_do_nothing().returning(MessageRow.id)
+
+
+@cache
+def _point(dialect: str) -> Executable:
+    statement = insert(dialect, PointerRow)
+    new = {"message": statement.excluded.message, "at": statement.excluded.at}
+    return statement.on_conflict_do_update(index_elements=["place", "person"], set_=new)

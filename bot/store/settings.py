@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from sqlalchemy import delete, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, select, tuple_
 
 from bot.contracts import Value
 from bot.store.database import insert
@@ -27,23 +26,28 @@ class Scope(StrEnum):
 Home = tuple[Scope, str]  # a scope and the key of its person, channel or server
 
 
-async def read_settings(connection: AsyncConnection, homes: Iterable[Home]) -> Mapping[Home, Mapping[str, Value]]:
+def read_settings(connection: Connection, homes: Iterable[Home]) -> Mapping[Home, Mapping[str, Value]]:
     """The values set in each of these homes, by setting."""
-    wanted = tuple_(SettingRow.scope, SettingRow.key).in_(list(homes))
-    rows = await connection.execute(select(SettingRow.scope, SettingRow.key, SettingRow.name, SettingRow.value).where(wanted))
+    rows = connection.execute(_SET_IN, {"homes": list(homes)})
     found: dict[Home, dict[str, Value]] = {}
     for scope, key, name, value in rows:
         found.setdefault((Scope(scope), key), {})[name] = value
     return found
 
 
-async def write_setting(connection: AsyncConnection, home: Home, name: str, value: Value, *, set_by: str, at: float) -> None:
+def write_setting(connection: Connection, home: Home, name: str, value: Value, *, set_by: str, at: float) -> None:
     new = {"value": value, "set_by": set_by, "at": at}
-    statement = insert(connection, SettingRow).values(scope=home[0], key=home[1], name=name, **new)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["scope", "key", "name"], set_=new))
+    statement = insert(connection.dialect.name, SettingRow).values(scope=home[0], key=home[1], name=name, **new)
+    connection.execute(statement.on_conflict_do_update(index_elements=["scope", "key", "name"], set_=new))
 
 
-async def clear_setting(connection: AsyncConnection, home: Home, name: str) -> bool:
+def clear_setting(connection: Connection, home: Home, name: str) -> bool:
     """Take a value back; whether there was one."""
     matches = (SettingRow.scope == home[0], SettingRow.key == home[1], SettingRow.name == name)
-    return (await connection.execute(delete(SettingRow).where(*matches))).rowcount > 0
+    return connection.execute(delete(SettingRow).where(*matches)).rowcount > 0
+
+
+# Built once: every question needs it.
+_SET_IN = select(SettingRow.scope, SettingRow.key, SettingRow.name, SettingRow.value).where(
+    tuple_(SettingRow.scope, SettingRow.key).in_(bindparam("homes", expanding=True))
+)

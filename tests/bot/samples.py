@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot import jobs
 from bot.contracts import Knobs
@@ -22,8 +22,8 @@ def picture(content: bytes = b"a goose") -> Picture:
     return Picture(hashlib.sha256(content).hexdigest(), content, "image/png", 3, 2)
 
 
-async def add_message(
-    connection: AsyncConnection,
+def add_message(
+    connection: Connection,
     text: str,
     *,
     parent: int | None = None,
@@ -32,17 +32,17 @@ async def add_message(
     pictures: tuple[Picture, ...] = (),
     at: float = 0.0,
 ) -> int:
-    await graph.introduce(connection, PLACE, author)
-    await graph.add_pictures(connection, pictures, at)
+    graph.introduce(connection, PLACE, author)
+    graph.add_pictures(connection, pictures, at)
     shown = tuple(p.sha256 for p in pictures)
-    new = await graph.add(connection, graph.NewMessage(PLACE.key, platform_id, parent, "c", author.key, "user", text, at, shown))
+    new = graph.add(connection, graph.NewMessage(PLACE.key, platform_id, parent, "c", author.key, "user", text, at, shown))
     if new is None:
         raise LookupError(f"{id} is stored already")
     return new
 
 
-async def add_answer(connection: AsyncConnection, question: int, *, author: Author = ANN, at: float = 0.0) -> int:
-    answer = await graph.add(connection, graph.NewMessage(PLACE.key, None, question, "c", author.key, "assistant", "", at))
+def add_answer(connection: Connection, question: int, *, author: Author = ANN, at: float = 0.0) -> int:
+    answer = graph.add(connection, graph.NewMessage(PLACE.key, None, question, "c", author.key, "assistant", "", at))
     if answer is None:
         raise LookupError("an answer without a platform's id is never a duplicate")
     return answer
@@ -52,9 +52,12 @@ async def ask(
     database: Database, text: str, *, parent: int | None = None, author: Author = ANN, place: Place = PLACE, cost: int = 100
 ) -> jobs.Waiting:
     """Store a question with its answer to come and its job."""
-    async with database.write() as connection:
-        question = await add_message(connection, text, parent=parent, author=author)
-        answer = await add_answer(connection, question, author=author)
-        await graph.introduce(connection, place, author)
-        await jobs.enqueue(connection, jobs.NewJob(answer, question, place, author.key, replace(Knobs(), beams=2), cost), at=0.0)
-        return next(w for w in await jobs.line(connection) if w.answer == answer)
+
+    def work(connection: Connection) -> jobs.Waiting:
+        question = add_message(connection, text, parent=parent, author=author)
+        answer = add_answer(connection, question, author=author)
+        graph.introduce(connection, place, author)
+        jobs.enqueue(connection, jobs.NewJob(answer, question, place, author.key, replace(Knobs(), beams=2), cost), at=0.0)
+        return next(w for w in jobs.line(connection) if w.answer == answer)
+
+    return await database.write(work)

@@ -166,7 +166,7 @@ def test_the_line_is_shown_in_the_order_of_serving_and_nothing_moves() -> None:
     greedy = [Waiting(n, n, "c", "greedy", 100, 1) for n in range(3)]
     modest = Waiting(9, 9, "c", "modest", 100, 1)
     line = [*greedy, modest]
-    assert queue.order(line) == queue.order(line) == (greedy[0], modest, *greedy[1:])
+    assert [*queue.order(line)] == [*queue.order(line)] == [greedy[0], modest, *greedy[1:]]
 
 
 def test_a_share_grows_when_the_others_are_gone() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from bot import jobs
 from bot.contracts import Knobs, Load
@@ -19,12 +19,15 @@ WEB = ("web",)
 
 async def test_a_claimed_job_is_claimed_once_and_keeps_its_settings(database: Database) -> None:
     waiting = await ask(database, "what is it?")
-    async with database.write() as connection:
-        job = await jobs.claim(connection, waiting.id, "one", at=1.0)
+
+    def work(connection: Connection) -> None:
+        job = jobs.claim(connection, waiting.id, "one", at=1.0)
         assert job is not None
         assert job.knobs == replace(Knobs(), beams=2)
-        assert await jobs.claim(connection, waiting.id, "two", at=1.0) is None
-        assert await jobs.heads(connection, WEB) == ()
+        assert jobs.claim(connection, waiting.id, "two", at=1.0) is None
+        assert jobs.heads(connection, WEB) == ()
+
+    await database.write(work)
 
 
 async def test_heads_are_each_persons_oldest_in_each_channel(database: Database) -> None:
@@ -33,84 +36,108 @@ async def test_heads_are_each_persons_oldest_in_each_channel(database: Database)
     ben = await ask(database, "three", author=BEN)
     elsewhere = await ask(database, "four", place=Place("web", "pond"))
     await ask(database, "five", place=Place("discord", "pond"))
-    async with database.read() as connection:
-        assert await jobs.heads(connection, WEB) == (first, ben, elsewhere)
-        assert len(await jobs.line(connection)) == 5
+
+    def work(connection: Connection) -> None:
+        assert jobs.heads(connection, WEB) == (first, ben, elsewhere)
+        assert len(jobs.line(connection)) == 5
+
+    await database.read(work)
 
 
 async def test_a_follow_up_waits_for_what_it_follows(database: Database) -> None:
     first = await ask(database, "one")
     second = await ask(database, "two", parent=first.answer, author=BEN)
-    async with database.write() as connection:
-        assert await jobs.heads(connection, WEB) == (first,)
-        job = await jobs.claim(connection, first.id, "me", at=1.0)
+
+    def work(connection: Connection) -> None:
+        assert jobs.heads(connection, WEB) == (first,)
+        job = jobs.claim(connection, first.id, "me", at=1.0)
         assert job is not None
-        assert await jobs.commit(connection, job, "me", "a goose", Finish.STOP, "")
-        assert await jobs.heads(connection, WEB) == (second,)
+        assert jobs.commit(connection, job, "me", "a goose", Finish.STOP, "")
+        assert jobs.heads(connection, WEB) == (second,)
+
+    await database.write(work)
 
 
 async def test_an_answer_is_committed_once(database: Database) -> None:
     waiting = await ask(database, "what is it?")
-    async with database.write() as connection:
-        job = await jobs.claim(connection, waiting.id, "dead", at=1.0)
+
+    def work(connection: Connection) -> None:
+        job = jobs.claim(connection, waiting.id, "dead", at=1.0)
         assert job is not None
-        assert await jobs.recover(connection, stale=2.0) == 1
-        taken = await jobs.claim(connection, waiting.id, "me", at=3.0)
+        assert jobs.recover(connection, stale=2.0) == 1
+        taken = jobs.claim(connection, waiting.id, "me", at=3.0)
         assert taken is not None
-        assert not await jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "")
-        assert await jobs.commit(connection, taken, "me", "a goose", Finish.STOP, "")
-        assert not await jobs.commit(connection, taken, "me", "a swan", Finish.STOP, "")
-        assert await connection.scalar(select(MessageRow.text).where(MessageRow.id == job.answer)) == "a goose"
+        assert not jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "")
+        assert jobs.commit(connection, taken, "me", "a goose", Finish.STOP, "")
+        assert not jobs.commit(connection, taken, "me", "a swan", Finish.STOP, "")
+        assert connection.scalar(select(MessageRow.text).where(MessageRow.id == job.answer)) == "a goose"
+
+    await database.write(work)
 
 
 async def test_a_living_bots_jobs_are_left_to_it(database: Database) -> None:
     waiting = await ask(database, "what is it?")
-    async with database.write() as connection:
-        await jobs.claim(connection, waiting.id, "other", at=1.0)
-        await jobs.beat(connection, "other", at=10.0)
-        assert await jobs.recover(connection, stale=5.0, restarted="me") == 0
+
+    def work(connection: Connection) -> None:
+        jobs.claim(connection, waiting.id, "other", at=1.0)
+        jobs.beat(connection, "other", at=10.0)
+        assert jobs.recover(connection, stale=5.0, restarted="me") == 0
+
+    await database.write(work)
 
 
 async def test_a_lost_answer_is_counted_and_waits_again(database: Database) -> None:
     waiting = await ask(database, "what is it?")
-    async with database.write() as connection:
+
+    def work(connection: Connection) -> None:
         for losses, lost in ((0, False), (0, True), (1, True)):
-            job = await jobs.claim(connection, waiting.id, "me", at=1.0)
+            job = jobs.claim(connection, waiting.id, "me", at=1.0)
             assert job is not None
             assert job.losses == losses
-            await jobs.release(connection, job, "me", lost=lost)
+            jobs.release(connection, job, "me", lost=lost)
+
+    await database.write(work)
 
 
 async def test_what_is_answered_is_owed_until_it_is_delivered(database: Database) -> None:
     waiting = await ask(database, "what is it?")
-    async with database.write() as connection:
-        job = await jobs.claim(connection, waiting.id, "me", at=1.0)
+
+    def work(connection: Connection) -> None:
+        job = jobs.claim(connection, waiting.id, "me", at=1.0)
         assert job is not None
-        await jobs.commit(connection, job, "me", "a goose", Finish.STOP, "")
-        assert await jobs.owed(connection, ("discord",), "me", at=2.0, stale=0.0) == ()
-        assert await jobs.owed(connection, WEB, "other", at=2.0, stale=0.0) == ()
-        assert await jobs.owed(connection, WEB, "other", at=20.0, stale=10.0) == (job,)
-        await jobs.done(connection, job.id)
-        assert await jobs.owed(connection, WEB, "other", at=30.0, stale=30.0) == ()
+        jobs.commit(connection, job, "me", "a goose", Finish.STOP, "")
+        assert jobs.owed(connection, ("discord",), "me", at=2.0, stale=0.0) == ()
+        assert jobs.owed(connection, WEB, "other", at=2.0, stale=0.0) == ()
+        assert jobs.owed(connection, WEB, "other", at=20.0, stale=10.0) == (job,)
+        jobs.done(connection, job.id)
+        assert jobs.owed(connection, WEB, "other", at=30.0, stale=30.0) == ()
+
+    await database.write(work)
 
 
 async def test_stopping_what_waits_and_what_runs(database: Database) -> None:
     runs, waits = await ask(database, "one"), await ask(database, "two")
-    async with database.write() as connection:
-        job = await jobs.claim(connection, runs.id, "other", at=1.0)
-        assert await jobs.open_answers(connection, ANN.key, PLACE.key) == (runs.answer, waits.answer)
-        running, stopped = await jobs.cancel(connection, [runs.answer, waits.answer], "me", at=2.0)
+
+    def work(connection: Connection) -> None:
+        job = jobs.claim(connection, runs.id, "other", at=1.0)
+        assert jobs.open_answers(connection, ANN.key, PLACE.key) == (runs.answer, waits.answer)
+        running, stopped = jobs.cancel(connection, [runs.answer, waits.answer], "me", at=2.0)
         assert (running, [s.id for s in stopped]) == (frozenset({runs.id}), [waits.id])
-        assert await jobs.beat(connection, "other", at=3.0) == {runs.id}
+        assert jobs.beat(connection, "other", at=3.0) == {runs.id}
         assert job is not None
-        assert await jobs.commit(connection, job, "other", "half an", Finish.STOPPED, "")
-        assert await jobs.open_answers(connection, ANN.key, PLACE.key) == ()
+        assert jobs.commit(connection, job, "other", "half an", Finish.STOPPED, "")
+        assert jobs.open_answers(connection, ANN.key, PLACE.key) == ()
+
+    await database.write(work)
 
 
 async def test_load_counts_what_is_open(database: Database) -> None:
     await ask(database, "one")
     await ask(database, "two", author=BEN)
-    async with database.write() as connection:
-        assert await jobs.load(connection, ANN.key) == Load(mine=1, overall=2)
-        await graph.forget(connection, ANN.key)
-        assert await jobs.load(connection, ANN.key) == Load(mine=0, overall=1)
+
+    def work(connection: Connection) -> None:
+        assert jobs.load(connection, ANN.key) == Load(mine=1, overall=2)
+        graph.forget(connection, ANN.key)
+        assert jobs.load(connection, ANN.key) == Load(mine=0, overall=1)
+
+    await database.write(work)

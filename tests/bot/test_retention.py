@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, select
 
 from bot.retention import DAY_SECONDS, Retention
+from bot.store import graph
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
-from bot.store.tables import MessageRow, PictureRow
+from bot.store.tables import MessageRow
 from tests.bot.samples import add_message, picture
 
 NOW = 100 * DAY_SECONDS
@@ -31,17 +32,21 @@ async def save(files: PictureFiles, *contents: bytes, at: float) -> None:
 
 
 async def remaining(database: Database) -> tuple[list[str], int]:
-    async with database.read() as connection:
-        texts = list(await connection.scalars(select(MessageRow.text).order_by(MessageRow.id)))
-        return texts, (await connection.execute(select(func.count()).select_from(PictureRow))).scalar_one()
+    def work(connection: Connection) -> tuple[list[str], int]:
+        return list(connection.scalars(select(MessageRow.text).order_by(MessageRow.id))), len(graph.all_pictures(connection))
+
+    return await database.read(work)
 
 
 async def tell(database: Database, files: PictureFiles) -> None:
     """Old words about a goose and a duck, and young ones about the duck."""
     await save(files, b"goose", b"duck", at=OLD)
-    async with database.write() as connection:
-        old = await add_message(connection, "old", pictures=(GOOSE, DUCK), at=OLD)
-        await add_message(connection, "young", parent=old, pictures=(DUCK,), at=YOUNG)
+
+    def work(connection: Connection) -> None:
+        old = add_message(connection, "old", pictures=(GOOSE, DUCK), at=OLD)
+        add_message(connection, "young", parent=old, pictures=(DUCK,), at=YOUNG)
+
+    await database.write(work)
 
 
 async def test_old_messages_go_with_the_pictures_that_nobody_shows_any_more(database: Database, files: PictureFiles) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection
 
 from bot.store import deliveries, graph
 from bot.store.database import Database
@@ -10,92 +11,109 @@ from tests.bot.samples import ANN, BEN, PLACE, add_answer, add_message, picture
 
 
 async def test_a_branch_holds_its_own_way_to_the_root_only(database: Database) -> None:
-    async with database.write() as connection:
-        root = await add_message(connection, "what is it?", pictures=(picture(),))
-        answer = await add_answer(connection, root)
-        left = await add_message(connection, "how old?", parent=answer)
-        right = await add_message(connection, "what colour?", parent=answer, author=BEN)
-        turns = await graph.branch(connection, right)
-    assert [turn.text for turn in turns] == ["what is it?", "", "what colour?"]
-    assert [turn.sha256s for turn in turns] == [(picture().sha256,), (), ()]
-    assert left not in {turn.id for turn in turns}
+    def work(connection: Connection) -> None:
+        root = add_message(connection, "what is it?", pictures=(picture(),))
+        answer = add_answer(connection, root)
+        left = add_message(connection, "how old?", parent=answer)
+        right = add_message(connection, "what colour?", parent=answer, author=BEN)
+        turns = graph.branch(connection, right)
+        assert [turn.text for turn in turns] == ["what is it?", "", "what colour?"]
+        assert [turn.sha256s for turn in turns] == [(picture().sha256,), (), ()]
+        assert left not in {turn.id for turn in turns}
+
+    await database.write(work)
 
 
 async def test_the_same_message_is_stored_once(database: Database) -> None:
-    async with database.write() as connection:
-        first = await add_message(connection, "what is it?", platform_id="17")
+    def work(connection: Connection) -> None:
+        first = add_message(connection, "what is it?", platform_id="17")
         again = graph.NewMessage(PLACE.key, "17", None, "c", ANN.key, "user", "what is it?", 0.0)
-        assert await graph.add(connection, again) is None
-        found = await graph.find(connection, PLACE.key, "17")
-    assert found == graph.Node(first, "c", ANN.key, spoiler=False)
+        assert graph.add(connection, again) is None
+        found = graph.find(connection, PLACE.key, "17")
+        assert found == graph.Node(first, "c", ANN.key, spoiler=False)
+
+    await database.write(work)
 
 
 async def test_a_reply_to_any_part_of_an_answer_finds_the_answer(database: Database) -> None:
-    async with database.write() as connection:
-        answer = await add_answer(connection, await add_message(connection, "tell me a story"))
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "tell me a story"))
         for part in range(2):
-            delivery = await deliveries.intend(connection, answer, part, PLACE.key, at=0.0)
+            delivery = deliveries.intend(connection, answer, part, PLACE, at=0.0)
             assert delivery is not None
-            await deliveries.sent(connection, delivery.id, f"part{part}")
-        found = [await graph.find(connection, PLACE.key, name) for name in ("part0", "part1", "part2")]
-    assert [node.id if node else None for node in found] == [answer, answer, None]
+            deliveries.sent(connection, delivery.id, f"part{part}")
+        found = [graph.find(connection, PLACE.key, name) for name in ("part0", "part1", "part2")]
+        assert [node.id if node else None for node in found] == [answer, answer, None]
+
+    await database.write(work)
 
 
 async def test_the_pointer_follows_and_grows_old(database: Database) -> None:
-    async with database.write() as connection:
-        first, second = await add_message(connection, "one"), await add_message(connection, "two")
-        await graph.point(connection, PLACE.key, ["", ANN.key], first, at=100.0)
-        await graph.point(connection, PLACE.key, [""], second, at=200.0)
-        shared = await graph.newest(connection, PLACE.key, "", since=150.0)
-        own = await graph.newest(connection, PLACE.key, ANN.key, since=50.0)
+    def work(connection: Connection) -> None:
+        first, second = add_message(connection, "one"), add_message(connection, "two")
+        graph.point(connection, PLACE.key, ["", ANN.key], first, at=100.0)
+        graph.point(connection, PLACE.key, [""], second, at=200.0)
+        shared = graph.newest(connection, PLACE.key, "", since=150.0)
+        own = graph.newest(connection, PLACE.key, ANN.key, since=50.0)
         assert (shared and shared.id, own and own.id) == (second, first)
-        assert await graph.newest(connection, PLACE.key, ANN.key, since=150.0) is None
-        await graph.unpoint(connection, PLACE.key, [""])
-        assert await graph.newest(connection, PLACE.key, "", since=0.0) is None
+        assert graph.newest(connection, PLACE.key, ANN.key, since=150.0) is None
+        graph.unpoint(connection, PLACE.key, [""])
+        assert graph.newest(connection, PLACE.key, "", since=0.0) is None
+
+    await database.write(work)
 
 
 async def test_forgetting_takes_only_what_nobody_else_showed(database: Database) -> None:
-    async with database.write() as connection:
+    def work(connection: Connection) -> None:
         shared, own = picture(b"shared"), picture(b"own")
-        await add_message(connection, "mine", pictures=(shared, own))
-        kept = await add_message(connection, "ours", author=BEN, pictures=(shared,))
-        deleted, unused = await graph.forget(connection, ANN.key)
+        add_message(connection, "mine", pictures=(shared, own))
+        kept = add_message(connection, "ours", author=BEN, pictures=(shared,))
+        deleted, unused = graph.forget(connection, ANN.key)
         assert (deleted, unused) == (1, [own.sha256])
-        assert (await graph.pictures_of(connection, [kept])) == {kept: (shared.sha256,)}
-        assert (await graph.name_of(connection, ANN.key), await graph.name_of(connection, BEN.key)) == ("", "Ben")
+        assert (graph.pictures_of(connection, [kept])) == {kept: (shared.sha256,)}
+        assert (graph.name_of(connection, ANN.key), graph.name_of(connection, BEN.key)) == ("", "Ben")
+
+    await database.write(work)
 
 
 async def test_retention_goes_by_age(database: Database) -> None:
-    async with database.write() as connection:
-        old = await add_message(connection, "old", at=100.0)
-        young = await add_message(connection, "young", parent=old, at=200.0)
-        assert await graph.expire(connection, before=150.0) == (1, [])
-        assert [turn.id for turn in await graph.branch(connection, young)] == [young]
+    def work(connection: Connection) -> None:
+        old = add_message(connection, "old", at=100.0)
+        young = add_message(connection, "young", parent=old, at=200.0)
+        assert graph.expire(connection, before=150.0) == (1, [])
+        assert [turn.id for turn in graph.branch(connection, young)] == [young]
+
+    await database.write(work)
 
 
-async def test_a_place_comes_back_as_it_was(database: Database) -> None:
-    async with database.write() as connection:
-        await graph.introduce(connection, PLACE, ANN)
-        await graph.introduce(connection, PLACE, ANN)
-        assert await graph.place_of(connection, PLACE.key) == PLACE
+async def test_an_answer_knows_its_place_as_it_was_described_last(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        answer = graph.answer(connection, add_answer(connection, add_message(connection, "why?", platform_id="17")))
+        assert answer == graph.Answer("", None, "", False, "17", PLACE)
+
+    await database.write(work)
 
 
 @pytest.mark.parametrize("unknown", [True, False])
 async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: Database, unknown: bool) -> None:
-    async with database.write() as connection:
-        answer = await add_answer(connection, await add_message(connection, "hello"))
-        first = await deliveries.intend(connection, answer, 0, PLACE.key, at=0.0)
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "hello"))
+        first = deliveries.intend(connection, answer, 0, PLACE, at=0.0)
         assert first is not None
         if not unknown:
-            await deliveries.unsent(connection, first.id)
-        second = await deliveries.intend(connection, answer, 0, PLACE.key, at=1.0)
+            deliveries.unsent(connection, [first.id])
+        second = deliveries.intend(connection, answer, 0, PLACE, at=1.0)
         assert second is not None
-        assert (second.nonce == first.nonce, await deliveries.repeats(connection)) == (unknown, int(unknown))
+        assert (second.nonce == first.nonce, deliveries.repeats(connection)) == (unknown, int(unknown))
+
+    await database.write(work)
 
 
 async def test_a_forgotten_answer_is_not_sent(database: Database) -> None:
-    async with database.write() as connection:
-        answer = await add_answer(connection, await add_message(connection, "hello"))
-        await graph.forget(connection, ANN.key)
-        assert await deliveries.intend(connection, answer, 0, PLACE.key, at=0.0) is None
-        assert await graph.answer(connection, answer) is None
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "hello"))
+        graph.forget(connection, ANN.key)
+        assert deliveries.intend(connection, answer, 0, PLACE, at=0.0) is None
+        assert graph.answer(connection, answer) is None
+
+    await database.write(work)
