@@ -152,7 +152,7 @@ async def test_a_server_that_falls_silent_is_not_waited_for_for_ever() -> None:
 
 async def test_closing_the_stream_cancels_on_the_engine() -> None:
     letters = Letters(pause_seconds=0.01)
-    async with serving(letters) as url, talking_to(url) as client:
+    async with serving(letters.load) as url, talking_to(url) as client:
         async with aclosing(client.stream(question(max_tokens=10_000))) as chunks:
             await anext(chunks)
         assert len(await text_of(client, question(max_tokens=3))) == 3  # one after another: the first must be off the device

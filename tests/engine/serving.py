@@ -1,23 +1,25 @@
-"""A real engine server on loopback, in the test's own event loop, around the tiny letters model."""
+"""A real engine server on loopback, in the test's own event loop, around the tiny letters model or another."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from engine.models.card import Card
 from engine.server import Server
-from engine.worker import Worker
+from engine.worker import Loaded, Worker
 from tests.engine.tiny_letters import CARD, Letters
 
 
 @asynccontextmanager
-async def serving(letters: Letters | None = None, *, key: str | None = None, capacity: int = 8, card: Card = CARD) -> AsyncIterator[str]:
+async def serving(
+    load: Callable[[], Loaded] | None = None, *, key: str | None = None, capacity: int = 8, card: Card = CARD
+) -> AsyncIterator[str]:
     """Yields the server's address, `http://127.0.0.1:PORT`."""
-    worker = Worker((letters or Letters()).load, expected_seconds=0.1, capacity=capacity)
+    worker = Worker(load or Letters().load, expected_seconds=0.1, capacity=capacity)
     task = asyncio.create_task(worker.run())
     runner = web.AppRunner(Server(card, worker).application(key), handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()

@@ -73,7 +73,7 @@ async def test_errors_arrive_as_the_client_s_own_classes() -> None:
 
 
 async def test_overload_says_when_to_come_again() -> None:
-    async with serving(Letters(pause_seconds=0.02), capacity=1) as url, client(url) as api:
+    async with serving(Letters(pause_seconds=0.02).load, capacity=1) as url, client(url) as api:
         first = asyncio.create_task(api.chat.completions.create(model="letters", messages=HI))
         await asyncio.sleep(0.1)
         with pytest.raises(openai.RateLimitError) as caught:
@@ -92,7 +92,7 @@ async def test_a_dead_worker_is_a_503_and_the_next_request_is_answered() -> None
 
 async def test_a_client_that_leaves_frees_the_device() -> None:
     letters = Letters(pause_seconds=0.01)
-    async with serving(letters) as url, client(url) as api:
+    async with serving(letters.load) as url, client(url) as api:
         for stream in (True, False):
             letters.running.clear()
             asked = asyncio.create_task(read_some(api, stream=stream))

@@ -1,0 +1,57 @@
+"""`gander ask` and `gander demo` from the outside, with real weights: what a person at a terminal gets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "adapters", *arguments]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return os.environ | {"GANDER_HOME": str(home), "NO_COLOR": "1", "LANG": "C.UTF-8"}
+
+
+def ask(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("ask", *arguments, "--model", "tiny"), env=environment(home), capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    Image.new("RGB", (40, 30), "green").save(tmp_path / "green.png")
+    return str(tmp_path / "green.png")
+
+
+def test_a_picture_s_answer_goes_to_standard_output_alone_and_a_seed_repeats_it(tiny_home: Path, picture: str) -> None:
+    knobs = ("--seed", "3", "--max-tokens", "12", "--temperature", "1.5")
+    first, second = (ask(tiny_home, picture, "What?", *knobs) for _ in range(2))
+    assert (first.returncode, first.stdout) == (0, second.stdout)
+    assert first.stdout.strip()
+    assert "--max-tokens raises it" in first.stderr
+
+
+def test_beams_in_a_pipe_print_the_final_answer_once(tiny_home: Path, picture: str) -> None:
+    greedy_twice = ask(tiny_home, picture, picture, "Compare.", "--beams", "3", "--max-tokens", "8")
+    assert greedy_twice.returncode == 0, greedy_twice.stderr
+    assert greedy_twice.stdout.endswith("\n")
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tiny_home: Path) -> None:
+    arguments = command("ask", "Hi", "--model", "tiny", "--max-tokens", "2000")
+    asked = subprocess.Popen(arguments, env=environment(tiny_home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert asked.stdout is not None
+    asked.stdout.read(1)
+    asked.send_signal(signal.SIGINT)
+    _, remarks = asked.communicate(timeout=30)
+    assert asked.returncode == 130
+    assert "Traceback" not in remarks

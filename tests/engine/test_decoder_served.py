@@ -1,0 +1,69 @@
+"""The real decoder behind the real server: what OpenAI's own client sees of beams, choices, seeds and usage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+
+from engine.decoding import Decoder
+from engine.worker import Loaded
+from tests.engine.serving import serving
+from tests.engine.tiny import TinyModel, tiny_card
+
+HI: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
+
+
+@asynccontextmanager
+async def client() -> AsyncIterator[AsyncOpenAI]:
+    def load() -> Loaded:
+        return Loaded(Decoder(TinyModel()), "cpu", lambda: 1)
+
+    async with serving(load, card=tiny_card()) as url, AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as api:
+        yield api
+
+
+async def streamed(api: AsyncOpenAI, **extra: object) -> list[ChatCompletionChunk]:
+    stream = await api.chat.completions.create(
+        model="tiny", messages=HI, max_tokens=12, stream=True, stream_options={"include_usage": True}, extra_body=extra
+    )
+    return [chunk async for chunk in stream]
+
+
+async def test_beams_send_the_best_text_so_far_and_the_answer_once_at_the_end() -> None:
+    async with client() as api:
+        chunks = [chunk for chunk in await streamed(api, num_beams=3) if chunk.choices]
+        whole = await api.chat.completions.create(model="tiny", messages=HI, max_tokens=12, extra_body={"num_beams": 3})
+    provisional = [(chunk.choices[0].model_extra or {}).get("provisional") for chunk in chunks]
+    contents = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
+    assert sum(text is not None for text in provisional) > 3
+    assert contents == [whole.choices[0].message.content]
+    assert not any(text for text in provisional[provisional.index(None) :])  # none after the answer
+
+
+async def test_several_choices_are_told_apart_by_index_and_a_seed_repeats_them() -> None:
+    async with client() as api:
+        first, second = [
+            await api.chat.completions.create(model="tiny", messages=HI, n=3, seed=7, temperature=1.5, max_tokens=12) for _ in range(2)
+        ]
+    texts = [choice.message.content for choice in first.choices]
+    assert [choice.index for choice in first.choices] == [0, 1, 2]
+    assert len(set(texts)) == 3
+    assert texts == [choice.message.content for choice in second.choices]
+    assert first.usage is not None
+    assert first.usage.completion_tokens > 12
+
+
+async def test_temperature_zero_is_greedy_whatever_the_seed() -> None:
+    async with client() as api:
+        wholes = [await api.chat.completions.create(model="tiny", messages=HI, temperature=0, seed=seed, max_tokens=12) for seed in (1, 2)]
+    assert wholes[0].choices[0].message.content == wholes[1].choices[0].message.content
+
+
+async def test_a_stop_string_ends_the_answer_before_itself() -> None:
+    async with client() as api:
+        whole = (await api.chat.completions.create(model="tiny", messages=HI, max_tokens=12)).choices[0].message.content or ""
+        stopped = (await api.chat.completions.create(model="tiny", messages=HI, max_tokens=12, stop=[whole[4:6]])).choices[0]
+    assert (stopped.message.content, stopped.finish_reason) == (whole[: whole.index(whole[4:6])], "stop")
