@@ -146,7 +146,7 @@ def _read_secret(source: str, path: Path) -> str:
 
 def _sentences(error: ValidationError) -> Iterable[str]:
     for fault in error.errors():
-        where = [str(part) for part in fault["loc"]]
+        where = [str(part) for part in fault["loc"] if part != "[key]"]
         if fault["type"] == "extra_forbidden":
             yield _unknown(where)
         else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.contracts import Value
 from bot.decoding_process import MIB, DecodingLimits
@@ -48,6 +48,15 @@ def check_caps(values: Mapping[str, Value]) -> Mapping[str, float]:
     return {name: float(setting_value(name, value)) for name, value in values.items()}
 
 
+def check_key(key: str) -> str:
+    """A key of a person, role, channel or server, with its platform in front."""
+    platform, _, name = key.partition(":")
+    if not (platform and name):
+        raise ValueError(f"{key!r} lacks its platform: write discord:{key} or telegram:{key}")
+    return key
+
+
+Key = Annotated[str, AfterValidator(check_key)]
 Caps = Annotated[Mapping[str, float], AfterValidator(check_caps)]
 
 
@@ -112,31 +121,22 @@ class AccessOptions(Section):
     """Who may use the bot, as keys such as `discord:1234`. Denial wins. The terminal and the page are not restricted here."""
 
     everyone: bool = False
-    allow_servers: frozenset[str] = frozenset()
-    allow_channels: frozenset[str] = frozenset()
-    allow_roles: frozenset[str] = frozenset()
-    allow_people: frozenset[str] = frozenset()
-    allow_bots: frozenset[str] = frozenset()
+    allow_servers: frozenset[Key] = frozenset()
+    allow_channels: frozenset[Key] = frozenset()
+    allow_roles: frozenset[Key] = frozenset()
+    allow_people: frozenset[Key] = frozenset()
+    allow_bots: frozenset[Key] = frozenset()
     allow_private: bool = False  # anyone may write to it in private
-    deny_servers: frozenset[str] = frozenset()
-    deny_channels: frozenset[str] = frozenset()
-    deny_roles: frozenset[str] = frozenset()
-    deny_people: frozenset[str] = frozenset()
+    deny_servers: frozenset[Key] = frozenset()
+    deny_channels: frozenset[Key] = frozenset()
+    deny_roles: frozenset[Key] = frozenset()
+    deny_people: frozenset[Key] = frozenset()
 
     @property
     def decided(self) -> bool:
         """Whether the operator has said at all who may use the bot."""
         names = ("allow_servers", "allow_channels", "allow_roles", "allow_people")
         return self.everyone or self.allow_private or any(getattr(self, name) for name in names)
-
-    @field_validator("*")
-    @classmethod
-    def _check_keys(cls, given: bool | frozenset[str], info: ValidationInfo) -> bool | frozenset[str]:
-        for key in () if isinstance(given, bool) else given:
-            platform, _, name = key.partition(":")
-            if not (platform and name):
-                raise ValueError(f"{key!r} lacks its platform: write discord:{key} or telegram:{key}")
-        return given
 
 
 class RoleLimits(Section):
@@ -155,7 +155,7 @@ class LimitOptions(Section):
     questions_per_person: Count = 3  # waiting or being answered
     questions_overall: Count = 200
     caps: Caps = {"beams": 5, "max_new_tokens": 1000}  # a setting's highest value
-    roles: Mapping[str, RoleLimits] = {}
+    roles: Mapping[Key, RoleLimits] = {}
 
 
 class MediaOptions(Section):

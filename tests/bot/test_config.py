@@ -84,6 +84,7 @@ def test_no_file_means_defaults() -> None:
         ("[settings]\nwarmth = 3", "settings: There is no setting “warmth”. There are: temperature, "),
         ("[limits.caps]\nmemory = 3", "memory is no number"),
         ("[access]\nallow_servers = ['1234']", "'1234' lacks its platform: write discord:1234"),
+        ("[limits.roles.1234]\nburst = 9", "'1234' lacks its platform: write discord:1234"),
         ("[network]\nproxy = 'localhost'", "begins with http:// or socks5://"),
         ("port = ", "is no TOML"),
     ],
