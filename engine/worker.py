@@ -163,10 +163,7 @@ class Worker:
             self._settled.clear()
         log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, ModelError) else death)
         self._queue = SimpleQueue()
-        for job in self._jobs:
-            job.events.put_nowait(
-                NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1)
-            )
+        self._tell_all(NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1))
         await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
 
     def _tell_all(self, error: EngineError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def show_demo(once: bool) -> None:
     """Ends the process with the status of what failed."""
     home = data_home(os.environ)
     answers, _ = consoles()
-    answers.print(f"Gander keeps its data in {home}. To remove it: rm -r {home}")
+    answers.print(f"Gander keeps its data in {home}. To remove it: rm -r {shlex.quote(str(home))}")
     fetch_model(home)
     run(show(home, answers, once))
 
