@@ -45,7 +45,9 @@ class KVCache:
         self.values[..., : self.length, :] = self.values[:, rows, :, : self.length]
 
     def spread(self, rows: int) -> KVCache:
-        """A cache of `rows` copies of this one's only row: one prompt, many continuations."""
+        """A cache of `rows` copies of this one's only row: one prompt, many continuations. One row is this cache itself."""
+        if rows == 1:
+            return self
         wide = KVCache.__new__(KVCache)
         wide.keys, wide.values = self.keys.repeat(1, rows, 1, 1, 1), self.values.repeat(1, rows, 1, 1, 1)
         wide.length = self.length

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from engine.commands.model_check import check
 from engine.commands.model_import import import_model
+from engine.commands.model_measure import measure_model
 from engine.commands.model_plan import plan
 from engine.commands.pull import pull
 from engine.home import models, ready_models
@@ -16,6 +17,7 @@ from engine.models.card import read_card
 app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")
 app.command("check")(check)
 app.command("import")(import_model)
+app.command("measure")(measure_model)
 app.command("plan")(plan)
 app.command("pull")(pull)
 

@@ -95,8 +95,8 @@ def check_pair(base: HubLlama, delta: HubLlama) -> None:
 def merge(base: Tensor, delta: Tensor) -> Tensor:
     """base + delta in fp16, as FastChat's `apply_delta.py` adds them: [rows, …] + [rows or more, …] → delta's shape.
 
-    The v0 delta has a row more (`[PAD]`) in both embeddings; the base counts as zero there.
+    The v0 delta has a row more (`[PAD]`) in both embeddings; the base counts as zero there. An fp16 delta is added to in place.
     """
-    merged = delta.to(torch.float16, copy=True)
+    merged = delta.to(torch.float16)
     merged[: base.shape[0]] += base.to(torch.float16)
     return merged

@@ -93,7 +93,7 @@ def test_config_gives_the_ids_that_the_tokenizer_has(tmp_path: Path) -> None:
 
 def test_merging_adds_in_fp16_and_pads_the_base_with_zeros() -> None:
     base, delta = torch.full((2, 3), 1e-4), torch.full((3, 3), 1.0, dtype=torch.float16)
-    merged = merge(base, delta)
+    merged = merge(base, delta.clone())
     assert merged.dtype == torch.float16
     assert torch.equal(merged[2], delta[2])
     assert torch.equal(merged[:2], (base.half() + delta[:2]))

@@ -1,0 +1,152 @@
+"""Measures on a real card what `plan` calculates: a model of the real shape with random weights, made on the card itself.
+
+Reserved memory is what torch holds of the card, cache of its allocator included; the card's own reading has CUDA's
+context besides, and whatever else runs there.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.card import Quantization
+from engine.models.linear import Linear
+from engine.models.llama import Llama
+from engine.models.llama_config import LlamaConfig
+from engine.models.minigpt4 import Eye
+from engine.models.quantized import QuantizedLinear
+from engine.runner import Runner
+from engine.weights.architecture import Architecture
+from engine.weights.loading import empty_language
+from engine.weights.plan import TOKENS
+from engine.weights.quantization import dequantize
+
+STEPS = 20  # of the conversation's tokens, decoded one by one
+REPEATS = 10
+SPREAD = 0.02  # standard deviation of the random weights
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Bytes and seconds. `reserved` is the most that torch held; `in_use` what the card itself said at the end."""
+
+    mode: Quantization
+    reserved: int
+    in_use: int
+    encode_one: float
+    encode_eight: float
+    step: float
+
+
+def measure(config: LlamaConfig, mode: Quantization, device: torch.device, tokens: int = TOKENS) -> Measured:
+    """One picture and one conversation of `tokens`, in fp16, on a GPU."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    eye = random_eye(config.hidden_size, device)
+    language = random_language(config, mode, device, torch.float16)
+    pictures = torch.randn(8, 3, eye.image_size, eye.image_size, device=device, dtype=torch.float16)
+    with torch.inference_mode():
+        encode_one = seconds(lambda: eye(pictures[:1]))
+        step = converse(language, eye(pictures[:1])[0], tokens)
+        reserved = torch.cuda.max_memory_reserved(device)
+        free, total = torch.cuda.mem_get_info(device)
+        return Measured(mode, reserved, total - free, encode_one, seconds(lambda: eye(pictures)), step)
+
+
+def converse(language: Llama, picture: Tensor, tokens: int) -> float:
+    """Reads a prompt with the picture [32, width], then writes up to `tokens`: seconds a step."""
+    ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
+    prompt = torch.cat((picture, language.embed(ids)))[None]
+    runner = Runner(language, 1, tokens, None)
+    runner.prefill(prompt, cancelled=lambda: False)
+    return seconds(lambda: runner.step(ids[:1]), STEPS)
+
+
+def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The median of `repeats` runs, the device waited for each time."""
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - begun)
+    return median(times)
+
+
+def random_language(config: LlamaConfig, mode: Quantization, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Llama:
+    """A model of this shape; its quantised matrices have random codes, which no fp16 copy was ever made of."""
+    language = empty_language(config, mode, [device], dtype)
+    fill(language, torch.Generator(device).manual_seed(seed))
+    return language.eval().requires_grad_(False)
+
+
+def random_eye(width: int, device: torch.device) -> Eye:
+    with torch.device("meta"):
+        eye = Eye(Architecture(), width).half()
+    fill(eye.to_empty(device=device), torch.Generator(device).manual_seed(1))
+    return eye.requires_grad_(False)
+
+
+@torch.no_grad()
+def fill(module: nn.Module, generator: torch.Generator) -> None:
+    """Matrices at random, norms at 1, scales so that restored weights are as wide as the others."""
+    for name, parameter in module.named_parameters():
+        if parameter.dtype in (torch.int8, torch.uint8):
+            parameter.random_(-127, 128, generator=generator) if parameter.dtype == torch.int8 else parameter.random_(generator=generator)
+        elif name.endswith("_scale"):
+            parameter.fill_(SPREAD / (73 if parameter.ndim == 1 else 4.6))  # the codes' own deviation
+        elif parameter.ndim == 1:
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+        else:
+            parameter.normal_(std=SPREAD, generator=generator)
+
+
+def same_tokens(config: LlamaConfig, mode: Quantization, device: torch.device, dtype: torch.dtype, count: int) -> int:
+    """How many of `count` greedy tokens agree, from the first on, between codes and plain matrices restored from them."""
+    quantised = random_language(config, mode, device, dtype)
+    plain = empty_language(config, "none", [device], dtype)
+    restore(quantised, plain)
+    return agreeing(greedy(quantised, count), greedy(plain, count))
+
+
+def same_tokens_split(config: LlamaConfig, devices: Sequence[torch.device], dtype: torch.dtype, count: int) -> int:
+    """How many of `count` greedy tokens agree between the first device alone and layers split over all."""
+    alone = random_language(config, "none", devices[0], dtype)
+    split = empty_language(config, "none", devices, dtype)
+    restore(alone, split)
+    return agreeing(greedy(alone, count), greedy(split, count))
+
+
+def agreeing(ours: Sequence[int], theirs: Sequence[int]) -> int:
+    return next((index for index, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), len(ours))
+
+
+@torch.no_grad()
+def restore(quantised: Llama, plain: Llama) -> None:
+    for name, module in plain.named_modules():
+        source = quantised.get_submodule(name)
+        if isinstance(module, Linear) and isinstance(source, QuantizedLinear):
+            module.weight.copy_(dequantize(source.weight, source.weight_scale, module.weight.dtype))
+        elif not list(module.children()):
+            for target, value in zip(module.parameters(), source.parameters(), strict=True):
+                target.copy_(value)
+
+
+@torch.inference_mode()
+def greedy(language: Llama, count: int) -> list[int]:
+    """From a fixed prompt of 64 tokens."""
+    ids = torch.arange(3, 67, device=language.device)
+    runner = Runner(language, 1, len(ids) + count, None)
+    logits = language.logits(runner.forward(language.embed(ids)[None])[:, -1])
+    chosen: list[int] = []
+    for _ in range(count):
+        chosen.append(int(logits.argmax()))
+        logits = runner.step(torch.tensor(chosen[-1:], device=language.device))
+    return chosen

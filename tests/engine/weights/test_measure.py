@@ -1,0 +1,41 @@
+"""The comparisons that `gander model measure` makes on a card, made on the CPU; and that it says so where there is no card."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.models.card import Quantization
+from engine.models.llama_config import LlamaConfig
+from engine.weights.measure import agreeing, greedy, random_language, same_tokens, same_tokens_split
+
+CPU = torch.device("cpu")
+CONFIG = LlamaConfig(601, 64, 192, 4, 4, 4, 16)
+
+
+@pytest.mark.parametrize("mode", ["int8", "4bit"])
+def test_codes_give_the_tokens_of_the_weights_they_stand_for(mode: Quantization) -> None:
+    assert same_tokens(CONFIG, mode, CPU, torch.float32, 30) == 30
+
+
+def test_a_split_gives_the_tokens_of_one_device() -> None:
+    assert same_tokens_split(CONFIG, [CPU, CPU], torch.float32, 30) == 30
+
+
+def test_other_weights_give_other_tokens() -> None:
+    """So that the two tests above can fail."""
+    first, second = (greedy(random_language(CONFIG, "none", CPU, torch.float32, seed), 30) for seed in (0, 1))
+    assert agreeing(first, second) < 30
+    assert agreeing(first, first) == 30
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
+def test_without_a_gpu_the_command_points_to_plan(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine", "model", "measure", "7b"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={"GANDER_HOME": str(tmp_path)})
+    assert result.returncode != 0
+    assert "gander model plan" in result.stderr
