@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 AMPERE = (8, 0)
-WORKING = 200_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a prompt, restored rows, logits
+WORKING = 250_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a prompt, restored rows, logits
 
 
 @dataclass(frozen=True)

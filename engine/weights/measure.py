@@ -47,6 +47,7 @@ class Measured:
 def measure(config: LlamaConfig, mode: Quantization, device: torch.device, tokens: int = TOKENS) -> Measured:
     """One picture and one conversation of `tokens`, in fp16, on a GPU."""
     gc.collect()
+    torch.cuda.init()  # else there are no statistics to reset
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     eye = random_eye(config.hidden_size, device)

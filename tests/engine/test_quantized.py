@@ -54,10 +54,10 @@ def test_a_layer_equals_its_dequantised_weights(mode: Quantization, dtype: torch
 @pytest.mark.parametrize("mode", MODES)
 @torch.no_grad()
 def test_a_lora_branch_goes_along(mode: Quantization) -> None:
-    small = layer(torch.randn(16, 32), mode)
+    small = layer(torch.randn(16, 64), mode)
     branch = small.add_lora(rank=2)
     branch.b.normal_()
-    x = torch.randn(1, 3, 32)
+    x = torch.randn(1, 3, 64)
     torch.testing.assert_close(small(x, torch.ones(1, 1, 1)) - small(x), branch(x))
 
 

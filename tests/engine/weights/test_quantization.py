@@ -41,7 +41,7 @@ def test_layer_restores_a_few_rows_at_a_time(mode: Quantization, monkeypatch: py
 
 @pytest.mark.parametrize(("mode", "limit"), [("int8", 0.01), ("4bit", 0.1)])
 def test_error_on_gaussian_weights(mode: Quantization, limit: float) -> None:
-    """Measured: 0.0087 and 0.081 of the weights' own RMS."""
+    """Measured: 0.0087 and 0.090 of the weights' own RMS."""
     assert relative_error(gaussian(256, 4096), mode) < limit
 
 
@@ -60,7 +60,7 @@ def test_stored_form_is_as_announced(mode: Quantization) -> None:
 
 def test_codes_of_the_4bit_grid_come_back_exactly() -> None:
     """A weight -8 in every group fixes the scale; then all sixteen steps are representable."""
-    codes = torch.arange(-8, 8).repeat(2).expand(3, 2, 32).flatten(1)
+    codes = torch.arange(-8, 8).repeat(4).expand(3, 2, 64).flatten(1)
     weight = codes * 0.5
     assert torch.equal(dequantize(*quantize(weight, "4bit"), torch.float32), weight)
 
@@ -91,7 +91,7 @@ def loss(language: Llama, ids: torch.Tensor) -> float:
 
 @pytest.mark.parametrize(("mode", "limit"), [("int8", 1.01), ("4bit", 1.08)])
 def test_loss_of_smollm2_on_a_text_of_ours(mode: Quantization, limit: float) -> None:
-    """Measured on CPU in fp32: 3.2942 plain, 3.287 (-0.2 %) in int8, 3.447 (+4.6 %) in 4 bit."""
+    """Measured on CPU in fp32: 3.2942 plain, 3.287 (-0.2 %) in int8, 3.454 (+4.9 %) in 4 bit."""
     folder = pocket()
     ids = torch.tensor([Tokenizer.from_file(str(folder / "tokenizer.json")).encode(TEXT.read_text()).ids])
     plain = loss(smollm2(folder, "none"), ids)
@@ -100,7 +100,7 @@ def test_loss_of_smollm2_on_a_text_of_ours(mode: Quantization, limit: float) -> 
 
 @pytest.mark.parametrize(("mode", "limit"), [("int8", 0.01), ("4bit", 0.1)])
 def test_error_on_smollm2s_weights(mode: Quantization, limit: float) -> None:
-    """Over every third block; measured over all of them 0.0085 and 0.079, the worst matrices 0.0116 and 0.0964."""
+    """Over every third block; measured over all of them 0.0085 and 0.092, the worst matrices 0.0116 and 0.113."""
     blocks = smollm2(pocket(), "none").model.layers[::3]
     weights = [weight for block in blocks for name, weight in block.named_parameters() if name.endswith("_proj.weight")]
     errors = [relative_error(weight, mode) for weight in weights]
