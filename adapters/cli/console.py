@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -27,11 +28,23 @@ def consoles() -> tuple[Console, Console]:
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run one command's work to its end; ends the process where it failed or was interrupted."""
+    quiet_logs()
+    with ending():
+        asyncio.run(work)
+
+
+def quiet_logs() -> None:
+    """Warnings alone, on standard error: a command that answers a person talks to them itself."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Ends the process with one sentence where the block fails, and as a shell expects it where it is interrupted."""
     try:
-        asyncio.run(work)
+        yield
     except BotError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(Text(explain(error), style="red"))
         sys.exit(1)
