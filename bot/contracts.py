@@ -92,7 +92,10 @@ class Texts(Protocol):
 class Engine(Protocol):
     """One engine, by HTTP. Errors: EngineUnavailable, EngineRefused, AnswerLost."""
 
-    name: str  # its address, without credentials
+    @property
+    def name(self) -> str:
+        """Its address, without credentials."""
+        ...
 
     async def health(self) -> Health: ...
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from bot.ports import Button, Remembered
 
+STORED = "stored-"  # begins the ids of what was never sent
+
 
 def page_id(message: Remembered) -> str:
     """The platform's id, which replies name; a message without one (a pressed button) gets one that can't be replied to."""
-    return message.message_ids[0] if message.message_ids else f"stored-{message.id}"
+    return message.message_ids[0] if message.message_ids else f"{STORED}{message.id}"
 
 
 def as_shown(messages: tuple[Remembered, ...]) -> list[dict[str, Any]]:
@@ -25,7 +27,7 @@ def _shown(message: Remembered, ids: dict[int, str]) -> dict[str, Any]:
         "parent": ids.get(message.parent) if message.parent is not None else None,
         "role": "bot" if answer else "person",
         "text": message.text,
-        "footer": message.footer,
+        "footer": "" if message.footer == message.text else message.footer,
         "buttons": [button.value for button in message.buttons if button is not Button.SETTINGS],
         "answer": message.id if answer else None,
         "pictures": [f"/api/pictures/{sha256}" for sha256 in message.pictures],

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from adapters.web.about import Surroundings, engine_view, knobs_view
 from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated
-from adapters.web.history import as_shown
+from adapters.web.history import STORED, as_shown
 from adapters.web.hub import Event, Hub, Hubs
 from adapters.web.platform import place_of
 from adapters.web.security import Sessions
-from bot.ports import Bot
+from bot.ports import Bot, Button
 
 STATIC = Path(__file__).parent / "static"
 HEARTBEAT_SECONDS = 15.0  # a comment into the stream: finds pages that went away without a word
 MAX_FOLLOWERS = 24  # open pages of one person
 MAX_HISTORY = 2000
+STOP_LOOKS, STOP_PAUSE = 50, 0.1  # seconds between looks whether an answer has stopped
+RECENT = 50  # messages among which a new one is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +103,17 @@ class Pages:
         if command is None and question.parent is None:
             await self._bot.handle(fresh_start(question, person, locale_of(request)))
         await self._bot.handle(asked(question, attachments, person, command, locale_of(request)))
-        stored = as_shown(await self._bot.history(place_of(person), 50))
-        shown = next((message for message in stored if message["id"] == question.id), None)
-        if shown:
-            self._hubs.of(person).publish("message", question.id, shown)
+        shown = await self._tell(person, question.id)
         return web.json_response({"message": shown, "command": command is not None})
 
     async def press(self, request: web.Request) -> web.StreamResponse:
         person = self._known(request)
-        await self._bot.handle(pressed(validated(Press, await request.text()), person, locale_of(request)))
+        press = validated(Press, await request.text())
+        await self._bot.handle(pressed(press, person, locale_of(request)))
+        if press.button is Button.STOP:
+            await self._see_stopped(person, press.answer)
+        else:
+            await self._tell(person, press.id)
         return web.Response(status=204)
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
@@ -133,6 +139,26 @@ class Pages:
                 await response.write(b": hello\n\n")
                 async for event in events:
                     await response.write(framed(event) if event else b": still here\n\n")
+
+    async def _tell(self, person: str, question: str) -> dict[str, Any] | None:
+        """Show a stored question, and what now waits for its first word, on all pages of this person; the question, if it was stored."""
+        recent = as_shown(await self._bot.history(place_of(person), RECENT))
+        news = [message for message in recent if message["id"] == question or (message["id"].startswith(STORED) and not message["final"])]
+        for message in news:
+            self._hubs.of(person).publish("message", message["id"], message)
+        return next((message for message in news if message["id"] == question), None)
+
+    async def _see_stopped(self, person: str, answer: int) -> None:
+        """An answer that was stopped before its first word is never sent: the page must hear of its end from us."""
+        for _ in range(STOP_LOOKS):
+            recent = as_shown(await self._bot.history(place_of(person), RECENT))
+            shown = next((message for message in recent if message["answer"] == answer), None)
+            if shown is None or not shown["id"].startswith(STORED):
+                return
+            if shown["final"]:
+                self._hubs.of(person).publish("message", shown["id"], shown)
+                return
+            await asyncio.sleep(STOP_PAUSE)
 
     def _known(self, request: web.Request) -> str:
         person = self._sessions.person(request)

@@ -124,7 +124,7 @@ class App {
       const { message, command } = await api.ask({ id, text, parent, knobs: this.knobs.chosen, pictures: pictures.map((picture) => picture.file) });
       if (message) this.received(message);
       if (message && typed) this.open(this.graph.root(id));
-      if (command) this.configure(await api.session());
+      if (command) await this.reload();
       if (!message && !command) this.takeBack(id, current, replyTo);
       return command || Boolean(message);
     } catch (trouble) {

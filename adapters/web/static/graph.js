@@ -1,5 +1,7 @@
 // The messages of this person as a tree, and which way through it is on the screen. Knows no page, so that it can be tested alone.
 
+const WAITS = /^stored-/;
+
 export class Graph {
   #messages = new Map();
   #children = new Map(); // parent's id, or "" for the first messages → ids, oldest first
@@ -9,10 +11,16 @@ export class Graph {
     return this.#messages.get(id);
   }
 
-  /** Adds a message, or brings it up to date; returns it whole. */
+  /**
+   * Adds a message, or brings it up to date; returns it whole. An answer is known by its number as well: one that waits
+   * is named by the store, and by its message as soon as there is one.
+   */
   put(message) {
     const known = this.#messages.get(message.id);
     if (known) return Object.assign(known, message);
+    const waiting = this.#answer(message);
+    if (waiting && WAITS.test(message.id)) return waiting;
+    if (waiting) this.remove(waiting.id);
     const whole = { parent: null, text: "", footer: "", buttons: [], pictures: [], final: true, ...message };
     this.#messages.set(whole.id, whole);
     const siblings = this.children(whole.parent);
@@ -20,6 +28,10 @@ export class Graph {
     this.#children.set(whole.parent ?? "", siblings);
     this.#chosen.set(whole.parent ?? "", whole.id);
     return whole;
+  }
+
+  #answer(message) {
+    return message.answer && this.children(message.parent).map((id) => this.get(id)).find((other) => other.answer === message.answer);
   }
 
   remove(id) {

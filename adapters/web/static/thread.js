@@ -32,7 +32,7 @@ export class Thread {
 
   show(path) {
     const items = path.flatMap((message) => [this.#item(message), ...(this.#asides.get(message.id) ?? [])]);
-    const all = path.length ? items : (this.#asides.get("") ?? []);
+    const all = path.length ? items : this.#asidesToNothing();
     if (all.length !== this.#list.children.length || all.some((item, index) => this.#list.children[index] !== item)) {
       this.#list.replaceChildren(...all);
     }
@@ -62,9 +62,13 @@ export class Thread {
     this.#asides.set(anchor ?? "", known ? asides.map((other) => (other === known ? item : other)) : [...asides, item]);
   }
 
+  #asidesToNothing() {
+    return [...this.#asides].filter(([anchor]) => !this.graph.get(anchor)).flatMap(([, items]) => items);
+  }
+
+  /** Draws everything anew, in another language or from a new history. Asides stay as they were said. */
   forget() {
     this.#items.clear();
-    this.#asides.clear();
   }
 
   toEnd(behavior = "instant") {

@@ -1,0 +1,89 @@
+"""Configuration in, a bot out: opens everything that the core stands on, once, and closes it in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from bot.commands.parser import parse_command
+from bot.commands.registry import COMMANDS, CommandRunner
+from bot.contracts import Engine
+from bot.core import Core, Resources, addressed
+from bot.decoding_process import Decoders
+from bot.engine_child import running_engine
+from bot.engine_client import EngineClient
+from bot.limits import PersonLimits
+from bot.media import Intake
+from bot.message import Invocation
+from bot.options import Config
+from bot.permissions import Access
+from bot.retention import Retention
+from bot.scopes import ScopedSettings
+from bot.store.database import open_database, sqlite_url
+from bot.store.pictures import PictureFiles
+from bot.texts import Texts, load_texts
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What an adapter may use."""
+
+    config: Config
+    home: Path  # the data folder
+    bot: Core
+    retention: Retention
+    settings: ScopedSettings
+    texts: Texts
+
+    def parse(self, text: str, bot_name: str | None = None) -> Invocation | None:
+        """The command that `text` is, in any of our languages; None for anything else."""
+        return parse_command(text, COMMANDS, self.texts, bot_name)
+
+
+@asynccontextmanager
+async def open_house(config: Config, home: Path, engines: Sequence[Engine], name: str = "gander") -> AsyncIterator[House]:
+    """`name` tells this bot from others that work on the same database."""
+    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
+    texts = load_texts()
+    database = await open_database(config.store.url or sqlite_url(home / "gander.db"))
+    decoders = Decoders(config.media.decoding)
+    try:
+        settings = ScopedSettings(database, texts, config.settings, config.limits)
+        access = Access(config.access)
+        files = PictureFiles(home / "pictures")
+        resources = Resources(
+            database=database,
+            files=files,
+            engines=engines,
+            intake=Intake(config.media.files, decoders),
+            settings=settings,
+            permissions=access,
+            limits=PersonLimits(config.limits),
+            commands=CommandRunner(settings, texts),
+            texts=texts,
+            name=name,
+            idle_seconds=config.conversation.idle_minutes * 60,
+            hears=lambda incoming: addressed(incoming) and access.hears(incoming.author),
+        )
+        retention = Retention(database, files, config.retention.days)
+        yield House(config, home, Core(resources), retention, settings, texts)
+    finally:
+        await decoders.close()
+        await database.close()
+
+
+@asynccontextmanager
+async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Engine]]:
+    """The engines that the configuration names, or one of our own that lives as long as this block. Raises EngineStartError."""
+    key = config.engine.key.get_secret_value() if config.engine.key else None
+    async with aiohttp.ClientSession() as session:
+        if config.engine.remote:
+            yield [EngineClient(session, url, key) for url in config.engine.remote]
+            return
+        async with running_engine(home, config.engine.model) as child:
+            yield [EngineClient(session, await child.url(), child.key)]

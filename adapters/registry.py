@@ -1,0 +1,43 @@
+"""The platforms that `gander run` can serve. A new one is a module with `wanted`, `check` and `run`, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from adapters.house import House
+from bot.errors import ConfigError
+from bot.options import Config
+
+# Its name, where it is, and what pip installs for it. Imported only when it is wanted: an SDK costs time and memory.
+MODULES = {
+    "web": "adapters.web.adapter",
+    "discord": "adapters.discord.adapter",
+    "telegram": "adapters.telegram.adapter",
+}
+
+
+class Adapter(Protocol):
+    """What an adapter's module offers."""
+
+    def check(self, config: Config) -> None:
+        """Raises ConfigError before anything is started."""
+        ...
+
+    def run(self, house: House, opened: Callable[[str], None]) -> Coroutine[Any, Any, None]:
+        """Serve until cancelled: attach, hand over events, detach. `opened` is told an address that a person can visit."""
+        ...
+
+
+def configured(config: Config) -> list[str]:
+    """The platforms that the configuration asks for: those with a token, and the page."""
+    asked = {"web": config.web.enabled, "discord": config.discord.token is not None, "telegram": config.telegram.token is not None}
+    return [name for name in MODULES if asked[name]]
+
+
+def load(name: str) -> Adapter:
+    try:
+        return cast(Adapter, import_module(MODULES[name]))
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{name} needs a package that is not installed ({error.name}): pip install 'gander[{name}]'") from error

@@ -1,0 +1,113 @@
+"""`gander run`: configuration, then resources, then one task group with the core and every adapter in it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.house import House, open_engines, open_house
+from adapters.registry import Adapter, configured, load
+from bot.contracts import Engine
+from bot.errors import ConfigError
+from bot.options import Config
+
+DRAIN_SECONDS = 7.0  # for answers that are being made; the engine child has 12 more before it is killed
+PAUSES_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)  # before each restart in a row
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+Opened = Callable[[str], None]  # is told an address that a person can visit
+
+log = structlog.get_logger(__name__)
+
+
+async def run(config: Config, home: Path, opened: Opened) -> None:
+    """Serve every platform that is configured until a signal comes. Raises ConfigError, EngineStartError."""
+    adapters = prepare(config)
+    async with open_engines(config, home) as engines:
+        await serve(config, home, engines, adapters, opened)
+
+
+def prepare(config: Config) -> dict[str, Adapter]:
+    """The adapters that are wanted, their options checked before anything is started."""
+    adapters = {name: load(name) for name in configured(config)}
+    if not adapters:
+        raise ConfigError("There is nothing to run: set web.enabled, GANDER_DISCORD_TOKEN or GANDER_TELEGRAM_TOKEN.")
+    for adapter in adapters.values():
+        adapter.check(config)
+    return adapters
+
+
+async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters: Mapping[str, Adapter], opened: Opened) -> None:
+    """The house with everybody in it, until a signal comes; then answers in the making get `DRAIN_SECONDS`."""
+    async with open_house(config, home, engines) as house:
+        parts = {name: partial(adapter.run, house, opened) for name, adapter in adapters.items()}
+        async with running(house, parts) as tasks:
+            await stop_asked(tasks)
+            log.info("stopping")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await house.bot.drain()
+
+
+@asynccontextmanager
+async def running(house: House, parts: Mapping[str, Work] | None = None) -> AsyncIterator[set[asyncio.Task[None]]]:
+    """The core and `parts` run inside this block, each started again when it fails. Gives their tasks."""
+    work: dict[str, Work] = {"core": house.bot.run, "retention": house.retention.run, **(parts or {})}
+    tasks = {asyncio.create_task(keep_running(name, part), name=name) for name, part in work.items()}
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def keep_running(name: str, work: Work) -> None:
+    """Run `work` until it ends by itself; log what it fails with and start it again, ever later.
+
+    Raises ConfigError: what can't be used now can't be used later.
+    """
+    failures = 0
+    while True:
+        begun = asyncio.get_running_loop().time()
+        task = asyncio.create_task(work(), name=name)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+        error = task.exception()
+        if error is None or isinstance(error, ConfigError):
+            return task.result()
+        failures = 0 if asyncio.get_running_loop().time() - begun > PAUSES_SECONDS[-1] else failures
+        pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
+        log.error("failed; starting it again", part=name, pause=pause, exc_info=error)
+        failures += 1
+        await asyncio.sleep(pause)
+
+
+async def stop_asked(tasks: set[asyncio.Task[None]]) -> None:
+    """Wait for SIGINT or SIGTERM, or for the end of a task, whose error is raised.
+
+    A second signal then ends the process at once, as if we were not here.
+    """
+    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, signalled.set)
+    asked = asyncio.create_task(signalled.wait())
+    try:
+        ended, _ = await asyncio.wait({asked, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+    for task in ended - {asked}:
+        task.result()

@@ -1,0 +1,91 @@
+"""Plugs the page into `gander run`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from adapters.house import House
+from adapters.web.about import engine_view
+from adapters.web.hub import Hubs
+from adapters.web.pages import Pages, UploadLimits
+from adapters.web.platform import WebPlatform
+from adapters.web.security import Sessions
+from adapters.web.server import application, check_exposure, serving
+from bot.contracts import EngineState, Resolved, Value
+from bot.message import Author, Invocation, Place
+from bot.options import Config
+
+NEWS_SECONDS = 1.0  # between two looks at the engines, for the pages' headers
+
+log = structlog.get_logger(__name__)
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError before anything is started."""
+    check_exposure(config.web.host, password_of(config))
+
+
+async def run(house: House, opened: Callable[[str], None]) -> None:
+    """Serve until cancelled. `opened` is told the page's address."""
+    async with page(house) as url:
+        log.info("the page is open", url=url)
+        opened(url)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def page(house: House) -> AsyncIterator[str]:
+    """The page is served inside this block; gives its address."""
+    options = house.config.web
+    hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits()
+    platform = WebPlatform(hubs)
+    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits)
+    house.bot.attach(platform)
+    news = asyncio.create_task(tell_about_engines(house, hubs))
+    try:
+        async with serving(app, options.host, options.port) as url:
+            yield url
+    finally:
+        news.cancel()
+        await asyncio.wait({news})
+        house.bot.detach(platform)
+
+
+async def tell_about_engines(house: House, hubs: Hubs) -> None:
+    """Keep the headers of all open pages true, until cancelled."""
+    told: Mapping[str, Any] = {}
+    while True:
+        news = engine_view(await house.bot.engines())
+        if news != told:
+            hubs.publish_to_all("engine", news)
+            told = news
+        await asyncio.sleep(NEWS_SECONDS)
+
+
+def password_of(config: Config) -> str | None:
+    return config.web.password.get_secret_value() if config.web.password else None
+
+
+class Nearby:
+    """about.Surroundings, from the house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    @property
+    def caps(self) -> Mapping[str, float]:
+        return self._house.config.limits.caps
+
+    def parse(self, text: str) -> Invocation | None:
+        return self._house.parse(text)
+
+    async def engines(self) -> tuple[EngineState, ...]:
+        return await self._house.bot.engines()
+
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
+        return await self._house.settings.resolve(place, author, request, locale)

@@ -1,0 +1,51 @@
+"""A real browser for the page's tests, and a whole bot behind the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+    "microsoft-edge-stable",
+    "msedge",
+)
+MAC = ("Google Chrome", "Chromium", "Microsoft Edge")
+MISSING = "NO BROWSER: the web page was NOT tested. Install Chrome, Chromium or Edge, or name one in GANDER_BROWSER."
+
+
+def find_browser() -> str | None:
+    """Any Chrome, Chromium or Edge of this machine."""
+    named = os.environ.get("GANDER_BROWSER")
+    on_mac = (Path(f"/Applications/{name}.app/Contents/MacOS/{name}") for name in MAC)
+    return (
+        named or next((path for name in NAMES if (path := shutil.which(name))), None) or next((str(p) for p in on_mac if p.exists()), None)
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if find_browser() is None:
+        terminalreporter.section(MISSING, sep="!", red=True, bold=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = find_browser()
+    if path is None:
+        pytest.skip(MISSING)
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root's Chromium has none
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=sandbox)
+        yield browser
+        await browser.close()
