@@ -35,8 +35,30 @@ def ask(
 
 
 @app.command()
+def run(
+    config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
+) -> None:
+    """Serve the web page, and Discord and Telegram where their tokens are set. SIGTERM or Ctrl-C stops it gracefully."""
+    from adapters.cli.serving import serve_all
+
+    serve_all(config)
+
+
+@app.command()
+def chat(
+    config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
+    model: Annotated[str | None, typer.Option(help="A ready model's name or folder (`gander model list`).")] = None,
+    engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
+) -> None:
+    """Talk in this terminal: type a question, drag a picture in. Ctrl-C stops an answer, twice leaves."""
+    from adapters.cli.serving import talk
+
+    talk(config, model, engine_url)
+
+
+@app.command()
 def demo(once: Annotated[bool, typer.Option("--once", help="Stop after the three sample pictures.")] = False) -> None:
-    """Answer about three sample pictures with the pocket model, then about yours. Fetches the model first if need be."""
+    """Answer about three sample pictures with the pocket model, then about yours on a web page. Fetches the model first if need be."""
     from adapters.cli.demo import show_demo
 
     show_demo(once)

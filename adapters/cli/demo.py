@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
@@ -12,14 +13,16 @@ from rich.text import Text
 
 from adapters.cli.answer import Answer, show_answer
 from adapters.cli.asking import make_request
-from adapters.cli.console import consoles, explain, run
+from adapters.cli.console import consoles, run
 from adapters.cli.engine_access import open_engine
 from adapters.cli.engine_commands import run_engine_command
 from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
+from adapters.registry import load
+from adapters.run import serve
 from bot.config import data_home
 from bot.engine_client import EngineClient
-from bot.errors import BotError
+from bot.options import Config
 
 MODEL = "pocket"
 
@@ -46,7 +49,7 @@ async def show(home: Path, console: Console, once: bool) -> None:
         for sample in SAMPLES:
             await show_sample(console, client, sample)
         if not once:
-            await take_questions(console, client)
+            await serve_page(console, home, client)
 
 
 async def show_sample(console: Console, client: EngineClient, sample: Sample) -> None:
@@ -65,24 +68,17 @@ def figures(answer: Answer) -> str:
     return f"first word after {answer.first or 0:.2f} s{speed}"
 
 
-async def take_questions(console: Console, client: EngineClient) -> None:
-    """Pictures and questions from the terminal until an empty line or its end."""
-    console.print("\nYour turn: a picture's path, then a question (an empty line ends).")
-    while path := ask_line(console, "picture: "):
-        question = ask_line(console, "question: ") or "What is this?"
-        try:
-            await show_answer(console, client.stream(await make_request([dropped_path(path)], question, {})))
-        except BotError as error:
-            console.print(Text(explain(error), style="red"))
+async def serve_page(console: Console, home: Path, client: EngineClient) -> None:
+    """Your turn: the page, on the engine that is running, until Ctrl-C."""
+
+    def opened(url: str) -> None:
+        console.print(f"\nYour turn: ask about your own pictures at {url} (Ctrl-C ends).")
+        open_browser(url)
+
+    await serve(Config(), home, [client], {"web": load("web")}, opened)
 
 
-def ask_line(console: Console, prompt: str) -> str:
-    try:
-        return console.input(prompt).strip()
-    except EOFError:
-        return ""
-
-
-def dropped_path(text: str) -> Path:
-    """Terminals quote a dragged file's path."""
-    return Path(text.strip("'\" ")).expanduser()
+def open_browser(url: str) -> None:
+    """Where there is a screen; a browser for text would take over the terminal."""
+    if sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"} & os.environ.keys():
+        webbrowser.open(url)

@@ -1,0 +1,53 @@
+"""`gander run` and `gander chat`: find the configuration, set up the log, and hand over to what serves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from adapters.cli.console import consoles, ending, quiet_logs
+from adapters.run import run
+from adapters.terminal.opening import open_chat
+from adapters.terminal.repl import converse, in_background
+from bot.config import check_ready_for_public, data_home, find_config, load_config
+from bot.logs import configure_logs
+from bot.options import Config
+
+
+def serve_all(file: Path | None) -> None:
+    """Ends the process with what is wrong with the configuration, in words."""
+    with ending():
+        config = load_config(find_config(file, os.environ), os.environ)
+        check_ready_for_public(config)
+        configure_logs(config.logging, secrets_of(config))
+        asyncio.run(run(config, data_home(os.environ), say_address))
+
+
+def talk(file: Path | None, model: str | None, engine_url: str | None) -> None:
+    answers, _ = consoles()
+    with ending():
+        quiet_logs()
+        config = with_engine(load_config(find_config(file, os.environ), os.environ), model, engine_url)
+        with in_background(open_chat(config, data_home(os.environ), answers)) as chat:
+            converse(chat, answers)
+
+
+def with_engine(config: Config, model: str | None, engine_url: str | None) -> Config:
+    """The configuration with what the command line says instead."""
+    given = {"model": model, "url": engine_url, "urls": () if engine_url else None}
+    engine = config.engine.model_copy(update={name: value for name, value in given.items() if value is not None})
+    return config.model_copy(update={"engine": engine})
+
+
+def say_address(url: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(f"The page is open at {url} (Ctrl-C stops Gander)."))
+
+
+def secrets_of(config: Config) -> list[str]:
+    """What no log may ever show."""
+    held = (config.engine.key, config.discord.token, config.telegram.token, config.web.password)
+    return [secret.get_secret_value() for secret in held if secret is not None]
