@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 NAMES = (
     "chromium",
@@ -22,6 +22,7 @@ NAMES = (
     "msedge",
 )
 MAC = ("Google Chrome", "Chromium", "Microsoft Edge")
+PATIENCE_MILLISECONDS = 30_000  # a busy machine is slow, not wrong
 MISSING = "NO BROWSER: the web page was NOT tested. Install Chrome, Chromium or Edge, or name one in GANDER_BROWSER."
 
 
@@ -44,6 +45,7 @@ async def browser() -> AsyncIterator[Browser]:
     path = find_browser()
     if path is None:
         pytest.skip(MISSING)
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root's Chromium has none
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=sandbox)

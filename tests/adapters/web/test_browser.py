@@ -273,6 +273,7 @@ async def test_a_password_stands_before_the_page(browser: Browser, tmp_path: Pat
         await expect(visit.page.get_by_role("alert")).to_have_text("That is not the password. Try again.")
         await visit.page.get_by_label("Password").fill("honk honk")
         await visit.page.get_by_role("button", name="Sign in").click()
+        await expect(visit.page.locator("#knobs-summary")).not_to_be_empty()
         await visit.ask_and_wait("In?", 1)
 
 
