@@ -101,7 +101,7 @@ class EngineClient:
         if detail is None:
             raise AnswerLost(f"{self.name} sent something that is no chunk of an answer.")
         if detail.type == "invalid_request_error":
-            raise EngineRefused(detail.message, detail.param)
+            raise refusal(detail)
         raise AnswerLost(detail.message)
 
     @asynccontextmanager
@@ -128,12 +128,18 @@ class EngineClient:
             return EngineUnavailable(message, seconds(response.headers.get("Retry-After")))
         if response.status >= 500:
             return AnswerLost(message)
-        return EngineRefused(message, detail.param if detail else None)
+        return refusal(detail) if detail else EngineRefused(message)
 
 
 def without_credentials(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def refusal(detail: ErrorDetail) -> EngineRefused:
+    """OpenAI and Gander say by the code that a conversation is too long, llama.cpp by the type, vLLM in words."""
+    named = "context_length_exceeded" in (detail.code or "") or detail.type == "exceed_context_size_error"
+    return EngineRefused(detail.message, detail.param, too_long=named or "maximum context length" in detail.message)
 
 
 def error_detail(body: bytes) -> ErrorDetail | None:
