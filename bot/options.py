@@ -68,13 +68,18 @@ class EngineOptions(Section):
     key_file: Path | None = None  # or GANDER_ENGINE_KEY
     key: SecretStr | None = None
     model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
-    quantize: Literal["none", "int8", "4bit"] = "none"
-    devices: tuple[str, ...] = ()  # empty = the best there is
+    quantize: Literal["auto", "none", "int8", "4bit"] = "auto"  # auto = the most exact one that fits
+    devices: tuple[str, ...] = ()  # the model is split over them; empty = the first GPU, else the CPU
 
     @property
     def remote(self) -> tuple[str, ...]:
         """The engines that run elsewhere; empty = start one."""
         return tuple(dict.fromkeys((*((self.url,) if self.url else ()), *self.urls)))
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What an engine of our own is started with, besides its model."""
+        return (f"--quantize={self.quantize}", *(f"--device={device}" for device in self.devices))
 
     @field_validator("url", "urls")
     @classmethod

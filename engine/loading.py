@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from engine.load_times import remember
 from engine.worker import Loaded
 
+if TYPE_CHECKING:
+    from engine.models.loader import Quantize
+
 log = structlog.get_logger()
 
 
-def load_decoder(folder: Path, device: str | None, record: Path) -> Loaded:
-    """Loads the model in `folder`; `record` learns how long that took. Raises ModelError."""
+def load_decoder(folder: Path, devices: Sequence[str], quantize: Quantize, record: Path) -> Loaded:
+    """Loads the model in `folder`, split over `devices` (none = the best); `record` learns how long that took. Raises ModelError."""
     begun = time.monotonic()
     import torch
 
     from engine.decoding import Decoder
     from engine.models.loader import load
 
-    model = load(folder, torch.device(device) if device else None)
+    named = [torch.device(name) for name in devices]
+    model = load(folder, named[0] if named else None, others=named[1:], quantize=quantize)
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info("model ready", model=model.card.name, device=str(model.device), seconds=round(seconds, 1))

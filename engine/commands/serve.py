@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,8 +27,12 @@ def engine(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 8000,
     key_file: Annotated[Path | None, typer.Option(help="File with the key that clients must send (or set GANDER_ENGINE_KEY).")] = None,
     device: Annotated[
-        str | None, typer.Option(help="torch's name of a device, such as cuda:1 or cpu. Default: the first GPU, else cpu.")
+        list[str] | None,
+        typer.Option(help="torch's name of a device, such as cuda:1 or cpu; several split the model. Default: the first GPU, else cpu."),
     ] = None,
+    quantize: Annotated[
+        Literal["auto", "none", "int8", "4bit"], typer.Option(help="Hold the language model's matrices in fewer bits; auto: as they fit.")
+    ] = "auto",
     capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 64,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
@@ -39,7 +43,7 @@ def engine(
     bind.check()
     folder = model_folder(model).resolve()
     record = home() / "engine" / "load_seconds.json"
-    load = functools.partial(load_decoder, folder, device, record)
+    load = functools.partial(load_decoder, folder, device or (), quantize, record)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity)
     asyncio.run(serve(read_card(folder), worker, bind, announce_to_parent if supervised else announce_to_person))
     sys.stdout.flush()

@@ -171,6 +171,11 @@ def test_engines_that_run_elsewhere(tmp_path: Path) -> None:
     assert Config().engine.remote == ()
 
 
+def test_an_engine_of_our_own_is_started_as_configured(tmp_path: Path) -> None:
+    options = load_config(written(tmp_path, "[engine]\nquantize = '4bit'\ndevices = ['cuda:0', 'cuda:1']"), {}).engine
+    assert options.arguments == ("--quantize=4bit", "--device=cuda:0", "--device=cuda:1")
+
+
 def test_whether_somebody_decided_who_may_use_it(tmp_path: Path) -> None:
     assert not Config().access.decided
     assert load_config(written(tmp_path, "[access]\nallow_people = ['telegram:1']"), {}).access.decided

@@ -17,6 +17,7 @@ import pytest
 from bot.engine_child import EngineChild, running_engine
 from bot.engine_client import EngineClient
 from bot.errors import AnswerLost, EngineStartError, EngineUnavailable
+from bot.options import EngineOptions
 from engine.api import ChatRequest, Message
 
 LONG = ChatRequest(messages=(Message(role="user", content="Tell me."),), max_tokens=150, min_tokens=150)
@@ -25,7 +26,8 @@ SHORT = LONG.model_copy(update={"max_tokens": 3, "min_tokens": 3})
 
 @asynccontextmanager
 async def engine(home: Path) -> AsyncIterator[tuple[EngineChild, EngineClient]]:
-    async with running_engine(home, "tiny", ("--device", "cpu")) as child, aiohttp.ClientSession() as session:
+    arguments = EngineOptions(devices=("cpu",), quantize="none").arguments
+    async with running_engine(home, "tiny", arguments) as child, aiohttp.ClientSession() as session:
         yield child, EngineClient(session, await child.url(), child.key)
 
 
