@@ -29,7 +29,7 @@ class Decoder:
     def generate(self, request: GenerationRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Yields events as they come about; ends early, without `Done`, once `cancelled()` says so (asked each step).
 
-        Raises RequestError (ContextError, …) before the first event and GenerationError when the device fails.
+        Raises RequestError (ContextError, …) before the first event and GenerationError when the device runs out of memory.
         """
         beams = request.generation.num_beams
         if beams > 1 and request.n > beams:
@@ -37,8 +37,10 @@ class Decoder:
         sorry = apology(self.model.card, request.turns)
         try:
             yield from self.answer(request, cancelled) if sorry is None else self.apologise(request, sorry)
-        except RuntimeError as error:  # torch's way to say anything, out of memory included
-            raise GenerationError(f"The device failed while it worked on this request: {error}") from error
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise  # a broken device: the worker loads the model afresh
+            raise GenerationError("The device ran out of memory for this request: ask for fewer beams or a shorter answer.") from error
 
     def apologise(self, request: GenerationRequest, sorry: str) -> Iterator[Event]:
         """Nothing is read, nothing computed."""
@@ -64,3 +66,8 @@ class Decoder:
         written = yield from answering.search(logits) if request.generation.num_beams > 1 else answering.extend(logits)
         if written is not None:
             yield Done(len(context), written, context.dropped_messages)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """CUDA has an error of its own for it; on a CPU torch says it in words alone."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

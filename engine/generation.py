@@ -74,6 +74,6 @@ class Generator(Protocol):
     def generate(self, request: GenerationRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Yields events as they come about; ends early, without `Done`, once `cancelled()` says so (asked each step).
 
-        Raises RequestError (ContextError, …) before the first event and GenerationError when the device fails.
+        Raises RequestError (ContextError, …) before the first event and GenerationError when the device runs out of memory.
         """
         ...

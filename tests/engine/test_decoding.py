@@ -230,12 +230,18 @@ def test_an_answer_never_outgrows_the_window() -> None:
     assert found[-1].prompt_tokens + found[-1].completion_tokens == 600
 
 
-def test_a_failing_device_is_one_requests_failure() -> None:
+def test_too_little_memory_is_one_requests_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     model = TinyModel()
-    head = model.language.lm_head
-    whole, head.weight.data = head.weight.data, torch.zeros(258, 5)
     decoder = Decoder(model)
-    with pytest.raises(GenerationError, match="device failed"):
-        list(decoder.generate(asked(), lambda: False))
-    head.weight.data = whole
+    with monkeypatch.context() as patch:
+        patch.setattr(model.language, "logits", lambda hidden: torch.empty(10**15))
+        with pytest.raises(GenerationError, match="fewer beams"):
+            list(decoder.generate(asked(), lambda: False))
     assert isinstance(list(decoder.generate(asked(), lambda: False))[-1], Done)
+
+
+def test_a_broken_device_is_not_hidden() -> None:
+    model = TinyModel()
+    model.language.lm_head.weight.data = torch.zeros(258, 5)
+    with pytest.raises(RuntimeError, match="shapes"):
+        list(Decoder(model).generate(asked(), lambda: False))
