@@ -13,7 +13,7 @@ import aiohttp
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
-from bot.core import Core, Resources, addressed
+from bot.core import Core, Resources
 from bot.decoding_process import Decoders
 from bot.engine_child import running_engine
 from bot.engine_client import EngineClient
@@ -54,7 +54,6 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
     decoders = Decoders(config.media.decoding)
     try:
         settings = ScopedSettings(database, texts, config.settings, config.limits)
-        access = Access(config.access)
         files = PictureFiles(home / "pictures")
         resources = Resources(
             database=database,
@@ -62,13 +61,12 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             engines=engines,
             intake=Intake(config.media.files, decoders),
             settings=settings,
-            permissions=access,
+            permissions=Access(config.access),
             limits=PersonLimits(config.limits),
             commands=CommandRunner(settings, texts),
             texts=texts,
             name=name,
             idle_seconds=config.conversation.idle_minutes * 60,
-            hears=lambda incoming: addressed(incoming) and access.hears(incoming.author),
         )
         retention = Retention(database, files, config.retention.days)
         yield House(config, home, Core(resources), retention, settings, texts)
@@ -85,5 +83,5 @@ async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Eng
         if config.engine.remote:
             yield [EngineClient(session, url, key) for url in config.engine.remote]
             return
-        async with running_engine(home, config.engine.model) as child:
+        async with running_engine(home, config.engine.model, config.engine.arguments) as child:
             yield [EngineClient(session, await child.url(), child.key)]

@@ -62,6 +62,10 @@ class Settings(Protocol):
 
 
 class Permissions(Protocol):
+    def hears(self, incoming: Incoming) -> bool:
+        """Whether this is for the bot at all; everything else is dropped without a word."""
+        ...
+
     async def check(self, incoming: Incoming) -> None:
         """Refuse a person or a place that the operator did not allow."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -32,7 +32,7 @@ from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
 from bot.lanes import Lanes
-from bot.message import Address, Incoming, Place
+from bot.message import Incoming, Place
 from bot.outbox import Outbox
 from bot.ports import Outgoing, Platform, Remembered
 from bot.store import graph
@@ -41,11 +41,6 @@ from bot.store.graph import Asked
 from bot.store.pictures import PictureFiles
 
 log = structlog.get_logger(__name__)
-
-
-def addressed(incoming: Incoming) -> bool:
-    """Whether a message is for the bot, outside of demo mode. Bots that answer each other would never end."""
-    return incoming.address is not Address.OVERHEARD and not incoming.author.is_bot
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,6 @@ class Resources:
     texts: Texts
     name: str = "gander"  # of this bot among those on one database
     idle_seconds: float = IDLE_SECONDS
-    hears: Callable[[Incoming], bool] = addressed
 
 
 class Core:
@@ -97,7 +91,7 @@ class Core:
 
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
-        if not self._resources.hears(incoming):
+        if not self._resources.permissions.hears(incoming):
             return
         try:
             await self._take(incoming)

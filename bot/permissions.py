@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.errors import Refusal
-from bot.message import Author, Incoming, Place
+from bot.message import Address, Author, Incoming, Place
 from bot.options import AccessOptions
 
 LOCAL = frozenset({"terminal", "web"})  # whoever sits at the machine, or has the page's password
@@ -15,9 +15,10 @@ class Access:
     def __init__(self, options: AccessOptions) -> None:
         self._options = options
 
-    def hears(self, author: Author) -> bool:
-        """Other bots are not even refused, unless listed: two that answer each other would never end."""
-        return not author.is_bot or author.key in self._options.allow_bots
+    def hears(self, incoming: Incoming) -> bool:
+        """Whether a message is for the bot at all. Other bots' are not, unless listed: two that answer each other would never end."""
+        author = incoming.author
+        return incoming.address is not Address.OVERHEARD and (not author.is_bot or author.key in self._options.allow_bots)
 
     async def check(self, incoming: Incoming) -> None:
         """Raises Refusal for a person or a place that the operator did not allow."""

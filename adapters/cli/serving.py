@@ -13,7 +13,7 @@ from adapters.cli.console import consoles, ending, quiet_logs
 from adapters.run import run
 from adapters.terminal.opening import open_chat
 from adapters.terminal.repl import converse, in_background
-from bot.config import check_ready_for_public, data_home, find_config, load_config
+from bot.config import check_ready_for_public, data_home, find_config, load_config, secret_values
 from bot.logs import configure_logs
 from bot.options import Config
 
@@ -23,7 +23,7 @@ def serve_all(file: Path | None) -> None:
     with ending():
         config = load_config(find_config(file, os.environ), os.environ)
         check_ready_for_public(config)
-        configure_logs(config.logging, secrets_of(config))
+        configure_logs(config.logging, secret_values(config))
         asyncio.run(run(config, data_home(os.environ), say_address))
 
 
@@ -45,9 +45,3 @@ def with_engine(config: Config, model: str | None, engine_url: str | None) -> Co
 
 def say_address(url: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(Text(f"The page is open at {url} (Ctrl-C stops Gander)."))
-
-
-def secrets_of(config: Config) -> list[str]:
-    """What no log may ever show."""
-    held = (config.engine.key, config.discord.token, config.telegram.token, config.web.password)
-    return [secret.get_secret_value() for secret in held if secret is not None]

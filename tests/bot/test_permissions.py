@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import Refusal
-from bot.message import Author, Place
+from bot.message import Address, Author, Place
 from bot.options import AccessOptions
 from bot.permissions import Access, may_set_for_all
 from tests.bot.people import ADA, GROUP, MODERATOR, PRIVATE, SERVER, TERMINAL, THREAD, said
@@ -67,10 +67,11 @@ async def test_who_may_use_it_where(place: Place, author: Author, lists: dict[st
 
 
 def test_other_bots_are_not_heard_unless_listed() -> None:
-    robot = replace(ADA, is_bot=True)
+    robot = said(replace(ADA, is_bot=True))
     assert not Access(AccessOptions(everyone=True)).hears(robot)
     assert Access(AccessOptions(allow_bots=keys("discord:ada"))).hears(robot)
-    assert Access(AccessOptions()).hears(ADA)
+    assert Access(AccessOptions()).hears(said(ADA))
+    assert not Access(AccessOptions(everyone=True)).hears(replace(said(ADA), address=Address.OVERHEARD))
 
 
 @pytest.mark.parametrize(
