@@ -27,17 +27,8 @@ LOSSY: Final = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})  # their noise makes 
 JPEG_QUALITY: Final = 92
 ORPHAN_SECONDS: Final = 5
 WHITE: Final = (255, 255, 255, 255)
-DAMAGE: Final = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    IndexError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    EOFError,
-    struct.error,
-)  # what Pillow raises
+# What Pillow raises on a damaged file.
+DAMAGE: Final = (OSError, SyntaxError, ValueError, LookupError, TypeError, RuntimeError, EOFError, ArithmeticError, struct.error)
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
