@@ -6,7 +6,7 @@ a file (bot/config.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -69,7 +69,7 @@ class EngineOptions(Section):
     key: SecretStr | None = None
     model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
     quantize: Literal["auto", "none", "int8", "4bit"] = "auto"  # auto = the most exact one that fits
-    devices: tuple[str, ...] = ()  # the model is split over them; empty = the first GPU, else the CPU
+    devices: tuple[str, ...] = ()  # GPUs' numbers or torch's names; empty = the first GPU, else the CPU
 
     @property
     def remote(self) -> tuple[str, ...]:
@@ -80,6 +80,11 @@ class EngineOptions(Section):
     def arguments(self) -> tuple[str, ...]:
         """What an engine of our own is started with, besides its model."""
         return (f"--quantize={self.quantize}", *(f"--device={device}" for device in self.devices))
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _name_gpus(cls, given: Sequence[int | str]) -> tuple[str, ...]:
+        return tuple(f"cuda:{device}" if isinstance(device, int) else device for device in given)
 
     @field_validator("url", "urls")
     @classmethod

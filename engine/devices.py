@@ -30,12 +30,6 @@ def abilities(device: torch.device, capability: tuple[int, int] | None = None) -
     return Abilities(torch.float16, triton=found >= AMPERE)
 
 
-def parse_capability(text: str) -> tuple[int, int]:
-    """`7.5` → (7, 5). Raises ValueError."""
-    major, _, minor = text.partition(".")
-    return int(major), int(minor or 0)
-
-
 def default_device() -> torch.device:
     """The first GPU, else the CPU."""
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -13,26 +13,42 @@ from engine.load_times import remember
 from engine.worker import Loaded
 
 if TYPE_CHECKING:
-    from engine.models.loader import Quantize
+    import torch
 
 log = structlog.get_logger()
 
 
-def load_decoder(folder: Path, devices: Sequence[str], quantize: Quantize, record: Path) -> Loaded:
-    """Loads the model in `folder`, split over `devices` (none = the best); `record` learns how long that took. Raises ModelError."""
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a model is to run. Several `devices` share its layers; none = the first GPU, else the CPU."""
+
+    devices: tuple[str, ...] = ()
+    quantize: Literal["auto", "none", "int8", "4bit"] = "auto"
+    capability: tuple[int, int] | None = None  # compute as a card of this capability would
+
+
+def load_decoder(folder: Path, placement: Placement, record: Path) -> Loaded:
+    """Loads the model in `folder`; `record` learns how long that took. Raises ModelError."""
     begun = time.monotonic()
     import torch
 
     from engine.decoding import Decoder
+    from engine.devices import default_device
     from engine.models.loader import load
 
-    named = [torch.device(name) for name in devices]
-    model = load(folder, named[0] if named else None, others=named[1:], quantize=quantize)
+    devices = [torch.device(name) for name in placement.devices] or [default_device()]
+    model = load(folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability)
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info("model ready", model=model.card.name, device=str(model.device), seconds=round(seconds, 1))
-    on_gpu = model.device.type == "cuda"
-    return Loaded(Decoder(model), str(model.device), torch.cuda.memory_reserved if on_gpu else resident_bytes)
+    return Loaded(Decoder(model), ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))))
+
+
+def held_bytes(device: torch.device) -> int:
+    """What this process holds on the device: reserved on a GPU, resident on the CPU."""
+    import torch
+
+    return torch.cuda.memory_reserved(device) if device.type == "cuda" else resident_bytes()
 
 
 def resident_bytes() -> int:

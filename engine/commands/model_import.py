@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from engine.models.card import Quantization
+
 if TYPE_CHECKING:
     from engine.weights.assembly import Progress as Report
-
-
-class Quantize(StrEnum):
-    none = "none"
-    int8 = "int8"
-    four_bit = "4bit"
 
 
 def import_model(
@@ -32,7 +27,7 @@ def import_model(
     vit: Annotated[Path | None, typer.Option(help="eva_vit_g.pth.")] = None,
     delta: Annotated[Path | None, typer.Option(help="Folder of the Vicuna delta, v0 or v1. Leave out for merged weights.")] = None,
     architecture: Annotated[Path | None, typer.Option(help="Sizes of the eye, where they aren't the release's.")] = None,
-    quantize: Annotated[Quantize, typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = Quantize.none,
+    quantize: Annotated[Quantization, typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = "none",
 ) -> None:
     """Make a ready model folder from LLaMA, a Vicuna delta and MiniGPT-4's files. Started again after a stop, it continues."""
     from engine.weights.importer import Sources, import_model
@@ -42,7 +37,7 @@ def import_model(
     for part in sources.parts():
         console.print(f"{part.name} ({part.source}): {part.licence}", highlight=False)
     with import_bar() as report:
-        card = import_model(sources, out, quantize.value, report)
+        card = import_model(sources, out, quantize, report)
     console.print(f"Ready: {out} ({card.version}). `gander run --model {out}` serves it.", highlight=False)
 
 

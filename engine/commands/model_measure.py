@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -17,13 +16,8 @@ TOKENS = 64  # compared between two ways to compute the same
 LAYERS = 4  # of the models that are compared
 
 
-class Size(StrEnum):
-    small = "7b"
-    large = "13b"
-
-
 def measure_model(
-    sizes: Annotated[list[Size], typer.Argument(help="Which of MiniGPT-4's sizes.")],
+    size: Annotated[Literal["7b", "13b"], typer.Argument(help="Which of MiniGPT-4's sizes.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in bytes and seconds.")] = False,
 ) -> None:
     """Measure memory, encoding and decoding in each mode on the first GPU, and whether all ways give the same tokens."""
@@ -35,21 +29,22 @@ def measure_model(
     gpus = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     if not gpus:
         raise ModelError("There is no GPU here to measure. `gander model plan` calculates.")
-    rows = [(size, measure(RELEASE[size], mode, gpus[0])) for size in sizes for mode in MODES]
-    small = replace(RELEASE[sizes[0]], num_hidden_layers=LAYERS)
+    rows = [measure(RELEASE[size], mode, gpus[0]) for mode in MODES]
+    planned = [release_shapes(size).needed(mode, 1) for mode in MODES]
+    small = replace(RELEASE[size], num_hidden_layers=LAYERS)
     types = (torch.float32, torch.float16)
     same = {f"{mode} {dtype}": same_tokens(small, mode, gpus[0], dtype, TOKENS) for mode in MODES[1:] for dtype in types}
     if len(gpus) > 1:
         same |= {f"split {dtype}": same_tokens_split(small, gpus, dtype, TOKENS) for dtype in types}
     if as_json:
-        values = [{"size": size, "planned": release_shapes(size).needed(row.mode, 1), **asdict(row)} for size, row in rows]
-        typer.echo(json.dumps({"device": torch.cuda.get_device_name(), "measured": values, "same_tokens_of_64": same}))
+        values = [{"planned": plan, **asdict(row)} for plan, row in zip(planned, rows, strict=True)]
+        typer.echo(json.dumps({"device": torch.cuda.get_device_name(), "size": size, "measured": values, "same_tokens_of_64": same}))
         return
-    table = Table("model", "weights", "planned", "reserved", "card says", "1 picture", "8 pictures", "tokens/s", box=None)
-    for size, row in rows:
-        memory = (f"{number / 1e9:.2f} GB" for number in (release_shapes(size).needed(row.mode, 1), row.reserved, row.in_use))
+    table = Table("weights", "planned", "reserved", "card says", "1 picture", "8 pictures", "tokens/s", box=None)
+    for plan, row in zip(planned, rows, strict=True):
+        memory = (f"{number / 1e9:.2f} GB" for number in (plan, row.reserved, row.in_use))
         times = (f"{number * 1e3:.1f} ms" for number in (row.encode_one, row.encode_eight))
-        table.add_row(size, row.mode, *memory, *times, f"{1 / row.step:.0f}")
-    Console(soft_wrap=True).print(f"{torch.cuda.get_device_name()}, one conversation of 2,000 tokens with a picture", table)
+        table.add_row(row.mode, *memory, *times, f"{1 / row.step:.0f}")
+    Console(soft_wrap=True).print(f"{size} on {torch.cuda.get_device_name()}, one conversation of 2,000 tokens with a picture", table)
     for name, count in same.items():
         typer.echo(f"same tokens, {name}: {count} of {TOKENS}")

@@ -13,7 +13,7 @@ import typer
 
 from engine.home import home, model_folder
 from engine.load_times import expected_seconds
-from engine.loading import load_decoder
+from engine.loading import Placement, load_decoder
 from engine.logs import configure
 from engine.models.card import read_card
 from engine.pictures import quiet_pillow
@@ -28,7 +28,12 @@ def engine(
     key_file: Annotated[Path | None, typer.Option(help="File with the key that clients must send (or set GANDER_ENGINE_KEY).")] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(help="torch's name of a device, such as cuda:1 or cpu; several split the model. Default: the first GPU, else cpu."),
+        typer.Option(
+            help="torch's name of a device, such as cuda:1 or cpu; given again, the layers are split. Default: the first GPU, else cpu."
+        ),
+    ] = None,
+    capability: Annotated[
+        str | None, typer.Option(help="Compute as a card of this compute capability would, such as 7.5: fp16, plain torch.")
     ] = None,
     quantize: Annotated[
         Literal["auto", "none", "int8", "4bit"], typer.Option(help="Hold the language model's matrices in fewer bits; auto: as they fit.")
@@ -43,11 +48,23 @@ def engine(
     bind.check()
     folder = model_folder(model).resolve()
     record = home() / "engine" / "load_seconds.json"
-    load = functools.partial(load_decoder, folder, device or (), quantize, record)
+    placement = Placement(tuple(device or ()), quantize, parse_capability(capability))
+    load = functools.partial(load_decoder, folder, placement, record)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity)
     asyncio.run(serve(read_card(folder), worker, bind, announce_to_parent if supervised else announce_to_person))
     sys.stdout.flush()
     os._exit(0)  # every answer is out; a thread that is stuck in the device must not keep the process
+
+
+def parse_capability(text: str | None) -> tuple[int, int] | None:
+    """`7.5` → (7, 5)."""
+    if text is None:
+        return None
+    try:
+        major, _, minor = text.partition(".")
+        return int(major), int(minor or 0)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no compute capability such as 7.5 or 8.0.") from None
 
 
 def announce_to_person(url: str) -> None:

@@ -21,6 +21,7 @@ from engine.weights.loading import load_language
 __all__ = ["load", "load_language", "load_tensors"]
 
 ARCHITECTURES = {"pocket": "engine.models.pocket", "minigpt4": "engine.models.minigpt4"}
+SPLITTABLE = ("minigpt4",)  # architectures whose `load` takes `others`
 Quantize = Quantization | Literal["auto"]
 
 
@@ -51,6 +52,8 @@ def load(
     """
     card = read_card(folder)
     device = device or default_device()
+    if others and card.architecture not in SPLITTABLE:
+        raise ModelError(f"{card.name} is small and runs on one device. Name only one.")
     mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize)
     dtype = torch.float32 if exact else abilities(device, capability).dtype
     load_architecture: Load = import_module(ARCHITECTURES[card.architecture]).load

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+import typer
 
-from engine.devices import Abilities, abilities, parse_capability
+from engine.commands.serve import parse_capability
+from engine.devices import Abilities, abilities
 
 CUDA = torch.device("cuda:0")
 
 
-@pytest.mark.parametrize(("capability", "triton"), [("7.0", False), ("7.5", False), ("8.0", True), ("8.9", True), ("12.0", True)])
-def test_triton_from_ampere_on_and_fp16_everywhere(capability: str, triton: bool) -> None:
-    assert abilities(CUDA, parse_capability(capability)) == Abilities(torch.float16, triton)
+@pytest.mark.parametrize(("capability", "triton"), [((7, 0), False), ((7, 5), False), ((8, 0), True), ((8, 9), True), ((12, 0), True)])
+def test_triton_from_ampere_on_and_fp16_everywhere(capability: tuple[int, int], triton: bool) -> None:
+    assert abilities(CUDA, capability) == Abilities(torch.float16, triton)
 
 
 def test_a_cpu_computes_in_bf16_without_kernels_of_ours() -> None:
@@ -21,5 +23,9 @@ def test_a_cpu_computes_in_bf16_without_kernels_of_ours() -> None:
 
 @pytest.mark.parametrize("text", ["", "seven", "7,5"])
 def test_what_is_no_capability(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(typer.BadParameter, match="no compute capability"):
         parse_capability(text)
+
+
+def test_a_capability_has_two_numbers() -> None:
+    assert [parse_capability(text) for text in ("7.5", "8", None)] == [(7, 5), (8, 0), None]

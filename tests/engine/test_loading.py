@@ -1,0 +1,57 @@
+"""Where and how a served model runs: over several devices, in a chosen form, as an older card would; always the same answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ModelError
+from engine.generation import Done, GenerationRequest, TextDelta, Turn
+from engine.loading import Placement, load_decoder
+from engine.models.card import Generation
+from engine.models.loader import load
+from engine.pictures import Limits, read_picture
+from tests.engine.weights.release_files import GOLDEN, golden_sources, imported
+
+GREEDY = Generation(temperature=0.0, top_k=0, top_p=1.0, max_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "v0"
+    imported(golden_sources("v0"), out)
+    return out
+
+
+def answer(folder: Path, placement: Placement, record: Path) -> tuple[str, str]:
+    """The device and the text."""
+    picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
+    request = GenerationRequest((Turn("user", (picture, "What is in this picture?")),), GREEDY)
+    loaded = load_decoder(folder, placement, record)
+    assert loaded.memory() > 0
+    events = list(loaded.generator.generate(request, lambda: False))
+    assert isinstance(events[-1], Done)
+    return loaded.device, "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def test_an_older_cards_path_and_a_split_give_the_plain_answer(folder: Path, tmp_path: Path) -> None:
+    record = tmp_path / "seconds.json"
+    device, plain = answer(folder, Placement(("cpu",)), record)
+    assert device == "cpu"
+    assert answer(folder, Placement(("cpu",), capability=(7, 5)), record) == ("cpu", plain)
+    assert answer(folder, Placement(("cpu", "cpu")), record) == ("cpu, cpu", plain)
+
+
+def test_weights_are_quantised_while_they_are_loaded(folder: Path, tmp_path: Path) -> None:
+    for mode, bits in (("int8", "torch.int8"), ("4bit", "torch.uint8")):
+        model = load(folder, quantize="int8" if mode == "int8" else "4bit")
+        assert str(model.language.model.layers[0].get_parameter("self_attn.qkv_proj.weight").dtype) == bits
+        assert answer(folder, Placement(("cpu",), "int8" if mode == "int8" else "4bit"), tmp_path / "seconds.json")[1]
+
+
+def test_a_small_model_is_not_split(folder: Path, tmp_path: Path) -> None:
+    card = (folder / "gander.json").read_text().replace('"minigpt4"', '"pocket"')
+    (tmp_path / "gander.json").write_text(card)
+    with pytest.raises(ModelError, match="runs on one device"):
+        load_decoder(tmp_path, Placement(("cpu", "cpu")), tmp_path / "seconds.json")
