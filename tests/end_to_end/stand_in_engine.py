@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -35,10 +36,11 @@ async def complete(request: web.Request) -> web.StreamResponse:
     asked = ChatRequest.model_validate_json(await request.read())
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    for chunk in events(answer(asked)):
-        await response.write(f"data: {chunk.model_dump_json()}\n\n".encode())
-        await asyncio.sleep(SECONDS_PER_WORD)
-    await response.write(b"data: [DONE]\n\n")
+    with suppress(ConnectionResetError):  # the bot was killed
+        for chunk in events(answer(asked)):
+            await response.write(f"data: {chunk.model_dump_json()}\n\n".encode())
+            await asyncio.sleep(SECONDS_PER_WORD)
+        await response.write(b"data: [DONE]\n\n")
     return response
 
 

@@ -42,10 +42,10 @@ class ChatServer:
 
     async def send(self, request: web.Request) -> web.Response:
         body = await request.json()
-        await asyncio.sleep(0.005)  # a network: a kill may fall before or after the message is taken
+        await asyncio.sleep(0.01)  # a network: a kill may fall before or after the message is taken
         name = f"b{len(self.shown)}"
         self.shown[name] = Shown(body["channel"], body["text"], body["final"], body["reply_to"])
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
         return web.json_response({"id": name})
 
     async def edit(self, request: web.Request) -> web.Response:
@@ -121,13 +121,13 @@ async def ask(chat: ChatServer, draw: random.Random) -> None:
 
 async def kill_at_random(programs: list[Program], draw: random.Random) -> None:
     for _ in range(KILLS):
-        await asyncio.sleep(draw.uniform(0.4, 1.4))
+        await asyncio.sleep(draw.uniform(0.8, 3.0))
         await draw.choice(programs).restart()
 
 
 async def until_answered(chat: ChatServer) -> None:
     async with asyncio.timeout(90):
-        while len(chat.answered()) < CHANNELS * EACH or chat.orphans() > KILLS:  # noqa: ASYNC110  # another process decides
+        while len(chat.answered()) < CHANNELS * EACH:  # noqa: ASYNC110  # another process decides
             await asyncio.sleep(0.1)
 
 
@@ -147,7 +147,8 @@ async def test_every_question_is_answered_once_and_in_order(tmp_path: Path) -> N
 
     assert chat.answered() == Counter(question["id"] for question in chat.questions)
     assert [message.text.split(" with ")[0] for message in finals(chat)] == expected(chat)
-    assert chat.orphans() <= KILLS
+    # A kill can cut off one send in each channel; what is repeated for it is counted, and nothing else is shown twice.
+    assert chat.orphans() <= only(tmp_path, "SELECT sum(repeats) FROM delivery") <= bot.kills * CHANNELS
     assert only(tmp_path, "PRAGMA integrity_check") == "ok"
     assert only(tmp_path, "SELECT count(*) FROM message WHERE role = 'assistant' AND finish = 'stop'") == CHANNELS * EACH
     assert min(bot.kills, engine.kills) >= 2
