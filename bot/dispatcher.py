@@ -13,21 +13,18 @@ from typing import NoReturn
 import structlog
 
 from bot import jobs
-from bot.answering import Answerer, Draft, Stop, buttons, words
-from bot.contracts import InLine, Texts
+from bot.answering import Answerer, Draft, Stop
+from bot.contracts import InLine, Texts, Value
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from bot.estimates import Speed, places
 from bot.fairness import FairQueue
 from bot.jobs import Job, Waiting
 from bot.lanes import Lane, Lanes
 from bot.logs import job_logged
-from bot.message import Place
 from bot.outbox import Outbox
-from bot.ports import Outgoing
-from bot.store import graph
+from bot.showing import Showing, Stage
 from bot.store.database import Database
 from bot.store.tables import Finish
-from bot.streaming import Display
 
 HEARTBEAT = 5.0  # seconds
 DEAD = 60.0  # seconds without a heartbeat
@@ -36,18 +33,6 @@ LOSSES = 5  # engines that went away under one question, before it is taken for 
 TOLD = 50  # people at the head of the line whose place is worked out
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Showing:
-    """Where an answer appears, and what is stored of it."""
-
-    display: Display
-    answer: graph.Answer
-
-    @property
-    def place(self) -> Place:
-        return self.answer.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +50,7 @@ class Dispatcher:
     def __init__(self, database: Database, outbox: Outbox, answerer: Answerer, lanes: Lanes, texts: Texts, name: str = "gander") -> None:
         self._database = database
         self._outbox = outbox
+        self._stage = Stage(database, outbox, texts)
         self._answerer = answerer
         self._lanes = lanes
         self._texts = texts
@@ -162,46 +148,35 @@ class Dispatcher:
 
     async def _make(self, lane: Lane, job: Job, draft: Draft) -> bool:
         """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
-        showing, branch = await self._show(job), await self._answerer.branch(job)
+        showing, branch = await self._stage.show(job), await self._answerer.branch(job)
         if showing is None or not branch:
             return False
-        typing = self._tasks.create_task(self._outbox.type(showing.place, showing.display))
+        typing = self._tasks.create_task(showing.type())
         try:
-            failure = await self._stream(lane, job, branch, showing, draft)
+            async with self._stops[job.id]:
+                await self._answerer.ask(lane.engine, job, branch, draft, lambda: showing.grown(draft.text))
+        except EngineRefused as error:
+            return await self._commit(job, showing, self._say(job, "answer.refused", reason=str(error)), Finish.FAILED)
         except (EngineUnavailable, AnswerLost) as error:
             lane.lost()
             if not isinstance(error, AnswerLost) or job.losses + 1 < LOSSES:
                 await self._put_back(job, error)
                 return False
-            failure = self._texts.say(job.knobs.language, "answer.lost", count=LOSSES)
+            return await self._commit(job, showing, self._say(job, "answer.lost", count=LOSSES), Finish.FAILED)
         finally:
             typing.cancel()
-        if failure:
-            return await self._commit(job, showing, failure, Finish.FAILED, ())
-        return await self._commit(job, showing, draft.text, draft.finish, await self._answerer.notes(job, branch, draft))
+        return await self._commit(job, showing, draft.text, draft.finish, *await self._answerer.notes(job, branch, draft))
 
-    async def _stream(self, lane: Lane, job: Job, branch: Sequence[graph.Turn], showing: Showing, draft: Draft) -> str:
-        """Fill `draft` and show how it grows. What to tell when the engine refuses; else empty."""
-
-        def grown() -> None:
-            partial = Outgoing(draft.text, buttons(None), job.answer, showing.answer.footer, showing.answer.spoiler)
-            showing.display.show(partial)
-            self._outbox.changed(showing.place)
-
-        try:
-            async with self._stops[job.id]:
-                await self._answerer.ask(lane.engine, job, branch, draft, grown)
-        except EngineRefused as error:
-            return self._texts.say(job.knobs.language, "answer.refused", reason=str(error))
-        return ""
-
-    async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, notes: Sequence[str]) -> bool:
+    async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, *notes: str) -> bool:
         footer = " · ".join(filter(None, (showing.answer.footer, *notes)))
         ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
-            self._outbox.discard(job.answer, showing.place)
+            showing.discard()
         return ours
+
+    def _say(self, job: Job, key: str, **values: Value) -> str:
+        return self._texts.say(job.knobs.language, key, **values)
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         log.warning("answer_put_back", reason=str(error))
@@ -215,27 +190,11 @@ class Dispatcher:
     async def _deliver(self, job: Job) -> None:
         self._delivering.add(job.id)
         try:
-            if showing := await self._show(job):
-                await self._tell(job, showing)
+            if showing := await self._stage.show(job):
+                await showing.end()
             await self._database.write(jobs.done, job.id)
         finally:
             self._delivering.discard(job.id)
-
-    async def _tell(self, job: Job, showing: Showing) -> None:
-        answer = showing.answer
-        if answer.finish == Finish.STOPPED and not (answer.text or showing.display.begun):
-            self._outbox.discard(job.answer, showing.place)
-            return
-        said = words(self._texts, job.knobs.language, answer.text, answer.finish)
-        showing.display.end(Outgoing(said, buttons(answer.finish), job.answer, answer.footer, answer.spoiler))
-        await self._outbox.finish(job.answer, showing.place)
-
-    async def _show(self, job: Job) -> Showing | None:
-        """None: the question was forgotten."""
-        answer = await self._database.read(graph.answer, job.answer)
-        if answer is None:
-            return None
-        return Showing(await self._outbox.begin(job.answer, answer.place, answer.reply_to), answer)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._tasks.create_task(work)
@@ -267,15 +226,8 @@ class Dispatcher:
 
     async def _inform(self, place: InLine) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._outbox.connected)
-        if job is not None and (showing := await self._show(job)):
-            showing.display.show(Outgoing(self._in_line(job, place), buttons(None), job.answer))
-            self._outbox.changed(showing.place)
-
-    def _in_line(self, job: Job, place: InLine) -> str:
-        language = job.knobs.language
-        if place.seconds is None:
-            return self._texts.say(language, "answer.in_line", count=place.position)
-        return self._texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
+        if job is not None and (showing := await self._stage.show(job)):
+            showing.in_line(place)
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,75 @@
+"""What people see of a job: their place in line, the answer as it grows, the last word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.answering import buttons, words
+from bot.contracts import InLine, Texts
+from bot.jobs import Job
+from bot.outbox import Outbox
+from bot.ports import Outgoing
+from bot.store import graph
+from bot.store.database import Database
+from bot.store.tables import Finish
+from bot.streaming import Display
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """An answer's messages, wherever they are; `answer` as it was stored when the showing began."""
+
+    job: Job
+    answer: graph.Answer
+    display: Display
+    outbox: Outbox
+    texts: Texts
+
+    def in_line(self, place: InLine) -> None:
+        language = self.job.knobs.language
+        if place.seconds is None:
+            text = self.texts.say(language, "answer.in_line", count=place.position)
+        else:
+            text = self.texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
+        self._show(Outgoing(text, buttons(None), self.job.answer))
+
+    def grown(self, text: str) -> None:
+        self._show(Outgoing(text, buttons(None), self.job.answer, self.answer.footer, self.answer.spoiler))
+
+    async def type(self) -> None:
+        await self.outbox.type(self.answer.place, self.display)
+
+    async def end(self) -> None:
+        """The last word; returns when it is shown, or can't be."""
+        answer = self.answer
+        if answer.finish == Finish.STOPPED and not (answer.text or self.display.begun):
+            self.discard()
+            return
+        said = words(self.texts, self.job.knobs.language, answer.text, answer.finish)
+        self.display.end(Outgoing(said, buttons(answer.finish), self.job.answer, answer.footer, answer.spoiler))
+        await self.outbox.finish(self.job.answer, answer.place)
+
+    def discard(self) -> None:
+        """Nothing more is to be shown by this bot."""
+        self.outbox.discard(self.job.answer, self.answer.place)
+
+    def _show(self, message: Outgoing) -> None:
+        self.display.show(message)
+        self.outbox.changed(self.answer.place)
+
+
+class Stage:
+    """Opens showings."""
+
+    def __init__(self, database: Database, outbox: Outbox, texts: Texts) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._texts = texts
+
+    async def show(self, job: Job) -> Showing | None:
+        """None: the question was forgotten."""
+        answer = await self._database.read(graph.answer, job.answer)
+        if answer is None:
+            return None
+        display = await self._outbox.begin(job.answer, answer.place, answer.reply_to)
+        return Showing(job, answer, display, self._outbox, self._texts)
