@@ -34,6 +34,7 @@ UNSURE = re.compile(
     r"|\b(?:can't|cannot|can not|couldn't|could not|don't|do not|didn't) "
     r"(?:quite |really |actually )?(?:be sure|tell|say|read|recogni[sz]e|name|make out|see (?:what|who)|identify|know|understand)\b"
 )
+GUESSES = re.compile(r"\b(?:(?:may|might|could) be|perhaps|maybe|possibly)\b[^.,]*?(,|\bor\b)|(\bor\b)")
 YES, NO = re.compile(r"^\W*(?:yes|yeah|yep)\b"), re.compile(r"^\W*(?:no|nope)\b")
 ABSENT = re.compile(r"\b(?:there(?:'s| is| are|'re) (?:no|not)|isn't|aren't|is not|are not|(?:don't|do not|can't|cannot) see)\b")
 
@@ -79,9 +80,15 @@ def is_unsure(answer: str) -> bool:
 
 
 def names(accepted: Collection[str]) -> Judge:
-    """Names the thing. A hedged guess counts, as the eye's own best guess does; the second of two guesses ("a cat or a dog") does not."""
-    shown = " / ".join(sorted(accepted))
-    return Judge(shown, lambda answer: says_any(re.split(r"\bor\b", plain(answer))[0], accepted))
+    """Names the thing. A hedged guess counts, as the eye's own best guess does; of several guesses only the first."""
+    return Judge(" / ".join(sorted(accepted)), lambda answer: says_any(first_guess(answer), accepted))
+
+
+def first_guess(answer: str) -> str:
+    """The answer up to where a list of guesses goes on: "it may be a dog" of "it may be a dog, a bison or a lion"."""
+    text = plain(answer)
+    found = GUESSES.search(text)
+    return text[: found.start(found.lastindex or 0)] if found else text
 
 
 def colour(wanted: str, background: str = "") -> Judge:

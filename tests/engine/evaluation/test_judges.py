@@ -34,6 +34,8 @@ DOG = accepted("dog")
         "It's not a cat, it's a dog.",
         "I'm not sure, maybe a dog",
         "a dog or a wolf",
+        "I'm not sure. It may be a dog, a bison or a lion.",
+        "I see a dog, perhaps a poodle.",
     ],
 )
 def test_names_accepts(answer: str) -> None:
@@ -50,6 +52,9 @@ def test_names_accepts(answer: str) -> None:
         "dogma",
         "I'm not sure.",
         "a wolf or a dog",
+        "It may be a wolf, a dog.",
+        "It may be a wolf, a dog or a lion.",
+        "They may be wolves, dogs or lions.",
         "",
         "It isn't a dog.",
     ],
