@@ -20,7 +20,9 @@ from bot.errors import AnswerLost, EngineStartError, EngineUnavailable
 from bot.options import EngineOptions
 from engine.api import ChatRequest, Message
 
-LONG = ChatRequest(messages=(Message(role="user", content="Tell me."),), max_tokens=150, min_tokens=150)
+LONG = ChatRequest(
+    messages=(Message(role="user", content="Tell me."),), max_tokens=150, min_tokens=150, temperature=0
+)  # drawn words may spell a stop
 SHORT = LONG.model_copy(update={"max_tokens": 3, "min_tokens": 3})
 
 
