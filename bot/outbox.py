@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from time import monotonic, time
 
@@ -157,8 +157,10 @@ class Outbox:
 
     async def _try(self, pump: Pump, key: int, step: Step) -> None:
         letter = pump.letters[key]
-        pump.channel.begin(key, self._clock())
         try:
+            if isinstance(step, Send):
+                await self._intend(letter, step.part)
+            pump.channel.begin(key, self._clock())
             await self._carry_out(letter, step)
         except PlaceGone as error:
             self._give_up(pump, key, error)
@@ -180,16 +182,21 @@ class Outbox:
         else:
             await platform.edit(letter.place, _id(letter.parts[step.part]), step.message)
 
-    async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
+    async def _intend(self, letter: Letter, part: int) -> Delivery:
+        """Record a send before it happens; a send that failed is tried again as the same one."""
         if letter.intended is None:
-            letter.intended = await self._database.write(deliveries.intend, letter.answer, step.part, letter.place, time())
+            letter.intended = await self._database.write(deliveries.intend, letter.answer, part, letter.place, time())
         if letter.intended is None:
             raise PlaceGone("the answer was forgotten while it was on its way")
+        return letter.intended
+
+    async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
+        intended = await self._intend(letter, step.part)
         # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
         reply_to = letter.reply_to if step.part == 0 else None
-        platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=letter.intended.nonce)
-        await self._database.write(deliveries.sent, letter.intended.id, platform_id)
-        letter.parts.append(Delivery(letter.intended.id, step.part, letter.intended.nonce, platform_id))
+        platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=intended.nonce)
+        await self._database.write(deliveries.sent, intended.id, platform_id)
+        letter.parts.append(replace(intended, platform_id=platform_id))
         letter.intended = None
 
     async def _do_without(self, letter: Letter, step: Step) -> bool:

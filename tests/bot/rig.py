@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
@@ -40,6 +41,7 @@ class Chat:
     replies: dict[str, str | None] = field(default_factory=dict)
     failures: list[DeliveryError] = field(default_factory=list)  # raised by the next calls, one each
     ids: count[int] = field(default_factory=lambda: count(1))
+    calls: list[float] = field(default_factory=list)  # when it was called, in seconds
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         self._fail()
@@ -65,6 +67,7 @@ class Chat:
         return next(message for message in self.messages.values() if message.final and message.text == text)
 
     def _fail(self) -> None:
+        self.calls.append(monotonic())
         if self.failures:
             raise self.failures.pop(0)
 

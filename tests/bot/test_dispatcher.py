@@ -1,0 +1,116 @@
+"""Engines come and go, rows are limited, and a restart goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.errors import AnswerLost, EngineUnavailable
+from bot.message import Address, Author, Invocation, Place
+from bot.ports import EditBudget, Limits
+from bot.store import deliveries
+from engine.api import ChatRequest
+from tests.bot.rig import Chat, ScriptedEngine, asked, echo, running
+
+
+def failing(*errors: Exception) -> Callable[[ChatRequest], Sequence[str | Exception]]:
+    """An engine that fails in the middle of its first answers, and then recovers."""
+    left = list(errors)
+
+    def reply(request: ChatRequest) -> Sequence[str | Exception]:
+        return ["Half an ", left.pop(0)] if left else [f"You asked: {asked(request)}"]
+
+    return reply
+
+
+@pytest.mark.parametrize("error", [AnswerLost("it crashed"), EngineUnavailable("it is loading")])
+async def test_an_answer_that_an_engine_lost_is_made_again_in_the_same_message(database_url: str, tmp_path: Path, error: Exception) -> None:
+    engine = ScriptedEngine(failing(error))
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine) as rig:
+        await rig.say("why?")
+        assert await rig.finals(1) == ["You asked: why?"]
+        assert list(rig.chat.messages) == ["bot1"]
+
+
+async def test_a_question_that_every_engine_dies_of_is_given_up(database_url: str, tmp_path: Path) -> None:
+    engine = ScriptedEngine(failing(*[AnswerLost("it crashed")] * 9))
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine) as rig:
+        await rig.say("why?")
+        assert "I tried 5 times" in (await rig.finals(1))[0]
+        assert len(engine.requests) == 5
+
+
+@pytest.mark.parametrize(("rows", "beams", "most"), [(2, 1, 2), (4, 2, 2), (3, 2, 1), (1, 3, 1)])
+async def test_no_engine_gets_more_rows_than_it_has(database_url: str, tmp_path: Path, rows: int, beams: int, most: int) -> None:
+    engine = ScriptedEngine(echo, rows=rows)
+    async with running(database_url, tmp_path, engine) as rig:
+        for number in range(6):
+            ask = Invocation("ask", {"prompt": "why?", "beams": beams})
+            author, place = Author("web", f"p{number}", "P"), Place("web", f"c{number}")
+            await rig.say(author=author, place=place, address=Address.COMMAND, command=ask)
+        await rig.until(lambda: engine.running == most)
+        engine.gate.set()
+        await rig.until(lambda: len(rig.chat.finals()) == 6)
+    assert engine.most == most
+
+
+async def test_nothing_starts_while_no_engine_answers(database_url: str, tmp_path: Path) -> None:
+    engine = ScriptedEngine(echo, away=True)
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine) as rig:
+        asking = await rig.say("why?")
+        assert (await rig.core.queue(asking)).waiting == 1
+        assert [state.health for state in await rig.core.engines()] == [None]
+        engine.away = False
+        assert await rig.finals(1) == ["You asked: why?"]
+
+
+async def test_a_restart_goes_on_in_the_message_that_was_begun(database_url: str, tmp_path: Path) -> None:
+    engine, chat = ScriptedEngine(lambda _: ["Half an ", "answer"]), Chat()
+    engine.gate.set()
+
+    def pause(_: ChatRequest) -> list[str]:
+        engine.gate.clear()
+        return ["Half an ", "answer"]
+
+    async with running(database_url, tmp_path, engine, chat) as rig:
+        await rig.say("why?")
+        await rig.finals(1)
+        engine.reply = pause
+        await rig.say("and?")
+        engine.gate.set()
+        await rig.until(lambda: engine.running == 1)
+    engine.reply = lambda _: ["A whole answer"]
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine, chat) as rig:
+        await rig.finals(2)
+        assert await rig.database.read(deliveries.repeats) == 0
+    assert [message.text for message in chat.messages.values()] == ["Half an answer", "A whole answer"]
+
+
+async def test_a_graceful_stop_finishes_what_runs_and_starts_nothing(database_url: str, tmp_path: Path) -> None:
+    engine = ScriptedEngine(echo, rows=1)
+    async with running(database_url, tmp_path, engine) as rig:
+        for text in ("first", "second"):
+            await rig.say(text)
+        await rig.until(lambda: engine.running == 1)
+        engine.gate.set()
+        await rig.core.drain()
+        assert rig.chat.finals() == ["You asked: first"]
+        assert (await rig.core.queue(await rig.say("third"))).waiting == 2
+
+
+async def test_one_busy_channel_does_not_flood_its_platform(database_url: str, tmp_path: Path) -> None:
+    chat = Chat(limits=Limits(text=200, budget=EditBudget(edits=2, seconds=0.3)))
+    engine = ScriptedEngine(lambda request: [f"{n} " for n in range(100)])
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine, chat) as rig:
+        for number in range(4):
+            await rig.say(f"question {number}")
+        await rig.finals(4)
+    calls = rig.chat.calls
+    assert all(later - earlier >= 0.29 for earlier, later in zip(calls, calls[2:], strict=False))
