@@ -31,7 +31,7 @@ from bot.conversation import IDLE_SECONDS, SHARED
 from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
-from bot.lanes import Lanes
+from bot.lanes import Lane, Lanes
 from bot.message import Incoming, Place
 from bot.outbox import Outbox
 from bot.ports import Outgoing, Platform, Remembered
@@ -66,7 +66,7 @@ class Core:
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
         self._outbox = Outbox(r.database)
-        self._lanes = Lanes(r.engines)
+        self._lanes = Lanes(Lane(engine) for engine in r.engines)
         answerer = Answerer(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, answerer, self._lanes, r.texts, r.name)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds)

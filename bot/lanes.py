@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -37,10 +37,6 @@ class Lane:
     def free(self) -> int:
         return self.rows - sum(job.rows for job in self.running.values())
 
-    def takes(self, job: Waiting) -> bool:
-        """Whether it fits; one with more beams than the engine has rows runs alone, and the engine decides."""
-        return job.rows <= self.free or (self.rows > 0 and not self.running)
-
     def lost(self) -> None:
         """It does not answer: nothing more goes there until it does."""
         self.health = None
@@ -50,8 +46,8 @@ class Lane:
 class Lanes:
     """All engines."""
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
-        self._lanes = tuple(Lane(engine) for engine in engines)
+    def __init__(self, lanes: Iterable[Lane]) -> None:
+        self._lanes = tuple(lanes)
 
     @property
     def rows(self) -> int:
@@ -72,8 +68,10 @@ class Lanes:
         return held
 
     def best(self, job: Waiting) -> Lane | None:
-        """The emptiest engine that takes the job."""
-        return max((lane for lane in self._lanes if lane.takes(job)), key=lambda lane: lane.free, default=None)
+        """The emptiest engine with room for the job. One with more beams than any has rows gets an engine to itself, which decides."""
+        fits_nowhere = all(job.rows > lane.rows for lane in self._lanes)
+        rooms = [lane for lane in self._lanes if job.rows <= lane.free or (fits_nowhere and lane.rows and not lane.running)]
+        return max(rooms, key=lambda lane: lane.free, default=None)
 
     def states(self) -> tuple[EngineState, ...]:
         return tuple(EngineState(lane.engine.name, lane.health, len(lane.running)) for lane in self._lanes)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 from PIL import Image
 
 from bot.errors import DeliveryError, EngineRefused, MessageGone
@@ -47,6 +48,12 @@ async def test_a_question_is_answered_as_a_reply_with_its_buttons(rig: Rig) -> N
     await rig.finals(1)
     answer = rig.chat.answer("You asked: why?")
     assert (answer.buttons, rig.chat.replies["bot1"]) == ((Button.AGAIN, Button.SETTINGS), asked.id)
+
+
+async def test_nothing_of_ours_blocks_the_loop(rig: Rig) -> None:
+    with blockbuster_ctx("bot"):
+        await rig.say("what is it?", attachments=(attachment(GOOSE),))
+        await rig.finals(1)
 
 
 async def test_a_mention_goes_on_in_the_places_conversation_and_whoever_asks_sees_it(rig: Rig) -> None:

@@ -1,0 +1,63 @@
+"""Engines share the line by room, and waits are told from what was measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.contracts import InLine
+from bot.estimates import Speed, places
+from bot.jobs import Waiting
+from bot.lanes import Lane, Lanes
+from engine.api import Health
+from tests.bot.rig import ScriptedEngine, echo
+
+
+def waiting(number: int, cost: int = 300, rows: int = 1, person: str = "ann") -> Waiting:
+    return Waiting(number, number, "c", person, cost, rows)
+
+
+def lane(rows: int, *running: Waiting) -> Lane:
+    health = Health(status="ready", model="m", device="d", memory_bytes=0, rows=rows)
+    return Lane(ScriptedEngine(echo), health, {job.id: job for job in running})
+
+
+def test_nothing_is_promised_before_anything_was_measured() -> None:
+    found = places([waiting(1), waiting(2)], [], Speed(), rows=4)
+    assert found == {1: InLine(1, 1, None), 2: InLine(2, 2, None)}
+
+
+def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
+    speed = Speed()
+    speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)  # 30 expected tokens a second and row
+    found = places([waiting(1), waiting(2)], [waiting(3)], speed, rows=2)
+    assert found == {3: InLine(3, 0, 0.0), 1: InLine(1, 1, 2.5), 2: InLine(2, 2, 7.5)}
+    assert speed.tokens_per_second(rows=2) == 20
+
+
+def test_speed_follows_what_changes() -> None:
+    speed = Speed()
+    for _ in range(20):
+        speed.record(waiting(1, cost=300), tokens=100, seconds=10.0)
+    for _ in range(20):
+        speed.record(waiting(1, cost=300), tokens=100, seconds=5.0)
+    assert speed.tokens_per_second(rows=1) == pytest.approx(20, rel=0.05)
+
+
+def test_a_question_goes_to_the_emptiest_engine_that_has_room() -> None:
+    busy, free, small = lane(4, waiting(1, rows=3)), lane(4, waiting(2)), lane(2)
+    lanes = Lanes([busy, free, small])
+    assert lanes.best(waiting(5)) is free
+    assert lanes.best(waiting(5, rows=4)) is None
+    assert (lanes.rows, lanes.held()) == (10, {"ann": 4})
+
+
+def test_more_beams_than_any_engine_has_rows_run_alone() -> None:
+    busy, small, idle = lane(4, waiting(2)), lane(2), lane(3)
+    assert Lanes([busy, small, idle]).best(waiting(1, rows=5)) is idle
+    assert Lanes([busy]).best(waiting(1, rows=5)) is None
+
+
+def test_a_lost_engine_has_no_room() -> None:
+    lost = lane(4)
+    lost.lost()
+    assert (lost.rows, Lanes([lost]).best(waiting(1)), Lanes([lost]).best(waiting(1, rows=9))) == (0, None, None)
