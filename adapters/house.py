@@ -15,8 +15,8 @@ from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
 from bot.core import Core, Resources
 from bot.decoding_process import Decoders
-from bot.engine_child import running_engine
 from bot.engine_client import EngineClient
+from bot.engine_group import running_engines
 from bot.limits import PersonLimits
 from bot.media import Intake
 from bot.message import Invocation
@@ -77,11 +77,11 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
 
 @asynccontextmanager
 async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Engine]]:
-    """The engines that the configuration names, or one of our own that lives as long as this block. Raises EngineStartError."""
+    """The engines that the configuration names, or our own, which live as long as this block. Raises EngineStartError."""
     key = config.engine.key.get_secret_value() if config.engine.key else None
     async with aiohttp.ClientSession() as session:
         if config.engine.remote:
             yield [EngineClient(session, url, key) for url in config.engine.remote]
             return
-        async with running_engine(home, config.engine.model, config.engine.arguments) as child:
-            yield [EngineClient(session, await child.url(), child.key)]
+        async with running_engines(home, config.engine) as children:
+            yield [EngineClient(session, await child.url(), child.key) for child in children]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,21 +22,27 @@ NAMES = {"none": "fp16", "int8": "int8", "4bit": "4 bit"}
 def plan(
     model: Annotated[str, typer.Argument(help="A ready folder, a model's name, or 7b or 13b for MiniGPT-4 that is not here yet.")],
     memory: Annotated[float | None, typer.Option(help="Plan for a card of so many GB instead of the one that is here.")] = None,
+    device: Annotated[list[str] | None, typer.Option(help="Say how these devices would be used, such as cuda:0 and cuda:1.")] = None,
+    quantize: Annotated[Literal["auto", "none", "int8", "4bit"], typer.Option(help="The form to use them with.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in bytes.")] = False,
 ) -> None:
     """Show the device memory needed in fp16, int8 and 4 bit, and which of them fits. Nothing is loaded."""
+    from engine.arrangement import arrange
     from engine.weights.plan import CONTEXT, MODES, RELEASE, pick, release_shapes, shapes_of
 
     shapes = release_shapes(model) if model in RELEASE else shapes_of(model_folder(model))
     card = int(memory * 1e9) if memory else card_here()
     picked = pick(shapes, card - CONTEXT) if card else None
+    engines = arrange(model_folder(model), device, quantize) if device else []
     if as_json:
         needed = {mode: {count: shapes.needed(mode, count) for count in CONVERSATIONS} for mode in MODES}
-        typer.echo(json.dumps({"needed": needed, "card": card, "picked": picked}))
+        typer.echo(json.dumps({"needed": needed, "card": card, "picked": picked, "engines": engines}))
         return
     console = Console()
     console.print(needs(shapes))
     console.print(cards(shapes))
+    for names in engines:
+        console.print(f"One engine on {' and '.join(names)}.")
     if not card:
         console.print("There is no GPU here: the engine would compute on the CPU, from main memory.")
     elif picked:

@@ -1,0 +1,47 @@
+"""The engines of our own on the devices that are configured: one on each where the model fits on one, else one over all.
+
+What fits is the engine's to say: it knows the model and the cards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from bot.engine_child import EngineChild, running_engine
+from bot.errors import EngineStartError
+from bot.options import EngineOptions
+
+
+class Arrangement(BaseModel):
+    """What `gander model plan` says of several devices."""
+
+    engines: list[tuple[str, ...]]
+
+
+@asynccontextmanager
+async def running_engines(home: Path, options: EngineOptions) -> AsyncIterator[list[EngineChild]]:
+    """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError."""
+    async with AsyncExitStack() as stack:
+        groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
+        engines = [options.model_copy(update={"devices": devices}) for devices in groups]
+        yield [await stack.enter_async_context(running_engine(home, options.model, engine.arguments)) for engine in engines]
+
+
+async def arrange(home: Path, options: EngineOptions) -> list[tuple[str, ...]]:
+    """The devices of each engine. Raises EngineStartError with the engine's own words."""
+    arguments = (sys.executable, "-P", "-m", "engine", "model", "plan", options.model, "--json", *options.arguments)
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, stderr=PIPE, env=os.environ | {"GANDER_HOME": str(home)})
+    said, complaint = await process.communicate()
+    try:
+        return Arrangement.model_validate_json(said).engines
+    except ValidationError:
+        last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+        raise EngineStartError(f"The engine can't say how to use {', '.join(options.devices)}: {last}") from None

@@ -1,0 +1,32 @@
+"""How several devices are used: an engine on each where the model fits on one, for twice the people; else one engine over all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from engine.devices import free_memory
+from engine.models.card import read_card
+from engine.models.loader import SPLITTABLE, Quantize
+from engine.weights.plan import pick, shapes_of
+
+
+def arrange(folder: Path, devices: Sequence[str], quantize: Quantize) -> list[list[str]]:
+    """The devices of each engine to start. Raises ModelError for a folder that is not ready."""
+    free = [free_memory(torch.device(device)) for device in devices]
+    if len(devices) < 2 or all(size is None or fits(folder, size, quantize) for size in free):
+        return [[device] for device in devices]
+    return [list(devices)]
+
+
+def fits(folder: Path, free: int, quantize: Quantize) -> bool:
+    """Whether one device with so many bytes holds the model and a conversation."""
+    card = read_card(folder)
+    if card.architecture not in SPLITTABLE:
+        return True
+    shapes = shapes_of(folder)
+    if quantize == "auto":
+        return pick(shapes, free, card.quantization) is not None
+    return shapes.conversations(quantize, free) > 0

@@ -1,0 +1,38 @@
+"""Several devices: how many engines are started on them, with real engines on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.engine_client import EngineClient
+from bot.engine_group import arrange, running_engines
+from bot.errors import EngineStartError
+from bot.options import EngineOptions
+from engine.api import ChatRequest, Message
+
+HELLO = ChatRequest(messages=(Message(role="user", content="Hi"),), max_tokens=3, temperature=0, seed=1)
+
+
+async def test_two_devices_that_hold_the_model_each_get_an_engine(tiny_home: Path) -> None:
+    options = EngineOptions(model="tiny", devices=("cpu", "cpu"))
+    assert await arrange(tiny_home, options) == [("cpu",), ("cpu",)]
+    async with running_engines(tiny_home, options) as children, aiohttp.ClientSession() as session:
+        assert len({child.pid for child in children}) == 2
+        answers = []
+        for child in children:
+            chunks = [chunk async for chunk in EngineClient(session, await child.url(), child.key).stream(HELLO)]
+            answers.append("".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices))
+        assert answers[0] == answers[1]
+
+
+async def test_one_device_needs_no_plan(tiny_home: Path) -> None:
+    async with running_engines(tiny_home, EngineOptions(model="tiny", devices=("cpu",))) as children:
+        assert len(children) == 1
+
+
+async def test_a_model_that_is_not_there_is_named(tiny_home: Path) -> None:
+    with pytest.raises(EngineStartError, match="There is no model 'missing'"):
+        await arrange(tiny_home, EngineOptions(model="missing", devices=("cpu", "cpu")))
