@@ -101,6 +101,7 @@ class Dispatcher:
             self._deliver_soon(job)
         for number in running & self._stops.keys():
             self._stops[number].ask()
+        self.wake()  # what followed them need not wait any more
         return len(running) + len(waited)
 
     async def line(self) -> Line:

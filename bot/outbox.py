@@ -20,7 +20,7 @@ from bot.store.deliveries import Delivery
 from bot.streaming import Channel, Delete, Display, Send, Step
 
 LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
-TRIES = 10  # of one message without success, before it is given up
+TRIES = 1_000  # of one message without success, the better part of a day, before it is given up
 
 log = structlog.get_logger(__name__)
 
@@ -163,10 +163,10 @@ class Outbox:
             pump.channel.begin(key, self._clock())
             await self._carry_out(letter, step)
         except PlaceGone as error:
-            self._give_up(pump, key, error)
+            self._give_up(pump, key, letter, error)
         except DeliveryError as error:
             if not (isinstance(error, MessageGone) and await self._do_without(letter, step)):
-                self._delay(pump, key, error)
+                self._delay(pump, key, letter, error)
         else:
             letter.failures = 0
             letter.display.did(step, self._clock())
@@ -212,18 +212,17 @@ class Outbox:
         await self._database.write(deliveries.unsent, [delivery.id for delivery in letter.parts[part:]])
         del letter.parts[part:]
 
-    def _delay(self, pump: Pump, key: int, error: DeliveryError) -> None:
-        letter = pump.letters[key]
+    def _delay(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
         letter.failures += 1
-        if error.retry_after is None and letter.failures >= TRIES:
-            self._give_up(pump, key, error)
-            return
-        seconds = error.retry_after if error.retry_after is not None else min(2.0**letter.failures / 2, LONGEST_PAUSE)
-        log.info("delivery_delayed", place=letter.place.key, answer=letter.answer, seconds=seconds, reason=str(error))
-        pump.channel.pause(self._clock() + seconds)
+        log.info("delivery_delayed", place=letter.place.key, answer=letter.answer, failures=letter.failures, reason=str(error))
+        if error.retry_after is not None:
+            pump.channel.pause(self._clock() + error.retry_after)
+        elif letter.failures < TRIES:
+            pump.channel.rest(key, self._clock() + min(0.5 * 2 ** min(letter.failures, 10), LONGEST_PAUSE))
+        else:
+            self._give_up(pump, key, letter, error)
 
-    def _give_up(self, pump: Pump, key: int, error: DeliveryError) -> None:
-        letter = pump.letters[key]
+    def _give_up(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
         self._remove(pump, key)
         letter.over.set()
         log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))

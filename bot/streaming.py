@@ -7,6 +7,7 @@ the way is a courtesy that pressure makes rarer. Times are seconds of any steady
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.ports import EditBudget, Limits, Outgoing
@@ -131,6 +132,7 @@ class Channel:
         self._reserve = limits.budget.edits // 4
         self._spacing = limits.budget.seconds / limits.budget.edits
         self._displays: dict[int, Display] = {}
+        self._resting: dict[int, float] = {}  # until when
         self._last_courtesy = float("-inf")
         self._paused_until = float("-inf")
 
@@ -139,50 +141,47 @@ class Channel:
 
     def drop(self, answer: int) -> None:
         self._displays.pop(answer, None)
-
-    def __contains__(self, answer: int) -> bool:
-        return answer in self._displays
-
-    def __len__(self) -> int:
-        return len(self._displays)
+        self._resting.pop(answer, None)
 
     def next(self, now: float) -> tuple[int, Step] | None:
         """What to do now, and for which answer; None: nothing, or not yet (`wait`)."""
         free = self._budget.free(now)
         if now < self._paused_until or free <= 0:
             return None
-        return self._end() or self._courtesy(now, free)
+        due = {answer: display for answer, display in self._displays.items() if now >= self._resting.get(answer, now)}
+        return self._end(due) or self._courtesy(due, now, free)
 
     def wait(self, now: float) -> float | None:
         """Seconds until `next` may have more to say; None: not before something new is shown."""
         if all(display.step() is None for display in self._displays.values()):
             return None
-        times = [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now]
+        times = [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now, *self._resting.values()]
         return min((time - now for time in times if time > now), default=None)
 
     def begin(self, answer: int, now: float) -> None:
         """A step of this answer goes out now; the platform counts it whether or not it succeeds."""
         self._budget.spend(now)
-        if not self._displays[answer].ended:
+        if answer in self._displays and not self._displays[answer].ended:
             self._last_courtesy = now
-
-    def did(self, answer: int, step: Step, now: float) -> None:
-        """The step that was begun has succeeded."""
-        self._displays[answer].did(step, now)
 
     def pause(self, until: float) -> None:
         """The platform asks for it; the refused step is due again afterwards."""
         self._paused_until = max(self._paused_until, until)
 
-    def _end(self) -> tuple[int, Step] | None:
-        for answer, display in self._displays.items():
+    def rest(self, answer: int, until: float) -> None:
+        """A step of this answer failed for no reason that concerns the others."""
+        if answer in self._displays:
+            self._resting[answer] = until
+
+    def _end(self, due: Mapping[int, Display]) -> tuple[int, Step] | None:
+        for answer, display in due.items():
             if display.ended and (step := display.step()):
                 return answer, step
         return None
 
-    def _courtesy(self, now: float, free: int) -> tuple[int, Step] | None:
+    def _courtesy(self, due: Mapping[int, Display], now: float, free: int) -> tuple[int, Step] | None:
         """A placeholder while there is room for the ends of all that was begun; else the edit that is overdue most."""
-        live = {answer: display for answer, display in self._displays.items() if not display.ended}
+        live = {answer: display for answer, display in due.items() if not display.ended}
         begun = sum(display.begun for display in live.values())
         for answer, display in live.items():
             if not display.begun and free > begun and (step := display.step()):

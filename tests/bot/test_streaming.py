@@ -21,8 +21,14 @@ class Reader:
 
     limits: Limits
     channel: Channel
+    displays: dict[int, Display] = field(default_factory=dict)
     shown: dict[int, list[Outgoing]] = field(default_factory=dict)
     calls: list[tuple[float, int, Step]] = field(default_factory=list)
+
+    def add(self, answer: int) -> Display:
+        display = self.displays[answer] = Display(self.limits)
+        self.channel.add(answer, display)
+        return display
 
     def run(self, now: float, until: float) -> None:
         """Do whatever is due between `now` and `until`."""
@@ -32,7 +38,7 @@ class Reader:
                 self.channel.begin(answer, now)
                 self._carry_out(answer, step)
                 self.calls.append((now, answer, step))
-                self.channel.did(answer, step, now)
+                self.displays[answer].did(step, now)
             wait = self.channel.wait(now)
             if wait is None or now + wait > until:
                 return
@@ -74,13 +80,13 @@ def test_every_end_is_shown_whole_within_limits_and_budget(
     events: list[tuple[float, int, str | None]], edits: int, seconds: float, deduplicates: bool
 ) -> None:
     limits = Limits(text=80, budget=EditBudget(edits, seconds), deduplicates=deduplicates)
-    reader, displays, texts, clock = Reader(limits, Channel(limits)), dict[int, Display](), dict[int, str](), 0.0
+    reader, texts, clock = Reader(limits, Channel(limits)), dict[int, str](), 0.0
+    displays = reader.displays
     for at, answer, text in events:
         reader.run(clock, at)
         clock = at
         if answer not in displays:
-            displays[answer] = Display(limits)
-            reader.channel.add(answer, displays[answer])
+            reader.add(answer)
         if text is None:
             displays[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
         else:
@@ -123,20 +129,17 @@ def test_ends_go_before_what_still_grows() -> None:
 
 
 def test_under_pressure_there_are_no_placeholders() -> None:
-    channel = Channel(LIMITS)
+    reader = Reader(LIMITS, Channel(LIMITS))
     for answer in range(9):
-        display = Display(LIMITS)
-        display.show(Outgoing("in line"))
-        channel.add(answer, display)
-    reader = Reader(LIMITS, channel)
+        reader.add(answer).show(Outgoing("in line"))
     reader.run(0.0, 0.0)
     assert 0 < len(reader.calls) < LIMITS.budget.edits
 
 
 def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
-    channel, display = Channel(LIMITS), Display(LIMITS)
-    channel.add(1, display)
-    reader, clock = Reader(LIMITS, channel), 0.0
+    channel, clock = Channel(LIMITS), 0.0
+    reader = Reader(LIMITS, channel)
+    display = reader.add(1)
     for n in range(400):
         display.show(Outgoing(f"word {n}"))
         reader.run(clock, clock + 0.05)
@@ -157,6 +160,18 @@ def test_a_flood_limit_delays_and_loses_nothing() -> None:
     assert channel.next(29.0) is None
     assert channel.wait(0.0) is not None
     assert channel.next(30.0) == (1, Edit(0, Outgoing("the end")))
+
+
+def test_one_message_that_fails_does_not_hold_up_the_others() -> None:
+    channel, failing, other = Channel(LIMITS), Display(LIMITS, begun=1), Display(LIMITS, begun=1)
+    for answer, display in enumerate((failing, other)):
+        display.end(Outgoing("the end"))
+        channel.add(answer, display)
+    channel.begin(0, 0.0)
+    channel.rest(0, until=8.0)
+    assert channel.next(1.0) == (1, Edit(0, Outgoing("the end")))
+    other.did(Edit(0, Outgoing("the end")), 1.0)
+    assert (channel.next(7.9), channel.next(8.0)) == (None, (0, Edit(0, Outgoing("the end"))))
 
 
 def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> None:
