@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from engine.commands import model
+from engine.commands import model, train
 from engine.commands.facts import facts
 from engine.commands.serve import engine
 from engine.errors import EngineError, ModelError, StartError
@@ -23,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command("engine")(engine)
 app.command("facts", hidden=True)(facts)
 app.add_typer(model.app, name="model")
+app.add_typer(train.app, name="train")
 
 
 def main() -> None:

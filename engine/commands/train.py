@@ -1,0 +1,87 @@
+"""`gander train pocket …`: makes the pocket model's bridge again, stage by stage, from packaged pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from engine.training.run import Parts
+
+app = typer.Typer(no_args_is_help=True, help="Train the models that Gander trains itself.")
+pocket = typer.Typer(no_args_is_help=True, help="The pocket model's bridge: prepare, look, speak, then export.")
+app.add_typer(pocket, name="pocket")
+
+Folder = Annotated[Path, typer.Option(help="Where prepared data, checkpoints and logs lie.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result on the same machine.")]
+
+
+@pocket.command()
+def prepare(
+    sprites: Annotated[Path, typer.Option(help="The sprite file that `gander train pocket sprites` made.")],
+    folder: Folder,
+    scenes: int = 100_000,
+    chats: Annotated[int, typer.Option(help="Conversations about each scene.")] = 2,
+    processes: int = 2,
+    seed: Seed = 0,
+    without: Annotated[str, typer.Option(help="A style of sprites to leave out, for measuring.")] = "",
+    only: Annotated[str, typer.Option(help="The one style of sprites to use.")] = "",
+) -> None:
+    """Compose scenes and write conversations about them."""
+    from engine.training.data import Recipe
+    from engine.training.data import prepare as make
+
+    make(folder, Recipe(sprites, seed, chats, without, only), scenes, processes)
+
+
+@pocket.command()
+def look(model: Path, data: Path, folder: Folder, steps: int = 900, batch: int = 512, rate: float = 1e-3, seed: Seed = 0) -> None:
+    """Stage 1: learn what stands where, in which colour, and what drawn things are called."""
+    from engine.training import run
+    from engine.training.loop import Schedule
+
+    folder.mkdir(parents=True, exist_ok=True)
+    accelerator, parts = _start(model)
+    run.look(parts, data, folder, Schedule(steps, rate, seed), batch, accelerator, typer.echo)
+
+
+@pocket.command()
+def speak(model: Path, data: Path, folder: Folder, steps: int = 1500, batch: int = 128, rate: float = 6e-4, seed: Seed = 0) -> None:
+    """Stage 2: learn to answer from what was seen."""
+    from engine.training import run
+    from engine.training.loop import Schedule
+
+    accelerator, parts = _start(model)
+    run.speak(parts, data, folder, Schedule(steps, rate, seed), batch, accelerator, typer.echo)
+
+
+@pocket.command()
+def measure(model: Path, data: Path, folder: Folder) -> None:
+    """Measure both stages on prepared data that they were not trained on."""
+    from engine.training.measure import measure_look, measure_speak
+    from engine.training.run import read_bridge
+
+    accelerator, parts = _start(model)
+    bridge = read_bridge(folder / "look.safetensors", parts.language.config.hidden_size, accelerator.device)
+    seen = measure_look(parts, bridge, data, accelerator)
+    share, count, wrong = measure_speak(parts, folder, data, accelerator)
+    for key, (value, n) in {**seen, "answers word for word": (share, count)}.items():
+        typer.echo(f"{key}: {value:.3f} of {n}")
+    (folder / "measured.json").write_text(json.dumps({**seen, "answers": (share, count)}, indent=1))
+    (folder / "failures.txt").write_text("\n".join(wrong))
+
+
+def _start(model: Path) -> tuple[Accelerator, Parts]:
+    import torch
+    from accelerate import Accelerator
+
+    from engine.training.run import Parts
+
+    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+    dtype = torch.bfloat16 if accelerator.device.type == "cuda" else torch.float32
+    return accelerator, Parts.load(model, accelerator.device, dtype)

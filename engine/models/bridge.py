@@ -1,0 +1,31 @@
+"""What Gander trained for the pocket model: the scene reader, the namer and the Q-Former, between the frozen eye and language model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from engine.models.eye import Sight
+from engine.models.namer import Namer
+from engine.models.qformer_small import CONCEPTS, QFormer
+from engine.models.scene import SceneReader
+
+
+class Bridge(nn.Module):
+    """The three trained parts under one roof; their weights travel together."""
+
+    def __init__(self, language_width: int) -> None:
+        super().__init__()
+        self.reader = SceneReader()
+        self.namer = Namer()
+        self.qformer = QFormer(language_width)
+
+
+def concept_tokens(sight: Sight, concepts: Tensor) -> Tensor:
+    """The eye's likeliest classes, as [batch, 8, width + 1]: the unit embedding of each name, then its probability.
+
+    `concepts` [1000, width] are the language model's embeddings of the class names.
+    """
+    probabilities, classes = sight.logits.float().softmax(-1).topk(CONCEPTS)
+    return torch.cat((normalize(concepts[classes].float(), dim=-1), probabilities[..., None]), dim=-1)

@@ -1,0 +1,38 @@
+"""Tells a thing from its ground by its pixels: how evenly it is coloured, and in which colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.models.colour import shares_of
+from engine.models.eye import border_colour
+from engine.models.vocabulary import COLOURS
+
+EVEN = 3  # grey levels by which neighbours of an even colour may differ
+DISTINCT = 24  # grey levels by which a thing differs from the ground
+
+
+def evenness(picture: Image.Image) -> float:
+    """Share of an RGB picture's foreground that hardly differs from its neighbours: high in drawings, low in photographs."""
+    pixels = np.asarray(picture, np.int16)
+    right = np.abs(np.diff(pixels, axis=1))[:-1].max(-1)
+    below = np.abs(np.diff(pixels, axis=0))[:, :-1].max(-1)
+    thing = _is_foreground(picture)[:-1, :-1]
+    return float((np.maximum(right, below)[thing] <= EVEN).mean()) if thing.any() else 1.0
+
+
+def foreground_colours(picture: Image.Image) -> tuple[tuple[str, float], ...]:
+    """The share of each colour in an RGB picture's foreground, largest first; of the whole picture where nothing stands out."""
+    pixels = np.asarray(picture, np.float32)
+    thing = _is_foreground(picture)
+    shares = shares_of(pixels[thing] if thing.any() else pixels.reshape(-1, 3))
+    return tuple((COLOURS[i], float(shares[i])) for i in np.argsort(-shares, kind="stable"))
+
+
+def _is_foreground(picture: Image.Image) -> NDArray[np.bool_]:
+    """[height, width]: what differs from the border's colour."""
+    difference = np.abs(np.asarray(picture, np.int16) - np.array(border_colour(picture), np.int16))
+    distinct: NDArray[np.bool_] = difference.max(-1) > DISTINCT
+    return distinct

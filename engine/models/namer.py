@@ -1,0 +1,27 @@
+"""Names drawn things, which ImageNet's photographs hardly prepare the eye for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, relu
+
+from engine.models.eye import GRID_CHANNELS, HEAD_CHANNELS, Sight
+from engine.models.vocabulary import drawn
+
+WIDTH = 320
+
+
+class Namer(nn.Module):
+    """Sight of one thing that fills the picture → logits over the drawn vocabulary [batch, names]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(HEAD_CHANNELS + GRID_CHANNELS, WIDTH)
+        self.out = nn.Linear(WIDTH, len(drawn()))
+
+    def forward(self, sight: Sight) -> Tensor:
+        pooled = torch.cat((sight.head.mean((2, 3)), sight.grid.amax((2, 3))), dim=1)
+        hidden = relu(self.hidden(dropout(pooled, 0.2, self.training)))
+        logits: Tensor = self.out(dropout(hidden, 0.3, self.training))
+        return logits

@@ -1,0 +1,35 @@
+"""What a thing is called: the eye's classes and the namer's drawn things as one distribution over common names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from engine.models.seen import Guess
+from engine.models.vocabulary import UNNAMED, drawn, imagenet, kinds
+
+MOST = 3  # guesses that are kept
+FINE_SHARE = 0.45  # a breed is worth saying when the eye gives it so much of all
+UNNAMED_SHARE = 0.3  # of probability on people's clothes or on writing, from which the eye holds its tongue
+PHOTO_EVEN, DRAWN_EVEN = 0.12, 0.36  # shares of even pixels in photographs and in drawings; between them nobody knows
+EYE_ON_DRAWINGS = 0.5  # what the eye's classes still count for in a drawing
+
+
+def guesses(eye: Sequence[float], namer: Sequence[float], even: float) -> tuple[Guess, ...]:
+    """Probabilities of the thousand classes and of the drawn names → the likeliest common names; none for people and writing."""
+    share = (1 - EYE_ON_DRAWINGS) * min(1.0, max(0.0, (even - PHOTO_EVEN) / (DRAWN_EVEN - PHOTO_EVEN)))
+    total: defaultdict[str, float] = defaultdict(float)
+    best: dict[str, tuple[float, str]] = {}
+    for entry, probability in zip(imagenet(), eye, strict=True):
+        total[entry.name] += (1 - share) * probability
+        best[entry.name] = max(best.get(entry.name, (0.0, "")), (probability, entry.fine))
+    for name, probability in zip(drawn(), namer, strict=True):
+        total[name] += share * probability
+    if sum(probability for name, probability in total.items() if kinds()[name] in UNNAMED) >= UNNAMED_SHARE:
+        return ()
+    named = sorted(((p, name) for name, p in total.items() if kinds()[name] not in UNNAMED), reverse=True)[:MOST]
+    return tuple(Guess(name, probability, _fine(name, *best.get(name, (0.0, "")))) for probability, name in named)
+
+
+def _fine(name: str, probability: float, fine: str) -> str:
+    return fine if probability >= FINE_SHARE and fine.lower() != name else ""

@@ -1,0 +1,147 @@
+"""From pixels to facts: runs the eye and the trained readers on a picture and says what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from engine.models.bridge import Bridge, concept_tokens
+from engine.models.eye import SIDE, Eye, Sight, border_colour, letterboxed, normalise, pixels_of, square
+from engine.models.foreground import evenness, foreground_colours
+from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
+from engine.models.scene import Found, Kind, SceneMaps, find
+from engine.models.seen import SURE, Group, Guess, Seen, Subject, arrange
+from engine.models.vocabulary import COLOURS
+
+MARGIN = 1.25  # of a thing's box, when it is looked at by itself
+ALIKE = 0.8  # cosine of the eye's features from which two things are of a kind
+PLAIN = 0.8  # probability from which a background has one colour
+SECOND_COLOUR = 0.3  # share from which a thing's second colour is worth saying
+MIDDLE = (0.5, 0.5, 1.0, 1.0)
+STRANGE = 0.6  # how sure the eye must be to name what the reader takes for nothing
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one thing looks like by itself."""
+
+    features: Tensor  # [1280]
+    guesses: tuple[Guess, ...]
+
+
+class Perception:
+    """The eye with everything that was trained on top of it. `concepts` [1000, width]: embeddings of the class names."""
+
+    def __init__(self, eye: Eye, bridge: Bridge, concepts: Tensor) -> None:
+        self.eye, self.bridge, self.concepts = eye, bridge, concepts
+
+    @property
+    def device(self) -> torch.device:
+        return self.concepts.device
+
+    @torch.inference_mode()
+    def see(self, picture: Image.Image) -> tuple[Seen, Tensor]:
+        """An RGB picture of any size → the facts, and the soft tokens [24, width]."""
+        sight = self._sight([letterboxed(picture)])
+        maps = self.bridge.reader(sight)
+        soft = self.bridge.qformer(sight, maps, concept_tokens(sight, self.concepts))
+        return self._facts(picture, maps), soft[0]
+
+    def _facts(self, picture: Image.Image, maps: SceneMaps) -> Seen:
+        kind = Kind(int(maps.kind[0].argmax()))
+        ground = _ground(maps)
+        if kind is Kind.TEXT:
+            return Seen(Subject.TEXT, (), ground)
+        found = [_in_picture(thing, picture.size) for thing in find(maps)]
+        if kind in (Kind.SHAPES, Kind.THINGS) and found and (ground or len(found) > 1):
+            alone = self._photographed(picture, found) if ground else None
+            return Seen(Subject.THINGS, (alone,) if alone else self._groups(picture, found), ground)
+        whole = self._look_twice(square(picture))
+        if kind is Kind.NOTHING and not (whole.guesses and whole.guesses[0].probability >= STRANGE):
+            return Seen(Subject.NOTHING, (), ground)
+        return Seen(Subject.PHOTO, (Group(1, guesses=whole.guesses),))
+
+    def _photographed(self, picture: Image.Image, found: list[Found]) -> Group | None:
+        """A photograph of one thing on a plain ground, of which the reader, who knows drawings, may find parts; else None."""
+        whole = square(picture)
+        if any(thing.shape for thing in found) or evenness(whole) >= (PHOTO_EVEN + DRAWN_EVEN) / 2:
+            return None
+        look = self._look_twice(whole)
+        if len(found) > 1 and not (look.guesses and look.guesses[0].probability >= SURE):
+            return None
+        box = found[0].box if len(found) == 1 else MIDDLE
+        return arrange([(Group(1, "", look.guesses, _main(foreground_colours(whole))), box)], [0])[0]
+
+    def _groups(self, picture: Image.Image, found: list[Found]) -> tuple[Group, ...]:
+        unshaped = [thing for thing in found if thing.shape is None]
+        looks = iter(self._looks([cut_out(picture, thing.box) for thing in unshaped]) if unshaped else [])
+        things: list[tuple[Group, tuple[float, float, float, float]]] = []
+        keys: list[tuple[str, str, int]] = []
+        kinds: list[Look] = []
+        for thing in found:
+            colour = thing.colours[0][0]
+            if thing.shape is not None:
+                things.append((Group(1, thing.shape, (), (colour,)), thing.box))
+                keys.append((thing.shape, colour, 0))
+                continue
+            look = next(looks)
+            alike = next((i for i, other in enumerate(kinds) if _alike(look, other)), len(kinds))
+            if alike == len(kinds):
+                kinds.append(look)
+            things.append((Group(1, "", kinds[alike].guesses, _main(thing.colours)), thing.box))
+            keys.append(("", "", alike))
+        return arrange(things, [keys.index(key) for key in keys])
+
+    def _look_twice(self, picture: Image.Image) -> Look:
+        """At the picture and at its mirror image: two opinions are better than one."""
+        sight = self._sight([picture, ImageOps.mirror(picture)])
+        eye, namer = sight.logits.softmax(-1).mean(0).tolist(), self.bridge.namer(sight).softmax(-1).mean(0).tolist()
+        return Look(sight.head.mean((0, 2, 3)), guesses(eye, namer, evenness(picture)))
+
+    def _looks(self, squares: list[Image.Image]) -> list[Look]:
+        sight = self._sight(squares)
+        features = sight.head.mean((2, 3))
+        eye, namer = sight.logits.softmax(-1).tolist(), self.bridge.namer(sight).softmax(-1).tolist()
+        return [Look(features[i], guesses(eye[i], namer[i], evenness(squares[i]))) for i in range(len(squares))]
+
+    def _sight(self, squares: list[Image.Image]) -> Sight:
+        sight: Sight = self.eye(normalise(torch.stack([pixels_of(picture) for picture in squares]).to(self.device)))
+        return sight
+
+
+def _ground(maps: SceneMaps) -> str:
+    """The background's colour, or "" when it has no one colour."""
+    probability, index = maps.background[0].softmax(0).max(0)
+    return COLOURS[int(index)] if float(probability) >= PLAIN and int(index) < len(COLOURS) else ""
+
+
+def _in_picture(thing: Found, size: tuple[int, int]) -> Found:
+    """Takes the letterbox's bars off a box's coordinates."""
+    x, y, width, height = thing.box
+    across, down = (side / max(size) for side in size)
+    return Found(((x - 0.5) / across + 0.5, (y - 0.5) / down + 0.5, width / across, height / down), thing.shape, thing.colours)
+
+
+def cut_out(picture: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:
+    """A square around the thing, with a margin, 224 × 224; what lies beyond the picture's edge has the border's colour."""
+    middle_x, middle_y = box[0] * picture.width, box[1] * picture.height
+    half = max(8.0, max(box[2] * picture.width, box[3] * picture.height) * MARGIN / 2)
+    left, top, right, bottom = (round(at) for at in (middle_x - half, middle_y - half, middle_x + half, middle_y + half))
+    inside = max(0, left), max(0, top), min(picture.width, right), min(picture.height, bottom)
+    canvas = Image.new("RGB", (right - left, bottom - top), border_colour(picture.convert("RGB")))
+    canvas.paste(picture.convert("RGB").crop(inside), (inside[0] - left, inside[1] - top))
+    return canvas.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def _main(colours: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    """The one or two that are worth saying."""
+    (first, _), (second, share), *_ = colours
+    return (first, second) if share >= SECOND_COLOUR else (first,)
+
+
+def _alike(one: Look, other: Look) -> bool:
+    return bool(cosine_similarity(one.features, other.features, dim=0) >= ALIKE)

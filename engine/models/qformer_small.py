@@ -1,0 +1,77 @@
+"""The pocket model's bridge: a small Q-Former (Li et al. 2023, BLIP-2) and a projection into the language model's embeddings."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, normalize, scaled_dot_product_attention
+
+from engine.models.eye import HEAD_CHANNELS, Sight
+from engine.models.scene import FEATURE_CELLS, SceneMaps
+from engine.models.scene import WIDTH as SCENE_WIDTH
+
+QUERIES = 24
+WIDTH = 256
+LAYERS = 3
+HEADS = 4
+HEAD_CELLS = 49
+CONCEPTS = 8  # of the eye's classes, as embeddings of their names
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.out = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.key_value = nn.Linear(WIDTH, 2 * WIDTH)
+
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        rows = x.shape[0]
+        query = self.query(x).view(rows, -1, HEADS, WIDTH // HEADS).transpose(1, 2)
+        key, value = self.key_value(memory).view(rows, -1, 2 * HEADS, WIDTH // HEADS).transpose(1, 2).chunk(2, dim=1)
+        mixed: Tensor = self.out(scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(rows, -1, WIDTH))
+        return mixed
+
+
+class Layer(nn.Module):
+    """Queries look at each other, then at the picture, then think."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(3))
+        self.self_attention, self.cross_attention = Attention(), Attention()
+        self.widen, self.narrow = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        y = self.norms[0](x)
+        x = x + self.self_attention(y, y)
+        x = x + self.cross_attention(self.norms[1](x), memory)
+        thought: Tensor = self.narrow(gelu(self.widen(self.norms[2](x))))
+        return x + thought
+
+
+class QFormer(nn.Module):
+    """Features and concepts of a picture → soft tokens [batch, 24, language width] on the scale of its embeddings."""
+
+    def __init__(self, language_width: int) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(1, QUERIES, WIDTH) * 0.3)
+        self.places = nn.Parameter(torch.randn(1, FEATURE_CELLS * FEATURE_CELLS + HEAD_CELLS, WIDTH) * 0.02)
+        self.from_scene = nn.Linear(SCENE_WIDTH, WIDTH)
+        self.from_head = nn.Linear(HEAD_CHANNELS, WIDTH)
+        self.from_concept = nn.Linear(language_width + 1, WIDTH)
+        self.memory_norm = nn.LayerNorm(WIDTH)
+        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.projection = nn.Linear(WIDTH, language_width)
+        self.length = nn.Parameter(torch.ones(1))  # of a soft token; training starts it at the length of the language model's embeddings
+
+    def forward(self, sight: Sight, maps: SceneMaps, concepts: Tensor) -> Tensor:
+        """`concepts` [batch, 8, language width + 1]: unit embeddings of the eye's likeliest classes, then their probability."""
+        cells = torch.cat(
+            (self.from_scene(maps.features.flatten(2).transpose(1, 2)), self.from_head(sight.head.flatten(2).transpose(1, 2))), dim=1
+        )
+        memory = self.memory_norm(torch.cat((cells + self.places, self.from_concept(concepts)), dim=1))
+        x = self.queries.expand(len(memory), -1, -1)
+        for layer in self.layers:
+            x = layer(x, memory)
+        return normalize(self.projection(self.norm(x)), dim=-1) * self.length

@@ -1,0 +1,59 @@
+"""Questions about the model itself, and those it must decline."""
+
+from __future__ import annotations
+
+from engine.models.seen import Subject
+from engine.training import phrases
+from engine.training.chat.talk import Talk, Turn
+from engine.training.chat.telling import CANNOT_READ, LIMITS, NO_PEOPLE, on_ground
+
+
+def ask_sure(state: Talk) -> Turn | None:
+    if not state.said:
+        return None
+    groups = state.seen.groups
+    if not groups or any(not group.known for group in groups):
+        answer = "No, I'm not sure."
+    elif all(group.shape for group in groups):
+        answer = "Yes, quite sure."
+    else:
+        lowest = min(group.guesses[0].probability for group in groups if group.guesses)
+        answer = f"{'Quite sure' if all(g.shape or g.sure for g in groups) else 'Not quite'}: {lowest:.0%}."
+    return Turn(state.one(phrases.SURE), answer)
+
+
+def ask_read(state: Talk) -> Turn | None:
+    return Turn(state.one(phrases.READ), CANNOT_READ)
+
+
+def ask_people(state: Talk) -> Turn | None:
+    question = state.one(phrases.WHOSE if state.chance(0.3) else phrases.PEOPLE)
+    groups = state.seen.groups
+    if groups and all(group.shape for group in groups) and question in phrases.PRESENCE:
+        return Turn(question, "No, I only see shapes.")
+    return Turn(question, NO_PEOPLE)
+
+
+def ask_beyond(state: Talk) -> Turn | None:
+    return Turn(state.one(phrases.BEYOND), LIMITS)
+
+
+def ask_medium(state: Talk) -> Turn | None:
+    return Turn(state.one(phrases.MEDIUM), "It looks like a photo." if state.seen.subject is Subject.PHOTO else "It looks like a drawing.")
+
+
+def ask_more(state: Talk) -> Turn | None:
+    return Turn(state.one(phrases.MORE), f"That is all I see.{on_ground(state.seen)}") if state.said else None
+
+
+SMALL_TALK = (
+    (phrases.THANKS, "You're welcome!"),
+    (phrases.WHO, "I'm Gander, a toy that looks at pictures."),
+    (phrases.ABLE, "I know colours, counts, shapes, places and common animals and things. I don't know people and I can't read."),
+    (phrases.GREET, "Hello! Ask me about the picture."),
+)
+
+
+def ask_small_talk(state: Talk) -> Turn | None:
+    questions, answer = SMALL_TALK[int(state.rng.integers(len(SMALL_TALK)))]
+    return Turn(state.one(questions), answer)

@@ -1,0 +1,81 @@
+"""Questions to be answered by yes or no."""
+
+from __future__ import annotations
+
+from engine.models.seen import noun, where
+from engine.models.vocabulary import COLOURS, article, plural
+from engine.training import phrases
+from engine.training.chat.looks import subject_of
+from engine.training.chat.talk import Talk, Turn, absent, reference
+from engine.training.chat.telling import ASKABLE_KINDS, NOT_SURE, agreeing, matches_kind, naming_answer, phrase, seen_instead
+
+
+def ask_exists(state: Talk) -> Turn | None:
+    group = state.group()
+    if group is None or not (group.shape or group.offered):
+        return None
+    alone = len(state.seen.groups) == 1 and group.count == 1
+    name = group.shape or state.pick(tuple(guess.name for guess in group.offered))
+    if group.shape and state.chance(0.4):
+        name = f"{group.colours[0]} {name}"
+    if not group.shape and state.chance(0.2):
+        wider = tuple(kind for kind in ASKABLE_KINDS[:-1] if matches_kind(name, kind))
+        name = state.pick(wider) if wider else name
+    options = phrases.IS_IT if alone and state.chance(0.35) else phrases.EXISTS
+    question = state.one(options, thing=article(name))
+    if state.chance(0.2):
+        question = state.one(phrases.EXISTS_MANY, things=plural(name, 2))
+    state.focus = group
+    if not (group.shape or group.sure):
+        return Turn(question, f"Yes, perhaps{'' if group.known else ', but I am not sure'}. {naming_answer(group).removeprefix(NOT_SURE)}")
+    at = f" {where(group.place)}" if group.place and len(state.seen.groups) > 1 else ""
+    return Turn(question, f"Yes, I see {phrase(group)}{at}.")
+
+
+def ask_exists_absent(state: Talk) -> Turn | None:
+    name = absent(state)
+    shapes = [group for group in state.seen.groups if group.shape]
+    if shapes and state.chance(0.4):
+        group = shapes[int(state.rng.integers(len(shapes)))]
+        colour = state.pick(tuple(c for c in COLOURS if all(c not in other.colours for other in state.seen.groups)))
+        name = f"{colour} {group.shape}"
+    elif state.chance(0.2):
+        offered = [guess.name for group in state.seen.groups for guess in group.guesses]
+        name = state.pick(ASKABLE_KINDS[:-1])
+        if any(matches_kind(other, name) for other in offered):
+            return None
+    alone = len(state.seen.groups) == 1 and state.seen.groups[0].count == 1
+    options = phrases.IS_IT if alone and state.chance(0.35) else phrases.EXISTS
+    question = state.one(options, thing=article(name))
+    if state.chance(0.2):
+        question = state.one(phrases.EXISTS_MANY, things=plural(name, 2))
+    if any(not group.known for group in state.seen.groups) or not state.seen.groups:
+        return Turn(question, f"No, I don't see {article(name)}, but I'm not sure.")
+    return Turn(question, f"No, I don't see {article(name)}. {seen_instead(state.seen)}")
+
+
+def ask_is_colour(state: Talk) -> Turn | None:
+    group = state.group()
+    ref = None if group is None else reference(state, group)
+    if group is None or ref is None or not group.colours:
+        return None
+    right = state.chance(0.5)
+    colour = state.pick(group.colours) if right else state.pick(tuple(c for c in COLOURS if c not in group.colours))
+    state.focus = group
+    told = f"{subject_of(group, ref)} {' and '.join(group.colours)}."
+    return Turn(
+        agreeing(state.one(phrases.IS_COLOUR, ref=ref, colour=colour), ref, group),
+        f"{'Yes' if right else 'No'}, {told[0].lower()}{told[1:]}",
+    )
+
+
+def ask_any_colour(state: Talk) -> Turn | None:
+    shapes = state.seen.groups
+    if not shapes or not all(group.shape for group in shapes):
+        return None
+    right = state.chance(0.5)
+    present = tuple(group.colours[0] for group in shapes)
+    colour = state.pick(present) if right else state.pick(tuple(c for c in COLOURS if c not in present and c != state.seen.background))
+    match = next((group for group in shapes if group.colours[0] == colour), None)
+    answer = f"Yes, I see {noun(match)}." if match else f"No, I don't see anything {colour}."
+    return Turn(state.one(phrases.ANY_COLOUR, colour=colour), answer)

@@ -1,0 +1,88 @@
+"""Questions about colours and shapes."""
+
+from __future__ import annotations
+
+from engine.models.seen import Group, noun, where
+from engine.models.vocabulary import SHAPES, article, plural
+from engine.training import phrases
+from engine.training.chat.talk import Talk, Turn, absent, reference
+from engine.training.chat.telling import (
+    agreeing,
+    colours_told,
+    is_are,
+    it_they,
+    listed,
+    naming_answer,
+    on_ground,
+    one_or_many,
+    seen_instead,
+)
+
+
+def subject_of(group: Group, ref: str) -> str:
+    return it_they(group) if ref in ("it", "they") else f"{ref[0].upper()}{ref[1:]} {is_are(group)}"
+
+
+def ask_colour(state: Talk) -> Turn | None:
+    group = state.focus if state.focus is not None and state.chance(0.4) else state.group()
+    ref = None if group is None else reference(state, group)
+    if group is None or ref is None:
+        return None
+    state.focus = group
+    question = agreeing(state.one(phrases.COLOUR, ref=ref), ref, group)
+    if not group.colours:
+        return Turn(question, "I'm not sure. I only know colours in simple pictures.")
+    return Turn(question, f"{subject_of(group, ref)} {' and '.join(group.colours)}.")
+
+
+def ask_colour_of_absent(state: Talk) -> Turn | None:
+    """Someone may know a better name for what the eye sees: say what it is taken for, and its colour."""
+    name = absent(state)
+    question = state.one(phrases.COLOUR, ref=f"the {name}")
+    if len(state.seen.groups) == 1 and not state.seen.groups[0].shape and name not in SHAPES:
+        return Turn(question, f"{naming_answer(state.seen.groups[0])}{colours_told(state.seen.groups[0])}")
+    return Turn(question, f"I don't see {article(name)}. {seen_instead(state.seen)}")
+
+
+def ask_colours_all(state: Talk) -> Turn | None:
+    colours = list(dict.fromkeys(colour for group in state.seen.groups for colour in group.colours))
+    if not colours:
+        return None
+    return Turn(state.one(phrases.COLOURS_ALL), f"I see {listed(colours)}.{on_ground(state.seen)}")
+
+
+def ask_background(state: Talk) -> Turn | None:
+    answer = f"The background is {state.seen.background}." if state.seen.background else "I'm not sure. The background has no one colour."
+    return Turn(state.one(phrases.BACKGROUND), answer)
+
+
+def ask_shape_of(state: Talk) -> Turn | None:
+    group = state.group()
+    if group is None:
+        return None
+    state.focus = group if len(state.seen.groups) == 1 else state.focus
+    by_colour = group.shape and sum(other.colours[:1] == group.colours[:1] for other in state.seen.groups) == 1
+    if by_colour and state.chance(0.6):
+        state.focus = group
+        if state.chance(0.5):
+            return Turn(state.one(phrases.BY_COLOUR, colour=group.colours[0]), f"The {group.colours[0]} one is {article(group.shape)}."
+                        if group.count == 1 else f"The {group.colours[0]} ones are {plural(group.shape, 2)}.")  # fmt: skip
+        ref = f"the {group.colours[0]} {'one' if group.count == 1 else 'ones'}"
+    else:
+        options = ["it" if group.count == 1 else "they"] if len(state.seen.groups) == 1 else []
+        if group.place and len(state.seen.groups) > 1:
+            options.append(f"the one {where(group.place)}")
+        if not options:
+            return None
+        ref = state.pick(tuple(options))
+    state.focus = group
+    question = agreeing(state.one(phrases.SHAPE_OF, ref=ref), ref, group)
+    if not group.shape:
+        return Turn(question, f"It is no plain shape. {naming_answer(group)}")
+    return Turn(question, f"{subject_of(group, ref)} {one_or_many(group.shape, group.count)}.".replace("ones is", "ones are"))
+
+
+def ask_shapes_all(state: Talk) -> Turn | None:
+    shapes = [group for group in state.seen.groups if group.shape]
+    answer = f"I see {listed([noun(group) for group in shapes])}." if shapes else f"I see no plain shapes. {seen_instead(state.seen)}"
+    return Turn(state.one(phrases.SHAPES_ALL), answer)

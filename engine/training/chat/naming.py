@@ -1,0 +1,45 @@
+"""Questions what the picture shows, and what a thing in it is."""
+
+from __future__ import annotations
+
+from engine.models.seen import Subject
+from engine.models.vocabulary import article
+from engine.training import phrases
+from engine.training.chat.talk import Talk, Turn
+from engine.training.chat.telling import ASKABLE_KINDS, CANNOT_READ, NOTHING_KNOWN, description, listed, matches_kind, naming_answer, phrase
+
+
+def ask_describe(state: Talk) -> Turn | None:
+    if len(state.seen.groups) == 1:
+        state.focus = state.seen.groups[0]
+    return Turn(state.one(phrases.DESCRIBE), description(state.seen))
+
+
+def ask_name(state: Talk) -> Turn | None:
+    if not state.seen.groups:
+        return Turn(state.one(phrases.NAME), CANNOT_READ if state.seen.subject is Subject.TEXT else NOTHING_KNOWN)
+    if len(state.seen.groups) > 1:
+        return Turn(state.one(phrases.NAME), f"I see {listed([phrase(group) for group in state.seen.groups])}.")
+    state.focus = state.seen.groups[0]
+    return Turn(state.one(phrases.NAME), naming_answer(state.focus))
+
+
+def ask_name_kind(state: Talk) -> Turn | None:
+    group = state.group()
+    if group is None or group.shape or len(state.seen.groups) > 1:
+        return None
+    fitting = tuple(kind for kind in ASKABLE_KINDS if group.guesses and matches_kind(group.guesses[0].name, kind))
+    kind = state.pick(fitting) if fitting and state.chance(0.85) else state.pick(ASKABLE_KINDS)
+    question = state.one(phrases.NAME_KIND, kind=kind)
+    if group.sure and kind not in fitting:
+        return Turn(question, f"I don't see {article(kind) if kind != 'clothes' else 'clothes'}. {naming_answer(group)}")
+    return Turn(question, naming_answer(group))
+
+
+def ask_breed(state: Talk) -> Turn | None:
+    group = state.group()
+    if group is None or not group.sure or group.count > 1 or len(state.seen.groups) > 1:
+        return None
+    best = group.guesses[0]
+    answer = f"Perhaps {article(best.fine)}." if best.fine else f"I'm not sure what kind of {best.name} it is."
+    return Turn(state.one(phrases.BREED, name=best.name), answer)

@@ -1,0 +1,381 @@
+"""How people ask a thing. Many ways for each question, so that the answer hangs on its meaning; `{…}` are filled in."""
+
+from __future__ import annotations
+
+DESCRIBE = (
+    "What do you see?",
+    "Describe the picture.",
+    "Describe this image.",
+    "What is in this picture?",
+    "What's in the image?",
+    "Tell me about this picture.",
+    "Can you describe what you see?",
+    "What does the picture show?",
+    "Please describe the image in detail.",
+    "What can you see here?",
+    "What is shown here?",
+    "Give me a description of the picture.",
+    "Look at this. What do you see?",
+    "Describe everything you see.",
+    "describe",
+    "What is going on in this picture?",
+    "Describe the scene.",
+    "What's this a picture of?",
+    "Caption this image.",
+    "What do you see in the picture?",
+    "Tell me what you see in this image.",
+    "Could you describe this photo?",
+    "What's in this photo?",
+    "what do u see",
+    "Write a short description of the picture.",
+    "Explain what is in the image.",
+    "Full description, please.",
+)
+NAME = (
+    "What is this?",
+    "What is it?",
+    "What's this?",
+    "What is that?",
+    "Name the thing in the picture.",
+    "What object is this?",
+    "Can you tell me what this is?",
+    "What do you think this is?",
+    "What could this be?",
+    "What thing is this?",
+    "Identify the object.",
+    "Do you know what this is?",
+    "what is that thing",
+    "What's the main thing in the picture?",
+    "What's it a picture of?",
+    "Which object is shown?",
+    "What is the main subject?",
+    "Guess what this is.",
+    "Name it.",
+    "What would you call this?",
+    "What am I looking at?",
+)
+NAME_KIND = (
+    "What {kind} is this?",
+    "Which {kind} is it?",
+    "What kind of {kind} is this?",
+    "What {kind} do you see?",
+    "Name the {kind} in the picture.",
+    "What {kind} is in the picture?",
+    "Which {kind} is shown in the image?",
+    "Can you tell me what {kind} this is?",
+    "What type of {kind} is this?",
+)
+BREED = (
+    "What breed is it?",
+    "What kind of {name} is it?",
+    "Which type of {name} is this?",
+    "What sort of {name} is that?",
+    "Can you tell the species?",
+    "What species is it?",
+    "What type is it?",
+    "Be more specific.",
+)
+COLOUR = (
+    "What colour is {ref}?",
+    "What color is {ref}?",
+    "Which colour does {ref} have?",
+    "What is the colour of {ref}?",
+    "What's the color of {ref}?",
+    "Tell me the colour of {ref}.",
+    "Which color is {ref}?",
+    "And what colour is {ref}?",
+    "{ref} is what colour?",
+    "Can you tell me what color {ref} is?",
+)
+COLOURS_ALL = (
+    "What colours do you see?",
+    "Which colors are in the picture?",
+    "List the colours.",
+    "What colors are there?",
+    "Name the colours in the image.",
+    "Which colours are used?",
+)
+BACKGROUND = (
+    "What colour is the background?",
+    "What color is the background?",
+    "What is the background colour?",
+    "Which color is behind it?",
+    "Tell me the background color.",
+    "What's the colour of the background?",
+    "And the background?",
+    "What colour is behind everything?",
+    "Is the background white or another colour?",
+    "What color is the backdrop?",
+    "On which background?",
+    "What's the background like?",
+)
+SHAPE_OF = (
+    "What shape is {ref}?",
+    "Which shape is {ref}?",
+    "What is the shape of {ref}?",
+    "Tell me the shape of {ref}.",
+    "What shape does {ref} have?",
+    "{ref} has what shape?",
+    "And what shape is {ref}?",
+)
+SHAPES_ALL = (
+    "What shapes do you see?",
+    "Which shapes are there?",
+    "List the shapes.",
+    "Name the shapes in the picture.",
+    "What shapes are in the image?",
+    "Which shapes can you see?",
+)
+COUNT = (
+    "How many {things} are there?",
+    "How many {things} do you see?",
+    "Count the {things}.",
+    "How many {things} are in the picture?",
+    "What is the number of {things}?",
+    "Can you count the {things}?",
+    "How many {things}?",
+    "How many {things} can you see in this image?",
+    "Tell me how many {things} there are.",
+    "And how many {things} are there?",
+    "how many {things} r there",
+    "What's the number of {things} in the picture?",
+    "Please count the {things}.",
+    "How many {things} does the picture show?",
+)
+COUNT_ALL = (
+    "How many things are there?",
+    "How many objects do you see?",
+    "Count the objects.",
+    "How many items are in the picture?",
+    "How many are there?",
+    "How many things do you see in total?",
+    "How many objects are in this image?",
+    "Count everything.",
+    "How many of them are there?",
+    "How many are there in all?",
+    "How many are there altogether?",
+    "How many things are in the picture in total?",
+    "What is the total number of objects?",
+    "How many do you see?",
+)
+COUNT_SHAPES = (
+    "How many shapes are there?",
+    "Count the shapes.",
+    "How many shapes do you see?",
+    "How many shapes are in the picture?",
+    "What is the number of shapes?",
+    "How many shapes are there in total?",
+    "How many shapes altogether?",
+    "How many shapes in all?",
+)
+WHERE = (
+    "Where is {ref}?",
+    "Where's {ref}?",
+    "In which part of the picture is {ref}?",
+    "Can you tell me where {ref} is?",
+    "What is the position of {ref}?",
+    "Where can I find {ref}?",
+    "Whereabouts is {ref}?",
+    "Where in the image is {ref}?",
+    "On which side is {ref}?",
+)
+AT_PLACE = (
+    "What is {where}?",
+    "What do you see {where}?",
+    "What's {where}?",
+    "Which thing is {where}?",
+    "Tell me what is {where}.",
+    "What can you see {where}?",
+    "What object is {where}?",
+    "And {where}?",
+    "What stands {where}?",
+    "What is the thing {where}?",
+)
+SIDE = {
+    "left": ("on the left", "on the left side", "to the left", "at the left"),
+    "right": ("on the right", "on the right side", "to the right", "at the right"),
+    "top": ("at the top", "on top", "in the upper part", "at the top of the picture"),
+    "bottom": ("at the bottom", "in the lower part", "at the bottom of the picture"),
+    "middle": ("in the middle", "in the centre", "in the center", "between the others"),
+}
+BESIDE = {
+    "left": ("left of", "to the left of"),
+    "right": ("right of", "to the right of"),
+    "top": ("above", "over", "on top of"),
+    "bottom": ("below", "under", "beneath"),
+}
+IS_BESIDE = (
+    "Is {ref} {beside} {other}?",
+    "Is {ref} located {beside} {other}?",
+    "Would you say {ref} is {beside} {other}?",
+    "Does {ref} stand {beside} {other}?",
+)
+WHAT_BESIDE = (
+    "What is {beside} {other}?",
+    "Which thing is {beside} {other}?",
+    "What do you see {beside} {other}?",
+    "What's {beside} {other}?",
+)
+NEXT_TO = (
+    "What is next to {other}?",
+    "What's beside {other}?",
+    "What else is there besides {other}?",
+    "What is near {other}?",
+    "What is on the other side?",
+)
+SIDE_OF_TWO = (
+    "{ref}: {one} or {two}?",
+    "Is {ref} {one} or {two}?",
+    "Would you say {ref} is {one} or {two}?",
+    "Is {ref} placed {one} or {two}?",
+)
+EXISTS = (
+    "Is there {thing}?",
+    "Is there {thing} in the picture?",
+    "Do you see {thing}?",
+    "Can you see {thing}?",
+    "Does the picture show {thing}?",
+    "Is there {thing} here?",
+    "Are you seeing {thing}?",
+    "Is {thing} in this image?",
+    "Does this contain {thing}?",
+    "Can you find {thing} in the image?",
+    "Is there {thing} in this photo?",
+    "Is there also {thing}?",
+    "Is there {thing} as well?",
+    "Do you see {thing} too?",
+    "And {thing}?",
+)
+IS_IT = (
+    "Is it {thing}?",
+    "Is this {thing}?",
+    "Could it be {thing}?",
+    "Is that {thing}?",
+    "Is this a picture of {thing}?",
+    "It's {thing}, right?",
+    "Does it look like {thing}?",
+)
+EXISTS_MANY = (
+    "Are there any {things}?",
+    "Do you see any {things}?",
+    "Are there {things} in the picture?",
+    "Can you see {things}?",
+    "Any {things}?",
+    "Are any {things} here?",
+)
+IS_COLOUR = (
+    "Is {ref} {colour}?",
+    "Is the colour of {ref} {colour}?",
+    "{ref} is {colour}, right?",
+    "Would you say {ref} is {colour}?",
+    "Does {ref} look {colour}?",
+)
+ANY_COLOUR = (
+    "Is there anything {colour}?",
+    "Do you see anything {colour}?",
+    "Is something {colour}?",
+    "Is there any {colour} in the picture?",
+)
+BY_COLOUR = (
+    "What is the {colour} thing?",
+    "What shape is the {colour} one?",
+    "Which shape is {colour}?",
+    "What is {colour}?",
+    "The {colour} one, what is it?",
+)
+ARE_N = ("Are there {n} {things}?", "Do you see {n} {things}?", "There are {n} {things}, right?", "Is it true that there are {n} {things}?")
+SURE = (
+    "Are you sure?",
+    "How sure are you?",
+    "Really?",
+    "Are you certain?",
+    "How confident are you?",
+    "Is that right?",
+    "Do you really think so?",
+)
+READ = (
+    "What does the text say?",
+    "Can you read it?",
+    "Read the text.",
+    "Do you know what it says?",
+    "What is written here?",
+    "What does it say?",
+    "Read this for me.",
+    "What words are there?",
+    "Please transcribe the text.",
+    "What does the sign say?",
+    "What letters do you see?",
+    "What's the title?",
+)
+PEOPLE = (
+    "Who is this?",
+    "Who is the person?",
+    "How old is this person?",
+    "Is that a man or a woman?",
+    "What is the person wearing?",
+    "Who is in the picture?",
+    "What is the man doing?",
+    "What is she wearing?",
+    "Is he smiling?",
+    "Do you know her name?",
+    "What is the woman holding?",
+    "Describe the person.",
+    "How many people are there?",
+    "Is there a person?",
+    "Do you see any people?",
+    "Is there anybody in the picture?",
+    "Is someone in the photo?",
+)
+WHOSE = (
+    "What is the name of this person?",
+    "Do you recognise this person?",
+    "Who is that?",
+    "Can you name this person?",
+    "Do you know this man?",
+    "Whose face is this?",
+    "What is his name?",
+)
+PRESENCE = PEOPLE[12:]
+BEYOND = (
+    "Where was this taken?",
+    "What time is it?",
+    "How much does it cost?",
+    "What's the weather like?",
+    "What brand is it?",
+    "Why is it there?",
+    "How big is it?",
+    "Is it happy?",
+    "What is it doing?",
+    "Who made this?",
+    "What year is it from?",
+    "How heavy is it?",
+    "What happens next?",
+    "Is it real?",
+    "How old is it?",
+    "What material is it made of?",
+    "What does it taste like?",
+    "What does it mean?",
+    "What city is this?",
+    "What season is it?",
+    "What country is it from?",
+    "What is the mood of the picture?",
+    "Is it alive?",
+    "How far away is it?",
+    "What sound does it make?",
+    "What is behind it?",
+    "Who painted this?",
+)
+MEDIUM = ("Is this a photo or a drawing?", "Is it a photograph?", "Is this a drawing?", "What type of picture is this?")
+MORE = (
+    "What else do you see?",
+    "Anything else?",
+    "Is there anything else?",
+    "What else is there?",
+    "Tell me more.",
+    "Do you see more?",
+    "More details please.",
+)
+THANKS = ("Thanks!", "Thank you.", "Great, thanks.", "ok thanks", "Nice!", "Good job.", "Well done!")
+WHO = ("Who are you?", "What are you?", "Are you an AI?", "What is your name?", "Are you human?")
+ABLE = ("What can you do?", "How can you help me?", "What do you know?", "What are you good at?", "What can I ask you?")
+GREET = ("Hi!", "Hello!", "Hey there", "Good morning!")

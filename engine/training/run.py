@@ -1,0 +1,120 @@
+"""The stages of training the pocket model, each from files to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from engine.models.bridge import Bridge, concept_tokens
+from engine.models.card import read_card
+from engine.models.eye import Eye, normalise
+from engine.models.llama import Llama
+from engine.models.loader import load_language, load_tensors
+from engine.models.vocabulary import imagenet
+from engine.training.look import Look, Scenes, rate_of_scale
+from engine.training.loop import Schedule, train
+from engine.training.slots import TABLE, embed_words
+from engine.training.speak import Chats, Prompt, Speak, tokenise
+
+LORA_RANK = 8
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The frozen parts of a ready folder, on the training device."""
+
+    eye: Eye
+    language: Llama
+    tokenizer: Tokenizer
+    prompt: Prompt
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> Parts:
+        eye = Eye()
+        eye.load_weights(load_tensors(folder / "eye.safetensors"))
+        language = load_language(folder, read_card(folder).model_copy(update={"quantization": "none"}), device, dtype).requires_grad_(False)
+        return cls(eye.to(device), language, Tokenizer.from_file(str(folder / "tokenizer.json")), Prompt.read(folder / "gander.json"))
+
+    @property
+    def embeddings(self) -> Tensor:
+        return self.language.model.embed_tokens.weight.detach().float().cpu()
+
+    def concepts(self) -> Tensor:
+        return embed_words(tuple(entry.fine for entry in imagenet()), self.tokenizer, self.embeddings)
+
+
+def look(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
+    """Trains the bridge and writes `look.safetensors`."""
+    device = accelerator.device
+    torch.manual_seed(schedule.seed)
+    bridge = Bridge(parts.language.config.hidden_size).to(device)
+    nn.init.constant_(bridge.qformer.length, rate_of_scale(parts.embeddings))
+    table = embed_words(TABLE, parts.tokenizer, parts.embeddings)
+    stage = Look(parts.eye, bridge, Scenes.read(data, device), table.to(device), parts.concepts().to(device), batch, schedule.seed)
+    losses = train(stage, schedule, out, accelerator, say)
+    save_file({name: value.contiguous() for name, value in bridge.state_dict().items()}, out / "look.safetensors")
+    return losses
+
+
+@torch.inference_mode()
+def soft_tokens(parts: Parts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256) -> Tensor:
+    """What the Q-Former makes of every prepared scene: [scenes, 24, width]."""
+    pixels = np.load(data / "pixels.npy", mmap_mode="c")
+    concepts = parts.concepts().to(accelerator.device)
+    rows = []
+    for start in range(0, len(pixels), batch):
+        with accelerator.autocast():
+            sight = parts.eye(normalise(torch.from_numpy(pixels[start : start + batch]).to(accelerator.device)))
+            rows.append(bridge.qformer(sight, bridge.reader(sight), concept_tokens(sight, concepts)).to(torch.bfloat16))
+    return torch.cat(rows)
+
+
+def read_bridge(path: Path, width: int, device: torch.device) -> Bridge:
+    bridge = Bridge(width)
+    bridge.load_state_dict(load_file(path))
+    return bridge.to(device).eval()
+
+
+def read_chats(parts: Parts, data: Path) -> Chats:
+    lines = (data / "chats.jsonl").read_text(encoding="utf-8").splitlines()
+    scenes = len(np.load(data / "pixels.npy", mmap_mode="r"))
+    return tokenise(lines, len(lines) // scenes, parts.prompt, parts.tokenizer)
+
+
+def add_branches(language: Llama, seed: int) -> nn.ModuleList:
+    torch.manual_seed(seed)
+    return nn.ModuleList(language.add_lora(LORA_RANK)).requires_grad_(True)
+
+
+def speak(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
+    """Trains the LoRA branches on chats about the scenes of `look.safetensors`, and writes `speak.safetensors`."""
+    device = accelerator.device
+    bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, device)
+    soft = soft_tokens(parts, bridge, data, accelerator).clone()
+    say(f"speak: {len(soft)} scenes encoded")
+    stage = Speak(
+        parts.language,
+        add_branches(parts.language, schedule.seed),
+        read_chats(parts, data),
+        soft,
+        openings(parts, device),
+        batch,
+        schedule.seed,
+    )
+    losses = train(stage, schedule, out, accelerator, say)
+    save_file({name: value.contiguous() for name, value in stage.branches.state_dict().items()}, out / "speak.safetensors")
+    return losses
+
+
+def openings(parts: Parts, device: torch.device) -> list[Tensor]:
+    """Token ids of what stands before the picture, under each system prompt."""
+    return [torch.tensor(parts.tokenizer.encode(text, add_special_tokens=False).ids, device=device) for text in parts.prompt.before]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from engine.models.foreground import evenness, foreground_colours
+from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
+from engine.models.vocabulary import drawn, imagenet
+
+PHOTO, DRAWING = PHOTO_EVEN, DRAWN_EVEN
+
+
+def eye(**classes: float) -> list[float]:
+    """The thousand probabilities, of which some classes are given by their first index."""
+    given = {name.replace("_", " "): value for name, value in classes.items()}
+    return [given.get(entry.fine, 0.0) for entry in imagenet()]
+
+
+def namer(**names: float) -> list[float]:
+    return [names.get(name, 0.0) for name in drawn()]
+
+
+def test_breeds_add_up_to_dogs() -> None:
+    best, second, *_ = guesses(eye(beagle=0.3, Chihuahua=0.25, tabby=0.35), namer(), PHOTO)
+    assert (best.name, round(best.probability, 2), best.fine) == ("dog", 0.55, "")
+    assert second.name == "cat"
+
+
+def test_a_breed_is_named_when_the_eye_is_sure_of_it() -> None:
+    assert guesses(eye(beagle=0.8), namer(), PHOTO)[0].fine == "beagle"
+
+
+def test_people_and_writing_have_no_name() -> None:
+    assert guesses(eye(wig=0.2, suit=0.2, beagle=0.5), namer(), PHOTO) == ()
+    assert guesses(eye(), namer(person=0.9), DRAWING) == ()
+    assert "suit" not in {guess.name for guess in guesses(eye(suit=0.2, beagle=0.5), namer(), PHOTO)}
+
+
+def test_drawings_are_named_by_who_knows_drawings() -> None:
+    assert guesses(eye(beagle=0.4), namer(apple=0.9), DRAWING)[0].name == "apple"
+    assert guesses(eye(beagle=0.4), namer(apple=0.9), PHOTO)[0].name == "dog"
+
+
+def test_a_flat_drawing_is_even_and_a_noisy_photo_is_not() -> None:
+    flat = Image.new("RGB", (100, 100), "white")
+    ImageDraw.Draw(flat).ellipse((20, 20, 80, 80), fill=(200, 30, 30))
+    noise = np.random.default_rng(0).integers(0, 255, (100, 100, 3), dtype=np.uint8)
+    assert evenness(flat) > 0.9
+    assert evenness(Image.fromarray(noise)) < 0.05
+
+
+def test_colours_are_those_of_the_thing_not_of_its_ground() -> None:
+    flat = Image.new("RGB", (100, 100), "white")
+    ImageDraw.Draw(flat).rectangle((20, 20, 60, 80), fill=(30, 60, 200))
+    (first, share), *_ = foreground_colours(flat)
+    assert first == "blue"
+    assert share == 1.0

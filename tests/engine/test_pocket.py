@@ -1,0 +1,98 @@
+"""The pocket model whole, with its real weights: what it sees, and that a conversation without a picture is SmolLM2's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from engine.errors import WeightsError
+from engine.models.bridge import Bridge
+from engine.models.card import read_card
+from engine.models.eye import SIDE, Eye, letterboxed
+from engine.models.loader import load, load_language
+from engine.models.pocket import Pocket, load_bridge
+from engine.weights.pocket import BRIDGE
+
+
+@pytest.fixture(scope="module")
+def pocket(pocket_folder: Path) -> Pocket:
+    model = load(pocket_folder, torch.device("cpu"), exact=True)
+    assert isinstance(model, Pocket)
+    return model
+
+
+def two_shapes(width: int = 480, height: int = 320) -> Image.Image:
+    picture = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((50, 100, 170, 220), fill=(214, 30, 38))
+    pen.rectangle((310, 100, 420, 210), fill=(30, 80, 200))
+    return picture
+
+
+def test_sees_colours_shapes_and_places_in_a_wide_picture(pocket: Pocket) -> None:
+    (encoded,) = pocket.encode([two_shapes()])
+    assert encoded.words == "[2 shapes: a red circle on the left, a blue square on the right. Background: white.]"
+    assert encoded.embeddings.shape == (24, 576)
+    assert bool(encoded.embeddings.isfinite().all())
+
+
+def test_one_picture_is_seen_alike_alone_and_among_others(pocket: Pocket) -> None:
+    (alone,) = pocket.encode([two_shapes()])
+    _, among = pocket.encode([Image.new("RGB", (60, 80), "red"), two_shapes()])
+    assert torch.equal(alone.embeddings, among.embeddings)
+    assert alone.words == among.words
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3)])
+def test_odd_sizes_are_pictures_too(pocket: Pocket, size: tuple[int, int]) -> None:
+    (encoded,) = pocket.encode([Image.new("RGB", size, "green")])
+    assert encoded.words.startswith("[")
+
+
+def test_without_a_picture_the_language_model_is_untouched(pocket: Pocket, pocket_folder: Path) -> None:
+    card = read_card(pocket_folder).model_copy(update={"quantization": "none"})
+    plain = load_language(pocket_folder, card, torch.device("cpu"), torch.float32)
+    ids = torch.tensor([pocket.tokenizer.encode("The capital of France is")])
+    positions = torch.arange(ids.shape[1])[None]
+    with torch.inference_mode():
+        ours = pocket.language(pocket.language.embed(ids), positions)
+        theirs = plain(plain.embed(ids), positions)
+        with_branches = pocket.language(pocket.language.embed(ids), positions, gate=torch.ones(1, 1, 1))
+    assert torch.equal(ours, theirs)
+    assert not torch.allclose(with_branches, theirs)
+
+
+def test_the_bridge_is_small_and_fits_every_parameter(pocket_folder: Path) -> None:
+    assert BRIDGE.stat().st_size < 20e6
+    language = load_language(pocket_folder, read_card(pocket_folder), torch.device("cpu"), torch.float32)
+    damaged = load_file(BRIDGE)
+    del damaged["lora.0.a"]
+    with pytest.raises(WeightsError, match=r"lora\.0\.a"):
+        load_bridge(Bridge(576), language, damaged)
+
+
+def test_a_damaged_eye_is_refused(pocket_folder: Path, tmp_path: Path) -> None:
+    tensors = load_file(pocket_folder / "eye.safetensors")
+    Eye().load_weights(tensors)
+    del tensors["_conv_stem.weight"]
+    save_file(tensors, tmp_path / "eye.safetensors")
+    with pytest.raises(WeightsError, match=r"conv_stem\.weight"):
+        Eye().load_weights(load_file(tmp_path / "eye.safetensors"))
+
+
+def test_the_eye_stays_frozen() -> None:
+    assert not any(module.training for module in nn.ModuleList([Eye()]).train().modules() if isinstance(module, Eye | nn.BatchNorm2d))
+
+
+def test_letterboxing_keeps_proportions() -> None:
+    picture = Image.new("RGB", (400, 200), "white")
+    ImageDraw.Draw(picture).rectangle((100, 50, 199, 149), fill="black")
+    boxed = letterboxed(picture)
+    assert boxed.size == (SIDE, SIDE)
+    left, top, right, bottom = boxed.convert("L").point(lambda value: 255 * (value < 128)).getbbox() or (0, 0, 0, 0)
+    assert right - left == bottom - top == 56
