@@ -37,11 +37,12 @@ def ask(
 @app.command()
 def run(
     config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
+    model: Annotated[str | None, typer.Option(help="A ready model's name or folder (`gander model list`).")] = None,
 ) -> None:
     """Serve the web page, and Discord and Telegram where their tokens are set. SIGTERM or Ctrl-C stops it gracefully."""
     from adapters.cli.serving import serve_all
 
-    serve_all(config)
+    serve_all(config, model)
 
 
 @app.command()

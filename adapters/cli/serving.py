@@ -18,10 +18,10 @@ from bot.logs import configure_logs
 from bot.options import Config
 
 
-def serve_all(file: Path | None) -> None:
+def serve_all(file: Path | None, model: str | None) -> None:
     """Ends the process with what is wrong with the configuration, in words."""
     with ending():
-        config = load_config(find_config(file, os.environ), os.environ)
+        config = with_engine(load_config(find_config(file, os.environ), os.environ), model, None)
         check_ready_for_public(config)
         configure_logs(config.logging, secret_values(config))
         asyncio.run(run(config, data_home(os.environ), say_address))
