@@ -81,7 +81,7 @@ async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Eng
     key = config.engine.key.get_secret_value() if config.engine.key else None
     async with aiohttp.ClientSession() as session:
         if config.engine.remote:
-            yield [EngineClient(session, url, key) for url in config.engine.remote]
+            yield [EngineClient(session, url, key, model=config.engine.model) for url in config.engine.remote]
             return
         async with running_engines(home, config.engine) as children:
             yield [EngineClient(session, await child.url(), child.key) for child in children]

@@ -12,12 +12,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable
+from bot.foreign import FOREIGN_ROWS, KINDS, OURS, Foreign, choose
 from engine.api import ChatRequest, Chunk, ErrorBody, ErrorDetail, Health, ModelList, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
 LINE_BYTES: Final = 1 << 20
-FOREIGN_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 
 
 class EngineClient:
@@ -27,9 +27,11 @@ class EngineClient:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: str, key: str | None = None, *, silence_seconds: float = SILENCE_SECONDS
+        self, session: aiohttp.ClientSession, url: str, key: str | None = None, *, model: str = "", silence_seconds: float = SILENCE_SECONDS
     ) -> None:
         self._session = session
+        self._model = model  # to ask a server for that has several and isn't Gander's
+        self._foreign: Foreign | None = None
         address = url.rstrip("/").removesuffix("/v1")
         self._url = without_credentials(address) if key else address
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -41,16 +43,29 @@ class EngineClient:
         return without_credentials(self._url)
 
     async def health(self) -> Health:
-        """What the engine says of itself; of a server that isn't Gander's, as much as `/v1/models` tells."""
+        """What the engine says of itself; of a server that isn't Gander's, as much as can be found out."""
         async with self._request("GET", "/health") as response:
             try:
-                return Health.model_validate_json(await response.read())
+                health = Health.model_validate_json(await response.read())
             except ValidationError:
                 pass  # not Gander's own
-        model = (await self.models()).data
-        if not model:
+            else:
+                self._foreign = None
+                return health
+        models = [model.id for model in (await self.models()).data]
+        if not models:
             raise EngineUnavailable(f"{self.name} serves no model.")
-        return Health(status="ready", model=model[0].id, device="", memory_bytes=0, rows=FOREIGN_ROWS)
+        lacks = self._foreign.lacks if self._foreign else await self._lacks()
+        self._foreign = Foreign(choose(models, self._model), lacks)
+        return Health(status="ready", model=self._foreign.model, device="", memory_bytes=0, rows=FOREIGN_ROWS, lacks=tuple(sorted(lacks)))
+
+    async def _lacks(self) -> frozenset[str]:
+        """The fields of ours that this server does not take, by what kind of server it is."""
+        for kind in KINDS:
+            async with self._request("GET", kind.path) as response:
+                if response.status == 200 and response.content_type == "application/json":
+                    return OURS - kind.takes
+        return OURS
 
     async def models(self) -> ModelList:
         async with self._request("GET", "/v1/models") as response:
@@ -68,6 +83,8 @@ class EngineClient:
         `request_id` stands in the engine's log.
         """
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
+        if self._foreign is not None:
+            wish = self._foreign.adapt(wish)
         body = wish.model_dump_json(exclude_none=True, include=set(wish.model_fields_set)).encode()
         headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
         async with self._request("POST", "/v1/chat/completions", body, headers) as response:

@@ -173,6 +173,7 @@ class Health(Wire):
     defaults: dict[str, float | int] = Field(default_factory=dict)  # the model's generation defaults
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     notice: str = ""  # what the model is, in one sentence that a person should read
+    lacks: tuple[str, ...] = ()  # fields of ChatRequest that have no effect here; filled in by clients for other servers
 
 
 class MachineFacts(Wire):

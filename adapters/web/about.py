@@ -55,4 +55,5 @@ async def knobs_view(surroundings: Surroundings, person: str, locale: str | None
     chosen = {"temperature": resolved.knobs.temperature, "beams": resolved.knobs.beams}
     values = {name: chosen[name] if chosen[name] is not None else model.get(wire, FALLBACKS[name]) for name, wire in WIRE_NAMES.items()}
     caps = {name: min(surroundings.caps.get(name, highest), highest) for name, highest in HIGHEST.items()}
-    return {"defaults": values, "caps": caps, "missing": []}
+    lacks = engine.health.lacks if engine and engine.health else ()
+    return {"defaults": values, "caps": caps, "missing": [name for name, wire in WIRE_NAMES.items() if wire in lacks]}

@@ -64,7 +64,14 @@ async def _explain(context: Context, setting: Setting) -> str:
     lines = [context.say(f"setting.{setting.name}.explanation"), await describe(context, found)]
     if setting.kind in {Kind.NUMBER, Kind.WHOLE}:
         lines.append(context.say("settings.range", low=setting.low, high=setting.high))
-    return "\n".join(lines)
+    return "\n".join([*lines, *await _lacking(context, setting)])
+
+
+async def _lacking(context: Context, setting: Setting) -> list[str]:
+    """Says so where no engine knows this knob."""
+    answering = [engine.health for engine in await context.actions.engines() if engine.health]
+    nowhere = answering and setting.wire and all(setting.wire in health.lacks for health in answering)
+    return [context.say("settings.lacking", name=name_of(context, setting))] if nowhere else []
 
 
 async def _put(context: Context, setting: Setting, scope: Scope, value: Value) -> Outgoing:
@@ -75,7 +82,7 @@ async def _put(context: Context, setting: Setting, scope: Scope, value: Value) -
     found = (await context.settings.effective(place, author))[setting.name]
     if scope is not Scope.PERSON and found.origin is Origin.PERSON and found.value is not None:
         lines.append(context.say("settings.yours_goes_first", value=words_of(context, setting, found.value)))
-    return context.reply("\n".join(lines))
+    return context.reply("\n".join([*lines, *await _lacking(context, setting)]))
 
 
 async def _clear(context: Context, setting: Setting, scope: Scope) -> Outgoing:

@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.engine_client import FOREIGN_ROWS, EngineClient
+from bot.engine_client import SILENCE_SECONDS, EngineClient
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
+from bot.foreign import FOREIGN_ROWS
 from engine.api import ChatRequest, Message
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import Letters
@@ -27,9 +28,9 @@ async def text_of(client: EngineClient, request: ChatRequest) -> str:
 
 
 @asynccontextmanager
-async def talking_to(url: str, **options: float) -> AsyncIterator[EngineClient]:
+async def talking_to(url: str, *, silence_seconds: float = SILENCE_SECONDS) -> AsyncIterator[EngineClient]:
     async with aiohttp.ClientSession() as session:
-        yield EngineClient(session, url, "opensesame-opensesame", **options)
+        yield EngineClient(session, url, "opensesame-opensesame", silence_seconds=silence_seconds)
 
 
 @asynccontextmanager
