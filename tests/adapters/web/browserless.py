@@ -55,11 +55,12 @@ async def page_server(
 
 
 class Visitor:
-    """One person with one page: a cookie jar, and the stream of events as it arrives."""
+    """One person with one page: a cookie jar, and the stream of events as it arrives. `like`: the same person as another."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, like: Visitor | None = None) -> None:
         self.url = url
-        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"Origin": url})
+        self.jar: aiohttp.CookieJar = like.jar if like else aiohttp.CookieJar(unsafe=True)
+        self.http = aiohttp.ClientSession(cookie_jar=self.jar, headers={"Origin": url})
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -1,0 +1,152 @@
+"""`gander chat` as a person meets it: a real process on a real terminal, or in a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from tests.adapters.standin import StandIn
+
+
+def environment(home: Path) -> dict[str, str]:
+    return os.environ | {
+        "GANDER_HOME": str(home),
+        "LANG": "en_GB.UTF-8",
+        "LC_ALL": "",
+        "TERM": "xterm-256color",
+        "COLUMNS": "100",
+        "LINES": "30",
+    }
+
+
+def command(url: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "adapters", "chat", "--engine-url", url]
+
+
+async def piped(home: Path, url: str, lines: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command(url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(home), cwd=home
+    )
+    output, errors = await process.communicate(lines.encode())
+    return process.returncode or 0, output.decode(), errors.decode()
+
+
+async def test_a_pipe_is_answered_line_by_line_and_gets_answers_only(tmp_path: Path) -> None:
+    standin = StandIn(words=("**One** ", "goose."))
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a goose.png")
+    async with standin.serving() as url:
+        code, output, errors = await piped(tmp_path, url, "'a goose.png' how many?\n\nsure?\n")
+    assert (code, output) == (0, "**One** goose.\n**One** goose.\n")
+    assert errors == ""
+    assert [part["type"] for part in standin.requests[0]["messages"][-1]["content"]] == ["image_url", "text"]
+
+
+async def test_bad_input_is_explained_and_the_next_line_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_bytes(b"not a picture")
+    async with StandIn().serving() as url:
+        code, output, errors = await piped(tmp_path, url, "./notes.png what?\n>99 why?\nstill there?\n")
+    assert code == 0
+    assert output.endswith("One goose.\n")
+    assert "Traceback" not in errors
+
+
+class Terminal:
+    """A process on a terminal of its own: what it shows, and keys."""
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self.shown = ""
+        self._master = master
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end inside a letter
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C, as the terminal sends it to whoever is in front."""
+        os.write(self._master, b"\x03")
+
+    async def sees(self, text: str) -> None:
+        """Read until `text` was shown, and forget what came before."""
+        while text not in self.shown:
+            self.shown += self._decoder.decode(await asyncio.to_thread(os.read, self._master, 65536))
+        self.shown = self.shown.partition(text)[2]
+
+
+@asynccontextmanager
+async def terminal(home: Path, url: str) -> AsyncIterator[Terminal]:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(  # noqa: ASYNC220 - a pseudo-terminal needs the blocking one
+        command(url),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment(home),
+        cwd=home,
+        start_new_session=True,
+        preexec_fn=own_terminal,
+    )
+    os.close(slave)
+    try:
+        yield Terminal(process, master)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def own_terminal() -> None:
+    """Makes standard input the child's controlling terminal, so that Ctrl-C reaches it."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+async def test_a_question_is_asked_and_answered(tmp_path: Path) -> None:
+    async with StandIn().serving() as url, terminal(tmp_path, url) as seen:
+        await seen.sees("› ")
+        seen.type("how many?\n")
+        await seen.sees("One goose.")
+        await seen.sees("[1]")
+        await seen.sees("› ")
+        seen.type("/quit\n")
+        assert await asyncio.to_thread(seen.process.wait) == 0
+
+
+async def test_control_c_stops_the_answer_and_then_leaves(tmp_path: Path) -> None:
+    standin = StandIn(words=tuple(f"word{number} " for number in range(1000)), pause=0.05)
+    async with standin.serving() as url, terminal(tmp_path, url) as seen:
+        await seen.sees("› ")
+        seen.type("count\n")
+        await seen.sees("word3")
+        seen.interrupt()
+        await seen.sees("[1]")
+        await seen.sees("› ")
+        while seen.process.poll() is None:  # readline misses a key that comes while it sets itself up
+            seen.interrupt()
+            await asyncio.sleep(0.2)
+        assert seen.process.returncode == 0
+
+
+async def test_a_killed_terminal_leaves_the_next_one_working(tmp_path: Path) -> None:
+    standin = StandIn(words=tuple("slow " for _ in range(100)), pause=0.05)
+    async with standin.serving() as url:
+        async with terminal(tmp_path, url) as seen:
+            await seen.sees("› ")
+            seen.type("count\n")
+            await seen.sees("slow")
+            seen.process.kill()
+        standin.words, standin.pause = ("Fine.",), 0.0
+        code, output, _ = await piped(tmp_path, url, "and now?\n")
+    assert code == 0
+    assert "Fine." in output

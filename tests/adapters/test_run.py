@@ -1,0 +1,139 @@
+"""`gander run` as an operator meets it: a real process, its configuration, its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.standin import StandIn
+from tests.adapters.web.browserless import Visitor
+
+Process = asyncio.subprocess.Process
+
+
+def write_config(home: Path, text: str) -> Path:
+    file = home / "gander.toml"
+    file.write_text(text)
+    return file
+
+
+async def start(home: Path, config: Path, **environment: str) -> Process:
+    arguments = (sys.executable, "-P", "-m", "adapters", "run", "--config", str(config))
+    environ = os.environ | {"GANDER_HOME": str(home), **environment}
+    return await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environ)
+
+
+@asynccontextmanager
+async def gander(home: Path, config: Path) -> AsyncIterator[tuple[Process, str]]:
+    """The running process and the address of its page."""
+    process = await start(home, config)
+    try:
+        yield process, await address(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def address(process: Process) -> str:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if found := re.search(rb"open at (http://\S+)", line):
+            return found[1].decode()
+    raise AssertionError("it ended before the page was open")
+
+
+async def final(visitor: Visitor) -> str:
+    async with visitor.events() as events:
+        async for event in events:
+            data = event["data"]
+            if event["event"] == "message" and data["role"] == "bot" and data["final"] and not data.get("aside"):
+                return str(data["text"])
+    raise AssertionError("the stream ended without an answer")
+
+
+async def test_it_serves_the_page_on_anyones_openai_server(tmp_path: Path) -> None:
+    standin = StandIn(strict=True)
+    async with standin.serving() as url:
+        config = write_config(tmp_path, f'[engine]\nurl = "{url}/v1"\n[web]\nport = 0\n')
+        async with gander(tmp_path, config) as (_, page), Visitor(page) as visitor:
+            await visitor.ask("How many geese?")
+            assert await final(visitor) == "One goose."
+            session = await visitor.session()
+    assert (session["engine"]["model"], session["knobs"]["missing"]) == ("stand-in", ["beams"])
+    assert standin.requests[0]["model"] == "stand-in"
+    assert standin.requests[0]["messages"][-1]["content"] == "How many geese?"
+
+
+async def test_a_stop_lets_a_short_answer_finish_and_is_quick(tmp_path: Path) -> None:
+    standin = StandIn(words=tuple(f"{number} " for number in range(20)), pause=0.1)
+    async with standin.serving() as url:
+        config = write_config(tmp_path, f'[engine]\nurl = "{url}"\n[web]\nport = 0\n')
+        async with gander(tmp_path, config) as (process, page), Visitor(page) as visitor:
+            await visitor.ask("Count")
+            await standin.asked.wait()
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 20) == 0  # the limit is what is promised
+        async with gander(tmp_path, config) as (_, page), Visitor(page, like=visitor) as again:
+            remembered = (await again.get("/api/messages"))["messages"]
+    assert len(standin.requests) == 1
+    assert remembered[-1]["text"].split() == [str(number) for number in range(20)]
+
+
+async def test_a_kill_loses_no_question(tmp_path: Path) -> None:
+    standin = StandIn(words=("Sooner ", "or ", "later."), pause=1.0)
+    async with standin.serving() as url:
+        config = write_config(tmp_path, f'[engine]\nurl = "{url}"\n[web]\nport = 0\n')
+        async with gander(tmp_path, config) as (process, page), Visitor(page) as visitor:
+            await visitor.ask("When?")
+            process.kill()
+            await process.wait()
+        standin.pause = 0.0
+        async with gander(tmp_path, config) as (_, page), Visitor(page, like=visitor) as again:
+            assert await final(again) == "Sooner or later."
+
+
+async def test_a_busy_port_takes_the_next_and_says_so(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = write_config(tmp_path, f'[engine]\nurl = "http://127.0.0.1:9"\n[web]\nport = {port}\n[logging]\nformat = "json"\n')
+        process = await start(tmp_path, config)
+        assert process.stderr is not None
+        async for line in process.stderr:
+            if b"busy" in line:
+                break
+        told = json.loads(line)
+        process.terminate()
+        await process.wait()
+    assert (told["busy"], told["level"]) == (port, "warning")
+    assert told["taken"] > port
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "said"),
+    [
+        ('[web]\nhots = "127.0.0.1"\n', {}, "web.hots is no option. Did you mean host?"),
+        ('[web]\nhost = "0.0.0.0"\n', {}, "needs a password"),
+        ("[web]\nenabled = false\n", {}, "There is nothing to run"),
+        ("", {"GANDER_DISCORD_TOKEN": "x" * 30}, "Say who may use the bot"),
+    ],
+)
+async def test_what_can_not_run_is_refused_with_the_remedy(tmp_path: Path, text: str, environment: dict[str, str], said: str) -> None:
+    process = await start(tmp_path, write_config(tmp_path, text), **environment)
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert said in " ".join(errors.decode().split())
+    assert "Traceback" not in errors.decode()
