@@ -35,6 +35,7 @@ class Outgoing:
     spoiler: bool = False
     private: bool = False
     final: bool = True  # False: a placeholder or a part that will be edited
+    language: str = "en"  # of the words on its buttons
 
 
 @dataclass(frozen=True, slots=True)

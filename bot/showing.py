@@ -31,10 +31,10 @@ class Showing:
             text = self.texts.say(language, "answer.in_line", count=place.position)
         else:
             text = self.texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
-        self._show(Outgoing(text, buttons(None), self.job.answer))
+        self._show(Outgoing(text, buttons(None), self.job.answer, language=language))
 
     def grown(self, text: str) -> None:
-        self._show(Outgoing(text, buttons(None), self.job.answer, self.answer.footer, self.answer.spoiler))
+        self._show(self._message(text, None))
 
     async def type(self) -> None:
         await self.outbox.type(self.answer.place, self.display)
@@ -46,12 +46,16 @@ class Showing:
             self.discard()
             return
         said = words(self.texts, self.job.knobs.language, answer.text, answer.finish)
-        self.display.end(Outgoing(said, buttons(answer.finish), self.job.answer, answer.footer, answer.spoiler))
+        self.display.end(self._message(said, answer.finish))
         await self.outbox.finish(self.job.answer, answer.place)
 
     def discard(self) -> None:
         """Nothing more is to be shown by this bot."""
         self.outbox.discard(self.job.answer, self.answer.place)
+
+    def _message(self, text: str, finish: str | None) -> Outgoing:
+        answer, language = self.answer, self.job.knobs.language
+        return Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, language=language)
 
     def _show(self, message: Outgoing) -> None:
         self.display.show(message)

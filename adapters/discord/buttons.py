@@ -1,0 +1,40 @@
+"""The buttons under an answer. All they need stands in their id, so that they work after a restart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+
+from bot.ports import Button, Outgoing
+from bot.texts import Texts
+
+EMOJI: Final = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
+STYLES: Final = {Button.STOP: discord.ButtonStyle.danger}
+PREFIX: Final = "gander"
+
+
+def custom_id(button: Button, answer_id: int) -> str:
+    return f"{PREFIX}:{button.value}:{answer_id}"
+
+
+def pressed(identifier: str) -> tuple[Button, int] | None:
+    """What a button's id says; None for a component that is not one of these."""
+    prefix, _, rest = identifier.partition(":")
+    name, _, answer = rest.partition(":")
+    if prefix != PREFIX or name not in set(Button) or not answer.isdecimal():
+        return None
+    return Button(name), int(answer)
+
+
+def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
+    """A message's buttons in its language; None without any. It is never listened to: ids tell (`pressed`)."""
+    if not message.buttons or message.answer_id is None:
+        return None
+    view = discord.ui.View(timeout=None)
+    for button in message.buttons:
+        label = texts.say(message.language, f"button.{button.value}")
+        style = STYLES.get(button, discord.ButtonStyle.secondary)
+        view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=custom_id(button, message.answer_id)))
+    view.stop()
+    return view

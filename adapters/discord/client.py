@@ -1,0 +1,91 @@
+"""The connection: hands Discord's events to the core, and attaches the platform when the gateway is ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import discord
+import structlog
+
+from adapters.discord.buttons import pressed
+from adapters.discord.files import Fetch
+from adapters.discord.interactions import NOBODY, Interactions
+from adapters.discord.invoking import invoked
+from adapters.discord.platform import DiscordPlatform
+from adapters.discord.reading import Parse, Reader
+from adapters.discord.unfurling import Unfurling
+from bot.message import Invocation
+from bot.ports import Bot
+from bot.texts import Texts
+
+LONGEST_WAIT: Final = 30.0  # seconds that discord.py may wait for a rate limit by itself; a longer one is the core's to plan around
+
+log = structlog.get_logger(__name__)
+
+
+def intents(*, sees_content: bool) -> discord.Intents:
+    """What the bot asks to be told, and nothing else. Only the content is privileged."""
+    return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=sees_content)
+
+
+class DiscordClient(discord.Client):
+    """One connection. `network`: the proxy or connector that discord.py is to use."""
+
+    def __init__(self, bot: Bot, texts: Texts, fetch: Fetch, parse: Parse, *, sees_content: bool, **network: Any) -> None:
+        # No cache of messages: what was said is kept in our store, and only as long as people want.
+        super().__init__(
+            intents=intents(sees_content=sees_content),
+            allowed_mentions=NOBODY,
+            max_messages=None,
+            max_ratelimit_timeout=LONGEST_WAIT,
+            **network,
+        )
+        self._interactions = Interactions()
+        self.platform = DiscordPlatform(self, self._interactions, texts)
+        self._bot = bot
+        self._reader = Reader(self, fetch, parse, sees_content=sees_content)
+        self._unfurling = Unfurling()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def on_ready(self) -> None:
+        log.info("connected to Discord", servers=len(self.guilds))
+        self._bot.attach(self.platform)
+
+    async def on_disconnect(self) -> None:
+        if not self.is_closed():
+            log.warning("the connection to Discord is lost; trying again until it is back")
+
+    async def on_resumed(self) -> None:
+        log.info("connected to Discord again; nothing was missed")
+
+    async def on_message(self, message: discord.Message) -> None:
+        # In one channel in order: else a picture that takes long to fetch would be overtaken by what is said about it.
+        turn = self._turns.setdefault(message.channel.id, asyncio.Lock())
+        async with turn:
+            await self._unfurling.wait(message)
+            await self._take(message)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        self._unfurling.updated(payload.message)
+        # Embeds that arrive late are no edit: nobody changed what was said.
+        if payload.message.edited_at is not None:
+            await self._take(payload.message, edited=True)
+
+    async def _take(self, message: discord.Message, *, edited: bool = False) -> None:
+        if incoming := await self._reader.read(message, edited=edited):
+            await self._bot.handle(incoming)
+
+    async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
+        """Every interaction comes by here; only the buttons under answers are not the command tree's or a form's own."""
+        data: Mapping[str, Any] = interaction.data or {}
+        found = pressed(str(data.get("custom_id", "")))
+        if found is None or interaction.type is not discord.InteractionType.component:
+            return
+        button, answer_id = found
+        await interaction.response.defer()
+        incoming = invoked(interaction, Invocation(button.value, {"answer_id": answer_id}))
+        self._interactions.add(interaction, incoming.place)
+        await self._bot.handle(incoming)

@@ -1,0 +1,40 @@
+"""Turns what discord.py raises into the core's errors: gone for good, gone with its message, or try again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import aiohttp
+import discord
+
+from bot.errors import DeliveryError, MessageGone, PlaceGone
+
+# Codes of https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+UNKNOWN_MESSAGE: Final = 10008
+REPLY_NEEDS_HISTORY: Final = 160002  # "Cannot reply without permission to read message history": the link is the fault
+REPLY_IS_GONE: Final = frozenset({UNKNOWN_MESSAGE, REPLY_NEEDS_HISTORY})
+PLACE_IS_GONE: Final = frozenset({10003, 10004, 50001, 50007, 50013, 50083, 20022})
+
+
+@contextmanager
+def delivering() -> Iterator[None]:
+    """Raises DeliveryError and its children for everything that a call of Discord can fail with."""
+    try:
+        yield
+    except discord.RateLimited as error:
+        raise DeliveryError("Discord asks to wait", error.retry_after) from error
+    except discord.HTTPException as error:
+        raise fault_of(error) from error
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise DeliveryError(f"Discord can't be reached: {type(error).__name__}") from error
+
+
+def fault_of(error: discord.HTTPException) -> DeliveryError:
+    said = f"Discord says {error.status}: {error.text or error.code}"
+    if error.code in REPLY_IS_GONE:
+        return MessageGone(said)
+    if error.code in PLACE_IS_GONE or isinstance(error, discord.Forbidden):
+        return PlaceGone(f"{said} (/diagnose in that channel tells what is missing)")
+    return DeliveryError(said)

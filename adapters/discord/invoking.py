@@ -1,0 +1,36 @@
+"""Reads an interaction into the core's words: a command with its options, wherever it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import discord
+
+from adapters.discord.places import NAME, author_of, place_of
+from bot.message import Address, Attachment, Incoming, Invocation, Place, Reply
+
+
+def invoked(
+    interaction: discord.Interaction[discord.Client],
+    command: Invocation,
+    attachments: Sequence[Attachment] = (),
+    reply_to: Reply | None = None,
+) -> Incoming:
+    return Incoming(
+        id=str(interaction.id),
+        place=place_of_interaction(interaction),
+        author=author_of(interaction.user, interaction.permissions if interaction.guild_id else None),
+        address=Address.COMMAND,
+        sent_at=interaction.created_at,
+        attachments=tuple(attachments),
+        reply_to=reply_to,
+        command=command,
+        locale=str(interaction.locale),
+    )
+
+
+def place_of_interaction(interaction: discord.Interaction[discord.Client]) -> Place:
+    if interaction.channel is None:
+        server = str(interaction.guild_id) if interaction.guild_id else None
+        return Place(NAME, str(interaction.channel_id), server=server)
+    return place_of(interaction.channel, interaction.guild_id)

@@ -1,0 +1,34 @@
+"""Where things are said and who says them, in the core's words and in Discord's."""
+
+from __future__ import annotations
+
+import discord
+
+from bot.message import Author, Place
+
+NAME = "discord"
+
+
+def place_of(channel: discord.abc.Snowflake, guild_id: int | None) -> Place:
+    """The place of any channel; a thread stands under its parent and inherits from it."""
+    server = str(guild_id) if guild_id else None
+    if isinstance(channel, discord.Thread):
+        return Place(NAME, str(channel.parent_id), str(channel.id), server)
+    group = isinstance(channel, discord.GroupChannel)
+    return Place(NAME, str(channel.id), server=server, private=server is None and not group)
+
+
+def channel_id(place: Place) -> int:
+    """The channel that messages of this place go to."""
+    return int(place.thread or place.channel)
+
+
+def guild_id(place: Place) -> int | None:
+    return int(place.server) if place.server else None
+
+
+def author_of(user: discord.abc.User, permissions: discord.Permissions | None = None, *, webhook: bool = False) -> Author:
+    """`permissions`: the person's in the channel; None: where there is nothing to manage."""
+    manages = bool(permissions and (permissions.manage_channels or permissions.manage_guild))
+    roles = frozenset(str(role.id) for role in user.roles) if isinstance(user, discord.Member) else frozenset[str]()
+    return Author(NAME, str(user.id), user.display_name, user.bot or webhook, manages, roles)

@@ -1,0 +1,91 @@
+"""Discord as the core sees it (bot/ports.py): sends, edits, deletes and types, and pings nobody."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+import discord
+
+from adapters.discord.buttons import view_of
+from adapters.discord.faults import delivering
+from adapters.discord.interactions import NOBODY, Interactions
+from adapters.discord.markdown import defuse, hide, small_print
+from adapters.discord.places import NAME, channel_id, guild_id
+from bot.errors import DeliveryError
+from bot.message import Place
+from bot.ports import EditBudget, Limits, Outgoing
+from bot.texts import Texts
+
+MESSAGE_LENGTH: Final = 2000
+RESERVE: Final = 50  # of it, for spoiler tags and the marks of small print
+EMPTY: Final = "…"  # Discord takes no empty message
+
+
+class DiscordLimits(Limits):
+    """A text counts as long as it is once defused."""
+
+    def length(self, text: str) -> int:
+        return len(defuse(text))
+
+
+LIMITS: Final = DiscordLimits(
+    text=MESSAGE_LENGTH - RESERVE,
+    budget=EditBudget(edits=5, seconds=5.0),
+    typing_seconds=10.0,
+    deduplicates=True,
+)
+
+
+class DiscordPlatform:
+    """ports.Platform on a client that is logged in. Needs no cache: ids are enough."""
+
+    name = NAME
+    limits: Limits = LIMITS
+
+    def __init__(self, client: discord.Client, interactions: Interactions, texts: Texts) -> None:
+        self._client = client
+        self._interactions = interactions
+        self._texts = texts
+
+    async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        view = view_of(message, self._texts)
+        with delivering():
+            if live := self._interactions.find(reply_to):
+                return await live.send(written(message), view, private=message.private)
+            link = reference(place, reply_to)
+            optional: dict[str, Any] = ({"view": view} if view else {}) | ({"reference": link} if link else {})
+            sent = await self._channel(place).send(written(message), nonce=nonce, allowed_mentions=NOBODY, suppress_embeds=True, **optional)
+        return str(sent.id)
+
+    async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
+        shown = self._channel(place).get_partial_message(int(message_id))
+        with delivering():
+            await shown.edit(content=written(message), view=view_of(message, self._texts), allowed_mentions=NOBODY)
+
+    async def delete(self, place: Place, message_id: str) -> None:
+        with delivering():
+            await self._channel(place).get_partial_message(int(message_id)).delete()
+
+    async def typing(self, place: Place) -> None:
+        with suppress(DeliveryError), delivering():
+            await self._channel(place).typing()
+
+    def _channel(self, place: Place) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(channel_id(place), guild_id=guild_id(place))
+
+
+def written(message: Outgoing) -> str:
+    """What stands in the message, at most 2,000 characters where the text keeps to the limits."""
+    text = defuse(message.text) if message.text.strip() else EMPTY
+    text = hide(text) if message.spoiler else text
+    return f"{text}\n{small_print(message.footer)}" if message.footer else text
+
+
+def reference(place: Place, reply_to: str | None) -> discord.MessageReference | None:
+    """The link to the question. One that was deleted is left out."""
+    if reply_to is None or not reply_to.isdecimal():
+        return None
+    return discord.MessageReference(
+        message_id=int(reply_to), channel_id=channel_id(place), guild_id=guild_id(place), fail_if_not_exists=False
+    )
