@@ -11,6 +11,7 @@ from string import Formatter
 import pytest
 
 from bot.commands.registry import COMMANDS
+from bot.ports import Button
 from bot.scopes import Origin
 from bot.settings import SETTINGS
 from bot.store.settings import Scope
@@ -69,6 +70,7 @@ def keys_built_from_names() -> Iterator[str]:
         yield from (f"choice.{setting.name}.{choice}" for choice in setting.choices)
     yield from (f"origin.{origin}" for origin in (*Origin, "locale"))
     yield from (f"settings.for.{scope}" for scope in Scope)
+    yield from (f"button.{button}" for button in Button)
 
 
 def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Texts) -> None:
