@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ from bot.store.database import Database
 from bot.store.graph import Asked
 from bot.store.pictures import PictureFiles
 
+SWITCH_SECONDS = 0.000_5
+
 log = structlog.get_logger(__name__)
 
 
@@ -74,6 +77,8 @@ class Core:
 
     async def run(self) -> NoReturn:
         """Until cancelled. What is unfinished then goes on at the next start."""
+        # The store's threads compete with the event loop for the interpreter: by default a thread may keep it for 5 ms.
+        sys.setswitchinterval(SWITCH_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
             await self._dispatcher.run()
