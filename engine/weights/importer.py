@@ -51,6 +51,7 @@ class Sources:
 
 def import_model(sources: Sources, out: Path, quantization: Quantization, progress: Progress) -> Card:
     """Makes the ready folder `out`. Raises ModelError or WeightsError that says which file or option to change."""
+    out = out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"{out} exists already. Choose another --out, or remove it first.")
     sizes = read_architecture(sources.architecture) if sources.architecture else Architecture()

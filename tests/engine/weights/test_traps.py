@@ -33,7 +33,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def refused(sources: Sources, out: Path, *words: str) -> None:
+def expect_refusal(sources: Sources, out: Path, *words: str) -> None:
     with pytest.raises(ModelError) as caught:
         imported(sources, out)
     for word in words:
@@ -89,34 +89,34 @@ def test_projection_of_another_size(sources: Sources, out: Path) -> None:
         tensors["llama_proj.weight"] = torch.zeros(128, 48)
 
     edit_tensors(sources.checkpoint, widen)
-    refused(sources, out, "pretrained_minigpt4.pth", "128", "64", "--checkpoint")
+    expect_refusal(sources, out, "pretrained_minigpt4.pth", "128", "64", "--checkpoint")
 
 
 def test_delta_of_another_size(sources: Sources, out: Path) -> None:
     assert sources.delta
     for path in sources.delta.glob("*.bin"):
         edit_tensors(path, lambda tensors: tensors.update({name: torch.cat((t, t), -1) for name, t in tensors.items()}))
-    refused(sources, out, "vicuna-delta-v0")
+    expect_refusal(sources, out, "vicuna-delta-v0")
     edit_json(sources.delta / "config.json", hidden_size=128)
-    refused(sources, out, "vicuna-delta-v0")
+    expect_refusal(sources, out, "vicuna-delta-v0")
 
 
 def test_delta_of_another_depth(sources: Sources, out: Path) -> None:
     assert sources.delta
     edit_json(sources.delta / "config.json", num_hidden_layers=1)
-    refused(sources, out, "vicuna-delta-v0", "num_hidden_layers", "--delta")
+    expect_refusal(sources, out, "vicuna-delta-v0", "num_hidden_layers", "--delta")
 
 
 def test_delta_on_merged_weights(sources: Sources, out: Path) -> None:
     assert sources.delta
-    refused(replace(sources, llama=sources.delta, delta=sources.llama), out, "leave --delta out")
+    expect_refusal(replace(sources, llama=sources.delta, delta=sources.llama), out, "leave --delta out")
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.99])
 def test_truncated_shard(kept: float, sources: Sources, out: Path) -> None:
     path = sources.llama / "pytorch_model-00002-of-00003.bin"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
-    refused(sources, out, str(path), "truncated")
+    expect_refusal(sources, out, str(path), "truncated")
 
 
 def test_truncated_safetensors(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_truncated_safetensors(tmp_path: Path) -> None:
 
 def test_shard_that_is_not_there(sources: Sources, out: Path) -> None:
     (sources.llama / "pytorch_model-00002-of-00003.bin").unlink()
-    refused(sources, out, "pytorch_model-00002-of-00003.bin", "missing")
+    expect_refusal(sources, out, "pytorch_model-00002-of-00003.bin", "missing")
 
 
 def test_shard_that_is_not_there_without_an_index(sources: Sources, out: Path) -> None:
@@ -139,7 +139,7 @@ def test_shard_that_is_not_there_without_an_index(sources: Sources, out: Path) -
     imported(sources, out)
     shutil.rmtree(out)
     (sources.llama / "pytorch_model-00002-of-00003.bin").unlink()
-    refused(sources, out, "pytorch_model-00002-of-00003.bin", "missing")
+    expect_refusal(sources, out, "pytorch_model-00002-of-00003.bin", "missing")
 
 
 def test_shard_that_the_index_forgot_is_read_all_the_same(sources: Sources, out: Path) -> None:
@@ -152,19 +152,19 @@ def test_shard_that_the_index_forgot_is_read_all_the_same(sources: Sources, out:
 
 def test_tensor_that_no_shard_has(sources: Sources, out: Path) -> None:
     edit_tensors(sources.llama / "pytorch_model-00003-of-00003.bin", lambda tensors: tensors.__delitem__("model.norm.weight"))
-    refused(sources, out, "llama-hf", "model.norm.weight")
+    expect_refusal(sources, out, "llama-hf", "model.norm.weight")
 
 
 @pytest.mark.parametrize("name", ["llama-hf/pytorch_model-00001-of-00003.bin", "eva_vit_g.pth", "vicuna-delta-v0/tokenizer.model"])
 def test_git_lfs_pointer(name: str, sources: Sources, out: Path) -> None:
     path = sources.llama.parent / name
     path.write_bytes(POINTER)
-    refused(sources, out, str(path), "git lfs pull")
+    expect_refusal(sources, out, str(path), "git lfs pull")
 
 
 def test_web_page_in_place_of_weights(sources: Sources, out: Path) -> None:
     sources.checkpoint.write_bytes(b"<!DOCTYPE html><title>Google Drive: quota exceeded</title>")
-    refused(sources, out, str(sources.checkpoint), "<!DOCTYPE")
+    expect_refusal(sources, out, str(sources.checkpoint), "<!DOCTYPE")
 
 
 class Bomb:
@@ -174,29 +174,29 @@ class Bomb:
 
 def test_pickle_that_is_more_than_tensors_is_refused_and_not_run(sources: Sources, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"model": Bomb()}, sources.checkpoint)
-    refused(sources, out, str(sources.checkpoint), "plain tensors")
+    expect_refusal(sources, out, str(sources.checkpoint), "plain tensors")
     assert "never" not in capsys.readouterr().out
 
 
 def test_pickle_of_the_old_form_is_refused(sources: Sources, out: Path) -> None:
     sources.checkpoint.write_bytes(pickle.dumps({"model": {}}))
-    refused(sources, out, str(sources.checkpoint))
+    expect_refusal(sources, out, str(sources.checkpoint))
 
 
 def test_checkpoint_of_something_else(sources: Sources, out: Path) -> None:
     torch.save({"model": {"head.weight": torch.zeros(2)}}, sources.checkpoint)
-    refused(sources, out, str(sources.checkpoint), "llama_proj.weight")
+    expect_refusal(sources, out, str(sources.checkpoint), "llama_proj.weight")
 
 
 def test_eye_of_other_sizes_without_architecture(sources: Sources, out: Path) -> None:
-    refused(replace(sources, architecture=None), out, "blip2_pretrained_flant5xxl.pth", "query_tokens", "--architecture")
+    expect_refusal(replace(sources, architecture=None), out, "blip2_pretrained_flant5xxl.pth", "query_tokens", "--architecture")
 
 
 def test_llama_in_its_owners_format(sources: Sources, out: Path) -> None:
     for path in sources.llama.iterdir():
         path.unlink()
     (sources.llama / "params.json").write_text("{}")
-    refused(sources, out, "llama-hf", "convert_llama_weights_to_hf")
+    expect_refusal(sources, out, "llama-hf", "convert_llama_weights_to_hf")
 
 
 def test_not_enough_disk(sources: Sources, out: Path) -> None:
@@ -206,4 +206,4 @@ def test_not_enough_disk(sources: Sources, out: Path) -> None:
         path.unlink()
     edit_json(sources.llama / "config.json", intermediate_size=config.intermediate_size)
     write_sparse(sources.llama / "pytorch_model.bin", language_shapes(config))
-    refused(replace(sources, delta=None), out, "The import needs 6597.1 GB", "--out")
+    expect_refusal(replace(sources, delta=None), out, "The import needs 6597.1 GB", "--out")
