@@ -11,6 +11,7 @@ import sys
 import typer
 
 from engine.commands import model, train
+from engine.commands.bench import bench
 from engine.commands.facts import facts
 from engine.commands.serve import engine
 from engine.errors import EngineError, ModelError, StartError
@@ -21,6 +22,7 @@ SPIN = "10000"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The engine's side of `gander`.")
 app.command("engine")(engine)
+app.command("bench")(bench)
 app.command("facts", hidden=True)(facts)
 app.add_typer(model.app, name="model")
 app.add_typer(train.app, name="train")

@@ -1,0 +1,63 @@
+"""Which machine a figure comes from, and whether it had other work at that time: without both a figure means nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+CPU_FACTS = Path("/proc/cpuinfo")
+OWN_STATUS = Path("/proc/self/status")
+IDLE = 0.5  # processes that wait or run besides us, on average over a minute, up to which a machine counts as idle
+
+
+class Machine(BaseModel):
+    """`load` is the load average of the minute before we began; None where the system counts none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    processor: str
+    cores: int
+    threads: int
+    system: str
+    torch: str
+    load: float | None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.load is not None and self.load > IDLE
+
+
+def this_machine() -> Machine:
+    return Machine(
+        processor=processor(),
+        cores=usable_cores(),
+        threads=torch.get_num_threads(),
+        system=f"{platform.system()} {platform.release()}",
+        torch=torch.__version__,
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    )
+
+
+def processor() -> str:
+    """The model's name: Linux has it in a file, other systems behind `platform`."""
+    return field(CPU_FACTS, "model name") or platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def private_bytes() -> int | None:
+    """The process's own memory, mapped files left out, for their pages cost nothing that the system can't take back. Linux only."""
+    value = field(OWN_STATUS, "RssAnon")
+    return int(value.split()[0]) * 1024 if value else None
+
+
+def field(path: Path, name: str) -> str | None:
+    """The value in the first line `name: value`."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), None)
