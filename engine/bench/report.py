@@ -38,13 +38,15 @@ class Report(BaseModel):
 
 
 def table(report: Report) -> Table:
-    shown = Table("one stream", "tokens/s", "slowest … fastest", "× reference", "new picture", "follow-up", "memory", box=None)
+    shown = Table("one stream", "tokens/s", "range", "times", "picture", "follow-up", "memory", box=None)
+    for column in shown.columns:
+        column.no_wrap = True
     for found in report.contenders:
         shown.add_row(
             found.name,
             f"{found.tokens_per_second:.1f}",
-            f"{found.slowest:.1f} … {found.fastest:.1f}",
-            f"{found.times_reference:.2f}",
+            f"{found.slowest:.0f} … {found.fastest:.0f}",
+            f"{found.times_reference:.2f} ×",
             f"{found.new_picture_seconds:.2f} s",
             f"{found.follow_up_seconds:.2f} s",
             "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 1e6:,.0f} MB",
@@ -58,7 +60,7 @@ def heading(report: Report) -> str:
     place = f"{machine.processor}, {machine.threads} threads on {machine.cores} cores, {machine.system}, torch {machine.torch}"
     return (
         f"{report.model} on {place}\n"
-        f"medians of {report.rounds} rounds, {report.tokens} tokens each; seconds to the first token, picture and prompt included"
+        f"medians of {report.rounds} rounds, {report.tokens} tokens each; `picture`, `follow-up`: until the first token"
     )
 
 

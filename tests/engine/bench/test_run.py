@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
+from typer.testing import CliRunner
 
+from engine.__main__ import app
 from engine.bench.contenders import OurEngine, Timing
 from engine.bench.machine import this_machine
 from engine.bench.measure import compete
@@ -56,7 +59,7 @@ def test_people_see_machine_figures_and_doubts(report: Report) -> None:
     with console.capture() as shown:
         console.print(heading(busy), table(busy), *remarks(busy), sep="\n")
     assert report.machine.processor in shown.get()
-    assert re.search(r"transformers fp32 .* 1\.00 ", shown.get())
+    assert re.search(r"transformers fp32 .* 1\.00 × ", shown.get())
     assert "busy (load 7.0)" in shown.get()
 
 
@@ -97,3 +100,11 @@ def test_branches_and_fused_matrices_reach_transformers() -> None:
 def test_every_picture_is_another_one() -> None:
     pictures = [draw(number) for number in range(60)]
     assert len({picture.sha256 for picture in pictures}) == len({picture.image.tobytes() for picture in pictures}) == 60
+
+
+def test_the_command_writes_its_json(tmp_path: Path, pocket_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANDER_HOME", str(pocket_home))
+    file = tmp_path / "figures.json"
+    done = CliRunner().invoke(app, ["bench", "--rounds", "1", "--tokens", "4", "--json", str(file)])
+    assert done.exit_code == 0, done.output
+    assert Report.model_validate_json(file.read_bytes()).model == "pocket"
