@@ -103,6 +103,8 @@ class DiscordOptions(Section):
 class TelegramOptions(Section):
     token_file: Path | None = None  # or GANDER_TELEGRAM_TOKEN
     token: SecretStr | None = None
+    server: str = "https://api.telegram.org"  # or a Bot API server of one's own, for files over 20 MB
+    local_files: bool = False  # that server runs with --local and on this machine: files are read from its disk
 
 
 class WebOptions(Section):

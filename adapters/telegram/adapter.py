@@ -1,0 +1,55 @@
+"""Plugs Telegram into `gander run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from telegram.error import InvalidToken
+
+from adapters.house import House
+from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
+from adapters.telegram.inbox import Inbox
+from adapters.telegram.people import Managers
+from adapters.telegram.pictures import Files
+from adapters.telegram.platform import TelegramPlatform
+from adapters.telegram.polling import Poller
+from adapters.telegram.reading import Reader
+from bot.config import check_ready_for_public
+from bot.errors import ConfigError
+from bot.options import Config
+
+log = structlog.get_logger(__name__)
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError before anything is started."""
+    check_ready_for_public(config)
+
+
+async def run(house: House, opened: Callable[[str], None]) -> None:
+    """Serve until cancelled. Raises ConfigError for a wrong token."""
+    async with signed_in(house.config) as account:
+        platform = TelegramPlatform(account.client)
+        house.bot.attach(platform)
+        log.info("Telegram is connected", name=account.me.username)
+        try:
+            await Poller(account.client, inbox(house, account)).run()
+        except ExceptionGroup as errors:
+            if errors.subgroup(InvalidToken):
+                raise ConfigError(UNKNOWN_BOT) from None
+            raise
+        finally:
+            house.bot.detach(platform)
+
+
+def inbox(house: House, account: Account) -> Inbox:
+    """What takes this account's updates."""
+    reader = Reader(
+        me=account.me,
+        files=Files(account.client, account.http, house.config.media.side_pixels),
+        managers=Managers(account.client),
+        texts=house.texts,
+        parse=house.parse,
+    )
+    return Inbox(house.bot, reader, account.client)

@@ -1,0 +1,96 @@
+"""Hands updates to the core: albums gathered, each chat's events in their order, chats beside each other."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+import telegram
+from telegram import CallbackQuery, Message, Update
+from telegram.error import TelegramError
+
+from adapters.telegram.reading import Reader
+from bot.ports import Bot
+
+ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole
+
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+
+
+@dataclass(slots=True)
+class Album:
+    """The parts that have come so far. `over` is set when the core has it, or could not take it."""
+
+    parts: list[Message]
+    grew: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: bool = False
+
+
+class Inbox:
+    """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
+
+    def __init__(self, bot: Bot, reader: Reader, client: telegram.Bot, album_seconds: float = ALBUM_SECONDS) -> None:
+        self._bot = bot
+        self._reader = reader
+        self._client = client
+        self._album_seconds = album_seconds
+        self._albums: dict[tuple[int, str], Album] = {}
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def take(self, update: Update) -> None:
+        """Raises what the core raises; the update is to be offered again then."""
+        message, chat = update.message, update.effective_chat
+        if message is not None and message.media_group_id:
+            await self._join(message, (message.chat.id, message.media_group_id))
+        elif chat is not None:
+            async with self._turn(chat.id):
+                await self._take(update)
+
+    async def _take(self, update: Update) -> None:
+        if query := update.callback_query:
+            await self._take_press(query)
+        elif (message := update.message) and (message.text or message.effective_attachment):
+            await self._bot.handle(await self._reader.message([message]))
+        elif edited := update.edited_message:
+            await self._bot.handle(await self._reader.message([edited], edited=True))
+
+    async def _take_press(self, query: CallbackQuery) -> None:
+        with suppress(TelegramError):  # the button's spinner ends by itself, too
+            await self._client.answer_callback_query(query.id)
+        if incoming := await self._reader.press(query):
+            await self._bot.handle(incoming)
+
+    async def _join(self, message: Message, key: tuple[int, str]) -> None:
+        """Whoever brings the first part waits for the others and hands over the album; they wait for that."""
+        if album := self._albums.get(key):
+            album.parts.append(message)
+            album.grew.set()
+            await album.over.wait()
+            if not album.stored:
+                await self._join(message, key)
+            return
+        album = self._albums[key] = Album([message])
+        try:
+            async with self._turn(message.chat.id):
+                await self._gather(album)
+                del self._albums[key]
+                await self._bot.handle(await self._reader.message(sorted(album.parts, key=lambda part: part.message_id)))
+            album.stored = True
+        finally:
+            self._albums.pop(key, None)
+            album.over.set()
+
+    async def _gather(self, album: Album) -> None:
+        """Wait until no part has come for a while."""
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(self._album_seconds):
+                    await album.grew.wait()
+                album.grew.clear()
+
+    def _turn(self, chat: int) -> asyncio.Lock:
+        """A chat's events go one after another, in the order of their coming."""
+        return self._turns.setdefault(chat, asyncio.Lock())

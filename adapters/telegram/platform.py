@@ -1,0 +1,108 @@
+"""Telegram as the core sees it: messages go out formatted, and errors come back as the core's own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+
+from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
+from adapters.telegram.formatting import Formatted, format_markdown, plain
+from adapters.telegram.places import NAME, chat_of, message_of, thread_of
+from bot.message import Place
+from bot.ports import Button, EditBudget, Limits, Outgoing
+
+LABELS = {Button.STOP: "⏹", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramLimits(Limits):
+    """Counts what is left of a text after its markup is read, in UTF-16 units."""
+
+    def length(self, text: str) -> int:
+        return format_markdown(text).units
+
+
+class TelegramPlatform:
+    """ports.Platform. A repeated send is shown twice: Telegram has no nonce."""
+
+    name = NAME
+    # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.
+    limits: Limits = TelegramLimits(text=4096, budget=EditBudget(edits=19, seconds=60.0), typing_seconds=5.0)
+
+    def __init__(self, client: Bot) -> None:
+        self._client = client
+
+    async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        reply = ReplyParameters(message_of(reply_to)) if reply_to else None
+
+        async def send(formatted: Formatted) -> int:
+            sent = await self._client.send_message(
+                chat_of(place),
+                formatted.text,
+                entities=formatted.entities,
+                message_thread_id=thread_of(place),
+                reply_parameters=reply,
+                reply_markup=keyboard(message),
+                link_preview_options=NO_PREVIEW,
+            )
+            return sent.message_id
+
+        return str(await _formatted(send, message))
+
+    async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
+        async def edit(formatted: Formatted) -> None:
+            try:
+                await self._client.edit_message_text(
+                    formatted.text,
+                    chat_of(place),
+                    message_of(message_id),
+                    entities=formatted.entities,
+                    reply_markup=keyboard(message),
+                    link_preview_options=NO_PREVIEW,
+                )
+            except TelegramError as error:
+                if not is_unchanged(error):
+                    raise
+
+        await _formatted(edit, message)
+
+    async def delete(self, place: Place, message_id: str) -> None:
+        await _translated(self._client.delete_message(chat_of(place), message_of(message_id)))
+
+    async def typing(self, place: Place) -> None:
+        with suppress(TelegramError):
+            await self._client.send_chat_action(chat_of(place), ChatAction.TYPING, message_thread_id=thread_of(place))
+
+
+def keyboard(message: Outgoing) -> InlineKeyboardMarkup | None:
+    """A button carries what it stands for as a typed command, within Telegram's 64 bytes."""
+    if message.answer_id is None:
+        return None
+    row = [InlineKeyboardButton(LABELS[button], callback_data=f"/{button} answer_id:{message.answer_id}") for button in message.buttons]
+    return InlineKeyboardMarkup([row]) if row else None
+
+
+async def _formatted(deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:
+    """Deliver with entities; without any where Telegram rejects them."""
+    formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
+    try:
+        return await deliver(formatted)
+    except TelegramError as error:
+        if not is_bad_format(error) or not formatted.entities:
+            raise delivery_error(error) from error
+    return await _translated(deliver(plain(formatted)))
+
+
+async def _translated(call: Awaitable[Result]) -> Result:
+    try:
+        return await call
+    except TelegramError as error:
+        raise delivery_error(error) from error

@@ -1,0 +1,129 @@
+"""Reads Telegram's messages and pressed buttons as the core's events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from telegram import CallbackQuery, Message, User
+
+from adapters.telegram.mentions import mentioned, strip_mention
+from adapters.telegram.people import Managers, author_of
+from adapters.telegram.pictures import Files
+from adapters.telegram.places import NAME, PRESSED, place_of
+from bot.commands.command import ANSWER
+from bot.commands.parser import COMMAND, find_command
+from bot.commands.registry import COMMANDS
+from bot.message import Address, Attachment, Author, Incoming, Invocation, Reply
+from bot.texts import Texts
+
+QUESTION = "prompt"  # the option of /ask that holds the question
+
+Parse = Callable[[str, str | None], Invocation | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Everything that reading takes. `me` is the bot's own account."""
+
+    me: User
+    files: Files
+    managers: Managers
+    texts: Texts
+    parse: Parse
+
+    async def message(self, parts: Sequence[Message], *, edited: bool = False) -> Incoming:
+        """One message, or the parts of an album: its words stand on one of them."""
+        worded = next((part for part in parts if _words(part)), parts[0])
+        text, invocation = self._understand(worded)
+        place = place_of(worded)
+        address = self._address(worded, invocation)
+        author = author_of(worded)
+        if edited and invocation is not None:
+            text = str(invocation.options.get(QUESTION, ""))
+        if invocation is not None or place.private:
+            author = await self.managers.look_up(worded.chat, author)
+        return Incoming(
+            id=str(parts[0].message_id),
+            place=place,
+            author=author,
+            address=address,
+            sent_at=worded.date.astimezone(UTC),
+            text=text,
+            attachments=tuple(each for part in parts for each in self._shown(part)),
+            reply_to=self._reply(worded),
+            command=None if edited else invocation,
+            locale=worded.from_user.language_code if worded.from_user else None,
+            edited=edited,
+        )
+
+    async def press(self, query: CallbackQuery) -> Incoming | None:
+        """A pressed button; None when its message is no longer known to Telegram."""
+        message = query.message
+        invocation = self._pressed(query.data or "")
+        if not isinstance(message, Message) or invocation is None:
+            return None
+        author = Author(NAME, str(query.from_user.id), query.from_user.full_name, is_bot=query.from_user.is_bot)
+        return Incoming(
+            id=f"{message.message_id}{PRESSED}{query.id}",
+            place=place_of(message),
+            author=await self.managers.look_up(message.chat, author),
+            address=Address.COMMAND,
+            sent_at=datetime.now(UTC),
+            command=invocation,
+            locale=query.from_user.language_code,
+        )
+
+    def _pressed(self, data: str) -> Invocation | None:
+        """A button carries a typed command. A client of somebody's own may send anything."""
+        invocation = self.parse(data, None)
+        if invocation is None or ANSWER.name not in invocation.options:
+            return invocation
+        answer = str(invocation.options[ANSWER.name])
+        return replace(invocation, options={**invocation.options, ANSWER.name: int(answer)}) if answer.isdecimal() else None
+
+    def _understand(self, message: Message) -> tuple[str, Invocation | None]:
+        """What was said to the bot, without its mention, and the command that it is."""
+        text = strip_mention(message, self.me)
+        if not self._is_command(text, private=place_of(message).private):
+            return text, None
+        return text, self.parse(text, self.me.username)
+
+    def _is_command(self, text: str, *, private: bool) -> bool:
+        """In a group an unknown command without our name is another bot's."""
+        found = COMMAND.fullmatch(text)
+        return found is not None and (private or found["bot"] is not None or find_command(found["name"], COMMANDS, self.texts) is not None)
+
+    def _address(self, message: Message, invocation: Invocation | None) -> Address:
+        if invocation is not None:
+            return Address.COMMAND
+        if place_of(message).private:
+            return Address.PRIVATE
+        if mentioned(message, self.me):
+            return Address.MENTION
+        reply = _replied(message)
+        is_ours = reply is not None and reply.from_user is not None and reply.from_user.id == self.me.id
+        return Address.REPLY if is_ours else Address.OVERHEARD
+
+    def _shown(self, message: Message) -> tuple[Attachment, ...]:
+        """Its own pictures, then those that it quotes from another chat."""
+        quoted = self.files.of(message.external_reply) if message.external_reply else ()
+        return (*self.files.of(message), *quoted)
+
+    def _reply(self, message: Message) -> Reply | None:
+        reply = _replied(message)
+        if reply is None:
+            return None
+        author = author_of(reply)
+        return Reply(str(reply.message_id), author, self.files.of(reply), is_ours=author.id == str(self.me.id))
+
+
+def _words(message: Message) -> str:
+    return message.text or message.caption or ""
+
+
+def _replied(message: Message) -> Message | None:
+    """The message that is replied to. Everything in a topic "replies" to the topic's beginning, which nobody meant."""
+    reply = message.reply_to_message
+    return None if reply is None or reply.forum_topic_created else reply

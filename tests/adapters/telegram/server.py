@@ -1,0 +1,261 @@
+"""A strict Bot API server on loopback: it takes what Telegram takes, and refuses what Telegram refuses.
+
+Every request is checked against aiogram's model of its method, every formatted text by TDLib.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiogram.methods
+from aiogram.methods import TelegramMethod
+from aiohttp import web
+from pydantic import ValidationError
+
+from tests.adapters.telegram import tdlib
+from tests.adapters.telegram.world import ME, Json, World
+
+TOKEN = "4242424242:AAGeeseGeeseGeeseGeeseGeeseGeeseGee"
+MOST_TEXT = 4096
+MOST_ENTITIES = 100
+MOST_CALLBACK_BYTES = 64
+GONE = "Bad Request: message to {} not found"
+
+
+class ApiError(Exception):
+    """A refusal, as Telegram words it."""
+
+    def __init__(self, description: str, code: int = 400, **parameters: int) -> None:
+        super().__init__(description)
+        self.description = description
+        self.code = code
+        self.parameters = parameters
+
+
+@dataclass
+class Call:
+    """A request that the bot made."""
+
+    method: str
+    params: Json
+
+
+@dataclass
+class BotApi:
+    """The server's state beside the world: what was called, what shall fail, which poll is under way."""
+
+    world: World = field(default_factory=World)
+    token: str = TOKEN
+    calls: list[Call] = field(default_factory=list)
+    refusals: dict[str, list[ApiError]] = field(default_factory=dict)  # by method, for its next calls
+    webhook: Json | None = None
+    commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)  # by scope and language
+    _poll: asyncio.Task[list[Json]] | None = None
+
+    def called(self, method: str) -> list[Json]:
+        return [call.params for call in self.calls if call.method == method]
+
+    def refuse(self, method: str, *errors: ApiError) -> None:
+        self.refusals.setdefault(method, []).extend(errors)
+
+    async def answer(self, method: str, params: Json) -> Any:
+        _validate(method, params)
+        self.calls.append(Call(method, params))
+        if queued := self.refusals.get(method):
+            raise queued.pop(0)
+        handler: Callable[[Json], Awaitable[Any]] | None = getattr(self, f"_{method}", None)
+        if handler is None:
+            raise ApiError("Not Found: method not found", 404)
+        return await handler(params)
+
+    async def _getMe(self, params: Json) -> Json:
+        return ME
+
+    async def _getUpdates(self, params: Json) -> list[Json]:
+        if self.webhook is not None:
+            raise ApiError(
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first", 409
+            )
+        if self._poll is not None and not self._poll.done():
+            self._poll.cancel()
+        self._poll = asyncio.create_task(self._wait_for_updates(int(params.get("offset", 0)), float(params.get("timeout", 0))))
+        try:
+            return await self._poll
+        except asyncio.CancelledError:
+            raise ApiError(
+                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running", 409
+            ) from None
+
+    async def _wait_for_updates(self, offset: int, seconds: float) -> list[Json]:
+        world = self.world
+        world.updates = [update for update in world.updates if update["update_id"] >= offset]
+        if not world.updates and seconds:
+            try:
+                async with asyncio.timeout(seconds), world.news:
+                    await world.news.wait_for(lambda: bool(world.updates))
+            except TimeoutError:
+                return []
+        return world.updates[:100]
+
+    async def _sendMessage(self, params: Json) -> Json:
+        chat = self._chat(params)
+        more = _checked_text(params)
+        if reply := params.get("reply_parameters"):
+            if (chat, reply["message_id"]) not in self.world.messages:
+                raise ApiError("Bad Request: message to be replied not found")
+            more["reply_to_message"] = self.world.messages[chat, reply["message_id"]]
+        if topic := params.get("message_thread_id"):
+            if not self.world.chats[chat].get("is_forum"):
+                raise ApiError("Bad Request: message thread not found")
+            more |= {"message_thread_id": int(topic), "is_topic_message": True}
+        return self.world.keep(chat, ME, **more)
+
+    async def _editMessageText(self, params: Json) -> Json:
+        message = self._message(params, "edit")
+        more = _checked_text(params)
+        if all(message.get(name) == more.get(name) for name in ("text", "entities", "reply_markup")):
+            raise ApiError("Bad Request: message is not modified: specified new message content and reply markup are exactly the same")
+        for name in ("entities", "reply_markup"):
+            message.pop(name, None)
+        message.update(more)
+        return message
+
+    async def _deleteMessage(self, params: Json) -> bool:
+        message = self._message(params, "delete")
+        del self.world.messages[message["chat"]["id"], message["message_id"]]
+        return True
+
+    async def _sendMessageDraft(self, params: Json) -> bool:
+        chat = self._chat(params)
+        if self.world.chats[chat]["type"] != "private":
+            raise ApiError("Bad Request: method is available only in private chats")
+        if int(params["draft_id"]) == 0:
+            raise ApiError("Bad Request: draft_id must be non-zero")
+        self.world.drafts.setdefault(chat, []).append(_checked_text(params, may_be_empty=True))
+        return True
+
+    async def _sendChatAction(self, params: Json) -> bool:
+        self._chat(params)
+        return True
+
+    async def _setMessageReaction(self, params: Json) -> bool:
+        message = self._message(params, "react to")
+        self.world.reactions[message["chat"]["id"], message["message_id"]] = params.get("reaction", [])
+        return True
+
+    async def _answerCallbackQuery(self, params: Json) -> bool:
+        return True
+
+    async def _getFile(self, params: Json) -> Json:
+        data = self.world.files.get(params["file_id"])
+        if data is None:
+            raise ApiError("Bad Request: invalid file_id")
+        if len(data) > 20_000_000:
+            raise ApiError("Bad Request: file is too big")
+        return {"file_id": params["file_id"], "file_unique_id": params["file_id"], "file_path": f"photos/{params['file_id']}"}
+
+    async def _getChatMember(self, params: Json) -> Json:
+        chat, person = self._chat(params), int(params["user_id"])
+        user = {"id": person, "is_bot": False, "first_name": "Somebody"}
+        return (
+            {"status": "creator", "is_anonymous": False, "user": user}
+            if (chat, person) in self.world.managers
+            else {"status": "member", "user": user}
+        )
+
+    async def _setMyCommands(self, params: Json) -> bool:
+        scope = params.get("scope", {"type": "default"})
+        self.commands[scope["type"], params.get("language_code", "")] = params["commands"]
+        return True
+
+    def _chat(self, params: Json) -> int:
+        chat = int(params["chat_id"])
+        if chat not in self.world.chats:
+            raise ApiError("Bad Request: chat not found")
+        return chat
+
+    def _message(self, params: Json, what: str) -> Json:
+        message = self.world.messages.get((self._chat(params), int(params["message_id"])))
+        if message is None:
+            raise ApiError(GONE.format(what))
+        return message
+
+
+def _validate(method: str, params: Json) -> None:
+    """Against aiogram's model: an unknown parameter would be silently ignored by Telegram, and is a mistake of ours."""
+    model: type[TelegramMethod[Any]] = getattr(aiogram.methods, method[0].upper() + method[1:])
+    if unknown := set(params) - set(model.model_fields):
+        raise ApiError(f"Bad Request: {method} has no parameter {', '.join(unknown)}")
+    try:
+        model.model_validate(params)
+    except ValidationError as error:
+        raise ApiError(f"Bad Request: {error}") from error
+
+
+def _checked_text(params: Json, *, may_be_empty: bool = False) -> Json:
+    """A message's text with its entities and buttons, if Telegram would take them."""
+    text, entities = params.get("text", ""), params.get("entities", [])
+    if not text.strip() and not may_be_empty:
+        raise ApiError("Bad Request: message text is empty")
+    if len(text.encode("utf-16-le")) // 2 > MOST_TEXT:
+        raise ApiError("Bad Request: message is too long")
+    if len(entities) > MOST_ENTITIES:
+        raise ApiError("Bad Request: too many entities")
+    if complaint := tdlib.complaint(text, entities):
+        raise ApiError(complaint)
+    markup = params.get("reply_markup")
+    for button in [button for row in (markup or {}).get("inline_keyboard", []) for button in row]:
+        if not 1 <= len(button["callback_data"].encode()) <= MOST_CALLBACK_BYTES:
+            raise ApiError("Bad Request: BUTTON_DATA_INVALID")
+    return {"text": text, **({"entities": entities} if entities else {}), **({"reply_markup": markup} if markup else {})}
+
+
+API = web.AppKey("api", BotApi)
+
+
+@asynccontextmanager
+async def serving(api: BotApi) -> AsyncIterator[str]:
+    """The server's address, as `telegram.server` takes it."""
+    app = web.Application()
+    app[API] = api
+    app.router.add_post("/bot{token}/{method}", _handle)
+    app.router.add_get("/file/bot{token}/{path:.+}", _download)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _handle(request: web.Request) -> web.Response:
+    api = request.app[API]
+    if request.match_info["token"] != api.token:
+        return web.json_response({"ok": False, "error_code": 401, "description": "Unauthorized"}, status=401)
+    params = {name: _decoded(str(value)) for name, value in (await request.post()).items()}
+    try:
+        return web.json_response({"ok": True, "result": await api.answer(request.match_info["method"], params)})
+    except ApiError as error:
+        body: Json = {"ok": False, "error_code": error.code, "description": error.description}
+        return web.json_response({**body, **({"parameters": error.parameters} if error.parameters else {})}, status=error.code)
+
+
+async def _download(request: web.Request) -> web.Response:
+    api = request.app[API]
+    data = api.world.files.get(request.match_info["path"].removeprefix("photos/"))
+    if data is None or request.match_info["token"] != api.token:
+        raise web.HTTPNotFound
+    return web.Response(body=data)
+
+
+def _decoded(value: str) -> Any:
+    """Lists and objects come as JSON; texts and numbers as they are."""
+    return json.loads(value) if value[:1] in {"[", "{"} else value
