@@ -12,6 +12,7 @@ import typer
 
 from engine.commands import model, train
 from engine.commands.bench import bench
+from engine.commands.evaluate import evaluate
 from engine.commands.facts import facts
 from engine.commands.serve import engine
 from engine.errors import EngineError, ModelError, StartError
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command("engine")(engine)
 app.command("bench")(bench)
 app.command("facts", hidden=True)(facts)
+app.command("evaluate")(evaluate)
 app.add_typer(model.app, name="model")
 app.add_typer(train.app, name="train")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from engine.weights.packages import Progress as Report
@@ -22,3 +23,15 @@ def download_bars() -> Iterator[Report]:
             shown.update(bars[package], completed=here)
 
         yield report
+
+
+def download_lines() -> Report:
+    """What `fetch` reports to where a bar would be in the way: a line on standard error as each package begins."""
+    begun: set[str] = set()
+
+    def report(package: str, here: int, total: int) -> None:
+        if package not in begun:
+            begun.add(package)
+            typer.echo(f"Fetching {package}: {total / 1e6:,.0f} MB …", err=True)
+
+    return report

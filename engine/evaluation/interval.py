@@ -12,4 +12,4 @@ def wilson(right: float, n: int) -> tuple[float, float]:
     share, spread = right / n, Z_95**2 / n
     middle = (share + spread / 2) / (1 + spread)
     half = Z_95 * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -14,23 +14,29 @@ VERDICTS = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}
 
 
 def table(results: Iterable[Result]) -> Table:
-    """One line a suite, the bar beside the figure."""
+    """One row a suite, the bar beside the figure."""
     shown = Table("measured", "right", "n", "95 % interval", "bar", "", box=None)
     for result in results:
         if result.skipped:
             shown.add_row(result.name, "–", "0", "", bar(result), f"[yellow]skipped[/yellow]: {result.skipped}")
         else:
             low, high = result.interval
-            spread = f"{low:.2f} … {high:.2f}"
-            shown.add_row(result.name, f"{result.share:.2f}", str(result.n), spread, bar(result), VERDICTS[result.is_met])
+            shown.add_row(
+                result.name, f"{result.share:.3f}", str(result.n), f"{low:.2f} … {high:.2f}", bar(result), VERDICTS[result.is_met]
+            )
     return shown
+
+
+def line(result: Result) -> str:
+    """The same in short, for while the rest is still being measured."""
+    return f"{result.name}: {'skipped' if result.skipped else f'{result.share:.3f} of {result.n}'} ({bar(result)})"
 
 
 def bar(result: Result) -> str:
     if result.bar is None:
         return "none"
     if result.bar.kind == "the eye's own":
-        return "the eye's own" if result.eye is None else f"≥ {result.eye:.2f}, the eye's own"
+        return "the eye's own" if result.eye is None else f"≥ {result.eye:.3f}, the eye's own"
     return f"{'≤' if result.bar.kind == 'at most' else '≥'} {result.bar.share:.2f}"
 
 

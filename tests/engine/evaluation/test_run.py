@@ -112,7 +112,7 @@ def test_the_table_and_the_json_say_the_same(tmp_path: Path) -> None:
     result = evaluate(tmp_path, says("a cat", "Yes.")).run(CATS)
     text = shown([result])
     low, high = wilson(8, 16)
-    assert "0.50" in text
+    assert "0.500" in text
     assert f"{low:.2f} … {high:.2f}" in text
     assert "missed" in text
     line = json.loads(as_json([result], "pocket", "int8", 1.0))["results"][0]

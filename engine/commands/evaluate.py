@@ -1,0 +1,56 @@
+"""`gander evaluate`: how good the pocket model is on pictures that it has never seen."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from engine.commands.bars import download_lines
+from engine.commands.pull import Source
+from engine.home import home, model_folder
+
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many conversations a suite: a quick look.")]
+Failures = Annotated[Path | None, typer.Option(help="Write every wrong answer to this file, one a line.", dir_okay=False)]
+Quantization = Annotated[Literal["int8", "none"], typer.Option(help="int8 is what the engine runs on a CPU; none computes in fp32.")]
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(help="Which model: pocket.")] = "pocket",
+    quantization: Quantization = "int8",
+    limit: Limit = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    failures: Failures = None,
+    source: Source = None,
+) -> None:
+    """Ask the model about held-out pictures and judge its answers. The whole takes about ten minutes on two cores, `--limit 10` one.
+
+    The pictures come from packages (190 MB, once): OpenMoji by npm, Tux Paint's stamps by apt, scikit photos by pip. Scenes are drawn here.
+    """
+    # Torch and the model's code cost seconds, which `--help` should not.
+    from engine.evaluation.held_out import HeldOut
+    from engine.evaluation.report import as_json as written
+    from engine.evaluation.report import failures as listed
+    from engine.evaluation.report import line, table
+    from engine.evaluation.session import evaluate_model
+
+    folder = model_folder(name)
+    started = time.monotonic()
+    results = []
+    held_out = HeldOut(home() / "downloads", source, download_lines())
+    for result in evaluate_model(folder, held_out, exact=quantization == "none", limit=limit):
+        results.append(result)
+        typer.echo(line(result), err=True)
+    seconds = time.monotonic() - started
+    if failures:
+        failures.write_text(listed(results), "utf-8")
+    if as_json:
+        typer.echo(written(results, name, quantization, seconds))
+    else:
+        Console().print(table(results))
+        typer.echo(f"{name}, {quantization}: {seconds:.0f} s.")
+    if any(result.is_met is False for result in results):
+        raise typer.Exit(1)

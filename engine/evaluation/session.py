@@ -1,0 +1,31 @@
+"""Loads the pocket model as the engine does and puts it through every suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from engine.decoding import Decoder
+from engine.evaluation.chat import Chat
+from engine.evaluation.eye_names import EyeNames
+from engine.evaluation.held_out import HeldOut
+from engine.evaluation.quality import SUITES
+from engine.evaluation.run import Evaluation, Result
+from engine.evaluation.text_only import TOKENS, text_only
+from engine.models.loader import load
+
+
+def evaluate_model(folder: Path, held_out: HeldOut, exact: bool, limit: int | None = None) -> Iterator[Result]:
+    """A line for each suite, for answers that loop, and for text alone, which is always measured in fp32, as each is known.
+
+    `exact` computes in fp32, else in int8. Raises ModelError for a folder that can't be loaded.
+    """
+    model = load(folder, exact=exact, quantize="int8")
+    evaluation = Evaluation(Chat(Decoder(model), model.card.generation), EyeNames(folder), held_out, limit)
+    yield from map(evaluation.run, SUITES)
+    yield evaluation.loop_result()
+    reference = load(folder, torch.device("cpu"), exact=True)
+    generation = reference.card.generation.model_copy(update={"max_tokens": TOKENS})
+    yield text_only(Chat(Decoder(reference), generation), folder, limit)
