@@ -20,7 +20,7 @@ from bot.engine_group import running_engines
 from bot.limits import PersonLimits
 from bot.media import Intake
 from bot.message import Invocation
-from bot.options import Config, EngineOptions
+from bot.options import Config
 from bot.permissions import Access
 from bot.retention import Retention
 from bot.scopes import ScopedSettings
@@ -85,9 +85,3 @@ async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Eng
             return
         async with running_engines(home, config.engine) as children:
             yield [EngineClient(session, await child.url(), child.key) for child in children]
-
-
-def arguments(options: EngineOptions) -> list[str]:
-    """How our own engine holds its model, as its command line says it. A bare number is a GPU's."""
-    devices = [f"cuda:{device}" if device.isdecimal() else device for device in options.devices]
-    return ["--quantize", options.quantize, *(word for device in devices for word in ("--device", device))]

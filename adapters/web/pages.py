@@ -141,9 +141,9 @@ class Pages:
                     await response.write(framed(event) if event else b": still here\n\n")
 
     async def _tell(self, person: str, question: str) -> dict[str, Any] | None:
-        """Show a stored question, and what now waits for its first word, on all pages of this person; the question, if it was stored."""
+        """Show what was stored just now on all pages of this person: the question, which is returned, and what has no message yet."""
         recent = as_shown(await self._bot.history(place_of(person), RECENT))
-        news = [message for message in recent if message["id"] == question or (message["id"].startswith(STORED) and not message["final"])]
+        news = [message for message in recent if message["id"] == question or message["id"].startswith(STORED)]
         for message in news:
             self._hubs.of(person).publish("message", message["id"], message)
         return next((message for message in news if message["id"] == question), None)

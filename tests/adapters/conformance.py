@@ -148,6 +148,7 @@ class Conformance:
 
     async def test_typing_is_a_courtesy(self, rig: Rig) -> None:
         await rig.platform.typing(rig.place)
+        assert await rig.shown() == {}
 
     async def test_hands_over_what_was_said(self, rig: Rig) -> None:
         await rig.say("How many geese?")

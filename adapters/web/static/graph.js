@@ -4,6 +4,7 @@ const WAITS = /^stored-/;
 
 export class Graph {
   #messages = new Map();
+  #answers = new Map(); // an answer's number → its message's id
   #children = new Map(); // parent's id, or "" for the first messages → ids, oldest first
   #chosen = new Map(); // parent's id → the child that was last looked at
 
@@ -13,25 +14,27 @@ export class Graph {
 
   /**
    * Adds a message, or brings it up to date; returns it whole. An answer is known by its number as well: one that waits
-   * is named by the store, and by its message as soon as there is one.
+   * is named by the store, and by its message as soon as there is one. It stays where it was first put: the store knows
+   * what it follows, a message only what it replies to.
    */
   put(message) {
     const known = this.#messages.get(message.id);
-    if (known) return Object.assign(known, message);
-    const waiting = this.#answer(message);
-    if (waiting && WAITS.test(message.id)) return waiting;
-    if (waiting) this.remove(waiting.id);
+    if (known) return Object.assign(known, message, { parent: known.parent });
+    const same = message.answer && this.get(this.#answers.get(message.answer));
+    if (same && WAITS.test(message.id)) return same;
+    if (same) this.remove(same.id);
+    return this.#add(same ? { ...message, parent: same.parent } : message);
+  }
+
+  #add(message) {
     const whole = { parent: null, text: "", footer: "", buttons: [], pictures: [], final: true, ...message };
     this.#messages.set(whole.id, whole);
+    if (whole.answer) this.#answers.set(whole.answer, whole.id);
     const siblings = this.children(whole.parent);
     siblings.push(whole.id);
     this.#children.set(whole.parent ?? "", siblings);
     this.#chosen.set(whole.parent ?? "", whole.id);
     return whole;
-  }
-
-  #answer(message) {
-    return message.answer && this.children(message.parent).map((id) => this.get(id)).find((other) => other.answer === message.answer);
   }
 
   remove(id) {
@@ -45,6 +48,7 @@ export class Graph {
 
   clear() {
     this.#messages.clear();
+    this.#answers.clear();
     this.#children.clear();
   }
 

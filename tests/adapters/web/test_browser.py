@@ -102,6 +102,20 @@ async def test_again_makes_a_version_beside_the_first(visit: Visit) -> None:
     await expect(visit.page.get_by_label("Version 1 of 2")).to_be_visible()
 
 
+async def test_an_answer_that_was_cut_off_can_be_continued(visit: Visit, engine: ScriptedEngine) -> None:
+    engine.finish = "length"
+    await visit.ask_and_wait("A long one", 1)
+    engine.finish = "stop"
+    await visit.page.get_by_role("button", name="Continue", exact=True).click()
+    await visit.finished(2)
+    assert len(engine.requests[-1].messages) == 3
+    await expect(visit.page.locator("#conversations button")).to_have_count(1)
+    texts = await visit.page.locator(".message .text").all_text_contents()
+    await visit.page.reload()
+    await visit.finished(2)
+    assert await visit.page.locator(".message .text").all_text_contents() == texts
+
+
 async def test_replying_to_any_message_branches_there(visit: Visit, engine: ScriptedEngine) -> None:
     await visit.ask_and_wait("One", 1)
     await visit.ask_and_wait("Two", 2)
