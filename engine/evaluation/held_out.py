@@ -41,8 +41,8 @@ STAMPS = Package(
     sha256="6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
     size=160_880_444,
 )
-# Wheels for one platform, because only the photos in them are read.
-PLATFORM = "manylinux_2_28_x86_64"
+# Wheels of one platform everywhere, because only the photos in them are read.
+ONE_PLATFORM = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11")
 SCIKIT_IMAGE = Package(
     registry="pip",
     name="scikit-image",
@@ -50,7 +50,7 @@ SCIKIT_IMAGE = Package(
     filename="scikit_image-0.26.0-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl",
     sha256="74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
     size=13_711_217,
-    platform=PLATFORM,
+    options=ONE_PLATFORM,
 )
 SCIKIT_LEARN = Package(
     registry="pip",
@@ -59,7 +59,7 @@ SCIKIT_LEARN = Package(
     filename="scikit_learn-1.9.1-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
     sha256="52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df",
     size=9_315_422,
-    platform=PLATFORM,
+    options=ONE_PLATFORM,
 )
 
 PERSONS = ("person", "person-role")

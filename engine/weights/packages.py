@@ -28,7 +28,7 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Package:
-    """One file of a registry. `size` is in bytes; `platform` pins a wheel that differs by platform but is only read."""
+    """One file of a registry. `size` is in bytes; `options` are the client's own, such as the platform of a wheel that is only read."""
 
     registry: Registry
     name: str
@@ -36,7 +36,7 @@ class Package:
     filename: str
     sha256: str
     size: int
-    platform: str | None = None
+    options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -91,8 +91,7 @@ def _command(package: Package) -> list[str]:
         return ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
     if package.registry == "apt":
         return ["apt-get", "download", "-q", f"{package.name}={package.version}"]
-    chosen = ["--platform", package.platform] if package.platform else []
-    wanted = ["--no-deps", "--only-binary=:all:", *chosen, f"{package.name}=={package.version}"]
+    wanted = ["--no-deps", "--only-binary=:all:", *package.options, f"{package.name}=={package.version}"]
     return [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir", *wanted]
 
 

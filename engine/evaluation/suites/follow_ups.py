@@ -7,9 +7,9 @@ from random import Random
 from engine.evaluation.cases import Case, Check
 from engine.evaluation.held_out import HeldOut
 from engine.evaluation.judges import COLOURS, Judge, colour, coloured, count, yes_no
-from engine.evaluation.scenes import backdrop, beside, distinct_colours
+from engine.evaluation.scenes import backdrop, beside
 from engine.evaluation.suites.naming import a
-from engine.evaluation.suites.shapes import SHAPES, only, shape_case
+from engine.evaluation.suites.shapes import SHAPES, only, shape_case, two_shapes
 
 CONVERSATIONS = 20
 
@@ -33,14 +33,13 @@ def _about_a_group(random: Random) -> Case:
 
 
 def _about_a_pair(random: Random) -> Case:
-    (one, two), (first, second) = distinct_colours(random, 2), random.sample(SHAPES, 2)
-    left, right = (1, one, first), (1, two, second)
-    paper = backdrop(random, (one, two))
+    (_, hue, form), other = left, right = two_shapes(random)
+    paper = backdrop(random, (hue, other[1]))
     checks = [
         Check("What is on the left?", only(left, right)),
         Check("And on the right?", only(right, left)),
-        Check(f"Is there {a(first)} in the picture?", yes_no(True, [first])),
-        Check("What colour is it?", colour(one, paper.colour)),
+        Check(f"Is there {a(form)} in the picture?", yes_no(True, [form])),
+        Check("What colour is it?", colour(hue, paper.colour)),
         Check("How many shapes are there in all?", count(2)),
     ]
     return shape_case(paper, [left, right], random, checks, beside(random, "left", paper.width / paper.height))

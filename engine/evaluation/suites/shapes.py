@@ -54,10 +54,9 @@ def descriptions(held_out: HeldOut, random: Random) -> list[Case]:
     """One shape, several of one kind, two different ones: count, colour and shape of all, and nothing that isn't there."""
     cases = []
     for index in range(SCENES):
-        (one, two), (first, second) = distinct_colours(random, 2), random.sample(SHAPES, 2)
-        several = (random.randint(2, 4), one, first)
-        things: list[Coloured] = [[(1, one, first)], [several], [(1, one, first), (1, two, second)]][index % 3]
-        paper = backdrop(random, (one, two))
+        one, two = two_shapes(random)
+        things = [[one], [(random.randint(2, 4), *one[1:])], [one, two]][index % 3]
+        paper = backdrop(random, (one[1], two[1]))
         cases.append(shape_case(paper, things, random, [Check(random.choice(DESCRIBE), scene(things, paper.colour))]))
     return cases
 
@@ -71,14 +70,10 @@ def shape_case(paper: Backdrop, things: Sequence[Coloured], random: Random, chec
     return Case(f"{about} on {paper.kind} {paper.colour}", drawn, tuple(checks))
 
 
-def on_white(picture: Thing) -> tuple[str, Backdrop, Spot]:
-    """What a picture of a single thing is called, and where it stands: large, on plain white."""
-    return f"{picture.name} ({picture.group})", Backdrop("white", "plain", 400, 400), Spot(0.5, 0.5, 0.45)
-
-
 def thing_case(thing: Thing, random: Random, *checks: Check) -> Case:
-    about, paper, spot = on_white(thing)
-    return Case(about, paste_things(paper, [(thing.load(), spot)], random), checks)
+    """The thing large on plain white."""
+    picture = paste_things(Backdrop("white", "plain", 400, 400), [(thing.load(), Spot(0.5, 0.5, 0.45))], random)
+    return Case(f"{thing.name} ({thing.group})", picture, checks)
 
 
 def caption_colour(thing: Thing) -> str | None:
@@ -101,10 +96,9 @@ def _one_colour(random: Random) -> Case:
 
 
 def _one_of_two_colours(random: Random) -> Case:
-    (one, two), (first, second) = distinct_colours(random, 2), random.sample(SHAPES, 2)
-    paper = backdrop(random, (one, two))
-    check = Check(random.choice(COLOUR_QUESTIONS).format(first), colour(one, paper.colour))
-    return shape_case(paper, [(1, one, first), (1, two, second)], random, [check])
+    (_, hue, form), other = pair = two_shapes(random)
+    paper = backdrop(random, (hue, other[1]))
+    return shape_case(paper, pair, random, [Check(random.choice(COLOUR_QUESTIONS).format(form), colour(hue, paper.colour))])
 
 
 def _count_shapes(number: int, random: Random) -> Case:
@@ -130,14 +124,15 @@ def _pair(random: Random, place: str, check: Check, ours: Coloured, other: Colou
     return Case(f"{case.about}, the first {place} the second", case.picture, case.checks)
 
 
-def _two(random: Random) -> tuple[Coloured, Coloured]:
+def two_shapes(random: Random) -> tuple[Coloured, Coloured]:
+    """Different shapes in colours that nobody confuses."""
     (one, two), (first, second) = distinct_colours(random, 2), random.sample(SHAPES, 2)
     return (1, one, first), (1, two, second)
 
 
 def _which_side(random: Random) -> Case:
     place = random.choice(list(OPPOSITE))
-    ours, other = _two(random)
+    ours, other = two_shapes(random)
     this, that = f"{ours[1]} {ours[2]}", f"{other[1]} {other[2]}"
     if place in ("left", "right"):
         questions = (f"Is the {this} on the left or on the right?", f"Is the {this} left or right of the {that}?")
@@ -148,7 +143,7 @@ def _which_side(random: Random) -> Case:
 
 def _what_is_there(random: Random) -> Case:
     place = random.choice(list(OPPOSITE))
-    ours, other = _two(random)
+    ours, other = two_shapes(random)
     where = {"left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom"}[place]
     return _pair(random, place, Check(f"What is {where}?", only(ours, other)), ours, other)
 
