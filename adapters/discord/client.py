@@ -9,17 +9,24 @@ from weakref import WeakValueDictionary
 
 import discord
 import structlog
+from discord import app_commands
 
 from adapters.discord.buttons import pressed
+from adapters.discord.commands import Words, native
 from adapters.discord.files import Fetch
+from adapters.discord.forms import SettingForm
 from adapters.discord.interactions import NOBODY, Interactions
-from adapters.discord.invoking import invoked
+from adapters.discord.menus import Menus
+from adapters.discord.panel import OPENING, PICK
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
+from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
+from bot.commands.registry import COMMANDS
 from bot.message import Invocation
-from bot.ports import Bot
-from bot.texts import Texts
+from bot.ports import Bot, Button
+from bot.settings import SETTINGS
+from bot.texts import Texts, choose_language
 
 LONGEST_WAIT: Final = 30.0  # seconds that discord.py may wait for a rate limit by itself; a longer one is the core's to plan around
 
@@ -43,12 +50,23 @@ class DiscordClient(discord.Client):
             max_ratelimit_timeout=LONGEST_WAIT,
             **network,
         )
-        self._interactions = Interactions()
-        self.platform = DiscordPlatform(self, self._interactions, texts)
+        interactions = Interactions()
+        self.platform = DiscordPlatform(self, interactions, texts)
         self._bot = bot
+        self._texts = texts
+        self._reception = Reception(bot, interactions, texts)
+        self.tree = app_commands.CommandTree(self)
+        for command in COMMANDS.values():
+            self.tree.add_command(native(command, texts, self._reception, fetch))
+        for entry in Menus(texts, self._reception, fetch).entries():
+            self.tree.add_command(entry)
         self._reader = Reader(self, fetch, parse, sees_content=sees_content)
         self._unfurling = Unfurling()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def setup_hook(self) -> None:
+        await self.tree.set_translator(Words(self._texts))
+        await self.tree.sync()
 
     async def on_ready(self) -> None:
         log.info("connected to Discord", servers=len(self.guilds))
@@ -79,13 +97,18 @@ class DiscordClient(discord.Client):
             await self._bot.handle(incoming)
 
     async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
-        """Every interaction comes by here; only the buttons under answers are not the command tree's or a form's own."""
-        data: Mapping[str, Any] = interaction.data or {}
-        found = pressed(str(data.get("custom_id", "")))
-        if found is None or interaction.type is not discord.InteractionType.component:
+        """Every interaction comes by here; those of commands and forms are taken by discord.py's own ways."""
+        if interaction.type is not discord.InteractionType.component:
             return
-        button, answer_id = found
-        await interaction.response.defer()
-        incoming = invoked(interaction, Invocation(button.value, {"answer_id": answer_id}))
-        self._interactions.add(interaction, incoming.place)
-        await self._bot.handle(incoming)
+        data: Mapping[str, Any] = interaction.data or {}
+        identifier = str(data.get("custom_id", ""))
+        if found := pressed(identifier):
+            button, answer_id = found
+            take = self._reception.take if button is Button.SETTINGS else self._reception.press
+            await take(interaction, Invocation(button.value, {"answer_id": answer_id}))
+        elif identifier == PICK:
+            setting = SETTINGS[data["values"][0]]
+            language = choose_language(interaction.locale.value)
+            await interaction.response.send_modal(SettingForm(setting, self._texts, language, self._reception.take))
+        elif identifier in OPENING:
+            await self._reception.take(interaction, Invocation("settings", {"open": OPENING[identifier]}))

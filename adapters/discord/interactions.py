@@ -14,6 +14,7 @@ from typing import Any, Final
 import discord
 
 from bot.message import Place
+from bot.streaming import ELLIPSIS
 
 GOOD_FOR_SECONDS: Final = 14 * 60.0  # of fifteen: what is begun in the last minute might not end
 KEPT: Final = 1_000
@@ -37,11 +38,15 @@ class Live:
         if self.thinking and private == self.ephemeral:
             self.thinking = False
             return str((await self.interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)).id)
-        await self.stop_thinking()
+        waits, self.thinking = self.thinking, False
+        if waits:  # until it says something, whatever is sent takes its place, and is shown to those who see it
+            await self.interaction.edit_original_response(content=ELLIPSIS)
         optional: dict[str, Any] = {} if view is None else {"view": view}
         sent = await self.interaction.followup.send(
             text, ephemeral=private, allowed_mentions=NOBODY, suppress_embeds=True, wait=True, **optional
         )
+        if waits:
+            await self.interaction.delete_original_response()
         return str(sent.id)
 
     async def stop_thinking(self) -> None:

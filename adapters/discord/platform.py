@@ -15,11 +15,11 @@ from adapters.discord.places import NAME, channel_id, guild_id
 from bot.errors import DeliveryError
 from bot.message import Place
 from bot.ports import EditBudget, Limits, Outgoing
+from bot.streaming import ELLIPSIS
 from bot.texts import Texts
 
 MESSAGE_LENGTH: Final = 2000
 RESERVE: Final = 50  # of it, for spoiler tags and the marks of small print
-EMPTY: Final = "…"  # Discord takes no empty message
 
 
 class DiscordLimits(Limits):
@@ -77,7 +77,7 @@ class DiscordPlatform:
 
 def written(message: Outgoing) -> str:
     """What stands in the message, at most 2,000 characters where the text keeps to the limits."""
-    text = defuse(message.text) if message.text.strip() else EMPTY
+    text = defuse(message.text) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
     text = hide(text) if message.spoiler else text
     return f"{text}\n{small_print(message.footer)}" if message.footer else text
 

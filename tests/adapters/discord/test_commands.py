@@ -1,0 +1,117 @@
+"""Commands, menus, buttons and forms as Discord shows them, answered by a whole bot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.commands.registry import COMMANDS
+from bot.texts import CHINESE, load_texts
+from engine.api import ChatRequest
+from tests.adapters.discord.whole import GOOSE, Whole, whole_bot
+
+TEXTS = load_texts()
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_bot(tmp_path) as whole:
+        yield whole
+
+
+def shows_picture(request: ChatRequest) -> bool:
+    return any(not isinstance(part, str) and part.type == "image_url" for message in request.messages for part in message.content)
+
+
+def registered(whole: Whole) -> dict[str, Any]:
+    server = whole.server
+    found = server.env.backend.visible_commands(user_id=server.ann.id, channel_id=server.channel.id)
+    return {command["name"]: command for command in found}
+
+
+async def test_every_command_is_native_in_both_languages(whole: Whole) -> None:
+    commands = registered(whole)
+    for name, command in COMMANDS.items():
+        assert commands[name]["name_localizations"]["zh-CN"] == command.names(TEXTS)[CHINESE]
+        assert commands[name]["description_localizations"]["zh-CN"] == command.descriptions(TEXTS)[CHINESE]
+        assert commands[name]["integration_types"] == [0, 1]
+        shown = [option["name"] for option in commands[name].get("options", [])]
+        assert shown == [option.name for option in command.options if not option.hidden]
+
+
+async def test_numbers_have_their_range_and_suggestions(whole: Whole) -> None:
+    options = {option["name"]: option for option in registered(whole)["ask"]["options"]}
+    assert (options["temperature"]["min_value"], options["temperature"]["max_value"]) == (0, 2)
+    assert options["beams"]["type"] == 4
+    offered = await whole.server.ann.autocomplete(whole.server.channel, "ask", "temperature", "0.")
+    assert [choice["value"] for choice in offered] == [0.2, 0.7]
+
+
+async def test_ask_shows_the_answer_to_all_and_sees_the_picture(whole: Whole) -> None:
+    result = await whole.server.ann.slash(whole.server.channel, "ask", prompt="what is this?", image=("goose.png", GOOSE))
+    assert result.deferred
+    assert not result.ephemeral
+    await whole.says("You asked: what is this?")
+    assert shows_picture(whole.engine.requests[0])
+
+
+async def test_a_setting_is_answered_for_the_person_alone(whole: Whole) -> None:
+    result = await whole.server.ann.slash(whole.server.channel, "temperature", value=0.7, scope="me")
+    await whole.until(lambda: result.response is not None and "0.7" in result.response.content)
+    assert result.ephemeral
+
+
+async def test_a_refusal_of_a_public_command_is_shown_to_the_person_alone(whole: Whole) -> None:
+    result = await whole.server.ann.slash(whole.server.channel, "ask")
+    await whole.until(lambda: bool(result.followups))
+    assert [message.ephemeral for message in result.followups] == [True]
+    assert result.response is None
+
+
+async def test_the_panel_shows_origins_and_sets_a_value(whole: Whole) -> None:
+    shown = await whole.server.ann.slash(whole.server.channel, "settings")
+    await whole.until(lambda: shown.response is not None and bool(shown.response.components))
+    assert shown.response is not None
+    assert "default" in shown.response.content
+    form = await whole.server.ann.select(shown.response, ["beams"], custom_id="gander-panel:pick")
+    assert form.modal is not None
+    value, scope = (each["component"]["custom_id"] for each in form.modal["components"])
+    done = await whole.server.ann.submit_modal(form, {value: "3", scope: ["me"]})
+    await whole.until(lambda: done.response is not None and "3" in done.response.content)
+    assert done.ephemeral
+
+
+async def test_describe_answers_about_anybody_s_picture(whole: Whole) -> None:
+    photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=[("goose.png", GOOSE)])
+    await whole.server.ann.context_menu(whole.server.channel, "Describe", photo)
+    await whole.says("You asked: What is in this picture?")
+
+
+async def test_ask_about_this_picture_opens_a_form(whole: Whole) -> None:
+    photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=[("goose.png", GOOSE)])
+    form = await whole.server.ann.context_menu(whole.server.channel, "Ask about this picture", photo)
+    assert form.modal is not None
+    question = form.modal["components"][0]["component"]["custom_id"]
+    await whole.server.ann.submit_modal(form, {question: "how old?"})
+    await whole.says("You asked: how old?")
+
+
+async def test_only_the_asker_may_press(whole: Whole) -> None:
+    await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} hello")
+    await whole.ends(1)
+    refused = await whole.server.bob.click(whole.server.said()[-1], label="Again")
+    await whole.until(lambda: bool(refused.followups))
+    assert refused.followups[0].ephemeral
+    await whole.server.ann.click(whole.server.said()[-1], label="Again")
+    await whole.ends(2)
+
+
+async def test_buttons_work_after_a_restart(whole: Whole) -> None:
+    await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} hello")
+    await whole.ends(1)
+    await whole.restart()
+    await whole.server.ann.click(whole.server.said()[-1], label="Again")
+    await whole.ends(2)

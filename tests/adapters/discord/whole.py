@@ -1,0 +1,124 @@
+"""A whole bot on a simulated Discord: everything real but the platform's servers and the engine's words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import discord
+from PIL import Image
+
+from bot.message import Incoming, Place
+from bot.ports import Platform, Remembered
+from bot.store.database import sqlite_url
+from engine.api import ChatRequest
+from tests.adapters.discord.rig import Server, client_of, on_server
+from tests.bot.hostile import encode
+from tests.bot.rig import Rig, ScriptedEngine, echo, running
+
+Outcome = TypeVar("Outcome")
+GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
+
+
+@dataclass
+class Apart:
+    """ports.Bot that runs outside of the simulation, as the real one does: simcord waits for what the client begins."""
+
+    platforms: list[Platform] = field(default_factory=list)
+    rig: Rig | None = None
+    context: Context = field(default_factory=Context)
+
+    def attach(self, platform: Platform) -> None:
+        self.platforms.append(platform)
+        if self.rig is not None:
+            self.rig.core.attach(platform)
+
+    def detach(self, platform: Platform) -> None:
+        self.platforms.remove(platform)
+
+    async def handle(self, incoming: Incoming) -> None:
+        await self.outside(self._core.core.handle(incoming))
+
+    async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
+        return await self._core.core.history(place, limit)
+
+    async def picture(self, place: Place, sha256: str) -> Path | None:
+        return await self._core.core.picture(place, sha256)
+
+    async def outside(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        return await self.context.copy().run(asyncio.create_task, work)
+
+    @property
+    def _core(self) -> Rig:
+        if self.rig is None:
+            raise LookupError("the bot has not begun")
+        return self.rig
+
+
+@dataclass
+class Whole:
+    server: Server
+    bot: Apart
+    rig: Rig
+    engine: ScriptedEngine
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        await self.rig.until(seen)
+
+    async def says(self, words: str) -> None:
+        """Wait until a message of the bot ends up with these words."""
+        await self.rig.until(lambda: any(words in message.content for message in self.server.said()))
+
+    async def ends(self, count: int) -> list[str]:
+        """Wait until so many answers have ended; what they say. An answer that has ended can be asked again."""
+        await self.rig.until(lambda: len(self._ended()) >= count)
+        return self._ended()
+
+    async def restart(self) -> None:
+        """The connection's process dies and a new one comes; the server and what was said stay."""
+        server, bot = self.server, self.bot
+        bot.platforms.clear()
+        server.client = client_of(bot)(server.cdn)
+        await server.env.restart_bot(server.client)
+        bot.attach(server.client.platform)
+
+    def _ended(self) -> list[str]:
+        return [message.content for message in self.server.said() if "Again" in labels(message)]
+
+
+def labels(message: discord.Message) -> list[str | None]:
+    """What is written on a message's buttons."""
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    return [button.label for row in rows for button in row.children if isinstance(button, discord.Button)]
+
+
+@asynccontextmanager
+async def whole_bot(home: Path, reply: Callable[[ChatRequest], Sequence[str | Exception]] = echo, **options: Any) -> AsyncIterator[Whole]:
+    bot, engine = Apart(), ScriptedEngine(reply)
+    engine.gate.set()
+    async with on_server(client_of(bot, **options)) as server:
+        with server.env.time_context():
+            bot.context = copy_context()
+        # Entered in the context in which the tasks of the bot speak to the simulation.
+        whole = running(sqlite_url(home / "gander.db"), home, engine)
+        bot.rig = await bot.outside(_enter(whole))
+        for platform in bot.platforms:
+            bot.rig.core.attach(platform)
+        try:
+            yield Whole(server, bot, bot.rig, engine)
+        finally:
+            await bot.outside(_leave(whole))
+
+
+async def _enter(manager: Any) -> Rig:
+    entered: Rig = await manager.__aenter__()
+    return entered
+
+
+async def _leave(manager: Any) -> None:
+    await manager.__aexit__(None, None, None)
