@@ -1,4 +1,4 @@
-"""The platforms that `gander run` can serve. A new one is a module with `wanted`, `check` and `run`, and one line here."""
+"""The platforms that `gander run` can serve. A new one is a module with `check` and `run`, and a line in each of the two tables here."""
 
 from __future__ import annotations
 

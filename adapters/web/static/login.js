@@ -2,8 +2,9 @@
 
 import { loadLanguage, preferredLanguage, say } from "./texts.js";
 
+// A Strict cookie does not come along when somebody follows a link from elsewhere; our own request carries it.
+if ((await fetch("/api/session")).ok) location.replace("/");
 await loadLanguage(preferredLanguage());
 const trouble = new URLSearchParams(location.search).get("trouble");
-const placeholder = document.getElementById("password");
-placeholder.placeholder = say("password");
+document.getElementById("password").placeholder = say("password");
 if (["wrong-password", "too-many-tries"].includes(trouble)) document.getElementById("wrong").textContent = say(trouble);

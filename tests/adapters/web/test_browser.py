@@ -289,6 +289,9 @@ async def test_a_password_stands_before_the_page(browser: Browser, tmp_path: Pat
         await visit.page.get_by_role("button", name="Sign in").click()
         await expect(visit.page.locator("#knobs-summary")).not_to_be_empty()
         await visit.ask_and_wait("In?", 1)
+        await visit.page.goto("data:text/html,<a href='" + url + "'>from elsewhere</a>")
+        await visit.page.get_by_role("link").click()
+        await expect(visit.answers).to_have_text(["You asked: In?"])
 
 
 async def test_an_engine_that_is_away_is_told_and_the_question_waits(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:

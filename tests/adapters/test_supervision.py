@@ -1,0 +1,54 @@
+"""Parts of `gander run` that fail are started again; what can't be used ends the run."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from adapters import run
+from bot.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "PAUSES_SECONDS", (0.0, 0.0, 60.0))
+
+
+async def test_a_part_that_fails_is_started_again() -> None:
+    lives: list[int] = []
+
+    async def work() -> None:
+        lives.append(len(lives))
+        if len(lives) < 3:
+            raise OSError("the connection broke")
+
+    await run.keep_running("part", work)
+    assert lives == [0, 1, 2]
+
+
+async def test_a_bad_configuration_is_not_tried_again() -> None:
+    async def work() -> None:
+        raise ConfigError("the ports are all busy")
+
+    with pytest.raises(ConfigError, match="busy"):
+        await run.keep_running("part", work)
+
+
+async def test_stopping_ends_the_work_first() -> None:
+    ended = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(run.keep_running("part", work))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
