@@ -114,6 +114,15 @@ class Core:
         shown = await self._resources.database.read(shown_here, place.key, sha256)
         return self._resources.files.path(sha256) if shown else None
 
+    async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        database = self._resources.database
+        known = await database.read(graph.answers_to, place.key, message_id)
+        unfinished = await database.read(jobs.unfinished, known)
+        await self._dispatcher.stop(unfinished)
+        gone = await database.write(graph.withdraw, place.key, message_id, known if answers else unfinished)
+        await self._resources.files.delete(gone.sha256s)
+        return gone.message_ids
+
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
         await self._asking.ask(incoming, question, request)
 

@@ -173,6 +173,11 @@ def revise(connection: Connection, place: str, platform_id: str, person: str, te
     connection.execute(update(MessageRow).where(own, MessageRow.id.in_(waits)).values(text=text))
 
 
+def unfinished(connection: Connection, answers: Collection[int]) -> tuple[int, ...]:
+    """Those of these answers that wait or are being made."""
+    return tuple(connection.scalars(select(JobRow.answer).where(JobRow.answer.in_(answers), JobRow.state.in_(OPEN))))
+
+
 def waiting_for(connection: Connection, answer: int, platforms: Collection[str]) -> Job | None:
     """The job of an answer on one of these platforms, if it still waits."""
     waits = and_(JobRow.answer == answer, JobRow.state == JobState.WAITING, JobRow.platform.in_(platforms))

@@ -20,6 +20,7 @@ class Place:
     thread: str | None = None
     server: str | None = None  # Discord's guild; None in private chats and on platforms without servers
     private: bool = False  # one person and the bot: no mention needed
+    age_restricted: bool = False  # the platform shows it to adults alone
 
     @property
     def key(self) -> str:

@@ -96,6 +96,7 @@ class EngineOptions(Section):
 
 
 class DiscordOptions(Section):
+    delete_answers: bool = False  # when somebody deletes their question
     token_file: Path | None = None  # or GANDER_DISCORD_TOKEN
     token: SecretStr | None = None
 
@@ -139,6 +140,7 @@ class AccessOptions(Section):
     allow_people: frozenset[Key] = frozenset()
     allow_bots: frozenset[Key] = frozenset()
     allow_private: bool = False  # anyone may write to it in private
+    age_restricted_only: bool = False  # nowhere but in channels that the platform shows to adults alone
     deny_servers: frozenset[Key] = frozenset()
     deny_channels: frozenset[Key] = frozenset()
     deny_roles: frozenset[Key] = frozenset()

@@ -26,6 +26,8 @@ class Access:
             return
         if self._denied(incoming.place, incoming.author):
             raise Refusal("access.denied")
+        if self._options.age_restricted_only and not incoming.place.age_restricted:
+            raise Refusal("access.age")
         if incoming.place.private:
             if not (self._options.everyone or self._options.allow_private or self._listed(incoming.author)):
                 raise Refusal("access.private")

@@ -114,6 +114,13 @@ class Bot(Protocol):
         so that nothing is raised that the adapter could have caused. The same event twice is taken once."""
         ...
 
+    async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        """A person deleted their message: forget it, and stop what is being answered to it.
+
+        The platform's ids of the messages to delete there: unfinished answers, and with `answers` the finished ones too.
+        """
+        ...
+
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         """The newest messages of a place, oldest first."""
         ...

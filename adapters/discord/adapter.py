@@ -46,7 +46,7 @@ async def serve(house: House, *, sees_content: bool) -> None:
     token = house.config.discord.token
     async with network(house.config.network.proxy) as (session, options):
         files = Files(session, options.get("proxy"))
-        client = DiscordClient(house.bot, house.texts, files.fetch, house.parse, sees_content=sees_content, **options)
+        client = DiscordClient(house.bot, house.texts, house.config.discord, files.fetch, house.parse, sees_content=sees_content, **options)
         try:
             async with client:
                 await client.start(token.get_secret_value() if token else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -18,12 +19,15 @@ from adapters.discord.forms import SettingForm
 from adapters.discord.interactions import NOBODY, Interactions
 from adapters.discord.menus import Menus
 from adapters.discord.panel import OPENING, PICK
+from adapters.discord.places import place_of
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
 from bot.commands.registry import COMMANDS
+from bot.errors import DeliveryError
 from bot.message import Invocation
+from bot.options import DiscordOptions
 from bot.ports import Bot, Button
 from bot.settings import SETTINGS
 from bot.texts import Texts, choose_language
@@ -41,7 +45,9 @@ def intents(*, sees_content: bool) -> discord.Intents:
 class DiscordClient(discord.Client):
     """One connection. `network`: the proxy or connector that discord.py is to use."""
 
-    def __init__(self, bot: Bot, texts: Texts, fetch: Fetch, parse: Parse, *, sees_content: bool, **network: Any) -> None:
+    def __init__(
+        self, bot: Bot, texts: Texts, options: DiscordOptions, fetch: Fetch, parse: Parse, *, sees_content: bool, **network: Any
+    ) -> None:
         # No cache of messages: what was said is kept in our store, and only as long as people want.
         super().__init__(
             intents=intents(sees_content=sees_content),
@@ -53,6 +59,7 @@ class DiscordClient(discord.Client):
         interactions = Interactions()
         self.platform = DiscordPlatform(self, interactions, texts)
         self._bot = bot
+        self._options = options
         self._texts = texts
         self._reception = Reception(bot, interactions, texts)
         self.tree = app_commands.CommandTree(self)
@@ -91,6 +98,19 @@ class DiscordClient(discord.Client):
         # Embeds that arrive late are no edit: nobody changed what was said.
         if payload.message.edited_at is not None:
             await self._take(payload.message, edited=True)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        await self._withdraw(payload.channel_id, payload.guild_id, payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        for message_id in sorted(payload.message_ids):
+            await self._withdraw(payload.channel_id, payload.guild_id, message_id)
+
+    async def _withdraw(self, channel_id: int, guild_id: int | None, message_id: int) -> None:
+        place = place_of(self.get_channel(channel_id) or discord.Object(channel_id), guild_id)
+        for answer in await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers):
+            with suppress(DeliveryError):
+                await self.platform.delete(place, answer)
 
     async def _take(self, message: discord.Message, *, edited: bool = False) -> None:
         if incoming := await self._reader.read(message, edited=edited):

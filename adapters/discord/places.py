@@ -7,15 +7,17 @@ import discord
 from bot.message import Author, Place
 
 NAME = "discord"
+SPOKEN_IN = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.ForumChannel | discord.Thread
 
 
 def place_of(channel: discord.abc.Snowflake, guild_id: int | None) -> Place:
     """The place of any channel; a thread stands under its parent and inherits from it."""
     server = str(guild_id) if guild_id else None
+    adult = isinstance(channel, SPOKEN_IN) and channel.is_nsfw()  # a thread is what its channel is
     if isinstance(channel, discord.Thread):
-        return Place(NAME, str(channel.parent_id), str(channel.id), server)
+        return Place(NAME, str(channel.parent_id), str(channel.id), server, age_restricted=adult)
     group = isinstance(channel, discord.GroupChannel)
-    return Place(NAME, str(channel.id), server=server, private=server is None and not group)
+    return Place(NAME, str(channel.id), server=server, private=server is None and not group, age_restricted=adult)
 
 
 def channel_id(place: Place) -> int:

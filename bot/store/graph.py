@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Executable, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
@@ -214,6 +214,34 @@ def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     """Delete a person's messages and the answers to them; how many, and the pictures that nobody else showed."""
     connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
     return _delete(connection, MessageRow.person == person)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What a deleted question leaves to do: messages to take back, and picture files that nothing shows any more."""
+
+    message_ids: tuple[str, ...]
+    sha256s: list[str]
+
+
+def answers_to(connection: Connection, place: str, platform_id: str) -> tuple[int, ...]:
+    """The answers to a person's message."""
+    question = _questions(place, platform_id).scalar_subquery()
+    return tuple(connection.scalars(select(MessageRow.id).where(MessageRow.parent == question, MessageRow.role == "assistant")))
+
+
+def withdraw(connection: Connection, place: str, platform_id: str, answers: Collection[int]) -> Withdrawn:
+    """Delete a person's message, and these answers to it."""
+    sent = select(DeliveryRow.platform_id).where(DeliveryRow.message.in_(answers), DeliveryRow.platform_id.is_not(None))
+    message_ids = tuple(name for name in connection.scalars(sent.order_by(DeliveryRow.id)) if name)
+    question = _questions(place, platform_id).scalar_subquery()
+    _, sha256s = _delete(connection, or_(MessageRow.id == question, MessageRow.id.in_(answers)))
+    return Withdrawn(message_ids, sha256s)
+
+
+def _questions(place: str, platform_id: str) -> Select[int]:
+    asked = and_(MessageRow.place == place, MessageRow.platform_id == platform_id, MessageRow.role == "user")
+    return select(MessageRow.id).where(asked)
 
 
 def expire(connection: Connection, before: float) -> tuple[int, list[str]]:

@@ -59,6 +59,9 @@ class Listener:
             await self._arrived.wait_for(lambda: len(self.heard) >= count)
             return self.heard[count - 1]
 
+    async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        return ()
+
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return ()
 

@@ -86,3 +86,12 @@ def test_other_bots_are_not_heard_unless_listed() -> None:
 )
 def test_who_may_set_values_for_others(place: Place, author: Author, opened: bool, expected: bool) -> None:
     assert may_set_for_all(place, author, opened=opened) == expected
+
+
+async def test_where_only_adults_may_look_it_answers_nowhere_else() -> None:
+    access = Access(AccessOptions(everyone=True, age_restricted_only=True))
+    await access.check(said(place=replace(SERVER, age_restricted=True)))
+    for place in (SERVER, PRIVATE):
+        with pytest.raises(Refusal) as refused:
+            await access.check(said(place=place))
+        assert refused.value.key == "access.age"

@@ -15,6 +15,7 @@ from simcord.env import Env
 from adapters.discord.client import DiscordClient
 from adapters.discord.places import NAME
 from bot.message import Address, Invocation, Place
+from bot.options import DiscordOptions
 from bot.ports import Bot, Button
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener, Rig
@@ -68,8 +69,9 @@ class Server:
 Make = Callable[[Cdn], DiscordClient]
 
 
-def client_of(bot: Bot, *, sees_content: bool = True) -> Make:
-    return lambda cdn: DiscordClient(bot, load_texts(), cdn.fetch, no_command, sees_content=sees_content)
+def client_of(bot: Bot, *, sees_content: bool = True, options: DiscordOptions | None = None) -> Make:
+    chosen = options or DiscordOptions()
+    return lambda cdn: DiscordClient(bot, load_texts(), chosen, cdn.fetch, no_command, sees_content=sees_content)
 
 
 @asynccontextmanager

@@ -10,8 +10,7 @@ import pytest
 
 from bot.commands.registry import COMMANDS
 from bot.texts import CHINESE, load_texts
-from engine.api import ChatRequest
-from tests.adapters.discord.whole import GOOSE, Whole, whole_bot
+from tests.adapters.discord.whole import GOOSE, Whole, pictures_in, whole_bot
 
 TEXTS = load_texts()
 
@@ -20,10 +19,6 @@ TEXTS = load_texts()
 async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
     async with whole_bot(tmp_path) as whole:
         yield whole
-
-
-def shows_picture(request: ChatRequest) -> bool:
-    return any(not isinstance(part, str) and part.type == "image_url" for message in request.messages for part in message.content)
 
 
 def registered(whole: Whole) -> dict[str, Any]:
@@ -55,7 +50,7 @@ async def test_ask_shows_the_answer_to_all_and_sees_the_picture(whole: Whole) ->
     assert result.deferred
     assert not result.ephemeral
     await whole.says("You asked: what is this?")
-    assert shows_picture(whole.engine.requests[0])
+    assert len(pictures_in(whole.engine.requests[0])) == 1
 
 
 async def test_a_setting_is_answered_for_the_person_alone(whole: Whole) -> None:

@@ -23,6 +23,7 @@ from tests.bot.rig import Rig, ScriptedEngine, echo, running
 
 Outcome = TypeVar("Outcome")
 GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
+DUCK = encode(Image.new("RGB", (20, 10), "brown"), "PNG")
 
 
 @dataclass
@@ -43,6 +44,9 @@ class Apart:
 
     async def handle(self, incoming: Incoming) -> None:
         await self.outside(self._core.core.handle(incoming))
+
+    async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        return await self.outside(self._core.core.withdraw(place, message_id, answers=answers))
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._core.core.history(place, limit)
@@ -89,6 +93,12 @@ class Whole:
 
     def _ended(self) -> list[str]:
         return [message.content for message in self.server.said() if "Again" in labels(message)]
+
+
+def pictures_in(request: ChatRequest) -> list[str]:
+    """The addresses of the pictures that the engine was shown."""
+    parts = [part for message in request.messages if not isinstance(message.content, str) for part in message.content]
+    return [part.image_url.url for part in parts if part.type == "image_url"]
 
 
 def labels(message: discord.Message) -> list[str | None]:

@@ -1,0 +1,143 @@
+"""Answers as people on Discord see them: every pain of the bots that exist is a test by its name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import discord
+import pytest
+
+from bot.options import DiscordOptions
+from engine.api import ChatRequest
+from tests.adapters.discord.whole import DUCK, GOOSE, Whole, pictures_in, whole_bot
+from tests.bot.rig import asked
+
+PHOTO = (("goose.png", GOOSE),)
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_bot(tmp_path) as whole:
+        yield whole
+
+
+def lengthy(request: ChatRequest) -> Sequence[str | Exception]:
+    return ["```py\n", *(f"line_{number} = {number}\n" for number in range(400)), "```\nThat is all."]
+
+
+async def test_pain_7_the_new_picture_is_answered_and_not_an_old_one(whole: Whole) -> None:
+    server = whole.server
+    await server.ann.send(server.channel, f"{server.mention} first", attachments=PHOTO)
+    await whole.ends(1)
+    await server.ann.send(server.channel, f"{server.mention} second", attachments=[("duck.png", DUCK)])
+    await whole.ends(2)
+    assert [len(pictures_in(request)) for request in whole.engine.requests] == [1, 1]
+    assert pictures_in(whole.engine.requests[0]) != pictures_in(whole.engine.requests[1])
+
+
+async def test_pain_8_a_picture_is_fetched_before_it_waits(whole: Whole) -> None:
+    whole.engine.gate.clear()
+    await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} what is this?", attachments=PHOTO)
+    fetched = list(whole.server.cdn.fetched)
+    whole.engine.gate.set()
+    await whole.ends(1)
+    assert len(fetched) == 1
+    assert whole.server.cdn.fetched == fetched
+
+
+async def test_pain_10_a_long_answer_is_split_and_its_code_stays_code(tmp_path: Path) -> None:
+    async with whole_bot(tmp_path, lengthy) as whole:
+        await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} count")
+        await whole.ends(1)
+        said = [message.content for message in whole.server.said()]
+    assert len(said) > 2
+    assert all(len(part) <= 2000 and part.count("```") == 2 for part in said)
+    assert [f"line_{number} = {number}" for number in range(400)] == [
+        line for part in said for line in part.splitlines() if line.startswith("line_")
+    ]
+    assert said[-1].endswith("That is all.")
+
+
+async def test_pain_12_who_waits_sees_their_place(whole: Whole) -> None:
+    whole.engine.gate.clear()
+    server = whole.server
+    for number in range(whole.engine.rows + 1):
+        await server.ann.send(server.channel, f"{server.mention} question {number}")
+    await whole.says("You are next")
+    whole.engine.gate.set()
+    await whole.ends(whole.engine.rows + 1)
+
+
+async def test_the_answer_to_a_spoiler_is_a_spoiler(whole: Whole) -> None:
+    await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} what?", attachments=[("SPOILER_goose.png", GOOSE)])
+    assert (await whole.ends(1))[0] == "||You asked: what?||"
+
+
+async def test_the_answer_says_whose_picture_it_is_about(whole: Whole) -> None:
+    server = whole.server
+    await server.bob.send(server.channel, f"{server.mention} what is this?", attachments=PHOTO)
+    await whole.ends(1)
+    await server.ann.send(server.channel, f"{server.mention} and how old is it?")
+    assert "-# About bob's picture" in (await whole.ends(2))[1]
+
+
+async def test_a_reply_to_anyone_s_picture_is_answered(whole: Whole) -> None:
+    photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=PHOTO)
+    await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} what is this?", reply_to=photo)
+    await whole.ends(1)
+    assert len(pictures_in(whole.engine.requests[0])) == 1
+
+
+async def test_a_file_that_is_no_picture_gets_one_kind_line(whole: Whole) -> None:
+    await whole.server.ann.send(whole.server.channel, whole.server.mention, attachments=[("notes.txt", b"dear diary")])
+    await whole.says("“notes.txt” is no picture that I can read.")
+    assert len(whole.server.said()) == 1
+
+
+async def test_a_message_that_is_edited_while_it_waits_is_asked_as_it_is_then(whole: Whole) -> None:
+    whole.engine.gate.clear()
+    server = whole.server
+    for number in range(whole.engine.rows):
+        await server.bob.send(server.channel, f"{server.mention} question {number}")
+    message = await server.ann.send(server.channel, f"{server.mention} how many gese?")
+    await server.ann.edit(message, f"{server.mention} how many geese?")
+    whole.engine.gate.set()
+    await whole.ends(whole.engine.rows + 1)
+    assert asked(whole.engine.requests[-1]) == "how many geese?"
+
+
+async def test_a_deleted_question_is_not_answered_and_not_kept(whole: Whole) -> None:
+    whole.engine.gate.clear()
+    server = whole.server
+    message = await server.ann.send(server.channel, f"{server.mention} what is this?", attachments=PHOTO)
+    await server.ann.delete(message)
+    whole.engine.gate.set()
+    await whole.until(lambda: whole.engine.running == 0)
+    assert await whole.rig.core.history(server.place) == ()
+    assert [path for path in whole.rig.files.path("ab").parent.parent.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("delete_answers", [True, False])
+async def test_an_answer_goes_with_its_question_if_configured(tmp_path: Path, *, delete_answers: bool) -> None:
+    async with whole_bot(tmp_path, options=DiscordOptions(delete_answers=delete_answers)) as whole:
+        message = await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} hello")
+        await whole.ends(1)
+        await whole.server.ann.delete(message)
+        assert len(whole.server.said()) == (0 if delete_answers else 1)
+
+
+async def test_a_thread_is_answered_in_the_thread(whole: Whole) -> None:
+    server = whole.server
+    channel = server.client.get_channel(server.channel.id)
+    assert isinstance(channel, discord.TextChannel)
+    await whole.bot.outside(channel.create_thread(name="geese", type=discord.ChannelType.public_thread))
+    thread = server.channel.threads[0]
+    await server.ann.send(thread, f"{server.mention} hello")
+    await whole.until(lambda: any("You asked" in message.content for message in server.said(thread)))
+
+
+async def test_other_bots_get_no_answer(whole: Whole) -> None:
+    robot = whole.server.guild.add_member(whole.server.env.create_user("robot", bot=True))
+    await robot.send(whole.server.channel, f"{whole.server.mention} hello")
+    assert whole.server.said() == []
