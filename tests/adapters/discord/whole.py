@@ -122,6 +122,7 @@ async def whole_bot(home: Path, reply: Callable[[ChatRequest], Sequence[str | Ex
         try:
             yield Whole(server, bot, bot.rig, engine)
         finally:
+            await server.env.settle()
             await bot.outside(_leave(whole))
 
 
