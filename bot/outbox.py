@@ -13,11 +13,11 @@ import structlog
 
 from bot.errors import DeliveryError, MessageGone, PlaceGone
 from bot.message import Place
-from bot.ports import Outgoing, Platform
+from bot.ports import Drafting, Limits, Marking, Outgoing, Platform
 from bot.store import deliveries
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
-from bot.streaming import Channel, Delete, Display, Send, Step
+from bot.streaming import Channel, Delete, Display, Preview, Send, Step
 
 LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
 TRIES = 1_000  # of one message without success, the better part of a day, before it is given up
@@ -33,6 +33,7 @@ class Letter:
     place: Place
     reply_to: str | None
     display: Display
+    question: str | None = None  # what is marked while it is answered
     parts: list[Delivery] = field(default_factory=list)  # those the platform has
     intended: Delivery | None = None  # recorded, and not known to be sent by this process
     failures: int = 0
@@ -86,8 +87,9 @@ class Outbox:
         if answer not in pump.letters:
             recorded = await self._database.read(deliveries.parts, answer)
             known = [delivery for delivery in recorded if delivery.platform_id]
-            display = Display(self._platforms[place.platform].limits, begun=len(known))
-            self._post(pump, answer, Letter(answer, place, reply_to, display, parts=known))
+            display = Display(self._limits(place), begun=len(known))
+            self._post(pump, answer, Letter(answer, place, reply_to, display, question=reply_to, parts=known))
+            self._mark(pump.letters[answer], busy=True)
         return pump.letters[answer].display
 
     async def finish(self, answer: int, place: Place) -> None:
@@ -104,7 +106,7 @@ class Outbox:
 
     def say(self, place: Place, message: Outgoing, reply_to: str | None) -> None:
         """Send a notice, in its turn."""
-        display = Display(self._platforms[place.platform].limits, ends_directly=True)
+        display = Display(self._limits(place), ends_directly=True)
         display.end(message)
         self._post(self._pump(place), next(self._notices), Letter(None, place, reply_to, display))
 
@@ -122,10 +124,20 @@ class Outbox:
     def _pump(self, place: Place) -> Pump:
         pump = self._pumps.get(place.channel_key)
         if pump is None:
-            pump = self._pumps[place.channel_key] = Pump(place.platform, Channel(self._platforms[place.platform].limits))
+            pump = self._pumps[place.channel_key] = Pump(place.platform, Channel(self._limits(place)))
             if self._tasks is not None:
                 self._tasks.create_task(self._move(pump))
         return pump
+
+    def _limits(self, place: Place) -> Limits:
+        platform = self._platforms[place.platform]
+        return platform.private_limits if place.private and isinstance(platform, Drafting) else platform.limits
+
+    def _mark(self, letter: Letter, *, busy: bool) -> None:
+        """Beside everything else: a sign that fails or takes long holds up no answer."""
+        platform = self._platforms[letter.place.platform]
+        if letter.question is not None and self._tasks is not None and isinstance(platform, Marking):
+            self._tasks.create_task(platform.mark(letter.place, letter.question, busy=busy))
 
     def _post(self, pump: Pump, key: int, letter: Letter) -> None:
         pump.letters[key] = letter
@@ -152,7 +164,8 @@ class Outbox:
                     self._remove(pump, key)
 
     def _remove(self, pump: Pump, key: int) -> None:
-        pump.letters.pop(key, None)
+        if letter := pump.letters.pop(key, None):
+            self._mark(letter, busy=False)
         pump.channel.drop(key)
 
     async def _try(self, pump: Pump, key: int, step: Step) -> None:
@@ -175,6 +188,9 @@ class Outbox:
         platform = self._platforms[letter.place.platform]
         if isinstance(step, Send):
             await self._send(platform, letter, step)
+        elif isinstance(step, Preview):
+            if letter.answer is not None and isinstance(platform, Drafting):
+                await platform.draft(letter.place, letter.answer, step.message)
         elif isinstance(step, Delete):
             delivery = letter.parts[step.part]
             await platform.delete(letter.place, _id(delivery))
@@ -201,6 +217,8 @@ class Outbox:
 
     async def _do_without(self, letter: Letter, step: Step) -> bool:
         """What was deleted: a reply goes without its link, an edit becomes a new message. False: neither explains the error."""
+        if isinstance(step, Preview):
+            return False
         if isinstance(step, Send):
             linked, letter.reply_to = letter.reply_to, None
             return linked is not None

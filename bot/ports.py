@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from bot.message import Incoming, Place
 
@@ -55,6 +55,8 @@ class Limits:
     typing_seconds: float | None = None  # how long one typing sign lasts; None = it has none
     buttons: bool = True
     deduplicates: bool = False  # a repeated send with the same nonce is shown once
+    ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice
+    drafts: bool = False  # growing answers are shown by `Drafting.draft`, without a placeholder
 
     def length(self, text: str) -> int:
         return len(text)
@@ -78,6 +80,26 @@ class Platform(Protocol):
 
     async def typing(self, place: Place) -> None:
         """Show that the bot is at work. Never fails: a sign is a courtesy."""
+        ...
+
+
+@runtime_checkable
+class Drafting(Protocol):
+    """A platform that shows growing answers natively in private chats, within limits of their own."""
+
+    private_limits: Limits
+
+    async def draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
+        """Show a text that grows; it goes away by itself when the answer is sent. A courtesy: DeliveryError only to ask for a pause."""
+        ...
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A platform that can mark a question as being worked on."""
+
+    async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
+        """Set the mark or take it away. Never fails: a sign is a courtesy."""
         ...
 
 

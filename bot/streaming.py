@@ -33,7 +33,14 @@ class Delete:
     part: int
 
 
-Step = Send | Edit | Delete
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Shown natively while it grows, in no message."""
+
+    message: Outgoing
+
+
+Step = Send | Edit | Delete | Preview
 
 
 class Display:
@@ -45,7 +52,9 @@ class Display:
 
     def __init__(self, limits: Limits, begun: int = 0, *, ends_directly: bool = False) -> None:
         self._limits = limits
-        self._ends_directly = ends_directly or limits.deduplicates
+        self._ends_directly = ends_directly or limits.deduplicates or limits.ends_directly
+        self._drafting = limits.drafts and not begun
+        self._previewed: Outgoing | None = None
         self._shown: list[Outgoing | None] = [None] * begun
         self._wanted: tuple[Outgoing, ...] = ()
         self.ended = False
@@ -54,6 +63,11 @@ class Display:
     @property
     def begun(self) -> bool:
         return bool(self._shown)
+
+    @property
+    def placed(self) -> bool:
+        """It has a way to be shown: no placeholder is needed."""
+        return self.begun or self._drafting
 
     @property
     def settled(self) -> bool:
@@ -70,6 +84,8 @@ class Display:
         self.ended = True
 
     def step(self) -> Step | None:
+        if self._drafting and not self.ended:
+            return Preview(self._wanted[-1]) if self._wanted and self._wanted[-1] != self._previewed else None
         for part, message in enumerate(self._wanted):
             if part == len(self._shown):
                 return Send(part, message if self._may_send(message) else Outgoing(ELLIPSIS, final=False))
@@ -79,7 +95,9 @@ class Display:
 
     def did(self, step: Step, now: float) -> None:
         self.touched = now
-        if isinstance(step, Delete):
+        if isinstance(step, Preview):
+            self._previewed = step.message
+        elif isinstance(step, Delete):
             self._shown.pop()
         elif isinstance(step, Send):
             self._shown.append(step.message)
@@ -184,11 +202,11 @@ class Channel:
         live = {answer: display for answer, display in due.items() if not display.ended}
         begun = sum(display.begun for display in live.values())
         for answer, display in live.items():
-            if not display.begun and free > begun and (step := display.step()):
+            if not display.placed and free > begun and (step := display.step()):
                 return answer, step
         if free <= self._reserve or now < self._last_courtesy + self._spacing:
             return None
         for answer, display in sorted(live.items(), key=lambda item: item[1].touched):
-            if display.begun and (step := display.step()):
+            if display.placed and (step := display.step()):
                 return answer, step
         return None

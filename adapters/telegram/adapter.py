@@ -9,12 +9,15 @@ from telegram.error import InvalidToken
 
 from adapters.house import House
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
+from adapters.telegram.diagnosis import Diagnosis
 from adapters.telegram.inbox import Inbox
+from adapters.telegram.panels import Panels
 from adapters.telegram.people import Managers
 from adapters.telegram.pictures import Files
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
+from adapters.telegram.registration import register
 from bot.config import check_ready_for_public
 from bot.errors import ConfigError
 from bot.options import Config
@@ -30,11 +33,13 @@ def check(config: Config) -> None:
 async def run(house: House, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
     async with signed_in(house.config) as account:
-        platform = TelegramPlatform(account.client)
+        panels = Panels(house.texts)
+        platform = TelegramPlatform(account.client, panels, house.texts)
         house.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
-            await Poller(account.client, inbox(house, account)).run()
+            await register(account.client, house.texts)
+            await Poller(account.client, inbox(house, account, platform, panels)).run()
         except ExceptionGroup as errors:
             if errors.subgroup(InvalidToken):
                 raise ConfigError(UNKNOWN_BOT) from None
@@ -43,7 +48,7 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
             house.bot.detach(platform)
 
 
-def inbox(house: House, account: Account) -> Inbox:
+def inbox(house: House, account: Account, platform: TelegramPlatform, panels: Panels) -> Inbox:
     """What takes this account's updates."""
     reader = Reader(
         me=account.me,
@@ -52,4 +57,4 @@ def inbox(house: House, account: Account) -> Inbox:
         texts=house.texts,
         parse=house.parse,
     )
-    return Inbox(house.bot, reader, account.client)
+    return Inbox(house.bot, reader, panels, Diagnosis(account.client, platform, house.texts))

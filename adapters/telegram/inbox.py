@@ -7,12 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-import telegram
 from telegram import CallbackQuery, Message, Update
 from telegram.error import TelegramError
 
-from adapters.telegram.reading import Reader
+from adapters.telegram.diagnosis import Diagnosis
+from adapters.telegram.panels import Panels, owner_and_command
+from adapters.telegram.reading import DIAGNOSE, Reader
+from bot.message import Incoming
 from bot.ports import Bot
+from bot.texts import choose_language
 
 ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole
 
@@ -32,10 +35,11 @@ class Album:
 class Inbox:
     """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
 
-    def __init__(self, bot: Bot, reader: Reader, client: telegram.Bot, album_seconds: float = ALBUM_SECONDS) -> None:
+    def __init__(self, bot: Bot, reader: Reader, panels: Panels, diagnosis: Diagnosis, album_seconds: float = ALBUM_SECONDS) -> None:
         self._bot = bot
         self._reader = reader
-        self._client = client
+        self._panels = panels
+        self._diagnosis = diagnosis
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -53,15 +57,26 @@ class Inbox:
         if query := update.callback_query:
             await self._take_press(query)
         elif (message := update.message) and (message.text or message.effective_attachment):
-            await self._bot.handle(await self._reader.message([message]))
+            await self._hand_over(await self._reader.message([message]))
         elif edited := update.edited_message:
-            await self._bot.handle(await self._reader.message([edited], edited=True))
+            await self._hand_over(await self._reader.message([edited], edited=True))
 
     async def _take_press(self, query: CallbackQuery) -> None:
+        incoming = await self._reader.press(query)
+        owner, _ = owner_and_command(query.data or "")
+        is_others = incoming is not None and owner not in {None, incoming.author.id} and not incoming.author.manages
+        refusal = self._reader.texts.say(choose_language(query.from_user.language_code), "telegram.not_your_panel") if is_others else None
         with suppress(TelegramError):  # the button's spinner ends by itself, too
-            await self._client.answer_callback_query(query.id)
-        if incoming := await self._reader.press(query):
-            await self._bot.handle(incoming)
+            await query.answer(refusal)
+        if incoming is not None and not is_others:
+            await self._hand_over(incoming)
+
+    async def _hand_over(self, incoming: Incoming) -> None:
+        if incoming.command is not None and incoming.command.name == DIAGNOSE:
+            await self._diagnosis.tell(incoming)
+            return
+        self._panels.expect(incoming)
+        await self._bot.handle(incoming)
 
     async def _join(self, message: Message, key: tuple[int, str]) -> None:
         """Whoever brings the first part waits for the others and hands over the album; they wait for that."""
@@ -77,7 +92,7 @@ class Inbox:
             async with self._turn(message.chat.id):
                 await self._gather(album)
                 del self._albums[key]
-                await self._bot.handle(await self._reader.message(sorted(album.parts, key=lambda part: part.message_id)))
+                await self._hand_over(await self._reader.message(sorted(album.parts, key=lambda part: part.message_id)))
             album.stored = True
         finally:
             self._albums.pop(key, None)

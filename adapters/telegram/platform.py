@@ -7,19 +7,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ChatAction
-from telegram.error import TelegramError
+from telegram.error import RetryAfter, TelegramError
 
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, plain
+from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
 from bot.message import Place
 from bot.ports import Button, EditBudget, Limits, Outgoing
+from bot.texts import Texts
 
-LABELS = {Button.STOP: "⏹", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
+EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
+WORKING = "👀"
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 Result = TypeVar("Result")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,20 @@ class TelegramPlatform:
 
     name = NAME
     # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.
-    limits: Limits = TelegramLimits(text=4096, budget=EditBudget(edits=19, seconds=60.0), typing_seconds=5.0)
+    limits: Limits = TelegramLimits(4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True)
+    private_limits: Limits = TelegramLimits(4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, drafts=True)
 
-    def __init__(self, client: Bot) -> None:
+    def __init__(self, client: Bot, panels: Panels, texts: Texts) -> None:
         self._client = client
+        self._texts = texts
+        self._panels = panels
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        panel = self._panels.find(place, reply_to)
+        if panel and panel.message_id and reply_to:
+            await self._edit(place, panel.message_id, message, panel.keyboard)
+            return reply_to  # the press and its panel: an id of its own for what stands there now
+        markup = panel.keyboard if panel else keyboard(message, self._texts)
         reply = ReplyParameters(message_of(reply_to)) if reply_to else None
 
         async def send(formatted: Formatted) -> int:
@@ -50,7 +64,7 @@ class TelegramPlatform:
                 entities=formatted.entities,
                 message_thread_id=thread_of(place),
                 reply_parameters=reply,
-                reply_markup=keyboard(message),
+                reply_markup=markup,
                 link_preview_options=NO_PREVIEW,
             )
             return sent.message_id
@@ -58,21 +72,7 @@ class TelegramPlatform:
         return str(await _formatted(send, message))
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        async def edit(formatted: Formatted) -> None:
-            try:
-                await self._client.edit_message_text(
-                    formatted.text,
-                    chat_of(place),
-                    message_of(message_id),
-                    entities=formatted.entities,
-                    reply_markup=keyboard(message),
-                    link_preview_options=NO_PREVIEW,
-                )
-            except TelegramError as error:
-                if not is_unchanged(error):
-                    raise
-
-        await _formatted(edit, message)
+        await self._edit(place, message_of(message_id), message, keyboard(message, self._texts))
 
     async def delete(self, place: Place, message_id: str) -> None:
         await _translated(self._client.delete_message(chat_of(place), message_of(message_id)))
@@ -81,13 +81,50 @@ class TelegramPlatform:
         with suppress(TelegramError):
             await self._client.send_chat_action(chat_of(place), ChatAction.TYPING, message_thread_id=thread_of(place))
 
+    async def draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
+        """A server that has no drafts shows none; only a flood limit is passed on."""
+        formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
+        try:
+            await self._client.send_message_draft(
+                chat_of(place), answer_id, formatted.text, message_thread_id=thread_of(place), entities=formatted.entities
+            )
+        except RetryAfter as error:
+            raise delivery_error(error) from error
+        except TelegramError as error:
+            log.debug("draft_refused", reason=error.message)
 
-def keyboard(message: Outgoing) -> InlineKeyboardMarkup | None:
+    async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
+        with suppress(TelegramError):
+            await self._client.set_message_reaction(chat_of(place), message_of(message_id), WORKING if busy else None)
+
+    async def _edit(self, place: Place, message_id: int, message: Outgoing, markup: InlineKeyboardMarkup | None) -> None:
+        async def edit(formatted: Formatted) -> None:
+            try:
+                await self._client.edit_message_text(
+                    formatted.text,
+                    chat_of(place),
+                    message_id,
+                    entities=formatted.entities,
+                    reply_markup=markup,
+                    link_preview_options=NO_PREVIEW,
+                )
+            except TelegramError as error:
+                if not is_unchanged(error):
+                    raise
+
+        await _formatted(edit, message)
+
+
+def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
     """A button carries what it stands for as a typed command, within Telegram's 64 bytes."""
-    if message.answer_id is None:
+    if message.answer_id is None or not message.buttons:
         return None
-    row = [InlineKeyboardButton(LABELS[button], callback_data=f"/{button} answer_id:{message.answer_id}") for button in message.buttons]
-    return InlineKeyboardMarkup([row]) if row else None
+    return InlineKeyboardMarkup([[_button(button, message.answer_id, message.language, texts) for button in message.buttons]])
+
+
+def _button(button: Button, answer_id: int, language: str, texts: Texts) -> InlineKeyboardButton:
+    label = f"{EMOJI[button]} {texts.say(language, f'button.{button.value}')}"
+    return InlineKeyboardButton(label, callback_data=f"/{button.value} answer_id:{answer_id}")
 
 
 async def _formatted(deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:

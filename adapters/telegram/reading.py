@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from telegram import CallbackQuery, Message, User
 
 from adapters.telegram.mentions import mentioned, strip_mention
+from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import Managers, author_of
 from adapters.telegram.pictures import Files
 from adapters.telegram.places import NAME, PRESSED, place_of
@@ -19,6 +20,8 @@ from bot.message import Address, Attachment, Author, Incoming, Invocation, Reply
 from bot.texts import Texts
 
 QUESTION = "prompt"  # the option of /ask that holds the question
+START = "start"  # Telegram's own: what its Start button sends
+DIAGNOSE = "diagnose"  # about Telegram, and answered here
 
 Parse = Callable[[str, str | None], Invocation | None]
 
@@ -61,7 +64,7 @@ class Reader:
     async def press(self, query: CallbackQuery) -> Incoming | None:
         """A pressed button; None when its message is no longer known to Telegram."""
         message = query.message
-        invocation = self._pressed(query.data or "")
+        invocation = self._pressed(owner_and_command(query.data or "")[1])
         if not isinstance(message, Message) or invocation is None:
             return None
         author = Author(NAME, str(query.from_user.id), query.from_user.full_name, is_bot=query.from_user.is_bot)
@@ -88,12 +91,22 @@ class Reader:
         text = strip_mention(message, self.me)
         if not self._is_command(text, private=place_of(message).private):
             return text, None
-        return text, self.parse(text, self.me.username)
+        return text, self._local(text) or self.parse(text, self.me.username)
+
+    def _knows(self, name: str) -> bool:
+        return name.lower() in {START, DIAGNOSE} or find_command(name, COMMANDS, self.texts) is not None
+
+    def _local(self, text: str) -> Invocation | None:
+        """A command that only Telegram has."""
+        found = COMMAND.fullmatch(text)
+        if found is None or (found["bot"] and found["bot"].lower() != str(self.me.username).lower()):
+            return None
+        return {START: Invocation("help"), DIAGNOSE: Invocation(DIAGNOSE)}.get(found["name"].lower())
 
     def _is_command(self, text: str, *, private: bool) -> bool:
         """In a group an unknown command without our name is another bot's."""
         found = COMMAND.fullmatch(text)
-        return found is not None and (private or found["bot"] is not None or find_command(found["name"], COMMANDS, self.texts) is not None)
+        return found is not None and (private or found["bot"] is not None or self._knows(found["name"]))
 
     def _address(self, message: Message, invocation: Invocation | None) -> Address:
         if invocation is not None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ports import Button, EditBudget, Limits, Outgoing
-from bot.streaming import Channel, Delete, Display, Edit, Send, Step
+from bot.streaming import Channel, Delete, Display, Edit, Preview, Send, Step
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
 WORDS = st.lists(st.sampled_from(["goose ", "lake. ", "\n\n", "```\n", "鹅", "feather" * 9 + " "]), max_size=60)
@@ -52,7 +52,7 @@ class Reader:
         elif isinstance(step, Send):
             assert step.part == len(messages)
             messages.append(step.message)
-        else:
+        elif isinstance(step, Edit):
             messages[step.part] = step.message
 
 
@@ -198,3 +198,17 @@ def test_an_end_is_sent_directly_only_where_a_repeat_does_no_harm(directly: bool
     step = display.step()
     assert isinstance(step, Send)
     assert (step.message.text == "the end") is directly
+
+
+def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_message() -> None:
+    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, drafts=True)
+    channel, display = Channel(limits), Display(limits)
+    channel.add(1, display)
+    display.show(Outgoing("One"))
+    assert channel.next(0.0) == (1, Preview(Outgoing("One", final=False)))
+    channel.begin(1, 0.0)
+    display.did(Preview(Outgoing("One", final=False)), 0.0)
+    display.show(Outgoing("One goose"))
+    assert channel.next(0.5) is None  # drafts keep to the budget's pace
+    display.end(Outgoing("One goose."))
+    assert channel.next(0.5) == (1, Send(0, Outgoing("One goose.")))

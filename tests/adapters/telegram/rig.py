@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+from adapters.house import open_house
+from adapters.run import running
+from adapters.telegram import adapter
 from adapters.telegram.client import Account, signed_in
+from adapters.telegram.diagnosis import Diagnosis
 from adapters.telegram.inbox import Inbox
+from adapters.telegram.panels import Panels
 from adapters.telegram.people import Managers
 from adapters.telegram.pictures import Files
 from adapters.telegram.platform import TelegramPlatform
@@ -21,7 +28,8 @@ from bot.options import Config
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener
 from tests.adapters.telegram.server import TOKEN, BotApi, serving
-from tests.adapters.telegram.world import World
+from tests.adapters.telegram.world import ME, Json, World
+from tests.bot.rig import UNHURRIED, ScriptedEngine, echo
 
 ALBUM_SECONDS = 0.1  # a loopback server tells all parts at once
 
@@ -47,10 +55,12 @@ async def connected(**more: object) -> AsyncIterator[Connected]:
     """A bot that polls. `more` goes into its configuration."""
     api = BotApi()
     async with serving(api) as address, signed_in(config(address, **more)) as account:
-        bot = Listener()
-        polling = asyncio.create_task(Poller(account.client, inbox(account, bot)).run())
+        bot, texts = Listener(), load_texts()
+        panels = Panels(texts)
+        platform = TelegramPlatform(account.client, panels, texts)
+        polling = asyncio.create_task(Poller(account.client, inbox(account, bot, platform, panels)).run())
         try:
-            yield Connected(api, account, TelegramPlatform(account.client), bot)
+            yield Connected(api, account, platform, bot)
         finally:
             polling.cancel()
             await asyncio.wait({polling})
@@ -58,11 +68,52 @@ async def connected(**more: object) -> AsyncIterator[Connected]:
         raise error
 
 
-def inbox(account: Account, bot: Listener) -> Inbox:
+@dataclass
+class Whole:
+    """Telegram with a whole bot on it; the engine says what the test tells it to."""
+
+    api: BotApi
+    engine: ScriptedEngine
+
+    @property
+    def world(self) -> World:
+        return self.api.world
+
+    def said(self, chat: int) -> list[Json]:
+        """The bot's messages there."""
+        return [each for (where, _), each in self.world.messages.items() if where == chat and each["from"] == ME]
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not seen():  # noqa: ASYNC110  # what is seen is in no one's hands to announce
+                await asyncio.sleep(0.01)
+
+    async def answers(self, chat: int, number: int = 1) -> list[str]:
+        """What the bot has said there for good: once there are so many."""
+        await self.until(lambda: len([each for each in self.said(chat) if "⏹" not in str(each)]) >= number)
+        return [each["text"] for each in self.said(chat)]
+
+
+@asynccontextmanager
+async def whole(home: Path, engine: ScriptedEngine | None = None, api: BotApi | None = None, **more: object) -> AsyncIterator[Whole]:
+    """`adapters.telegram` as `gander run` runs it, until the end of the block."""
+    api, engine = api or BotApi(), engine or ScriptedEngine(echo)
+    engine.gate.set()
+    async with serving(api) as address:
+        options = config(address, limits=UNHURRIED.model_dump(), **more)
+        async with open_house(options, home, [engine]) as house:
+            work = partial(adapter.run, house, lambda address: None)
+            async with running(house, {"telegram": work}):
+                whole = Whole(api, engine)
+                await whole.until(lambda: bool(api.called("getUpdates") or api.webhook))
+                yield whole
+
+
+def inbox(account: Account, bot: Listener, platform: TelegramPlatform, panels: Panels) -> Inbox:
     texts = load_texts()
 
     def parse(text: str, bot_name: str | None = None) -> Invocation | None:
         return parse_command(text, COMMANDS, texts, bot_name)
 
     reader = Reader(account.me, Files(account.client, account.http, side=1024), Managers(account.client), texts, parse)
-    return Inbox(bot, reader, account.client, ALBUM_SECONDS)
+    return Inbox(bot, reader, panels, Diagnosis(account.client, platform, texts), ALBUM_SECONDS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,10 @@ class BotApi:
     refusals: dict[str, list[ApiError]] = field(default_factory=dict)  # by method, for its next calls
     webhook: Json | None = None
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)  # by scope and language
+    group_budget: tuple[int, float] = (20, 60.0)  # messages and edits in any so many seconds
+    spent: dict[int, list[float]] = field(default_factory=dict)  # by group
+    membership: Json = field(default_factory=lambda: {"status": "member"})  # of the bot, wherever it is
+    account: Json = field(default_factory=lambda: dict(ME))
     _poll: asyncio.Task[list[Json]] | None = None
 
     def called(self, method: str) -> list[Json]:
@@ -74,7 +79,7 @@ class BotApi:
         return await handler(params)
 
     async def _getMe(self, params: Json) -> Json:
-        return ME
+        return self.account
 
     async def _getUpdates(self, params: Json) -> list[Json]:
         if self.webhook is not None:
@@ -104,6 +109,7 @@ class BotApi:
 
     async def _sendMessage(self, params: Json) -> Json:
         chat = self._chat(params)
+        self._spend(chat)
         more = _checked_text(params)
         if reply := params.get("reply_parameters"):
             if (chat, reply["message_id"]) not in self.world.messages:
@@ -117,6 +123,7 @@ class BotApi:
 
     async def _editMessageText(self, params: Json) -> Json:
         message = self._message(params, "edit")
+        self._spend(message["chat"]["id"])
         more = _checked_text(params)
         if all(message.get(name) == more.get(name) for name in ("text", "entities", "reply_markup")):
             raise ApiError("Bad Request: message is not modified: specified new message content and reply markup are exactly the same")
@@ -161,6 +168,8 @@ class BotApi:
 
     async def _getChatMember(self, params: Json) -> Json:
         chat, person = self._chat(params), int(params["user_id"])
+        if person == ME["id"]:
+            return {"user": ME, **self.membership}
         user = {"id": person, "is_bot": False, "first_name": "Somebody"}
         return (
             {"status": "creator", "is_anonymous": False, "user": user}
@@ -172,6 +181,15 @@ class BotApi:
         scope = params.get("scope", {"type": "default"})
         self.commands[scope["type"], params.get("language_code", "")] = params["commands"]
         return True
+
+    def _spend(self, chat: int) -> None:
+        """A group takes so many messages and edits, and then none for a while."""
+        allowed, seconds = self.group_budget
+        now = time.monotonic()
+        spent = self.spent[chat] = [at for at in self.spent.get(chat, []) if at + seconds > now]
+        if chat < 0 and len(spent) >= allowed:
+            raise ApiError("Too Many Requests: retry after 1", 429, retry_after=1)
+        spent.append(now)
 
     def _chat(self, params: Json) -> int:
         chat = int(params["chat_id"])

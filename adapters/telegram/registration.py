@@ -1,0 +1,43 @@
+"""Tells Telegram which commands there are, so that it offers them to everyone in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeDefault,
+)
+
+from adapters.telegram.reading import DIAGNOSE
+from bot.commands.registry import COMMANDS
+from bot.texts import CHINESE, ENGLISH, Texts
+
+# Telegram's names of our languages; the empty one is for everybody whose own we do not speak.
+LANGUAGES = {"": ENGLISH, "en": ENGLISH, "zh": CHINESE}
+SCOPES: tuple[BotCommandScope, ...] = (
+    BotCommandScopeDefault(),
+    BotCommandScopeAllPrivateChats(),
+    BotCommandScopeAllGroupChats(),
+    BotCommandScopeAllChatAdministrators(),
+)
+
+
+async def register(client: Bot, texts: Texts) -> None:
+    """Raises TelegramError."""
+    for scope in SCOPES:
+        for code, language in LANGUAGES.items():
+            await client.set_my_commands(list(_commands(texts, language, scope)), scope, code)
+
+
+def _commands(texts: Texts, language: str, scope: BotCommandScope) -> Iterator[BotCommand]:
+    """Names are English everywhere: Telegram takes no others. They are understood in every language when typed."""
+    for command in COMMANDS.values():
+        yield BotCommand(command.name, command.descriptions(texts)[language])
+    if isinstance(scope, BotCommandScopeAllChatAdministrators | BotCommandScopeAllPrivateChats):
+        yield BotCommand(DIAGNOSE, texts.say(language, "telegram.diagnose_description"))

@@ -1,0 +1,135 @@
+"""Commands on Telegram: offered in every scope and language, typed, pressed; and who may press what."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from bot.commands.registry import COMMANDS
+from tests.adapters.telegram.rig import Whole, whole
+from tests.adapters.telegram.world import ANN, BOB
+
+
+async def test_commands_are_offered_per_scope_and_language(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        offered = telegram.api.commands
+    scopes = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
+    assert offered.keys() == {(scope, language) for scope in scopes for language in ("", "en", "zh")}
+    for commands in offered.values():
+        assert {each["command"] for each in commands} >= COMMANDS.keys()
+    assert offered["all_private_chats", "zh"][0]["description"] != offered["all_private_chats", "en"][0]["description"]
+    assert "diagnose" not in {each["command"] for each in offered["all_group_chats", "en"]}
+
+
+async def test_start_greets_with_help(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "/start from_a_link")
+        assert "/ask" in (await telegram.answers(chat))[0]
+
+
+async def test_a_command_in_a_group_by_name_sets_the_value_for_those_who_may(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        telegram.world.managers.add((group, ANN["id"]))
+        await telegram.world.say(group, "/temperature@gander_bot 0.7")
+        assert await telegram.answers(group) == ["temperature is now 0.7 for this channel."]
+        await telegram.world.say(group, "/temperature 0.1 channel", by=BOB | {"language_code": "en"})
+        assert "Only those who manage" in (await telegram.answers(group, 2))[1]
+
+
+async def test_ask_as_a_reply_to_a_picture_asks_about_it(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        shown = telegram.world.keep(group, BOB, photo=telegram.world.photo(_drawing()))
+        await telegram.world.say(group, "/ask what is it?", reply_to_message=shown)
+        assert (await telegram.answers(group))[0].startswith("You asked: what is it?")
+        assert "data:image/" in str(telegram.engine.requests[0])
+
+
+async def test_the_panel_changes_a_setting_in_its_own_message(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "/settings")
+        await telegram.answers(chat)
+        await _press(telegram, chat, "temperature")
+        await telegram.until(lambda: "daring" in telegram.said(chat)[0]["text"])
+        await _press(telegram, chat, "0.7")
+        await telegram.until(lambda: "temperature is now 0.7" in telegram.said(chat)[0]["text"])
+        await _press(telegram, chat, "⬅️")
+        await telegram.until(lambda: "Settings here" in telegram.said(chat)[0]["text"])
+        assert len(telegram.said(chat)) == 1
+
+
+async def test_only_the_right_people_press_a_panel(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        await telegram.world.say(group, "/settings")
+        before = await telegram.answers(group)
+        await _press(telegram, group, "temperature", BOB)
+        await telegram.until(lambda: bool(telegram.api.called("answerCallbackQuery")))
+        assert "/settings" in telegram.api.called("answerCallbackQuery")[0]["text"]
+        telegram.world.managers.add((group, BOB["id"]))
+        assert [each["text"] for each in telegram.said(group)] == before
+
+
+async def test_only_the_asker_stops_an_answer(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        telegram.engine.gate.clear()
+        await telegram.world.say(group, "@gander_bot slow?")
+        await telegram.until(lambda: telegram.engine.running == 1)
+        await telegram.world.say(group, "/stop", by=BOB | {"language_code": "en"})
+        assert "Nothing is being written for you here." in await telegram.answers(group)
+        telegram.engine.gate.set()
+        await telegram.until(lambda: any(data.startswith("/again") for data in _buttons(telegram, group)))
+        answer = next(each for each in telegram.said(group) if each["text"] == "You asked: slow?")
+        again = next(data for data in _buttons(telegram, group) if data.startswith("/again"))
+        await telegram.world.press(group, answer["message_id"], again, by=BOB | {"language_code": "en"})
+        await telegram.until(lambda: any("for somebody else" in each["text"] for each in telegram.said(group)))
+
+
+async def test_forged_callback_data_does_no_harm(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "hello")
+        await telegram.answers(chat)
+        message = telegram.said(chat)[0]["message_id"]
+        for data in ("/again answer_id:x", "/again answer_id:99999999999", "", "|", "no command"):
+            await telegram.world.press(chat, message, data)
+        await telegram.until(lambda: len(telegram.api.called("answerCallbackQuery")) == 5)
+        await telegram.world.say(chat, "still there?")
+        await telegram.until(lambda: any(each["text"] == "You asked: still there?" for each in telegram.said(chat)))
+
+
+async def test_diagnose_says_what_privacy_mode_hides(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        telegram.world.managers.add((group, ANN["id"]))
+        await telegram.world.say(group, "/diagnose")
+        assert "privacy mode is on" in (await telegram.answers(group))[0]
+        telegram.api.account["can_read_all_group_messages"] = True
+        await telegram.world.say(group, "/diagnose@gander_bot")
+        assert "every message" in (await telegram.answers(group, 2))[1]
+        await telegram.world.say(group, "/diagnose", by=BOB | {"language_code": "en"})
+        assert "Only those who manage" in (await telegram.answers(group, 3))[2]
+
+
+async def _press(telegram: Whole, chat: int, label: str, by: dict[str, object] = ANN) -> None:
+    message = telegram.said(chat)[0]
+    rows = message["reply_markup"]["inline_keyboard"]
+    data = next(each["callback_data"] for row in rows for each in row if each["text"] == label)
+    await telegram.world.press(chat, message["message_id"], data, by=by)
+
+
+def _buttons(telegram: Whole, chat: int) -> list[str]:
+    markups = [each["reply_markup"]["inline_keyboard"] for each in telegram.said(chat) if "reply_markup" in each]
+    return [button["callback_data"] for rows in markups for row in rows for button in row]
+
+
+def _drawing() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (120, 90), "orange").save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,117 @@
+"""Telegram with a whole bot on it: what people see of answers, under load and under Telegram's limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.telegram.platform import TelegramPlatform
+from bot.ports import EditBudget
+from tests.adapters.telegram.rig import whole
+from tests.adapters.telegram.server import ApiError
+from tests.adapters.telegram.world import ANN, BOB
+from tests.bot.rig import ScriptedEngine
+
+BRISK = EditBudget(edits=19, seconds=1.0)
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group's minute lasts a second, for the bot and for the server."""
+    limits = TelegramPlatform.limits
+    monkeypatch.setattr(TelegramPlatform, "limits", type(limits)(limits.text, BRISK, limits.typing_seconds, ends_directly=True))
+
+
+async def test_a_private_answer_grows_as_a_draft_and_ends_as_a_message(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        telegram.engine.gate.clear()
+        chat = telegram.world.private()
+        question = await telegram.world.say(chat, "How many geese?")
+        await telegram.until(lambda: bool(telegram.world.reactions) and bool(telegram.api.called("sendChatAction")))
+        assert telegram.world.reactions[chat, question["message_id"]] == [{"type": "emoji", "emoji": "👀"}]
+        telegram.engine.gate.set()
+        assert await telegram.answers(chat) == ["You asked: How many geese?"]
+        await telegram.until(lambda: telegram.world.reactions[chat, question["message_id"]] == [])
+    assert telegram.said(chat)[0]["reply_to_message"]["message_id"] == question["message_id"]
+    assert telegram.api.called("editMessageText") == []
+
+
+async def test_drafts_show_what_was_said_so_far(tmp_path: Path) -> None:
+    async with whole(tmp_path, ScriptedEngine(lambda request: ("One ", "goose"))) as telegram:
+        chat = telegram.world.private()
+        telegram.engine.gate.clear()
+        await telegram.world.say(chat, "Hm?")
+        await telegram.until(lambda: telegram.engine.running == 1)
+        telegram.engine.gate.set()
+        await telegram.answers(chat)
+    assert {draft["text"] for draft in telegram.world.drafts.get(chat, [])} <= {"One", "One goose", "…"}
+
+
+@pytest.mark.usefixtures("brisk")
+async def test_forty_questions_at_once_in_a_group_are_all_answered_at_the_groups_limit(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        telegram.api.group_budget = (20, 1.0)
+        group = telegram.world.group()
+        for number in range(40):
+            await telegram.world.say(group, f"@gander_bot question {number}", by=ANN if number % 2 else BOB)
+        await telegram.until(lambda: len([each for each in telegram.said(group) if each["text"].startswith("You asked")]) == 40)
+        texts = {each["text"] for each in telegram.said(group) if each["text"].startswith("You asked")}
+    assert texts == {f"You asked: question {number}" for number in range(40)}
+
+
+async def test_a_flood_limit_in_one_chat_neither_loses_its_answer_nor_pauses_others(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        one, other = telegram.world.private(), telegram.world.private(BOB)
+        telegram.api.refuse("sendMessage", ApiError("Too Many Requests: retry after 3", 429, retry_after=3))
+        await telegram.world.say(one, "first")
+        await telegram.until(lambda: len(telegram.api.called("sendMessage")) == 1)
+        await telegram.world.say(other, "second", by=BOB)
+        assert await telegram.answers(other) == ["You asked: second"]
+        assert telegram.said(one) == []
+        assert await telegram.answers(one) == ["You asked: first"]
+
+
+async def test_a_refused_reaction_or_typing_sign_blocks_no_answer(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        telegram.api.refuse("setMessageReaction", *[ApiError("Bad Request: REACTION_INVALID")] * 2)
+        telegram.api.refuse("sendChatAction", *[ApiError("Bad Request: no")] * 2)
+        telegram.api.refuse("sendMessageDraft", *[ApiError("Not Found", 404)] * 20)
+        await telegram.world.say(chat, "Still?")
+        assert await telegram.answers(chat) == ["You asked: Still?"]
+
+
+async def test_an_answer_whose_question_was_deleted_goes_without_its_link(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        telegram.engine.gate.clear()
+        question = await telegram.world.say(chat, "Gone?")
+        await telegram.until(lambda: telegram.engine.running == 1)
+        del telegram.world.messages[chat, question["message_id"]]
+        telegram.engine.gate.set()
+        assert await telegram.answers(chat) == ["You asked: Gone?"]
+    assert "reply_to_message" not in telegram.said(chat)[0]
+
+
+async def test_a_restart_loses_no_question_and_answers_none_twice(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "first")
+        await telegram.answers(chat)
+    await telegram.world.say(chat, "second")
+    async with whole(tmp_path, api=telegram.api) as again:
+        assert await again.answers(chat, 2) == ["You asked: first", "You asked: second"]
+
+
+async def test_a_long_answer_is_split_and_keeps_its_code_whole(tmp_path: Path) -> None:
+    long = "A goose. " * 500 + "\n\n```python\nprint('honk')\n```\nDone."
+    async with whole(tmp_path, ScriptedEngine(lambda request: (long,))) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "Tell!")
+        await telegram.until(lambda: len(telegram.said(chat)) == 2)
+        await telegram.until(lambda: "reply_markup" in telegram.said(chat)[1])
+    first, second = telegram.said(chat)
+    assert len(first["text"]) <= 4096
+    assert second["entities"] == [{"type": "pre", "language": "python", "offset": second["text"].index("print"), "length": 13}]
+    assert "reply_markup" not in first
