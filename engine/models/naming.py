@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from engine.models.seen import Guess
+from engine.models.seen import MENTIONED, Guess
 from engine.models.vocabulary import UNNAMED, drawn, imagenet, kinds
 
-MOST = 3  # guesses that are kept
 FINE_SHARE = 0.45  # a breed is worth saying when the eye gives it so much of all
 UNNAMED_SHARE = 0.3  # of probability on people's clothes or on writing, from which the eye holds its tongue
 PHOTO_EVEN, DRAWN_EVEN = 0.12, 0.36  # shares of even pixels in photographs and in drawings; between them nobody knows
@@ -27,7 +26,7 @@ def guesses(eye: Sequence[float], namer: Sequence[float], even: float) -> tuple[
         total[name] += share * probability
     if sum(probability for name, probability in total.items() if kinds()[name] in UNNAMED) >= UNNAMED_SHARE:
         return ()
-    named = sorted(((p, name) for name, p in total.items() if kinds()[name] not in UNNAMED), reverse=True)[:MOST]
+    named = sorted(((p, name) for name, p in total.items() if kinds()[name] not in UNNAMED), reverse=True)[:MENTIONED]
     return tuple(Guess(name, probability, _fine(name, *best.get(name, (0.0, "")))) for probability, name in named)
 
 

@@ -12,8 +12,9 @@ from itertools import pairwise
 from engine.models.vocabulary import article, plural
 
 SURE = 0.5  # from here a name is spoken plainly
+MENTIONED = 5  # guesses that the words tell
 MAYBE = 0.2  # from here it is offered as a guess
-PERHAPS = 0.04  # from here it is mentioned, but with "I'm not sure"; below, the eye has no name at all
+PERHAPS = 0.03  # from here it is mentioned, but with "I'm not sure"; below, the eye has no name at all
 
 
 class Subject(Enum):
@@ -55,7 +56,7 @@ class Group:
     @property
     def offered(self) -> tuple[Guess, ...]:
         """The guesses that the words mention."""
-        return self.guesses[:1] if self.sure else tuple(guess for guess in self.guesses[:3] if guess.probability >= PERHAPS)
+        return self.guesses[:1] if self.sure else tuple(guess for guess in self.guesses[:MENTIONED] if guess.probability >= PERHAPS)
 
 
 @dataclass(frozen=True)

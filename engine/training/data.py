@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.models.eye import SIDE
 from engine.models.scene import Kind
-from engine.models.seen import MAYBE, SURE, Box, Group, Guess, Seen, Subject, arrange, reading_order, words
+from engine.models.seen import MAYBE, MENTIONED, SURE, Box, Group, Guess, Seen, Subject, arrange, reading_order, words
 from engine.models.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, UNNAMED, drawn, imagenet, kinds
 from engine.training.chat.talk import Turn
 from engine.training.chats import talk
@@ -177,11 +177,19 @@ def guesses(rng: Generator, name: str, names: tuple[str, ...]) -> tuple[Guess, .
         kin = [entry.fine for entry in imagenet() if entry.name == name and entry.fine.lower() != name]
         fine = pick(rng, kin) if kin else ""
     probabilities, left = [best], 1 - best
-    for _ in range(3):
+    for _ in range(MENTIONED - 1):
         probabilities.append(min(probabilities[-1], left * rng.uniform(0.2, 0.9)))
         left -= probabilities[-1]
-    others = [other for other in dict.fromkeys(pick(rng, names) for _ in range(3)) if other != name]
+    kin_share = pick(rng, (0.0, 0.5, 0.9))  # the eye often confuses like with like
+    drawn_others = (pick(rng, alike(name) if rng.random() < kin_share else names) for _ in range(MENTIONED - 1))
+    others = [other for other in dict.fromkeys(drawn_others) if other != name]
     return (Guess(name, best, fine), *(Guess(other, p) for other, p in zip(others, probabilities[1:], strict=False)))
+
+
+@cache
+def alike(name: str) -> tuple[str, ...]:
+    """The names of things of the same kind."""
+    return tuple(other for other in all_names() if kinds()[other] == kinds()[name])
 
 
 def photographed(rng: Generator, names: tuple[str, ...]) -> Seen:

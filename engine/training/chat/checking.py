@@ -7,7 +7,7 @@ from engine.models.vocabulary import COLOURS, article, plural
 from engine.training import phrases
 from engine.training.chat.looks import subject_of
 from engine.training.chat.talk import Talk, Turn, absent, reference
-from engine.training.chat.telling import ASKABLE_KINDS, NOT_SURE, agreeing, matches_kind, naming_answer, phrase, seen_instead
+from engine.training.chat.telling import ASKABLE_KINDS, NOT_SURE, agreeing, matches_kind, may_be, phrase, seen_instead
 
 
 def ask_exists(state: Talk) -> Turn | None:
@@ -15,10 +15,11 @@ def ask_exists(state: Talk) -> Turn | None:
     if group is None or not (group.shape or group.offered):
         return None
     alone = len(state.seen.groups) == 1 and group.count == 1
-    name = group.shape or state.pick(tuple(guess.name for guess in group.offered))
+    guess = None if group.shape else group.offered[int(state.rng.integers(len(group.offered)))]
+    name = guess.name if guess else group.shape
     if group.shape and state.chance(0.4):
         name = f"{group.colours[0]} {name}"
-    if not group.shape and state.chance(0.2):
+    if guess and state.chance(0.2):
         wider = tuple(kind for kind in ASKABLE_KINDS[:-1] if matches_kind(name, kind))
         name = state.pick(wider) if wider else name
     options = phrases.IS_IT if alone and state.chance(0.35) else phrases.EXISTS
@@ -26,8 +27,9 @@ def ask_exists(state: Talk) -> Turn | None:
     if state.chance(0.2):
         question = state.one(phrases.EXISTS_MANY, things=plural(name, 2))
     state.focus = group
-    if not (group.shape or group.sure):
-        return Turn(question, f"Yes, perhaps{'' if group.known else ', but I am not sure'}. {naming_answer(group).removeprefix(NOT_SURE)}")
+    if guess and not group.sure:
+        hedge = "" if group.known else ", but I am not sure"
+        return Turn(question, f"Yes, perhaps{hedge}. {may_be(group, (guess,)).removeprefix(NOT_SURE)}")
     at = f" {where(group.place)}" if group.place and len(state.seen.groups) > 1 else ""
     return Turn(question, f"Yes, I see {phrase(group)}{at}.")
 

@@ -6,7 +6,17 @@ from engine.models.seen import Subject
 from engine.models.vocabulary import article
 from engine.training import phrases
 from engine.training.chat.talk import Talk, Turn
-from engine.training.chat.telling import ASKABLE_KINDS, CANNOT_READ, NOTHING_KNOWN, description, listed, matches_kind, naming_answer, phrase
+from engine.training.chat.telling import (
+    ASKABLE_KINDS,
+    CANNOT_READ,
+    NOTHING_KNOWN,
+    description,
+    listed,
+    matches_kind,
+    may_be,
+    naming_answer,
+    phrase,
+)
 
 
 def ask_describe(state: Talk) -> Turn | None:
@@ -28,12 +38,13 @@ def ask_name_kind(state: Talk) -> Turn | None:
     group = state.group()
     if group is None or group.shape or len(state.seen.groups) > 1:
         return None
-    fitting = tuple(kind for kind in ASKABLE_KINDS if group.guesses and matches_kind(group.guesses[0].name, kind))
-    kind = state.pick(fitting) if fitting and state.chance(0.85) else state.pick(ASKABLE_KINDS)
+    kinds = tuple(kind for kind in ASKABLE_KINDS if any(matches_kind(guess.name, kind) for guess in group.offered))
+    kind = state.pick(kinds) if kinds and state.chance(0.85) else state.pick(ASKABLE_KINDS)
     question = state.one(phrases.NAME_KIND, kind=kind)
-    if group.sure and kind not in fitting:
-        return Turn(question, f"I don't see {article(kind) if kind != 'clothes' else 'clothes'}. {naming_answer(group)}")
-    return Turn(question, naming_answer(group))
+    fitting = tuple(guess for guess in group.offered if matches_kind(guess.name, kind))
+    if group.sure:
+        return Turn(question, naming_answer(group) if fitting else f"I don't see {article(kind)}. {naming_answer(group)}")
+    return Turn(question, may_be(group, fitting) if fitting else f"I'm not sure which {kind} this is.")
 
 
 def ask_breed(state: Talk) -> Turn | None:

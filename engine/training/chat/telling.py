@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.models.seen import Group, Seen, Subject, counted, noun, where
+from engine.models.seen import Group, Guess, Seen, Subject, counted, noun, where
 from engine.models.vocabulary import article, kinds, plural
 
 ASKABLE_KINDS = (
@@ -113,17 +113,16 @@ def naming_answer(group: Group) -> str:
     if group.sure:
         fine = group.guesses[0].fine if group.count == 1 else ""
         return f"I see {counted(group.guesses[0].name, group.count)}{f', perhaps {article(fine)}' if fine else ''}."
-    if group.known:
-        may = listed_or([one_or_many(guess.name, group.count) for guess in group.offered])
-        return f"{'It' if group.count == 1 else f'I see {group.count} things. They'} may be {may}."
     if group.offered:
-        may = listed_or([one_or_many(guess.name, group.count) for guess in group.offered])
-        return f"I'm not sure. {'It' if group.count == 1 else f'I see {group.count} things. They'} may be {may}."
+        return may_be(group, group.offered)
     return NOT_SURE_WHAT if group.count == 1 else f"I see {group.count} things, but I'm not sure what they are."
 
 
-def listed_or(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
+def may_be(group: Group, guesses: tuple[Guess, ...]) -> str:
+    """The two best of some guesses, with as much doubt as the best of all deserves."""
+    names = " or ".join(one_or_many(guess.name, group.count) for guess in guesses[:2])
+    hedge = "" if group.known else NOT_SURE
+    return f"{hedge}{'It' if group.count == 1 else f'I see {group.count} things. They'} may be {names}."
 
 
 def seen_instead(seen: Seen) -> str:
