@@ -31,7 +31,7 @@ def test_equal_things_are_counted_as_one_group() -> None:
         ((Guess("dog", 0.93, "golden retriever"),), "[Photo: a dog 93%, golden retriever.]"),
         ((Guess("fox", 0.31), Guess("wolf", 0.22), Guess("cat", 0.01)), "[Photo: maybe a fox 31% or wolf 22%.]"),
         ((Guess("owl", 0.1), Guess("hen", 0.05)), "[Photo: an unknown thing, perhaps an owl 10% or hen 5%.]"),
-        ((Guess("owl", 0.03),), "[Photo: an unknown thing.]"),
+        ((Guess("owl", 0.02),), "[Photo: an unknown thing.]"),
         ((), "[Photo: an unknown thing.]"),
     ],
 )
