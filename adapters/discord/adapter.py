@@ -13,20 +13,17 @@ from aiohttp_socks import ProxyConnector
 
 from adapters.discord.client import DiscordClient
 from adapters.discord.files import Files
+from adapters.discord.invite import PORTAL, application_of
 from adapters.house import House
 from bot.errors import ConfigError
 from bot.options import Config
-
-PORTAL = "https://discord.com/developers/applications"
 
 log = structlog.get_logger(__name__)
 
 
 def check(config: Config) -> None:
     """Raises ConfigError before anything is started."""
-    token = config.discord.token.get_secret_value() if config.discord.token else ""
-    if token.count(".") != 2:
-        raise ConfigError(f"GANDER_DISCORD_TOKEN is no bot token (they have two dots). Copy it again: {PORTAL} → your application → Bot.")
+    application_of(config.discord.token.get_secret_value() if config.discord.token else "")
 
 
 async def run(house: House, opened: Callable[[str], None]) -> None:

@@ -10,6 +10,7 @@ from string import Formatter
 
 import pytest
 
+from adapters.discord.invite import NEEDED
 from bot.commands.registry import COMMANDS
 from bot.ports import Button
 from bot.scopes import Origin
@@ -71,6 +72,8 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"origin.{origin}" for origin in (*Origin, "locale"))
     yield from (f"settings.for.{scope}" for scope in Scope)
     yield from (f"button.{button}" for button in Button)
+    yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
+    yield from (f"command.{name}.{part}" for name in ("diagnose", "setup") for part in ("name", "description"))
 
 
 def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Texts) -> None:

@@ -1,0 +1,67 @@
+"""What those who run the bot see: its links, what it lacks, and one clear line for what is wrong."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from urllib.parse import parse_qs, urlsplit
+
+import discord
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from adapters.cli.discord_commands import app
+from adapters.discord.adapter import check
+from adapters.discord.invite import NEEDED
+from bot.errors import ConfigError
+from bot.options import Config, DiscordOptions
+from tests.adapters.conformance import Listener
+from tests.adapters.discord.rig import client_of, on_server
+
+TOKEN = f"{urlsafe_b64encode(b'123456789012345678').decode().rstrip('=')}.abc.def"
+
+
+def test_invite_asks_for_exactly_what_is_needed() -> None:
+    shown = CliRunner().invoke(app, ["invite"], env={"GANDER_DISCORD_TOKEN": TOKEN})
+    server, personal = (parse_qs(urlsplit(line.split(": ", 1)[1]).query) for line in shown.output.splitlines())
+    assert server["client_id"] == personal["client_id"] == ["123456789012345678"]
+    assert discord.Permissions(int(server["permissions"][0])) == NEEDED
+    assert server["scope"] == ["bot applications.commands"]
+    assert personal["integration_type"] == ["1"]
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "MTIz.b"])
+def test_a_token_that_can_t_be_one_is_named_before_the_start_and_not_shown(token: str) -> None:
+    with pytest.raises(ConfigError, match="GANDER_DISCORD_TOKEN is no bot token") as error:
+        check(Config(discord=DiscordOptions(token=SecretStr(token))))
+    assert not token or token not in str(error.value)
+
+
+async def test_diagnose_names_what_is_missing_and_how_to_grant_it() -> None:
+    async with on_server(client_of(Listener(), sees_content=False)) as server:
+        me = server.guild.me
+        assert me is not None
+        lacking = discord.PermissionOverwrite(read_message_history=False, send_messages_in_threads=False)
+        quiet = server.guild.create_text_channel("quiet", overwrites={me: lacking})
+        keeper = server.guild.add_member(
+            server.env.create_user("keeper"), roles=[server.guild.create_role("keepers", permissions=discord.Permissions.all())]
+        )
+        shown = await keeper.slash(quiet, "diagnose")
+        assert shown.ephemeral
+        assert shown.response is not None
+        text = shown.response.content
+        assert "Read Message History" in text
+        assert "Send Messages in Threads" in text
+        assert "View Channel" not in text
+        assert "Edit Channel → Permissions" in text
+        assert "Message Content Intent" in text
+        well = await keeper.slash(server.channel, "setup")
+        assert well.response is not None
+        assert "every permission" in well.response.content
+        assert well.response.components
+
+
+async def test_upkeep_is_for_those_who_manage_channels() -> None:
+    async with on_server(client_of(Listener())) as server:
+        assert "diagnose" not in server.ann.available_commands(server.channel)
+        assert "setup" not in server.ann.available_commands(server.channel)
