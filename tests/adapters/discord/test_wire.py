@@ -1,0 +1,124 @@
+"""The adapter under the wire's misfortunes: repeated sends, rate limits, bad gateways, lost connections, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.discord.adapter import run
+from adapters.discord.client import DiscordClient
+from adapters.house import House, open_house
+from bot.errors import ConfigError, DeliveryError, MessageGone
+from bot.message import Place
+from bot.options import Config, DiscordOptions
+from bot.ports import Outgoing
+from bot.store.database import sqlite_url
+from bot.texts import load_texts
+from tests.adapters.conformance import Listener
+from tests.adapters.discord.rig import Cdn, no_command
+from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload, wired
+from tests.bot.rig import ScriptedEngine, echo, running
+
+PLACE = Place("discord", CHANNEL, private=True)
+
+
+@pytest.fixture
+async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
+    async with wired(monkeypatch) as wire:
+        yield wire
+
+
+@pytest.fixture
+def bot() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+async def client(wire: Wire, bot: Listener) -> AsyncIterator[DiscordClient]:
+    client = DiscordClient(bot, load_texts(), DiscordOptions(), Cdn().fetch, no_command, sees_content=True)
+    async with connected(client):
+        yield client
+
+
+async def test_a_repeated_send_is_shown_once(client: DiscordClient, wire: Wire) -> None:
+    names = {await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n1") for _ in range(2)}
+    assert list(wire.messages) == [*names]
+    assert [body["allowed_mentions"] for body in wire.posted()] == [{"parse": []}] * 2
+
+
+async def test_a_bad_gateway_is_tried_again_under_the_same_nonce(client: DiscordClient, wire: Wire) -> None:
+    wire.failures["POST"] = [Failure(502)]
+    await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n1")
+    assert [body["nonce"] for body in wire.posted()] == ["n1", "n1"]
+    assert len(wire.messages) == 1
+
+
+async def test_a_short_rate_limit_is_waited_for(client: DiscordClient, wire: Wire) -> None:
+    wire.failures["POST"] = [Failure(429, {"retry_after": 0.05, "global": False, "message": "slow down"})]
+    name = await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n1")
+    assert wire.messages[name]["content"] == "A goose."
+
+
+async def test_a_long_rate_limit_is_handed_to_the_core(client: DiscordClient, wire: Wire) -> None:
+    wire.failures["POST"] = [Failure(429, {"retry_after": 300.0, "global": False, "message": "slow down"})]
+    with pytest.raises(DeliveryError) as error:
+        await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n1")
+    assert error.value.retry_after == 300.0
+
+
+async def test_what_was_deleted_is_said_to_be_gone(client: DiscordClient) -> None:
+    with pytest.raises(MessageGone):
+        await client.platform.edit(PLACE, "1", Outgoing("A goose."))
+
+
+async def test_pain_9_the_final_answer_outlives_a_flood_limit(wire: Wire, tmp_path: Path) -> None:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
+        client = DiscordClient(rig.core, load_texts(), DiscordOptions(), Cdn().fetch, no_command, sees_content=True)
+        async with connected(client):
+            wire.failures["POST"] = [Failure(429, {"retry_after": 0.2, "global": True, "message": "slow down"}), Failure(502)]
+            wire.failures["PATCH"] = [Failure(429, {"retry_after": 0.2, "global": False, "message": "slow down"}), Failure(502)]
+            await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, "how many geese?"))
+            await rig.until(lambda: [message["content"] for message in wire.messages.values()] == ["You asked: how many geese?"])
+
+
+async def test_a_dropped_connection_is_resumed_and_nothing_is_missed(
+    client: DiscordClient, wire: Wire, bot: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wire.missed = [message_payload("1", ANN, "still there?")]
+    await wire.drop()
+    assert (await bot.hears()).incoming.text == "still there?"
+    assert [session["session_id"] for session in wire.resumed] == ["s"]
+    assert len(wire.identified) == 1
+    assert capsys.readouterr().out.count("the connection to Discord is lost") == 1
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    config = Config(discord=DiscordOptions(token=SecretStr(TOKEN)))
+    async with open_house(config, tmp_path, [ScriptedEngine(echo)]) as house:
+        yield house
+
+
+async def test_a_wrong_token_gives_one_clear_line(wire: Wire, tmp_path: Path) -> None:
+    config = Config(discord=DiscordOptions(token=SecretStr("Nzc.another.token")))
+    async with open_house(config, tmp_path, [ScriptedEngine(echo)]) as house:
+        with pytest.raises(ConfigError, match=r"^Discord does not know this token\. Reset it .*$") as error:
+            await run(house, print)
+    assert "another" not in str(error.value)
+
+
+async def test_without_the_content_intent_it_says_so_once_and_works(wire: Wire, house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    wire.refuse_content = True
+    task = asyncio.create_task(run(house, print))
+    async with asyncio.timeout(20):
+        while len(wire.identified) < 2:
+            await asyncio.wait({task}, timeout=0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    assert capsys.readouterr().out.count("Message Content Intent") == 1
