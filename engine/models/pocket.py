@@ -65,7 +65,7 @@ def load_bridge(bridge: Bridge, language: Llama, tensors: dict[str, Tensor]) -> 
         both.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise WeightsError(f"{BRIDGE} is not this version's bridge: {error}") from None
-    branches.to(language.device, language.dtype).requires_grad_(False)
+    branches.to(language.device).requires_grad_(False)
 
 
 def embed_names(names: Sequence[str], tokenizer: Tokenizer, embeddings: Tensor) -> Tensor:
