@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import ModelError
 
 CARD_NAME = "gander.json"
-Quantization = Literal["none", "int8", "4bit"]
+Quantization = Literal["none", "int8", "4bit", "q4_1"]
 
 
 class Part(BaseModel):

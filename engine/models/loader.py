@@ -74,7 +74,8 @@ def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: 
     from engine.weights.plan import pick, shapes_of
 
     free = sum(size for size in memory if size is not None)
-    mode = pick(shapes_of(folder), free, card.quantization)
+    stored = "none" if card.quantization == "q4_1" else card.quantization  # the kernel is the CPU's
+    mode = pick(shapes_of(folder), free, stored)
     if mode is None:
         raise ModelError(
             f"{card.name} does not fit into {free / 1e9:.1f} GB, even in 4 bit. `gander model plan {folder}` shows what it takes."

