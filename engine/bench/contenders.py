@@ -79,7 +79,7 @@ class OurEngine:
 
 
 def precision(model: VisionLanguageModel) -> str:
-    """int8, 4bit, or the type of unquantised weights."""
+    """q4_1, int8, 4bit, or the type of unquantised weights."""
     quantization = model.card.quantization
     return (
         {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.language.dtype]

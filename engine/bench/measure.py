@@ -11,6 +11,8 @@ from engine.bench.contenders import Contender
 from engine.bench.machine import private_bytes
 from engine.bench.report import Figures
 from engine.bench.workload import Conversation, converse
+from engine.models.base import VisionLanguageModel
+from engine.models.card import Quantization
 
 WARM_UP = 0  # the number of the picture that does not count
 
@@ -23,10 +25,15 @@ class Entry:
     memory: int | None
 
 
-def enter(build: Callable[[], Contender], tokens: int) -> Entry:
-    """Builds a contender and lets it answer once."""
+def enter(
+    kind: Callable[[VisionLanguageModel], Contender],
+    load_model: Callable[[Quantization], VisionLanguageModel],
+    mode: Quantization,
+    tokens: int,
+) -> Entry:
+    """Loads a model of its own for a contender and lets it answer once."""
     before = memory()
-    contender = build()
+    contender = kind(load_model(mode))
     converse(contender, WARM_UP, tokens)
     after = memory()
     return Entry(contender, None if before is None or after is None else after - before)

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from engine.home import model_folder
+from engine.models.card import Quantization, read_card
+
+INT8: Quantization = "int8"
 
 
 def bench(
@@ -22,13 +25,20 @@ def bench(
     import torch
 
     from engine.bench.report import heading, remarks, table
-    from engine.bench.run import CONTENDERS, run
+    from engine.bench.run import EXACT, run
     from engine.models.loader import load
 
     folder, cpu = model_folder(model), torch.device("cpu")
+    modes = [mode for mode in dict.fromkeys((read_card(folder).quantization, INT8)) if mode != EXACT]
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Measuring …", total=rounds * CONTENDERS)
-        report = run(lambda exact: load(folder, cpu, exact), rounds, tokens, lambda: bar.advance(task))
+        task = bar.add_task("Measuring …", total=None)
+        report = run(
+            lambda mode: load(folder, cpu, mode == EXACT, quantize=mode),
+            modes,
+            rounds,
+            tokens,
+            lambda total: bar.update(task, total=total, advance=1),
+        )
     console = Console(soft_wrap=True)
     console.print(heading(report), table(report), *remarks(report), sep="\n", highlight=False)
     if json_file:

@@ -15,12 +15,14 @@ from engine.home import home, model_folder
 
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many conversations a suite: a quick look.")]
 Failures = Annotated[Path | None, typer.Option(help="Write every wrong answer to this file, one a line.", dir_okay=False)]
-Quantization = Annotated[Literal["int8", "none"], typer.Option(help="int8 is what the engine runs on a CPU; none computes in fp32.")]
+Quantization = Annotated[
+    Literal["q4_1", "int8", "none"], typer.Option(help="q4_1 is what the engine runs on a CPU; none computes in fp32.")
+]
 
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="Which model: pocket.")] = "pocket",
-    quantization: Quantization = "int8",
+    quantization: Quantization = "q4_1",
     limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     failures: Failures = None,
@@ -41,7 +43,7 @@ def evaluate(
     started = time.monotonic()
     results = []
     held_out = HeldOut(home() / "downloads", source, download_lines())
-    for result in evaluate_model(folder, held_out, exact=quantization == "none", limit=limit):
+    for result in evaluate_model(folder, held_out, quantization=quantization, limit=limit):
         results.append(result)
         typer.echo(line(result), err=True)
     seconds = time.monotonic() - started

@@ -14,15 +14,16 @@ from engine.evaluation.held_out import HeldOut
 from engine.evaluation.quality import SUITES
 from engine.evaluation.run import Evaluation, Result
 from engine.evaluation.text_only import TOKENS, text_only
+from engine.models.card import Quantization
 from engine.models.loader import load
 
 
-def evaluate_model(folder: Path, held_out: HeldOut, exact: bool, limit: int | None = None) -> Iterator[Result]:
+def evaluate_model(folder: Path, held_out: HeldOut, quantization: Quantization, limit: int | None = None) -> Iterator[Result]:
     """A line for each suite, for answers that loop, and for text alone, which is always measured in fp32, as each is known.
 
-    `exact` computes in fp32, else in int8. Raises ModelError for a folder that can't be loaded.
+    `quantization` "none" computes in fp32. Raises ModelError for a folder that can't be loaded.
     """
-    model = load(folder, exact=exact, quantize="int8")
+    model = load(folder, exact=quantization == "none", quantize=quantization)
     evaluation = Evaluation(Chat(Decoder(model), model.card.generation), EyeNames(folder), held_out, limit)
     yield from map(evaluation.run, SUITES)
     yield evaluation.loop_result()

@@ -23,7 +23,8 @@ class Lora(nn.Module):
         nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(linear(x.to(self.a.dtype), self.a), self.b).to(x.dtype) * self.scale
+        branch = linear(linear(x.to(self.a.dtype), self.a), self.b).to(x.dtype)
+        return branch if self.scale == 1 else branch * self.scale
 
 
 class Linear(nn.Module):
@@ -41,8 +42,7 @@ class Linear(nn.Module):
         y = self.product(x)
         if gate is None or self.lora is None:
             return y
-        branch: Tensor = self.lora(x)
-        return y + branch * gate
+        return torch.addcmul(y, self.lora(x), gate)
 
     def product(self, x: Tensor) -> Tensor:
         return linear(x, self.weight)

@@ -21,19 +21,20 @@ from engine.bench.report import Report, heading, remarks, table
 from engine.bench.run import run
 from engine.bench.workload import draw
 from engine.generation import Turn
+from engine.models.card import Quantization
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 
 TOKENS = 5
 
 
-def load_tiny(exact: bool) -> TinyModel:
+def load_tiny(mode: Quantization) -> TinyModel:
     """Quantised in name only: what is compared are contenders, not weights."""
-    return TinyModel(tiny_card().model_copy(update={"quantization": "none" if exact else "int8"}))
+    return TinyModel(tiny_card().model_copy(update={"quantization": mode}))
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return run(load_tiny, rounds=2, tokens=TOKENS)
+    return run(load_tiny, ["q4_1", "int8"], rounds=2, tokens=TOKENS)
 
 
 def test_our_exact_engine_writes_what_transformers_writes(report: Report) -> None:
@@ -41,7 +42,7 @@ def test_our_exact_engine_writes_what_transformers_writes(report: Report) -> Non
 
 
 def test_each_contender_has_its_figures(report: Report) -> None:
-    assert [found.name for found in report.contenders] == ["gander int8", "gander fp32", "transformers fp32"]
+    assert [found.name for found in report.contenders] == ["gander q4_1", "gander int8", "gander fp32", "transformers fp32"]
     for found in report.contenders:
         assert 0 < found.slowest <= found.tokens_per_second <= found.fastest
         assert found.new_picture_seconds > 0
