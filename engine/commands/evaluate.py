@@ -16,13 +16,13 @@ from engine.home import home, model_folder
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many conversations a suite: a quick look.")]
 Failures = Annotated[Path | None, typer.Option(help="Write every wrong answer to this file, one a line.", dir_okay=False)]
 Quantization = Annotated[
-    Literal["q4_1", "int8", "none"], typer.Option(help="q4_1 is what the engine runs on a CPU; none computes in fp32.")
+    Literal["int8", "q4_1", "none"], typer.Option(help="int8 is what the engine runs on a CPU; none computes in fp32.")
 ]
 
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="Which model: pocket.")] = "pocket",
-    quantization: Quantization = "q4_1",
+    quantization: Quantization = "int8",
     limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     failures: Failures = None,
