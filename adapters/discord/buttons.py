@@ -12,6 +12,7 @@ from bot.texts import Texts
 EMOJI: Final = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
 STYLES: Final = {Button.STOP: discord.ButtonStyle.danger}
 PREFIX: Final = "gander"
+MORE: Final = "gander-more"  # goes on where an interaction can say no more
 
 
 def custom_id(button: Button, answer_id: int) -> str:
@@ -36,5 +37,12 @@ def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
         label = texts.say(message.language, f"button.{button.value}")
         style = STYLES.get(button, discord.ButtonStyle.secondary)
         view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=custom_id(button, message.answer_id)))
+    view.stop()
+    return view
+
+
+def more_view(texts: Texts, language: str) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label=texts.say(language, "discord.more_button"), custom_id=MORE))
     view.stop()
     return view

@@ -12,7 +12,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from adapters.discord.buttons import pressed
+from adapters.discord.buttons import MORE, pressed
 from adapters.discord.commands import Words, native
 from adapters.discord.files import Fetch
 from adapters.discord.forms import SettingForm
@@ -129,6 +129,8 @@ class DiscordClient(discord.Client):
             button, answer_id = found
             take = self._reception.take if button is Button.SETTINGS else self._reception.press
             await take(interaction, Invocation(button.value, {"answer_id": answer_id}))
+        elif identifier == MORE:
+            await self._reception.go_on(interaction)
         elif identifier == PICK:
             setting = SETTINGS[data["values"][0]]
             language = choose_language(interaction.locale.value)

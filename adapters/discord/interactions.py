@@ -7,7 +7,7 @@ as any other. Where it is not (a person took it along), the interaction is the o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from bot.message import Place
 from bot.streaming import ELLIPSIS
 
 GOOD_FOR_SECONDS: Final = 14 * 60.0  # of fifteen: what is begun in the last minute might not end
+MESSAGES: Final = 5
+MESSAGE_LENGTH: Final = 2000
+PATIENCE_SECONDS: Final = 3600.0
 KEPT: Final = 1_000
 NOBODY: Final = discord.AllowedMentions.none()
 
@@ -30,14 +33,57 @@ class Live:
     until: float  # on the clock
     thinking: bool = False
     ephemeral: bool = False
+    only_way: bool = False  # the bot itself is not there
     view: discord.ui.View | None = None  # goes with the first words
+    left: int = MESSAGES  # that it is good for, where it is the only way
+    shown: dict[str, str] = field(default_factory=dict)  # what it said, by the messages' ids
+    handed_over: bool = False
 
     async def send(self, text: str, view: discord.ui.View | None, *, private: bool) -> str:
         """Say something; the message's id. The first words replace the sign of thinking, if the same people see both."""
         view, self.view = self.view or view, None
+        self.left -= 1
         if self.thinking and private == self.ephemeral:
             self.thinking = False
-            return str((await self.interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)).id)
+            sent: discord.Message = await self.interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
+        else:
+            sent = await self._follow_up(text, view, private=private)
+        self.shown[str(sent.id)] = text
+        return str(sent.id)
+
+    async def edit(self, message_id: str, text: str, view: discord.ui.View | None) -> None:
+        """Change what it said, or the message whose button was pressed."""
+        await self._put(message_id, text, view)
+        self.shown[message_id] = text
+
+    async def hand_over(self, note: str, view: discord.ui.View) -> None:
+        """Offer a button below the last words: pressing it is a new interaction."""
+        self.handed_over = True
+        if not self.shown:
+            await self.interaction.edit_original_response(content=note, view=view)
+            return
+        message_id, text = list(self.shown.items())[-1]
+        await self._put(message_id, f"{text[: MESSAGE_LENGTH - len(note) - 1]}\n{note}", view)
+
+    async def stop_thinking(self) -> None:
+        if self.thinking:
+            self.thinking = False
+            await self.interaction.delete_original_response()
+
+    async def take_over(self, text: str) -> None:
+        """Go on after one that was handed over: what its last message said is shown again; one that said nothing is used."""
+        self.thinking = not text
+        if text:
+            await self.interaction.edit_original_response(content=text, view=None, allowed_mentions=NOBODY)
+
+    async def _put(self, message_id: str, text: str, view: discord.ui.View | None) -> None:
+        source = self.interaction.message
+        if source is not None and str(source.id) == message_id:
+            await self.interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
+        else:
+            await self.interaction.followup.edit_message(int(message_id), content=text, view=view, allowed_mentions=NOBODY)
+
+    async def _follow_up(self, text: str, view: discord.ui.View | None, *, private: bool) -> discord.Message:
         waits, self.thinking = self.thinking, False
         if waits:  # until it says something, whatever is sent takes its place, and is shown to those who see it
             await self.interaction.edit_original_response(content=ELLIPSIS)
@@ -47,12 +93,7 @@ class Live:
         )
         if waits:
             await self.interaction.delete_original_response()
-        return str(sent.id)
-
-    async def stop_thinking(self) -> None:
-        if self.thinking:
-            self.thinking = False
-            await self.interaction.delete_original_response()
+        return sent
 
 
 class Interactions:
@@ -65,7 +106,8 @@ class Interactions:
     def add(
         self, interaction: discord.Interaction[discord.Client], place: Place, *, thinking: bool = False, ephemeral: bool = False
     ) -> Live:
-        live = Live(interaction, place, self._clock() + GOOD_FOR_SECONDS, thinking, ephemeral)
+        until = self._clock() + GOOD_FOR_SECONDS
+        live = Live(interaction, place, until, thinking, ephemeral, only_way=not is_installed(interaction))
         self._live[str(interaction.id)] = live
         if len(self._live) > KEPT:
             del self._live[next(iter(self._live))]
@@ -75,3 +117,34 @@ class Interactions:
         """The interaction that is replied to, if it can still be answered."""
         live = self._live.get(name or "")
         return live if live and self._clock() < live.until else None
+
+    def way(self, place: Place, reply_to: str | None = None) -> Live | None:
+        """What to answer by: the interaction that is replied to; else the newest here, where nothing but interactions will do."""
+        here = (live for live in reversed(self._live.values()) if live.only_way and live.place.key == place.key)
+        return self.find(reply_to) or next(here, None)
+
+    def showing(self, place: Place, message_id: str) -> Live | None:
+        """What to edit this message by, where nothing but interactions will do."""
+        here = [live for live in self._live.values() if live.only_way and live.place.key == place.key]
+        able = (live for live in reversed(here) if message_id in live.shown and not self.spent(live))
+        return next(able, here[-1] if here else None)
+
+    def said(self, place: Place, message_id: str) -> str:
+        """What this message said before its interaction was handed over."""
+        texts = (live.shown[message_id] for live in self._live.values() if live.place.key == place.key and message_id in live.shown)
+        return next(texts, "")
+
+    def spent(self, live: Live) -> bool:
+        """Whether this one, the only way to its place, can say no more."""
+        return live.only_way and (live.left <= 0 or self._clock() >= live.until)
+
+    def hopeless(self, live: Live) -> bool:
+        """Nobody has pressed the button of one that was handed over long ago."""
+        return self._clock() >= live.until + PATIENCE_SECONDS
+
+
+def is_installed(interaction: discord.Interaction[discord.Client]) -> bool:
+    """Whether the bot itself is where this comes from; otherwise a person has brought it along."""
+    if interaction.guild_id is not None:
+        return interaction.client.get_guild(interaction.guild_id) is not None
+    return not interaction.context.private_channel

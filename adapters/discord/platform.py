@@ -7,18 +7,18 @@ from typing import Any, Final
 
 import discord
 
-from adapters.discord.buttons import view_of
+from adapters.discord.buttons import more_view, view_of
 from adapters.discord.faults import delivering
-from adapters.discord.interactions import NOBODY, Interactions
+from adapters.discord.interactions import MESSAGE_LENGTH, NOBODY, Interactions, Live
 from adapters.discord.markdown import defuse, hide, small_print
 from adapters.discord.places import NAME, channel_id, guild_id
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, PlaceGone
 from bot.message import Place
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.streaming import ELLIPSIS
-from bot.texts import Texts
+from bot.texts import Texts, choose_language
 
-MESSAGE_LENGTH: Final = 2000
+ASK_AGAIN_SECONDS: Final = 5.0  # whether the button was pressed
 RESERVE: Final = 50  # of it, for spoiler tags and the marks of small print
 
 
@@ -51,7 +51,8 @@ class DiscordPlatform:
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         view = view_of(message, self._texts)
         with delivering():
-            if live := self._interactions.find(reply_to):
+            if live := self._interactions.way(place, reply_to):
+                await self._check(live)
                 return await live.send(written(message), view, private=message.private)
             link = reference(place, reply_to)
             optional: dict[str, Any] = ({"view": view} if view else {}) | ({"reference": link} if link else {})
@@ -59,9 +60,14 @@ class DiscordPlatform:
         return str(sent.id)
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        shown = self._channel(place).get_partial_message(int(message_id))
+        view = view_of(message, self._texts)
         with delivering():
-            await shown.edit(content=written(message), view=view_of(message, self._texts), allowed_mentions=NOBODY)
+            if live := self._interactions.showing(place, message_id):
+                await self._check(live)
+                await live.edit(message_id, written(message), view)
+            else:
+                shown = self._channel(place).get_partial_message(int(message_id))
+                await shown.edit(content=written(message), view=view, allowed_mentions=NOBODY)
 
     async def delete(self, place: Place, message_id: str) -> None:
         with delivering():
@@ -69,7 +75,21 @@ class DiscordPlatform:
 
     async def typing(self, place: Place) -> None:
         with suppress(DeliveryError), delivering():
-            await self._channel(place).typing()
+            if live := self._interactions.way(place):
+                await self._check(live)
+            else:
+                await self._channel(place).typing()
+
+    async def _check(self, live: Live) -> None:
+        """Raises DeliveryError where only a new interaction would do; somebody is offered a button that makes one."""
+        if not self._interactions.spent(live):
+            return
+        if self._interactions.hopeless(live):
+            raise PlaceGone("nobody wanted to see the rest of the answer")
+        if not live.handed_over:
+            language = choose_language(live.interaction.locale.value)
+            await live.hand_over(self._texts.say(language, "discord.more"), more_view(self._texts, language))
+        raise DeliveryError("Discord lets the bot say no more here until somebody presses the button", ASK_AGAIN_SECONDS)
 
     def _channel(self, place: Place) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id(place), guild_id=guild_id(place))

@@ -11,7 +11,7 @@ import discord
 
 from adapters.discord.faults import delivering
 from adapters.discord.interactions import Interactions
-from adapters.discord.invoking import invoked
+from adapters.discord.invoking import invoked, place_of_interaction
 from adapters.discord.panel import panel
 from bot.errors import DeliveryError
 from bot.message import Attachment, Invocation, Reply
@@ -57,6 +57,14 @@ class Reception:
             await interaction.response.defer()
             self._interactions.add(interaction, incoming.place)
         await self._bot.handle(incoming)
+
+    async def go_on(self, interaction: discord.Interaction[discord.Client]) -> None:
+        """Somebody wants to see the rest: what waits is said by this interaction, in the message that offered it first."""
+        place, offered = place_of_interaction(interaction), interaction.message
+        text = self._interactions.said(place, str(offered.id)) if offered else ""
+        with suppress(DeliveryError), delivering():
+            await interaction.response.defer()
+            await self._interactions.add(interaction, place).take_over(text)
 
     async def _tidy(self, name: str) -> None:
         await asyncio.sleep(TIDY_SECONDS)

@@ -54,6 +54,7 @@ class Wire:
     resumed: list[dict[str, Any]] = field(default_factory=list)
     refuse_content: bool = False
     missed: list[dict[str, Any]] = field(default_factory=list)  # events that are sent after a resume
+    originals: dict[str, str] = field(default_factory=dict)  # an interaction's first message, by its token
     socket: web.WebSocketResponse | None = None
     url: str = ""
     ids: count[int] = field(default_factory=lambda: count(1000))
@@ -68,7 +69,8 @@ class Wire:
         body = await request.json() if request.can_read_body else {}
         path = request.path.removeprefix("/api/v10")
         self.requests.append((request.method, path, body))
-        if request.headers.get("Authorization") != f"Bot {TOKEN}":
+        tokenless = path.startswith(("/webhooks/", "/interactions/"))  # their own tokens stand in the path
+        if not tokenless and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return answer({"message": "401: Unauthorized", "code": 0}, 401)
         if failures := self.failures.get(request.method):
             failure = failures.pop(0)
@@ -83,12 +85,26 @@ class Wire:
                 return answer(APPLICATION)
             case "PUT", ["applications", "77", "commands"]:
                 return answer([])
+            case "POST", ["interactions", name, *_]:
+                return answer({"interaction": {"id": name, "type": 2}})
+            case "PATCH", ["webhooks", "77", token, "messages", "@original"]:
+                return answer(self._put(self.originals.setdefault(token, str(next(self.ids))), body))
+            case "PATCH", ["webhooks", "77", _, "messages", name] if name in self.messages:
+                return answer(self._put(name, body))
+            case "POST", ["webhooks", "77", _]:
+                return answer(self._put(str(next(self.ids)), body))
             case "POST", ["channels", "10", "messages"]:
                 return answer(self._post(body))
             case "PATCH", ["channels", "10", "messages", name] if name in self.messages:
                 self.messages[name].update(content=body["content"])
                 return answer(self.messages[name])
         return answer({"message": "Unknown Message", "code": 10008}, 404)
+
+    def _put(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What an interaction says."""
+        message = self.messages.setdefault(name, message_payload(name, BOT, ""))
+        message.update({key: body[key] for key in ("content", "components") if key in body})
+        return message
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any]:
         nonce = body["nonce"] if body.get("enforce_nonce") else None

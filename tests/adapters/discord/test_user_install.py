@@ -1,0 +1,129 @@
+"""Where a person brought the bot along, it has nothing but interactions: five messages and fifteen minutes each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import pytest
+
+from adapters.discord import interactions
+from adapters.discord.client import DiscordClient
+from bot.errors import DeliveryError
+from bot.message import Place
+from bot.options import DiscordOptions
+from bot.ports import Outgoing
+from bot.texts import load_texts
+from tests.adapters.conformance import Listener
+from tests.adapters.discord.rig import Cdn, no_command
+from tests.adapters.discord.wire import ANN, CHANNEL, Wire, connected, wired
+
+PLACE = Place("discord", CHANNEL, server="99")
+NUMBERS = count(1)
+
+
+@pytest.fixture
+async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
+    async with wired(monkeypatch) as wire:
+        yield wire
+
+
+@pytest.fixture
+def bot() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+async def client(wire: Wire, bot: Listener) -> AsyncIterator[DiscordClient]:
+    client = DiscordClient(bot, load_texts(), DiscordOptions(), Cdn().fetch, no_command, sees_content=True)
+    async with connected(client):
+        yield client
+
+
+def interaction(name: str, kind: int, data: dict[str, Any]) -> dict[str, Any]:
+    """Ann's, on a server where the bot is not."""
+    member = {
+        "user": ANN,
+        "roles": [],
+        "joined_at": "2026-01-01T00:00:00+00:00",
+        "deaf": False,
+        "mute": False,
+        "flags": 0,
+        "permissions": "0",
+    }
+    channel = {"id": CHANNEL, "type": 0, "name": "geese", "guild_id": "99", "permissions": "0", "position": 0}
+    where = {"guild_id": "99", "guild": {"id": "99", "features": [], "locale": "en-US"}, "channel_id": CHANNEL, "channel": channel}
+    what = {"id": name, "application_id": "77", "type": kind, "token": f"token{name}", "version": 1, "data": data}
+    rights = {
+        "app_permissions": "0",
+        "authorizing_integration_owners": {"1": "5"},
+        "context": 0,
+        "entitlements": [],
+        "attachment_size_limit": 1,
+    }
+    return {**what, **where, **rights, "member": member, "locale": "en-US", "guild_locale": "en-US"}
+
+
+async def ask(wire: Wire, bot: Listener) -> str:
+    name = str(next(NUMBERS))
+    heard = len(bot.heard)
+    await wire.dispatch("INTERACTION_CREATE", interaction(name, 2, {"id": "1", "name": "ask", "type": 1, "options": []}))
+    await bot.hears(heard + 1)
+    return name
+
+
+async def press(wire: Wire, client: DiscordClient, message_id: str) -> None:
+    data = {"custom_id": "gander-more", "component_type": 2}
+    name = str(next(NUMBERS))
+    wire.originals[f"token{name}"] = message_id  # of a pressed button, it is the message above it
+    pressed = client.wait_for("interaction", timeout=20)
+    await wire.dispatch("INTERACTION_CREATE", interaction(name, 3, data) | {"message": wire.messages[message_id]})
+    await pressed
+
+
+async def test_an_answer_is_written_by_the_interaction_alone(wire: Wire, client: DiscordClient, bot: Listener) -> None:
+    name = await ask(wire, bot)
+    message = await client.platform.send(PLACE, Outgoing("A go", final=False), reply_to=name, nonce="n")
+    await client.platform.edit(PLACE, message, Outgoing("A goose."))
+    assert [shown["content"] for shown in wire.messages.values()] == ["A goose."]
+    assert not [path for _, path, _ in wire.requests if path.startswith("/channels/")]
+
+
+async def test_five_messages_are_followed_by_a_button_that_gives_more(wire: Wire, client: DiscordClient, bot: Listener) -> None:
+    name = await ask(wire, bot)
+    sent = [await client.platform.send(PLACE, Outgoing(f"Part {n}"), reply_to=name if n == 1 else None, nonce=str(n)) for n in range(1, 6)]
+    with pytest.raises(DeliveryError) as error:
+        await client.platform.send(PLACE, Outgoing("Part 6"), reply_to=None, nonce="6")
+    assert error.value.retry_after is not None
+    offered = wire.messages[sent[-1]]
+    assert offered["content"].startswith("Part 5\n")
+    assert offered["components"][0]["components"][0]["custom_id"] == "gander-more"
+    await press(wire, client, sent[-1])
+    last = await send_later(client, Outgoing("Part 6"), None)
+    assert [wire.messages[message]["content"] for message in (*sent, last)] == [f"Part {n}" for n in range(1, 7)]
+
+
+async def test_before_its_time_is_over_it_is_handed_over(
+    wire: Wire, client: DiscordClient, bot: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 0.0)
+    name = await ask(wire, bot)
+    monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 60.0)
+    await client.platform.typing(PLACE)  # as the core does while the question waits
+    [offered] = wire.messages.values()
+    assert "unless you ask for it" in offered["content"]
+    await press(wire, client, offered["id"])
+    message = await send_later(client, Outgoing("A goose."), name)
+    assert (message, wire.messages[message]["content"]) == (offered["id"], "A goose.")
+
+
+async def send_later(client: DiscordClient, message: Outgoing, reply_to: str | None) -> str:
+    """Try as the core does, until the pressed button has made a way."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(DeliveryError):
+                return await client.platform.send(PLACE, message, reply_to=reply_to, nonce="n")
+            await asyncio.sleep(0.01)
