@@ -14,11 +14,23 @@ if TYPE_CHECKING:
     from engine.training.run import Parts
 
 app = typer.Typer(no_args_is_help=True, help="Train the models that Gander trains itself.")
-pocket = typer.Typer(no_args_is_help=True, help="The pocket model's bridge: prepare, look, speak, then export.")
+pocket = typer.Typer(no_args_is_help=True, help="The pocket model's bridge: sprites, prepare, look, speak, measure, curve, export.")
 app.add_typer(pocket, name="pocket")
 
 Folder = Annotated[Path, typer.Option(help="Where prepared data, checkpoints and logs lie.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result on the same machine.")]
+
+
+@pocket.command()
+def sprites(
+    path: Annotated[Path, typer.Argument(help="The sprite file to write.")],
+    downloads: Annotated[Path | None, typer.Option(help="Where packages are kept; default: Gander's downloads.")] = None,
+) -> None:
+    """Fetch packaged, openly licensed drawings (180 MB) and make sprites of them."""
+    from engine.home import home
+    from engine.training.drawings import make_sprites
+
+    typer.echo(f"{make_sprites(path, downloads or home() / 'downloads')} sprites in {path}")
 
 
 @pocket.command()
@@ -74,6 +86,22 @@ def measure(model: Path, data: Path, folder: Folder) -> None:
         typer.echo(f"{key}: {value:.3f} of {n}")
     (folder / "measured.json").write_text(json.dumps({**seen, "answers": (share, count)}, indent=1))
     (folder / "failures.txt").write_text("\n".join(wrong))
+
+
+@pocket.command()
+def export(folder: Folder, path: Annotated[Path, typer.Argument(help="The safetensors file to write.")]) -> None:
+    """Join both stages into the bridge that the repository ships."""
+    from engine.training.run import export as join
+
+    join(folder, path)
+
+
+@pocket.command()
+def curve(folder: Folder, path: Annotated[Path, typer.Argument(help="The PNG to write.")]) -> None:
+    """Draw the loss of both stages."""
+    from engine.training.curve import draw_curve
+
+    draw_curve(folder, path)
 
 
 def _start(model: Path) -> tuple[Accelerator, Parts]:

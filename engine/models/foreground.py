@@ -11,6 +11,8 @@ from engine.models.eye import border_colour
 from engine.models.vocabulary import COLOURS
 
 EVEN = 3  # grey levels by which neighbours of an even colour may differ
+STEPS = 40  # points that are looked at between two others
+SHADING = 72  # grey levels by which even a shaded ground does not differ from its border
 DISTINCT = 24  # grey levels by which a thing differs from the ground
 
 
@@ -29,6 +31,23 @@ def foreground_colours(picture: Image.Image) -> tuple[tuple[str, float], ...]:
     thing = _is_foreground(picture)
     shares = shares_of(pixels[thing] if thing.any() else pixels.reshape(-1, 3))
     return tuple((COLOURS[i], float(shares[i])) for i in np.argsort(-shares, kind="stable"))
+
+
+def joined(picture: Image.Image, start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Whether no ground lies between two points (in parts of the sides): they are then on one thing."""
+    pixels, ground = np.asarray(picture, np.int16), np.array(border_colour(picture), np.int16)
+    steps = np.linspace(0, 1, STEPS)
+    x, y = (
+        ((a + (b - a) * steps) * (side - 1)).round().clip(0, side - 1).astype(int)
+        for a, b, side in zip(start, end, picture.size, strict=True)
+    )
+    return bool((np.abs(pixels[y, x] - ground).max(-1) > SHADING).all())
+
+
+def extent(picture: Image.Image) -> float:
+    """The share of an RGB picture that certainly is no ground, not even a shaded one."""
+    difference = np.abs(np.asarray(picture, np.int16) - np.array(border_colour(picture), np.int16))
+    return float((difference.max(-1) > SHADING).mean())
 
 
 def _is_foreground(picture: Image.Image) -> NDArray[np.bool_]:

@@ -15,19 +15,26 @@ EYE_ON_DRAWINGS = 0.5  # what the eye's classes still count for in a drawing
 
 
 def guesses(eye: Sequence[float], namer: Sequence[float], even: float) -> tuple[Guess, ...]:
-    """Probabilities of the thousand classes and of the drawn names → the likeliest common names; none for people and writing."""
+    """Probabilities of the thousand classes and of the drawn names → the likeliest common names; none for people and writing.
+
+    A name's probability is that of all its classes, but its rank that of its best: otherwise a trace of each of the 118
+    breeds makes everything a dog.
+    """
     share = (1 - EYE_ON_DRAWINGS) * min(1.0, max(0.0, (even - PHOTO_EVEN) / (DRAWN_EVEN - PHOTO_EVEN)))
     total: defaultdict[str, float] = defaultdict(float)
-    best: dict[str, tuple[float, str]] = {}
+    best: defaultdict[str, tuple[float, str]] = defaultdict(lambda: (0.0, ""))
     for entry, probability in zip(imagenet(), eye, strict=True):
         total[entry.name] += (1 - share) * probability
-        best[entry.name] = max(best.get(entry.name, (0.0, "")), (probability, entry.fine))
+        best[entry.name] = max(best[entry.name], (probability, entry.fine))
+    rank = {name: (1 - share) * probability for name, (probability, _) in best.items()}
     for name, probability in zip(drawn(), namer, strict=True):
         total[name] += share * probability
-    if sum(probability for name, probability in total.items() if kinds()[name] in UNNAMED) >= UNNAMED_SHARE:
+        rank[name] = rank.get(name, 0.0) + share * probability
+    named = sorted((name for name in total if kinds()[name] not in UNNAMED), key=lambda name: -rank[name])[:MENTIONED]
+    silent = sum(probability for name, probability in total.items() if kinds()[name] in UNNAMED)
+    if silent >= UNNAMED_SHARE and silent > total[named[0]]:
         return ()
-    named = sorted(((p, name) for name, p in total.items() if kinds()[name] not in UNNAMED), reverse=True)[:MENTIONED]
-    return tuple(Guess(name, probability, _fine(name, *best.get(name, (0.0, "")))) for probability, name in named)
+    return tuple(Guess(name, total[name], _fine(name, *best[name])) for name in named)
 
 
 def _fine(name: str, probability: float, fine: str) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from engine.models.bridge import Bridge, concept_tokens
 from engine.models.eye import SIDE, Eye, Sight, border_colour, letterboxed, normalise, pixels_of, square
-from engine.models.foreground import evenness, foreground_colours
+from engine.models.foreground import evenness, extent, foreground_colours, joined
 from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
 from engine.models.scene import Found, Kind, SceneMaps, find
 from engine.models.seen import SURE, Group, Guess, Seen, Subject, arrange
 from engine.models.vocabulary import COLOURS
 
+LARGE = 0.1  # of the picture, from which a lone thing is best seen with all around it
 MARGIN = 1.25  # of a thing's box, when it is looked at by itself
 ALIKE = 0.8  # cosine of the eye's features from which two things are of a kind
 PLAIN = 0.8  # probability from which a background has one colour
@@ -56,11 +57,11 @@ class Perception:
         ground = _ground(maps)
         if kind is Kind.TEXT:
             return Seen(Subject.TEXT, (), ground)
-        found = [_in_picture(thing, picture.size) for thing in find(maps)]
+        found = _without_parts(picture, [_in_picture(thing, picture.size) for thing in find(maps)])
         if kind in (Kind.SHAPES, Kind.THINGS) and found and (ground or len(found) > 1):
             alone = self._photographed(picture, found) if ground else None
             return Seen(Subject.THINGS, (alone,) if alone else self._groups(picture, found), ground)
-        whole = self._look_twice(square(picture))
+        whole = self._looks([square(picture)])[0]
         if kind is Kind.NOTHING and not (whole.guesses and whole.guesses[0].probability >= STRANGE):
             return Seen(Subject.NOTHING, (), ground)
         return Seen(Subject.PHOTO, (Group(1, guesses=whole.guesses),))
@@ -70,7 +71,7 @@ class Perception:
         whole = square(picture)
         if any(thing.shape for thing in found) or evenness(whole) >= (PHOTO_EVEN + DRAWN_EVEN) / 2:
             return None
-        look = self._look_twice(whole)
+        (look,) = self._looks([whole])
         if len(found) > 1 and not (look.guesses and look.guesses[0].probability >= SURE):
             return None
         box = found[0].box if len(found) == 1 else MIDDLE
@@ -78,7 +79,7 @@ class Perception:
 
     def _groups(self, picture: Image.Image, found: list[Found]) -> tuple[Group, ...]:
         unshaped = [thing for thing in found if thing.shape is None]
-        looks = iter(self._looks([cut_out(picture, thing.box) for thing in unshaped]) if unshaped else [])
+        looks = iter(self._looks_at(picture, unshaped))
         things: list[tuple[Group, tuple[float, float, float, float]]] = []
         keys: list[tuple[str, str, int]] = []
         kinds: list[Look] = []
@@ -96,11 +97,10 @@ class Perception:
             keys.append(("", "", alike))
         return arrange(things, [keys.index(key) for key in keys])
 
-    def _look_twice(self, picture: Image.Image) -> Look:
-        """At the picture and at its mirror image: two opinions are better than one."""
-        sight = self._sight([picture, ImageOps.mirror(picture)])
-        eye, namer = sight.logits.softmax(-1).mean(0).tolist(), self.bridge.namer(sight).softmax(-1).mean(0).tolist()
-        return Look(sight.head.mean((0, 2, 3)), guesses(eye, namer, evenness(picture)))
+    def _looks_at(self, picture: Image.Image, things: list[Found]) -> list[Look]:
+        if len(things) == 1 and extent(whole := square(picture)) >= LARGE:
+            return self._looks([whole])
+        return self._looks([cut_out(picture, thing.box) for thing in things]) if things else []
 
     def _looks(self, squares: list[Image.Image]) -> list[Look]:
         sight = self._sight(squares)
@@ -124,6 +124,15 @@ def _in_picture(thing: Found, size: tuple[int, int]) -> Found:
     x, y, width, height = thing.box
     across, down = (side / max(size) for side in size)
     return Found(((x - 0.5) / across + 0.5, (y - 0.5) / down + 0.5, width / across, height / down), thing.shape, thing.colours)
+
+
+def _without_parts(picture: Image.Image, found: list[Found]) -> list[Found]:
+    """Drops things that hang together with a surer one: the reader knows drawings, and may take a horse's head for a thing."""
+    kept: list[Found] = []
+    for thing in found:
+        if thing.shape or not any(other.shape is None and joined(picture, thing.box[:2], other.box[:2]) for other in kept):
+            kept.append(thing)
+    return kept
 
 
 def cut_out(picture: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:

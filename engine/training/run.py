@@ -118,3 +118,10 @@ def speak(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, a
 def openings(parts: Parts, device: torch.device) -> list[Tensor]:
     """Token ids of what stands before the picture, under each system prompt."""
     return [torch.tensor(parts.tokenizer.encode(text, add_special_tokens=False).ids, device=device) for text in parts.prompt.before]
+
+
+def export(folder: Path, path: Path) -> None:
+    """Joins what both stages wrote into the bridge that the repository ships, in bf16."""
+    parts = {"bridge": load_file(folder / "look.safetensors"), "lora": load_file(folder / "speak.safetensors")}
+    joined = {f"{part}.{name}": tensor.to(torch.bfloat16) for part, tensors in parts.items() for name, tensor in tensors.items()}
+    save_file(joined, path, metadata={"format": "pt"})

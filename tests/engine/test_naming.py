@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from engine.models.foreground import evenness, foreground_colours
+from engine.models.foreground import evenness, foreground_colours, joined
 from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
 from engine.models.vocabulary import drawn, imagenet
 
@@ -21,9 +21,14 @@ def namer(**names: float) -> list[float]:
 
 
 def test_breeds_add_up_to_dogs() -> None:
-    best, second, *_ = guesses(eye(beagle=0.3, Chihuahua=0.25, tabby=0.35), namer(), PHOTO)
+    best, second, *_ = guesses(eye(beagle=0.3, Chihuahua=0.25, tabby=0.25), namer(), PHOTO)
     assert (best.name, round(best.probability, 2), best.fine) == ("dog", 0.55, "")
     assert second.name == "cat"
+
+
+def test_a_trace_of_every_breed_is_no_dog() -> None:
+    breeds = {entry.fine: 0.004 for entry in imagenet() if entry.name == "dog"}
+    assert guesses(eye(**breeds, ox=0.3), namer(), PHOTO)[0].name == "cow"
 
 
 def test_a_breed_is_named_when_the_eye_is_sure_of_it() -> None:
@@ -31,7 +36,7 @@ def test_a_breed_is_named_when_the_eye_is_sure_of_it() -> None:
 
 
 def test_people_and_writing_have_no_name() -> None:
-    assert guesses(eye(wig=0.2, suit=0.2, beagle=0.5), namer(), PHOTO) == ()
+    assert guesses(eye(wig=0.2, suit=0.2, beagle=0.3), namer(), PHOTO) == ()
     assert guesses(eye(), namer(person=0.9), DRAWING) == ()
     assert "suit" not in {guess.name for guess in guesses(eye(suit=0.2, beagle=0.5), namer(), PHOTO)}
 
@@ -47,6 +52,14 @@ def test_a_flat_drawing_is_even_and_a_noisy_photo_is_not() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (100, 100, 3), dtype=np.uint8)
     assert evenness(flat) > 0.9
     assert evenness(Image.fromarray(noise)) < 0.05
+
+
+def test_ground_between_two_things_tells_them_apart() -> None:
+    flat = Image.new("RGB", (100, 100), "white")
+    ImageDraw.Draw(flat).rectangle((10, 40, 60, 60), fill=(30, 60, 200))
+    ImageDraw.Draw(flat).rectangle((75, 40, 95, 60), fill=(30, 60, 200))
+    assert joined(flat, (0.15, 0.5), (0.55, 0.5))
+    assert not joined(flat, (0.15, 0.5), (0.85, 0.5))
 
 
 def test_colours_are_those_of_the_thing_not_of_its_ground() -> None:
