@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import discord
@@ -14,12 +14,6 @@ from tests.adapters.discord.whole import DUCK, GOOSE, Whole, pictures_in, whole_
 from tests.bot.rig import asked
 
 PHOTO = (("goose.png", GOOSE),)
-
-
-@pytest.fixture
-async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
-    async with whole_bot(tmp_path) as whole:
-        yield whole
 
 
 def lengthy(request: ChatRequest) -> Sequence[str | Exception]:
@@ -141,3 +135,40 @@ async def test_other_bots_get_no_answer(whole: Whole) -> None:
     robot = whole.server.guild.add_member(whole.server.env.create_user("robot", bot=True))
     await robot.send(whole.server.channel, f"{whole.server.mention} hello")
     assert whole.server.said() == []
+
+
+async def test_pain_11_one_person_does_not_starve_another(whole: Whole) -> None:
+    whole.engine.gate.clear()
+    server = whole.server
+    for number in range(whole.engine.rows + 3):  # each with a picture: conversations of their own, which need not wait for each other
+        await server.bob.send(server.channel, f"{server.mention} bob's {number}", attachments=PHOTO)
+    await server.ann.send(server.channel, f"{server.mention} ann's only one", attachments=PHOTO)
+    whole.engine.gate.set()
+    await whole.until(lambda: len(whole.engine.requests) == whole.engine.rows + 4)
+    assert [asked(request) for request in whole.engine.requests].index("ann's only one") <= whole.engine.rows + 1
+
+
+async def test_pain_15_beams_are_capped_and_explained(whole: Whole) -> None:
+    refused = await whole.server.ann.slash(whole.server.channel, "beams", value=10, scope="me")
+    await whole.until(lambda: refused.response is not None and "beams goes up to 5 here." in refused.response.content)
+    explained = await whole.server.ann.slash(whole.server.channel, "beams")
+    await whole.until(lambda: explained.response is not None and "answers that grow side by side" in explained.response.content)
+
+
+async def test_where_it_may_not_speak_nothing_breaks(whole: Whole) -> None:
+    me = whole.server.guild.me
+    assert me is not None
+    mute = whole.server.guild.create_text_channel("mute", overwrites={me: discord.PermissionOverwrite(send_messages=False)})
+    await whole.server.ann.send(mute, f"{whole.server.mention} hello")
+    await whole.until(lambda: whole.engine.running == 0 and len(whole.engine.requests) == 1)
+    await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} hello")
+    await whole.ends(1)
+    assert whole.server.said(mute) == []
+
+
+async def test_where_it_may_not_read_history_it_answers_all_the_same(whole: Whole) -> None:
+    me = whole.server.guild.me
+    assert me is not None
+    channel = whole.server.guild.create_text_channel("new", overwrites={me: discord.PermissionOverwrite(read_message_history=False)})
+    await whole.server.ann.send(channel, f"{whole.server.mention} hello")
+    await whole.until(lambda: any("You asked: hello" in message.content for message in whole.server.said(channel)))

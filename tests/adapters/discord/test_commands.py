@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from bot.commands.registry import COMMANDS
 from bot.texts import CHINESE, load_texts
-from tests.adapters.discord.whole import GOOSE, Whole, pictures_in, whole_bot
+from tests.adapters.discord.whole import GOOSE, Whole, pictures_in
 
 TEXTS = load_texts()
-
-
-@pytest.fixture
-async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
-    async with whole_bot(tmp_path) as whole:
-        yield whole
 
 
 def registered(whole: Whole) -> dict[str, Any]:

@@ -17,11 +17,6 @@ PHOTO = (("goose.png", PNG),)
 
 
 @pytest.fixture
-def bot() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
 async def server(bot: Listener) -> AsyncIterator[Server]:
     async with on_server(client_of(bot)) as server:
         yield server

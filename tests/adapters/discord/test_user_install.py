@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -14,33 +13,12 @@ from adapters.discord import interactions
 from adapters.discord.client import DiscordClient
 from bot.errors import DeliveryError
 from bot.message import Place
-from bot.options import DiscordOptions
 from bot.ports import Outgoing
-from bot.texts import load_texts
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import Cdn, no_command
-from tests.adapters.discord.wire import ANN, CHANNEL, Wire, connected, wired
+from tests.adapters.discord.wire import ANN, CHANNEL, Wire
 
 PLACE = Place("discord", CHANNEL, server="99")
 NUMBERS = count(1)
-
-
-@pytest.fixture
-async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
-    async with wired(monkeypatch) as wire:
-        yield wire
-
-
-@pytest.fixture
-def bot() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-async def client(wire: Wire, bot: Listener) -> AsyncIterator[DiscordClient]:
-    client = DiscordClient(bot, load_texts(), DiscordOptions(), Cdn().fetch, no_command, sees_content=True)
-    async with connected(client):
-        yield client
 
 
 def interaction(name: str, kind: int, data: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +81,8 @@ async def test_five_messages_are_followed_by_a_button_that_gives_more(wire: Wire
     assert offered["components"][0]["components"][0]["custom_id"] == "gander-more"
     await press(wire, client, sent[-1])
     last = await send_later(client, Outgoing("Part 6"), None)
+    while "\n" in wire.messages[sent[-1]]["content"]:  # noqa: ASYNC110 - the fake has no event for it
+        await asyncio.sleep(0.01)
     assert [wire.messages[message]["content"] for message in (*sent, last)] == [f"Part {n}" for n in range(1, 7)]
 
 

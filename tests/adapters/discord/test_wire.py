@@ -20,28 +20,10 @@ from bot.store.database import sqlite_url
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import Cdn, no_command
-from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload, wired
+from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload
 from tests.bot.rig import ScriptedEngine, echo, running
 
 PLACE = Place("discord", CHANNEL, private=True)
-
-
-@pytest.fixture
-async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
-    async with wired(monkeypatch) as wire:
-        yield wire
-
-
-@pytest.fixture
-def bot() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-async def client(wire: Wire, bot: Listener) -> AsyncIterator[DiscordClient]:
-    client = DiscordClient(bot, load_texts(), DiscordOptions(), Cdn().fetch, no_command, sees_content=True)
-    async with connected(client):
-        yield client
 
 
 async def test_a_repeated_send_is_shown_once(client: DiscordClient, wire: Wire) -> None:
