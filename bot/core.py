@@ -39,6 +39,7 @@ from bot.ports import Outgoing, Platform, Remembered
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Asked
+from bot.store.moving import move
 from bot.store.pictures import PictureFiles
 
 SWITCH_SECONDS = 0.000_5
@@ -106,6 +107,9 @@ class Core:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
             text = self._resources.texts.say(await self._language(incoming), refusal.key, **refusal.values)
             self._say(incoming, Outgoing(text, private=True))
+
+    async def moved(self, old: Place, new: Place) -> None:
+        await self._resources.database.write(move, old, new)
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._resources.database.read(history, self._resources.texts, place.key, limit)

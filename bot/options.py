@@ -105,7 +105,24 @@ class TelegramOptions(Section):
     token_file: Path | None = None  # or GANDER_TELEGRAM_TOKEN
     token: SecretStr | None = None
     server: str = "https://api.telegram.org"  # or a Bot API server of one's own, for files over 20 MB
+    webhook_url: str = ""  # the public https:// address that Telegram is to call; empty = the bot polls
+    webhook_host: str = "127.0.0.1"  # where we listen, behind a proxy that speaks HTTPS
+    webhook_port: Annotated[int, Field(ge=0, le=65535)] = 8443
     local_files: bool = False  # that server runs with --local and on this machine: files are read from its disk
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_webhook(cls, given: str) -> str:
+        if given and not given.startswith("https://"):
+            raise ValueError("Telegram calls https:// addresses only")
+        return given
+
+    @field_validator("server")
+    @classmethod
+    def _check_server(cls, given: str) -> str:
+        if not given.startswith(("http://", "https://")):
+            raise ValueError("a Bot API server's address begins with http:// or https://")
+        return given.rstrip("/")
 
 
 class WebOptions(Section):

@@ -150,3 +150,11 @@ class Bot(Protocol):
     async def picture(self, place: Place, sha256: str) -> Path | None:
         """The file of a picture that was shown in this place; None otherwise."""
         ...
+
+
+class MovingBot(Bot, Protocol):
+    """The core for a platform whose channels change their ids."""
+
+    async def moved(self, old: Place, new: Place) -> None:
+        """The platform gave a channel a new id: what was set, said and asked in the old one goes on in the new one."""
+        ...

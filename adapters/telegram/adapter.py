@@ -18,6 +18,7 @@ from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
 from adapters.telegram.registration import register
+from adapters.telegram.webhook import Webhook
 from bot.config import check_ready_for_public
 from bot.errors import ConfigError
 from bot.options import Config
@@ -39,13 +40,22 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
         log.info("Telegram is connected", name=account.me.username)
         try:
             await register(account.client, house.texts)
-            await Poller(account.client, inbox(house, account, platform, panels)).run()
+            await receive(house, account, inbox(house, account, platform, panels))
         except ExceptionGroup as errors:
             if errors.subgroup(InvalidToken):
                 raise ConfigError(UNKNOWN_BOT) from None
             raise
         finally:
             house.bot.detach(platform)
+
+
+async def receive(house: House, account: Account, updates: Inbox) -> None:
+    """Until cancelled."""
+    options = house.config.telegram
+    if options.webhook_url:
+        await Webhook(account.client, updates, options).run()
+    else:
+        await Poller(account.client, updates).run()
 
 
 def inbox(house: House, account: Account, platform: TelegramPlatform, panels: Panels) -> Inbox:

@@ -43,8 +43,8 @@ async def _client(config: Config, proxy: str | None) -> AsyncIterator[Bot]:
     options = config.telegram
     client = Bot(
         options.token.get_secret_value() if options.token else "",
-        base_url=f"{options.server.rstrip('/')}/bot",
-        base_file_url=f"{options.server.rstrip('/')}/file/bot",
+        base_url=f"{options.server}/bot",
+        base_file_url=f"{options.server}/file/bot",
         request=_request(CONNECTIONS, proxy),
         get_updates_request=_request(1, proxy),
         local_mode=options.local_files,

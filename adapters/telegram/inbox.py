@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
+import structlog
 from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
 
 from adapters.telegram.diagnosis import Diagnosis
 from adapters.telegram.panels import Panels, owner_and_command
+from adapters.telegram.places import place_of
 from adapters.telegram.reading import DIAGNOSE, Reader
 from bot.message import Incoming
-from bot.ports import Bot
+from bot.ports import MovingBot
 from bot.texts import choose_language
 
 ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole
 
+GONE = frozenset({ChatMemberStatus.LEFT, ChatMemberStatus.BANNED})
+KEPT = 1_000  # numbers of updates that were stored: Telegram offers some twice
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -35,31 +44,50 @@ class Album:
 class Inbox:
     """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
 
-    def __init__(self, bot: Bot, reader: Reader, panels: Panels, diagnosis: Diagnosis, album_seconds: float = ALBUM_SECONDS) -> None:
+    def __init__(self, bot: MovingBot, reader: Reader, panels: Panels, diagnosis: Diagnosis, album_seconds: float = ALBUM_SECONDS) -> None:
         self._bot = bot
         self._reader = reader
         self._panels = panels
         self._diagnosis = diagnosis
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
+        self._stored: OrderedDict[int, None] = OrderedDict()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, update: Update) -> None:
         """Raises what the core raises; the update is to be offered again then."""
         message, chat = update.message, update.effective_chat
+        if update.update_id in self._stored:
+            return
         if message is not None and message.media_group_id:
             await self._join(message, (message.chat.id, message.media_group_id))
         elif chat is not None:
-            async with self._turn(chat.id):
+            async with AsyncExitStack() as turns:
+                for number in _chats(chat.id, message):
+                    await turns.enter_async_context(self._turn(number))
                 await self._take(update)
+        self._stored[update.update_id] = None
+        while len(self._stored) > KEPT:
+            self._stored.popitem(last=False)
 
     async def _take(self, update: Update) -> None:
         if query := update.callback_query:
             await self._take_press(query)
+        elif (message := update.message) and message.migrate_to_chat_id:
+            await self._move(message, message.migrate_to_chat_id)
+        elif (member := update.my_chat_member) and member.new_chat_member.status in GONE:
+            log.info("removed from a chat, or blocked by its owner", chat=member.chat.id)
         elif (message := update.message) and (message.text or message.effective_attachment):
             await self._hand_over(await self._reader.message([message]))
         elif edited := update.edited_message:
             await self._hand_over(await self._reader.message([edited], edited=True))
+
+    async def _move(self, message: Message, chat: int) -> None:
+        """A group became a supergroup, with another id."""
+        old = place_of(message)
+        new = replace(old, channel=str(chat))
+        await self._bot.moved(old, new)
+        log.warning("a group has a new id: name it in [access] instead of the old one", old=old.key, new=new.key)
 
     async def _take_press(self, query: CallbackQuery) -> None:
         incoming = await self._reader.press(query)
@@ -109,3 +137,9 @@ class Inbox:
     def _turn(self, chat: int) -> asyncio.Lock:
         """A chat's events go one after another, in the order of their coming."""
         return self._turns.setdefault(chat, asyncio.Lock())
+
+
+def _chats(chat: int, message: Message | None) -> tuple[int, ...]:
+    """The chats whose turn an update takes: a group that gets a new id, both."""
+    new = message.migrate_to_chat_id if message else None
+    return (chat, new) if new else (chat,)

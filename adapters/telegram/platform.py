@@ -10,12 +10,13 @@ from typing import TypeVar
 import structlog
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ChatAction
-from telegram.error import RetryAfter, TelegramError
+from telegram.error import ChatMigrated, RetryAfter, TelegramError
 
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, plain
 from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
+from bot.errors import DeliveryError
 from bot.message import Place
 from bot.ports import Button, EditBudget, Limits, Outgoing
 from bot.texts import Texts
@@ -48,6 +49,7 @@ class TelegramPlatform:
         self._client = client
         self._texts = texts
         self._panels = panels
+        self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         panel = self._panels.find(place, reply_to)
@@ -59,7 +61,7 @@ class TelegramPlatform:
 
         async def send(formatted: Formatted) -> int:
             sent = await self._client.send_message(
-                chat_of(place),
+                self._chat(place),
                 formatted.text,
                 entities=formatted.entities,
                 message_thread_id=thread_of(place),
@@ -69,24 +71,24 @@ class TelegramPlatform:
             )
             return sent.message_id
 
-        return str(await _formatted(send, message))
+        return str(await self._formatted(place, send, message))
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
         await self._edit(place, message_of(message_id), message, keyboard(message, self._texts))
 
     async def delete(self, place: Place, message_id: str) -> None:
-        await _translated(self._client.delete_message(chat_of(place), message_of(message_id)))
+        await self._translated(place, self._client.delete_message(self._chat(place), message_of(message_id)))
 
     async def typing(self, place: Place) -> None:
         with suppress(TelegramError):
-            await self._client.send_chat_action(chat_of(place), ChatAction.TYPING, message_thread_id=thread_of(place))
+            await self._client.send_chat_action(self._chat(place), ChatAction.TYPING, message_thread_id=thread_of(place))
 
     async def draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
         """A server that has no drafts shows none; only a flood limit is passed on."""
         formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
         try:
             await self._client.send_message_draft(
-                chat_of(place), answer_id, formatted.text, message_thread_id=thread_of(place), entities=formatted.entities
+                self._chat(place), answer_id, formatted.text, message_thread_id=thread_of(place), entities=formatted.entities
             )
         except RetryAfter as error:
             raise delivery_error(error) from error
@@ -95,14 +97,14 @@ class TelegramPlatform:
 
     async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
         with suppress(TelegramError):
-            await self._client.set_message_reaction(chat_of(place), message_of(message_id), WORKING if busy else None)
+            await self._client.set_message_reaction(self._chat(place), message_of(message_id), WORKING if busy else None)
 
     async def _edit(self, place: Place, message_id: int, message: Outgoing, markup: InlineKeyboardMarkup | None) -> None:
         async def edit(formatted: Formatted) -> None:
             try:
                 await self._client.edit_message_text(
                     formatted.text,
-                    chat_of(place),
+                    self._chat(place),
                     message_id,
                     entities=formatted.entities,
                     reply_markup=markup,
@@ -112,7 +114,32 @@ class TelegramPlatform:
                 if not is_unchanged(error):
                     raise
 
-        await _formatted(edit, message)
+        await self._formatted(place, edit, message)
+
+    async def _formatted(self, place: Place, deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:
+        """Deliver with entities; without any where Telegram rejects them."""
+        formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
+        try:
+            return await deliver(formatted)
+        except TelegramError as error:
+            if not is_bad_format(error) or not formatted.entities:
+                raise self._error(place, error) from error
+        return await self._translated(place, deliver(plain(formatted)))
+
+    async def _translated(self, place: Place, call: Awaitable[Result]) -> Result:
+        try:
+            return await call
+        except TelegramError as error:
+            raise self._error(place, error) from error
+
+    def _chat(self, place: Place) -> int:
+        chat = chat_of(place)
+        return self._moved.get(chat, chat)
+
+    def _error(self, place: Place, error: TelegramError) -> DeliveryError:
+        if isinstance(error, ChatMigrated):
+            self._moved[chat_of(place)] = error.new_chat_id
+        return delivery_error(error)
 
 
 def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
@@ -125,21 +152,3 @@ def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
 def _button(button: Button, answer_id: int, language: str, texts: Texts) -> InlineKeyboardButton:
     label = f"{EMOJI[button]} {texts.say(language, f'button.{button.value}')}"
     return InlineKeyboardButton(label, callback_data=f"/{button.value} answer_id:{answer_id}")
-
-
-async def _formatted(deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:
-    """Deliver with entities; without any where Telegram rejects them."""
-    formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
-    try:
-        return await deliver(formatted)
-    except TelegramError as error:
-        if not is_bad_format(error) or not formatted.entities:
-            raise delivery_error(error) from error
-    return await _translated(deliver(plain(formatted)))
-
-
-async def _translated(call: Awaitable[Result]) -> Result:
-    try:
-        return await call
-    except TelegramError as error:
-        raise delivery_error(error) from error

@@ -34,6 +34,7 @@ class Poller:
 
     async def run(self) -> NoReturn:
         """Until cancelled. Raises what storing raises, and InvalidToken."""
+        await self._client.delete_webhook()  # which would take the updates away from us
         async with asyncio.TaskGroup() as tasks:
             while True:
                 for update in await self._fetch():
@@ -71,7 +72,8 @@ class Poller:
             pause = seconds_of(error.retry_after)
         if isinstance(error, Conflict):
             pause = CONFLICT_SECONDS
-            log.error("another program polls with this bot's token, or a webhook is set: stop it, or give this bot a token of its own")
+            if self._failures == 0:
+                log.error("another program polls with this bot's token, or a webhook is set: stop it, or give this bot a token of its own")
         elif self._failures == 0:
             log.warning("Telegram can't be reached; trying again", reason=error.message)
         self._failures += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import structlog
 from telegram import (
     Bot,
     BotCommand,
@@ -13,6 +14,7 @@ from telegram import (
     BotCommandScopeAllPrivateChats,
     BotCommandScopeDefault,
 )
+from telegram.error import TelegramError
 
 from adapters.telegram.reading import DIAGNOSE
 from bot.commands.registry import COMMANDS
@@ -27,12 +29,17 @@ SCOPES: tuple[BotCommandScope, ...] = (
     BotCommandScopeAllChatAdministrators(),
 )
 
+log = structlog.get_logger(__name__)
+
 
 async def register(client: Bot, texts: Texts) -> None:
-    """Raises TelegramError."""
-    for scope in SCOPES:
-        for code, language in LANGUAGES.items():
-            await client.set_my_commands(list(_commands(texts, language, scope)), scope, code)
+    """Commands work when they are not offered, too: a failure is logged."""
+    try:
+        for scope in SCOPES:
+            for code, language in LANGUAGES.items():
+                await client.set_my_commands(list(_commands(texts, language, scope)), scope, code)
+    except TelegramError as error:
+        log.warning("commands could not be offered", reason=error.message)
 
 
 def _commands(texts: Texts, language: str, scope: BotCommandScope) -> Iterator[BotCommand]:

@@ -39,6 +39,7 @@ class Listener:
 
     heard: list[Heard] = field(default_factory=list)
     attached: list[Platform] = field(default_factory=list)
+    moves: list[tuple[Place, Place]] = field(default_factory=list)
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def attach(self, platform: Platform) -> None:
@@ -61,6 +62,9 @@ class Listener:
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
         return ()
+
+    async def moved(self, old: Place, new: Place) -> None:
+        self.moves.append((old, new))
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return ()

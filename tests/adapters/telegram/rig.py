@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -46,15 +46,16 @@ class Connected:
         return self.api.world
 
 
-def config(address: str, **more: object) -> Config:
-    return Config.model_validate({"telegram": {"token": TOKEN, "server": address}, "access": {"everyone": True}, **more})
+def config(address: str, telegram: Mapping[str, object] | None = None, **more: object) -> Config:
+    options = {"token": TOKEN, "server": address, **(telegram or {})}
+    return Config.model_validate({"telegram": options, "access": {"everyone": True}, **more})
 
 
 @asynccontextmanager
-async def connected(**more: object) -> AsyncIterator[Connected]:
-    """A bot that polls. `more` goes into its configuration."""
-    api = BotApi()
-    async with serving(api) as address, signed_in(config(address, **more)) as account:
+async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
+    """A bot that polls."""
+    api = api or BotApi()
+    async with serving(api) as address, signed_in(config(address)) as account:
         bot, texts = Listener(), load_texts()
         panels = Panels(texts)
         platform = TelegramPlatform(account.client, panels, texts)
@@ -95,12 +96,14 @@ class Whole:
 
 
 @asynccontextmanager
-async def whole(home: Path, engine: ScriptedEngine | None = None, api: BotApi | None = None, **more: object) -> AsyncIterator[Whole]:
+async def whole(
+    home: Path, engine: ScriptedEngine | None = None, api: BotApi | None = None, telegram: Mapping[str, object] | None = None
+) -> AsyncIterator[Whole]:
     """`adapters.telegram` as `gander run` runs it, until the end of the block."""
     api, engine = api or BotApi(), engine or ScriptedEngine(echo)
     engine.gate.set()
     async with serving(api) as address:
-        options = config(address, limits=UNHURRIED.model_dump(), **more)
+        options = config(address, telegram, limits=UNHURRIED.model_dump())
         async with open_house(options, home, [engine]) as house:
             work = partial(adapter.run, house, lambda address: None)
             async with running(house, {"telegram": work}):

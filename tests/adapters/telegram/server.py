@@ -60,6 +60,8 @@ class BotApi:
     spent: dict[int, list[float]] = field(default_factory=dict)  # by group
     membership: Json = field(default_factory=lambda: {"status": "member"})  # of the bot, wherever it is
     account: Json = field(default_factory=lambda: dict(ME))
+    migrated: dict[int, int] = field(default_factory=dict)
+    blocked_by: set[int] = field(default_factory=set)
     _poll: asyncio.Task[list[Json]] | None = None
 
     def called(self, method: str) -> list[Json]:
@@ -106,6 +108,14 @@ class BotApi:
             except TimeoutError:
                 return []
         return world.updates[:100]
+
+    async def _setWebhook(self, params: Json) -> bool:
+        self.webhook = params
+        return True
+
+    async def _deleteWebhook(self, params: Json) -> bool:
+        self.webhook = None
+        return True
 
     async def _sendMessage(self, params: Json) -> Json:
         chat = self._chat(params)
@@ -193,6 +203,10 @@ class BotApi:
 
     def _chat(self, params: Json) -> int:
         chat = int(params["chat_id"])
+        if chat in self.migrated:
+            raise ApiError("Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=self.migrated[chat])
+        if chat in self.blocked_by:
+            raise ApiError("Forbidden: bot was blocked by the user", 403)
         if chat not in self.world.chats:
             raise ApiError("Bad Request: chat not found")
         return chat

@@ -1,0 +1,63 @@
+"""Updates by webhook: Telegram calls us, behind a proxy that speaks HTTPS, and gets its 200 when the update is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from telegram import Bot, Update
+
+from adapters.telegram.inbox import ALLOWED_UPDATES, Inbox
+from bot.errors import ConfigError
+from bot.options import TelegramOptions
+
+HEADER = "X-Telegram-Bot-Api-Secret-Token"
+LARGEST_UPDATE = 1 << 20  # bytes
+
+log = structlog.get_logger(__name__)
+
+
+class Webhook:
+    """The server for one bot. Its secret follows from the token, so that it outlasts a restart and nobody has to keep it."""
+
+    def __init__(self, client: Bot, inbox: Inbox, options: TelegramOptions) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._options = options
+        self._secret = hmac.new(client.token.encode(), b"gander webhook", sha256).hexdigest()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises ConfigError for a port that is taken, TelegramError for an address that Telegram refuses."""
+        app = web.Application(client_max_size=LARGEST_UPDATE)
+        app.router.add_post(urlsplit(self._options.webhook_url).path or "/", self._take)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await self._listen(runner)
+            await self._client.set_webhook(self._options.webhook_url, allowed_updates=ALLOWED_UPDATES, secret_token=self._secret)
+            log.info("Telegram calls", url=self._options.webhook_url, port=self._options.webhook_port)
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        host, port = self._options.webhook_host, self._options.webhook_port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ConfigError(f"telegram.webhook_port: {host}:{port} can't be opened ({error.strerror}). Choose another port.") from None
+
+    async def _take(self, request: web.Request) -> web.Response:
+        if not hmac.compare_digest(request.headers.get(HEADER, "").encode(), self._secret.encode()):
+            raise web.HTTPForbidden
+        try:
+            update = Update.de_json(json.loads(await request.read()), self._client)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise web.HTTPBadRequest from error
+        await self._inbox.take(update)
+        return web.Response()

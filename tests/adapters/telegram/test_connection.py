@@ -1,0 +1,196 @@
+"""The way to Telegram and back: webhook, proxies, wrong tokens, other pollers, chats that close or move, and secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+import structlog
+
+from adapters.house import open_house
+from adapters.telegram import adapter
+from adapters.telegram.client import signed_in
+from adapters.telegram.webhook import HEADER
+from bot.config import secret_values
+from bot.errors import ConfigError
+from bot.logs import configure_logs
+from bot.message import Author, Place
+from bot.options import LoggingOptions
+from bot.store.settings import Scope
+from tests.adapters.conformance import PNG
+from tests.adapters.telegram.proxies import proxying
+from tests.adapters.telegram.rig import config, connected, whole
+from tests.adapters.telegram.server import TOKEN, ApiError, BotApi, serving
+from tests.adapters.telegram.world import ANN, ME, Json
+from tests.bot.rig import ScriptedEngine, echo
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_the_webhook_takes_what_telegram_sends_and_nothing_else(tmp_path: Path, port: int) -> None:
+    address = f"http://127.0.0.1:{port}/hooks/goose"
+    options = {"webhook_url": "https://goose.example/hooks/goose", "webhook_port": port}
+    async with whole(tmp_path, telegram=options) as telegram, aiohttp.ClientSession() as http:
+        assert telegram.api.webhook is not None
+        secret = {HEADER: str(telegram.api.webhook["secret_token"])}
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "By webhook?")
+        update = telegram.world.updates[0]
+        for headers, status in (({}, 403), ({HEADER: "guessed"}, 403), (secret, 200), (secret, 200)):
+            async with http.post(address, json=update, headers=headers) as response:
+                assert response.status == status
+        async with http.post(address, data=b"no json", headers=secret) as response:
+            assert response.status == 400
+        assert await telegram.answers(chat) == ["You asked: By webhook?"]
+    assert TOKEN not in str(telegram.api.webhook)
+
+
+async def test_an_album_by_webhook_is_one_question(tmp_path: Path, port: int) -> None:
+    options = {"webhook_url": "https://goose.example/", "webhook_port": port}
+    async with whole(tmp_path, telegram=options) as telegram, aiohttp.ClientSession() as http:
+        chat = telegram.world.private()
+        await telegram.world.album(chat, [PNG, PNG], "Both?")
+
+        async def post(update: Json) -> int:
+            secret = {HEADER: str((telegram.api.webhook or {})["secret_token"])}
+            async with http.post(f"http://127.0.0.1:{port}/", json=update, headers=secret) as response:
+                return response.status
+
+        assert await asyncio.gather(*map(post, telegram.world.updates)) == [200, 200]
+        assert await telegram.answers(chat) == ["You asked: Both?"]
+    assert str(telegram.engine.requests[0]).count("data:image/") == 2
+
+
+@pytest.mark.parametrize("socks", [False, True])
+async def test_everything_goes_through_the_proxy(socks: bool) -> None:
+    api = BotApi()
+    async with serving(api) as target, proxying(target, socks=socks) as (address, proxy):
+        async with signed_in(config("http://telegram.invalid", network={"proxy": address})) as account:
+            api.world.private()
+            file = await account.client.get_file(api.world.file(PNG))
+            assert (await account.http.get(str(file.file_path))).content == PNG
+            assert account.me.username == ME["username"]
+        assert set(proxy.asked) == {"telegram.invalid"}
+
+
+async def test_a_wrong_token_is_one_clear_line() -> None:
+    api = BotApi(token="1:other")
+    async with serving(api) as address:
+        with pytest.raises(ConfigError, match="@BotFather") as refused:
+            async with signed_in(config(address)):
+                pass
+    assert TOKEN not in str(refused.value)
+
+
+async def test_a_token_that_is_taken_back_ends_polling_with_the_same_line(tmp_path: Path) -> None:
+    api = BotApi()
+    api.refuse("getUpdates", ApiError("Unauthorized", 401))
+    async with serving(api) as address, open_house(config(address), tmp_path, [ScriptedEngine(echo)]) as house:
+        with pytest.raises(ConfigError, match="@BotFather"):
+            await adapter.run(house, lambda url: None)
+
+
+async def test_a_second_poller_is_said_once_and_costs_no_update(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.telegram.polling.CONFLICT_SECONDS", 0.05)
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger)
+    api = BotApi()
+    api.refuse("getUpdates", *[ApiError("Conflict: terminated by other getUpdates request", 409)] * 3)
+    async with connected(api) as telegram:
+        await telegram.world.say(telegram.world.private(), "still heard")
+        assert (await telegram.bot.hears()).incoming.text == "still heard"
+    assert caplog.text.count("another program polls") == 1
+    structlog.reset_defaults()
+
+
+async def test_who_blocked_the_bot_costs_nobody_else_anything(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        one, other = telegram.world.private(), telegram.world.private({**ANN, "id": 7})
+        telegram.api.blocked_by.add(one)
+        await telegram.world.say(one, "bye")
+        await telegram.world.say(other, "hello", by={**ANN, "id": 7})
+        assert await telegram.answers(other) == ["You asked: hello"]
+        assert telegram.said(one) == []
+
+
+async def test_being_removed_from_a_group_is_taken_calmly() -> None:
+    async with connected() as telegram:
+        group = telegram.world.group()
+        left = {"user": ME, "status": "left"}
+        member = {"chat": telegram.world.chats[group], "from": ANN, "date": 1, "old_chat_member": {"user": ME, "status": "member"}}
+        await telegram.world.tell("my_chat_member", {**member, "new_chat_member": left})
+        await telegram.world.say(telegram.world.private(), "next")
+        assert (await telegram.bot.hears()).incoming.text == "next"
+
+
+async def test_a_group_that_becomes_a_supergroup_keeps_its_settings_and_its_conversation(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        old, new = telegram.world.group(-5), telegram.world.group(-100_77)
+        telegram.world.managers |= {(old, ANN["id"]), (new, ANN["id"])}
+        await telegram.world.say(old, "/temperature 0.7 channel")
+        await telegram.world.say(old, "@gander_bot first")
+        await telegram.until(lambda: any(each["text"].startswith("You asked: first") for each in telegram.said(old)))
+        telegram.api.migrated[old] = new
+        await telegram.world.tell("message", telegram.world.keep(old, ANN, migrate_to_chat_id=new))
+        await telegram.world.say(new, "@gander_bot second")
+        await telegram.until(lambda: any(each["text"].startswith("You asked: second") for each in telegram.said(new)))
+    assert telegram.engine.requests[-1].temperature == 0.7
+    assert [str(message.content) for message in telegram.engine.requests[-1].messages][:2] == ["first", "You asked: first"]
+
+
+async def test_an_answer_on_its_way_follows_the_group(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        old, new = telegram.world.group(-5), telegram.world.group(-100_77)
+        telegram.engine.gate.clear()
+        await telegram.world.say(old, "@gander_bot where are you?")
+        await telegram.until(lambda: telegram.engine.running == 1)
+        telegram.api.migrated[old] = new
+        telegram.engine.gate.set()
+        await telegram.until(lambda: any(each["text"] == "You asked: where are you?" for each in telegram.said(new)))
+
+
+async def test_the_token_is_in_no_log_no_error_and_no_store(tmp_path: Path) -> None:
+    stream, root = io.StringIO(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        async with serving(BotApi()) as address:
+            configure_logs(LoggingOptions(level="debug"), secret_values(config(address)), stream)
+        async with whole(tmp_path) as telegram:
+            chat = telegram.world.private()
+            telegram.world.files.clear()
+            await telegram.world.say(chat, "Lost?", photo=telegram.world.photo(PNG))
+            telegram.world.files.clear()
+            said = await telegram.answers(chat)
+    finally:
+        root.handlers[:], root.level = handlers, level
+        structlog.reset_defaults()
+    assert "getUpdates" in stream.getvalue()
+    stored = b"".join(path.read_bytes() for path in everything_in(tmp_path))
+    assert TOKEN not in stream.getvalue()
+    assert TOKEN not in "".join(said)
+    assert TOKEN.encode() not in stored
+
+
+def everything_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_settings_move_once(tmp_path: Path) -> None:
+    ann = Author("telegram", "1001", "Ann", manages=True)
+    old, new = Place("telegram", "-5"), Place("telegram", "-10077")
+    async with open_house(config("http://127.0.0.1:9"), tmp_path, [ScriptedEngine(echo)]) as house:
+        await house.settings.put(old, ann, Scope.CHANNEL, "beams", 3)
+        await house.settings.put(new, ann, Scope.CHANNEL, "top_k", 20)
+        for _ in range(2):
+            await house.bot.moved(old, new)
+        found = await house.settings.effective(new, ann)
+    assert (found["beams"].value, found["top_k"].value) == (3, 20)

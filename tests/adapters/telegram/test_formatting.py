@@ -1,0 +1,95 @@
+"""Whatever a model writes, Telegram takes it as it was meant, and nobody is pinged."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.telegram.formatting import Formatted, format_markdown, plain, utf16_length
+from adapters.telegram.platform import TelegramPlatform
+from bot.splitting import split
+from tests.adapters.telegram import tdlib
+
+MARKUP = "``` ```python\n ` `` ** * _ __ ~~ || <b> </b> < > - 1. # . ! \\ [ ]( ) &amp; & | ---\n".split(" ")
+ADDRESSES = ["http://x.y", "tg://user?id=3", "@someone", "@", "someone", "@all_of_you", "/start"]
+LETTERS = [
+    "\n",
+    "\n\n",
+    "    ",
+    "\t",
+    " ",
+    "goose ",
+    "鹅",
+    "🪿",
+    "👩‍👩‍👧‍👦",
+    "\u202e",
+    "\u200b",
+    "\ufeff",
+    "\ud83e",
+    "\x00",
+    "\x07",
+    "e\u0301",
+]
+HOSTILE = st.lists(st.sampled_from([*MARKUP, *ADDRESSES, *LETTERS]), max_size=60).map("".join)
+
+
+def judged(formatted: Formatted) -> None:
+    entities = [entity.to_dict() for entity in formatted.entities]
+    assert tdlib.complaint(formatted.text, entities) is None
+    assert tdlib.mentions(formatted.text, entities) == []
+    assert len(entities) <= 100
+    assert formatted.text.strip()
+
+
+@given(text=HOSTILE | st.text(), footer=st.sampled_from(["", "temperature 0.7", "@someone * _"]), spoiler=st.booleans())
+def test_nothing_breaks_the_formatting(text: str, footer: str, spoiler: bool) -> None:
+    formatted = format_markdown(text, footer, spoiler=spoiler)
+    judged(formatted)
+    judged(plain(formatted))
+
+
+@settings(deadline=None, max_examples=20)  # long texts take long
+@given(text=st.text("🪿@a `*\n", min_size=100).map(lambda text: text * 60))
+def test_every_part_fits_after_its_markup_is_read(text: str) -> None:
+    limits = TelegramPlatform.limits
+    for part in split(text, limits.text, limits.length):
+        assert format_markdown(part).units <= limits.text
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text", "entities"),
+    [
+        ("**bold** and _italic_", "bold and italic", [("bold", "bold"), ("italic", "italic")]),
+        ("🪿 ~~no~~ `x < 1`", "🪿 no x < 1", [("strikethrough", "no"), ("code", "x < 1")]),
+        ("# Geese\n\nThey honk.", "Geese\n\nThey honk.", [("bold", "Geese")]),
+        ("```py\na = 1\n```", "a = 1", [("pre", "a = 1")]),
+        ("```\nnever closed", "never closed", [("pre", "never closed")]),
+        ("- one\n- two\n  - three", "• one\n• two\n  • three", []),
+        ("2. two\n3. three\n\nEnd.", "2. two\n3. three\n\nEnd.", []),
+        ("> said\n>\n> twice", "said\n\ntwice", [("blockquote", "said\n\ntwice")]),
+        ("[geese](https://geese.example)", "geese", [("text_link", "geese")]),
+        ("[you](tg://user?id=3)", "you", []),
+        ("1 < 2 & 3 > 2", "1 < 2 & 3 > 2", []),
+        ("<b>not</b> a tag", "<b>not</b> a tag", []),
+        ("* **nested `code`**", "• nested code", [("bold", "nested code"), ("code", "code")]),
+        ("", "…", []),
+    ],
+)
+def test_markdown_becomes_entities(markdown: str, text: str, entities: list[tuple[str, str]]) -> None:
+    formatted = format_markdown(markdown)
+    assert formatted.text == text
+    assert [(each.type, tdlib.cut(text, each.offset, each.length)) for each in formatted.entities] == entities
+    judged(formatted)
+
+
+def test_a_mention_is_broken_outside_code_and_kept_within() -> None:
+    formatted = format_markdown("@someone, mail a@b.example, `@property`")
+    assert formatted.text == "@\u2060someone, mail a@b.example, @property"
+    assert plain(formatted).text.count("\u2060") == 2
+    judged(formatted)
+
+
+def test_a_spoiler_covers_the_answer_and_its_footer() -> None:
+    formatted = format_markdown("A `goose`.", "temperature 0.7", spoiler=True)
+    assert (formatted.entities[0].type, formatted.entities[0].length) == ("spoiler", utf16_length(formatted.text))
