@@ -17,6 +17,7 @@ from adapters.telegram.markdown import Span, read_markdown
 
 MOST_ENTITIES = 100
 MENTION = re.compile(r"(?<![A-Za-z0-9._%+-])@(?=\w)")
+GROWTH_OF_A_LINE = 4
 WORD_JOINER = "\u2060"
 VERBATIM = frozenset({MessageEntity.CODE, MessageEntity.PRE})
 NOTHING = "…"  # Telegram takes no empty message
@@ -36,6 +37,11 @@ class Formatted:
 
 def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
+
+
+def most_units(markdown: str) -> int:
+    """At most so long does a text become: a mention grows by one character, a line by a list's number and a blank line."""
+    return utf16_length(whole_characters(markdown)) + markdown.count("@") + GROWTH_OF_A_LINE * (markdown.count("\n") + 1)
 
 
 def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False) -> Formatted:

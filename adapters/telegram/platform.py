@@ -13,7 +13,7 @@ from telegram.constants import ChatAction
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
-from adapters.telegram.formatting import Formatted, format_markdown, plain
+from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
 from bot.errors import DeliveryError
@@ -34,7 +34,9 @@ class TelegramLimits(Limits):
     """Counts what is left of a text after its markup is read, in UTF-16 units."""
 
     def length(self, text: str) -> int:
-        return format_markdown(text).units
+        """Of what surely fits the most that it can become: reading markup takes milliseconds, and answers grow word by word."""
+        most = most_units(text)
+        return most if most <= self.text else format_markdown(text).units
 
 
 class TelegramPlatform:

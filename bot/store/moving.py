@@ -7,13 +7,14 @@ from sqlalchemy import Connection, delete, select, update
 from bot.message import Place
 from bot.store import graph
 from bot.store.settings import Scope
-from bot.store.tables import DeliveryRow, JobRow, MessageRow, PlaceRow, PointerRow, SettingRow
+from bot.store.tables import DeliveryRow, JobRow, MessageRow, PointerRow, SettingRow
 
 
 def move(connection: Connection, old: Place, new: Place) -> None:
     """Settings, conversations and waiting questions of `old` are those of `new` from now on. Repeating it changes nothing.
 
     The platform numbers messages anew there: those from before can't be replied to, and what was being shown is shown again.
+    The old place stays known: an answer that is on its way at this moment still names it.
     """
     graph.keep_place(connection, new)
     connection.execute(delete(DeliveryRow).where(DeliveryRow.place == old.key))
@@ -21,7 +22,6 @@ def move(connection: Connection, old: Place, new: Place) -> None:
     connection.execute(update(JobRow).where(JobRow.place == old.key).values(place=new.key, channel=new.channel_key))
     _move_pointers(connection, old, new)
     _move_settings(connection, old, new)
-    connection.execute(delete(PlaceRow).where(PlaceRow.key == old.key))
 
 
 def _move_pointers(connection: Connection, old: Place, new: Place) -> None:

@@ -171,7 +171,8 @@ async def test_the_token_is_in_no_log_no_error_and_no_store(tmp_path: Path) -> N
             telegram.world.files.clear()
             said = await telegram.answers(chat)
     finally:
-        root.handlers[:], root.level = handlers, level
+        root.handlers[:] = handlers
+        root.setLevel(level)
         structlog.reset_defaults()
     assert "getUpdates" in stream.getvalue()
     stored = b"".join(path.read_bytes() for path in everything_in(tmp_path))
