@@ -102,6 +102,7 @@ async def test_forged_callback_data_does_no_harm(tmp_path: Path) -> None:
         await telegram.until(lambda: len(telegram.api.called("answerCallbackQuery")) == 5)
         await telegram.world.say(chat, "still there?")
         await telegram.until(lambda: any(each["text"] == "You asked: still there?" for each in telegram.said(chat)))
+        assert len(telegram.engine.requests) == 2
 
 
 async def test_diagnose_says_what_privacy_mode_hides(tmp_path: Path) -> None:

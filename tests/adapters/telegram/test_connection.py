@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,7 @@ import structlog
 from adapters.house import open_house
 from adapters.telegram import adapter
 from adapters.telegram.client import signed_in
+from adapters.telegram.failures import seconds_of
 from adapters.telegram.webhook import HEADER
 from bot.config import secret_values
 from bot.errors import ConfigError
@@ -155,7 +157,8 @@ async def test_an_answer_on_its_way_follows_the_group(tmp_path: Path) -> None:
         await telegram.until(lambda: telegram.engine.running == 1)
         telegram.api.migrated[old] = new
         telegram.engine.gate.set()
-        await telegram.until(lambda: any(each["text"] == "You asked: where are you?" for each in telegram.said(new)))
+        await telegram.until(lambda: bool(telegram.said(new)))
+        assert telegram.said(new)[0]["text"] == "You asked: where are you?"
 
 
 async def test_the_token_is_in_no_log_no_error_and_no_store(tmp_path: Path) -> None:
@@ -179,6 +182,29 @@ async def test_the_token_is_in_no_log_no_error_and_no_store(tmp_path: Path) -> N
     assert TOKEN not in stream.getvalue()
     assert TOKEN not in "".join(said)
     assert TOKEN.encode() not in stored
+
+
+async def test_a_server_of_ones_own_hands_over_files_from_this_machine(tmp_path: Path) -> None:
+    api = BotApi(disk=tmp_path)
+    async with whole(tmp_path / "home", api=api, telegram={"local_files": True}) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "Seen?", photo=telegram.world.photo(PNG))
+        assert await telegram.answers(chat) == ["You asked: Seen?"]
+    assert "data:image/png" in str(telegram.engine.requests[0])
+
+
+@pytest.mark.parametrize(("refusal", "words"), [("file is too big", "too large"), ("wrong file_id", "could not be fetched")])
+async def test_a_file_that_telegram_keeps_is_explained(tmp_path: Path, refusal: str, words: str) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        telegram.api.refuse("getFile", ApiError(f"Bad Request: {refusal}"))
+        await telegram.world.say(chat, "Seen?", photo=telegram.world.photo(PNG))
+        assert words in (await telegram.answers(chat))[0]
+
+
+@pytest.mark.parametrize("retry_after", [7, timedelta(seconds=7)])
+def test_a_pause_is_understood_in_both_of_its_forms(retry_after: int | timedelta) -> None:
+    assert seconds_of(retry_after) == 7.0
 
 
 def everything_in(folder: Path) -> list[Path]:

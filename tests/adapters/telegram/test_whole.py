@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from adapters.telegram.platform import TelegramPlatform
 from bot.ports import EditBudget
-from tests.adapters.telegram.rig import whole
+from tests.adapters.telegram.rig import Whole, whole
 from tests.adapters.telegram.server import ApiError
 from tests.adapters.telegram.world import ANN, BOB
 from tests.bot.rig import ScriptedEngine
@@ -37,15 +39,29 @@ async def test_a_private_answer_grows_as_a_draft_and_ends_as_a_message(tmp_path:
     assert telegram.api.called("editMessageText") == []
 
 
+class Turnstile(asyncio.Event):
+    """Lets one word through each time it is set."""
+
+    async def wait(self) -> Literal[True]:
+        await super().wait()
+        self.clear()
+        return True
+
+
 async def test_drafts_show_what_was_said_so_far(tmp_path: Path) -> None:
-    async with whole(tmp_path, ScriptedEngine(lambda request: ("One ", "goose"))) as telegram:
+    engine = ScriptedEngine(lambda request: ("One ", "goose"), gate=Turnstile())
+    async with whole(tmp_path, engine) as telegram:
         chat = telegram.world.private()
-        telegram.engine.gate.clear()
         await telegram.world.say(chat, "Hm?")
-        await telegram.until(lambda: telegram.engine.running == 1)
-        telegram.engine.gate.set()
-        await telegram.answers(chat)
-    assert {draft["text"] for draft in telegram.world.drafts.get(chat, [])} <= {"One", "One goose", "…"}
+        for so_far in ("One", "One goose"):
+            await telegram.until(lambda text=so_far: text in _drafted(telegram, chat))
+            engine.gate.set()
+        assert await telegram.answers(chat) == ["One goose"]
+    assert {draft["draft_id"] for draft in telegram.api.called("sendMessageDraft")} == {"2"}
+
+
+def _drafted(telegram: Whole, chat: int) -> list[str]:
+    return [draft["text"] for draft in telegram.world.drafts.get(chat, [])]
 
 
 @pytest.mark.usefixtures("brisk")
