@@ -171,6 +171,13 @@ class Actions(Protocol):
         """Delete what this person wrote and showed, everywhere, and the answers to it."""
         ...
 
+    async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
+        """Delete what was said in this channel, or what one person (by the platform's id) said on this server.
+
+        Refusal `forget.not_yours` for those who do not manage the channel.
+        """
+        ...
+
     async def queue(self, incoming: Incoming) -> Queue: ...
 
     async def engines(self) -> tuple[EngineState, ...]: ...

@@ -35,6 +35,7 @@ from bot.history import history, shown_here
 from bot.lanes import Lane, Lanes
 from bot.message import Incoming, Place
 from bot.outbox import Outbox
+from bot.permissions import may_set_for_all
 from bot.ports import Outgoing, Platform, Remembered
 from bot.store import graph
 from bot.store.database import Database
@@ -152,6 +153,16 @@ class Core:
         mine = await self._resources.database.read(jobs.open_answers, person)
         await self._dispatcher.stop(mine)
         messages, pictures = await self._resources.database.write(graph.forget, person)
+        await self._resources.files.delete(pictures)
+        return Forgotten(messages, len(pictures))
+
+    async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
+        if not may_set_for_all(incoming.place, incoming.author, opened=False):
+            raise Refusal("forget.not_yours")
+        database, key = self._resources.database, f"{incoming.place.platform}:{person}" if person else None
+        places = await database.read(graph.places_around, incoming.place, key is not None)
+        await self._dispatcher.stop(await database.read(jobs.open_in, places, key))
+        messages, pictures = await database.write(graph.forget_in, places, key)
         await self._resources.files.delete(pictures)
         return Forgotten(messages, len(pictures))
 

@@ -173,6 +173,12 @@ def revise(connection: Connection, place: str, platform_id: str, person: str, te
     connection.execute(update(MessageRow).where(own, MessageRow.id.in_(waits)).values(text=text))
 
 
+def open_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, ...]:
+    """The answers that are not finished in these places, to everybody or to one person."""
+    here = select(JobRow.answer).where(JobRow.place.in_(places), JobRow.state.in_(OPEN))
+    return tuple(connection.scalars(here if person is None else here.where(JobRow.person == person)))
+
+
 def unfinished(connection: Connection, answers: Collection[int]) -> tuple[int, ...]:
     """Those of these answers that wait or are being made."""
     return tuple(connection.scalars(select(JobRow.answer).where(JobRow.answer.in_(answers), JobRow.state.in_(OPEN))))

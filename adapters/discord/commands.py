@@ -24,6 +24,7 @@ PLAIN: Final[dict[OptionKind, Any]] = {
     OptionKind.TEXT: str,
     OptionKind.CHOICE: str,
     OptionKind.FLAG: bool,
+    OptionKind.PERSON: discord.User,
     OptionKind.PICTURE: discord.Attachment,
     OptionKind.NUMBER: float,
     OptionKind.WHOLE: int,
@@ -73,7 +74,8 @@ def native(command: Command, texts: Texts, reception: Reception, fetch: Fetch) -
 
 
 def _values(given: dict[str, Any]) -> dict[str, Value]:
-    return {name: value for name, value in given.items() if value is not None and not isinstance(value, discord.Attachment)}
+    chosen = {name: value for name, value in given.items() if value is not None and not isinstance(value, discord.Attachment)}
+    return {name: str(value.id) if isinstance(value, discord.abc.User) else value for name, value in chosen.items()}
 
 
 def _signature(options: list[Option]) -> inspect.Signature:

@@ -29,6 +29,7 @@ class OptionKind(StrEnum):
     WHOLE = "whole"
     CHOICE = "choice"
     FLAG = "flag"
+    PERSON = "person"  # a person's id on the platform
     PICTURE = "picture"  # native only; it arrives as one of the message's attachments
 
 

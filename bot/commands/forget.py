@@ -1,18 +1,30 @@
-"""`/forget`: delete what this person wrote and showed, once they have confirmed it."""
+"""`/forget`: delete what this person wrote and showed, once they have confirmed it. Managers may clear their channel, or a person."""
 
 from __future__ import annotations
+
+import re
+from typing import Final
 
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.ports import Outgoing
 
-CONFIRM = Option("confirm", OptionKind.FLAG)
+CONFIRM: Final = Option("confirm", OptionKind.FLAG)
+WHAT: Final = Option("what", OptionKind.CHOICE, choices=("me", "channel"), words="choice.forget.{choice}")
+PERSON: Final = Option("person", OptionKind.PERSON)
+MENTION: Final = re.compile(r"\D")  # typed, a person is a mention: <@123>
 
 
 async def run(context: Context) -> Outgoing:
+    person = MENTION.sub("", str(context.options.get(PERSON.name, "")))
+    channel = context.options.get(WHAT.name) == "channel"
     if not context.options.get(CONFIRM.name):
-        return context.reply(context.say("forget.confirm"))
-    gone = await context.actions.forget(context.incoming)
+        what = "person" if person else "channel" if channel else "me"
+        return context.reply(context.say(f"forget.confirm.{what}"))
+    if person or channel:
+        gone = await context.actions.forget_here(context.incoming, person or None)
+    else:
+        gone = await context.actions.forget(context.incoming)
     return context.reply(context.say("forget.done", messages=gone.messages, pictures=gone.pictures))
 
 
-COMMAND = Command("forget", run, (CONFIRM,))
+COMMAND = Command("forget", run, (CONFIRM, WHAT, PERSON))

@@ -216,6 +216,18 @@ def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     return _delete(connection, MessageRow.person == person)
 
 
+def places_around(connection: Connection, place: Place, whole_server: bool) -> tuple[str, ...]:
+    """The keys of this channel and its threads; or of all places on this server, where there is one."""
+    around = PlaceRow.server == place.server if whole_server and place.server else PlaceRow.channel == place.channel
+    return tuple(connection.scalars(select(PlaceRow.key).where(PlaceRow.platform == place.platform, around)))
+
+
+def forget_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, list[str]]:
+    """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
+    said = MessageRow.place.in_(places)
+    return _delete(connection, said if person is None else and_(said, MessageRow.person == person))
+
+
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
     """What a deleted question leaves to do: messages to take back, and picture files that nothing shows any more."""

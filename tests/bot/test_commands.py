@@ -53,7 +53,11 @@ class Diary:
 
     async def forget(self, incoming: Incoming) -> Forgotten:
         self.done.append(("forget",))
-        return Forgotten(messages=4, pictures=2)
+        return Forgotten(4, 2)
+
+    async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
+        self.done.append(("forget_here", person))
+        return Forgotten(4, 2)
 
     async def queue(self, incoming: Incoming) -> Queue:
         return self.line

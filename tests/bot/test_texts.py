@@ -72,6 +72,7 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"origin.{origin}" for origin in (*Origin, "locale"))
     yield from (f"settings.for.{scope}" for scope in Scope)
     yield from (f"button.{button}" for button in Button)
+    yield from (f"forget.confirm.{what}" for what in ("me", "channel", "person"))
     yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
     yield from (f"command.{name}.{part}" for name in ("diagnose", "setup") for part in ("name", "description"))
 

@@ -1,0 +1,31 @@
+"""`/forget` on Discord: one's own, a channel's, a person's; and only by those who may."""
+
+from __future__ import annotations
+
+import discord
+
+from tests.adapters.discord.whole import GOOSE, Whole
+
+
+async def kept(whole: Whole) -> list[str]:
+    return [message.author for message in await whole.rig.core.history(whole.server.place) if message.role == "user"]
+
+
+async def test_a_moderator_forgets_a_person_or_the_channel(whole: Whole) -> None:
+    server = whole.server
+    keepers = server.guild.create_role("keepers", permissions=discord.Permissions.all())
+    keeper = server.guild.add_member(server.env.create_user("keeper"), roles=[keepers])
+    for number, member in enumerate((server.ann, server.bob), start=1):
+        await member.send(server.channel, f"{server.mention} what is this?", attachments=[("goose.png", GOOSE)])
+        await whole.ends(number)
+    refused = await server.ann.slash(server.channel, "forget", confirm=True, person=server.bob)
+    await whole.until(lambda: refused.response is not None and "Only those who manage" in refused.response.content)
+    asked = await keeper.slash(server.channel, "forget", what="channel")
+    await whole.until(lambda: asked.response is not None and "confirm:yes" in asked.response.content)
+    assert await kept(whole) == ["ann", "bob"]
+    done = await keeper.slash(server.channel, "forget", confirm=True, person=server.bob)
+    await whole.until(lambda: done.response is not None and "Deleted: 2 messages" in done.response.content)
+    assert await kept(whole) == ["ann"]
+    cleared = await keeper.slash(server.channel, "forget", confirm=True, what="channel")
+    await whole.until(lambda: cleared.response is not None and "Deleted: 2 messages, 1 pictures" in cleared.response.content)
+    assert await kept(whole) == []
