@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -44,6 +45,8 @@ async def serve(house: House, *, sees_content: bool) -> None:
     async with network(house.config.network.proxy) as (session, options):
         files = Files(session, options.get("proxy"))
         client = DiscordClient(house.bot, house.texts, house.config.discord, files.fetch, house.parse, sees_content=sees_content, **options)
+        reconnecting = logging.getLogger("discord.client")
+        reconnecting.addFilter(without_traceback)
         try:
             async with client:
                 await client.start(token.get_secret_value() if token else "")
@@ -52,7 +55,15 @@ async def serve(house: House, *, sees_content: bool) -> None:
                 f"Discord does not know this token. Reset it ({PORTAL} → your application → Bot) and set the new one."
             ) from None
         finally:
+            reconnecting.removeFilter(without_traceback)
             house.bot.detach(client.platform)
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """A lost connection is one line: what discord.py was doing just then helps nobody."""
+    if str(record.msg).startswith("Attempting a reconnect"):
+        record.exc_info = None
+    return True
 
 
 @asynccontextmanager

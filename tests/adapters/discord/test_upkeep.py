@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from base64 import urlsafe_b64encode
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from adapters.cli.discord_commands import app
-from adapters.discord.adapter import check
+from adapters.discord.adapter import check, without_traceback
 from adapters.discord.invite import NEEDED
 from bot.errors import ConfigError
 from bot.options import Config, DiscordOptions
@@ -65,3 +66,15 @@ async def test_upkeep_is_for_those_who_manage_channels() -> None:
     async with on_server(client_of(Listener())) as server:
         assert "diagnose" not in server.ann.available_commands(server.channel)
         assert "setup" not in server.ann.available_commands(server.channel)
+
+
+def test_a_connection_that_can_t_be_had_again_at_once_is_one_line_a_try(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("discord.client")
+    logger.addFilter(without_traceback)
+    try:
+        raise OSError("no route")
+    except OSError:
+        logger.exception("Attempting a reconnect in %.2fs", 1.5)
+    finally:
+        logger.removeFilter(without_traceback)
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [("Attempting a reconnect in 1.50s", None)]
