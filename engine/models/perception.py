@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
@@ -14,7 +14,7 @@ from engine.models.eye import SIDE, Eye, Sight, border_colour, letterboxed, norm
 from engine.models.foreground import evenness, extent, foreground_colours, joined
 from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
 from engine.models.scene import Found, Kind, SceneMaps, find
-from engine.models.seen import SURE, Group, Guess, Seen, Subject, arrange
+from engine.models.seen import Group, Guess, Seen, Subject, arrange
 from engine.models.vocabulary import COLOURS
 
 LARGE = 0.1  # of the picture, from which a lone thing is best seen with all around it
@@ -22,7 +22,6 @@ MARGIN = 1.25  # of a thing's box, when it is looked at by itself
 ALIKE = 0.8  # cosine of the eye's features from which two things are of a kind
 PLAIN = 0.8  # probability from which a background has one colour
 SECOND_COLOUR = 0.3  # share from which a thing's second colour is worth saying
-MIDDLE = (0.5, 0.5, 1.0, 1.0)
 STRANGE = 0.6  # how sure the eye must be to name what the reader takes for nothing
 
 
@@ -32,6 +31,7 @@ class Look:
 
     features: Tensor  # [1280]
     guesses: tuple[Guess, ...]
+    colours: tuple[str, ...] = ()  # where the picture itself tells them better than the reader
 
 
 class Perception:
@@ -59,23 +59,11 @@ class Perception:
             return Seen(Subject.TEXT, (), ground)
         found = _without_parts(picture, [_in_picture(thing, picture.size) for thing in find(maps)])
         if kind in (Kind.SHAPES, Kind.THINGS) and found and (ground or len(found) > 1):
-            alone = self._photographed(picture, found) if ground else None
-            return Seen(Subject.THINGS, (alone,) if alone else self._groups(picture, found), ground)
+            return Seen(Subject.THINGS, self._groups(picture, found), ground)
         whole = self._looks([square(picture)])[0]
         if kind is Kind.NOTHING and not (whole.guesses and whole.guesses[0].probability >= STRANGE):
             return Seen(Subject.NOTHING, (), ground)
         return Seen(Subject.PHOTO, (Group(1, guesses=whole.guesses),))
-
-    def _photographed(self, picture: Image.Image, found: list[Found]) -> Group | None:
-        """A photograph of one thing on a plain ground, of which the reader, who knows drawings, may find parts; else None."""
-        whole = square(picture)
-        if any(thing.shape for thing in found) or evenness(whole) >= (PHOTO_EVEN + DRAWN_EVEN) / 2:
-            return None
-        (look,) = self._looks([whole])
-        if len(found) > 1 and not (look.guesses and look.guesses[0].probability >= SURE):
-            return None
-        box = found[0].box if len(found) == 1 else MIDDLE
-        return arrange([(Group(1, "", look.guesses, _main(foreground_colours(whole))), box)], [0])[0]
 
     def _groups(self, picture: Image.Image, found: list[Found]) -> tuple[Group, ...]:
         unshaped = [thing for thing in found if thing.shape is None]
@@ -93,13 +81,15 @@ class Perception:
             alike = next((i for i, other in enumerate(kinds) if _alike(look, other)), len(kinds))
             if alike == len(kinds):
                 kinds.append(look)
-            things.append((Group(1, "", kinds[alike].guesses, _main(thing.colours)), thing.box))
+            things.append((Group(1, "", kinds[alike].guesses, look.colours or _main(thing.colours)), thing.box))
             keys.append(("", "", alike))
         return arrange(things, [keys.index(key) for key in keys])
 
     def _looks_at(self, picture: Image.Image, things: list[Found]) -> list[Look]:
         if len(things) == 1 and extent(whole := square(picture)) >= LARGE:
-            return self._looks([whole])
+            (look,) = self._looks([whole])
+            # The reader knows the colours of drawings; a photograph's are counted.
+            return [replace(look, colours=_main(foreground_colours(whole)))] if evenness(whole) < (PHOTO_EVEN + DRAWN_EVEN) / 2 else [look]
         return self._looks([cut_out(picture, thing.box) for thing in things]) if things else []
 
     def _looks(self, squares: list[Image.Image]) -> list[Look]:
