@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -10,6 +12,8 @@ from engine.models.eye import Sight
 from engine.models.namer import Namer
 from engine.models.qformer_small import CONCEPTS, QFormer
 from engine.models.scene import SceneReader
+
+LORA_RANK = 8  # of the branches that it brings to the language model
 
 
 class Bridge(nn.Module):
@@ -29,3 +33,8 @@ def concept_tokens(sight: Sight, concepts: Tensor) -> Tensor:
     """
     probabilities, classes = sight.logits.float().softmax(-1).topk(CONCEPTS)
     return torch.cat((normalize(concepts[classes].float(), dim=-1), probabilities[..., None]), dim=-1)
+
+
+def embed_words(words: Sequence[str], encode: Callable[[str], list[int]], embeddings: Tensor) -> Tensor:
+    """The mean of the language model's embeddings of each word's tokens, as it stands in a sentence: [words, width]."""
+    return torch.stack([embeddings[torch.tensor(encode(f" {word}"))].mean(0) for word in words])

@@ -14,14 +14,13 @@ from engine.models.eye import SIDE, Eye, Sight, border_colour, letterboxed, norm
 from engine.models.foreground import evenness, extent, foreground_colours, joined
 from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
 from engine.models.scene import Found, Kind, SceneMaps, find
-from engine.models.seen import Group, Guess, Seen, Subject, arrange
+from engine.models.seen import SECOND_COLOUR, Group, Guess, Seen, Subject, arrange
 from engine.models.vocabulary import COLOURS
 
 LARGE = 0.1  # of the picture, from which a lone thing is best seen with all around it
 MARGIN = 1.25  # of a thing's box, when it is looked at by itself
 ALIKE = 0.8  # cosine of the eye's features from which two things are of a kind
 PLAIN = 0.8  # probability from which a background has one colour
-SECOND_COLOUR = 0.3  # share from which a thing's second colour is worth saying
 STRANGE = 0.6  # how sure the eye must be to name what the reader takes for nothing
 
 

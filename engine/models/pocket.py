@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
-from engine.models.bridge import Bridge
+from engine.models.bridge import LORA_RANK, Bridge, embed_words
 from engine.models.card import Card
 from engine.models.eye import Eye
 from engine.models.llama import Llama
@@ -24,8 +24,6 @@ from engine.models.seen import words
 from engine.models.tokenizer import JsonTokenizer
 from engine.models.vocabulary import imagenet
 from engine.weights.pocket import BRIDGE
-
-LORA_RANK = 8
 
 
 class Pocket:
@@ -53,7 +51,8 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> 
     eye.load_weights(load_tensors(folder / "eye.safetensors"))
     bridge = Bridge(language.config.hidden_size)
     load_bridge(bridge, language, load_tensors(BRIDGE))
-    concepts = embed_names([entry.fine for entry in imagenet()], tokenizer, language.model.embed_tokens.weight.detach().float().cpu())
+    table = language.model.embed_tokens.weight.detach().float().cpu()
+    concepts = embed_words([entry.fine for entry in imagenet()], tokenizer.encode, table)
     return Pocket(card, tokenizer, Perception(eye.to(device), bridge.to(device).eval(), concepts.to(device)), language)
 
 
@@ -66,8 +65,3 @@ def load_bridge(bridge: Bridge, language: Llama, tensors: dict[str, Tensor]) -> 
     except RuntimeError as error:
         raise WeightsError(f"{BRIDGE} is not this version's bridge: {error}") from None
     branches.to(language.device).requires_grad_(False)
-
-
-def embed_names(names: Sequence[str], tokenizer: Tokenizer, embeddings: Tensor) -> Tensor:
-    """The mean embedding of each name's tokens, as it stands in a sentence: [names, width]."""
-    return torch.stack([embeddings[torch.tensor(tokenizer.encode(f" {name}"))].mean(0) for name in names])

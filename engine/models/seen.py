@@ -16,6 +16,8 @@ MENTIONED = 5  # guesses that the words tell
 MAYBE = 0.2  # from here it is offered as a guess
 PERHAPS = 0.03  # from here it is mentioned, but with "I'm not sure"; below, the eye has no name at all
 
+SECOND_COLOUR = 0.3  # share from which a thing's second colour is worth saying
+
 
 class Subject(Enum):
     """What a picture is of."""

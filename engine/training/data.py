@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.models.eye import SIDE
 from engine.models.scene import Kind
-from engine.models.seen import MAYBE, MENTIONED, SURE, Box, Group, Guess, Seen, Subject, arrange, reading_order, words
+from engine.models.seen import MAYBE, MENTIONED, SECOND_COLOUR, SURE, Box, Group, Guess, Seen, Subject, arrange, reading_order, words
 from engine.models.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, UNNAMED, drawn, imagenet, kinds
 from engine.training.chat.talk import Turn
 from engine.training.chats import talk
@@ -22,8 +23,6 @@ from engine.training.palette import pick
 from engine.training.scenes import Composed, Placed, compose
 from engine.training.slots import slot_targets
 from engine.training.sprites import read_sprites
-
-SECOND_COLOUR = 0.3  # a thing's second colour is worth saying from this share on
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Recipe:
 
 
 def prepare(folder: Path, recipe: Recipe, scenes: int, processes: int) -> None:
-    """Writes `pixels.npy`, `truth.npz` and `chats.npz` (JSON lines of text) into `folder`."""
+    """Writes `pixels.npy`, `truth.npz` and `chats.jsonl` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.lib.format.open_memmap(folder / "pixels.npy", "w+", np.uint8, (scenes, SIDE, SIDE, 3))
     starts = range(0, scenes, recipe.chunk)
@@ -59,8 +58,6 @@ def prepare(folder: Path, recipe: Recipe, scenes: int, processes: int) -> None:
 
 def make_chunk(recipe: Recipe, scenes: int, start: int) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.generic]], list[str]]:
     """Scenes `start` … of the recipe; each chunk has its own generator, so that the number of processes changes nothing."""
-    import json
-
     rng = default_rng((recipe.seed, start))
     sprites = read_sprites(recipe.sprites, recipe.without, recipe.only)
     by_name: dict[int, list[int]] = {}
@@ -70,16 +67,10 @@ def make_chunk(recipe: Recipe, scenes: int, start: int) -> tuple[NDArray[np.uint
     told = []
     for scene in made:
         for _ in range(recipe.chats):
-            seen, line, turns = converse(rng, scene)
-            told.append(json.dumps([line, [[turn.question, turn.answer] for turn in turns], description_of(seen)], ensure_ascii=False))
+            line, turns = converse(rng, scene)
+            told.append(json.dumps([line, [[turn.question, turn.answer] for turn in turns]], ensure_ascii=False))
     truth = [truth_of(scene) for scene in made]
     return np.stack([scene.pixels for scene in made]), {key: np.stack([row[key] for row in truth]) for key in truth[0]}, told
-
-
-def description_of(seen: Seen) -> str:
-    from engine.training.chat.telling import description
-
-    return description(seen)
 
 
 def in_order(scene: Composed) -> list[Placed]:
@@ -116,13 +107,13 @@ def truth_of(scene: Composed) -> dict[str, NDArray[np.generic]]:
     return whole | {"boxes": boxes, "shares": shares, "shapes": shapes, "names": names}
 
 
-def converse(rng: Generator, scene: Composed) -> tuple[Seen, str, list[Turn]]:
+def converse(rng: Generator, scene: Composed) -> tuple[str, list[Turn]]:
     """A conversation about the scene, and the line of words that goes with it: "" where the soft tokens must do alone."""
     names = all_names()
     seen = photographed(rng, names) if rng.random() < 0.16 else see(rng, scene, names)
     turns = int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.3, 0.22, 0.17, 0.12, 0.12, 0.07]))
     silent = all(group.shape for group in seen.groups) and bool(seen.groups) and rng.random() < 0.12
-    return seen, "" if silent else words(seen), talk(rng, seen, names, turns)
+    return "" if silent else words(seen), talk(rng, seen, names, turns)
 
 
 @cache

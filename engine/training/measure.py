@@ -80,11 +80,11 @@ def measure_speak(
         with accelerator.autocast():
             hidden, targets = stage.run(rows, stage.openings[0])
             said = parts.language.logits(hidden).argmax(-1)
-        words, turns = zip(*(json.loads(lines[row])[:2] for row in rows), strict=True)
+        words, turns = zip(*(json.loads(lines[row]) for row in rows), strict=True)
         place = 0
         for line, talk in zip(words, turns, strict=True):
             for question, answer in talk:
-                length = len(parts.tokenizer.encode(answer + parts.prompt.end, add_special_tokens=False).ids)
+                length = len(parts.encode(answer + parts.prompt.end))
                 guess = said[place : place + length]
                 fine = bool((guess == targets[place : place + length]).all())
                 right, total, place = right + fine, total + 1, place + length

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from engine.models.bridge import Bridge, concept_tokens
+from engine.models.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
 from engine.models.card import read_card
 from engine.models.eye import Eye, normalise
 from engine.models.llama import Llama
@@ -21,10 +21,9 @@ from engine.models.loader import load_language, load_tensors
 from engine.models.vocabulary import imagenet
 from engine.training.look import Look, Scenes, rate_of_scale
 from engine.training.loop import Schedule, train
-from engine.training.slots import TABLE, embed_words
+from engine.training.slots import TABLE
 from engine.training.speak import Chats, Prompt, Speak, tokenise
 
-LORA_RANK = 8
 Say = Callable[[str], None]
 
 
@@ -48,8 +47,13 @@ class Parts:
     def embeddings(self) -> Tensor:
         return self.language.model.embed_tokens.weight.detach().float().cpu()
 
+    def encode(self, text: str) -> list[int]:
+        """Token ids; special tokens only where the text spells them."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
     def concepts(self) -> Tensor:
-        return embed_words(tuple(entry.fine for entry in imagenet()), self.tokenizer, self.embeddings)
+        return embed_words([entry.fine for entry in imagenet()], self.encode, self.embeddings)
 
 
 def look(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
@@ -58,7 +62,7 @@ def look(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, ac
     torch.manual_seed(schedule.seed)
     bridge = Bridge(parts.language.config.hidden_size).to(device)
     nn.init.constant_(bridge.qformer.length, rate_of_scale(parts.embeddings))
-    table = embed_words(TABLE, parts.tokenizer, parts.embeddings)
+    table = embed_words(TABLE, parts.encode, parts.embeddings)
     stage = Look(parts.eye, bridge, Scenes.read(data, device), table.to(device), parts.concepts().to(device), batch, schedule.seed)
     losses = train(stage, schedule, out, accelerator, say)
     save_file({name: value.contiguous() for name, value in bridge.state_dict().items()}, out / "look.safetensors")
@@ -117,7 +121,7 @@ def speak(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, a
 
 def openings(parts: Parts, device: torch.device) -> list[Tensor]:
     """Token ids of what stands before the picture, under each system prompt."""
-    return [torch.tensor(parts.tokenizer.encode(text, add_special_tokens=False).ids, device=device) for text in parts.prompt.before]
+    return [torch.tensor(parts.encode(text), device=device) for text in parts.prompt.before]
 
 
 def export(folder: Path, path: Path) -> None:

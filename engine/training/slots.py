@@ -5,10 +5,6 @@ Matching embeddings needs no language model in the loop, so that the bridge lear
 
 from __future__ import annotations
 
-import torch
-from tokenizers import Tokenizer
-from torch import Tensor
-
 from engine.models.qformer_small import QUERIES
 from engine.models.seen import Box, places
 from engine.models.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, THING, drawn
@@ -31,9 +27,3 @@ def slot_targets(kind: int, background: int, shapes: list[int], names: list[int]
     said = [word for row in rows for word in [*row, *[NONE] * (MAX_OBJECTS - len(row))]]
     said += [NUMBERS[len(boxes)], COLOURS[background] if background >= 0 else NONE, KINDS[kind]]
     return [INDEX[word] for word in said] + [FREE] * (QUERIES - USED)
-
-
-def embed_words(words: tuple[str, ...], tokenizer: Tokenizer, embeddings: Tensor) -> Tensor:
-    """The mean embedding of each word's tokens, as it stands in a sentence: [words, width]."""
-    rows = [embeddings[torch.tensor(tokenizer.encode(f" {word}", add_special_tokens=False).ids)].mean(0) for word in words]
-    return torch.stack(rows)

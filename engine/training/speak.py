@@ -68,7 +68,7 @@ class Chats:
 
 
 def tokenise(lines: Sequence[str], chats_a_scene: int, prompt: Prompt, tokenizer: Tokenizer) -> Chats:
-    """Each line: `[words, [[question, answer] …], …]` as JSON."""
+    """Each line: `[words, [[question, answer] …]]` as JSON."""
     rows = [_pieces(line, prompt) for line in lines]
     flat = tokenizer.encode_batch_fast([text for row in rows for text, _ in row], add_special_tokens=False)
     encoded = iter(flat)
@@ -85,7 +85,7 @@ def tokenise(lines: Sequence[str], chats_a_scene: int, prompt: Prompt, tokenizer
 
 
 def _pieces(line: str, prompt: Prompt) -> list[tuple[str, bool]]:
-    words, turns, *_ = json.loads(line)
+    words, turns = json.loads(line)
     pieces: list[tuple[str, bool]] = []
     text = prompt.after.format(words=words)
     for question, answer in turns:
