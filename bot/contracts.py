@@ -182,8 +182,16 @@ class Actions(Protocol):
 
     async def engines(self) -> tuple[EngineState, ...]: ...
 
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        """What keeps the bot from answering this person here: keys of texts without values."""
+        ...
+
 
 class Commands(Protocol):
+    def is_upkeep(self, incoming: Incoming) -> bool:
+        """Whether this is a command for those who manage the place, from one of them: it works where the bot may not answer, too."""
+        ...
+
     async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
         """Carry out `incoming.command` (a pressed button is one too). None = nothing to say: an answer will follow."""
         ...

@@ -36,7 +36,7 @@ from bot.lanes import Lane, Lanes
 from bot.message import Incoming, Place
 from bot.outbox import Outbox
 from bot.permissions import may_set_for_all
-from bot.ports import Outgoing, Platform, Remembered
+from bot.ports import Diagnosing, Outgoing, Platform, Remembered
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Asked
@@ -175,11 +175,21 @@ class Core:
     async def engines(self) -> tuple[EngineState, ...]:
         return self._lanes.states()
 
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        platform = self._outbox.platform(incoming.place)
+        findings = await platform.diagnose(incoming) if isinstance(platform, Diagnosing) else ()
+        try:
+            await self._resources.permissions.check(incoming)
+        except Refusal as refusal:
+            return (refusal.key, *findings)
+        return findings
+
     async def _take(self, incoming: Incoming) -> None:
         if incoming.edited:
             await self._asking.revise(incoming)
             return
-        await self._resources.permissions.check(incoming)
+        if not self._resources.commands.is_upkeep(incoming):
+            await self._resources.permissions.check(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
             await self.ask(incoming, incoming.text.strip(), {})

@@ -74,6 +74,10 @@ class Outbox:
     def connected(self) -> tuple[str, ...]:
         return tuple(name for name, event in self._connected.items() if event.is_set())
 
+    def platform(self, place: Place) -> Platform:
+        """The platform of a place, attached at some time."""
+        return self._platforms[place.platform]
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
@@ -116,7 +120,7 @@ class Outbox:
 
     async def type(self, place: Place, display: Display) -> None:
         """Show that the bot is at work, until the answer itself shows it."""
-        platform = self._platforms[place.platform]
+        platform = self.platform(place)
         while platform.limits.typing_seconds and not display.begun:
             await platform.typing(place)
             await asyncio.sleep(platform.limits.typing_seconds * 0.8)
@@ -130,12 +134,12 @@ class Outbox:
         return pump
 
     def _limits(self, place: Place) -> Limits:
-        platform = self._platforms[place.platform]
+        platform = self.platform(place)
         return platform.private_limits if place.private and isinstance(platform, Drafting) else platform.limits
 
     def _mark(self, letter: Letter, *, busy: bool) -> None:
         """Beside everything else: a sign that fails or takes long holds up no answer."""
-        platform = self._platforms[letter.place.platform]
+        platform = self.platform(letter.place)
         if letter.question is not None and self._tasks is not None and isinstance(platform, Marking):
             self._tasks.create_task(platform.mark(letter.place, letter.question, busy=busy))
 
@@ -185,7 +189,7 @@ class Outbox:
             letter.display.did(step, self._clock())
 
     async def _carry_out(self, letter: Letter, step: Step) -> None:
-        platform = self._platforms[letter.place.platform]
+        platform = self.platform(letter.place)
         if isinstance(step, Send):
             await self._send(platform, letter, step)
         elif isinstance(step, Preview):

@@ -103,6 +103,15 @@ class Marking(Protocol):
         ...
 
 
+@runtime_checkable
+class Diagnosing(Protocol):
+    """A platform on which the bot may lack rights."""
+
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        """What the bot can and can't see and do where this comes from, each with its cure: keys of texts without values."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """One message of a place's history, as a page shows it after a reload. Children name their parent: branches are visible."""

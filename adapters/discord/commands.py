@@ -64,13 +64,16 @@ def native(command: Command, texts: Texts, reception: Reception, fetch: Fetch) -
     app_commands.rename(**{option.name: worded(texts, f"option.{option.name}.name") for option in options})(callback)
     app_commands.choices(**{option.name: _choices(option, texts) for option in options if option.choices})(callback)
     app_commands.autocomplete(**{option.name: _suggest(option) for option in options if option.suggestions})(callback)
-    return app_commands.Command(
+    offered: NativeCommand = app_commands.Command(
         name=worded(texts, f"command.{command.name}.name"),
         description=worded(texts, f"command.{command.name}.description"),
         callback=callback,
         allowed_contexts=EVERYWHERE,
         allowed_installs=BY_ANYBODY,
     )
+    if command.for_managers:
+        offered.default_permissions = discord.Permissions(manage_channels=True)
+    return offered
 
 
 def _values(given: dict[str, Any]) -> dict[str, Value]:

@@ -8,12 +8,13 @@ from typing import Any, Final
 import discord
 
 from adapters.discord.buttons import more_view, view_of
+from adapters.discord.diagnosis import findings
 from adapters.discord.faults import delivering
 from adapters.discord.interactions import MESSAGE_LENGTH, NOBODY, Interactions, Live
 from adapters.discord.markdown import defuse, hide, small_print
 from adapters.discord.places import NAME, channel_id, guild_id
 from bot.errors import DeliveryError, PlaceGone
-from bot.message import Place
+from bot.message import Incoming, Place
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.streaming import ELLIPSIS
 from bot.texts import Texts, choose_language
@@ -79,6 +80,18 @@ class DiscordPlatform:
                 await self._check(live)
             else:
                 await self._channel(place).typing()
+
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        live = self._interactions.find(incoming.id)
+        granted = live.interaction.app_permissions if live else self._granted(incoming.place)
+        return findings(granted, sees_content=self._client.intents.message_content)
+
+    def _granted(self, place: Place) -> discord.Permissions:
+        """The bot's rights in a place, as Discord told them at the connection's beginning and told of changes since."""
+        channel = self._client.get_channel(channel_id(place))
+        if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            return channel.permissions_for(channel.guild.me)
+        return discord.Permissions.none() if place.server else discord.Permissions.all()
 
     async def _check(self, live: Live) -> None:
         """Raises DeliveryError where only a new interaction would do; somebody is offered a button that makes one."""

@@ -1,15 +1,14 @@
-"""What those who keep a server need: `/diagnose` says what the bot lacks and how to grant it, `/setup` adds the settings."""
+"""What those who keep a server need: `/setup` says what the bot lacks and how to grant it, and shows the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import discord
 from discord import app_commands
 
 from adapters.discord.commands import NativeCommand, worded
-from adapters.discord.invite import NEEDED
+from adapters.discord.diagnosis import findings
 from adapters.discord.panel import panel
 from bot.texts import Texts, choose_language
 
@@ -17,30 +16,25 @@ Interaction = discord.Interaction[discord.Client]
 
 
 class Upkeep:
-    """The two commands, answered from what Discord says of the bot's rights in the channel."""
+    """The command, answered from what Discord says of the bot's rights in the channel."""
 
     def __init__(self, texts: Texts, *, sees_content: bool) -> None:
         self._texts = texts
         self._sees_content = sees_content
 
     def commands(self) -> tuple[NativeCommand, ...]:
-        async def diagnose(interaction: Interaction) -> None:
-            await interaction.response.send_message(self.diagnosis(interaction), ephemeral=True)
-
         async def setup(interaction: Interaction) -> None:
             language = choose_language(interaction.locale.value)
             text = f"{self.diagnosis(interaction)}\n\n{self._texts.say(language, 'discord.setup')}"
             await interaction.response.send_message(text, view=panel(self._texts, interaction.locale), ephemeral=True)
 
-        return self._native("diagnose", diagnose), self._native("setup", setup)
+        return (self._native("setup", setup),)
 
     def diagnosis(self, interaction: Interaction) -> str:
         """What is missing here, each with its cure, in the person's language; or that all is well."""
         language = choose_language(interaction.locale.value)
-        lacks = [self._texts.say(language, f"discord.lacks.{name}") for name in missing(interaction.app_permissions)]
-        lines = [*lacks, self._texts.say(language, "discord.grant")] if lacks else [self._texts.say(language, "discord.complete")]
-        lines.append(self._texts.say(language, "discord.content_seen" if self._sees_content else "discord.content_hint"))
-        return "\n".join(lines)
+        found = findings(interaction.app_permissions, sees_content=self._sees_content)
+        return "\n".join(self._texts.say(language, key) for key in found)
 
     def _native(self, name: str, callback: Any) -> NativeCommand:
         command: NativeCommand = app_commands.Command(
@@ -52,8 +46,3 @@ class Upkeep:
         )
         command.default_permissions = discord.Permissions(manage_channels=True)
         return command
-
-
-def missing(granted: discord.Permissions) -> Iterator[str]:
-    """The names of the rights that the bot needs and has not."""
-    return (name for name, needed in NEEDED if needed and not getattr(granted, name))

@@ -9,7 +9,6 @@ from telegram.error import InvalidToken
 
 from adapters.house import House
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
-from adapters.telegram.diagnosis import Diagnosis
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.panels import Panels
 from adapters.telegram.people import Managers
@@ -40,7 +39,7 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
         log.info("Telegram is connected", name=account.me.username)
         try:
             await register(account.client, house.texts)
-            await receive(house, account, inbox(house, account, platform, panels))
+            await receive(house, account, inbox(house, account, panels))
         except ExceptionGroup as errors:
             if errors.subgroup(InvalidToken):
                 raise ConfigError(UNKNOWN_BOT) from None
@@ -58,7 +57,7 @@ async def receive(house: House, account: Account, updates: Inbox) -> None:
         await Poller(account.client, updates).run()
 
 
-def inbox(house: House, account: Account, platform: TelegramPlatform, panels: Panels) -> Inbox:
+def inbox(house: House, account: Account, panels: Panels) -> Inbox:
     """What takes this account's updates."""
     reader = Reader(
         me=account.me,
@@ -67,4 +66,4 @@ def inbox(house: House, account: Account, platform: TelegramPlatform, panels: Pa
         texts=house.texts,
         parse=house.parse,
     )
-    return Inbox(house.bot, reader, panels, Diagnosis(account.client, platform, house.texts))
+    return Inbox(house.bot, reader, panels)

@@ -13,10 +13,9 @@ from telegram import CallbackQuery, Message, Update
 from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
 
-from adapters.telegram.diagnosis import Diagnosis
 from adapters.telegram.panels import Panels, owner_and_command
 from adapters.telegram.places import place_of
-from adapters.telegram.reading import DIAGNOSE, Reader
+from adapters.telegram.reading import Reader
 from bot.message import Incoming
 from bot.ports import MovingBot
 from bot.texts import choose_language
@@ -44,11 +43,10 @@ class Album:
 class Inbox:
     """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
 
-    def __init__(self, bot: MovingBot, reader: Reader, panels: Panels, diagnosis: Diagnosis, album_seconds: float = ALBUM_SECONDS) -> None:
+    def __init__(self, bot: MovingBot, reader: Reader, panels: Panels, album_seconds: float = ALBUM_SECONDS) -> None:
         self._bot = bot
         self._reader = reader
         self._panels = panels
-        self._diagnosis = diagnosis
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
         self._stored: OrderedDict[int, None] = OrderedDict()
@@ -100,9 +98,6 @@ class Inbox:
             await self._hand_over(incoming)
 
     async def _hand_over(self, incoming: Incoming) -> None:
-        if incoming.command is not None and incoming.command.name == DIAGNOSE:
-            await self._diagnosis.tell(incoming)
-            return
         self._panels.expect(incoming)
         await self._bot.handle(incoming)
 

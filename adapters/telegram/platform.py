@@ -12,12 +12,13 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPrevie
 from telegram.constants import ChatAction
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 
+from adapters.telegram.diagnosis import findings
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
 from bot.errors import DeliveryError
-from bot.message import Place
+from bot.message import Incoming, Place
 from bot.ports import Button, EditBudget, Limits, Outgoing
 from bot.texts import Texts
 
@@ -100,6 +101,9 @@ class TelegramPlatform:
     async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
         with suppress(TelegramError):
             await self._client.set_message_reaction(self._chat(place), message_of(message_id), WORKING if busy else None)
+
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        return await findings(self._client, incoming)
 
     async def _edit(self, place: Place, message_id: int, message: Outgoing, markup: InlineKeyboardMarkup | None) -> None:
         async def edit(formatted: Formatted) -> None:

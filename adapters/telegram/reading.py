@@ -21,7 +21,6 @@ from bot.texts import Texts
 
 QUESTION = "prompt"  # the option of /ask that holds the question
 START = "start"  # Telegram's own: what its Start button sends
-DIAGNOSE = "diagnose"  # about Telegram, and answered here
 
 Parse = Callable[[str, str | None], Invocation | None]
 
@@ -94,14 +93,14 @@ class Reader:
         return text, self._local(text) or self.parse(text, self.me.username)
 
     def _knows(self, name: str) -> bool:
-        return name.lower() in {START, DIAGNOSE} or find_command(name, COMMANDS, self.texts) is not None
+        return name.lower() == START or find_command(name, COMMANDS, self.texts) is not None
 
     def _local(self, text: str) -> Invocation | None:
         """A command that only Telegram has."""
         found = COMMAND.fullmatch(text)
         if found is None or (found["bot"] and found["bot"].lower() != str(self.me.username).lower()):
             return None
-        return {START: Invocation("help"), DIAGNOSE: Invocation(DIAGNOSE)}.get(found["name"].lower())
+        return Invocation("help") if found["name"].lower() == START else None
 
     def _is_command(self, text: str, *, private: bool) -> bool:
         """In a group an unknown command without our name is another bot's."""

@@ -16,7 +16,6 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
-from adapters.telegram.reading import DIAGNOSE
 from bot.commands.registry import COMMANDS
 from bot.texts import CHINESE, ENGLISH, Texts
 
@@ -44,7 +43,7 @@ async def register(client: Bot, texts: Texts) -> None:
 
 def _commands(texts: Texts, language: str, scope: BotCommandScope) -> Iterator[BotCommand]:
     """Names are English everywhere: Telegram takes no others. They are understood in every language when typed."""
+    managers = isinstance(scope, BotCommandScopeAllChatAdministrators | BotCommandScopeAllPrivateChats)
     for command in COMMANDS.values():
-        yield BotCommand(command.name, command.descriptions(texts)[language])
-    if isinstance(scope, BotCommandScopeAllChatAdministrators | BotCommandScopeAllPrivateChats):
-        yield BotCommand(DIAGNOSE, texts.say(language, "telegram.diagnose_description"))
+        if managers or not command.for_managers:
+            yield BotCommand(command.name, command.descriptions(texts)[language])

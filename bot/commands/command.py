@@ -109,6 +109,7 @@ class Command:
     name: str
     run: Handler = field(repr=False)
     options: tuple[Option, ...] = ()
+    for_managers: bool = False  # refused to others, and hidden from them where the platform can
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)

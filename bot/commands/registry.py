@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from bot.commands import again, ask, beams, forget, language, queue, reset, resume, settings, status, stop, temperature
+from bot.commands import again, ask, beams, diagnose, forget, language, queue, reset, resume, settings, status, stop, temperature
 from bot.commands import help as help_command
 from bot.commands.command import Command, Context
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
 from bot.message import Incoming
+from bot.permissions import may_set_for_all
 from bot.ports import Outgoing
 from bot.scopes import ScopedSettings
 from bot.texts import Texts
 
-MODULES: Final = (ask, again, resume, stop, temperature, beams, settings, language, reset, forget, queue, status, help_command)
+MODULES: Final = (ask, again, resume, stop, temperature, beams, settings, language, reset, forget, queue, status, diagnose, help_command)
 COMMANDS: Final[Mapping[str, Command]] = {module.COMMAND.name: module.COMMAND for module in MODULES}
 
 
@@ -27,12 +28,19 @@ class CommandRunner:
         self._texts = texts
         self._commands = commands
 
+    def is_upkeep(self, incoming: Incoming) -> bool:
+        """See bot/contracts.py."""
+        command = self._commands.get(incoming.command.name) if incoming.command else None
+        return command is not None and command.for_managers and _manages(incoming)
+
     async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
         """Carry out `incoming.command`. None = an answer will follow. Raises Refusal, for an unknown command too."""
         if incoming.command is None or incoming.command.name not in self._commands:
             name = incoming.command.name if incoming.command else ""
             raise Refusal("help.unknown", topic=name[:40])
         command = self._commands[incoming.command.name]
+        if command.for_managers and not _manages(incoming):
+            raise Refusal("settings.not_yours_to_open")
         options = self._read(command, incoming.command.options)
         language = await self._settings.language(incoming.place, incoming.author, incoming.locale)
         return await command.run(Context(incoming, options, actions, self._settings, self._texts, language, self._commands))
@@ -45,3 +53,7 @@ class CommandRunner:
                 raise Refusal("help.unknown_option", command=command.name, name=name[:40])
             read[name] = option.read(value, self._texts)
         return read
+
+
+def _manages(incoming: Incoming) -> bool:
+    return may_set_for_all(incoming.place, incoming.author, opened=False)

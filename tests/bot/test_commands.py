@@ -33,6 +33,7 @@ class Diary:
     done: list[tuple[Any, ...]] = field(default_factory=list)
     stopped: int = 0
     line: Queue = EMPTY
+    findings: tuple[str, ...] = ()
     states: tuple[EngineState, ...] = (EngineState("http://secret.example", READY, 2),)
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
@@ -64,6 +65,9 @@ class Diary:
 
     async def engines(self) -> tuple[EngineState, ...]:
         return self.states
+
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        return self.findings
 
 
 @pytest.fixture
@@ -238,6 +242,19 @@ async def test_status_tells_each_engine_and_no_address(runner: CommandRunner, di
     ]
     diary.states = ()
     assert "No engine" in await say(runner, diary, commanded("status"))
+
+
+async def test_diagnose_tells_managers_what_is_found_and_what_the_place_is_called(runner: CommandRunner, diary: Diary) -> None:
+    assert await say(runner, diary, commanded("diagnose", ADA, PRIVATE)) == (
+        "Nothing can be missing here.\nIn my configuration, [access] names this place discord:dm."
+    )
+    diary.findings = ("access.place", "discord.complete")
+    told = await say(runner, diary, commanded("diagnose", MODERATOR))
+    assert told.splitlines()[:2] == ["Sorry, I may not talk in this channel.", "I have every permission that I need in this channel."]
+    assert told.splitlines()[2].endswith("this channel discord:general and this server discord:goose.")
+    assert (await refusal(runner, diary, commanded("diagnose", ADA)))[0] == "settings.not_yours_to_open"
+    assert [runner.is_upkeep(commanded("diagnose", each)) for each in (MODERATOR, ADA)] == [True, False]
+    assert not runner.is_upkeep(commanded("ask", MODERATOR))
 
 
 async def test_help_lists_every_command_and_explains_each(runner: CommandRunner, diary: Diary) -> None:

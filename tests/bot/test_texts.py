@@ -74,7 +74,7 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"button.{button}" for button in Button)
     yield from (f"forget.confirm.{what}" for what in ("me", "channel", "person"))
     yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
-    yield from (f"command.{name}.{part}" for name in ("diagnose", "setup") for part in ("name", "description"))
+    yield from (f"command.{name}.{part}" for name in ("setup",) for part in ("name", "description"))
 
 
 def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Texts) -> None:

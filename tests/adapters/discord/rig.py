@@ -14,15 +14,20 @@ from simcord.env import Env
 
 from adapters.discord.client import DiscordClient
 from adapters.discord.places import NAME
+from bot.commands.parser import parse_command
+from bot.commands.registry import COMMANDS
 from bot.message import Address, Invocation, Place
 from bot.options import DiscordOptions
 from bot.ports import Bot, Button
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener, Rig
 
+TEXTS = load_texts()
 
-def no_command(text: str) -> Invocation | None:
-    return None
+
+def typed(text: str) -> Invocation | None:
+    """The command that somebody typed, as the house reads it."""
+    return parse_command(text, COMMANDS, TEXTS)
 
 
 @dataclass
@@ -61,6 +66,11 @@ class Server:
     def place(self) -> Place:
         return Place(NAME, str(self.channel.id), server=str(self.guild.id))
 
+    def keeper(self) -> MemberActor:
+        """Somebody who manages the server."""
+        keepers = self.guild.create_role("keepers", permissions=discord.Permissions.all())
+        return self.guild.add_member(self.env.create_user("keeper"), roles=[keepers])
+
     def said(self, channel: ChannelHandle | None = None) -> list[discord.Message]:
         """The bot's messages in a channel, oldest first."""
         return [message for message in (channel or self.channel).history() if message.author == self.client.user]
@@ -71,7 +81,7 @@ Make = Callable[[Cdn], DiscordClient]
 
 def client_of(bot: Bot, *, sees_content: bool = True, options: DiscordOptions | None = None) -> Make:
     chosen = options or DiscordOptions()
-    return lambda cdn: DiscordClient(bot, load_texts(), chosen, cdn.fetch, no_command, sees_content=sees_content)
+    return lambda cdn: DiscordClient(bot, TEXTS, chosen, cdn.fetch, typed, sees_content=sees_content)
 
 
 @asynccontextmanager

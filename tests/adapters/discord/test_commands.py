@@ -13,7 +13,7 @@ TEXTS = load_texts()
 
 def registered(whole: Whole) -> dict[str, Any]:
     server = whole.server
-    found = server.env.backend.visible_commands(user_id=server.ann.id, channel_id=server.channel.id)
+    found = server.env.backend.visible_commands(user_id=server.keeper().id, channel_id=server.channel.id)
     return {command["name"]: command for command in found}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import discord
-
 from tests.adapters.discord.whole import GOOSE, Whole
 
 
@@ -13,8 +11,7 @@ async def kept(whole: Whole) -> list[str]:
 
 async def test_a_moderator_forgets_a_person_or_the_channel(whole: Whole) -> None:
     server = whole.server
-    keepers = server.guild.create_role("keepers", permissions=discord.Permissions.all())
-    keeper = server.guild.add_member(server.env.create_user("keeper"), roles=[keepers])
+    keeper = server.keeper()
     for number, member in enumerate((server.ann, server.bob), start=1):
         await member.send(server.channel, f"{server.mention} what is this?", attachments=[("goose.png", GOOSE)])
         await whole.ends(number)

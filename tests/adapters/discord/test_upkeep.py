@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from base64 import urlsafe_b64encode
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import discord
@@ -18,6 +19,7 @@ from bot.errors import ConfigError
 from bot.options import Config, DiscordOptions
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import client_of, on_server
+from tests.adapters.discord.whole import whole_bot
 
 TOKEN = f"{urlsafe_b64encode(b'123456789012345678').decode().rstrip('=')}.abc.def"
 
@@ -38,28 +40,26 @@ def test_a_token_that_can_t_be_one_is_named_before_the_start_and_not_shown(token
     assert not token or token not in str(error.value)
 
 
-async def test_diagnose_names_what_is_missing_and_how_to_grant_it() -> None:
-    async with on_server(client_of(Listener(), sees_content=False)) as server:
+async def test_diagnose_names_what_is_missing_and_how_to_grant_it(tmp_path: Path) -> None:
+    async with whole_bot(tmp_path, sees_content=False) as whole:
+        server = whole.server
         me = server.guild.me
         assert me is not None
         lacking = discord.PermissionOverwrite(read_message_history=False, send_messages_in_threads=False)
         quiet = server.guild.create_text_channel("quiet", overwrites={me: lacking})
-        keeper = server.guild.add_member(
-            server.env.create_user("keeper"), roles=[server.guild.create_role("keepers", permissions=discord.Permissions.all())]
-        )
-        shown = await keeper.slash(quiet, "diagnose")
-        assert shown.ephemeral
-        assert shown.response is not None
-        text = shown.response.content
+        keeper = server.keeper()
+        text = await whole.told(await keeper.slash(quiet, "diagnose"))
         assert "Read Message History" in text
         assert "Send Messages in Threads" in text
         assert "View Channel" not in text
         assert "Edit Channel → Permissions" in text
         assert "Message Content Intent" in text
-        well = await keeper.slash(server.channel, "setup")
-        assert well.response is not None
-        assert "every permission" in well.response.content
-        assert well.response.components
+        assert f"discord:{quiet.id}" in text
+        assert f"discord:{server.guild.id}" in text
+        assert "every permission" in await whole.told(await keeper.slash(server.channel, "diagnose"))
+        await keeper.send(quiet, f"{server.mention} /diagnose")  # typed, as where commands are switched off
+        await whole.until(lambda: any("Read Message History" in message.content for message in server.said(quiet)))
+        assert "diagnose" in await whole.told(await keeper.slash(quiet, "help"))
 
 
 async def test_upkeep_is_for_those_who_manage_channels() -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import discord
 from PIL import Image
+from simcord.results import InteractionResult
 
 from bot.message import Incoming, Place
 from bot.ports import Platform, Remembered
@@ -77,6 +78,13 @@ class Whole:
     async def says(self, words: str) -> None:
         """Wait until a message of the bot ends up with these words."""
         await self.rig.until(lambda: any(words in message.content for message in self.server.said()))
+
+    async def told(self, result: InteractionResult) -> str:
+        """What an interaction's answer says, to this person alone."""
+        await self.until(lambda: result.response is not None and bool(result.response.content))
+        assert result.response is not None
+        assert result.ephemeral
+        return result.response.content
 
     async def ends(self, count: int) -> list[str]:
         """Wait until so many answers have ended; what they say. An answer that has ended can be asked again."""

@@ -13,7 +13,6 @@ from adapters.house import open_house
 from adapters.run import running
 from adapters.telegram import adapter
 from adapters.telegram.client import Account, signed_in
-from adapters.telegram.diagnosis import Diagnosis
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.panels import Panels
 from adapters.telegram.people import Managers
@@ -59,7 +58,7 @@ async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
         bot, texts = Listener(), load_texts()
         panels = Panels(texts)
         platform = TelegramPlatform(account.client, panels, texts)
-        polling = asyncio.create_task(Poller(account.client, inbox(account, bot, platform, panels)).run())
+        polling = asyncio.create_task(Poller(account.client, inbox(account, bot, panels)).run())
         try:
             yield Connected(api, account, platform, bot)
         finally:
@@ -112,11 +111,11 @@ async def whole(
                 yield whole
 
 
-def inbox(account: Account, bot: Listener, platform: TelegramPlatform, panels: Panels) -> Inbox:
+def inbox(account: Account, bot: Listener, panels: Panels) -> Inbox:
     texts = load_texts()
 
     def parse(text: str, bot_name: str | None = None) -> Invocation | None:
         return parse_command(text, COMMANDS, texts, bot_name)
 
     reader = Reader(account.me, Files(account.client, account.http, side=1024), Managers(account.client), texts, parse)
-    return Inbox(bot, reader, panels, Diagnosis(account.client, platform, texts), ALBUM_SECONDS)
+    return Inbox(bot, reader, panels, ALBUM_SECONDS)

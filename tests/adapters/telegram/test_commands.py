@@ -17,9 +17,11 @@ async def test_commands_are_offered_per_scope_and_language(tmp_path: Path) -> No
         offered = telegram.api.commands
     scopes = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
     assert offered.keys() == {(scope, language) for scope in scopes for language in ("", "en", "zh")}
-    for commands in offered.values():
-        assert {each["command"] for each in commands} >= COMMANDS.keys()
+    for (scope, _), commands in offered.items():
+        managers = scope in {"all_private_chats", "all_chat_administrators"}
+        assert [each["command"] for each in commands] == [name for name, each in COMMANDS.items() if managers or not each.for_managers]
     assert offered["all_private_chats", "zh"][0]["description"] != offered["all_private_chats", "en"][0]["description"]
+    assert "diagnose" in {each["command"] for each in offered["all_chat_administrators", "en"]}
     assert "diagnose" not in {each["command"] for each in offered["all_group_chats", "en"]}
 
 
