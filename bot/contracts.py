@@ -117,7 +117,7 @@ class InLine:
 
     answer_id: int
     position: int  # 1 = next; 0 = being answered
-    seconds: float | None  # estimated until its answer begins; None = nothing measured yet
+    seconds: float | None  # estimated until something of its answer is shown; None = nothing measured yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,7 +110,8 @@ class Dispatcher:
         waiting = await self._database.read(jobs.line)
         head = islice(self._queue.order(waiting), TOLD)
         running = self._lanes.running
-        return Line(len(waiting), len(running), places(head, running, self._speed, self._lanes.rows))
+        self._outbox.expect(Counter(job.channel for job in (*waiting, *running)))
+        return Line(len(waiting), len(running), places(head, running, self._speed, self._lanes.rows, self._outbox.delay))
 
     @property
     def tokens_per_second(self) -> float | None:

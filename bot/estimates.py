@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 from bot.contracts import InLine
 from bot.jobs import Waiting
@@ -31,15 +32,26 @@ class Speed:
         return cost / (self._cost * max(rows, 1)) if self._cost else None
 
 
-def places(line: Iterable[Waiting], running: Iterable[Waiting], speed: Speed, rows: int) -> Mapping[int, InLine]:
-    """By answer: its place in a line that is in the order of serving. What runs is taken to be half done."""
+def places(
+    line: Iterable[Waiting], running: Iterable[Waiting], speed: Speed, rows: int, delay: Callable[[str, int], float]
+) -> Mapping[int, InLine]:
+    """By answer: its place in a line that is in the order of serving. What runs is taken to be half done.
+
+    `delay`: seconds until a channel can show its n-th answer from now; a busy group waits for its platform, not for the engine.
+    """
     running = list(running)
+    shown = Counter(job.channel for job in running)
     found = {job.answer: InLine(job.answer, 0, 0.0) for job in running}
     ahead = sum(job.cost for job in running) / 2
     for position, job in enumerate(line, start=1):
-        found[job.answer] = InLine(job.answer, position, speed.seconds(ahead, rows))
+        shown[job.channel] += 1
+        found[job.answer] = InLine(job.answer, position, _later(speed.seconds(ahead, rows), delay(job.channel, shown[job.channel])))
         ahead += job.cost
     return found
+
+
+def _later(made: float | None, shown: float) -> float | None:
+    return max(made or 0.0, shown) if made is not None or shown else None
 
 
 def _moved(average: float | None, new: float) -> float:

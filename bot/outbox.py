@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -59,6 +59,7 @@ class Outbox:
         self._platforms: dict[str, Platform] = {}
         self._connected: dict[str, asyncio.Event] = {}
         self._pumps: dict[str, Pump] = {}
+        self._asked: Mapping[str, int] = {}
         self._notices = count(-1, -1)  # in one channel with the answers, whose ids are positive
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -114,6 +115,17 @@ class Outbox:
         display.end(message)
         self._post(self._pump(place), next(self._notices), Letter(None, place, reply_to, display))
 
+    def expect(self, asked: Mapping[str, int]) -> None:
+        """How many questions wait or are being answered, by channel."""
+        self._asked = asked
+        for key, pump in self._pumps.items():
+            pump.channel.expect(asked.get(key, 0))
+
+    def delay(self, channel: str, number: int) -> float:
+        """Seconds until the end of the `number`-th answer from now can be shown in a channel, by the platform's limits."""
+        pump = self._pumps.get(channel)
+        return pump.channel.delay(number, self._clock()) if pump else 0.0
+
     def changed(self, place: Place) -> None:
         """A display of this place wants to show something new."""
         self._pump(place).news.set()
@@ -129,6 +141,7 @@ class Outbox:
         pump = self._pumps.get(place.channel_key)
         if pump is None:
             pump = self._pumps[place.channel_key] = Pump(place.platform, Channel(self._limits(place)))
+            pump.channel.expect(self._asked.get(place.channel_key, 0))
             if self._tasks is not None:
                 self._tasks.create_task(self._move(pump))
         return pump

@@ -14,6 +14,7 @@ from bot.ports import EditBudget, Limits, Outgoing
 from bot.splitting import split
 
 ELLIPSIS = "…"
+FRESH = 0.7  # of the time after which a draft fades: then it is shown again
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Display:
     def __init__(self, limits: Limits, begun: int = 0, *, ends_directly: bool = False) -> None:
         self._limits = limits
         self._ends_directly = ends_directly or limits.deduplicates or limits.ends_directly
-        self._drafting = limits.drafts and not begun
+        self._drafting = limits.draft_seconds is not None and not begun
         self._previewed: Outgoing | None = None
         self._shown: list[Outgoing | None] = [None] * begun
         self._wanted: tuple[Outgoing, ...] = ()
@@ -70,6 +71,12 @@ class Display:
         return self.begun or self._drafting
 
     @property
+    def fades_at(self) -> float | None:
+        """When what is shown natively has to be shown again, so that it stays."""
+        stands = self._previewed is not None and not self.ended
+        return self.touched + self._limits.draft_seconds * FRESH if stands and self._limits.draft_seconds else None
+
+    @property
     def settled(self) -> bool:
         """The end is shown, whole."""
         return self.ended and self.step() is None
@@ -82,6 +89,10 @@ class Display:
         """The last word."""
         self._wanted = self._fit(replace(message, final=True))
         self.ended = True
+
+    def fade(self, now: float) -> None:
+        if self.fades_at is not None and now >= self.fades_at:
+            self._previewed = None
 
     def step(self) -> Step | None:
         if self._drafting and not self.ended:
@@ -136,6 +147,13 @@ class Budget:
     def spend(self, now: float) -> None:
         self._spent.append(now)
 
+    def delay(self, number: int, now: float) -> float:
+        """Seconds until the `number`-th action from now is free, if all before it are done as soon as they may be."""
+        self.free(now)
+        windows, column = divmod(len(self._spent) + number - 1, self.allowed.edits)
+        first = self._spent[column] if column < len(self._spent) else now
+        return max(first + windows * self.allowed.seconds - now, 0.0)
+
     def more_at(self) -> float | None:
         """When one more is free."""
         return self._spent[0] + self.allowed.seconds if self._spent else None
@@ -146,6 +164,8 @@ class Channel:
 
     def __init__(self, limits: Limits) -> None:
         self._budget = Budget(limits.budget)
+        self._marks = limits.marks
+        self._asked = 0  # questions that wait or are being answered here, as far as they were told
         # A quarter is kept for ends; the rest is spread over the window, so that edits do not bunch and then freeze.
         self._reserve = limits.budget.edits // 4
         self._spacing = limits.budget.seconds / limits.budget.edits
@@ -163,6 +183,8 @@ class Channel:
 
     def next(self, now: float) -> tuple[int, Step] | None:
         """What to do now, and for which answer; None: nothing, or not yet (`wait`)."""
+        for display in self._displays.values():
+            display.fade(now)
         free = self._budget.free(now)
         if now < self._paused_until or free <= 0:
             return None
@@ -171,10 +193,19 @@ class Channel:
 
     def wait(self, now: float) -> float | None:
         """Seconds until `next` may have more to say; None: not before something new is shown."""
-        if all(display.step() is None for display in self._displays.values()):
-            return None
-        times = [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now, *self._resting.values()]
+        times = [display.fades_at for display in self._displays.values() if display.fades_at is not None]
+        if any(display.step() for display in self._displays.values()):
+            times += [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now, *self._resting.values()]
         return min((time - now for time in times if time > now), default=None)
+
+    def delay(self, number: int, now: float) -> float:
+        """Seconds until the end of the `number`-th answer from now can be shown: the ends that are due go before it."""
+        due = sum(display.ended and display.step() is not None for display in self._displays.values())
+        return max(self._budget.delay(due + number, now), self._paused_until - now)
+
+    def expect(self, asked: int) -> None:
+        """So many questions wait or are being answered here: each will need room for its end."""
+        self._asked = asked
 
     def begin(self, answer: int, now: float) -> None:
         """A step of this answer goes out now; the platform counts it whether or not it succeeds."""
@@ -198,13 +229,17 @@ class Channel:
         return None
 
     def _courtesy(self, due: Mapping[int, Display], now: float, free: int) -> tuple[int, Step] | None:
-        """A placeholder while there is room for the ends of all that was begun; else the edit that is overdue most."""
+        """A placeholder while there is room for the ends of all that was begun; else the edit that is overdue most.
+
+        Where questions are marked nobody needs a placeholder: then the room is for the ends of all that were asked.
+        """
         live = {answer: display for answer, display in due.items() if not display.ended}
-        begun = sum(display.begun for display in live.values())
+        asked, begun = max(self._asked, len(live)), sum(display.begun for display in live.values())
+        owed, kept = (asked, max(self._reserve, asked)) if self._marks else (begun, self._reserve)
         for answer, display in live.items():
-            if not display.placed and free > begun and (step := display.step()):
+            if not display.placed and free > owed and (step := display.step()):
                 return answer, step
-        if free <= self._reserve or now < self._last_courtesy + self._spacing:
+        if free <= kept or now < self._last_courtesy + self._spacing:
             return None
         for answer, display in sorted(live.items(), key=lambda item: item[1].touched):
             if display.placed and (step := display.step()):

@@ -45,8 +45,10 @@ class TelegramPlatform:
 
     name = NAME
     # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.
-    limits: Limits = TelegramLimits(4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True)
-    private_limits: Limits = TelegramLimits(4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, drafts=True)
+    limits: Limits = TelegramLimits(4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, marks=True)
+    private_limits: Limits = TelegramLimits(
+        4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, draft_seconds=30.0
+    )
 
     def __init__(self, client: Bot, panels: Panels, texts: Texts) -> None:
         self._client = client

@@ -8,6 +8,8 @@ from bot.contracts import InLine
 from bot.estimates import Speed, places
 from bot.jobs import Waiting
 from bot.lanes import Lane, Lanes
+from bot.ports import EditBudget, Limits
+from bot.streaming import Channel
 from engine.api import Health
 from tests.bot.rig import ScriptedEngine, echo
 
@@ -16,22 +18,36 @@ def waiting(number: int, cost: int = 300, rows: int = 1, person: str = "ann") ->
     return Waiting(number, number, "c", person, cost, rows)
 
 
+def at_once(channel: str, number: int) -> float:
+    return 0.0
+
+
 def lane(rows: int, *running: Waiting) -> Lane:
     health = Health(status="ready", model="m", device="d", memory_bytes=0, rows=rows)
     return Lane(ScriptedEngine(echo), health, {job.id: job for job in running})
 
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:
-    found = places([waiting(1), waiting(2)], [], Speed(), rows=4)
+    found = places([waiting(1), waiting(2)], [], Speed(), rows=4, delay=at_once)
     assert found == {1: InLine(1, 1, None), 2: InLine(2, 2, None)}
 
 
 def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)  # 30 expected tokens a second and row
-    found = places([waiting(1), waiting(2)], [waiting(3)], speed, rows=2)
+    found = places([waiting(1), waiting(2)], [waiting(3)], speed, rows=2, delay=at_once)
     assert found == {3: InLine(3, 0, 0.0), 1: InLine(1, 1, 2.5), 2: InLine(2, 2, 7.5)}
     assert speed.tokens_per_second(rows=2) == 20
+
+
+def test_a_group_that_may_say_little_waits_for_that() -> None:
+    channel = Channel(Limits(text=80, budget=EditBudget(edits=2, seconds=60.0), marks=True))
+    channel.begin(99, now=-10.0)  # something was said ten seconds ago
+    speed = Speed()
+    speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)
+    line = [waiting(number) for number in range(2, 6)]
+    found = places(line, [waiting(1)], speed, rows=1, delay=lambda _, number: channel.delay(number, now=0.0))
+    assert [found[number].seconds for number in range(1, 6)] == [0.0, 50.0, 60.0, 110.0, 120.0]
 
 
 def test_speed_follows_what_changes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,28 @@ def test_under_pressure_there_are_no_placeholders() -> None:
     assert 0 < len(reader.calls) < LIMITS.budget.edits
 
 
+def test_where_questions_are_marked_all_of_a_rush_is_answered_in_one_message_each() -> None:
+    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, marks=True)
+    reader = Reader(limits, Channel(limits))
+    displays = [reader.add(answer) for answer in range(12)]
+    for display in displays:
+        display.show(Outgoing("in line"))
+    reader.run(0.0, 2.0)
+    assert reader.calls == []
+    promised = [reader.channel.delay(number, 2.0) for number in range(1, 13)]
+    for display in displays:
+        display.end(Outgoing("the end"))
+    reader.run(2.0, 60.0)
+    assert [(at - 2.0, type(step)) for at, _, step in reader.calls] == [(at, Send) for at in promised]
+    assert promised == [0.0] * 5 + [5.0] * 5 + [10.0] * 2
+
+
+def test_what_the_platform_pauses_is_not_promised_earlier() -> None:
+    channel = Channel(LIMITS)
+    channel.pause(until=30.0)
+    assert (channel.delay(1, now=10.0), channel.delay(6, now=28.0)) == (20.0, 5.0)
+
+
 def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
     channel, clock = Channel(LIMITS), 0.0
     reader = Reader(LIMITS, channel)
@@ -201,7 +224,7 @@ def test_an_end_is_sent_directly_only_where_a_repeat_does_no_harm(directly: bool
 
 
 def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_message() -> None:
-    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, drafts=True)
+    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, draft_seconds=30.0)
     channel, display = Channel(limits), Display(limits)
     channel.add(1, display)
     display.show(Outgoing("One"))
@@ -212,3 +235,18 @@ def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_m
     assert channel.next(0.5) is None  # drafts keep to the budget's pace
     display.end(Outgoing("One goose."))
     assert channel.next(0.5) == (1, Send(0, Outgoing("One goose.")))
+
+
+def test_a_draft_that_does_not_grow_is_shown_again_before_it_fades() -> None:
+    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), draft_seconds=30.0)
+    reader = Reader(limits, Channel(limits))
+    display = reader.add(1)
+    display.show(Outgoing("Thinking"))
+    reader.run(0.0, 100.0)
+    times = [at for at, _, _ in reader.calls]
+    assert len(times) == 5
+    assert all(later - earlier < 30.0 for earlier, later in pairwise(times))
+    display.end(Outgoing("The end."))
+    reader.run(100.0, 200.0)
+    assert display.settled
+    assert reader.channel.wait(200.0) is None

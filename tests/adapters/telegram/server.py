@@ -59,6 +59,7 @@ class BotApi:
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)  # by scope and language
     group_budget: tuple[int, float] = (20, 60.0)  # messages and edits in any so many seconds
     spent: dict[int, list[float]] = field(default_factory=dict)  # by group
+    floods: int = 0  # how often a group's budget was overdrawn
     membership: Json = field(default_factory=lambda: {"status": "member"})  # of the bot, wherever it is
     account: Json = field(default_factory=lambda: dict(ME))
     migrated: dict[int, int] = field(default_factory=dict)
@@ -204,6 +205,7 @@ class BotApi:
         now = time.monotonic()
         spent = self.spent[chat] = [at for at in self.spent.get(chat, []) if at + seconds > now]
         if chat < 0 and len(spent) >= allowed:
+            self.floods += 1
             raise ApiError("Too Many Requests: retry after 1", 429, retry_after=1)
         spent.append(now)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +24,7 @@ BRISK = EditBudget(edits=19, seconds=1.0)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A group's minute lasts a second, for the bot and for the server."""
     limits = TelegramPlatform.limits
-    monkeypatch.setattr(TelegramPlatform, "limits", type(limits)(limits.text, BRISK, limits.typing_seconds, ends_directly=True))
+    monkeypatch.setattr(TelegramPlatform, "limits", replace(limits, budget=BRISK))
 
 
 async def test_a_private_answer_grows_as_a_draft_and_ends_as_a_message(tmp_path: Path) -> None:
@@ -69,12 +71,37 @@ def _drafted(telegram: Whole, chat: int) -> list[str]:
 async def test_forty_questions_at_once_in_a_group_are_all_answered_at_the_groups_limit(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         telegram.api.group_budget = (20, 1.0)
-        group = telegram.world.group()
-        for number in range(40):
-            await telegram.world.say(group, f"@gander_bot question {number}", by=ANN if number % 2 else BOB)
-        await telegram.until(lambda: len([each for each in telegram.said(group) if each["text"].startswith("You asked")]) == 40)
-        texts = {each["text"] for each in telegram.said(group) if each["text"].startswith("You asked")}
-    assert texts == {f"You asked: question {number}" for number in range(40)}
+        group = await _forty(telegram)
+        telegram.engine.gate.set()
+        await telegram.until(lambda: len(telegram.said(group)) == 40)
+        await telegram.until(lambda: not any(telegram.world.reactions.values()))
+    assert {each["text"] for each in telegram.said(group)} == {f"You asked: question {number}" for number in range(40)}
+    assert len(telegram.api.called("sendMessage")) == 40
+    assert telegram.api.called("editMessageText") == []
+    assert telegram.api.floods == 0
+
+
+async def test_the_estimate_counts_the_groups_limit(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        await _forty(telegram)
+        private = telegram.world.private()
+        await telegram.world.say(private, "/queue")
+        said = (await telegram.answers(private))[0]
+    assert "1 being answered, 39 waiting" in said
+    waits = [int(found) for found in re.findall(r"about (\d+) s", said)]
+    # The group takes 19 messages now, 19 in a minute, and the last two in another one.
+    assert (min(waits), max(waits)) == (60, 120)
+
+
+async def _forty(telegram: Whole) -> int:
+    """Forty questions in one group, which all wait, each with its reaction."""
+    telegram.engine.gate.clear()
+    group = telegram.world.group()
+    for number in range(40):
+        await telegram.world.say(group, f"@gander_bot question {number}", by=ANN if number % 2 else BOB)
+    await telegram.until(lambda: sum(map(bool, telegram.world.reactions.values())) == 40)
+    assert telegram.said(group) == []
+    return group
 
 
 async def test_a_flood_limit_in_one_chat_neither_loses_its_answer_nor_pauses_others(tmp_path: Path) -> None:
