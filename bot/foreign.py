@@ -11,7 +11,8 @@ from typing import Final
 
 from engine.api import ChatRequest
 
-OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "min_tokens"})  # what OpenAI's protocol lacks
+# What OpenAI's protocol lacks.
+OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "min_tokens", "beam_tree"})
 FOREIGN_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_BEAMS = 10
 MAX_CHOICES = 8
+MAX_TOP_LOGPROBS = 20
 
 SEED_BITS = 64
 
@@ -78,6 +79,10 @@ class ChatRequest(Wire):
     stop: str | tuple[str, ...] | None = None
     seed: Annotated[int | None, Field(ge=-(2 ** (SEED_BITS - 1)), lt=2**SEED_BITS)] = None
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] = 1
+    # Of the distribution at the request's temperature (the model's own at 0), after the repetition penalty, before top_k and top_p.
+    logprobs: bool | None = False  # not with beams, whose score is of the whole answer
+    top_logprobs: Annotated[int | None, Field(ge=0, le=MAX_TOP_LOGPROBS)] = None  # alternatives a token; needs logprobs
+    beam_tree: bool = False  # ours; `beams` on each choice's end; needs num_beams > 1
     prompt_cache_key: str | None = None  # the conversation: lets a follow-up meet its cached prefix
 
 
@@ -92,10 +97,43 @@ class Delta(Wire):
     content: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
+class Alternative(Wire):
+    """A token that could stand here. `bytes` are its UTF-8; None for a part of a character, shown as U+FFFD."""
+
+    token: str
+    logprob: float  # natural logarithm
+    bytes: tuple[int, ...] | None = None
+
+
+class TokenLogprobs(Alternative):
+    """The token that was written, and the likeliest in its place, best first; it needs not be one of them."""
+
+    top_logprobs: tuple[Alternative, ...] = ()
+
+
+class Logprobs(Wire):
+    content: tuple[TokenLogprobs, ...] | None = None
+
+
+class BeamNode(Wire):
+    """Ours: a hypothesis that a beam search held. `score` is the sum of its log-probabilities, in natural logarithms.
+
+    `parent` is the place in the list of the hypothesis that it continues, None for the first ones; `step` counts tokens from 1.
+    """
+
+    text: str  # whole, from the answer's beginning
+    score: float
+    parent: int | None
+    step: int
+
+
 class ChunkChoice(Wire):
     index: int = 0
     delta: Delta = Delta()
+    logprobs: Annotated[Logprobs | None, Field(exclude_if=is_none)] = None
     finish_reason: FinishReason | None = None
+    # ours; on the end of a beam search that was asked for its tree
+    beams: Annotated[tuple[BeamNode, ...] | None, Field(exclude_if=is_none)] = None
     # ours; beams: the best text so far, replaces what came before, never appends
     provisional: Annotated[str | None, Field(exclude_if=is_none)] = None
 
@@ -121,7 +159,9 @@ class AnswerMessage(Wire):
 class Choice(Wire):
     index: int = 0
     message: AnswerMessage
+    logprobs: Annotated[Logprobs | None, Field(exclude_if=is_none)] = None
     finish_reason: FinishReason
+    beams: Annotated[tuple[BeamNode, ...] | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
 
 
 class Completion(Wire):

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.api import AnswerMessage, Choice, Chunk, ChunkChoice, Completion, Delta, Usage
-from engine.generation import ChoiceFinished, Done, Event, Provisional, TextDelta
+from engine.answer_text import REPLACEMENT
+from engine.api import (
+    Alternative,
+    AnswerMessage,
+    BeamNode,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Delta,
+    Logprobs,
+    TokenLogprobs,
+    Usage,
+)
+from engine.generation import ChoiceFinished, Done, Event, Hypothesis, Provisional, TextDelta, TokenLogprob
 
 
 @dataclass
@@ -25,8 +38,8 @@ class Framing:
     def chunks(self, event: Event) -> Iterator[Chunk]:
         """What to send for `event`. Endings wait for `Done`: the last of them tells how many messages were dropped."""
         match event:
-            case TextDelta(choice, text):
-                yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice, text)))
+            case TextDelta(choice, text, scored):
+                yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice, text), logprobs=logprobs(scored)))
             case Provisional(choice, text):
                 yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice), provisional=text))
             case ChoiceFinished():
@@ -36,7 +49,10 @@ class Framing:
 
     def _endings(self, done: Done) -> Iterator[Chunk]:
         for ending in self._finished:
-            chunk = self._chunk(ChunkChoice(index=ending.choice, delta=self._delta(ending.choice), finish_reason=ending.reason))
+            end = ChunkChoice(
+                index=ending.choice, delta=self._delta(ending.choice), finish_reason=ending.reason, beams=beam_tree(ending.beams)
+            )
+            chunk = self._chunk(end)
             dropped = done.dropped_messages if ending is self._finished[-1] else 0
             yield chunk.model_copy(update={"dropped_messages": dropped}) if dropped else chunk
         if self.include_usage:
@@ -57,16 +73,40 @@ def completion(model: str, events: Sequence[Event]) -> Completion:
     framing = Framing(model)
     done = next(event for event in events if isinstance(event, Done))
     endings = sorted((event for event in events if isinstance(event, ChoiceFinished)), key=lambda ending: ending.choice)
-    choices = tuple(
-        Choice(index=at.choice, message=AnswerMessage(content=text_of(at.choice, events)), finish_reason=at.reason) for at in endings
-    )
+    deltas = [event for event in events if isinstance(event, TextDelta)]
+    choices = tuple(whole_choice(ending, [delta for delta in deltas if delta.choice == ending.choice]) for ending in endings)
     return Completion(
         id=framing.id, created=framing.created, model=model, choices=choices, usage=usage(done), dropped_messages=done.dropped_messages
     )
 
 
-def text_of(choice: int, events: Sequence[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta) and event.choice == choice)
+def whole_choice(ending: ChoiceFinished, deltas: Sequence[TextDelta]) -> Choice:
+    return Choice(
+        index=ending.choice,
+        message=AnswerMessage(content="".join(delta.text for delta in deltas)),
+        logprobs=logprobs([scored for delta in deltas for scored in delta.logprobs]),
+        finish_reason=ending.reason,
+        beams=beam_tree(ending.beams),
+    )
+
+
+def logprobs(tokens: Iterable[TokenLogprob]) -> Logprobs | None:
+    content = tuple(
+        TokenLogprobs(token=token.text, logprob=token.logprob, bytes=utf8(token.text), top_logprobs=alternatives(token)) for token in tokens
+    )
+    return Logprobs(content=content) if content else None
+
+
+def alternatives(token: TokenLogprob) -> tuple[Alternative, ...]:
+    return tuple(Alternative(token=text, logprob=logprob, bytes=utf8(text)) for text, logprob in token.top)
+
+
+def utf8(token: str) -> tuple[int, ...] | None:
+    return None if REPLACEMENT in token else tuple(token.encode())
+
+
+def beam_tree(hypotheses: Sequence[Hypothesis]) -> tuple[BeamNode, ...] | None:
+    return tuple(BeamNode(**hypothesis._asdict()) for hypothesis in hypotheses) or None
 
 
 def usage(done: Done) -> Usage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.api import FinishReason, Role
 from engine.models.card import Generation
@@ -30,14 +30,43 @@ class GenerationRequest:
     seed: int | None = None  # None = another one each time
     n: int = 1  # with beams: the n best, n ≤ num_beams
     conversation: str | None = None  # `prompt_cache_key`
+    logprobs: int | None = None  # None = off; else how many alternatives a token. Never with beams
+    beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
+
+
+class TokenLogprob(NamedTuple):
+    """A token that was written: its text by itself, its natural log-probability, and the likeliest in its place, best first.
+
+    Of the distribution at the request's temperature (the model's own at 0), after the repetition penalty, before top-k and top-p.
+    """
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class Hypothesis(NamedTuple):
+    """A beam at `step` (counted in tokens from 1), which continues the one at `parent` in the same tuple; None for the first.
+
+    `text` is whole, `score` the sum of its log-probabilities.
+    """
+
+    text: str
+    score: float
+    parent: int | None
+    step: int
 
 
 @dataclass(frozen=True)
 class TextDelta:
-    """More text of a choice; never half a character, never part of a stop string."""
+    """More text of a choice; never half a character, never part of a stop string.
+
+    `logprobs`, where asked for, are of the tokens since the last delta: `text` is empty while a token's own is held back.
+    """
 
     choice: int
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,10 +79,14 @@ class Provisional:
 
 @dataclass(frozen=True)
 class ChoiceFinished:
-    """No more text of this choice. `length` = it ran into `max_tokens` or the context window."""
+    """No more text of this choice. `length` = it ran into `max_tokens` or the context window.
+
+    `beams`, where asked for, is the tree of the search, parents before children.
+    """
 
     choice: int
     reason: FinishReason
+    beams: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
         seed=request.seed,
         n=request.n,
         conversation=request.prompt_cache_key,
+        logprobs=checked_logprobs(request, generation),
+        beam_tree=checked_beam_tree(request, generation),
     )
 
 
@@ -115,6 +117,23 @@ def checked_stop(request: ChatRequest) -> tuple[str, ...]:
     if "" in stop:
         raise RequestError("An empty stop string would end every answer before it begins.", "stop")
     return stop
+
+
+def checked_logprobs(request: ChatRequest, generation: Generation) -> int | None:
+    """How many alternatives a token; None = no log-probabilities."""
+    if request.top_logprobs is not None and not request.logprobs:
+        raise RequestError("top_logprobs needs logprobs: true.", "top_logprobs")
+    if not request.logprobs:
+        return None
+    if generation.num_beams > 1:
+        raise RequestError("logprobs are told of answers without beams: set num_beams to 1, or ask for beam_tree instead.", "logprobs")
+    return request.top_logprobs or 0
+
+
+def checked_beam_tree(request: ChatRequest, generation: Generation) -> bool:
+    if request.beam_tree and generation.num_beams == 1:
+        raise RequestError("beam_tree needs num_beams of 2 or more.", "beam_tree")
+    return request.beam_tree
 
 
 def read_turns(messages: Sequence[Message], limits: Limits) -> Iterator[Turn]:

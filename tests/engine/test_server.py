@@ -50,6 +50,20 @@ async def test_a_streamed_answer_is_the_same_with_usage_at_the_end() -> None:
     assert chunks[-1].usage == whole.usage
 
 
+async def test_log_probabilities_whole_and_streamed() -> None:
+    async with serving() as url, client(url) as api:
+        whole = await api.chat.completions.create(model="letters", messages=HI, logprobs=True, top_logprobs=3)
+        stream = await api.chat.completions.create(model="letters", messages=HI, logprobs=True, top_logprobs=3, stream=True)
+        streamed = [chunk.choices[0].logprobs async for chunk in stream]
+    assert whole.choices[0].logprobs is not None
+    tokens = whole.choices[0].logprobs.content or []
+    assert "".join(token.token for token in tokens) == whole.choices[0].message.content
+    assert [token for found in streamed if found for token in found.content or []] == tokens
+    for token in tokens:
+        assert [top.logprob for top in token.top_logprobs] == sorted((top.logprob for top in token.top_logprobs), reverse=True)
+        assert (token.logprob, token.bytes) == (token.top_logprobs[0].logprob, list(token.token.encode()))
+
+
 async def test_models() -> None:
     async with serving() as url, client(url) as api:
         assert [model.id async for model in api.models.list()] == ["letters"]

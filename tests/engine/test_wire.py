@@ -21,7 +21,7 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.framing import Framing, completion
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
 from engine.pictures import Limits, Picture
 from engine.wire import frame, generation_request, parse_request, refusal
@@ -75,9 +75,19 @@ def test_gaps_are_filled_from_the_card_and_zero_is_no_gap() -> None:
     assert asked(body(stop="x")).stop == ("x",)
 
 
+def test_log_probabilities_and_the_beam_tree_are_off_unless_asked_for() -> None:
+    assert (asked(body()).logprobs, asked(body()).beam_tree) == (None, False)
+    assert asked(body(logprobs=None, top_logprobs=None)).logprobs is None
+    assert (asked(body(logprobs=True)).logprobs, asked(body(logprobs=True, top_logprobs=20)).logprobs) == (0, 20)
+    assert asked(body(beam_tree=True, num_beams=2)).beam_tree
+
+
 @pytest.mark.parametrize(
     ("data", "param", "reason"),
     [
+        (body(top_logprobs=0), "top_logprobs", "needs logprobs"),
+        (body(logprobs=True, num_beams=2), "logprobs", "without beams"),
+        (body(beam_tree=True), "beam_tree", "num_beams"),
         (body(model="gpt"), "model", "serves 'toy'"),
         (body(stop=["a", ""]), "stop", "empty"),
         (body(min_tokens=21), "min_tokens", "exceeds max_tokens 20"),
@@ -129,6 +139,8 @@ def test_unknown_fields_are_ignored_as_by_openai() -> None:
         (body(n=0), "n"),
         (body(max_tokens=-1), "max_tokens"),
         (body(seed=2**64), "seed"),
+        (body(logprobs=3), "logprobs"),
+        (body(logprobs=True, top_logprobs=21), "top_logprobs"),
         (body(stop=["x", 1]), "stop[1]"),
     ],
 )
@@ -248,3 +260,39 @@ def test_a_completion_is_the_same_answer_whole() -> None:
 
 def test_an_empty_answer_still_has_its_choice() -> None:
     assert completion("toy", [ChoiceFinished(0, "stop"), Done(1, 1, 0)]).choices[0].message.content == ""
+
+
+SCORED: list[Event] = [
+    TextDelta(0, "", (TokenLogprob("\ufffd", -2.0, (("a", -0.5), ("\ufffd", -2.0))),)),
+    TextDelta(0, "é", (TokenLogprob("\ufffd", -0.25),)),
+    TextDelta(0, "!"),
+    TextDelta(0, "", (TokenLogprob("é", 0.0, (("é", 0.0),)),)),
+    ChoiceFinished(0, "stop"),
+    Done(1, 3, 0),
+]
+
+
+def test_log_probabilities_have_openai_s_form() -> None:
+    whole = json.loads(completion("toy", SCORED).choices[0].model_dump_json())
+    assert whole["logprobs"]["content"] == [
+        {
+            "token": "\ufffd",
+            "logprob": -2.0,
+            "bytes": None,
+            "top_logprobs": [{"token": "a", "logprob": -0.5, "bytes": [97]}, {"token": "\ufffd", "logprob": -2.0, "bytes": None}],
+        },
+        {"token": "\ufffd", "logprob": -0.25, "bytes": None, "top_logprobs": []},
+        {"token": "é", "logprob": 0.0, "bytes": [195, 169], "top_logprobs": [{"token": "é", "logprob": 0.0, "bytes": [195, 169]}]},
+    ]
+    streamed = [chunk.choices[0].logprobs for chunk in chunks(SCORED)]
+    assert [found and len(found.content or ()) for found in streamed] == [1, 1, None, 1, None]
+
+
+def test_the_tree_comes_with_the_end_and_nothing_unasked_is_said() -> None:
+    tree = (Hypothesis("A", -0.5, None, 1), Hypothesis("A cat", -0.75, 0, 2))
+    events: list[Event] = [TextDelta(0, "A cat"), ChoiceFinished(0, "stop", tree), Done(1, 2, 0)]
+    said = [{"text": "A", "score": -0.5, "parent": None, "step": 1}, {"text": "A cat", "score": -0.75, "parent": 0, "step": 2}]
+    first, last = (json.loads(chunk.model_dump_json())["choices"][0] for chunk in chunks(events))
+    assert json.loads(completion("toy", events).model_dump_json())["choices"][0]["beams"] == last["beams"] == said
+    assert not {"beams", "logprobs"} & first.keys()
+    assert not {"beams", "logprobs"} & json.loads(completion("toy", ANSWER).model_dump_json())["choices"][0].keys()

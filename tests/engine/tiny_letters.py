@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.errors import ContextError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
 from engine.worker import Loaded
 
@@ -50,12 +50,22 @@ class Letters:
             if cancelled():
                 return
             state = self.cell(self.embedding(letter), state)
-            letter = self.head(state).argmax(-1)
+            scores = self.head(state).log_softmax(-1)[0]
+            letter = scores.argmax(-1, keepdim=True)
             self.steps += 1
             time.sleep(self.pause_seconds)
-            yield TextDelta(0, LETTERS[int(letter)])
+            yield TextDelta(0, LETTERS[int(letter)], scored(scores, request.logprobs))
         yield ChoiceFinished(0, "length")
         yield Done(len(text), request.generation.max_tokens, 0)
 
     def load(self) -> Loaded:
         return Loaded(self, "cpu", lambda: 1)
+
+
+def scored(scores: Tensor, count: int | None) -> tuple[TokenLogprob, ...]:
+    """The likeliest letter and the `count` likeliest; `scores` [letters] are log-probabilities."""
+    if count is None:
+        return ()
+    values, places = scores.topk(max(1, count))
+    top = [(LETTERS[at], value) for at, value in zip(places.tolist(), values.tolist(), strict=True)]
+    return (TokenLogprob(*top[0], tuple(top[:count])),)
