@@ -17,6 +17,7 @@ from engine.wire import Refusal, refusal
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = web.RequestKey("request_id", str)
+PROBED = {"/health", "/metrics"}
 SOUND_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ async def with_request_id(request: web.Request, handler: Handler) -> web.StreamR
             response = await handler(request)
             status = response.status
         finally:
-            tell = log.debug if request.path == "/health" else log.info  # probes would drown the rest
+            tell = log.debug if request.path in PROBED else log.info  # probes would drown the rest
             tell("request", method=request.method, path=request.path, status=status, seconds=round(time.monotonic() - begun, 3))
     return response
 

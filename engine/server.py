@@ -1,6 +1,6 @@
 """The HTTP shell: aiohttp's routes around `wire`, `framing` and `worker`, and nothing decided here.
 
-POST /v1/chat/completions    GET /v1/models    GET /v1/models/{name}    GET /health
+POST /v1/chat/completions    GET /v1/models    GET /v1/models/{name}    GET /health    GET /metrics
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from engine.api import ChatRequest, Health, ModelEntry, ModelList
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.framing import Framing, completion
 from engine.generation import Event, GenerationRequest
+from engine.metrics import MEDIA_TYPE, Metrics
 from engine.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.models.card import Card
 from engine.pictures import MEBI, Limits
@@ -38,6 +39,7 @@ class Server:
     card: Card
     worker: Worker
     limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
     created: int = field(default_factory=lambda: int(time.time()))
 
     def application(self, key: str | None) -> web.Application:
@@ -47,6 +49,7 @@ class Server:
         app.router.add_get("/v1/models", self.models)
         app.router.add_get("/v1/models/{name:.+}", self.model)
         app.router.add_get("/health", self.health)
+        app.router.add_get("/metrics", self.figures)
         return app
 
     async def chat(self, http: web.Request) -> web.StreamResponse:
@@ -109,6 +112,9 @@ class Server:
             notice=self.card.notice,
         )
         return json_response(health, 200 if health.status == "ready" else 503)
+
+    async def figures(self, http: web.Request) -> web.Response:
+        return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
 
 
 async def send(response: web.StreamResponse, framing: Framing, event: Event | None) -> None:

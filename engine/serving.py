@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from engine.errors import StartError
+from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server import Server
 from engine.worker import Worker
@@ -68,7 +69,7 @@ def read_key(file: Path | None) -> str | None:
     return key
 
 
-async def serve(card: Card, worker: Worker, bind: Bind, announce: Callable[[str], None]) -> None:
+async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM, SIGINT, the parent's end, or the worker's. Raises StartError, or what the worker died of."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -76,7 +77,8 @@ async def serve(card: Card, worker: Worker, bind: Bind, announce: Callable[[str]
         loop.add_signal_handler(signum, stop.set)
     if bind.supervised:
         await loop.connect_read_pipe(lambda: Leash(stop), sys.stdin)
-    runner = web.AppRunner(Server(card, worker).application(bind.key), handler_cancellation=True, shutdown_timeout=GRACE_SECONDS)
+    app = Server(card, worker, metrics=metrics).application(bind.key)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE_SECONDS)
     await runner.setup()
     work = asyncio.create_task(worker.run())
     try:

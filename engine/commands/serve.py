@@ -15,6 +15,7 @@ from engine.home import home, model_folder
 from engine.load_times import expected_seconds
 from engine.loading import Placement, load_decoder
 from engine.logs import configure
+from engine.metrics import Metrics
 from engine.models.card import read_card
 from engine.pictures import quiet_pillow
 from engine.serving import Bind, announce_to_parent, read_key, serve
@@ -41,7 +42,7 @@ def engine(
     capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 64,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
-    """Serve a model: POST /v1/chat/completions, GET /v1/models, GET /health."""
+    """Serve a model: POST /v1/chat/completions, GET /v1/models, GET /health, GET /metrics (Prometheus)."""
     quiet_pillow()
     configure(as_json=supervised or not sys.stderr.isatty())
     bind = Bind(host, port, read_key(key_file), supervised)
@@ -51,7 +52,7 @@ def engine(
     placement = Placement(tuple(device or ()), quantize, parse_capability(capability))
     load = functools.partial(load_decoder, folder, placement, record)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity)
-    asyncio.run(serve(read_card(folder), worker, bind, announce_to_parent if supervised else announce_to_person))
+    asyncio.run(serve(read_card(folder), worker, Metrics(), bind, announce_to_parent if supervised else announce_to_person))
     sys.stdout.flush()
     os._exit(0)  # every answer is out; a thread that is stuck in the device must not keep the process
 

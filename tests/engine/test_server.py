@@ -136,6 +136,10 @@ async def test_the_key_is_asked_for() -> None:
             assert (await http.get(f"{url}/v1/models")).status == 401
             assert (await http.get(f"{url}/v1/models", headers={"Authorization": "Bearer ünsinn"})).status == 401
             assert (await http.get(f"{url}/health")).status == 200
+            assert (await http.get(f"{url}/metrics")).status == 401
+            figures = await http.get(f"{url}/metrics", headers={"Authorization": "Bearer opensesame"})
+            assert (figures.status, figures.content_type) == (200, "text/plain")
+            assert "gander_tokens_total 0.0" in (await figures.text())
 
 
 async def test_health_tells_what_is_served() -> None:
