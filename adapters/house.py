@@ -23,6 +23,7 @@ from bot.message import Invocation
 from bot.options import Config
 from bot.permissions import Access
 from bot.retention import Retention
+from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
@@ -53,7 +54,8 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
     database = await open_database(config.store.url or sqlite_url(home / "gander.db"))
     decoders = Decoders(config.media.decoding)
     try:
-        settings = ScopedSettings(database, texts, config.settings, config.limits)
+        rules = RuleBook(database, config.access, config.limits)
+        settings = ScopedSettings(database, texts, config.settings, rules)
         files = PictureFiles(home / "pictures")
         resources = Resources(
             database=database,
@@ -61,9 +63,9 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             engines=engines,
             intake=Intake(config.media.files, decoders),
             settings=settings,
-            permissions=Access(config.access),
-            limits=PersonLimits(config.limits),
-            commands=CommandRunner(settings, texts),
+            permissions=Access(rules),
+            limits=PersonLimits(config.limits, rules),
+            commands=CommandRunner(settings, rules, texts),
             texts=texts,
             name=name,
             idle_seconds=config.conversation.idle_minutes * 60,

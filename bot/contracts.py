@@ -62,12 +62,16 @@ class Settings(Protocol):
 
 
 class Permissions(Protocol):
-    def hears(self, incoming: Incoming) -> bool:
+    async def hears(self, incoming: Incoming) -> bool:
         """Whether this is for the bot at all; everything else is dropped without a word."""
         ...
 
     async def check(self, incoming: Incoming) -> None:
-        """Refuse a person or a place that the operator did not allow."""
+        """Refuse a person or a place that was not allowed."""
+        ...
+
+    async def moderates(self, incoming: Incoming) -> bool:
+        """Whether this person may act on what others asked here."""
         ...
 
 
@@ -144,7 +148,7 @@ class Forgotten:
 class Actions(Protocol):
     """What a command may do. `answer_id` None = the newest answer to this person in this place.
 
-    Pressing another person's button is refused here, unless the presser manages the channel.
+    Pressing another person's button is refused here, unless the presser moderates the channel.
     """
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
@@ -174,7 +178,7 @@ class Actions(Protocol):
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
         """Delete what was said in this channel, or what one person (by the platform's id) said on this server.
 
-        Refusal `forget.not_yours` for those who do not manage the channel.
+        Refusal `forget.not_yours` for those who do not moderate the channel.
         """
         ...
 

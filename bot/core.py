@@ -35,7 +35,6 @@ from bot.history import history, shown_here
 from bot.lanes import Lane, Lanes
 from bot.message import Incoming, Place
 from bot.outbox import Outbox
-from bot.permissions import may_set_for_all
 from bot.ports import Diagnosing, Outgoing, Platform, Remembered
 from bot.store import graph
 from bot.store.database import Database
@@ -98,7 +97,7 @@ class Core:
 
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
-        if not self._resources.permissions.hears(incoming):
+        if not await self._resources.permissions.hears(incoming):
             return
         try:
             await self._take(incoming)
@@ -157,7 +156,7 @@ class Core:
         return Forgotten(messages, len(pictures))
 
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
-        if not may_set_for_all(incoming.place, incoming.author, opened=False):
+        if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
             raise Refusal("forget.not_yours")
         database, key = self._resources.database, f"{incoming.place.platform}:{person}" if person else None
         places = await database.read(graph.places_around, incoming.place, key is not None)
@@ -201,7 +200,7 @@ class Core:
         asked = await self._resources.database.read(graph.asked, incoming.place.key, answer_id, incoming.author.key)
         if asked is None:
             raise Refusal("answer.unknown")
-        if asked.person != incoming.author.key and not incoming.author.manages:
+        if asked.person != incoming.author.key and not await self._resources.permissions.moderates(incoming):
             raise Refusal("answer.not_yours")
         return asked
 

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 
 from bot.contracts import Load
 from bot.errors import Ignored, Refusal
-from bot.message import Author, Incoming
+from bot.message import Incoming
 from bot.options import LimitOptions
-from bot.permissions import roles_of
+from bot.rulebook import RuleBook
+from bot.rules import Allowance
 
 SWEEP_AT = 10_000  # people remembered before those who rested are forgotten
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """One person's share: everybody's, or the most generous of their roles'."""
-
-    burst: int  # events at once …
-    cooldown_seconds: float  # … and then one in this time
-    caps: Mapping[str, float]  # a setting's highest value
-
-
-def allowance(options: LimitOptions, author: Author) -> Allowance:
-    roles = [options.roles[key] for key in roles_of(author) if key in options.roles]
-    bursts = [role.burst for role in roles if role.burst is not None]
-    cooldowns = [role.cooldown_seconds for role in roles if role.cooldown_seconds is not None]
-    caps = dict(options.caps)
-    for name in caps:
-        caps[name] = max((role.caps[name] for role in roles if name in role.caps), default=caps[name])
-    return Allowance(max(bursts, default=options.burst), min(cooldowns, default=options.cooldown_seconds), caps)
 
 
 @dataclass(slots=True)
@@ -58,14 +40,15 @@ class Pace:
 class PersonLimits:
     """The limits of the configuration, kept in memory: a restart forgives."""
 
-    def __init__(self, options: LimitOptions, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, options: LimitOptions, rules: RuleBook, clock: Callable[[], float] = monotonic) -> None:
         self._options = options
+        self._rules = rules
         self._clock = clock
         self._paces: dict[str, Pace] = {}
 
     async def check(self, incoming: Incoming) -> None:
         """Count one event of this person. Raises Refusal that says how long to wait, and Ignored when that was just said."""
-        allowed = allowance(self._options, incoming.author)
+        allowed = await self._rules.allowance(incoming.place, incoming.author)
         now = self._clock()
         self._sweep(now)
         pace = self._paces.setdefault(incoming.author.key, Pace(allowed.burst, now))

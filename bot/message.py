@@ -31,13 +31,19 @@ class Place:
         return f"{self.platform}:{self.channel}"
 
     @property
+    def keys(self) -> frozenset[str]:
+        """What lists of channels may call it: a thread is listed by itself or with its channel."""
+        return frozenset({self.channel_key, self.key})
+
+    @property
     def server_key(self) -> str | None:
         return f"{self.platform}:{self.server}" if self.server else None
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who did it. `manages` is the platform's own right to manage this channel, looked up at receipt."""
+    """Who did it. `manages` and `moderates` are the platform's own rights to manage this channel, and the messages of others
+    in it, looked up at receipt."""
 
     platform: str
     id: str
@@ -45,10 +51,15 @@ class Author:
     is_bot: bool = False
     manages: bool = False
     roles: frozenset[str] = frozenset()
+    moderates: bool = False
 
     @property
     def key(self) -> str:
         return f"{self.platform}:{self.id}"
+
+    @property
+    def role_keys(self) -> frozenset[str]:
+        return frozenset(f"{self.platform}:{role}" for role in self.roles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,8 @@ class AccessOptions(Section):
     allow_roles: frozenset[Key] = frozenset()
     allow_people: frozenset[Key] = frozenset()
     allow_bots: frozenset[Key] = frozenset()
+    moderator_roles: frozenset[Key] = frozenset()  # may press others' buttons and delete what others asked
+    operators: frozenset[Key] = frozenset()  # people who may give rules for everywhere with /setup
     allow_private: bool = False  # anyone may write to it in private
     age_restricted_only: bool = False  # nowhere but in channels that the platform shows to adults alone
     deny_servers: frozenset[Key] = frozenset()

@@ -113,7 +113,8 @@ class Outbox:
         """Send a notice, in its turn."""
         display = Display(self._limits(place), ends_directly=True)
         display.end(message)
-        self._post(self._pump(place), next(self._notices), Letter(None, place, reply_to, display))
+        pump = self._pump(place, aside=message.private and self._limits(place).whispers)
+        self._post(pump, next(self._notices), Letter(None, place, reply_to, display))
 
     def expect(self, asked: Mapping[str, int]) -> None:
         """How many questions wait or are being answered, by channel."""
@@ -137,11 +138,13 @@ class Outbox:
             await platform.typing(place)
             await asyncio.sleep(platform.limits.typing_seconds * 0.8)
 
-    def _pump(self, place: Place) -> Pump:
-        pump = self._pumps.get(place.channel_key)
+    def _pump(self, place: Place, *, aside: bool = False) -> Pump:
+        """The channel's, or the one beside it for what does not count there."""
+        key = f"{place.channel_key} aside" if aside else place.channel_key
+        pump = self._pumps.get(key)
         if pump is None:
-            pump = self._pumps[place.channel_key] = Pump(place.platform, Channel(self._limits(place)))
-            pump.channel.expect(self._asked.get(place.channel_key, 0))
+            pump = self._pumps[key] = Pump(place.platform, Channel(self._limits(place)))
+            pump.channel.expect(self._asked.get(key, 0))
             if self._tasks is not None:
                 self._tasks.create_task(self._move(pump))
         return pump

@@ -5,65 +5,70 @@ from __future__ import annotations
 from bot.errors import Refusal
 from bot.message import Address, Author, Incoming, Place
 from bot.options import AccessOptions
+from bot.rulebook import RuleBook
 
 LOCAL = frozenset({"terminal", "web"})  # whoever sits at the machine, or has the page's password
 
 
 class Access:
-    """The allow and deny lists of the configuration."""
+    """The allow and deny lists: the operator's, and within them those of the place."""
 
-    def __init__(self, options: AccessOptions) -> None:
-        self._options = options
+    def __init__(self, rules: RuleBook) -> None:
+        self._rules = rules
 
-    def hears(self, incoming: Incoming) -> bool:
+    async def hears(self, incoming: Incoming) -> bool:
         """Whether a message is for the bot at all. Other bots' are not, unless listed: two that answer each other would never end."""
-        author = incoming.author
-        return incoming.address is not Address.OVERHEARD and (not author.is_bot or author.key in self._options.allow_bots)
+        if incoming.address is Address.OVERHEARD or not incoming.author.is_bot:
+            return incoming.address is not Address.OVERHEARD
+        listed = (await self._rules.frame()).allow_bots | (await self._rules.here(incoming.place)).access.allow_bots
+        return incoming.author.key in listed
 
     async def check(self, incoming: Incoming) -> None:
-        """Raises Refusal for a person or a place that the operator did not allow."""
+        """Raises Refusal for a person or a place that was not allowed."""
         if incoming.place.platform in LOCAL:
             return
-        if self._denied(incoming.place, incoming.author):
-            raise Refusal("access.denied")
-        if self._options.age_restricted_only and not incoming.place.age_restricted:
-            raise Refusal("access.age")
-        if incoming.place.private:
-            if not (self._options.everyone or self._options.allow_private or self._listed(incoming.author)):
-                raise Refusal("access.private")
-        elif not self._place_allowed(incoming.place):
-            raise Refusal("access.place")
-        elif not self._person_allowed(incoming.author):
-            raise Refusal("access.person")
+        check_lists(await self._rules.frame(), incoming.place, incoming.author)
+        if not incoming.place.private:
+            check_lists((await self._rules.here(incoming.place)).alone, incoming.place, incoming.author)
 
-    def _denied(self, place: Place, author: Author) -> bool:
-        options = self._options
-        denied_place = place.server_key in options.deny_servers or keys_of(place) & options.deny_channels
-        return bool(denied_place or author.key in options.deny_people or roles_of(author) & options.deny_roles)
-
-    def _place_allowed(self, place: Place) -> bool:
-        options = self._options
-        anywhere = not (options.allow_servers or options.allow_channels)
-        return anywhere or place.server_key in options.allow_servers or bool(keys_of(place) & options.allow_channels)
-
-    def _person_allowed(self, author: Author) -> bool:
-        options = self._options
-        if options.allow_people or options.allow_roles:
-            return options.everyone or self._listed(author)
-        return options.everyone or bool(options.allow_servers or options.allow_channels)  # a list of places lets in all who are there
-
-    def _listed(self, author: Author) -> bool:
-        allowed = self._options.allow_people | self._options.allow_bots
-        return author.key in allowed or bool(roles_of(author) & self._options.allow_roles)
+    async def moderates(self, incoming: Incoming) -> bool:
+        return await self._rules.moderates(incoming.place, incoming.author)
 
 
-def keys_of(place: Place) -> frozenset[str]:
-    """A thread is listed by itself or with its channel."""
-    return frozenset({place.channel_key, place.key})
+def check_lists(options: AccessOptions, place: Place, author: Author) -> None:
+    """Raises Refusal for whom these lists do not let in. Denial wins."""
+    if _denied(options, place, author):
+        raise Refusal("access.denied")
+    if options.age_restricted_only and not place.age_restricted:
+        raise Refusal("access.age")
+    if place.private:
+        if not (options.everyone or options.allow_private or _listed(options, author)):
+            raise Refusal("access.private")
+    elif not _place_allowed(options, place):
+        raise Refusal("access.place")
+    elif not _person_allowed(options, author):
+        raise Refusal("access.person")
 
 
-def roles_of(author: Author) -> frozenset[str]:
-    return frozenset(f"{author.platform}:{role}" for role in author.roles)
+def _denied(options: AccessOptions, place: Place, author: Author) -> bool:
+    denied_place = place.server_key in options.deny_servers or place.keys & options.deny_channels
+    return bool(denied_place or author.key in options.deny_people or author.role_keys & options.deny_roles)
+
+
+def _place_allowed(options: AccessOptions, place: Place) -> bool:
+    anywhere = not (options.allow_servers or options.allow_channels)
+    return anywhere or place.server_key in options.allow_servers or bool(place.keys & options.allow_channels)
+
+
+def _person_allowed(options: AccessOptions, author: Author) -> bool:
+    if options.allow_people or options.allow_roles:
+        return options.everyone or _listed(options, author)
+    return options.everyone or bool(options.allow_servers or options.allow_channels)  # a list of places lets in all who are there
+
+
+def _listed(options: AccessOptions, author: Author) -> bool:
+    allowed = options.allow_people | options.allow_bots
+    return author.key in allowed or bool(author.role_keys & options.allow_roles)
 
 
 def may_set_for_all(place: Place, author: Author, *, opened: bool) -> bool:

@@ -56,6 +56,7 @@ class Limits:
     buttons: bool = True
     deduplicates: bool = False  # a repeated send with the same nonce is shown once
     ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice
+    whispers: bool = False  # private messages are seen by one person and do not count in the channel's budget
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
 

@@ -10,10 +10,9 @@ from typing import Final
 
 from bot.contracts import Knobs, Memory, Resolved, Value
 from bot.errors import Refusal
-from bot.limits import allowance
 from bot.message import Author, Place
-from bot.options import LimitOptions
 from bot.permissions import may_set_for_all
+from bot.rulebook import RuleBook
 from bot.settings import SETTINGS, Kind, Setting, find_setting
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
@@ -68,11 +67,11 @@ def home_of(scope: Scope, place: Place, author: Author) -> Home:
 class ScopedSettings:
     """The settings of everyone and everywhere, kept in the database."""
 
-    def __init__(self, database: Database, texts: Texts, defaults: Mapping[str, Value], limits: LimitOptions) -> None:
+    def __init__(self, database: Database, texts: Texts, defaults: Mapping[str, Value], rules: RuleBook) -> None:
         self._database = database
         self._texts = texts
         self._defaults = defaults
-        self._limits = limits
+        self._rules = rules
 
     async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
         """What counts for one question. Raises Refusal for a value in `request` that is out of range or above a cap."""
@@ -84,7 +83,7 @@ class ScopedSettings:
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
         """Every setting with its origin. Raises Refusal as `resolve` does."""
-        caps = allowance(self._limits, author).caps
+        caps = (await self._rules.allowance(place, author)).caps
         layers = [(Origin.REQUEST, self._parse(request or {}, caps)), *await self._kept(place, author), (Origin.DEFAULT, self._defaults)]
         return {name: _pick(setting, layers, caps.get(name)) for name, setting in SETTINGS.items()}
 
@@ -94,7 +93,8 @@ class ScopedSettings:
 
     async def put(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> Value:
         """Keep a value; the value as kept. Raises Refusal for a bad value, and where this person may not set it."""
-        parsed = self._parse({name: value}, allowance(self._limits, author).caps)[name]
+        caps = (await self._rules.allowance(place, author)).caps
+        parsed = self._parse({name: value}, caps)[name]
         await self._check(place, author, scope)
         await self._write(place, author, scope, name, parsed)
         return parsed

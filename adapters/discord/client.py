@@ -24,7 +24,6 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
-from adapters.discord.upkeep import Upkeep
 from bot.commands.registry import COMMANDS
 from bot.errors import DeliveryError
 from bot.message import Invocation
@@ -66,8 +65,6 @@ class DiscordClient(discord.Client):
         self.tree = app_commands.CommandTree(self)
         for command in COMMANDS.values():
             self.tree.add_command(native(command, texts, self._reception, fetch))
-        for upkeep in Upkeep(texts, sees_content=sees_content).commands():
-            self.tree.add_command(upkeep)
         for entry in Menus(texts, self._reception, fetch).entries():
             self.tree.add_command(entry)
         self._reader = Reader(self, fetch, parse, sees_content=sees_content)

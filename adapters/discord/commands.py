@@ -25,6 +25,8 @@ PLAIN: Final[dict[OptionKind, Any]] = {
     OptionKind.CHOICE: str,
     OptionKind.FLAG: bool,
     OptionKind.PERSON: discord.User,
+    OptionKind.ROLE: discord.Role,
+    OptionKind.CHANNEL: app_commands.AppCommandChannel | app_commands.AppCommandThread,
     OptionKind.PICTURE: discord.Attachment,
     OptionKind.NUMBER: float,
     OptionKind.WHOLE: int,
@@ -78,7 +80,7 @@ def native(command: Command, texts: Texts, reception: Reception, fetch: Fetch) -
 
 def _values(given: dict[str, Any]) -> dict[str, Value]:
     chosen = {name: value for name, value in given.items() if value is not None and not isinstance(value, discord.Attachment)}
-    return {name: str(value.id) if isinstance(value, discord.abc.User) else value for name, value in chosen.items()}
+    return {name: str(value.id) if isinstance(value, discord.abc.Snowflake) else value for name, value in chosen.items()}
 
 
 def _signature(options: list[Option]) -> inspect.Signature:

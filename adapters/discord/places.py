@@ -33,4 +33,5 @@ def author_of(user: discord.abc.User, permissions: discord.Permissions | None = 
     """`permissions`: the person's in the channel; None: where there is nothing to manage."""
     manages = bool(permissions and (permissions.manage_channels or permissions.manage_guild))
     roles = frozenset(str(role.id) for role in user.roles) if isinstance(user, discord.Member) else frozenset[str]()
-    return Author(NAME, str(user.id), user.display_name, user.bot or webhook, manages, roles)
+    moderates = bool(permissions and permissions.manage_messages)
+    return Author(NAME, str(user.id), user.display_name, user.bot or webhook, manages, roles, moderates)

@@ -35,6 +35,7 @@ LIMITS: Final = DiscordLimits(
     budget=EditBudget(edits=5, seconds=5.0),
     typing_seconds=10.0,
     deduplicates=True,
+    whispers=True,
 )
 
 

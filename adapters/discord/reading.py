@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import discord
@@ -13,6 +14,7 @@ from adapters.discord.faults import delivering
 from adapters.discord.files import Fetch
 from adapters.discord.pictures import own_files, shown_pictures, unseen
 from adapters.discord.places import author_of, place_of
+from bot.contracts import Value
 from bot.errors import DeliveryError
 from bot.message import Address, Attachment, Incoming, Invocation, Reply
 
@@ -25,6 +27,8 @@ MARKUP: Final = (
     (re.compile(r"<a?(:\w+:)\d+>"), r"\1"),
     (re.compile(r"</([^:>]+):\d+>"), r"/\1"),
 )
+
+MENTIONED: Final = re.compile(r"<(?:@[!&]?|#)\d+>")
 
 Parse = Callable[[str], Invocation | None]
 
@@ -44,18 +48,18 @@ class Reader:
             return None
         address = self._address(message)
         heard = address is not Address.OVERHEARD
-        text = self._text(message)
-        command = self._parse(text) if heard else None
+        said = self._said(message)
+        command = self._parse(said) if heard else None
         return Incoming(
             id=str(message.id),
             place=place_of(message.channel, message.guild.id if message.guild else None),
             author=author_of(message.author, permissions_in(message), webhook=message.webhook_id is not None),
             address=Address.COMMAND if command else address,
             sent_at=message.created_at,
-            text=text,
+            text=neutral(said),
             attachments=own_files(message, self._fetch) if heard else (),
             reply_to=await self._reply(message) if heard else None,
-            command=command,
+            command=command and replace(command, options={name: _option(value) for name, value in command.options.items()}),
             locale=locale_of(message.guild),
             edited=edited,
         )
@@ -78,12 +82,9 @@ class Reader:
         names = [f"@!?{self._client.user.id}"] if self._client.user else []
         return re.compile("<(?:" + "|".join([*names, *([f"@&{role.id}"] if role else [])]) + ")>")
 
-    def _text(self, message: discord.Message) -> str:
+    def _said(self, message: discord.Message) -> str:
         said = message.content or "\n".join(snapshot.content for snapshot in message.message_snapshots)
-        text = self._mention(message.guild).sub(" ", said)
-        for pattern, words in MARKUP:
-            text = pattern.sub(words, text)
-        return text.strip()
+        return self._mention(message.guild).sub(" ", said).strip()
 
     async def _reply(self, message: discord.Message) -> Reply | None:
         link = message.reference
@@ -107,6 +108,18 @@ class Reader:
         with suppress(DeliveryError), delivering():
             return await channel.fetch_message(message_id)
         return None
+
+
+def neutral(text: str) -> str:
+    """`text` without the names of others."""
+    for pattern, words in MARKUP:
+        text = pattern.sub(words, text)
+    return text
+
+
+def _option(value: Value) -> Value:
+    """A typed option; a mention alone is whom a command is about."""
+    return neutral(value) if isinstance(value, str) and not MENTIONED.fullmatch(value.strip()) else value
 
 
 def replied_message(message: discord.Message) -> discord.Message | None:

@@ -20,6 +20,7 @@ from bot.texts import Texts
 
 FOR_ALL: Final = frozenset({"ask", "reset"})  # whose answers everybody may see
 ANSWERED_ELSEWHERE: Final = frozenset({"again", "continue"})  # by a reply to the question
+WITH_PANEL: Final = frozenset({"settings", "setup"})
 TIDY_SECONDS: Final = 2.0  # after which such a command will hardly be refused any more
 
 
@@ -44,7 +45,7 @@ class Reception:
         with suppress(DeliveryError), delivering():
             await interaction.response.defer(ephemeral=hidden, thinking=True)
             live = self._interactions.add(interaction, incoming.place, thinking=True, ephemeral=hidden)
-            if command.name == "settings" and command.options.keys() <= {"answer_id"}:
+            if command.name in WITH_PANEL and command.options.keys() <= {"answer_id"}:
                 live.view = panel(self._texts, interaction.locale)
         await self._bot.handle(incoming)
         if command.name in ANSWERED_ELSEWHERE:

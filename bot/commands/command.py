@@ -6,6 +6,7 @@ texts `command.<name>.name`, `.description` and `.help`, and `option.<name>.name
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,10 +15,12 @@ from bot.contracts import Actions, Value
 from bot.errors import Refusal
 from bot.message import Incoming
 from bot.ports import Outgoing
+from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.settings import SETTINGS, Kind, Setting
 from bot.texts import LANGUAGES, Texts
 
+NO_ID = re.compile(r"[^\d-]")  # typed, a person is a mention: <@123>
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
 
 
@@ -29,8 +32,13 @@ class OptionKind(StrEnum):
     WHOLE = "whole"
     CHOICE = "choice"
     FLAG = "flag"
-    PERSON = "person"  # a person's id on the platform
+    PERSON = "person"  # a person's id on the platform, and so on
+    ROLE = "role"
+    CHANNEL = "channel"
     PICTURE = "picture"  # native only; it arrives as one of the message's attachments
+
+
+IDS = frozenset({OptionKind.PERSON, OptionKind.ROLE, OptionKind.CHANNEL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Option:
             return given if isinstance(given, bool) else str(given).strip().lower() in YES
         if self.kind is OptionKind.CHOICE:
             return self._choose(str(given), texts)
-        return given
+        return NO_ID.sub("", str(given)) if self.kind in IDS else given
 
     def label(self, choice: str, texts: Texts, language: str) -> str:
         return texts.say(language, self.words.format(choice=choice))
@@ -76,6 +84,7 @@ class Context:
     options: Mapping[str, Value]
     actions: Actions
     settings: ScopedSettings
+    rules: RuleBook
     texts: Texts
     language: str
     commands: Mapping[str, Command]

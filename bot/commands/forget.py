@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from bot.commands.command import Command, Context, Option, OptionKind
@@ -11,11 +10,10 @@ from bot.ports import Outgoing
 CONFIRM: Final = Option("confirm", OptionKind.FLAG)
 WHAT: Final = Option("what", OptionKind.CHOICE, choices=("me", "channel"), words="choice.forget.{choice}")
 PERSON: Final = Option("person", OptionKind.PERSON)
-MENTION: Final = re.compile(r"\D")  # typed, a person is a mention: <@123>
 
 
 async def run(context: Context) -> Outgoing:
-    person = MENTION.sub("", str(context.options.get(PERSON.name, "")))
+    person = str(context.options.get(PERSON.name, ""))
     channel = context.options.get(WHAT.name) == "channel"
     if not context.options.get(CONFIRM.name):
         what = "person" if person else "channel" if channel else "me"

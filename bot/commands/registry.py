@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from bot.commands import again, ask, beams, diagnose, forget, language, queue, reset, resume, settings, status, stop, temperature
+from bot.commands import again, ask, beams, diagnose, forget, language, queue, reset, resume, settings, setup, status, stop, temperature
 from bot.commands import help as help_command
 from bot.commands.command import Command, Context
 from bot.contracts import Actions, Value
@@ -13,18 +13,36 @@ from bot.errors import Refusal
 from bot.message import Incoming
 from bot.permissions import may_set_for_all
 from bot.ports import Outgoing
+from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.texts import Texts
 
-MODULES: Final = (ask, again, resume, stop, temperature, beams, settings, language, reset, forget, queue, status, diagnose, help_command)
+MODULES: Final = (
+    ask,
+    again,
+    resume,
+    stop,
+    temperature,
+    beams,
+    settings,
+    language,
+    reset,
+    forget,
+    queue,
+    status,
+    diagnose,
+    setup,
+    help_command,
+)
 COMMANDS: Final[Mapping[str, Command]] = {module.COMMAND.name: module.COMMAND for module in MODULES}
 
 
 class CommandRunner:
     """Carries out the commands that adapters hand over, typed or native."""
 
-    def __init__(self, settings: ScopedSettings, texts: Texts, commands: Mapping[str, Command] = COMMANDS) -> None:
+    def __init__(self, settings: ScopedSettings, rules: RuleBook, texts: Texts, commands: Mapping[str, Command] = COMMANDS) -> None:
         self._settings = settings
+        self._rules = rules
         self._texts = texts
         self._commands = commands
 
@@ -43,7 +61,7 @@ class CommandRunner:
             raise Refusal("settings.not_yours_to_open")
         options = self._read(command, incoming.command.options)
         language = await self._settings.language(incoming.place, incoming.author, incoming.locale)
-        return await command.run(Context(incoming, options, actions, self._settings, self._texts, language, self._commands))
+        return await command.run(Context(incoming, options, actions, self._settings, self._rules, self._texts, language, self._commands))
 
     def _read(self, command: Command, given: Mapping[str, Value]) -> dict[str, Value]:
         read: dict[str, Value] = {}

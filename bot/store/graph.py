@@ -213,7 +213,7 @@ def name_of(connection: Connection, person: str) -> str:
 def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     """Delete a person's messages and the answers to them; how many, and the pictures that nobody else showed."""
     connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
-    return _delete(connection, MessageRow.person == person)
+    return _delete(connection, _of(person))
 
 
 def places_around(connection: Connection, place: Place, whole_server: bool) -> tuple[str, ...]:
@@ -225,7 +225,13 @@ def places_around(connection: Connection, place: Place, whole_server: bool) -> t
 def forget_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, list[str]]:
     """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
     said = MessageRow.place.in_(places)
-    return _delete(connection, said if person is None else and_(said, MessageRow.person == person))
+    return _delete(connection, said if person is None else and_(said, _of(person)))
+
+
+def _of(person: str) -> ColumnElement[bool]:
+    """What this person said, and the answers to it, whoever asked for them."""
+    questions = select(MessageRow.id).where(MessageRow.person == person, MessageRow.role == "user")
+    return or_(MessageRow.person == person, and_(MessageRow.role == "assistant", MessageRow.parent.in_(questions)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bot.message import Address, Attachment, Author, Incoming, Invocation, Place
 from bot.options import AccessOptions, LimitOptions
 from bot.permissions import Access
 from bot.ports import EditBudget, Limits, Outgoing
+from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles
@@ -28,6 +29,7 @@ from bot.texts import load_texts
 from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, Usage
 from tests.bot.samples import ANN, PLACE
 
+EVERYBODY = AccessOptions(everyone=True)
 UNHURRIED = LimitOptions(burst=1_000, cooldown_seconds=0, questions_per_person=1_000, questions_overall=1_000)
 
 
@@ -167,11 +169,18 @@ def attachment(data: bytes, *, spoiler: bool = False) -> Attachment:
 
 @asynccontextmanager
 async def running(
-    url: str, home: Path, engine: ScriptedEngine, chat: Chat | None = None, limits: LimitOptions = UNHURRIED, idle_seconds: float = 1_800.0
+    url: str,
+    home: Path,
+    engine: ScriptedEngine,
+    chat: Chat | None = None,
+    limits: LimitOptions = UNHURRIED,
+    idle_seconds: float = 1_800.0,
+    access: AccessOptions = EVERYBODY,
 ) -> AsyncIterator[Rig]:
     """A bot that runs until the end of the block, when it stops as a killed one does: at once."""
     database, texts, chat, decoders = await open_database(url), load_texts(), chat or Chat(), Decoders(DecodingLimits())
-    settings = ScopedSettings(database, texts, {}, limits)
+    rules = RuleBook(database, access, limits)
+    settings = ScopedSettings(database, texts, {}, rules)
     files = PictureFiles(home / "pictures")
     resources = Resources(
         database=database,
@@ -179,9 +188,9 @@ async def running(
         engines=[engine],
         intake=Intake(FileLimits(), decoders),
         settings=settings,
-        permissions=Access(AccessOptions(everyone=True)),
-        limits=PersonLimits(limits),
-        commands=CommandRunner(settings, texts),
+        permissions=Access(rules),
+        limits=PersonLimits(limits, rules),
+        commands=CommandRunner(settings, rules, texts),
         texts=texts,
         idle_seconds=idle_seconds,
     )

@@ -12,7 +12,8 @@ from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import EngineState, Forgotten, InLine, Queue, Value
 from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply
-from bot.options import LimitOptions
+from bot.options import AccessOptions, LimitOptions
+from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
@@ -77,7 +78,8 @@ def diary() -> Diary:
 
 @pytest.fixture
 def runner(database: Database) -> CommandRunner:
-    return CommandRunner(ScopedSettings(database, TEXTS, {}, LimitOptions()), TEXTS)
+    rules = RuleBook(database, AccessOptions(operators=frozenset({"discord:mo"})), LimitOptions())
+    return CommandRunner(ScopedSettings(database, TEXTS, {}, rules), rules, TEXTS)
 
 
 async def say(runner: CommandRunner, diary: Diary, incoming: Incoming) -> str:

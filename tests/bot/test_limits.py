@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 from bot import limits
 from bot.contracts import Load
 from bot.errors import Ignored, Refusal
-from bot.limits import PersonLimits, allowance
-from bot.options import LimitOptions, RoleLimits
+from bot.limits import PersonLimits
+from bot.options import AccessOptions, LimitOptions, RoleLimits
+from bot.rulebook import RuleBook
+from bot.rules import Allowance, Rules, allowance
+from bot.store.database import Database, open_database, sqlite_url
 from tests.bot.people import ADA, BOB, said
 from tests.bot.rig import ScriptedEngine, echo, running
 
@@ -30,6 +34,18 @@ class Clock:
         return self.now
 
 
+@pytest.fixture
+async def quick(tmp_path: Path) -> AsyncIterator[Database]:
+    """One database is enough for what is kept in memory."""
+    database = await open_database(sqlite_url(tmp_path / "gander.db"))
+    yield database
+    await database.close()
+
+
+def limits_of(database: Database, options: LimitOptions = OPTIONS, clock: Clock | None = None) -> PersonLimits:
+    return PersonLimits(options, RuleBook(database, AccessOptions(), options), clock or Clock())
+
+
 async def count_until_refused(person: PersonLimits, most: int = 50) -> int:
     for count in range(most):
         try:
@@ -39,9 +55,9 @@ async def count_until_refused(person: PersonLimits, most: int = 50) -> int:
     return most
 
 
-async def test_a_burst_is_let_through_and_then_the_wait_is_named() -> None:
+async def test_a_burst_is_let_through_and_then_the_wait_is_named(quick: Database) -> None:
     clock = Clock()
-    person = PersonLimits(OPTIONS, clock)
+    person = limits_of(quick, clock=clock)
     for _ in range(3):
         await person.check(said(ADA))
     clock.now += 0.5
@@ -61,9 +77,9 @@ async def test_a_person_who_goes_on_is_told_once_and_then_ignored(database_url: 
         assert sorted(await rig.finals(2)) == ["A little slower, please: try again in 1000 seconds.", "You asked: hello"]
 
 
-async def test_the_next_time_it_is_told_again() -> None:
+async def test_the_next_time_it_is_told_again(quick: Database) -> None:
     clock = Clock()
-    person = PersonLimits(OPTIONS, clock)
+    person = limits_of(quick, clock=clock)
     for _ in range(2):
         clock.now += 1_000
         assert await count_until_refused(person) == 3
@@ -71,22 +87,22 @@ async def test_the_next_time_it_is_told_again() -> None:
             await person.check(said(ADA))
 
 
-async def test_rest_fills_up_to_the_burst_and_not_beyond() -> None:
+async def test_rest_fills_up_to_the_burst_and_not_beyond(quick: Database) -> None:
     clock = Clock()
-    person = PersonLimits(OPTIONS, clock)
+    person = limits_of(quick, clock=clock)
     await count_until_refused(person)
     clock.now += 1_000
     assert await count_until_refused(person) == 3
 
 
-async def test_one_person_does_not_slow_another() -> None:
-    person = PersonLimits(OPTIONS, Clock())
+async def test_one_person_does_not_slow_another(quick: Database) -> None:
+    person = limits_of(quick)
     await count_until_refused(person)
     await person.check(said(BOB))
 
 
-async def test_a_role_without_cooldown_is_never_slowed() -> None:
-    person = PersonLimits(OPTIONS.model_copy(update={"roles": ROLES}), Clock())
+async def test_a_role_without_cooldown_is_never_slowed(quick: Database) -> None:
+    person = limits_of(quick, OPTIONS.model_copy(update={"roles": ROLES}))
     crew = replace(ADA, roles=frozenset({"crew"}))
     for _ in range(50):
         await person.check(said(crew))
@@ -99,8 +115,8 @@ def test_the_most_generous_role_counts_and_no_role_adds_a_cap_that_others_lack()
     assert (both.burst, both.cooldown_seconds, both.caps) == (5, 0, {"beams": 6, "max_new_tokens": 500})
 
 
-def test_the_queue_refuses_at_its_two_limits() -> None:
-    person = PersonLimits(OPTIONS)
+async def test_the_queue_refuses_at_its_two_limits(quick: Database) -> None:
+    person = limits_of(quick)
     person.admit(Load(mine=1, overall=9))
     for load, key in ((Load(2, 2), "limits.enough_of_yours"), (Load(0, 10), "limits.queue_full")):
         with pytest.raises(Refusal) as refused:
@@ -108,12 +124,19 @@ def test_the_queue_refuses_at_its_two_limits() -> None:
         assert refused.value.key == key
 
 
-async def test_people_who_rested_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_people_who_rested_are_forgotten(quick: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SWEEP_AT", 3)
     clock = Clock()
-    person = PersonLimits(OPTIONS, clock)
+    person = limits_of(quick, clock=clock)
     for name in ("a", "b", "c"):
         await person.check(said(replace(ADA, id=name)))
     clock.now += 60
     await person.check(said(ADA))
     assert list(person._paces) == [ADA.key]
+
+
+def test_rules_make_an_allowance_smaller_and_never_larger() -> None:
+    frame = Allowance(3, 2.0, {"beams": 4, "max_new_tokens": 500})
+    rules = Rules(cooldown_seconds=30, caps={"beams": 2}, roles={"discord:fan": RoleLimits(cooldown_seconds=0, caps={"beams": 9})})
+    assert frame.within(rules, ADA) == Allowance(3, 30.0, {"beams": 2, "max_new_tokens": 500})
+    assert frame.within(rules, replace(ADA, roles=frozenset({"fan"}))) == frame

@@ -9,17 +9,19 @@ import pytest
 
 from bot.errors import Refusal
 from bot.message import Address, Author, Place
-from bot.options import AccessOptions
-from bot.permissions import Access, may_set_for_all
+from bot.options import AccessOptions, LimitOptions
+from bot.permissions import Access, check_lists, may_set_for_all
+from bot.rulebook import RuleBook
+from bot.store.database import Database
 from tests.bot.people import ADA, GROUP, MODERATOR, PRIVATE, SERVER, TERMINAL, THREAD, said
 
 CREW = replace(ADA, roles=frozenset({"crew"}))
 ALLOWED = ""
 
 
-async def verdict(place: Place, author: Author, lists: dict[str, Any]) -> str:
+def verdict(place: Place, author: Author, lists: dict[str, Any]) -> str:
     try:
-        await Access(AccessOptions(**lists)).check(said(author, place))
+        check_lists(AccessOptions(**lists), place, author)
     except Refusal as refusal:
         return refusal.key
     return ALLOWED
@@ -37,7 +39,6 @@ GOOSE = {"allow_servers": keys("discord:goose")}
     [
         (SERVER, ADA, {}, "access.person"),  # nobody decided yet
         (PRIVATE, ADA, {}, "access.private"),
-        (TERMINAL, ADA, {}, ALLOWED),
         (SERVER, ADA, {"everyone": True}, ALLOWED),
         (PRIVATE, ADA, {"everyone": True}, ALLOWED),
         (SERVER, ADA, GOOSE, ALLOWED),
@@ -62,16 +63,27 @@ GOOSE = {"allow_servers": keys("discord:goose")}
         (GROUP, ADA, {"everyone": True, "deny_servers": keys("discord:goose")}, ALLOWED),
     ],
 )
-async def test_who_may_use_it_where(place: Place, author: Author, lists: dict[str, Any], expected: str) -> None:
-    assert await verdict(place, author, lists) == expected
+def test_who_may_use_it_where(place: Place, author: Author, lists: dict[str, Any], expected: str) -> None:
+    assert verdict(place, author, lists) == expected
 
 
-def test_other_bots_are_not_heard_unless_listed() -> None:
+def access_of(database: Database, options: AccessOptions) -> Access:
+    return Access(RuleBook(database, options, LimitOptions()))
+
+
+async def test_other_bots_are_not_heard_unless_listed(database: Database) -> None:
     robot = said(replace(ADA, is_bot=True))
-    assert not Access(AccessOptions(everyone=True)).hears(robot)
-    assert Access(AccessOptions(allow_bots=keys("discord:ada"))).hears(robot)
-    assert Access(AccessOptions()).hears(said(ADA))
-    assert not Access(AccessOptions(everyone=True)).hears(replace(said(ADA), address=Address.OVERHEARD))
+    everybody, listing = (access_of(database, AccessOptions(**each)) for each in ({"everyone": True}, {"allow_bots": keys("discord:ada")}))
+    assert not await everybody.hears(robot)
+    assert await listing.hears(robot)
+    assert await everybody.hears(said(ADA))
+    assert not await everybody.hears(replace(said(ADA), address=Address.OVERHEARD))
+
+
+async def test_whoever_sits_at_the_machine_is_let_in(database: Database) -> None:
+    await access_of(database, AccessOptions()).check(said(place=TERMINAL))
+    with pytest.raises(Refusal):
+        await access_of(database, AccessOptions()).check(said(place=SERVER))
 
 
 @pytest.mark.parametrize(
@@ -88,10 +100,7 @@ def test_who_may_set_values_for_others(place: Place, author: Author, opened: boo
     assert may_set_for_all(place, author, opened=opened) == expected
 
 
-async def test_where_only_adults_may_look_it_answers_nowhere_else() -> None:
-    access = Access(AccessOptions(everyone=True, age_restricted_only=True))
-    await access.check(said(place=replace(SERVER, age_restricted=True)))
-    for place in (SERVER, PRIVATE):
-        with pytest.raises(Refusal) as refused:
-            await access.check(said(place=place))
-        assert refused.value.key == "access.age"
+def test_where_only_adults_may_look_it_answers_nowhere_else() -> None:
+    lists = {"everyone": True, "age_restricted_only": True}
+    assert verdict(replace(SERVER, age_restricted=True), ADA, lists) == ALLOWED
+    assert [verdict(place, ADA, lists) for place in (SERVER, PRIVATE)] == ["access.age"] * 2

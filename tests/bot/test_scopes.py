@@ -9,7 +9,8 @@ import pytest
 from bot.contracts import Memory, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
-from bot.options import LimitOptions, RoleLimits
+from bot.options import AccessOptions, LimitOptions, RoleLimits
+from bot.rulebook import RuleBook
 from bot.scopes import Effective, Origin, ScopedSettings
 from bot.settings import SETTINGS
 from bot.store.database import Database
@@ -22,7 +23,7 @@ LIMITS = LimitOptions(caps={"beams": 5, "max_new_tokens": 1000}, roles={"discord
 
 @pytest.fixture
 def settings(database: Database) -> ScopedSettings:
-    return ScopedSettings(database, load_texts(), {"top_p": 0.9}, LIMITS)
+    return ScopedSettings(database, load_texts(), {"top_p": 0.9}, RuleBook(database, AccessOptions(), LIMITS))
 
 
 async def found(settings: ScopedSettings, name: str, place: Place = SERVER, author: Author = ADA) -> tuple[Value | None, Origin]:
@@ -67,7 +68,7 @@ async def test_a_value_taken_back_uncovers_the_next(settings: ScopedSettings) ->
 
 async def test_values_outlive_the_bot(settings: ScopedSettings, database: Database) -> None:
     await settings.put(SERVER, ADA, Scope.PERSON, "system_prompt", "Sei kurz. 简短。")
-    again = ScopedSettings(database, load_texts(), {}, LIMITS)
+    again = ScopedSettings(database, load_texts(), {}, RuleBook(database, AccessOptions(), LIMITS))
     assert await found(again, "system_prompt") == ("Sei kurz. 简短。", Origin.PERSON)
 
 
@@ -114,7 +115,7 @@ async def test_caps_refuse_what_is_asked_for_and_cut_what_was_set_before(setting
     assert await found(settings, "beams", SERVER, fan) == (8, Origin.PERSON)
     cut = (await settings.effective(SERVER, ADA))["beams"]  # the role was lost
     assert (cut.value, cut.cap, type(cut.value)) == (5, 5.0, int)
-    tight = ScopedSettings(database, load_texts(), {}, LimitOptions(caps={"max_new_tokens": 100}))
+    tight = ScopedSettings(database, load_texts(), {}, RuleBook(database, AccessOptions(), LimitOptions(caps={"max_new_tokens": 100})))
     assert await found(tight, "max_new_tokens") == (100, Origin.DEFAULT)
 
 
@@ -134,7 +135,7 @@ async def test_an_answer_gets_typed_knobs_and_a_line_of_what_is_unusual(settings
 
 
 async def test_the_language_is_the_setting_then_the_locale_then_the_default(database: Database) -> None:
-    chinese = ScopedSettings(database, load_texts(), {"language": "zh-CN"}, LIMITS)
+    chinese = ScopedSettings(database, load_texts(), {"language": "zh-CN"}, RuleBook(database, AccessOptions(), LIMITS))
     assert await chinese.language(SERVER, ADA, None) == "zh-CN"
     assert await chinese.language(SERVER, ADA, "fr") == "zh-CN"
     assert await chinese.language(SERVER, ADA, "en-US") == "en"

@@ -13,6 +13,7 @@ import pytest
 from adapters.discord.invite import NEEDED
 from bot.commands.registry import COMMANDS
 from bot.ports import Button
+from bot.rules import LISTS
 from bot.scopes import Origin
 from bot.settings import SETTINGS
 from bot.store.settings import Scope
@@ -74,7 +75,7 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"button.{button}" for button in Button)
     yield from (f"forget.confirm.{what}" for what in ("me", "channel", "person"))
     yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
-    yield from (f"command.{name}.{part}" for name in ("setup",) for part in ("name", "description"))
+    yield from (f"setup.list.{name}" for name in LISTS)
 
 
 def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Texts) -> None:
@@ -103,7 +104,9 @@ def test_chinese_is_written_in_chinese_and_english_is_not(texts: Texts) -> None:
     for key, text in texts.written(ENGLISH).items():
         assert key in exceptions or not any(HAN.search(form) for form in forms(text)), key
     for key, text in texts.written(CHINESE).items():
-        names = key in exceptions or key == "settings.line" or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
+        names = (
+            key in exceptions or key in {"settings.line", "setup.line"} or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
+        )
         assert names or all(HAN.search(form) for form in forms(text)), key
 
 

@@ -26,6 +26,7 @@ from bot.message import Address, Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
 from bot.permissions import Access
 from bot.ports import EditBudget, Limits, Outgoing
+from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
@@ -82,7 +83,8 @@ def incoming(update: Mapping[str, str]) -> Incoming:
 
 async def main(home: Path, chat_url: str, engine_url: str) -> None:
     database, texts, decoders = await open_database(sqlite_url(home / "gander.db")), load_texts(), Decoders(DecodingLimits())
-    settings = ScopedSettings(database, texts, {}, LIMITS)
+    rules = RuleBook(database, AccessOptions(everyone=True), LIMITS)
+    settings = ScopedSettings(database, texts, {}, rules)
     async with aiohttp.ClientSession(chat_url) as chat_session, aiohttp.ClientSession() as engine_session, asyncio.TaskGroup() as tasks:
         resources = Resources(
             database=database,
@@ -90,9 +92,9 @@ async def main(home: Path, chat_url: str, engine_url: str) -> None:
             engines=[EngineClient(engine_session, engine_url)],
             intake=Intake(FileLimits(), decoders),
             settings=settings,
-            permissions=Access(AccessOptions(everyone=True)),
-            limits=PersonLimits(LIMITS),
-            commands=CommandRunner(settings, texts),
+            permissions=Access(rules),
+            limits=PersonLimits(LIMITS, rules),
+            commands=CommandRunner(settings, rules, texts),
             texts=texts,
         )
         core, chat = Core(resources), LoopbackChat(chat_session)

@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 
 import discord
 from PIL import Image
+from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
 from bot.message import Incoming, Place
+from bot.options import AccessOptions, LimitOptions
 from bot.ports import Platform, Remembered
 from bot.store.database import sqlite_url
 from engine.api import ChatRequest
 from tests.adapters.discord.rig import Server, client_of, on_server
 from tests.bot.hostile import encode
-from tests.bot.rig import Rig, ScriptedEngine, echo, running
+from tests.bot.rig import EVERYBODY, UNHURRIED, Rig, ScriptedEngine, echo, running
 
 Outcome = TypeVar("Outcome")
 GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
@@ -86,6 +88,11 @@ class Whole:
         assert result.ephemeral
         return result.response.content
 
+    async def asks(self, text: str, *, by: MemberActor | None = None, **more: Any) -> discord.Message:
+        """Somebody (Ann) mentions the bot with these words."""
+        server = self.server
+        return await (by or server.ann).send(server.channel, f"{server.mention} {text}", **more)
+
     async def ends(self, count: int) -> list[str]:
         """Wait until so many answers have ended; what they say. An answer that has ended can be asked again."""
         await self.rig.until(lambda: len(self._ended()) >= count)
@@ -116,14 +123,21 @@ def labels(message: discord.Message) -> list[str | None]:
 
 
 @asynccontextmanager
-async def whole_bot(home: Path, reply: Callable[[ChatRequest], Sequence[str | Exception]] = echo, **options: Any) -> AsyncIterator[Whole]:
+async def whole_bot(
+    home: Path,
+    reply: Callable[[ChatRequest], Sequence[str | Exception]] = echo,
+    *,
+    access: Callable[[Server], AccessOptions] = lambda server: EVERYBODY,
+    limits: LimitOptions = UNHURRIED,
+    **options: Any,
+) -> AsyncIterator[Whole]:
     bot, engine = Apart(), ScriptedEngine(reply)
     engine.gate.set()
     async with on_server(client_of(bot, **options)) as server:
         with server.env.time_context():
             bot.context = copy_context()
         # Entered in the context in which the tasks of the bot speak to the simulation.
-        whole = running(sqlite_url(home / "gander.db"), home, engine)
+        whole = running(sqlite_url(home / "gander.db"), home, engine, access=access(server), limits=limits)
         bot.rig = await bot.outside(_enter(whole))
         for platform in bot.platforms:
             bot.rig.core.attach(platform)

@@ -1,0 +1,153 @@
+"""`/setup`: who may use the bot on this server (or, for operators, everywhere), and how much. For those who manage the place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Final
+
+from bot.commands.command import Command, Context, Option, OptionKind
+from bot.commands.forget import PERSON
+from bot.commands.knobs import CLEAR
+from bot.errors import Refusal
+from bot.options import RoleLimits
+from bot.ports import Outgoing
+from bot.rulebook import EVERYWHERE, rules_home
+from bot.rules import LISTS, Rules
+from bot.scopes import shown
+from bot.settings import SETTINGS
+from bot.store.settings import Home
+
+LONGEST_COOLDOWN: Final = 3600  # seconds
+COOLDOWN: Final = "cooldown"
+ADULTS: Final = "adults"
+CAPS: Final = ("beams", "max_new_tokens")
+
+AMOUNT: Final = Option("amount", OptionKind.NUMBER, low=0, high=max(LONGEST_COOLDOWN, *(SETTINGS[name].high for name in CAPS)))
+CHANNEL: Final = Option("channel", OptionKind.CHANNEL)
+ROLE: Final = Option("role", OptionKind.ROLE)
+SERVER: Final = Option("server", OptionKind.TEXT)
+WIDE: Final = Option("everywhere", OptionKind.FLAG)
+TARGETS: Final = {CHANNEL.name: "channels", ROLE.name: "roles", PERSON.name: "people", SERVER.name: "servers"}
+# The list that each rule keeps of each kind of target.
+KEPT: Final[Mapping[str, Mapping[str, str]]] = {
+    **{rule: {target: f"{rule}_{whom}" for target, whom in TARGETS.items()} for rule in ("allow", "deny")},
+    "moderators": {ROLE.name: "moderator_roles"},
+    "bots": {PERSON.name: "allow_bots"},
+}
+RULE: Final = Option("rule", OptionKind.CHOICE, choices=(*KEPT, ADULTS, COOLDOWN, *CAPS), words="choice.rule.{choice}")
+
+
+async def run(context: Context) -> Outgoing:
+    home = _home(context)
+    if RULE.name not in context.options:
+        return context.reply(_told(context, await context.rules.at(home)))
+    rules = await context.rules.change(home, partial(_edited, context), context.incoming.author)
+    return context.reply("\n".join([context.say("setup.done"), _told(context, rules)]))
+
+
+def _home(context: Context) -> Home:
+    """Whose rules are meant. Raises Refusal for those of everybody, from one who does not run the bot."""
+    place, author = context.incoming.place, context.incoming.author
+    if context.options.get(WIDE.name):
+        if not context.rules.operates(author):
+            raise Refusal("setup.not_operator", person=author.key)
+        return EVERYWHERE
+    if place.private:
+        raise Refusal("setup.private")
+    return rules_home(place)
+
+
+def _edited(context: Context, rules: Rules) -> Rules:
+    """The rules with this one given or taken back."""
+    rule, takes_back = str(context.options[RULE.name]), bool(context.options.get(CLEAR.name))
+    if rule == ADULTS:
+        return _with_access(rules, {"age_restricted_only": not takes_back})
+    if rule == COOLDOWN or rule in CAPS:
+        return _limited(context, rules, rule, None if takes_back else _amount(context, rule))
+    named = _named(context, rule)
+    lists: dict[str, frozenset[str]] = {name: getattr(rules.access, name) for name in named}
+    return _with_access(rules, {name: kept - {named[name]} if takes_back else kept | {named[name]} for name, kept in lists.items()})
+
+
+def _named(context: Context, rule: str) -> dict[str, str]:
+    """The lists that are meant, each with the key of whom it is about. Raises Refusal where nobody is named."""
+    platform, given = context.incoming.place.platform, context.options
+    if SERVER.name in given and not given.get(WIDE.name):
+        raise Refusal("setup.servers")
+    named = {kept: f"{platform}:{given[target]}" for target, kept in KEPT[rule].items() if given.get(target)}
+    if not named:
+        raise Refusal("setup.whom", rule=rule)
+    return named
+
+
+def _amount(context: Context, rule: str) -> float:
+    """Raises Refusal for one that is missing or out of range."""
+    if AMOUNT.name not in context.options:
+        raise Refusal("setup.amount", rule=rule)
+    given = context.options[AMOUNT.name]
+    amount = float(SETTINGS[rule].parse(given) if rule in CAPS else _seconds(given))
+    most = context.rules.highest(rule)
+    if most is not None and amount > most:
+        raise Refusal("settings.above_cap", name=rule, limit=most)
+    return amount
+
+
+def _seconds(given: str | int | float | bool) -> float:
+    try:
+        seconds = float(str(given).replace(",", "."))
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_COOLDOWN:
+        raise Refusal("settings.not_a_number_in_range", name=COOLDOWN, low=0, high=LONGEST_COOLDOWN, given=str(given)[:40])
+    return seconds
+
+
+def _limited(context: Context, rules: Rules, rule: str, amount: float | None) -> Rules:
+    """With a limit for everybody, or for one role."""
+    if role := context.options.get(ROLE.name):
+        key = f"{context.incoming.place.platform}:{role}"
+        old = rules.roles.get(key, RoleLimits())
+        new = old.model_copy(update={"cooldown_seconds": amount} if rule == COOLDOWN else {"caps": _put(old.caps, rule, amount)})
+        kept = {name: limits for name, limits in {**rules.roles, key: new}.items() if limits != RoleLimits()}
+        return rules.model_copy(update={"roles": kept})
+    if rule == COOLDOWN:
+        return rules.model_copy(update={"cooldown_seconds": amount or 0.0})
+    return rules.model_copy(update={"caps": _put(rules.caps, rule, amount)})
+
+
+def _put(caps: Mapping[str, float], name: str, value: float | None) -> dict[str, float]:
+    others = {each: cap for each, cap in caps.items() if each != name}
+    return others if value is None else {**others, name: value}
+
+
+def _with_access(rules: Rules, changes: Mapping[str, object]) -> Rules:
+    return rules.model_copy(update={"access": rules.access.model_copy(update=dict(changes))})
+
+
+def _told(context: Context, rules: Rules) -> str:
+    """The rules in words, and how to change them."""
+    lines = [*_lists(context, rules), *_limits(context, rules)]
+    title = context.say("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")
+    return "\n".join([title, *(lines or [context.say("setup.none")]), context.say("setup.how")])
+
+
+def _lists(context: Context, rules: Rules) -> Iterator[str]:
+    for name in LISTS:
+        if kept := getattr(rules.access, name):
+            yield context.say("setup.line", rule=context.say(f"setup.list.{name}"), value=", ".join(sorted(kept)))
+    if rules.access.age_restricted_only:
+        yield context.say("setup.adults")
+
+
+def _limits(context: Context, rules: Rules) -> Iterator[str]:
+    everybody = RoleLimits(cooldown_seconds=rules.cooldown_seconds or None, caps=rules.caps)
+    for role, limits in {"": everybody, **rules.roles}.items():
+        amounts = {COOLDOWN: limits.cooldown_seconds, **limits.caps}
+        for rule, amount in amounts.items():
+            if amount is not None:
+                name = context.say(f"choice.rule.{rule}")
+                yield context.say("setup.line", rule=f"{name} ({role})" if role else name, value=shown(float(amount)))
+
+
+COMMAND = Command("setup", run, (RULE, AMOUNT, CHANNEL, ROLE, PERSON, SERVER, WIDE, CLEAR), for_managers=True)

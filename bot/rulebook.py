@@ -1,0 +1,95 @@
+"""Who may use the bot here, and how much: the configuration's word, with what `/setup` added to it in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, time
+from typing import Final
+
+from sqlalchemy import Connection
+
+from bot.message import Author, Place
+from bot.options import AccessOptions, LimitOptions
+from bot.rules import Allowance, Rules, allowance, highest
+from bot.store.database import Database
+from bot.store.settings import Home, Scope, read_settings, write_setting
+
+RULES: Final = "rules"  # kept beside a server's or chat's values
+EVERYWHERE: Final[Home] = (Scope.SERVER, "*")  # no server has this key
+FRESH_SECONDS: Final = 5.0  # after which another bot's change on the same database is seen
+REMEMBERED: Final = 10_000  # homes
+
+Edit = Callable[[Rules], Rules]
+
+
+def rules_home(place: Place) -> Home:
+    """Where the rules of a place are kept: with its server; of a chat without servers, with the chat."""
+    return (Scope.SERVER, place.server_key) if place.server_key else (Scope.CHANNEL, place.channel_key)
+
+
+class RuleBook:
+    """The rules in force. What was read is remembered for a moment: every event asks."""
+
+    def __init__(self, database: Database, access: AccessOptions, limits: LimitOptions, clock: Callable[[], float] = monotonic) -> None:
+        self._database = database
+        self._access = access
+        self._limits = limits
+        self._clock = clock
+        self._known: dict[Home, tuple[float, Rules]] = {}
+
+    async def frame(self) -> AccessOptions:
+        """The configuration's lists, with what operators added."""
+        return (await self.at(EVERYWHERE)).added_to(self._access)
+
+    async def here(self, place: Place) -> Rules:
+        """What those who manage this place set."""
+        return await self.at(rules_home(place))
+
+    async def allowance(self, place: Place, author: Author) -> Allowance:
+        allowed = allowance(self._limits, author)
+        for rules in (await self.at(EVERYWHERE), await self.here(place)):
+            allowed = allowed.within(rules, author)
+        return allowed
+
+    async def moderates(self, place: Place, author: Author) -> bool:
+        """Whether this person may act on what others asked here: by the platform's rights, or by a role that was named."""
+        named = (await self.frame()).moderator_roles | (await self.here(place)).access.moderator_roles
+        return author.manages or author.moderates or bool(author.role_keys & named)
+
+    def operates(self, author: Author) -> bool:
+        """Whether this person may set rules for everywhere."""
+        return author.key in self._access.operators
+
+    def highest(self, name: str) -> float | None:
+        """The most of a setting that the configuration lets anybody have; None: no cap."""
+        return highest(self._limits, name)
+
+    async def change(self, home: Home, edit: Edit, author: Author) -> Rules:
+        """Replace the rules kept there by what `edit` makes of them. Raises what `edit` raises."""
+        rules = await self._database.write(_change, home, edit, author.key, time())
+        self._remember(home, rules)
+        return rules
+
+    async def at(self, home: Home) -> Rules:
+        until, rules = self._known.get(home, (0.0, Rules()))
+        if self._clock() < until:
+            return rules
+        rules = await self._database.read(_read, home)
+        self._remember(home, rules)
+        return rules
+
+    def _remember(self, home: Home, rules: Rules) -> None:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[home] = (self._clock() + FRESH_SECONDS, rules)
+
+
+def _read(connection: Connection, home: Home) -> Rules:
+    kept = read_settings(connection, [home]).get(home, {}).get(RULES)
+    return Rules() if kept is None else Rules.model_validate_json(str(kept))
+
+
+def _change(connection: Connection, home: Home, edit: Edit, set_by: str, at: float) -> Rules:
+    rules = edit(_read(connection, home))
+    write_setting(connection, home, RULES, rules.model_dump_json(exclude_defaults=True), set_by=set_by, at=at)
+    return rules

@@ -1,0 +1,74 @@
+"""What `/setup` keeps: the rules of one server (of one chat, where there are no servers), or those for everywhere.
+
+The configuration is the frame: rules make its numbers smaller and never larger. A server's rules let in nobody whom the
+frame keeps out; those for everywhere, which only operators set, add to the frame's lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import Field
+
+from bot.message import Author
+from bot.options import AccessOptions, Caps, Fraction, Key, LimitOptions, RoleLimits, Section
+
+LISTS: Final = (
+    *(f"{verdict}_{whom}" for verdict in ("allow", "deny") for whom in ("servers", "channels", "roles", "people")),
+    "allow_bots",
+    "moderator_roles",
+)
+
+
+class Rules(Section):
+    """Empty: no rule."""
+
+    access: AccessOptions = AccessOptions()
+    cooldown_seconds: Fraction = 0
+    caps: Caps = Field(default={})
+    roles: Mapping[Key, RoleLimits] = Field(default={})
+
+    def added_to(self, frame: AccessOptions) -> AccessOptions:
+        """The frame with these lists besides its own."""
+        lists = {name: getattr(frame, name) | getattr(self.access, name) for name in LISTS}
+        adults = frame.age_restricted_only or self.access.age_restricted_only
+        return frame.model_copy(update={**lists, "age_restricted_only": adults})
+
+    @property
+    def alone(self) -> AccessOptions:
+        """These lists as a check of their own: without one of people or roles, everybody is let in."""
+        return self.access.model_copy(update={"everyone": not (self.access.allow_people or self.access.allow_roles)})
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One person's share: everybody's, or the most generous of their roles'."""
+
+    burst: int  # events at once …
+    cooldown_seconds: float  # … and then one in this time
+    caps: Mapping[str, float]  # a setting's highest value
+
+    def within(self, rules: Rules, author: Author) -> Allowance:
+        """What the rules leave of it."""
+        limits = LimitOptions(cooldown_seconds=rules.cooldown_seconds, caps={**self.caps, **rules.caps}, roles=rules.roles)
+        local = allowance(limits, author)
+        caps = {name: min(cap, self.caps.get(name, cap)) for name, cap in local.caps.items()}
+        return Allowance(self.burst, max(self.cooldown_seconds, local.cooldown_seconds), caps)
+
+
+def allowance(options: LimitOptions, author: Author) -> Allowance:
+    roles = [options.roles[key] for key in author.role_keys if key in options.roles]
+    bursts = [role.burst for role in roles if role.burst is not None]
+    cooldowns = [role.cooldown_seconds for role in roles if role.cooldown_seconds is not None]
+    caps = dict(options.caps)
+    for name in caps:
+        caps[name] = max((role.caps[name] for role in roles if name in role.caps), default=caps[name])
+    return Allowance(max(bursts, default=options.burst), min(cooldowns, default=options.cooldown_seconds), caps)
+
+
+def highest(limits: LimitOptions, name: str) -> float | None:
+    """The most that anybody may set; None: no cap."""
+    caps = (role.caps[name] for role in limits.roles.values() if name in role.caps)
+    return max((limits.caps[name], *caps)) if name in limits.caps else None
