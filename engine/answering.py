@@ -1,108 +1,172 @@
-"""The two decode loops: rows that go their own ways, and beams that compete."""
+"""The two ways an answer comes about: rows that go their own ways, and beams that compete."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from engine.answer_text import AnswerText
 from engine.api import FinishReason
 from engine.beams import Beam, BeamSearch
-from engine.generation import ChoiceFinished, Event, GenerationRequest, Provisional, TextDelta
+from engine.branches import Branches
+from engine.generation import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.models.base import Tokenizer
 from engine.runner import Runner
-from engine.sampling import bar, choose, penalise
-
-Loop = Generator[Event, None, int | None]  # returns how many tokens all choices have; None when cancelled
-
-
-class Choice:
-    """One of the `n` answers to a request, while it is written."""
-
-    def __init__(self, index: int, text: AnswerText) -> None:
-        self.index, self.text = index, text
-        self.tokens = 0
-        self.reason: FinishReason | None = None
-
-    def advance(self, token: int, is_end: bool, is_last: bool) -> Iterator[Event]:
-        """`is_end`: the token is EOS; `is_last`: no token may follow it."""
-        self.tokens += 1
-        shown, stopped = ("", True) if is_end else self.text.push(token)
-        if stopped or is_last:
-            self.reason = "stop" if stopped else "length"
-            shown += self.text.finish()
-        if shown:
-            yield TextDelta(self.index, shown)
-        if self.reason:
-            yield ChoiceFinished(self.index, self.reason)
+from engine.sampling import Sampler, Way, row_uniforms
+from engine.scheduler import Task
 
 
 @dataclass(frozen=True)
-class Answering:
-    """What both loops need of one request. `budget` is how many new tokens a row may have."""
+class Question:
+    """What both ways need of a request. `budget` is how many new tokens a row may have."""
 
     request: GenerationRequest
-    runner: Runner
     tokenizer: Tokenizer
     stops: Sequence[str]
     budget: int
     seed: int
-    cancelled: Callable[[], bool]
 
-    def extend(self, logits: Tensor) -> Loop:
-        """Greedy or sampled rows, from the prompt's next-token `logits` [n, vocabulary]."""
-        choices = [Choice(row, AnswerText(self.tokenizer, self.stops)) for row in range(self.request.n)]
-        written = torch.empty(self.request.n, 0, dtype=torch.long, device=logits.device)
-        for position in range(self.budget):
-            if self.cancelled():
-                return None
-            if position:
-                logits = self.runner.step(written[:, -1])
-            scores = self.process(logits, written, position)
-            tokens = [choose(scores[row], self.request.generation, self.seed, row, position) for row in range(self.request.n)]
-            for choice, token in zip(choices, tokens, strict=True):
-                if choice.reason is None:
-                    yield from choice.advance(token, token in self.tokenizer.eos_ids, position == self.budget - 1)
-            if all(choice.reason for choice in choices):
-                break
-            written = torch.cat((written, torch.tensor(tokens, device=logits.device)[:, None]), dim=1)
-        return sum(choice.tokens for choice in choices)
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        return self.tokenizer.eos_ids
 
-    def search(self, logits: Tensor) -> Loop:
-        """Beams, from the prompt's next-token `logits` [beams, vocabulary]. The text comes once, at the end."""
-        search = BeamSearch(self.request.generation, self.ends, len(self.tokenizer.eos_ids), self.budget, self.seed)
-        shown = ""
-        while not search.done:
-            if self.cancelled():
-                return None
-            written = torch.tensor([beam.ids for beam in search.running], dtype=torch.long, device=logits.device)
-            if written.shape[1]:
-                logits = self.runner.step(written[:, -1])
-            scores = self.process(logits.log_softmax(dim=-1), written, written.shape[1])
-            self.runner.reorder(search.step(scores))
-            text = self.text(search.best())
-            if text != shown:
-                shown = text
+
+class Row:
+    """One of the `n` answers to a request. Its next token may be under way on the device before its last one was seen here."""
+
+    def __init__(self, question: Question, choice: int, slot: int) -> None:
+        self.question, self.choice, self.slot = question, choice, slot
+        self.text = AnswerText(question.tokenizer, question.stops)
+        self.launched = 0  # tokens that the device was asked for
+        self.ids: list[int] = []  # tokens that were seen, EOS included
+        self.reason: FinishReason | None = None
+        sampled = question.request.generation.temperature > 0
+        self.uniforms = row_uniforms(question.seed, choice, question.budget) if sampled else [0.0] * question.budget
+
+    @property
+    def due(self) -> bool:
+        """Whether it takes part in the next step."""
+        return self.reason is None and self.launched < self.question.budget
+
+    def way(self) -> Way:
+        """How its next token is chosen; asked for once a token."""
+        request, position = self.question.request, self.launched
+        self.launched += 1
+        return Way(self.slot, request.generation, position < request.min_tokens, self.uniforms[position])
+
+    def see(self, token: int, logprobs: tuple[TokenLogprob, ...] = ()) -> Iterator[Event]:
+        """The token that the device chose. What came after the end is not the answer's."""
+        if self.reason is not None:
+            return
+        self.ids.append(token)
+        shown, stopped = ("", True) if token in self.question.eos_ids else self.text.push(token)
+        if stopped or len(self.ids) == self.question.budget:
+            self.reason = "stop" if stopped else "length"
+            shown += self.text.finish()
+        if shown or logprobs:
+            yield TextDelta(self.choice, shown, logprobs)
+        if self.reason:
+            yield ChoiceFinished(self.choice, self.reason)
+
+
+class Rows:
+    """The answers of one request that are written token by token."""
+
+    def __init__(self, question: Question, slots: Sequence[int]) -> None:
+        self.rows = [Row(question, choice, slot) for choice, slot in enumerate(slots)]
+
+    @property
+    def done(self) -> bool:
+        return all(row.reason for row in self.rows)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row.ids) for row in self.rows)
+
+    @property
+    def reason(self) -> FinishReason:
+        """How the first of them ended."""
+        return self.rows[0].reason or "length"
+
+    @property
+    def kept(self) -> list[list[int]]:
+        """Of each row the ids whose keys and values are in the cache: all but the last."""
+        return [row.ids[:-1] for row in self.rows]
+
+
+class Beams:
+    """One search over a request's rows, which ends when it can't improve. The text comes once, at the end."""
+
+    kept: Sequence[Sequence[int]] = ()  # what the best one said may lie in blocks that others took since
+
+    def __init__(self, question: Question, task: Task, runner: Runner, sampler: Sampler) -> None:
+        self.question, self.task, self.runner, self.sampler = question, task, runner, sampler
+        self.search = BeamSearch(question.request.generation, self.ends, len(question.eos_ids), question.budget, question.seed)
+        self.branches = Branches(task.tables, len(task.keys))
+        self.shown = ""
+
+    @property
+    def done(self) -> bool:
+        return self.search.done
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(beam.ids) for beam in self.best)
+
+    @property
+    def best(self) -> list[Beam]:
+        return self.search.finished[: self.question.request.n]
+
+    def choose(self, logits: Tensor) -> None:
+        """The next token of every beam, from the rows' `logits` [beams, vocabulary], and whose past it continues."""
+        request, slots = self.question.request, self.task.slots
+        barred = len(self.search.running[0].ids) < request.min_tokens
+        ways = [Way(slot, request.generation, barred) for slot in slots]
+        parents = self.search.step(self.sampler.process(logits.log_softmax(dim=-1), ways))
+        if self.search.done:
+            return
+        tokens = self.sampler.upload([beam.ids[-1] for beam in self.search.running])
+        before = [list(table) for table in self.branches.tables]
+        self.runner.cache.copy(self.branches.fork(parents))
+        if self.branches.tables != before:
+            self.runner.set_tables(slots, self.branches.tables)
+        self.sampler.note(tokens, ways, parents)
+        self.runner.write(slots, tokens)
+        self.branches.advance()
+
+    def tell(self) -> Iterator[Event]:
+        """The best so far; once the search is done, what it found."""
+        if not self.done:
+            text = self.text(self.search.best())
+            if text != self.shown:
+                self.shown = text
                 yield Provisional(0, text)
-        best = search.finished[: self.request.n]
-        for index, beam in enumerate(best):
-            yield TextDelta(index, self.text(beam))
-            yield ChoiceFinished(index, "stop" if self.ends(beam.ids) else "length")
-        return sum(len(beam.ids) for beam in best)
+            return
+        tree = tuple(self.tree()) if self.question.request.beam_tree else ()
+        for choice, beam in enumerate(self.best):
+            yield TextDelta(choice, self.text(beam))
+            yield ChoiceFinished(choice, self.reason_of(beam), tree)
 
-    def process(self, scores: Tensor, written: Tensor, position: int) -> Tensor:
-        """What holds for every way to choose: the repetition penalty, and no end before `min_tokens`."""
-        scores = penalise(scores, written, self.request.generation.repetition_penalty)
-        return bar(scores, self.tokenizer.eos_ids) if position < self.request.min_tokens else scores
+    def tree(self) -> Iterator[Hypothesis]:
+        for node in self.search.nodes:
+            yield Hypothesis(self.text(node.beam), node.beam.score, node.parent, len(node.beam.ids))
+
+    @property
+    def reason(self) -> FinishReason:
+        """How the best of them ended."""
+        return self.reason_of(self.best[0])
+
+    def reason_of(self, beam: Beam) -> FinishReason:
+        return "stop" if self.ends(beam.ids) else "length"
 
     def ends(self, ids: tuple[int, ...]) -> bool:
-        return ids[-1] in self.tokenizer.eos_ids or (bool(self.stops) and self.answer(ids)[1])
+        return ids[-1] in self.question.eos_ids or (bool(self.question.stops) and self.answer(ids)[1])
 
     def text(self, beam: Beam) -> str:
         return self.answer(beam.ids)[0]
 
     def answer(self, ids: Sequence[int]) -> tuple[str, bool]:
-        return AnswerText(self.tokenizer, self.stops).decode([token for token in ids if token not in self.tokenizer.eos_ids])
+        question = self.question
+        return AnswerText(question.tokenizer, question.stops).decode([token for token in ids if token not in question.eos_ids])

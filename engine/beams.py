@@ -6,14 +6,14 @@ beat the worst of the finished ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from engine.models.card import Generation
-from engine.sampling import draw_distinct, uniforms, warp
+from engine.sampling import candidates, draw_distinct, step_uniforms, upload
 
 NEVER = -1e9
 
@@ -24,6 +24,14 @@ class Beam:
 
     ids: tuple[int, ...]
     score: float
+
+
+@dataclass(frozen=True)
+class Node:
+    """A hypothesis in the tree of all that were followed or finished; `parent` is an index into it."""
+
+    beam: Beam
+    parent: int | None
 
 
 class BeamSearch:
@@ -38,6 +46,8 @@ class BeamSearch:
         self.running = [Beam((), 0.0)] + [Beam((), NEVER)] * (self.width - 1)
         self.finished: list[Beam] = []  # best first, at most `width`
         self.done = False
+        self.nodes: list[Node] = []
+        self.node_of_row: list[int | None] = [None] * self.width
 
     def step(self, log_probabilities: Tensor) -> list[int]:
         """[num_beams, vocabulary] in, already penalised → for each row of the next step, the row that it continues."""
@@ -48,27 +58,43 @@ class BeamSearch:
         barred = [(parent, Beam(beam.ids, beam.score + NEVER * end)) for (parent, beam), end in zip(ranked, ended, strict=True)]
         going = sorted(barred, key=lambda pair: -pair[1].score)[: self.width]
         going += [(going[0][0], Beam(going[0][1].ids, NEVER))] * (self.width - len(going))  # fewer tokens possible than beams
+        self.remember([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end])
+        self.node_of_row = self.remember(going)
         self.running = [beam for _, beam in going]
         self.done = all(ended) or self.can_not_improve()
         return [parent for parent, _ in going]
 
     def rank(self, log_probabilities: Tensor) -> list[tuple[int, Beam]]:
         """The best (or drawn) continuations of all beams together, each with the row it continues."""
-        scores = log_probabilities
+        before = upload(torch.tensor([beam.score for beam in self.running]), log_probabilities.device)[:, None]
         if self.generation.temperature > 0:
-            scores = warp(scores, self.generation, self.keep)
-        vocabulary = scores.shape[-1]
-        before = torch.tensor([beam.score for beam in self.running], device=scores.device)
-        total = (scores + before[:, None]).flatten()
-        picked = self.draw(total) if self.generation.temperature > 0 else total.topk(self.candidates).indices
-        pairs = zip(picked.tolist(), total[picked].tolist(), strict=True)
-        return [(at // vocabulary, Beam((*self.running[at // vocabulary].ids, at % vocabulary), score)) for at, score in pairs]
+            warped, ids = candidates(log_probabilities, [self.generation] * self.width, self.keep)
+            total = (warped + before).flatten()
+            picked = self.draw(total)
+            tokens = ids.flatten()[picked]
+        else:
+            total = (log_probabilities + before).flatten()
+            picked = total.topk(self.candidates).indices
+            tokens = picked % log_probabilities.shape[-1]
+        parents = picked // (len(total) // self.width)
+        found = torch.stack((parents.double(), tokens.double(), total[picked].double())).tolist()  # one transfer
+        return [
+            (int(parent), Beam((*self.running[int(parent)].ids, int(token)), score)) for parent, token, score in zip(*found, strict=True)
+        ]
 
     def draw(self, total: Tensor) -> Tensor:
-        position = len(self.running[0].ids)
         probabilities = total.softmax(dim=-1)
         count = min(self.candidates, int(probabilities.count_nonzero()))
-        return draw_distinct(probabilities, uniforms(self.seed, 0, position, count))
+        return draw_distinct(probabilities, step_uniforms(self.seed, len(self.running[0].ids), count))
+
+    def remember(self, continued: Sequence[tuple[int, Beam]]) -> list[int | None]:
+        """Where in the tree these (row that is continued, beam) now stand; None for one that can't go on."""
+        places: list[int | None] = []
+        for row, beam in continued:
+            alive = beam.score > NEVER / 2
+            places.append(len(self.nodes) if alive else None)
+            self.nodes += [Node(beam, self.node_of_row[row])] * alive
+        return places
 
     def normalised(self, beam: Beam) -> Beam:
         return Beam(beam.ids, beam.score / len(beam.ids) ** self.generation.length_penalty)

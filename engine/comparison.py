@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from engine.answer_text import AnswerText
-from engine.context import Context, ContextBuilder
+from engine.context import Context, ContextBuilder, PictureTokens
 from engine.generation import Turn
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.pictures import Picture
 from engine.prompts import Renderer
-from engine.runner import Runner
+from engine.stream import Stream
 
 PICTURE = "<ImageHere>"  # as the release writes it
 GREEDY_TOKENS = 20
@@ -75,17 +75,15 @@ class Comparison:
     @torch.inference_mode()
     def continue_greedily(self, context: Context) -> tuple[Tensor, list[int]]:
         """The first token's logits [vocabulary], and up to 20 ids, EOS included."""
-        gate = torch.ones(1, 1, 1, device=self.model.device) if context.has_pictures else None
-        language = self.model.language
-        runner = Runner(language, 1, len(context) + GREEDY_TOKENS, gate)
-        first = language.logits(runner.forward(self.contexts.embed(context))[:, -1])
+        stream = Stream(self.model.language, len(context) + GREEDY_TOKENS)
+        first = stream.read(self.contexts.embed(context), context.has_pictures)
         ids = [int(first.argmax())]
         while len(ids) < GREEDY_TOKENS and ids[-1] not in self.model.tokenizer.eos_ids:
-            ids.append(int(runner.step(torch.tensor(ids[-1:], device=language.device)).argmax()))
-        return first[0], ids
+            ids.append(int(stream.go_on(torch.tensor(ids[-1])).argmax()))
+        return first, ids
 
 
 def text_segments(context: Context) -> list[list[int]]:
     """The ids between the pictures; BOS belongs to the first of them."""
-    runs = groupby(context.segments, key=lambda segment: isinstance(segment, Tensor))
+    runs = groupby(context.segments, key=lambda segment: isinstance(segment, PictureTokens))
     return [[token for segment in run if isinstance(segment, tuple) for token in segment] for is_picture, run in runs if not is_picture]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.blocks import Key
 from engine.errors import ContextError
 from engine.generation import GenerationRequest, Turn
 from engine.models.base import EncodedPicture, VisionLanguageModel
@@ -19,10 +20,24 @@ ANSWER_SHARE = 0.25  # of the window, at most, is kept free for the answer
 
 
 @dataclass(frozen=True)
-class Context:
-    """What the language model reads: token ids and picture embeddings [tokens, width], in order."""
+class PictureTokens:
+    """A picture in the context: its `embeddings` [tokens, width], known by its sha256."""
 
-    segments: tuple[tuple[int, ...] | Tensor, ...]
+    sha256: str
+    embeddings: Tensor
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+Segment = tuple[int, ...] | PictureTokens
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the language model reads: token ids and pictures, in order."""
+
+    segments: tuple[Segment, ...]
     dropped_messages: int
 
     def __len__(self) -> int:
@@ -30,7 +45,16 @@ class Context:
 
     @property
     def has_pictures(self) -> bool:
-        return any(isinstance(segment, Tensor) for segment in self.segments)
+        return any(isinstance(segment, PictureTokens) for segment in self.segments)
+
+    @property
+    def keys(self) -> list[Key]:
+        """One a token, equal where the language model reads the same."""
+        return [
+            key
+            for segment in self.segments
+            for key in ([(segment.sha256, at) for at in range(len(segment))] if isinstance(segment, PictureTokens) else segment)
+        ]
 
 
 class ContextBuilder:
@@ -54,25 +78,27 @@ class ContextBuilder:
             )
         return context
 
-    def tokenise(self, turns: Sequence[Turn], encoded: Mapping[str, EncodedPicture]) -> list[tuple[int, ...] | Tensor]:
+    def tokenise(self, turns: Sequence[Turn], encoded: Mapping[str, EncodedPicture]) -> list[Segment]:
         """Each text segment by itself; BOS before the first only."""
         tokenizer = self.model.tokenizer
-        segments: list[tuple[int, ...] | Tensor] = []
+        segments: list[Segment] = []
         if self.template.bos and tokenizer.bos_id is not None:
             segments.append((tokenizer.bos_id,))
         for segment in Renderer(self.template, tokenizer.specials, lambda picture: encoded[picture.sha256].words).render(turns):
             if isinstance(segment, Picture):
-                segments.append(encoded[segment.sha256].embeddings)
+                segments.append(PictureTokens(segment.sha256, encoded[segment.sha256].embeddings))
             else:
                 segments.append(tuple(tokenizer.encode(segment)))
         return segments
 
     @torch.inference_mode()
     def embed(self, context: Context) -> Tensor:
-        """[1, tokens, width], on the model's device."""
+        """[tokens, width], on the model's device."""
         language = self.model.language
         parts = [
-            segment if isinstance(segment, Tensor) else language.embed(torch.tensor(segment, dtype=torch.long, device=language.device))
+            segment.embeddings
+            if isinstance(segment, PictureTokens)
+            else language.embed(torch.tensor(segment, dtype=torch.long, device=language.device))
             for segment in context.segments
         ]
-        return torch.cat([part.to(language.device, language.dtype) for part in parts])[None]
+        return torch.cat([part.to(language.device, language.dtype) for part in parts])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from engine.api import FinishReason, Role
+from engine.errors import EngineError
 from engine.models.card import Generation
 from engine.pictures import Picture
 
@@ -101,12 +102,18 @@ class Done:
 Event = TextDelta | Provisional | ChoiceFinished | Done
 
 
-class Generator(Protocol):
-    """What the worker's thread calls. `engine.decoding.Decoder` is one."""
+class Engine(Protocol):
+    """What the worker's thread drives, and nobody else. `engine.batching.BatchEngine` is one."""
 
-    def generate(self, request: GenerationRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
-        """Yields events as they come about; ends early, without `Done`, once `cancelled()` says so (asked each step).
+    @property
+    def rows(self) -> int:
+        """How many answers it writes at once; a beam counts as one."""
+        ...
 
-        Raises RequestError (ContextError, …) before the first event and GenerationError when the device runs out of memory.
-        """
+    def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
+        """Takes a request. `tell` hears its events as they come about, `Done` or an EngineError last; `cancelled` is asked each step."""
+        ...
+
+    def step(self) -> bool:
+        """Takes every answer under way a token further; False when there is nothing left to do."""
         ...

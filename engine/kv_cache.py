@@ -1,100 +1,132 @@
-"""The keys and values of the tokens read so far, so that a decode step computes one token and not all of them."""
+"""The keys and values of all conversations, in blocks of one pool, and how plain torch attends to them.
+
+The pool is allocated once and never grows. `engine.blocks` knows whose block is which; here they are memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from engine.blocks import BLOCK
+from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 
-if TYPE_CHECKING:
-    from engine.models.llama import Llama
+SCRATCH = 1  # blocks at the pool's beginning that belong to nobody: rows that only fill up a batch write there
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The layers `first` … `last`-1 and their part of the pool, on one device.
+
+    `keys` and `values` are [layers, blocks, BLOCK, kv_heads, head_dim]; keys are stored rotated.
+    """
+
+    first: int
+    last: int
+    keys: Tensor
+    values: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        return self.keys.device
+
+    def copy(self, sources: Tensor, targets: Tensor) -> None:
+        """Blocks `sources` [n] into blocks `targets` [n]."""
+        for pool in (self.keys, self.values):
+            pool[:, targets] = pool[:, sources]
 
 
 class KVCache:
-    """Contiguous and allocated once: [layers, rows, kv_heads, capacity, head_dim]. All rows have one length."""
+    """`blocks` of them for every layer of `language`, each layer's on its own device."""
 
-    def __init__(self, config: LlamaConfig, rows: int, capacity: int, device: torch.device, dtype: torch.dtype) -> None:
-        shape = (config.num_hidden_layers, rows, config.num_key_value_heads, capacity, config.head_dim)
-        self.keys = torch.empty(shape, device=device, dtype=dtype)
-        self.values = torch.empty(shape, device=device, dtype=dtype)
-        self.length = 0  # tokens a row; what lies beyond is undefined
+    def __init__(self, language: Llama, blocks: int) -> None:
+        self.stages: list[Stage] = []
+        first, config = 0, language.config
+        for count in language.stages:
+            like = next(language.model.layers[first].parameters())
+            shape = (count, blocks + SCRATCH, BLOCK, config.num_key_value_heads, config.head_dim)
+            keys, values = (torch.zeros(shape, device=like.device, dtype=language.dtype) for _ in range(2))
+            self.stages.append(Stage(first, first + count, keys, values))
+            first += count
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """See `engine.models.llama.Cache`."""
-        new, end = query.shape[2], self.length + query.shape[2]
-        self.keys[layer, :, :, self.length : end] = key
-        self.values[layer, :, :, self.length : end] = value
-        keys, values = self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-        if new == 1:
-            return attend_one(query, keys, values)
-        causal = torch.ones(new, end, dtype=torch.bool, device=query.device).tril(self.length)
-        return scaled_dot_product_attention(query, keys, values, attn_mask=causal, enable_gqa=True)
+    def of(self, layer: int) -> tuple[Tensor, Tensor]:
+        """This layer's keys and values, [blocks, BLOCK, kv_heads, head_dim] each."""
+        stage = next(stage for stage in self.stages if stage.first <= layer < stage.last)
+        return stage.keys[layer - stage.first], stage.values[layer - stage.first]
 
-    def advance(self, new: int) -> None:
-        self.length += new
-
-    def select(self, rows: Tensor) -> None:
-        """Row i becomes what row `rows[i]` was; `rows` [rows]. Beams fork and die this way."""
-        self.keys[..., : self.length, :] = self.keys[:, rows, :, : self.length]
-        self.values[..., : self.length, :] = self.values[:, rows, :, : self.length]
-
-    def spread(self, rows: int) -> KVCache:
-        """A cache of `rows` copies of this one's only row: one prompt, many continuations. One row is this cache itself."""
-        if rows == 1:
-            return self
-        wide = KVCache.__new__(KVCache)
-        wide.keys, wide.values = self.keys.repeat(1, rows, 1, 1, 1), self.values.repeat(1, rows, 1, 1, 1)
-        wide.length = self.length
-        return wide
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """For each (from, to): the second block becomes a copy of the first. No block is on both sides."""
+        if pairs:
+            sources, targets = torch.tensor(pairs).unbind(1)
+            for stage in self.stages:
+                stage.copy(sources.to(stage.device), targets.to(stage.device))
 
 
-def attend_one(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """One new token a row sees all: the queries that share a key stand where a sequence would, so no key is copied."""
-    rows, heads, _, head_dim = query.shape
-    grouped = query.view(rows, keys.shape[1], heads // keys.shape[1], head_dim)
-    return scaled_dot_product_attention(grouped, keys, values).view(rows, heads, 1, head_dim)
+def block_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
+    """What a block takes over all layers, keys and values."""
+    return 2 * BLOCK * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * dtype.itemsize
 
 
-class StagedCache:
-    """One cache a stage, for a model whose layers lie on several devices."""
+class PromptView:
+    """Attention for one pass over parts of prompts that stand one after another in one row; see `engine.models.llama.Cache`."""
 
-    def __init__(self, caches: Sequence[KVCache]) -> None:
-        self.caches = caches
-        self.places = [(cache, layer) for cache in caches for layer in range(len(cache.keys))]
-
-    @property
-    def length(self) -> int:
-        return self.caches[0].length
+    def __init__(self, cache: KVCache, parts: Sequence[tuple[Sequence[int], int, int]]) -> None:
+        """`parts` are (table, start, end): which tokens of a sequence, and the blocks of all its tokens up to `end`."""
+        self.cache = cache
+        self.starts = [start for _, start, _ in parts]
+        self.ends = [end for _, _, end in parts]
+        self.borders = [0, *torch.tensor([end - start for _, start, end in parts]).cumsum(0).tolist()]
+        self.places = [places(table, end) for table, _, end in parts]  # [end] each: where in the pool each token lies
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """See `engine.models.llama.Cache`."""
-        cache, own_layer = self.places[layer]
-        return cache.attend(own_layer, query, key, value)
+        keys, values = (pool.flatten(0, 1) for pool in self.cache.of(layer))  # [places, kv_heads, head_dim]
+        mixed = []
+        for (left, right), start, end, where in zip(pairwise(self.borders), self.starts, self.ends, self.at(keys.device), strict=True):
+            new = where[start:]
+            keys[new], values[new] = key[0, :, left:right].transpose(0, 1), value[0, :, left:right].transpose(0, 1)
+            all_keys, all_values = (pool[where].transpose(0, 1)[None] for pool in (keys, values))
+            mask = None if start == 0 else torch.ones(end - start, end, dtype=torch.bool, device=keys.device).tril(start)
+            mixed.append(
+                scaled_dot_product_attention(
+                    query[:, :, left:right], all_keys, all_values, attn_mask=mask, is_causal=mask is None, enable_gqa=True
+                )
+            )
+        return torch.cat(mixed, dim=2)
 
-    def advance(self, new: int) -> None:
-        for cache in self.caches:
-            cache.advance(new)
-
-    def select(self, rows: Tensor) -> None:
-        for cache in self.caches:
-            cache.select(rows.to(cache.keys.device))
-
-    def spread(self, rows: int) -> StagedCache:
-        return StagedCache([cache.spread(rows) for cache in self.caches])
+    def at(self, device: torch.device) -> list[Tensor]:
+        if self.places[0].device != device:
+            self.places = [where.to(device) for where in self.places]
+        return self.places
 
 
-def cache_for(language: Llama, rows: int, capacity: int) -> KVCache | StagedCache:
-    """`capacity` tokens a row, on each stage's own device."""
-    first = 0
-    caches: list[KVCache] = []
-    for count in language.stages:
-        device = next(language.model.layers[first].parameters()).device
-        caches.append(KVCache(replace(language.config, num_hidden_layers=count), rows, capacity, device, language.dtype))
-        first += count
-    return caches[0] if len(caches) == 1 else StagedCache(caches)
+def places(table: Sequence[int], end: int) -> Tensor:
+    blocks = torch.tensor(table[: -(-end // BLOCK)])
+    return (blocks[:, None] * BLOCK + torch.arange(BLOCK)).flatten()[:end]
+
+
+class StepView:
+    """Attention for one new token a row, in plain torch: every row looks at as many blocks as the longest one has."""
+
+    def __init__(self, stage: Stage, tables: Tensor, lengths: Tensor) -> None:
+        """`tables` [rows, blocks] and `lengths` [rows] (tokens before the new one) lie on the stage's device."""
+        self.stage, self.tables = stage, tables
+        self.places = tables.gather(1, (lengths // BLOCK)[:, None].long())[:, 0] * BLOCK + lengths % BLOCK  # of the new token
+        seen = torch.arange(tables.shape[1] * BLOCK, device=tables.device) <= lengths[:, None]
+        self.mask = seen[:, None, None]  # [rows, 1, 1, tokens]
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
+        keys.flatten(0, 1)[self.places], values.flatten(0, 1)[self.places] = key[:, :, 0], value[:, :, 0]
+        rows, heads, _, head_dim = query.shape
+        # The queries that share a key stand where a sequence would, so that no key is copied for them.
+        grouped = query.view(rows, keys.shape[2], heads // keys.shape[2], head_dim)
+        all_keys, all_values = (
+            pool[self.tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values)
+        )  # [rows, kv_heads, tokens, head_dim]
+        return scaled_dot_product_attention(grouped, all_keys, all_values, attn_mask=self.mask).view(rows, heads, 1, head_dim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from engine.load_times import remember
+from engine.metrics import Metrics
 from engine.worker import Loaded
 
 if TYPE_CHECKING:
@@ -25,23 +27,33 @@ class Placement:
     devices: tuple[str, ...] = ()
     quantize: Literal["auto", "none", "int8", "4bit"] = "auto"
     capability: tuple[int, int] | None = None  # compute as a card of this capability would
+    rows: int | None = None  # answers at once; None = as the device allows
+    tokens: int | None = None  # of all conversations together that are kept; None = as memory allows
 
 
-def load_decoder(folder: Path, placement: Placement, record: Path) -> Loaded:
-    """Loads the model in `folder`; `record` learns how long that took. Raises ModelError."""
+def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
+    """Loads the model in `folder`; `record` learns how long that took, `pictures` keeps encoded pictures. Raises ModelError."""
     begun = time.monotonic()
     import torch
 
-    from engine.decoding import Decoder
+    from engine.assembly import assemble
     from engine.devices import default_device
     from engine.models.loader import load
 
     devices = [torch.device(name) for name in placement.devices] or [default_device()]
     model = load(folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability)
+    engine = assemble(model, rows=placement.rows, tokens=placement.tokens, pictures=pictures, metrics=metrics, progress=log.info)
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
-    log.info("model ready", model=model.card.name, device=str(model.device), seconds=round(seconds, 1))
-    return Loaded(Decoder(model), ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))))
+    log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.rows, seconds=round(seconds, 1))
+    return Loaded(engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))))
+
+
+def picture_folder(root: Path, model: Path) -> Path:
+    """Where encoded pictures of this very model are kept: another folder once one of its files is another."""
+    files = sorted(path for path in model.iterdir() if path.is_file())
+    facts = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
+    return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
 def held_bytes(device: torch.device) -> int:

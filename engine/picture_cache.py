@@ -1,34 +1,92 @@
-"""Keeps what the eye made of recent pictures, so that a follow-up question never encodes its picture again."""
+"""Keeps what the eye made of pictures, in memory and on disk, so that no picture is encoded twice, also over a restart."""
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.pictures import Picture
 
+DISK_BYTES = 1 << 30
+
 
 class PictureCache:
-    """The `bound` most recently used encodings, by sha256. One in fp16 for a 7B takes 0.25 MiB."""
+    """The `bound` most recently used encodings, by sha256. One in fp16 for a 7B takes 0.25 MiB.
 
-    def __init__(self, model: VisionLanguageModel, bound: int = 256) -> None:
+    `folder`, if any, is of this very model: see `engine.loading`.
+    """
+
+    def __init__(self, model: VisionLanguageModel, folder: Path | None = None, bound: int = 256, disk_bytes: int = DISK_BYTES) -> None:
         self.model, self.bound = model, bound
         self.encoded: OrderedDict[str, EncodedPicture] = OrderedDict()
+        self.disk = None if folder is None else PictureFolder(folder, disk_bytes)
+
+    def missing(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """Those not met before, each once."""
+        return [picture for picture in {picture.sha256: picture for picture in pictures}.values() if not self.knows(picture.sha256)]
+
+    def knows(self, sha256: str) -> bool:
+        if sha256 not in self.encoded and self.disk is not None:
+            found = self.disk.read(sha256)
+            if found is not None:
+                self.keep(sha256, found)
+        return sha256 in self.encoded
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> dict[str, EncodedPicture]:
         """Encodings by sha256 of all `pictures`; those not met before are encoded in one batch."""
-        wanted = {picture.sha256: picture.image for picture in pictures}
-        missing = [sha256 for sha256 in wanted if sha256 not in self.encoded]
-        fresh = self.model.encode([wanted[sha256] for sha256 in missing]) if missing else []
-        found = {sha256: self.encoded[sha256] for sha256 in wanted if sha256 in self.encoded}
-        found.update(zip(missing, fresh, strict=True))
-        for sha256, encoding in found.items():
-            self.encoded[sha256] = encoding
+        missing = self.missing(pictures)
+        for picture, encoding in zip(missing, self.model.encode([picture.image for picture in missing]) if missing else [], strict=True):
+            self.keep(picture.sha256, encoding)
+            if self.disk is not None:
+                self.disk.write(picture.sha256, encoding)
+        found = {picture.sha256: self.encoded[picture.sha256] for picture in pictures}
+        for sha256 in found:
             self.encoded.move_to_end(sha256)
         while len(self.encoded) > self.bound:
             self.encoded.popitem(last=False)
         return found
+
+    def keep(self, sha256: str, encoding: EncodedPicture) -> None:
+        self.encoded[sha256] = encoding
+
+
+class PictureFolder:
+    """Encodings as safetensors files, the least recently used of which go once they take more than `limit` bytes."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.limit = folder, limit
+        found = sorted((path.stat().st_mtime_ns, path, path.stat().st_size) for path in folder.glob("*.safetensors"))
+        self.sizes = OrderedDict((path, size) for _, path, size in found)  # least recently used first
+
+    def read(self, sha256: str) -> EncodedPicture | None:
+        path = self.folder / f"{sha256}.safetensors"
+        if path not in self.sizes:
+            return None
+        try:
+            with safe_open(path, "pt") as file:
+                encoding = EncodedPicture(file.get_tensor("embeddings"), (file.metadata() or {}).get("words", ""))
+        except (OSError, SafetensorError):  # gone, or cut short by a crash: then it is encoded again
+            del self.sizes[path]
+            return None
+        os.utime(path)
+        self.sizes.move_to_end(path)
+        return encoding
+
+    def write(self, sha256: str, encoding: EncodedPicture) -> None:
+        path = self.folder / f"{sha256}.safetensors"
+        part = path.with_suffix(".part")
+        save_file({"embeddings": encoding.embeddings.cpu().contiguous()}, part, {"words": encoding.words})
+        part.replace(path)
+        self.sizes[path] = path.stat().st_size
+        while sum(self.sizes.values()) > self.limit:
+            oldest, _ = self.sizes.popitem(last=False)
+            oldest.unlink(missing_ok=True)

@@ -1,49 +1,199 @@
-"""One request's rows on the device: the prompt once, then a token a row and step."""
+"""The device's side of a step: prompts read in chunks, one token a row decoded, on one card or over several.
+
+What a row needs between steps stays on the device (its last token, its length, its blocks), so that the next step can be
+started before anybody has seen what this one chose. On CUDA a decode step is a captured graph for each size of batch on
+a ladder; rows that only fill a batch up write to a slot and a block of their own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from engine.kv_cache import cache_for
+from engine.blocks import BLOCK
+from engine.kv_cache import KVCache, PromptView, Stage
 from engine.models.llama import Llama
+from engine.sampling import upload
 
-CHUNK = 512  # prompt tokens a pass: bounds memory, and how long a cancelled request goes on
+
+class Step(Protocol):
+    """One token a row through a model's layers: in plain torch (`engine.kernels.plain`) or through kernels of our own."""
+
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+        """Hidden states [rows, width] through the stage's layers, not normed at the end.
+
+        Keeps each row's key and value at place `lengths[row]` of its blocks `tables[row]`, then attends to all up to there;
+        `gate` [rows] as in `Llama.forward`.
+        """
+        ...
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """What the last layer gave [rows, width] → next-token logits [rows, vocabulary] in fp32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a prompt to read: `embeddings` [tokens, width] from place `start` on, into the blocks of `table`."""
+
+    embeddings: Tensor
+    table: Sequence[int]
+    start: int
+    gated: bool  # whether LoRA branches are on
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.embeddings)
 
 
 class Runner:
-    """The state between steps. Rows share the prompt and have one length."""
+    """`slots` rows over a pool of blocks; nothing is allocated after the start but activations."""
 
-    def __init__(self, language: Llama, rows: int, capacity: int, gate: Tensor | None) -> None:
-        """`capacity` in tokens a row, prompt included; `gate` as in `Llama.forward`."""
-        self.language, self.rows, self.gate = language, rows, gate
-        self.cache = cache_for(language, 1, capacity)
-
-    @torch.inference_mode()
-    def prefill(self, hidden: Tensor, cancelled: Callable[[], bool]) -> Tensor | None:
-        """The prompt's embeddings [1, tokens, width] → next-token logits [rows, vocabulary]; None when cancelled."""
-        for chunk in hidden.split(CHUNK, dim=1):
-            if cancelled():
-                return None
-            final = self.forward(chunk)
-        self.cache = self.cache.spread(self.rows)
-        return self.language.logits(final[:, -1]).expand(self.rows, -1)
+    def __init__(self, language: Llama, cache: KVCache, step: Step, slots: int, context_length: int) -> None:
+        self.language, self.cache, self.step = language, cache, step
+        self.device = language.device
+        self.filler = slots  # the slot of rows that only fill up a batch
+        self.last = torch.zeros(slots + 1, dtype=torch.long, device=self.device)
+        self.lengths = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)
+        self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
+        self.gates = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
+        self.has_branches = any(getattr(module, "lora", None) is not None for module in language.modules())
+        self.graphs: dict[int, DecodeGraph] = {}
 
     @torch.inference_mode()
-    def step(self, ids: Tensor) -> Tensor:
-        """The token that each row goes on with [rows] → next-token logits [rows, vocabulary]."""
-        return self.language.logits(self.forward(self.language.embed(ids[:, None]))[:, -1])
+    def capture(self, ladder: Sequence[int], progress: Callable[[int], None]) -> None:
+        """A graph for each size of batch on the ladder, the largest first, so that the others fit into its memory."""
+        pool = None
+        for size in sorted(ladder, reverse=True):
+            self.graphs[size] = DecodeGraph(self, size, pool)
+            pool = self.graphs[size].pool
+            progress(size)
 
     @torch.inference_mode()
-    def reorder(self, parents: Sequence[int]) -> None:
-        """Row i goes on as what row `parents[i]` was."""
-        if list(parents) != list(range(self.rows)):
-            self.cache.select(torch.tensor(parents, device=self.language.device))
+    def read(self, parts: Sequence[Part]) -> Tensor:
+        """One pass over pieces of several prompts → next-token logits [parts, vocabulary] after each."""
+        hidden = torch.cat([part.embeddings for part in parts])[None]
+        positions = torch.cat([torch.arange(part.start, part.end) for part in parts])[None]
+        gate = self.prompt_gate(parts)
+        view = PromptView(self.cache, [(part.table, part.start, part.end) for part in parts])
+        final: Tensor = self.language(hidden, upload(positions, self.device), view, gate)
+        ends = torch.tensor([len(part.embeddings) for part in parts]).cumsum(0) - 1
+        return self.language.logits(final[0, ends.to(final.device)])
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        start = self.cache.length
-        positions = torch.arange(start, start + hidden.shape[1], device=hidden.device)[None]
-        final: Tensor = self.language(hidden, positions, self.cache, self.gate)
-        return final
+    def prompt_gate(self, parts: Sequence[Part]) -> Tensor | None:
+        """[1, tokens, 1]; None where no branch would do anything."""
+        if not self.has_branches or not any(part.gated for part in parts):
+            return None
+        gates = torch.cat([torch.full((len(part.embeddings), 1), float(part.gated)) for part in parts])[None]
+        return gates.to(self.device, self.language.dtype)
+
+    @torch.inference_mode()
+    def place(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, gated: bool) -> None:
+        """These rows go on from `length` tokens kept in their tables' blocks."""
+        self.set_tables(slots, tables)
+        rows = upload(torch.tensor(slots), self.device)
+        self.lengths[rows] = length
+        self.gates[rows] = float(gated)
+
+    @torch.inference_mode()
+    def set_tables(self, slots: Sequence[int], tables: Sequence[Sequence[int]]) -> None:
+        padded = torch.zeros(len(tables), self.tables.shape[1], dtype=torch.int32)
+        for row, table in enumerate(tables):
+            padded[row, : len(table)] = torch.tensor(table)
+        self.tables[upload(torch.tensor(slots), self.device)] = upload(padded, self.device)
+
+    @torch.inference_mode()
+    def write(self, slots: Sequence[int], tokens: Tensor) -> None:
+        """What each row goes on with in the next step, `tokens` [rows]."""
+        self.last[upload(torch.tensor(slots), self.device)] = tokens
+
+    @torch.inference_mode()
+    def decode(self, slots: Sequence[int], longest: int) -> Tensor:
+        """One step of these rows, none of which keeps more than `longest` tokens → logits [rows, vocabulary].
+
+        They are good until the next call: a graph writes to the same place again.
+        """
+        size = min((size for size in self.graphs if size >= len(slots)), default=None)
+        if size is not None:
+            return self.graphs[size].replay(slots)
+        rows = upload(torch.tensor(slots), self.device)
+        lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
+        logits = self.finish(self.begin(rows), tables, lengths, self.gates[rows])
+        self.lengths[rows] += 1
+        return logits
+
+    def begin(self, rows: Tensor) -> Tensor:
+        """The embeddings [rows, width] of the tokens that these slots go on with."""
+        return self.language.embed(self.last[rows])
+
+    def finish(self, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
+        """Through all stages, each on its own device."""
+        for stage in self.cache.stages:
+            moved = (tensor.to(stage.device) for tensor in (hidden, tables, lengths, gate))
+            hidden = self.through(stage, *moved)
+        return self.step.logits(hidden).to(self.device)
+
+    def through(self, stage: Stage, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
+        return self.step.layers(hidden, stage, tables, lengths, gate if self.has_branches else None)
+
+
+class DecodeGraph:
+    """One decode step of `size` rows, captured once, a CUDA graph a stage; between two stages the hidden states move."""
+
+    def __init__(self, runner: Runner, size: int, pool: Any) -> None:
+        self.runner, self.size, self.pool = runner, size, pool
+        self.rows = torch.full((size,), runner.filler, device=runner.device)
+        self.slots: list[int] = []
+        self.graphs: list[torch.cuda.CUDAGraph] = []
+        self.inputs: list[tuple[Tensor, ...]] = []  # of each stage: hidden, tables, lengths, gate
+        self.outputs: list[tuple[Tensor, ...]] = []  # what the next stage gets; of the last, the logits
+        for index in range(len(runner.cache.stages)):
+            self.capture(index)
+
+    def capture(self, index: int) -> None:
+        stage = self.runner.cache.stages[index]
+        if index:
+            self.inputs.append(tuple(tensor.to(stage.device) for tensor in self.outputs[-1]))
+        with torch.cuda.device(stage.device):
+            warm = torch.cuda.Stream()
+            warm.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(warm):
+                self.compute(index)  # kernels are compiled and workspaces made outside the graph
+            torch.cuda.current_stream().wait_stream(warm)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self.pool if index == 0 else None):
+                output = self.compute(index)
+        self.graphs.append(graph)
+        self.outputs.append(output)
+        if index == 0:
+            self.pool = graph.pool()
+
+    def compute(self, index: int) -> tuple[Tensor, ...]:
+        runner, stages = self.runner, self.runner.cache.stages
+        if index == 0:
+            lengths, tables, gate = runner.lengths[self.rows], runner.tables[self.rows], runner.gates[self.rows]
+            hidden = runner.begin(self.rows)
+            runner.lengths.index_add_(0, self.rows, torch.ones_like(lengths))
+            runner.lengths[runner.filler] = 0
+        else:
+            hidden, tables, lengths, gate = self.inputs[index - 1]
+        hidden = runner.through(stages[index], hidden, tables, lengths, gate)
+        return (runner.step.logits(hidden),) if index == len(stages) - 1 else (hidden, tables, lengths, gate)
+
+    def replay(self, slots: Sequence[int]) -> Tensor:
+        """Logits [slots, vocabulary], where the next replay will write its own."""
+        if slots != self.slots:
+            self.slots = list(slots)
+            padded = self.slots + [self.runner.filler] * (self.size - len(slots))
+            self.rows.copy_(upload(torch.tensor(padded), self.runner.device), non_blocking=True)
+        for index, graph in enumerate(self.graphs):
+            if index:
+                for target, source in zip(self.inputs[index - 1], self.outputs[index - 1], strict=True):
+                    target.copy_(source, non_blocking=True)
+            with torch.cuda.device(self.runner.cache.stages[index].device):
+                graph.replay()
+        return self.outputs[-1][0][: len(slots)].to(self.runner.device)

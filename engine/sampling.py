@@ -1,6 +1,12 @@
-"""Which token comes next: transformers' processors in transformers' order, and random numbers that no neighbour disturbs."""
+"""Which token comes next: transformers' processors in transformers' order, every row in its own way.
+
+Random numbers are a function of seed, row and position alone, so that no neighbour disturbs an answer.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,68 +17,122 @@ from engine.models.card import Generation
 MASK_64 = (1 << 64) - 1
 
 
-def penalise(scores: Tensor, seen: Tensor, penalty: float) -> Tensor:
-    """Repetition penalty (Keskar et al. 2019): `scores` [rows, vocabulary], `seen` [rows, tokens] the ids generated so far."""
-    if penalty == 1.0 or seen.shape[1] == 0:
+@dataclass(frozen=True)
+class Way:
+    """How one row's next token is to be chosen."""
+
+    slot: int
+    generation: Generation
+    ends_barred: bool = False  # the answer is shorter than `min_tokens` yet
+    uniform: float = 0.0  # the random number of this seed, row and position
+
+
+class Sampler:
+    """Processes and chooses for batches of rows; of each slot it remembers which tokens it has written."""
+
+    def __init__(self, slots: int, vocabulary: int, ends: Collection[int], device: torch.device) -> None:
+        self.device = device
+        self.seen = torch.zeros(slots, vocabulary, dtype=torch.bool, device=device)
+        self.is_end = torch.zeros(vocabulary, dtype=torch.bool, device=device)
+        self.is_end[sorted(ends)] = True
+
+    def begin(self, slot: int) -> None:
+        """A new row has written nothing."""
+        self.seen[slot] = False
+
+    def process(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+        """`scores` [rows, vocabulary] after the repetition penalty (Keskar et al. 2019) and without the ends that are barred."""
+        if any(way.generation.repetition_penalty != 1 for way in ways):
+            penalty = self.upload([way.generation.repetition_penalty for way in ways])[:, None]
+            penalised = torch.where(scores < 0, scores * penalty, scores / penalty)
+            scores = torch.where(self.seen[self.upload([way.slot for way in ways])], penalised, scores)
+        if any(way.ends_barred for way in ways):
+            barred = self.upload([way.ends_barred for way in ways])[:, None]
+            scores = scores.masked_fill(barred & self.is_end, -torch.inf)
         return scores
-    chosen = scores.gather(1, seen)
-    return scores.scatter(1, seen, torch.where(chosen < 0, chosen * penalty, chosen / penalty))
+
+    def choose(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+        """Processed `scores` [rows, vocabulary] → token ids [rows]: the likeliest at temperature 0, else a draw."""
+        likeliest = scores.argmax(dim=-1)
+        if all(way.generation.temperature == 0 for way in ways):
+            return likeliest
+        warped, ids = candidates(scores, [way.generation for way in ways])
+        drawn = draw(warped.softmax(dim=-1), self.upload([way.uniform for way in ways], torch.float64))
+        greedy = self.upload([way.generation.temperature == 0 for way in ways])
+        return torch.where(greedy, likeliest, ids.gather(1, drawn[:, None])[:, 0])
+
+    def note(self, tokens: Tensor, ways: Sequence[Way], parents: Sequence[int] | None = None) -> None:
+        """The rows wrote `tokens` [rows], after each became what row `parents[i]` was; kept only where a penalty asks for it."""
+        if any(way.generation.repetition_penalty != 1 for way in ways):
+            slots = self.upload([way.slot for way in ways])
+            if parents is not None:
+                self.seen[slots] = self.seen[slots[self.upload(parents)]]
+            self.seen[slots, tokens] = True
+
+    def upload(self, values: Sequence[float | int | bool], dtype: torch.dtype | None = None) -> Tensor:
+        """[values] on the device, without waiting for it."""
+        return upload(torch.tensor(values, dtype=dtype), self.device)
 
 
-def bar(scores: Tensor, ids: frozenset[int]) -> Tensor:
-    """Makes these ids impossible."""
-    return scores.index_fill(-1, torch.tensor(sorted(ids), device=scores.device), -torch.inf)
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copies from pinned memory do not wait for the work that is under way."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
-def warp(scores: Tensor, generation: Generation, keep: int = 1) -> Tensor:
-    """Temperature (> 0), then top-k, then top-p over `scores` [rows, vocabulary]; at least `keep` tokens stay possible."""
-    scores = scores / generation.temperature
-    if generation.top_k:
-        scores = only_top_k(scores, max(generation.top_k, keep))
-    if generation.top_p < 1.0:
-        scores = only_top_p(scores, generation.top_p, keep)
-    return scores
+def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1) -> tuple[Tensor, Tensor]:
+    """Temperature, then top-k, then top-p (Holtzman et al. 2019) over `scores` [rows, vocabulary].
+
+    → (scores, ids) [rows, candidates], likeliest first, -inf where a token is out; at least `keep` stay in each row. Rows at
+    temperature 0 are left as they are at 1. Sorting stops where every row's top-k does.
+    """
+    vocabulary = scores.shape[-1]
+    ranks = [min(max(made.top_k, keep), vocabulary) if made.top_k else vocabulary for made in generations]
+    settings = torch.tensor(
+        [[made.temperature or 1.0, made.top_p if made.top_p < 1 else 2.0, rank] for made, rank in zip(generations, ranks, strict=True)]
+    )
+    temperature, top_p, top_k = upload(settings, scores.device)[:, :, None].unbind(1)  # [rows, 1] each
+    likeliest, ids = scores.div(temperature).topk(max(ranks))
+    rank = torch.arange(max(ranks), device=scores.device)
+    likeliest = likeliest.masked_fill(rank >= top_k, -torch.inf)
+    # A nucleus of all would lose its tail to rounding, so it reaches past 1.
+    before = likeliest.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1)
+    before[:, 0] = 0
+    return likeliest.masked_fill((before >= top_p) & (rank >= keep), -torch.inf), ids
 
 
-def only_top_k(scores: Tensor, k: int) -> Tensor:
-    worst = scores.topk(min(k, scores.shape[-1])).values[..., -1:]
-    return scores.masked_fill(scores < worst, -torch.inf)
+def row_uniforms(seed: int, row: int, count: int) -> list[float]:
+    """`count` numbers in [0, 1), one a position (Philox counters, Salmon et al. 2011)."""
+    return philox(seed, (0, 0, row, 1), count)
 
 
-def only_top_p(scores: Tensor, p: float, keep: int) -> Tensor:
-    """The nucleus (Holtzman et al. 2019): the likeliest tokens whose probabilities reach `p` together."""
-    ascending, order = scores.sort()
-    unlikely = ascending.softmax(dim=-1).cumsum(dim=-1) <= 1 - p
-    unlikely[..., -keep:] = False
-    return scores.masked_fill(unlikely.scatter(-1, order, unlikely), -torch.inf)
+def step_uniforms(seed: int, position: int, count: int) -> list[float]:
+    """`count` numbers in [0, 1) for all beams of one step."""
+    return philox(seed, (0, position, 0, 0), count)
 
 
-def uniforms(seed: int, row: int, position: int, count: int = 1) -> list[float]:
-    """`count` numbers in [0, 1), a function of these arguments alone (Philox counters, Salmon et al. 2011)."""
-    generator = np.random.Generator(np.random.Philox(key=seed & MASK_64, counter=[0, position, row, 0]))
-    return [float(number) for number in generator.random(count)]
+def philox(seed: int, counter: tuple[int, int, int, int], count: int) -> list[float]:
+    numbers = np.random.Generator(np.random.Philox(key=seed & MASK_64, counter=list(counter))).random(count)
+    return [float(number) for number in numbers]
 
 
-def draw(probabilities: Tensor, uniform: float) -> int:
-    """An index into `probabilities` [n], which need not sum to 1, by inverting their distribution at `uniform`."""
-    cumulative = probabilities.double().cumsum(0)
-    found = torch.searchsorted(cumulative, cumulative[-1:] * uniform, right=True)
-    return int(found.clamp(max=int(probabilities.nonzero()[-1])))
+def draw(probabilities: Tensor, uniforms: Tensor) -> Tensor:
+    """Indices [rows] into `probabilities` [rows, n], which need not sum to 1, by inverting each distribution at its number in [0, 1)."""
+    cumulative = probabilities.double().cumsum(dim=-1)
+    found = torch.searchsorted(cumulative, cumulative[:, -1:] * uniforms[:, None], right=True)[:, 0]
+    possible = (probabilities > 0) * torch.arange(1, probabilities.shape[-1] + 1, device=probabilities.device)
+    return torch.minimum(found, possible.amax(dim=-1) - 1)  # rounding may reach past the last that is possible
 
 
-def draw_distinct(probabilities: Tensor, uniform: list[float]) -> Tensor:
-    """As many different indices as there are uniforms, drawn one after another without replacement; [draws]."""
-    remaining = probabilities.clone()
-    drawn = torch.empty(len(uniform), dtype=torch.long, device=probabilities.device)
-    for index, number in enumerate(uniform):
-        drawn[index] = draw(remaining, number)
-        remaining[drawn[index]] = 0
-    return drawn
+def draw_distinct(probabilities: Tensor, uniforms: Sequence[float]) -> Tensor:
+    """As many different indices into `probabilities` [n] as there are uniforms, one after another without replacement; [draws]."""
+    remaining, drawn = probabilities.clone()[None], []
+    for number in uniforms:
+        drawn.append(draw(remaining, torch.tensor([number], dtype=torch.float64, device=probabilities.device)))
+        remaining = remaining.index_fill(1, drawn[-1], 0.0)
+    return torch.cat(drawn)
 
 
-def choose(scores: Tensor, generation: Generation, seed: int, row: int, position: int) -> int:
-    """The next token of one row from its penalised `scores` [vocabulary]: the likeliest at temperature 0, else a draw."""
-    if generation.temperature == 0:
-        return int(scores.argmax())
-    probabilities = warp(scores[None], generation).softmax(dim=-1)[0]
-    return draw(probabilities, uniforms(seed, row, position)[0])
+def log_probabilities(scores: Tensor, ways: Sequence[Way]) -> Tensor:
+    """Of processed `scores` [rows, vocabulary] at each row's temperature (1 at temperature 0), before top-k and top-p."""
+    temperature = upload(torch.tensor([way.generation.temperature or 1.0 for way in ways]), scores.device)
+    return scores.div(temperature[:, None]).log_softmax(dim=-1)

@@ -1,8 +1,8 @@
 """The one thread that owns the device: requests come in from the event loop, events go out to it.
 
     event loop                                   the device's thread
-    stream() ── admit ──▶ queue ───────────────▶ next job that nobody cancelled
-       ▲                                           │ generator.generate(…), asked each step whether to go on
+    stream() ── admit ──▶ queue ───────────────▶ engine.submit(…) as they come
+       ▲                                         engine.step() while anything is under way
        └── job.events ◀── call_soon_threadsafe ────┘
 
 A job's events are bounded by its own token limit, so a slow reader never holds up the device. Errors raised on purpose
@@ -23,8 +23,9 @@ from typing import Literal
 
 import structlog
 
-from engine.errors import EngineError, GenerationError, ModelError, NotReadyError, OverloadedError
-from engine.generation import Done, Event, GenerationRequest, Generator
+from engine.errors import EngineError, ModelError, NotReadyError, OverloadedError
+from engine.generation import Done, Engine, Event, GenerationRequest
+from engine.metrics import Metrics
 
 HEARTBEAT_SECONDS = 5.0
 RESTARTS = 3  # in a row without a finished answer; then a fresh process is wanted
@@ -37,7 +38,7 @@ log = structlog.get_logger()
 class Loaded:
     """A model on its device. `memory` tells the bytes that this process holds there."""
 
-    generator: Generator
+    engine: Engine
     device: str
     memory: Callable[[], int]
 
@@ -61,13 +62,22 @@ class Worker:
     A model that can't be loaded is not tried again: what that needs is another folder or a fresh process.
     """
 
-    def __init__(self, load: Callable[[], Loaded], *, expected_seconds: float, capacity: int = 64, patience_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Loaded],
+        *,
+        expected_seconds: float,
+        capacity: int = 64,
+        patience_seconds: float = 20.0,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.status: Literal["loading", "ready", "failed"] = "loading"
         self.loaded: Loaded | None = None
         self.death: BaseException | None = None  # the last one
         self._load = load
         self._expected_seconds = expected_seconds
         self._capacity = capacity
+        self._metrics = metrics or Metrics()
         self._patience_seconds = patience_seconds
         self._loading_since = time.monotonic()
         self._settled = asyncio.Event()  # ready or failed
@@ -153,6 +163,7 @@ class Worker:
 
     async def _bury(self, death: BaseException) -> None:
         self._deaths += 1
+        self._metrics.restarted()
         hopeless = self.loaded is None or self._deaths > RESTARTS
         self.loaded, self.death = None, death
         if hopeless:
@@ -175,10 +186,15 @@ class Worker:
     def _live(self, loop: asyncio.AbstractEventLoop) -> None:
         loaded = self._load()
         loop.call_soon_threadsafe(self._set_ready, loaded)
-        queue = self._queue
-        while (job := queue.get()) is not None:
-            if not job.cancelled.is_set():
-                answer(job, loaded.generator)
+        queue, busy = self._queue, False
+        while True:
+            while not (busy and queue.empty()):
+                job = queue.get()
+                if job is None:
+                    return
+                loaded.engine.submit(job.request, job.tell, job.cancelled.is_set)
+                busy = True
+            busy = loaded.engine.step()
 
     def _set_ready(self, loaded: Loaded) -> None:
         self.loaded, self.status = loaded, "ready"
@@ -190,12 +206,3 @@ async def heard(job: Job) -> Event | EngineError | None:
         return await asyncio.wait_for(job.events.get(), HEARTBEAT_SECONDS)
     except TimeoutError:
         return None
-
-
-def answer(job: Job, generator: Generator) -> None:
-    try:
-        for event in generator.generate(job.request, job.cancelled.is_set):
-            job.tell(event)
-        job.tell(GenerationError("The answer broke off."))  # unheard after `Done`, and no listener waits for ever without one
-    except EngineError as error:
-        job.tell(error)

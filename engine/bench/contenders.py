@@ -103,7 +103,7 @@ class Transformers:
     def answer(self, turns: Sequence[Turn], tokens: int) -> Timing:
         begun = time.perf_counter()
         pictures = self.pictures.encode([part for turn in turns for part in turn.parts if isinstance(part, Picture)])
-        hidden = self.contexts.embed(Context(tuple(self.contexts.tokenise(turns, pictures)), 0))
+        hidden = self.contexts.embed(Context(tuple(self.contexts.tokenise(turns, pictures)), 0))[None]
         clock, ends = Clock(), sorted(self.model.tokenizer.eos_ids)
         ids: Tensor = self.oracle.generate(
             inputs_embeds=hidden,

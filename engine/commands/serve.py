@@ -13,7 +13,7 @@ import typer
 
 from engine.home import home, model_folder
 from engine.load_times import expected_seconds
-from engine.loading import Placement, load_decoder
+from engine.loading import Placement, load_engine, picture_folder
 from engine.logs import configure
 from engine.metrics import Metrics
 from engine.models.card import read_card
@@ -39,7 +39,15 @@ def engine(
     quantize: Annotated[
         Literal["auto", "none", "int8", "4bit"], typer.Option(help="Hold the language model's matrices in fewer bits; auto: as they fit.")
     ] = "auto",
-    capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 64,
+    rows: Annotated[
+        int | None,
+        typer.Option(help="How many answers are written at once (a beam counts as one). Default: 64 on a GPU, 8 on a CPU.", min=1),
+    ] = None,
+    tokens: Annotated[
+        int | None,
+        typer.Option(help="Tokens of all conversations together that are kept on the device. Default: as memory allows.", min=16),
+    ] = None,
+    capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 256,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
     """Serve a model: POST /v1/chat/completions, GET /v1/models, GET /health, GET /metrics (Prometheus)."""
@@ -49,10 +57,11 @@ def engine(
     bind.check()
     folder = model_folder(model).resolve()
     record = home() / "engine" / "load_seconds.json"
-    placement = Placement(tuple(device or ()), quantize, parse_capability(capability))
-    load = functools.partial(load_decoder, folder, placement, record)
-    worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity)
-    asyncio.run(serve(read_card(folder), worker, Metrics(), bind, announce_to_parent if supervised else announce_to_person))
+    placement = Placement(tuple(device or ()), quantize, parse_capability(capability), rows, tokens)
+    pictures, metrics = picture_folder(home() / "engine" / "pictures", folder), Metrics()
+    load = functools.partial(load_engine, folder, placement, record, pictures, metrics)
+    worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)
+    asyncio.run(serve(read_card(folder), worker, metrics, bind, announce_to_parent if supervised else announce_to_person))
     sys.stdout.flush()
     os._exit(0)  # every answer is out; a thread that is stuck in the device must not keep the process
 

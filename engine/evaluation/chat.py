@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from engine.generation import GenerationRequest, Generator, TextDelta, Turn
+from engine.decoding import Decoder
+from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.models.card import Generation
 from engine.pictures import Picture
 
@@ -17,7 +18,7 @@ from engine.pictures import Picture
 class Chat:
     """Holds conversations with one model; each call is a new one."""
 
-    generator: Generator
+    decoder: Decoder
     generation: Generation
 
     def __call__(self, picture: Image.Image | None, questions: Sequence[str]) -> list[str]:
@@ -32,7 +33,7 @@ class Chat:
         return answers
 
     def _answer(self, turns: Sequence[Turn]) -> str:
-        events = self.generator.generate(GenerationRequest(tuple(turns), self.generation), lambda: False)
+        events = self.decoder.generate(GenerationRequest(tuple(turns), self.generation))
         return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 

@@ -30,10 +30,6 @@ class Cache(Protocol):
         """Keeps `key` and `value` [rows, kv_heads, new, head_dim], then attends causally with `query` [rows, heads, new, head_dim]."""
         ...
 
-    def advance(self, new: int) -> None:
-        """Called once a forward pass, after the last layer: `new` more tokens a row are kept."""
-        ...
-
 
 class RMSNorm(nn.Module):
     """x / rms(x) · weight (Zhang and Sennrich 2019)."""
@@ -138,20 +134,22 @@ class Llama(nn.Module):
     def forward(self, hidden: Tensor, positions: Tensor, cache: Cache | None = None, gate: Tensor | None = None) -> Tensor:
         """Embeddings [rows, new, width] at `positions` [rows or 1, new] → final hidden states [rows, new, width].
 
-        Attention is causal; rows of unequal length are padded on the right. `gate` [rows or 1, 1, 1] scales the LoRA
-        branches of each row: 1 = on, 0 = off; None leaves them out altogether.
+        Attention is causal; rows of unequal length are padded on the right. `gate` [rows or 1, new or 1, 1] scales the LoRA
+        branches of each token: 1 = on, 0 = off; None leaves them out altogether.
         """
+        out: Tensor = self.model.norm(self.run(range(self.config.num_hidden_layers), hidden, positions, cache, gate))
+        return out
+
+    def run(self, layers: range, hidden: Tensor, positions: Tensor, cache: Cache | None, gate: Tensor | None) -> Tensor:
+        """Some of the layers, without the last norm; for the rest see `forward`."""
         rotation = rotary(positions, self.config, hidden.dtype)
-        for block in cast("Iterable[Block]", self.model.layers):
+        for block in cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]):
             there = block.input_layernorm.weight.device
             if there != hidden.device:  # a stage ends
                 hidden, gate = hidden.to(there), None if gate is None else gate.to(there)
                 rotation = rotation[0].to(there), rotation[1].to(there)
             hidden = block(hidden, rotation, cache, gate)
-        if cache is not None:
-            cache.advance(hidden.shape[1])
-        out: Tensor = self.model.norm(hidden)
-        return out
+        return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Final hidden states [..., width] → next-token logits [..., vocabulary] in fp32. Give it only the tokens that need them."""

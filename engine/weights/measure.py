@@ -21,7 +21,7 @@ from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 from engine.models.minigpt4 import Eye
 from engine.models.quantized import QuantizedLinear
-from engine.runner import Runner
+from engine.stream import Stream
 from engine.weights.architecture import Architecture
 from engine.weights.loading import empty_language
 from engine.weights.plan import TOKENS
@@ -64,10 +64,9 @@ def measure(config: LlamaConfig, mode: Quantization, device: torch.device, token
 def converse(language: Llama, picture: Tensor, tokens: int) -> float:
     """Reads a prompt with the picture [32, width], then writes up to `tokens`: seconds a step."""
     ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
-    prompt = torch.cat((picture, language.embed(ids)))[None]
-    runner = Runner(language, 1, tokens, None)
-    runner.prefill(prompt, cancelled=lambda: False)
-    return seconds(lambda: runner.step(ids[:1]), STEPS)
+    stream = Stream(language, tokens)
+    stream.read(torch.cat((picture, language.embed(ids))))
+    return seconds(lambda: stream.go_on(ids[0]), STEPS)
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -144,10 +143,8 @@ def restore(quantised: Llama, plain: Llama) -> None:
 def greedy(language: Llama, count: int) -> list[int]:
     """From a fixed prompt of 64 tokens."""
     ids = torch.arange(3, 67, device=language.device)
-    runner = Runner(language, 1, len(ids) + count, None)
-    logits = language.logits(runner.forward(language.embed(ids)[None])[:, -1])
-    chosen: list[int] = []
-    for _ in range(count):
-        chosen.append(int(logits.argmax()))
-        logits = runner.step(torch.tensor(chosen[-1:], device=language.device))
-    return chosen
+    stream = Stream(language, len(ids) + count)
+    chosen = [stream.read(language.embed(ids)).argmax()]
+    while len(chosen) < count:
+        chosen.append(stream.go_on(chosen[-1]).argmax())
+    return [int(token) for token in chosen]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from engine.decoding import Decoder
+from engine.assembly import assemble
 from engine.worker import Loaded
 from tests.engine.serving import serving
 from tests.engine.tiny import TinyModel, tiny_card
@@ -19,7 +19,7 @@ HI: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 @asynccontextmanager
 async def client() -> AsyncIterator[AsyncOpenAI]:
     def load() -> Loaded:
-        return Loaded(Decoder(TinyModel()), "cpu", lambda: 1)
+        return Loaded(assemble(TinyModel()), "cpu", lambda: 1)
 
     async with serving(load, card=tiny_card()) as url, AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as api:
         yield api

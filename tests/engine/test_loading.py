@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ModelError
-from engine.generation import Done, GenerationRequest, TextDelta, Turn
-from engine.loading import Placement, load_decoder
+from engine.errors import EngineError, ModelError
+from engine.generation import Done, Event, GenerationRequest, TextDelta, Turn
+from engine.loading import Placement, load_engine
 from engine.models.card import Generation
 from engine.models.loader import load
 from engine.pictures import Limits, read_picture
@@ -28,9 +28,12 @@ def answer(folder: Path, placement: Placement, record: Path) -> tuple[str, str]:
     """The device and the text."""
     picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
     request = GenerationRequest((Turn("user", (picture, "What is in this picture?")),), GREEDY)
-    loaded = load_decoder(folder, placement, record)
+    loaded = load_engine(folder, placement, record)
     assert loaded.memory() > 0
-    events = list(loaded.generator.generate(request, lambda: False))
+    events: list[Event | EngineError] = []
+    loaded.engine.submit(request, events.append, lambda: False)
+    while loaded.engine.step():
+        pass
     assert isinstance(events[-1], Done)
     return loaded.device, "".join(event.text for event in events if isinstance(event, TextDelta))
 
@@ -54,4 +57,4 @@ def test_a_small_model_is_not_split(folder: Path, tmp_path: Path) -> None:
     card = (folder / "gander.json").read_text().replace('"minigpt4"', '"pocket"')
     (tmp_path / "gander.json").write_text(card)
     with pytest.raises(ModelError, match="runs on one device"):
-        load_decoder(tmp_path, Placement(("cpu", "cpu")), tmp_path / "seconds.json")
+        load_engine(tmp_path, Placement(("cpu", "cpu")), tmp_path / "seconds.json")

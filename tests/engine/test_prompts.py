@@ -13,7 +13,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 import engine.weights
@@ -66,7 +65,7 @@ def test_prompts_and_ids_are_the_releases(version: str, conversation: dict[str, 
         assert prompt(VICUNA, *turns).replace("▢", "<ImageHere>") == turn["prompt"]
         context = ContextBuilder(model).build(GenerationRequest(tuple(turns), model.card.generation), encoded)
         assert len(context) == turn["context_length"]
-        bos, *texts = [list(segment) for segment in context.segments if not isinstance(segment, Tensor)]
+        bos, *texts = [list(segment) for segment in context.segments if isinstance(segment, tuple)]
         assert [bos + texts[0], *texts[1:]] == turn["segment_token_ids"]
         turns.append(assistant((turn["answer_in_context"],)))
 

@@ -16,7 +16,7 @@ from engine.comparison import Comparison
 from engine.decoding import Decoder
 from engine.errors import ModelError
 from engine.generation import GenerationRequest, TextDelta, Turn
-from engine.kv_cache import KVCache, StagedCache, cache_for
+from engine.kv_cache import KVCache, PromptView
 from engine.models.llama import Llama
 from engine.models.loader import load
 from engine.models.split import allocate, plan_stages
@@ -65,16 +65,14 @@ def test_answers_are_those_of_one_device(stages: tuple[int, ...], beams: int) ->
     request = GenerationRequest((Turn("user", ("hello there",)),), generation)
     texts = []
     for language in (tiny_language(config=FOUR), split_on_cpu(stages)):
-        events = Decoder(TinyModel(language=language)).generate(request, cancelled=lambda: False)
+        events = Decoder(TinyModel(language=language)).generate(request)
         texts.append("".join(event.text for event in events if isinstance(event, TextDelta)))
     assert texts[0] == texts[1] != ""
 
 
 def test_each_stage_has_a_cache_of_its_own_layers() -> None:
-    cache = cache_for(split_on_cpu((1, 3)), 1, 8)
-    assert isinstance(cache, StagedCache)
-    assert [len(stage.keys) for stage in cache.caches] == [1, 3]
-    assert isinstance(cache_for(tiny_language(config=FOUR), 1, 8), KVCache)
+    assert [len(stage.keys) for stage in KVCache(split_on_cpu((1, 3)), 8).stages] == [1, 3]
+    assert [len(stage.keys) for stage in KVCache(tiny_language(config=FOUR), 8).stages] == [4]
 
 
 def test_hidden_states_cross_the_border() -> None:
@@ -85,13 +83,10 @@ def test_hidden_states_cross_the_border() -> None:
     for parameter in language.parameters():
         if parameter.device == CPU:
             parameter.data.normal_()
-    hidden = language(language.embed(torch.tensor([[1, 2, 3]])), torch.arange(3)[None], cache_for(language, 1, 8))
-    assert hidden.device == META
-    assert [cache.keys.device.type for cache in stages(cache_for(language, 1, 8))] == ["cpu", "meta"]
-
-
-def stages(cache: KVCache | StagedCache) -> list[KVCache]:
-    return [cache] if isinstance(cache, KVCache) else list(cache.caches)
+    cache = KVCache(language, 8)
+    view = PromptView(cache, [([1], 0, 3)])
+    assert language(language.embed(torch.tensor([[1, 2, 3]])), torch.arange(3)[None], view).device == META
+    assert [stage.device.type for stage in cache.stages] == ["cpu", "meta"]
 
 
 @pytest.mark.parametrize("quantize", ["none", "int8"])

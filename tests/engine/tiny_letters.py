@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ContextError
+from engine.errors import ContextError, EngineError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
 from engine.worker import Loaded
@@ -31,17 +32,30 @@ class Letters:
 
     pause_seconds: float = 0.0
     steps: int = 0
+    rows: int = 1
     running: threading.Event = field(default_factory=threading.Event)
+    jobs: deque[Iterator[None]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         torch.manual_seed(0)
         self.cell, self.embedding, self.head = nn.GRUCell(8, 16), nn.Embedding(26, 8), nn.Linear(16, 26)
 
+    def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
+        self.jobs.append(self.write(request, tell, cancelled))
+
     @torch.inference_mode()
-    def generate(self, request: GenerationRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def step(self) -> bool:
+        if self.jobs and next(self.jobs[0], self) is self:
+            self.jobs.popleft()
+        return bool(self.jobs)
+
+    def write(
+        self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]
+    ) -> Iterator[None]:
         text = " ".join(part for turn in request.turns for part in turn.parts if isinstance(part, str))
         if "too long" in text:
-            raise ContextError("This does not fit into 64 tokens.", "messages")
+            tell(ContextError("This does not fit into 64 tokens.", "messages"))
+            return
         if "poison" in text:
             self.embedding(torch.tensor([99]))  # an IndexError from inside torch, as a bug would be
         self.running.set()
@@ -54,11 +68,13 @@ class Letters:
             letter = scores.argmax(-1, keepdim=True)
             self.steps += 1
             time.sleep(self.pause_seconds)
-            yield TextDelta(0, LETTERS[int(letter)], scored(scores, request.logprobs))
-        yield ChoiceFinished(0, "length")
-        yield Done(len(text), request.generation.max_tokens, 0)
+            tell(TextDelta(0, LETTERS[int(letter)], scored(scores, request.logprobs)))
+            yield
+        tell(ChoiceFinished(0, "length"))
+        tell(Done(len(text), request.generation.max_tokens, 0))
 
     def load(self) -> Loaded:
+        self.jobs.clear()  # a model that is loaded afresh knows nothing of what was asked before
         return Loaded(self, "cpu", lambda: 1)
 
 

@@ -1,0 +1,30 @@
+"""Puts an engine together around a model: the fastest decode step its device can take, a pool, the picture cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.batching import BatchEngine
+from engine.capacity import LADDER, capacity_for
+from engine.kernels.plain import PlainStep
+from engine.metrics import Metrics
+from engine.models.base import VisionLanguageModel
+from engine.picture_cache import PictureCache
+
+
+def assemble(
+    model: VisionLanguageModel,
+    *,
+    rows: int | None = None,
+    tokens: int | None = None,
+    pictures: Path | None = None,
+    metrics: Metrics | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> BatchEngine:
+    """`rows` and `tokens` as in `capacity_for`; `pictures` is a folder that keeps encoded pictures over restarts."""
+    engine = BatchEngine(model, PlainStep(model.language), capacity_for(model, rows, tokens), PictureCache(model, pictures), metrics)
+    if model.language.device.type == "cuda":
+        sizes = [size for size in LADDER if size <= engine.rows]
+        engine.runner.capture(sizes, lambda size: progress(f"decode step captured for {size} rows"))
+    return engine

@@ -1,0 +1,308 @@
+"""Many answers at once: requests join and leave at every step, each on its own terms.
+
+    submit ─▶ arrivals ─▶ pictures encoded ─▶ scheduler: waiting ─▶ admitted ─▶ prompt read in chunks ─▶ a token a step
+
+The device is kept a step ahead: the next step starts before the host has seen what this one chose, so that writing
+text costs the device no time. A row that ends is found out one step late; what that step wrote for it is dropped.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from engine.answering import Beams, Question, Row, Rows
+from engine.blocks import BLOCK, BlockPool
+from engine.capacity import Capacity
+from engine.context import Context, ContextBuilder
+from engine.errors import ContextError, EngineError, GenerationError, RequestError
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.kv_cache import SCRATCH, KVCache
+from engine.languages import apology
+from engine.launched import Launched
+from engine.memory import with_memory
+from engine.metrics import Ending, Metrics
+from engine.models.base import VisionLanguageModel
+from engine.picture_cache import PictureCache
+from engine.pictures import Picture
+from engine.runner import Part, Runner, Step
+from engine.sampling import Sampler
+from engine.scheduler import Chunk, Scheduler, Task
+
+PATIENCE = 3  # times that a request may run out of memory, with less of it asked for each time, before it fails
+
+
+@dataclass(eq=False)
+class Job:
+    """One request from its arrival to its last event."""
+
+    request: GenerationRequest
+    tell: Callable[[Event | EngineError], None]
+    cancelled: Callable[[], bool]
+    arrived: float = field(default_factory=time.monotonic)
+    shortages: int = 0
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [part for turn in self.request.turns for part in turn.parts if isinstance(part, Picture)]
+
+
+@dataclass(eq=False)
+class Conversation:
+    """A job whose prompt is known: the scheduler has its `task`."""
+
+    job: Job
+    context: Context
+    task: Task
+    embeddings: Tensor | None = None  # of the prompt [tokens, width], from admission until it is read
+    writing: Rows | Beams | None = None
+    spoke: float | None = None  # when its last token was heard
+    over: bool = False
+
+
+class BatchEngine:
+    """A model that answers many. One thread at a time may use it: the one that owns the device. See `generation.Engine`."""
+
+    def __init__(
+        self, model: VisionLanguageModel, step: Step, capacity: Capacity, pictures: PictureCache, metrics: Metrics | None = None
+    ) -> None:
+        self.model, self.capacity, self.pictures, self.metrics = model, capacity, pictures, metrics or Metrics()
+        self.contexts = ContextBuilder(model)
+        language = model.language
+        self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
+        self.sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
+        self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
+        self.arrivals: list[Job] = []
+        self.conversations: list[Conversation] = []  # oldest first
+        self.launched: list[Launched[Conversation]] = []
+
+    @property
+    def rows(self) -> int:
+        return self.capacity.rows
+
+    def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
+        self.arrivals.append(Job(request, tell, cancelled))
+        self.metrics.submitted()
+
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """See `generation.Engine`. Raises RuntimeError for a broken device."""
+        self.drop_cancelled()
+        self.look_at_pictures()
+        self.admit()
+        before, self.launched = self.launched, []
+        self.read_prompts()
+        self.decode()
+        for launched in before:
+            self.hear(launched)
+        self.metrics.queued(len(self.arrivals) + len(self.scheduler.waiting))
+        return bool(self.arrivals or self.conversations)
+
+    def drop_cancelled(self) -> None:
+        self.arrivals = [job for job in self.arrivals if not job.cancelled()]
+        for conversation in self.conversations.copy():
+            if conversation.job.cancelled():
+                self.close(conversation, "cancelled")
+
+    def look_at_pictures(self) -> None:
+        """Encodes what arrivals show: several at once, but only one while others wait for their next token."""
+        limit = 1 if self.scheduler.running else self.capacity.pictures
+        missing = self.pictures.missing([picture for job in self.arrivals for picture in job.pictures])[:limit]
+        if missing:
+            try:
+                with_memory(lambda: self.pictures.encode(missing))
+            except GenerationError as error:
+                self.suffer(next(job for job in self.arrivals if missing[0] in job.pictures), error)
+        ready = [job for job in self.arrivals if not self.pictures.missing(job.pictures)]
+        self.arrivals = [job for job in self.arrivals if job not in ready]
+        for job in ready:
+            for picture in job.pictures:
+                self.metrics.picture(hit=picture not in missing)
+            self.enter(job)
+
+    def enter(self, job: Job) -> None:
+        """Hands a job to the scheduler, or answers it at once."""
+        sorry = apology(self.model.card, job.request.turns)
+        try:
+            if sorry is None:
+                self.conversations.append(self.converse(job))
+            else:
+                self.apologise(job, sorry)
+        except RequestError as error:
+            job.tell(error)
+
+    def converse(self, job: Job) -> Conversation:
+        request = job.request
+        beams = request.generation.num_beams
+        if beams > 1 and request.n > beams:
+            raise RequestError(f"n = {request.n} choices can't come from {beams} beams: ask for at most as many.", "n")
+        context = self.contexts.build(request, self.pictures.encode(job.pictures))
+        budget = min(request.generation.max_tokens, self.model.card.context_length - len(context))
+        task = Task(context.keys, max(request.n, beams), budget, root="seen" if context.has_pictures else "")
+        if not self.scheduler.fits(task):
+            raise ContextError(
+                f"{task.rows} answers of up to {budget} tokens after {len(context)} take more than this engine's memory holds at all "
+                f"({self.capacity.blocks * BLOCK} tokens, {self.rows} rows). Ask for fewer beams or choices, or a shorter answer.",
+                "max_tokens",
+            )
+        self.scheduler.add(task)
+        return Conversation(job, context, task)
+
+    def apologise(self, job: Job, sorry: str) -> None:
+        """Nothing is read, nothing computed."""
+        for choice in range(job.request.n):
+            job.tell(TextDelta(choice, sorry))
+            job.tell(ChoiceFinished(choice, "stop"))
+        job.tell(Done(0, job.request.n * len(self.model.tokenizer.encode(sorry)), 0))
+
+    def admit(self) -> None:
+        admitted = self.scheduler.admit()
+        for conversation in self.conversations:
+            if conversation.task in admitted:
+                conversation.embeddings = self.contexts.embed(conversation.context)
+                self.metrics.prefix(conversation.task.reused, len(conversation.task.keys))
+
+    def read_prompts(self) -> None:
+        """One pass over prompts; those that are read whole get their first token."""
+        chunks = self.scheduler.chunks()
+        if not chunks:
+            return
+        conversations = [self.of(chunk.task) for chunk in chunks]
+        parts = [part(each, chunk) for each, chunk in zip(conversations, chunks, strict=True)]
+        try:
+            logits = with_memory(lambda: self.runner.read(parts))
+        except GenerationError as error:
+            self.scheduler.budget = max(BLOCK, self.scheduler.budget // 2)
+            self.suffer(conversations[0].job, error)
+            return
+        for chunk in chunks:
+            self.scheduler.read(chunk)
+        self.begin([(row, each) for row, each in zip(logits, conversations, strict=True) if each.task.prefilled])
+
+    def begin(self, ready: Sequence[tuple[Tensor, Conversation]]) -> None:
+        """First tokens, each from its prompt's logits [vocabulary]."""
+        rows: list[tuple[Conversation, Row]] = []
+        scores: list[Tensor] = []
+        for logits, each in ready:
+            self.place(each)
+            if isinstance(each.writing, Beams):
+                self.search(each, each.writing, logits.expand(each.task.rows, -1))
+            elif each.writing is not None:
+                rows += [(each, row) for row in each.writing.rows]
+                scores += [logits] * each.task.rows
+        if rows:
+            self.launch(torch.stack(scores), rows)
+
+    def place(self, conversation: Conversation) -> None:
+        """The prompt is read: every row goes on from it, with a copy of what is not whole blocks."""
+        task, request = conversation.task, conversation.job.request
+        conversation.embeddings = None
+        for slot in task.slots:
+            self.sampler.begin(slot)
+        if len(task.keys) % BLOCK:
+            self.runner.cache.copy([(task.tables[0][task.shared], table[task.shared]) for table in task.tables[1:]])
+        self.runner.place(task.slots, task.tables, len(task.keys), conversation.context.has_pictures)
+        seed = secrets.randbits(64) if request.seed is None else request.seed
+        stops = (*self.model.card.template.stop, *request.stop)
+        question = Question(request, self.model.tokenizer, stops, task.max_tokens, seed)
+        if request.generation.num_beams > 1:
+            conversation.writing = Beams(question, task, self.runner, self.sampler)
+        else:
+            conversation.writing = Rows(question, task.slots)
+
+    def decode(self) -> None:
+        """One token for every row that is due."""
+        rows = [(each, row) for each in self.conversations if isinstance(each.writing, Rows) for row in each.writing.rows if row.due]
+        beams = [(each, each.writing) for each in self.conversations if isinstance(each.writing, Beams)]
+        slots = [row.slot for _, row in rows] + [slot for each, _ in beams for slot in each.task.slots]
+        self.metrics.batch(len(slots))
+        if not slots:
+            return
+        kept = [len(each.task.keys) + row.launched - 1 for each, row in rows] + [writing.branches.length - 1 for _, writing in beams]
+        try:
+            logits = with_memory(lambda: self.runner.decode(slots, max(kept)))
+        except GenerationError as error:
+            self.suffer(([each for each, _ in rows] + [each for each, _ in beams])[-1].job, error)
+            return
+        if rows:
+            self.launch(logits[: len(rows)], rows)
+        at = len(rows)
+        for each, writing in beams:
+            self.search(each, writing, logits[at : at + each.task.rows])
+            at += each.task.rows
+
+    def launch(self, logits: Tensor, rows: Sequence[tuple[Conversation, Row]]) -> None:
+        """Chooses the rows' next tokens on the device, which goes on with them before anybody has seen them."""
+        ways = [row.way() for _, row in rows]
+        scores = self.sampler.process(logits, ways)
+        tokens = self.sampler.choose(scores, ways)
+        self.sampler.note(tokens, ways)
+        self.runner.write([way.slot for way in ways], tokens)
+        self.launched.append(Launched(rows, ways, scores, tokens))
+
+    def hear(self, launched: Launched[Conversation]) -> None:
+        """Tells what the device chose a step ago."""
+        for conversation, row, token, logprobs in launched.read(self.model.tokenizer):
+            if not conversation.over:
+                self.note_time(conversation, row.choice == 0)
+                for event in row.see(token, logprobs):
+                    conversation.job.tell(event)
+        for conversation in dict.fromkeys(conversation for conversation, _ in launched.rows):
+            if conversation.writing is not None and conversation.writing.done and not conversation.over:
+                self.finish(conversation, conversation.writing)
+
+    def search(self, conversation: Conversation, writing: Beams, logits: Tensor) -> None:
+        """The next token of every beam; `logits` [beams, vocabulary]."""
+        writing.choose(logits)
+        self.note_time(conversation, paced=True)
+        for event in writing.tell():
+            conversation.job.tell(event)
+        if writing.done:
+            self.finish(conversation, writing)
+
+    def note_time(self, conversation: Conversation, paced: bool) -> None:
+        """A token was written; `paced` for one row of each conversation."""
+        now = time.monotonic()
+        if conversation.spoke is None:
+            self.metrics.first_token(now - conversation.job.arrived)
+        elif paced:
+            self.metrics.between_tokens(now - conversation.spoke)
+        if paced or conversation.spoke is None:
+            conversation.spoke = now
+
+    def finish(self, conversation: Conversation, writing: Rows | Beams) -> None:
+        self.metrics.tokens(writing.tokens)
+        self.close(conversation, writing.reason)
+        conversation.job.tell(Done(len(conversation.context), writing.tokens, conversation.context.dropped_messages))
+
+    def close(self, conversation: Conversation, reason: Ending) -> None:
+        """Gives back what the conversation held; what was written stays findable for its follow-up."""
+        conversation.over = True
+        self.metrics.finished(reason)
+        self.conversations.remove(conversation)
+        self.scheduler.finish(conversation.task, conversation.writing.kept if conversation.writing else ())
+
+    def suffer(self, job: Job, error: GenerationError) -> None:
+        """Memory ran out while working for this job: it is tried again, then given up."""
+        job.shortages += 1
+        if job.shortages < PATIENCE:
+            return
+        for conversation in [each for each in self.conversations if each.job is job]:
+            self.close(conversation, "failed")
+        self.arrivals = [other for other in self.arrivals if other is not job]
+        job.tell(error)
+
+    def of(self, task: Task) -> Conversation:
+        return next(each for each in self.conversations if each.task is task)
+
+
+def part(conversation: Conversation, chunk: Chunk) -> Part:
+    if conversation.embeddings is None:
+        raise ValueError("a prompt that is not admitted can't be read")
+    embeddings = conversation.embeddings[chunk.start : chunk.end]
+    return Part(embeddings, chunk.task.tables[0], chunk.start, conversation.context.has_pictures)

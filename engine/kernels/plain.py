@@ -1,0 +1,23 @@
+"""The decode step in plain torch: every card and the CPU can take it, and every other step is measured against it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from engine.kv_cache import Stage, StepView
+from engine.models.llama import Llama
+
+
+class PlainStep:
+    """See `engine.runner.Step`: the model's own modules, one token a row."""
+
+    def __init__(self, language: Llama) -> None:
+        self.language = language
+
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+        view = StepView(stage, tables, lengths)
+        gates = None if gate is None else gate[:, None, None]
+        return self.language.run(range(stage.first, stage.last), hidden[:, None], lengths[:, None], view, gates)[:, 0]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return self.language.logits(self.language.model.norm(hidden))

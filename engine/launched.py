@@ -1,0 +1,59 @@
+"""Tokens that the device chose, on their way to the host while it goes on with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from engine.answering import Row
+from engine.generation import TokenLogprob
+from engine.models.base import Tokenizer
+from engine.sampling import Way, log_probabilities
+
+Owner = TypeVar("Owner")
+
+
+class Launched(Generic[Owner]):
+    """One step's tokens of some rows, each with whom it belongs to."""
+
+    def __init__(self, rows: Sequence[tuple[Owner, Row]], ways: Sequence[Way], scores: Tensor, tokens: Tensor) -> None:
+        """`scores` [rows, vocabulary] are those that `tokens` [rows] were chosen by."""
+        self.rows = rows
+        self.asked = [row.question.request.logprobs for _, row in rows]
+        self.tokens = download(tokens)
+        self.chosen: Tensor | None = None
+        self.best: Tensor | None = None
+        self.logprobs: Tensor | None = None
+        if any(count is not None for count in self.asked):
+            found = log_probabilities(scores, ways)
+            likeliest = found.topk(max(1, *(count or 0 for count in self.asked)))
+            self.chosen = download(found.gather(1, tokens[:, None])[:, 0])
+            self.logprobs, self.best = download(likeliest.values), download(likeliest.indices)
+        self.arrived = tokens.is_cuda and torch.cuda.Event()
+        if self.arrived:
+            self.arrived.record()
+
+    def read(self, tokenizer: Tokenizer) -> Iterator[tuple[Owner, Row, int, tuple[TokenLogprob, ...]]]:
+        """Waits until they are here."""
+        if self.arrived:
+            self.arrived.synchronize()
+        for index, ((owner, row), token) in enumerate(zip(self.rows, self.tokens.tolist(), strict=True)):
+            yield owner, row, token, self.logprobs_of(index, token, tokenizer)
+
+    def logprobs_of(self, index: int, token: int, tokenizer: Tokenizer) -> tuple[TokenLogprob, ...]:
+        count = self.asked[index]
+        if count is None or self.chosen is None or self.logprobs is None or self.best is None:
+            return ()
+        best = zip(self.best[index, :count].tolist(), self.logprobs[index, :count].tolist(), strict=True)
+        top = tuple((tokenizer.decode([other]), value) for other, value in best)
+        return (TokenLogprob(tokenizer.decode([token]), float(self.chosen[index]), top),)
+
+
+def download(tensor: Tensor) -> Tensor:
+    """To the host, without waiting for it."""
+    if not tensor.is_cuda:
+        return tensor
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)

@@ -1,0 +1,38 @@
+"""One row over a pool of its own, token by token: for comparisons and measurements, where no text is wanted."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from engine.blocks import BLOCK
+from engine.kernels.plain import PlainStep
+from engine.kv_cache import SCRATCH, KVCache
+from engine.models.llama import Llama
+from engine.runner import Part, Runner, Step
+
+CHUNK = 512  # prompt tokens a pass
+
+
+class Stream:
+    """`tokens` bounds the prompt and what follows it."""
+
+    def __init__(self, language: Llama, tokens: int, step: Step | None = None) -> None:
+        blocks = -(-tokens // BLOCK)
+        self.runner = Runner(language, KVCache(language, blocks), step or PlainStep(language), 1, tokens)
+        self.table = list(range(SCRATCH, SCRATCH + blocks))
+        self.length = 0
+
+    def read(self, embeddings: Tensor, gated: bool = False) -> Tensor:
+        """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `go_on`."""
+        for chunk in embeddings.split(CHUNK):
+            logits = self.runner.read([Part(chunk, self.table, self.length, gated)])
+            self.length += len(chunk)
+        self.runner.place([0], [self.table], self.length, gated)
+        return logits[0]
+
+    def go_on(self, token: Tensor) -> Tensor:
+        """The next token [] → the logits after it [vocabulary]."""
+        self.runner.write([0], token)
+        logits = self.runner.decode([0], self.length)
+        self.length += 1
+        return logits[0]

@@ -1,0 +1,249 @@
+"""Many requests in one batch: each gets exactly the answer that transformers gives it alone, whatever its company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from engine.assembly import assemble
+from engine.batching import BatchEngine
+from engine.errors import ContextError, EngineError
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
+from engine.metrics import Metrics
+from tests.engine.test_decoding import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
+from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
+
+
+@lru_cache
+def model(ends: bool = True) -> TinyModel:
+    made = TinyModel(language=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
+    if ends:
+        make_end_likely(made)
+    return made
+
+
+@lru_cache
+def expected(request: GenerationRequest) -> str:
+    with torch.no_grad():
+        return oracle_text(model(), request)
+
+
+@dataclass
+class Listener:
+    """Hears one request."""
+
+    request: GenerationRequest
+    events: list[Event | EngineError] = field(default_factory=list)
+    left: bool = False
+
+    def join(self, engine: BatchEngine) -> Listener:
+        engine.submit(self.request, self.events.append, lambda: self.left)
+        return self
+
+    @property
+    def text(self) -> str:
+        return text([event for event in self.events if not isinstance(event, EngineError)])
+
+    @property
+    def done(self) -> bool:
+        return bool(self.events) and isinstance(self.events[-1], Done)
+
+
+QUESTIONS: tuple[tuple[Turn, ...], ...] = (
+    (QUESTION,),
+    (QUESTION, Turn("assistant", ("A thing.",)), Turn("user", ("And what else do you see there?",))),
+    (Turn("user", (GREY, RED, "Both?")),),
+    (Turn("user", ("hello there",)),),
+    (Turn("user", ("hello there, " * 20,)),),
+)
+requests = st.builds(
+    lambda turns, beams, repetition, length, tokens: asked(
+        *turns, num_beams=beams, repetition_penalty=repetition, length_penalty=length, max_tokens=tokens
+    ),
+    st.sampled_from(QUESTIONS),
+    st.sampled_from([1, 1, 1, 2, 4]),
+    st.sampled_from([1.0, 1.3]),
+    st.sampled_from([1.0, -1.0]),
+    st.sampled_from([1, 9, 24]),
+)
+
+
+@pytest.mark.filterwarnings("ignore:Passing `repetition_penalty` with `inputs_embeds`:UserWarning")  # which is what we do too
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    asks=st.lists(st.tuples(requests, st.integers(0, 12), st.none() | st.integers(0, 20)), min_size=1, max_size=7),
+    rows=st.integers(4, 9),
+    tokens=st.sampled_from([600, 1200, 4000]),
+    chunk=st.sampled_from([7, 64, 512]),
+)
+def test_every_mix_gives_each_its_own_answer(
+    asks: list[tuple[GenerationRequest, int, int | None]], rows: int, tokens: int, chunk: int
+) -> None:
+    """Requests arrive and leave at any step, with few rows and blocks or many, in chunks of any size, with known prefixes or none."""
+    engine = assemble(model(), rows=rows, tokens=tokens)
+    engine.scheduler.budget = chunk
+    engine.capacity = replace(engine.capacity, pictures=1)
+    heard: list[Listener] = []
+    at, busy = 0, True
+    while busy or at <= 12:
+        heard += [Listener(request).join(engine) for request, arrival, _ in asks if arrival == at]
+        busy = engine.step()
+        at += 1
+        for listener, leaves in zip(heard, (leaves for _, arrival, leaves in sorted_by_arrival(asks)), strict=False):
+            listener.left = leaves is not None and leaves <= at
+    for listener, (_, _, leaves) in zip(heard, sorted_by_arrival(asks), strict=True):
+        assert listener.done or leaves is not None
+        if listener.done:
+            assert listener.text == expected(listener.request)
+    assert engine.scheduler.pool.available == engine.capacity.blocks
+    assert len(engine.scheduler.free_slots) == rows
+
+
+def sorted_by_arrival(asks: Sequence[tuple[GenerationRequest, int, int | None]]) -> list[tuple[GenerationRequest, int, int | None]]:
+    return sorted(asks, key=lambda ask: ask[1])
+
+
+def run(engine: BatchEngine, *asks: GenerationRequest) -> list[Listener]:
+    heard = [Listener(request).join(engine) for request in asks]
+    while engine.step():
+        pass
+    return heard
+
+
+def test_a_follow_up_reads_only_what_is_new() -> None:
+    engine = assemble(TinyModel())
+    (first,) = run(engine, asked())
+    turns = (QUESTION, Turn("assistant", (first.text,)), Turn("user", ("And?",)))
+    follow_up = Listener(asked(*turns)).join(engine)
+    engine.step()
+    (conversation,) = engine.conversations
+    prompt = len(conversation.task.keys)
+    assert conversation.task.reused > 100  # of the first question's 125
+    assert conversation.task.computed == prompt
+    while engine.step():
+        pass
+    (alone,) = run(assemble(TinyModel()), asked(*turns))
+    assert follow_up.text == alone.text
+
+
+def test_a_picture_is_another_even_with_the_same_words_around_it() -> None:
+    engine = assemble(TinyModel())
+    red, grey = (asked(Turn("user", (picture, "What is it?"))) for picture in (RED, GREY))
+    alone = [run(assemble(TinyModel()), request)[0].text for request in (red, grey)]
+    assert [run(engine, request)[0].text for request in (red, grey)] == alone
+    assert alone[0] != alone[1]
+
+
+def test_a_long_prompt_never_stops_the_others_for_more_than_one_budget() -> None:
+    engine = assemble(TinyModel(card=tiny_card(context_length=2000)))
+    engine.scheduler.budget = 32
+    talking = Listener(replace(asked(Turn("user", ("Hi",)), max_tokens=60), min_tokens=60, logprobs=0)).join(engine)
+    while not talking.events:
+        engine.step()
+    reading = Listener(asked(Turn("user", ("word " * 200,)))).join(engine)
+    while not reading.events:
+        before = sum(isinstance(event, TextDelta) for event in talking.events)
+        engine.step()
+        assert sum(isinstance(event, TextDelta) for event in talking.events) == before + 1
+    assert sum(isinstance(event, TextDelta) for event in talking.events) > 20  # the prompt took so many steps
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_who_leaves_frees_its_rows_within_one_step(beams: int) -> None:
+    engine = assemble(TinyModel())
+    listener = Listener(asked(num_beams=beams, max_tokens=100)).join(engine)
+    for _ in range(5):
+        engine.step()
+    assert len(engine.scheduler.free_slots) == engine.rows - beams
+    listener.left = True
+    assert not engine.step()
+    assert len(engine.scheduler.free_slots) == engine.rows
+    assert engine.scheduler.pool.available == engine.capacity.blocks
+
+
+def test_what_waits_for_room_is_answered_in_order() -> None:
+    engine = assemble(TinyModel(), rows=2)
+    heard = [Listener(asked(Turn("user", (f"Number {number}",)), max_tokens=5)).join(engine) for number in range(5)]
+    ended: list[Listener] = []
+    while engine.step():
+        assert len(engine.scheduler.running) <= 2
+        ended += [listener for listener in heard if listener.done and listener not in ended]
+    assert [*ended, *(listener for listener in heard if listener not in ended)] == heard
+    assert all(listener.done for listener in heard)
+
+
+def test_what_could_never_run_is_refused() -> None:
+    engine = assemble(TinyModel(), rows=2, tokens=600)
+    (beams,) = run(engine, asked(num_beams=3))
+    (long,) = run(engine, replace(asked(max_tokens=400), n=2))
+    for listener in (beams, long):
+        (error,) = listener.events
+        assert isinstance(error, ContextError)
+        assert "fewer beams" in str(error)
+    (fine,) = run(engine, asked())
+    assert fine.done
+
+
+def test_memory_is_flat_over_many_conversations() -> None:
+    engine = assemble(TinyModel(), rows=4, tokens=800)
+    size = sum(stage.keys.nbytes + stage.values.nbytes for stage in engine.runner.cache.stages)
+    for number in range(40):
+        run(engine, *(asked(Turn("user", (f"{number} and {other} " * 5,)), max_tokens=9) for other in range(3)))
+    assert sum(stage.keys.nbytes + stage.values.nbytes for stage in engine.runner.cache.stages) == size
+    pool = engine.scheduler.pool
+    assert len(pool.block_of) == len(pool.digest_of) <= engine.capacity.blocks
+    assert pool.available == engine.capacity.blocks
+
+
+def test_a_picture_is_encoded_once_also_over_a_restart(tmp_path: Path) -> None:
+    first, second = TinyModel(), TinyModel()
+    texts = [run(assemble(made, pictures=tmp_path), asked())[0].text for made in (first, second)]
+    assert (first.encoded, second.encoded) == (1, 0)
+    assert texts[0] == texts[1]
+
+
+def test_logprobs_are_of_each_token_and_in_order() -> None:
+    made = model(ends=False)
+    (listener,) = run(assemble(made), replace(asked(max_tokens=6), logprobs=3))
+    tokens = [token for event in listener.events if isinstance(event, TextDelta) for token in event.logprobs]
+    assert " ".join(token.text for token in tokens) == listener.text
+    assert all(token.logprob == token.top[0][1] and token.text == token.top[0][0] for token in tokens)  # greedy
+    assert all(0 >= one[1] >= other[1] for token in tokens for one, other in zip(token.top, token.top[1:], strict=False))
+
+
+def test_the_tree_of_a_beam_search_leads_to_its_answer() -> None:
+    (listener,) = run(assemble(model()), replace(asked(num_beams=3, max_tokens=8), beam_tree=True))
+    (ending,) = (event for event in listener.events if isinstance(event, ChoiceFinished))
+    tree = ending.beams
+    assert any(node.text == listener.text for node in tree)
+    for at, node in enumerate(tree):
+        assert (node.parent is None) == (node.step == 1)
+        if node.parent is not None:
+            parent = tree[node.parent]
+            assert node.parent < at
+            assert parent.step == node.step - 1
+            assert node.text.startswith(parent.text)
+            assert node.score <= parent.score
+
+
+def test_what_is_counted_adds_up() -> None:
+    metrics = Metrics()
+    engine = assemble(TinyModel(), metrics=metrics)
+    run(engine, asked(max_tokens=9), replace(asked(max_tokens=9), n=2))
+    run(engine, asked(num_beams=2, max_tokens=9))
+    shown = dict(line.rsplit(" ", 1) for line in metrics.exposition().decode().splitlines() if not line.startswith("#"))
+    assert shown["gander_requests_total"] == "3.0"
+    assert shown['gander_requests_finished_total{reason="length"}'] == "3.0"
+    assert shown["gander_tokens_total"] == "36.0"
+    assert shown["gander_first_token_seconds_count"] == "3.0"
+    assert shown["gander_inter_token_seconds_count"] == "24.0"
+    assert float(shown["gander_prompt_tokens_cached_total"]) == 112  # the third found the first's full blocks
+    assert (shown['gander_pictures_total{cache="miss"}'], shown['gander_pictures_total{cache="hit"}']) == ("2.0", "1.0")
+    assert shown["gander_queue_length"] == "0.0"

@@ -1,0 +1,33 @@
+"""Beams over shared blocks hold exactly what beams with blocks of their own would."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.blocks import BLOCK, BlockPool
+from engine.branches import Branches
+from engine.scheduler import Scheduler, Task
+
+
+@given(length=st.integers(1, 40), rows=st.integers(1, 6), steps=st.integers(1, 50), data=st.data())
+def test_every_beam_reads_its_own_past(length: int, rows: int, steps: int, data: st.DataObject) -> None:
+    task = Task(list(range(length)), rows, steps)
+    scheduler = Scheduler(BlockPool(task.blocks), rows, length)
+    scheduler.add(task)
+    assert scheduler.admit() == [task]
+    branches = Branches(task.tables, length)
+    memory = {(block, place): -1 for table in task.tables for block in table for place in range(BLOCK)}
+    for at in range(length):
+        memory[task.tables[0][at // BLOCK], at % BLOCK] = at
+    histories = [list(range(length))] * rows
+    for step in range(steps):
+        parents = data.draw(st.lists(st.integers(0, rows - 1), min_size=rows, max_size=rows))
+        histories = [[*histories[parent], 1000 * step + row] for row, parent in enumerate(parents)]
+        for source, target in branches.fork(parents):
+            memory |= {(target, place): memory[source, place] for place in range(BLOCK)}
+        for row, table in enumerate(branches.tables):
+            memory[table[branches.length // BLOCK], branches.length % BLOCK] = histories[row][-1]
+        branches.advance()
+        for row, table in enumerate(branches.tables):
+            assert [memory[table[at // BLOCK], at % BLOCK] for at in range(branches.length)] == histories[row]
