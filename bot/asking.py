@@ -17,7 +17,7 @@ from bot.conversation import SHARED
 from bot.errors import Refusal
 from bot.jobs import NewJob
 from bot.message import Attachment, Author, Incoming, Picture
-from bot.store import graph
+from bot.store import events, graph
 from bot.store.database import Database
 from bot.store.graph import Asked, NewMessage, Node
 from bot.store.pictures import PictureFiles
@@ -53,6 +53,7 @@ class Parts:
     limits: RateLimits
     texts: Texts
     idle_seconds: float
+    name: str  # of this bot among those on one database
 
 
 class Asking:
@@ -126,7 +127,9 @@ class Asking:
         self._parts.limits.admit(jobs.load(connection, incoming.author.key))
         if not known:
             graph.introduce(connection, incoming.place, incoming.author)
-        work(connection)
+        # A command's answer is enqueued and the command dealt with in one transaction, or a kill between them would ask twice.
+        if incoming.command is None or events.take(connection, incoming.place, incoming.id, self._parts.name, time()):
+            work(connection)
 
     def _store(self, question: Question, now: float, connection: Connection) -> None:
         incoming = question.incoming

@@ -34,6 +34,7 @@ from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
 from bot.lanes import Lane, Lanes
 from bot.message import Incoming, Place
+from bot.notices import Notices
 from bot.outbox import Outbox
 from bot.ports import Diagnosing, Outgoing, Platform, Remembered
 from bot.store import graph
@@ -70,10 +71,11 @@ class Core:
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
         self._outbox = Outbox(r.database)
+        self._notices = Notices(r.database, self._outbox, r.name)
         self._lanes = Lanes(Lane(engine) for engine in r.engines)
         answerer = Answerer(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, answerer, self._lanes, r.texts, r.name)
-        parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds)
+        parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._asking = Asking(parts, self._dispatcher.wake)
 
     async def run(self) -> NoReturn:
@@ -82,6 +84,7 @@ class Core:
         sys.setswitchinterval(SWITCH_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
+            tasks.create_task(self._notices.run())
             await self._dispatcher.run()
 
     async def drain(self) -> None:
@@ -91,6 +94,7 @@ class Core:
     def attach(self, platform: Platform) -> None:
         self._outbox.attach(platform)
         self._dispatcher.attached()
+        self._notices.attached(platform)
 
     def detach(self, platform: Platform) -> None:
         self._outbox.detach(platform)
@@ -106,7 +110,7 @@ class Core:
         except Refusal as refusal:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
             text = self._resources.texts.say(await self._language(incoming), refusal.key, **refusal.values)
-            self._say(incoming, Outgoing(text, private=True))
+            await self._notices.say(incoming, Outgoing(text, private=True))
 
     async def moved(self, old: Place, new: Place) -> None:
         await self._resources.database.write(move, old, new)
@@ -187,13 +191,17 @@ class Core:
         if incoming.edited:
             await self._asking.revise(incoming)
             return
+        if await self._notices.are_said(incoming):
+            return
         if not self._resources.commands.is_upkeep(incoming):
             await self._resources.permissions.check(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
             await self.ask(incoming, incoming.text.strip(), {})
         elif message := await self._resources.commands.run(incoming, self):
-            self._say(incoming, message)
+            await self._notices.say(incoming, message)
+        else:
+            await self._notices.say_nothing(incoming)
 
     async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
         """The answer that is meant, if the person may do something with it."""
@@ -206,6 +214,3 @@ class Core:
 
     async def _language(self, incoming: Incoming) -> str:
         return (await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)).knobs.language
-
-    def _say(self, incoming: Incoming, message: Outgoing) -> None:
-        self._outbox.say(incoming.place, message, incoming.id)

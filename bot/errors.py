@@ -63,11 +63,12 @@ class AnswerLost(BotError):
 
 
 class DeliveryError(BotError):
-    """The platform did not take a message."""
+    """The platform did not take a message. `unheard`: or it did, and its answer was lost on the way."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, unheard: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.unheard = unheard
 
 
 class MessageGone(DeliveryError):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from time import monotonic, time
 
 import structlog
 
 from bot.errors import DeliveryError, MessageGone, PlaceGone
+from bot.letters import Letter, Pump
 from bot.message import Place
-from bot.ports import Drafting, Limits, Marking, Outgoing, Platform
-from bot.store import deliveries
+from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling
+from bot.store import deliveries, events
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
 from bot.streaming import Channel, Delete, Display, Preview, Send, Step
@@ -23,31 +24,6 @@ LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how
 TRIES = 1_000  # of one message without success, the better part of a day, before it is given up
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Letter:
-    """One answer or notice on its way."""
-
-    answer: int | None  # None: a notice
-    place: Place
-    reply_to: str | None
-    display: Display
-    question: str | None = None  # what is marked while it is answered
-    parts: list[Delivery] = field(default_factory=list)  # those the platform has
-    intended: Delivery | None = None  # recorded, and not known to be sent by this process
-    failures: int = 0
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(slots=True)
-class Pump:
-    """A channel's letters and the task that moves them."""
-
-    platform: str
-    channel: Channel
-    letters: dict[int, Letter] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Outbox:
@@ -93,7 +69,7 @@ class Outbox:
             recorded = await self._database.read(deliveries.parts, answer)
             known = [delivery for delivery in recorded if delivery.platform_id]
             display = Display(self._limits(place), begun=len(known))
-            self._post(pump, answer, Letter(answer, place, reply_to, display, question=reply_to, parts=known))
+            self._post(pump, answer, Letter(answer, place, reply_to, display, event=reply_to, parts=known))
             self._mark(pump.letters[answer], busy=True)
         return pump.letters[answer].display
 
@@ -109,12 +85,12 @@ class Outbox:
         """Show no more of it: it was forgotten, or another bot has it now."""
         self._remove(self._pump(place), answer)
 
-    def say(self, place: Place, message: Outgoing, reply_to: str | None) -> None:
-        """Send a notice, in its turn."""
+    def say(self, place: Place, message: Outgoing, event: str, *, unsure_since: float | None = None) -> None:
+        """Send a notice in reply to an event, in its turn. `unsure_since`: it may have been sent since then (Unix seconds)."""
         display = Display(self._limits(place), ends_directly=True)
         display.end(message)
         pump = self._pump(place, aside=message.private and self._limits(place).whispers)
-        self._post(pump, next(self._notices), Letter(None, place, reply_to, display))
+        self._post(pump, next(self._notices), Letter(None, place, event, display, event, unsure_since=unsure_since))
 
     def expect(self, asked: Mapping[str, int]) -> None:
         """How many questions wait or are being answered, by channel."""
@@ -156,8 +132,8 @@ class Outbox:
     def _mark(self, letter: Letter, *, busy: bool) -> None:
         """Beside everything else: a sign that fails or takes long holds up no answer."""
         platform = self.platform(letter.place)
-        if letter.question is not None and self._tasks is not None and isinstance(platform, Marking):
-            self._tasks.create_task(platform.mark(letter.place, letter.question, busy=busy))
+        if letter.answer is not None and letter.event is not None and self._tasks is not None and isinstance(platform, Marking):
+            self._tasks.create_task(platform.mark(letter.place, letter.event, busy=busy))
 
     def _post(self, pump: Pump, key: int, letter: Letter) -> None:
         pump.letters[key] = letter
@@ -171,17 +147,22 @@ class Outbox:
             if found := pump.channel.next(self._clock()):
                 await self._try(pump, *found)
             else:
-                self._close_finished(pump)
+                await self._close_finished(pump)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pump.channel.wait(self._clock())):
                         await pump.news.wait()
 
-    def _close_finished(self, pump: Pump) -> None:
+    async def _close_finished(self, pump: Pump) -> None:
         for key, letter in list(pump.letters.items()):
             if letter.display.settled:
                 letter.over.set()
                 if letter.answer is None:
-                    self._remove(pump, key)
+                    await self._close_notice(pump, key, letter)
+
+    async def _close_notice(self, pump: Pump, key: int, letter: Letter) -> None:
+        self._remove(pump, key)
+        if letter.event is not None:
+            await self._database.write(events.said, letter.place.key, letter.event)
 
     def _remove(self, pump: Pump, key: int) -> None:
         if letter := pump.letters.pop(key, None):
@@ -196,10 +177,10 @@ class Outbox:
             pump.channel.begin(key, self._clock())
             await self._carry_out(letter, step)
         except PlaceGone as error:
-            self._give_up(pump, key, letter, error)
+            await self._give_up(pump, key, letter, error)
         except DeliveryError as error:
             if not (isinstance(error, MessageGone) and await self._do_without(letter, step)):
-                self._delay(pump, key, letter, error)
+                await self._delay(pump, key, letter, error)
         else:
             letter.failures = 0
             letter.display.did(step, self._clock())
@@ -224,6 +205,8 @@ class Outbox:
             letter.intended = await self._database.write(deliveries.intend, letter.answer, part, letter.place, time())
         if letter.intended is None:
             raise PlaceGone("the answer was forgotten while it was on its way")
+        if letter.intended.repeats:
+            letter.unsure_since = letter.unsure_since or letter.intended.at
         return letter.intended
 
     async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
@@ -231,9 +214,18 @@ class Outbox:
         # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
         reply_to = letter.reply_to if step.part == 0 else None
         platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=intended.nonce)
+        if letter.unsure_since is not None:
+            await self._recall(platform, letter, platform_id, letter.unsure_since)
         await self._database.write(deliveries.sent, intended.id, platform_id)
         letter.parts.append(replace(intended, platform_id=platform_id))
         letter.intended = None
+
+    async def _recall(self, platform: Platform, letter: Letter, platform_id: str, since: float) -> None:
+        """Take back the first copy of what is now sent anew, before this one is recorded: a kill here starts it over."""
+        if isinstance(platform, Recalling):
+            known = await self._database.read(deliveries.known, letter.place, since)
+            await platform.recall(letter.place, platform_id, known)
+        letter.unsure_since = None
 
     async def _do_without(self, letter: Letter, step: Step) -> bool:
         """What was deleted: a reply goes without its link, an edit becomes a new message. False: neither explains the error."""
@@ -250,19 +242,24 @@ class Outbox:
         await self._database.write(deliveries.unsent, [delivery.id for delivery in letter.parts[part:]])
         del letter.parts[part:]
 
-    def _delay(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
+    async def _delay(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
         letter.failures += 1
         log.info("delivery_delayed", place=letter.place.key, answer=letter.answer, failures=letter.failures, reason=str(error))
+        if error.unheard and letter.intended is not None:
+            letter.unsure_since = letter.unsure_since or letter.intended.at
         if error.retry_after is not None:
             pump.channel.pause(self._clock() + error.retry_after)
         elif letter.failures < TRIES:
             pump.channel.rest(key, self._clock() + min(0.5 * 2 ** min(letter.failures, 10), LONGEST_PAUSE))
         else:
-            self._give_up(pump, key, letter, error)
+            await self._give_up(pump, key, letter, error)
 
-    def _give_up(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
-        self._remove(pump, key)
+    async def _give_up(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
         letter.over.set()
+        if letter.answer is None:
+            await self._close_notice(pump, key, letter)
+        else:
+            self._remove(pump, key)
         log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
 
 

@@ -55,7 +55,7 @@ class Limits:
     typing_seconds: float | None = None  # how long one typing sign lasts; None = it has none
     buttons: bool = True
     deduplicates: bool = False  # a repeated send with the same nonce is shown once
-    ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice
+    ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice (`Recalling`)
     whispers: bool = False  # private messages are seen by one person and do not count in the channel's budget
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
@@ -111,6 +111,26 @@ class Diagnosing(Protocol):
 
     async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
         """What the bot can and can't see and do where this comes from, each with its cure: keys of texts without values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The messages of a channel that we know of, by the platform's ids."""
+
+    earlier: frozenset[str]  # people's and ours, until a moment
+    ours: frozenset[str]  # at any time
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A platform that shows a repeated send twice, and where the first copy can be found."""
+
+    async def recall(self, place: Place, message_id: str, known: Known) -> None:
+        """`message_id` was sent because nobody knows whether an earlier send went through: if it did, delete what it left.
+
+        `known.earlier`: what was there before that send. Never fails: what can't be found stays.
+        """
         ...
 
 

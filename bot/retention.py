@@ -8,12 +8,13 @@ from time import time
 
 import structlog
 
-from bot.store import graph
+from bot.store import events, graph
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
 SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
+EVENT_SECONDS = 2 * DAY_SECONDS  # no platform offers an event again after so long
 ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a young one may still get it
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class Retention:
 
     async def sweep(self) -> None:
         messages = await self._expire() if self._days else 0
+        await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
         owned = await self._database.read(graph.all_pictures)
         orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
         if messages or orphans:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.errors import DeliveryError, MessageGone, PlaceGone
 
@@ -39,7 +39,7 @@ def delivery_error(error: TelegramError) -> DeliveryError:
         return PlaceGone(error.message)
     if isinstance(error, BadRequest) and _says(words, MESSAGE_GONE):
         return MessageGone(error.message)
-    return DeliveryError(error.message)
+    return DeliveryError(error.message, unheard=isinstance(error, NetworkError) and not isinstance(error, BadRequest))
 
 
 def seconds_of(retry_after: float | timedelta) -> float:

@@ -29,6 +29,6 @@ def thread_of(place: Place) -> int | None:
     return int(place.thread) if place.thread else None
 
 
-def message_of(message_id: str) -> int:
-    """Of a message, or of the one whose button was pressed."""
-    return int(message_id.partition(PRESSED)[0])
+def message_of(event_id: str) -> int:
+    """Of a message, or of the one whose button was pressed; 0 for what was pressed in no message."""
+    return int(event_id.partition(PRESSED)[0])

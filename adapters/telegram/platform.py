@@ -17,9 +17,10 @@ from adapters.telegram.failures import delivery_error, is_bad_format, is_unchang
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
+from adapters.telegram.recalling import recall
 from bot.errors import DeliveryError
 from bot.message import Incoming, Place
-from bot.ports import Button, EditBudget, Limits, Outgoing
+from bot.ports import Button, EditBudget, Known, Limits, Outgoing
 from bot.texts import Texts
 
 EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
@@ -62,7 +63,8 @@ class TelegramPlatform:
             await self._edit(place, panel.message_id, message, panel.keyboard)
             return reply_to  # the press and its panel: an id of its own for what stands there now
         markup = panel.keyboard if panel else keyboard(message, self._texts)
-        reply = ReplyParameters(message_of(reply_to)) if reply_to else None
+        replied = message_of(reply_to) if reply_to else 0
+        reply = ReplyParameters(replied) if replied else None
 
         async def send(formatted: Formatted) -> int:
             sent = await self._client.send_message(
@@ -83,6 +85,9 @@ class TelegramPlatform:
 
     async def delete(self, place: Place, message_id: str) -> None:
         await self._translated(place, self._client.delete_message(self._chat(place), message_of(message_id)))
+
+    async def recall(self, place: Place, message_id: str, known: Known) -> None:
+        await recall(self._client, self._chat(place), message_of(message_id), known)
 
     async def typing(self, place: Place) -> None:
         with suppress(TelegramError):

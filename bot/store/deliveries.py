@@ -1,7 +1,7 @@
 """What was sent, or was about to be: written before every send, so that a kill never makes us lose or forget a message.
 
 A row without a platform id after a restart is a send whose outcome nobody knows. It is repeated once: with the same
-nonce where the platform deduplicates, otherwise at the risk of one orphan, which `repeats` counts.
+nonce where the platform deduplicates, otherwise at the risk of one orphan, which `repeats` counts and ports.Recalling finds.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select, update
 
 from bot.message import Place
+from bot.ports import Known
 from bot.store import graph
 from bot.store.database import insert
-from bot.store.tables import DeliveryRow, MessageRow
+from bot.store.tables import DeliveryRow, EventRow, MessageRow, PlaceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Delivery:
     part: int
     nonce: str
     platform_id: str | None
+    repeats: int  # sends beyond the first
+    at: float  # Unix seconds; of the first
 
 
 def intend(connection: Connection, message: int | None, part: int, place: Place, at: float) -> Delivery | None:
@@ -62,9 +65,22 @@ def parts(connection: Connection, message: int) -> tuple[Delivery, ...]:
     return tuple(Delivery(*row) for row in connection.execute(statement.order_by(DeliveryRow.part)))
 
 
+def known(connection: Connection, place: Place, until: float) -> Known:
+    """The messages of the place's channel, its threads' too; `earlier`: until a moment (Unix seconds)."""
+    here = select(PlaceRow.key).where(PlaceRow.platform == place.platform, PlaceRow.channel == place.channel)
+    sent = select(DeliveryRow.platform_id).where(DeliveryRow.place.in_(here), DeliveryRow.platform_id.is_not(None))
+    said = select(MessageRow.platform_id).where(MessageRow.place.in_(here), MessageRow.platform_id.is_not(None))
+    taken = select(EventRow.event).where(EventRow.place.in_(here), EventRow.at <= until)
+    before = (said.where(MessageRow.at <= until), sent.where(DeliveryRow.at <= until), taken)
+    return Known(
+        earlier=frozenset(name for statement in before for name in connection.scalars(statement) if name),
+        ours=frozenset(name for name in connection.scalars(sent) if name),
+    )
+
+
 def repeats(connection: Connection) -> int:
     """How many sends were repeated after a kill: at most so many orphans exist."""
     return connection.scalar(select(func.sum(DeliveryRow.repeats))) or 0
 
 
-_COLUMNS = (DeliveryRow.id, DeliveryRow.part, DeliveryRow.nonce, DeliveryRow.platform_id)
+_COLUMNS = (DeliveryRow.id, DeliveryRow.part, DeliveryRow.nonce, DeliveryRow.platform_id, DeliveryRow.repeats, DeliveryRow.at)

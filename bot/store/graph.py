@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import aliased
@@ -96,6 +97,11 @@ def keep_place(connection: Connection, place: Place) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=where))
 
 
+def place_of(row: Any) -> Place:
+    """From a row that holds a place's columns."""
+    return Place(row.platform, row.channel, row.thread, row.server, row.private)
+
+
 def add_pictures(connection: Connection, pictures: Iterable[Picture], at: float) -> None:
     rows = [
         {"sha256": p.sha256, "media_type": p.media_type, "width": p.width, "height": p.height, "size": len(p.data), "at": at}
@@ -182,7 +188,7 @@ def answer(connection: Connection, message: int) -> Answer | None:
     columns = (MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, question.platform_id, PlaceRow)
     statement = select(*columns).outerjoin(question, question.id == MessageRow.parent).join(PlaceRow, PlaceRow.key == MessageRow.place)
     row = connection.execute(statement.where(MessageRow.id == message)).first()
-    return Answer(*row[:5], place=Place(row.platform, row.channel, row.thread, row.server, row.private)) if row else None
+    return Answer(*row[:5], place=place_of(row)) if row else None
 
 
 def asked(connection: Connection, place: str, answer: int | None, person: str) -> Asked | None:

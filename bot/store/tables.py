@@ -155,6 +155,18 @@ class JobRow(Row):
     started: Mapped[float | None]
 
 
+class EventRow(Row):
+    """A command, or a message that was refused: it is dealt with once, however often the platform offers it."""
+
+    __tablename__ = "event"
+
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"), primary_key=True)
+    event: Mapped[str] = mapped_column(primary_key=True)  # the platform's id, unique in its place
+    owner: Mapped[str]  # the bot that owes the reply
+    reply: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: said, or nothing to say
+    at: Mapped[float] = mapped_column(index=True)
+
+
 class DeliveryRow(Row):
     """One message on a platform. Written before it is sent: no id = nobody knows whether the send went through."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -10,12 +13,14 @@ from blockbuster import blockbuster_ctx
 from PIL import Image
 
 from bot.errors import DeliveryError, EngineRefused, MessageGone
-from bot.message import Address, Author, Reply
-from bot.ports import Button
-from bot.store.database import sqlite_url
+from bot.message import Address, Author, Invocation, Reply
+from bot.ports import Button, Outgoing
+from bot.store import events
+from bot.store.database import open_database, sqlite_url
 from engine.api import ChatRequest, ImagePart
 from tests.bot.hostile import encode
 from tests.bot.rig import Chat, Rig, ScriptedEngine, attachment, echo, running
+from tests.bot.rig import message as said_once
 from tests.bot.samples import ANN, BEN, PLACE
 
 GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
@@ -316,3 +321,33 @@ async def test_a_platform_that_returns_gets_what_is_owed(tmp_path: Path) -> None
         await rig.until(lambda: not chat.failures)
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, chat) as rig:
         assert await rig.finals(1) == ["You asked: why?"]
+
+
+async def test_an_event_that_is_offered_again_is_not_dealt_with_again(rig: Rig) -> None:
+    await rig.say("why?")
+    await rig.finals(1)
+    for name in ("again", "reset", "unheard_of"):
+        incoming = said_once(f"event {name}", address=Address.COMMAND, command=Invocation(name))
+        await rig.core.handle(incoming)
+        await rig.core.handle(incoming)
+    await rig.say("done?")
+    await rig.finals(5)
+    assert len(rig.engine.requests) == 3
+    # Two answers to the first question, one to the last, and a word to each of the other commands.
+    assert (len(rig.chat.finals()), len(set(rig.chat.finals()))) == (5, 4)
+
+
+@pytest.mark.parametrize(("private", "whispers", "said"), [(True, True, 0), (True, False, 1), (False, True, 1)])
+async def test_a_reply_that_a_kill_cut_off_is_said_at_the_next_start(tmp_path: Path, private: bool, whispers: bool, said: int) -> None:
+    url, chat, engine = sqlite_url(tmp_path / "gander.db"), Chat(), ScriptedEngine(echo)
+    chat.limits = replace(chat.limits, whispers=whispers)
+    database = await open_database(url)
+    await database.write(events.take, PLACE, "cut off", "gander", 1.0, Outgoing("temperature is now 0.7.", private=private))
+    await database.close()
+    for start in (1, 2):
+        async with running(url, tmp_path, engine, chat) as rig:
+            await rig.core.handle(said_once(f"reset{start}", address=Address.COMMAND, command=Invocation("reset")))
+            await rig.finals(start + said)
+            while await rig.database.read(events.owed, PLACE.platform, "gander", inf):  # noqa: ASYNC110  # the store decides
+                await asyncio.sleep(0.01)
+    assert sum("temperature" in text for text in chat.finals()) == said

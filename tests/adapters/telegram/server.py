@@ -64,6 +64,8 @@ class BotApi:
     account: Json = field(default_factory=lambda: dict(ME))
     migrated: dict[int, int] = field(default_factory=dict)
     blocked_by: set[int] = field(default_factory=set)
+    before: dict[str, list[Callable[[], None]]] = field(default_factory=dict)  # by method: done as its next calls arrive, which are lost …
+    after: dict[str, list[Callable[[], None]]] = field(default_factory=dict)  # … or carried out, and never answered
     disk: Path | None = None  # a server in local mode lays files there and tells their paths
     _poll: asyncio.Task[list[Json]] | None = None
 
@@ -81,7 +83,10 @@ class BotApi:
         handler: Callable[[Json], Awaitable[Any]] | None = getattr(self, f"_{method}", None)
         if handler is None:
             raise ApiError("Not Found: method not found", 404)
-        return await handler(params)
+        _interrupt(self.before, method)
+        result = await handler(params)
+        _interrupt(self.after, method)
+        return result
 
     async def _getMe(self, params: Json) -> Json:
         return self.account
@@ -135,7 +140,7 @@ class BotApi:
         return self.world.keep(chat, ME, **more)
 
     async def _editMessageText(self, params: Json) -> Json:
-        message = self._message(params, "edit")
+        message = self._own_message(params)
         self._spend(message["chat"]["id"])
         more = _checked_text(params)
         if all(message.get(name) == more.get(name) for name in ("text", "entities", "reply_markup")):
@@ -143,6 +148,13 @@ class BotApi:
         for name in ("entities", "reply_markup"):
             message.pop(name, None)
         message.update(more)
+        return message
+
+    async def _editMessageReplyMarkup(self, params: Json) -> Json:
+        message = self._own_message(params)
+        if message.get("reply_markup") == params.get("reply_markup"):
+            raise ApiError("Bad Request: message is not modified: specified new message content and reply markup are exactly the same")
+        message.pop("reply_markup", None)
         return message
 
     async def _deleteMessage(self, params: Json) -> bool:
@@ -219,11 +231,23 @@ class BotApi:
             raise ApiError("Bad Request: chat not found")
         return chat
 
+    def _own_message(self, params: Json) -> Json:
+        message = self._message(params, "edit")
+        if message["from"]["id"] != ME["id"]:
+            raise ApiError("Bad Request: message can't be edited")
+        return message
+
     def _message(self, params: Json, what: str) -> Json:
         message = self.world.messages.get((self._chat(params), int(params["message_id"])))
         if message is None:
             raise ApiError(GONE.format(what))
         return message
+
+
+def _interrupt(doings: dict[str, list[Callable[[], None]]], method: str) -> None:
+    if due := doings.get(method):
+        due.pop(0)()
+        raise ApiError("Bad Gateway", 502)
 
 
 def _validate(method: str, params: Json) -> None:

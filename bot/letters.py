@@ -1,0 +1,36 @@
+"""What is on its way to one channel: answers and notices, with what the platform is known to have of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bot.message import Place
+from bot.store.deliveries import Delivery
+from bot.streaming import Channel, Display
+
+
+@dataclass(slots=True)
+class Letter:
+    """One answer or notice on its way."""
+
+    answer: int | None  # None: a notice
+    place: Place
+    reply_to: str | None
+    display: Display
+    event: str | None  # the question that is marked while it is answered; what a notice replies to
+    parts: list[Delivery] = field(default_factory=list)  # those the platform has
+    intended: Delivery | None = None  # recorded, and not known to be sent by this process
+    unsure_since: float | None = None  # Unix seconds; since then a send of it may have gone through unheard
+    failures: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class Pump:
+    """A channel's letters and the task that moves them."""
+
+    platform: str
+    channel: Channel
+    letters: dict[int, Letter] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)

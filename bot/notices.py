@@ -1,0 +1,59 @@
+"""What the bot says by itself, to commands and in refusing: stored before it is said, so that a kill loses and repeats nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from time import time
+from typing import NoReturn
+
+from bot.message import Incoming
+from bot.outbox import Outbox
+from bot.ports import Outgoing, Platform
+from bot.store import events
+from bot.store.database import Database
+
+
+class Notices:
+    """One bot's replies. `name` tells it from others on the same database, and outlasts a restart."""
+
+    def __init__(self, database: Database, outbox: Outbox, name: str) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._name = name
+        self._began = time()
+        self._known: set[str] = set()  # platforms that were attached since
+        self._new: asyncio.Queue[Platform] = asyncio.Queue()
+
+    async def run(self) -> NoReturn:
+        """Say on each platform what was owed there before the start. Until cancelled."""
+        while True:
+            await self._resume(await self._new.get())
+
+    def attached(self, platform: Platform) -> None:
+        if platform.name not in self._known:
+            self._known.add(platform.name)
+            self._new.put_nowait(platform)
+
+    async def are_said(self, incoming: Incoming) -> bool:
+        """Whether the event was dealt with before."""
+        return await self._database.read(events.taken, incoming.place.key, incoming.id)
+
+    async def say(self, incoming: Incoming, message: Outgoing) -> None:
+        """Reply to an event, once."""
+        if await self._take(incoming, message):
+            self._outbox.say(incoming.place, message, incoming.id)
+
+    async def say_nothing(self, incoming: Incoming) -> None:
+        """The event is dealt with."""
+        await self._take(incoming, None)
+
+    async def _take(self, incoming: Incoming, reply: Outgoing | None) -> bool:
+        return await self._database.write(events.take, incoming.place, incoming.id, self._name, time(), reply)
+
+    async def _resume(self, platform: Platform) -> None:
+        for owed in await self._database.read(events.owed, platform.name, self._name, self._began):
+            # What only one person was to see, on a connection that is gone, is not for everybody now.
+            if owed.reply.private and platform.limits.whispers:
+                await self._database.write(events.said, owed.place.key, owed.event)
+            else:
+                self._outbox.say(owed.place, owed.reply, owed.event, unsure_since=owed.at)

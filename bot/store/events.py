@@ -1,0 +1,66 @@
+"""Events that are dealt with: a platform may offer one again after a kill, and nothing is done or said twice.
+
+Questions need no row here: a message is stored once by itself. Functions take the connection of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, select, update
+
+from bot.message import Place
+from bot.ports import Button, Outgoing
+from bot.store import graph
+from bot.store.database import insert
+from bot.store.tables import EventRow, PlaceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A reply of the bot's own that is not known to have been said."""
+
+    place: Place
+    event: str
+    reply: Outgoing
+    at: float  # Unix seconds; when the event was dealt with
+
+
+def taken(connection: Connection, place: str, event: str) -> bool:
+    """Whether this event is dealt with."""
+    return connection.scalar(select(EventRow.at).where(_this(place, event))) is not None
+
+
+def take(connection: Connection, place: Place, event: str, owner: str, at: float, reply: Outgoing | None = None) -> bool:
+    """Deal with an event, with what is to be said to it; False: it was dealt with before."""
+    graph.keep_place(connection, place)
+    row = {"place": place.key, "event": event, "owner": owner, "at": at, "reply": asdict(reply) if reply else None}
+    statement = insert(connection.dialect.name, EventRow).values(row).on_conflict_do_nothing()
+    return connection.scalar(statement.returning(EventRow.at)) is not None
+
+
+def said(connection: Connection, place: str, event: str) -> None:
+    """The reply is shown, or can't be: its words are kept no longer."""
+    connection.execute(update(EventRow).where(_this(place, event)).values(reply=None))
+
+
+def owed(connection: Connection, platform: str, owner: str, before: float) -> tuple[Owed, ...]:
+    """Replies of this bot that were due before `before`, oldest first."""
+    here = and_(PlaceRow.platform == platform, EventRow.owner == owner, EventRow.at < before)
+    statement = select(EventRow.event, EventRow.reply, EventRow.at, PlaceRow).join(PlaceRow, PlaceRow.key == EventRow.place)
+    rows = connection.execute(statement.where(here, EventRow.reply.is_not(None)).order_by(EventRow.at)).all()
+    return tuple(Owed(graph.place_of(row), row.event, _outgoing(row.reply), row.at) for row in rows)
+
+
+def expire(connection: Connection, before: float) -> None:
+    """Forget events that no platform offers any more."""
+    connection.execute(delete(EventRow).where(EventRow.at < before))
+
+
+def _this(place: str, event: str) -> Any:
+    return and_(EventRow.place == place, EventRow.event == event)
+
+
+def _outgoing(kept: dict[str, Any]) -> Outgoing:
+    return Outgoing(**kept | {"buttons": tuple(Button(each) for each in kept["buttons"])})

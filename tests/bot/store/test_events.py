@@ -1,0 +1,65 @@
+"""An event is dealt with once; what is owed to it is known until it is said, to the bot that owes it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from bot.message import Place
+from bot.ports import Button, Known, Outgoing
+from bot.store import deliveries, events
+from bot.store.database import Database
+from tests.bot.samples import PLACE, add_answer, add_message
+
+REPLY = Outgoing("temperature is now 0.7.", (Button.SETTINGS,), private=True)
+
+
+async def test_an_event_is_taken_once(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        assert not events.taken(connection, PLACE.key, "1")
+        assert [events.take(connection, PLACE, "1", "gander", 1.0, REPLY) for _ in range(2)] == [True, False]
+        assert events.take(connection, Place("web", "pond"), "1", "gander", 1.0)
+        assert events.taken(connection, PLACE.key, "1")
+
+    await database.write(work)
+
+
+async def test_what_is_owed_is_known_until_it_is_said(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        for event, reply, at in (("2", REPLY, 2.0), ("1", REPLY, 1.0), ("silent", None, 1.0), ("young", REPLY, 9.0)):
+            events.take(connection, PLACE, event, "gander", at, reply)
+        events.take(connection, PLACE, "another's", "goose", 1.0, REPLY)
+        owed = events.owed(connection, PLACE.platform, "gander", before=5.0)
+        assert owed == (events.Owed(PLACE, "1", REPLY, 1.0), events.Owed(PLACE, "2", REPLY, 2.0))
+        events.said(connection, PLACE.key, "1")
+        assert [each.event for each in events.owed(connection, PLACE.platform, "gander", before=5.0)] == ["2"]
+        assert events.owed(connection, "elsewhere", "gander", before=5.0) == ()
+
+    await database.write(work)
+
+
+async def test_old_events_are_forgotten(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        events.take(connection, PLACE, "old", "gander", 1.0)
+        events.take(connection, PLACE, "young", "gander", 3.0)
+        events.expire(connection, before=2.0)
+        assert [events.taken(connection, PLACE.key, event) for event in ("old", "young")] == [False, True]
+
+    await database.write(work)
+
+
+async def test_all_messages_of_a_channel_are_known_its_threads_included(database: Database) -> None:
+    thread = Place(PLACE.platform, PLACE.channel, thread="t", private=PLACE.private)
+
+    def work(connection: Connection) -> None:
+        question = add_message(connection, "why?", platform_id="5", at=1.0)
+        add_message(connection, "later", platform_id="9", at=3.0)
+        answer = deliveries.intend(connection, add_answer(connection, question), 0, PLACE, 2.0)
+        notice = deliveries.intend(connection, None, 0, thread, 1.0)
+        assert answer is not None
+        assert notice is not None
+        deliveries.sent(connection, answer.id, "7")
+        deliveries.sent(connection, notice.id, "4")
+        events.take(connection, PLACE, "6", "gander", 1.5)
+        assert deliveries.known(connection, PLACE, until=1.5) == Known(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
+
+    await database.write(work)
