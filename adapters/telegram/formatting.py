@@ -16,7 +16,7 @@ from telegram import MessageEntity
 from adapters.telegram.markdown import Span, read_markdown
 
 MOST_ENTITIES = 100
-MENTION = re.compile(r"(?<![A-Za-z0-9._%+-])@(?=\w)")
+MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w)")
 GROWTH_OF_A_LINE = 4
 WORD_JOINER = "\u2060"
 VERBATIM = frozenset({MessageEntity.CODE, MessageEntity.PRE})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain, utf16_length
@@ -71,6 +71,7 @@ def judged(formatted: Formatted) -> None:
 
 
 @settings(deadline=None)  # a busy machine is slow, not wrong
+@example(text="-@someone", footer="", spoiler=False)
 @given(text=HOSTILE | st.text(), footer=st.sampled_from(["", "temperature 0.7", "@someone * _"]), spoiler=st.booleans())
 def test_nothing_breaks_the_formatting(text: str, footer: str, spoiler: bool) -> None:
     formatted = format_markdown(text, footer, spoiler=spoiler)
