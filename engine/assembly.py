@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.batching import BatchEngine
-from engine.capacity import LADDER, capacity_for
+from engine.capacity import LADDER, PICTURES, capacity_for
 from engine.kernels.plain import PlainStep
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
@@ -27,4 +27,6 @@ def assemble(
     if model.language.device.type == "cuda":
         sizes = [size for size in LADDER if size <= engine.rows]
         engine.runner.capture(sizes, lambda size: progress(f"decode step captured for {size} rows"))
+        model.capture(PICTURES)
+        progress(f"eye captured for up to {max(PICTURES)} pictures")
     return engine

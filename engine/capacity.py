@@ -12,6 +12,7 @@ from engine.kv_cache import SCRATCH, block_bytes
 from engine.models.base import VisionLanguageModel
 
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for
+PICTURES = (1, 2, 4, 8)  # sizes of batch that the eye is captured for
 GPU_ROWS, CPU_ROWS = 64, 8
 SHARE = 0.9  # of what is free on a card once the weights are there
 LEAST = 2000  # tokens that the smallest pool holds
@@ -24,7 +25,7 @@ class Capacity:
     rows: int
     blocks: int
     prompt_tokens: int
-    pictures: int = 8
+    pictures: int = PICTURES[-1]
 
 
 def capacity_for(model: VisionLanguageModel, rows: int | None = None, tokens: int | None = None) -> Capacity:

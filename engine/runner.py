@@ -165,7 +165,8 @@ class DecodeGraph:
                 self.compute(index)  # kernels are compiled and workspaces made outside the graph
             torch.cuda.current_stream().wait_stream(warm)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self.pool if index == 0 else None):
+            pool = self.pool if index == 0 else None
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
                 output = self.compute(index)
         self.graphs.append(graph)
         self.outputs.append(output)

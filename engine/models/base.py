@@ -58,6 +58,10 @@ class VisionLanguageModel(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    def capture(self, batches: Sequence[int]) -> None:
+        """On CUDA, before the first picture: makes ready to encode batches of these sizes at a stroke, where that pays."""
+        ...
+
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → one encoding each. Preprocessing (resize, normalise) is the model's own."""
         ...

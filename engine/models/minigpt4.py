@@ -6,7 +6,7 @@ computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfi
 
 from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
+from engine.models.captured import CapturedModule
 from engine.models.card import Card
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
@@ -60,7 +61,13 @@ class MiniGPT4:
         self.card = card
         self.tokenizer = tokenizer
         self.eye = eye
+        self.look: Callable[[Tensor], Tensor] = eye
         self.language = language
+
+    def capture(self, batches: Sequence[int]) -> None:
+        """See `engine.models.base.VisionLanguageModel`."""
+        size, parameter = self.eye.image_size, self.eye.query_tokens
+        self.look = CapturedModule(self.eye, torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device), batches)
 
     @property
     def device(self) -> torch.device:
@@ -70,7 +77,7 @@ class MiniGPT4:
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 32 embeddings each."""
         pixels = torch.stack([preprocess(picture, self.eye.image_size) for picture in pictures])
-        embeddings = self.eye(pixels.to(self.device, self.eye.query_tokens.dtype))
+        embeddings = self.look(pixels.to(self.device, self.eye.query_tokens.dtype))
         return [EncodedPicture(embedding) for embedding in embeddings]
 
 

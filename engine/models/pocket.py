@@ -37,6 +37,9 @@ class Pocket:
     def device(self) -> torch.device:
         return self.perception.device
 
+    def capture(self, batches: Sequence[int]) -> None:
+        """Nothing to do: pictures are looked at one by one, and not only by the device."""
+
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 24 soft tokens each, and a line of words."""
         seen = [self.perception.see(picture) for picture in pictures]

@@ -80,6 +80,9 @@ class TinyModel:
     def device(self) -> torch.device:
         return self.language.device
 
+    def capture(self, batches: Sequence[int]) -> None:
+        """There is nothing to capture."""
+
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """Four tokens a picture: the rows of its 4×4 miniature, spread over the width."""
         self.encoded += len(pictures)
