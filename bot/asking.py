@@ -76,15 +76,11 @@ class Asking:
         # A picture that was being forgotten while it was shown again would be missing now.
         await self._save(pictures)
 
-    async def revise(self, incoming: Incoming) -> None:
-        """The author changed a message: while it waits, its new words are asked instead."""
-        await self._parts.database.write(jobs.revise, incoming.place.key, incoming.id, incoming.author.key, incoming.text.strip())
-
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""
         resolved, now = await self._resolve(incoming, request), time()
         question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
-        answer = partial(_answer, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), now)
+        answer = partial(answer_to, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), now)
         await self._enqueue(incoming, answer)
 
     async def resume(self, incoming: Incoming, asked: Asked) -> None:
@@ -114,7 +110,7 @@ class Asking:
         for picture in pictures:
             await self._parts.files.save(picture.sha256, picture.data)
 
-    async def _enqueue(self, incoming: Incoming, work: Callable[[Connection], None]) -> None:
+    async def _enqueue(self, incoming: Incoming, work: Callable[[Connection], object]) -> None:
         """Do `work` in a transaction, of somebody who may ask one more question and whom the store knows."""
         introduction = (incoming.place.key, incoming.author.key, incoming.author.name)
         await self._parts.database.write(self._admit, incoming, introduction in self._known, work)
@@ -123,7 +119,7 @@ class Asking:
         self._known.add(introduction)
         self._enqueued()
 
-    def _admit(self, connection: Connection, incoming: Incoming, known: bool, work: Callable[[Connection], None]) -> None:
+    def _admit(self, connection: Connection, incoming: Incoming, known: bool, work: Callable[[Connection], object]) -> None:
         self._parts.limits.admit(jobs.load(connection, incoming.author.key))
         if not known:
             graph.introduce(connection, incoming.place, incoming.author)
@@ -142,7 +138,7 @@ class Asking:
         stored = graph.add(connection, message)
         if stored is not None:
             cost = expected_cost(question.text, len(question.pictures), question.resolved.knobs)
-            _answer(incoming, _node(stored, message), question.resolved, cost, now, connection)
+            answer_to(incoming, _node(stored, message), question.resolved, cost, now, connection)
 
     def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:
         incoming = question.incoming
@@ -154,8 +150,8 @@ class Asking:
         return conversation.continued(connection, incoming, memory, shows_picture=bool(question.pictures), since=since)
 
 
-def _answer(incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float, connection: Connection) -> None:
-    """The answer to come and its job; what follows here goes on after it."""
+def answer_to(incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float, connection: Connection) -> int | None:
+    """The answer to come and its job; what follows here goes on after it. Its id."""
     place, person = incoming.place, incoming.author.key
     key, spoiler, footer = question.conversation, question.spoiler, resolved.footer
     unsaid = NewMessage(place.key, None, question.id, key, person, "assistant", "", now, spoiler=spoiler, footer=footer)
@@ -163,13 +159,14 @@ def _answer(incoming: Incoming, question: Node, resolved: Resolved, cost: int, n
     if answer is not None:
         jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost), now)
         graph.point(connection, place.key, (SHARED, person), answer, now)
+    return answer
 
 
 def _go_on(incoming: Incoming, answer: Node, text: str, resolved: Resolved, now: float, connection: Connection) -> None:
     message = _child(incoming, answer, text, now, platform_id=None)
     stored = graph.add(connection, message)
     if stored is not None:
-        _answer(incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+        answer_to(incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
 
 
 def _replied_picture(connection: Connection, question: Question, now: float) -> Node | None:

@@ -196,6 +196,10 @@ class Commands(Protocol):
         """Whether this is a command for those who manage the place, from one of them: it works where the bot may not answer, too."""
         ...
 
+    def asked(self, incoming: Incoming) -> tuple[str, Mapping[str, Value]] | None:
+        """The words and the settings of the question that this is; None for any other command."""
+        ...
+
     async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
         """Carry out `incoming.command` (a pressed button is one too). None = nothing to say: an answer will follow."""
         ...

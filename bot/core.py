@@ -37,6 +37,7 @@ from bot.message import Incoming, Place
 from bot.notices import Notices
 from bot.outbox import Outbox
 from bot.ports import Diagnosing, Outgoing, Platform, Remembered
+from bot.revising import Revising
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Asked
@@ -77,6 +78,7 @@ class Core:
         self._dispatcher = Dispatcher(r.database, self._outbox, answerer, self._lanes, r.texts, r.name)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._asking = Asking(parts, self._dispatcher.wake)
+        self._revising = Revising(parts, self._dispatcher)
 
     async def run(self) -> NoReturn:
         """Until cancelled. What is unfinished then goes on at the next start."""
@@ -189,7 +191,7 @@ class Core:
 
     async def _take(self, incoming: Incoming) -> None:
         if incoming.edited:
-            await self._asking.revise(incoming)
+            await self._revise(incoming)
             return
         if await self._notices.are_said(incoming):
             return
@@ -202,6 +204,12 @@ class Core:
             await self._notices.say(incoming, message)
         else:
             await self._notices.say_nothing(incoming)
+
+    async def _revise(self, incoming: Incoming) -> None:
+        """The author changed a message; of commands, only a question can be asked otherwise."""
+        await self._resources.limits.check(incoming)
+        if asked := self._resources.commands.asked(incoming):
+            await self._revising.revise(incoming, *asked)
 
     async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
         """The answer that is meant, if the person may do something with it."""

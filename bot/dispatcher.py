@@ -19,9 +19,10 @@ from bot.contracts import InLine, Texts, Value
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from bot.estimates import Speed, places
 from bot.fairness import FairQueue
-from bot.jobs import Job, Waiting
+from bot.jobs import Begun, Job, Waiting
 from bot.lanes import Lane, Lanes
 from bot.logs import job_logged
+from bot.message import Place
 from bot.outbox import Outbox
 from bot.showing import Showing, Stage
 from bot.store.database import Database
@@ -104,6 +105,14 @@ class Dispatcher:
             self._stops[number].ask()
         self.wake()  # what followed them need not wait any more
         return len(running) + len(waited)
+
+    def drop(self, replaced: Sequence[Begun], place: Place) -> None:
+        """These answers are in the store no more: stop making and showing them."""
+        for old in replaced:
+            if stop := self._stops.get(old.job):
+                stop.ask()
+            self._outbox.discard(old.answer, place)
+        self.wake()
 
     async def line(self) -> Line:
         """Who runs and who waits; places for the head of the line, in the order of serving."""

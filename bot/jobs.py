@@ -61,6 +61,14 @@ class Job:
         return f"job-{self.id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An answer that is being made, or was made a moment ago."""
+
+    job: int
+    answer: int
+
+
 def enqueue(connection: Connection, job: NewJob, at: float) -> None:
     row = {
         "answer": job.answer,
@@ -166,11 +174,17 @@ def cancel(connection: Connection, answers: Sequence[int], owner: str, at: float
     return frozenset(connection.scalars(running.returning(JobRow.id))), stopped
 
 
-def revise(connection: Connection, place: str, platform_id: str, person: str, text: str) -> None:
-    """Change the words of a person's question, if its answer is not begun."""
-    waits = select(JobRow.question).where(JobRow.state == JobState.WAITING)
-    own = and_(MessageRow.place == place, MessageRow.platform_id == platform_id, MessageRow.person == person)
-    connection.execute(update(MessageRow).where(own, MessageRow.id.in_(waits)).values(text=text))
+def waits(connection: Connection, question: int) -> bool:
+    """Whether an answer to this question is not begun."""
+    return connection.scalar(select(JobRow.id).where(JobRow.question == question, JobRow.state == JobState.WAITING)) is not None
+
+
+def begun(connection: Connection, question: int, since: float) -> tuple[Begun, ...]:
+    """The answers to this question that were begun after `since`, and that nobody has gone on from."""
+    child = aliased(MessageRow)
+    followed = select(child.id).where(child.parent == JobRow.answer).exists()
+    lately = and_(JobRow.question == question, JobRow.state != JobState.WAITING, JobRow.started >= since)
+    return tuple(Begun(*row) for row in connection.execute(select(JobRow.id, JobRow.answer).where(lately, ~followed)))
 
 
 def open_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, ...]:

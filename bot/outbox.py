@@ -166,6 +166,7 @@ class Outbox:
 
     def _remove(self, pump: Pump, key: int) -> None:
         if letter := pump.letters.pop(key, None):
+            letter.over.set()
             self._mark(letter, busy=False)
         pump.channel.drop(key)
 

@@ -15,6 +15,7 @@ from bot.permissions import may_set_for_all
 from bot.ports import Outgoing
 from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
+from bot.settings import SETTINGS
 from bot.texts import Texts
 
 MODULES: Final = (
@@ -50,6 +51,16 @@ class CommandRunner:
         """See bot/contracts.py."""
         command = self._commands.get(incoming.command.name) if incoming.command else None
         return command is not None and command.for_managers and _manages(incoming)
+
+    def asked(self, incoming: Incoming) -> tuple[str, Mapping[str, Value]] | None:
+        """See bot/contracts.py."""
+        command = incoming.command
+        if command is None:
+            return incoming.text.strip(), {}
+        if command.name != ask.COMMAND.name:
+            return None
+        given = self._read(ask.COMMAND, command.options)
+        return str(given.get(ask.PROMPT.name, "")).strip(), {name: value for name, value in given.items() if name in SETTINGS}
 
     async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
         """Carry out `incoming.command`. None = an answer will follow. Raises Refusal, for an unknown command too."""

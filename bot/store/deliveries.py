@@ -59,6 +59,12 @@ def unsent(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(delete(DeliveryRow).where(DeliveryRow.id.in_(ids)))
 
 
+def hand_over(connection: Connection, old: int, new: int) -> None:
+    """What was sent of one answer is shown for another from now on. A send on its way is not: nobody knows its outcome."""
+    certain = (DeliveryRow.message == old, DeliveryRow.platform_id.is_not(None))
+    connection.execute(update(DeliveryRow).where(*certain).values(message=new))
+
+
 def parts(connection: Connection, message: int) -> tuple[Delivery, ...]:
     """An answer's messages, in order."""
     statement = select(*_COLUMNS).where(DeliveryRow.message == message)

@@ -202,6 +202,17 @@ def asked(connection: Connection, place: str, answer: int | None, person: str) -
     return Asked(*row) if row else None
 
 
+def reword(connection: Connection, question: int, text: str) -> bool:
+    """Change the words of a message; whether they are others now."""
+    changed = update(MessageRow).where(MessageRow.id == question, MessageRow.text != text).values(text=text)
+    return connection.execute(changed).rowcount == 1
+
+
+def drop(connection: Connection, message: int) -> None:
+    """Delete one message, with its job and with what is known of its deliveries."""
+    connection.execute(delete(MessageRow).where(MessageRow.id == message))
+
+
 def all_pictures(connection: Connection) -> set[str]:
     """The sha256 of every picture that is kept."""
     return set(connection.scalars(select(PictureRow.sha256)))

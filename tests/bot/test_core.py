@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
 from PIL import Image
 
+from bot import revising
 from bot.errors import DeliveryError, EngineRefused, MessageGone
-from bot.message import Address, Author, Invocation, Reply
+from bot.message import Address, Author, Incoming, Invocation, Reply
 from bot.ports import Button, Outgoing
 from bot.store import events
 from bot.store.database import open_database, sqlite_url
@@ -221,9 +223,62 @@ async def test_an_edited_question_is_asked_in_its_new_words_while_it_waits(rig: 
     await rig.say("first")
     await rig.until(lambda: rig.engine.running == 1)
     second = await rig.say("secnod", author=BEN)
-    await rig.core.handle(type(second)(second.id, PLACE, BEN, Address.MENTION, second.sent_at, "second", edited=True))
+    await revise(rig, second, "second")
     rig.engine.gate.set()
     assert (await rig.finals(2))[-1] == "You asked: second"
+
+
+async def revise(rig: Rig, incoming: Incoming, text: str, **more: Any) -> None:
+    await rig.core.handle(replace(incoming, text=text, edited=True, **more))
+
+
+async def test_an_answer_just_begun_begins_again_with_the_new_words(rig: Rig) -> None:
+    rig.engine.gate.clear()
+    first = await rig.say("how many gese?")
+    await rig.until(lambda: rig.engine.running == 1)
+    await revise(rig, first, "how many geese?")
+    await rig.until(lambda: len(rig.engine.requests) == 2 and rig.engine.running == 1)
+    rig.engine.gate.set()
+    assert await rig.finals(1) == ["You asked: how many geese?"]
+    assert [message.text for message in rig.chat.messages.values()] == ["You asked: how many geese?"]
+
+
+async def test_an_answer_that_was_just_given_is_replaced_in_its_message(rig: Rig) -> None:
+    first = await rig.say("how many gese?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    await revise(rig, first, "how many gese?")  # a click on "save"
+    await revise(rig, first, "how many geese?")
+    await rig.until(lambda: rig.chat.finals() == ["You asked: how many geese?"])
+    assert (len(rig.engine.requests), len(rig.chat.messages)) == (2, 1)
+    assert pictures(rig.engine.requests[1]) == 1
+    await rig.say("and ducks?")
+    assert len(await rig.finals(2)) == 2
+    assert spoken(rig.engine.requests[2]) == ["how many geese?", "You asked: how many geese?", "and ducks?"]
+    await revise(rig, first, "how many swans?")  # others have gone on from the answer
+    assert len(await rig.finals(2)) == 2
+    assert len(rig.engine.requests) == 3
+
+
+async def test_an_old_answer_stays_whatever_its_question_becomes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revising, "REVISABLE_SECONDS", 0.0)
+    first = await rig.say("first")
+    await rig.finals(1)
+    await revise(rig, first, "second")
+    await revise(rig, first, "third", author=BEN)  # not his
+    await revise(rig, replace(first, id="m99"), "fourth")  # not stored
+    await rig.say("last")
+    assert await rig.finals(2) == ["You asked: first", "You asked: last"]
+
+
+async def test_a_typed_question_is_revised_with_its_settings(rig: Rig) -> None:
+    rig.engine.gate.clear()
+    first = await rig.say(address=Address.COMMAND, command=Invocation("ask", {"prompt": "gese?"}))
+    await rig.until(lambda: rig.engine.running == 1)
+    await revise(rig, first, "", command=Invocation("reset", {}))
+    await revise(rig, first, "", command=Invocation("ask", {"prompt": "geese?", "temperature": "0.5"}))
+    rig.engine.gate.set()
+    assert await rig.finals(1) == ["You asked: geese?"]
+    assert rig.engine.requests[-1].temperature == 0.5
 
 
 async def test_what_the_engine_refuses_is_told_in_its_words(rig: Rig) -> None:

@@ -103,6 +103,18 @@ async def test_a_message_that_is_edited_while_it_waits_is_asked_as_it_is_then(wh
     assert asked(whole.engine.requests[-1]) == "how many geese?"
 
 
+async def test_a_message_that_is_edited_when_its_answer_has_begun_is_answered_anew(whole: Whole) -> None:
+    whole.engine.gate.clear()
+    message = await whole.asks("how many gese?")
+    await whole.until(lambda: whole.engine.running == 1)
+    await whole.server.ann.edit(message, f"{whole.server.mention} how many geese?")
+    whole.engine.gate.set()
+    assert await whole.ends(1) == ["You asked: how many geese?"]
+    await whole.server.ann.edit(message, f"{whole.server.mention} how many swans?")
+    await whole.says("You asked: how many swans?")
+    assert len(whole.server.said()) == 1
+
+
 async def test_a_deleted_question_is_not_answered_and_not_kept(whole: Whole) -> None:
     whole.engine.gate.clear()
     server = whole.server
