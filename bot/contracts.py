@@ -60,6 +60,10 @@ class Settings(Protocol):
         """This request → me → channel → server → default, within the operator's caps."""
         ...
 
+    async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
+        """The highest values that this person may set here, of the settings that are capped."""
+        ...
+
 
 class Permissions(Protocol):
     async def hears(self, incoming: Incoming) -> bool:

@@ -33,7 +33,7 @@ from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
 from bot.lanes import Lane, Lanes
-from bot.message import Incoming, Place
+from bot.message import Author, Incoming, Place
 from bot.notices import Notices
 from bot.outbox import Outbox
 from bot.ports import Diagnosing, Outgoing, Platform, Remembered
@@ -116,6 +116,9 @@ class Core:
 
     async def moved(self, old: Place, new: Place) -> None:
         await self._resources.database.write(move, old, new)
+
+    async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
+        return await self._resources.settings.caps(place, author)
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._resources.database.read(history, self._resources.texts, place.key, limit)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from bot.message import Incoming, Place
+from bot.message import Author, Incoming, Place
 
 
 class Button(StrEnum):
@@ -172,6 +173,10 @@ class Bot(Protocol):
 
         The platform's ids of the messages to delete there: unfinished answers, and with `answers` the finished ones too.
         """
+        ...
+
+    async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
+        """The highest values that this person may set here, of the settings that are capped: for what is offered while they type."""
         ...
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:

@@ -83,9 +83,13 @@ class ScopedSettings:
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
         """Every setting with its origin. Raises Refusal as `resolve` does."""
-        caps = (await self._rules.allowance(place, author)).caps
+        caps = await self.caps(place, author)
         layers = [(Origin.REQUEST, self._parse(request or {}, caps)), *await self._kept(place, author), (Origin.DEFAULT, self._defaults)]
         return {name: _pick(setting, layers, caps.get(name)) for name, setting in SETTINGS.items()}
+
+    async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
+        """The highest values that this person may set here; without one, the setting's own."""
+        return (await self._rules.allowance(place, author)).caps
 
     async def language(self, place: Place, author: Author, locale: str | None) -> str:
         """The language to speak to this person here."""
@@ -93,8 +97,7 @@ class ScopedSettings:
 
     async def put(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> Value:
         """Keep a value; the value as kept. Raises Refusal for a bad value, and where this person may not set it."""
-        caps = (await self._rules.allowance(place, author)).caps
-        parsed = self._parse({name: value}, caps)[name]
+        parsed = self._parse({name: value}, await self.caps(place, author))[name]
         await self._check(place, author, scope)
         await self._write(place, author, scope, name, parsed)
         return parsed

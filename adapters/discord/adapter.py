@@ -44,7 +44,8 @@ async def serve(house: House, *, sees_content: bool) -> None:
     token = house.config.discord.token
     async with network(house.config.network.proxy) as (session, options):
         files = Files(session, options.get("proxy"))
-        client = DiscordClient(house.bot, house.texts, house.config.discord, files.fetch, house.parse, sees_content=sees_content, **options)
+        known: dict[str, Any] = {"sees_content": sees_content, "limits": house.config.limits}
+        client = DiscordClient(house.bot, house.texts, house.config.discord, files.fetch, house.parse, **known, **options)
         reconnecting = logging.getLogger("discord.client")
         reconnecting.addFilter(without_traceback)
         try:

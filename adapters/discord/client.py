@@ -13,7 +13,7 @@ import structlog
 from discord import app_commands
 
 from adapters.discord.buttons import MORE, pressed
-from adapters.discord.commands import Words, native
+from adapters.discord.commands import Native, Words
 from adapters.discord.files import Fetch
 from adapters.discord.forms import SettingForm
 from adapters.discord.interactions import NOBODY, Interactions
@@ -27,7 +27,7 @@ from adapters.discord.unfurling import Unfurling
 from bot.commands.registry import COMMANDS
 from bot.errors import DeliveryError
 from bot.message import Invocation
-from bot.options import DiscordOptions
+from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Bot, Button
 from bot.settings import SETTINGS
 from bot.texts import Texts, choose_language
@@ -46,7 +46,16 @@ class DiscordClient(discord.Client):
     """One connection. `network`: the proxy or connector that discord.py is to use."""
 
     def __init__(
-        self, bot: Bot, texts: Texts, options: DiscordOptions, fetch: Fetch, parse: Parse, *, sees_content: bool, **network: Any
+        self,
+        bot: Bot,
+        texts: Texts,
+        options: DiscordOptions,
+        fetch: Fetch,
+        parse: Parse,
+        *,
+        sees_content: bool,
+        limits: LimitOptions,
+        **network: Any,
     ) -> None:
         # No cache of messages: what was said is kept in our store, and only as long as people want.
         super().__init__(
@@ -63,8 +72,9 @@ class DiscordClient(discord.Client):
         self._texts = texts
         self._reception = Reception(bot, interactions, texts)
         self.tree = app_commands.CommandTree(self)
+        made = Native(bot, texts, self._reception, fetch, limits)
         for command in COMMANDS.values():
-            self.tree.add_command(native(command, texts, self._reception, fetch))
+            self.tree.add_command(made.command(command))
         for entry in Menus(texts, self._reception, fetch).entries():
             self.tree.add_command(entry)
         self._reader = Reader(self, fetch, parse, sees_content=sees_content)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, cast
 
 import discord
@@ -10,14 +12,20 @@ from discord import app_commands
 from discord.app_commands import Choice, locale_str
 
 from adapters.discord.files import Fetch
+from adapters.discord.invoking import person_of, place_of_interaction
 from adapters.discord.pictures import attached
 from adapters.discord.reception import Reception
-from bot.commands.command import Command, Option, OptionKind
+from bot.commands.command import Command, Completion, Option, OptionKind, Typing
+from bot.commands.registry import COMMANDS
 from bot.contracts import Value
 from bot.message import Invocation
-from bot.texts import ENGLISH, Texts, match_language
+from bot.options import LimitOptions
+from bot.ports import Bot
+from bot.rules import highest
+from bot.texts import ENGLISH, Texts, choose_language, match_language
 
 MOST_CHOICES: Final = 25
+LONGEST_LABEL: Final = 100
 EVERYWHERE: Final = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
 BY_ANYBODY: Final = app_commands.AppInstallationType(guild=True, user=True)
 PLAIN: Final[dict[OptionKind, Any]] = {
@@ -52,61 +60,74 @@ def worded(texts: Texts, key: str) -> locale_str:
     return locale_str(texts.say(ENGLISH, key), key=key)
 
 
-def native(command: Command, texts: Texts, reception: Reception, fetch: Fetch) -> NativeCommand:
-    """The command as Discord offers it."""
-    options = [option for option in command.options if not option.hidden]
+@dataclass(frozen=True, slots=True)
+class Native:
+    """Makes Discord's commands of the bot's. `limits`: of the configuration, which bound what can be typed at all."""
 
-    async def callback(interaction: Interaction, **given: Any) -> None:
-        files = [value for value in given.values() if isinstance(value, discord.Attachment)]
-        await reception.take(interaction, Invocation(command.name, _values(given)), attached(files, fetch))
+    bot: Bot
+    texts: Texts
+    reception: Reception
+    fetch: Fetch
+    limits: LimitOptions
 
-    # discord.py reads the options from the signature.
-    callback.__signature__ = _signature(options)  # type: ignore[attr-defined]
-    app_commands.describe(**{option.name: worded(texts, f"option.{option.name}.description") for option in options})(callback)
-    app_commands.rename(**{option.name: worded(texts, f"option.{option.name}.name") for option in options})(callback)
-    app_commands.choices(**{option.name: _choices(option, texts) for option in options if option.choices})(callback)
-    app_commands.autocomplete(**{option.name: _suggest(option) for option in options if option.suggestions})(callback)
-    offered: NativeCommand = app_commands.Command(
-        name=worded(texts, f"command.{command.name}.name"),
-        description=worded(texts, f"command.{command.name}.description"),
-        callback=callback,
-        allowed_contexts=EVERYWHERE,
-        allowed_installs=BY_ANYBODY,
-    )
-    if command.for_managers:
-        offered.default_permissions = discord.Permissions(manage_channels=True)
-    return offered
+    def command(self, command: Command) -> NativeCommand:
+        """The command as Discord offers it."""
+        options = [option for option in command.options if not option.hidden]
+
+        async def callback(interaction: Interaction, **given: Any) -> None:
+            files = [value for value in given.values() if isinstance(value, discord.Attachment)]
+            await self.reception.take(interaction, Invocation(command.name, _values(given)), attached(files, self.fetch))
+
+        # discord.py reads the options from the signature.
+        callback.__signature__ = self._signature(options)  # type: ignore[attr-defined]
+        app_commands.describe(**{option.name: worded(self.texts, f"option.{option.name}.description") for option in options})(callback)
+        app_commands.rename(**{option.name: worded(self.texts, f"option.{option.name}.name") for option in options})(callback)
+        app_commands.choices(**{option.name: self._choices(option) for option in options if option.choices})(callback)
+        offered: NativeCommand = app_commands.Command(
+            name=worded(self.texts, f"command.{command.name}.name"),
+            description=worded(self.texts, f"command.{command.name}.description"),
+            callback=callback,
+            allowed_contexts=EVERYWHERE,
+            allowed_installs=BY_ANYBODY,
+        )
+        for option in options:
+            if option.complete:
+                offered.autocomplete(option.name)(self._suggest(option, option.complete))
+        if command.for_managers:
+            offered.default_permissions = discord.Permissions(manage_channels=True)
+        return offered
+
+    def _signature(self, options: list[Option]) -> inspect.Signature:
+        positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        first = inspect.Parameter("interaction", positional, annotation=Interaction)
+        rest = [inspect.Parameter(option.name, positional, default=None, annotation=self._annotation(option)) for option in options]
+        return inspect.Signature([first, *rest])
+
+    def _annotation(self, option: Option) -> Any:
+        kind = PLAIN[option.kind]
+        if option.low is None or option.high is None:
+            return kind | None
+        most = highest(self.limits, option.setting)
+        return cast(Any, app_commands.Range)[kind, kind(option.low), kind(option.high if most is None else most)] | None
+
+    def _choices(self, option: Option) -> list[Choice[str]]:
+        words = ((worded(self.texts, option.words.format(choice=choice)), choice) for choice in option.choices[:MOST_CHOICES])
+        return [Choice(name=name, value=choice) for name, choice in words]
+
+    def _suggest(self, option: Option, complete: Completion) -> Any:  # discord.py types suggestions of words alone
+        """Offers what fits what was typed, up to the person's own caps."""
+
+        async def suggest(interaction: Interaction, typed: str | float) -> list[Choice[Any]]:
+            caps = await self.bot.caps(place_of_interaction(interaction), person_of(interaction))
+            given = {name: value for name, value in interaction.namespace if isinstance(value, str | int | float | bool)}
+            begun = "" if typed != typed else str(typed)  # discord.py reads nothing as no number: NaN
+            typing = Typing(begun, given, caps, COMMANDS, self.texts, choose_language(interaction.locale.value))
+            fitting = islice(typing.fitting(complete(typing)), MOST_CHOICES)
+            return [Choice(name=label[:LONGEST_LABEL], value=PLAIN[option.kind](value)) for label, value in fitting]
+
+        return suggest
 
 
 def _values(given: dict[str, Any]) -> dict[str, Value]:
     chosen = {name: value for name, value in given.items() if value is not None and not isinstance(value, discord.Attachment)}
     return {name: str(value.id) if isinstance(value, discord.abc.Snowflake) else value for name, value in chosen.items()}
-
-
-def _signature(options: list[Option]) -> inspect.Signature:
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    first = inspect.Parameter("interaction", positional, annotation=Interaction)
-    rest = [inspect.Parameter(option.name, positional, default=None, annotation=_annotation(option)) for option in options]
-    return inspect.Signature([first, *rest])
-
-
-def _annotation(option: Option) -> Any:
-    kind = PLAIN[option.kind]
-    if option.low is None or option.high is None:
-        return kind | None
-    return cast(Any, app_commands.Range)[kind, kind(option.low), kind(option.high)] | None
-
-
-def _choices(option: Option, texts: Texts) -> list[Choice[str]]:
-    return [Choice(name=worded(texts, option.words.format(choice=choice)), value=choice) for choice in option.choices[:MOST_CHOICES]]
-
-
-def _suggest(option: Option) -> Any:  # discord.py types suggestions of words alone
-    """Offers the usual values that begin as what was typed."""
-    kind = PLAIN[option.kind]
-
-    async def suggest(interaction: Interaction, typed: str) -> list[Choice[float]]:
-        fitting = [value for value in option.suggestions if f"{value:g}".startswith(str(typed).strip())]
-        return [Choice(name=f"{value:g}", value=kind(value)) for value in fitting]
-
-    return suggest

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import discord
 
 from adapters.discord.places import NAME, author_of, place_of
-from bot.message import Address, Attachment, Incoming, Invocation, Place, Reply
+from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 
 
 def invoked(
@@ -19,7 +19,7 @@ def invoked(
     return Incoming(
         id=str(interaction.id),
         place=place_of_interaction(interaction),
-        author=author_of(interaction.user, interaction.permissions if interaction.guild_id else None),
+        author=person_of(interaction),
         address=Address.COMMAND,
         sent_at=interaction.created_at,
         attachments=tuple(attachments),
@@ -27,6 +27,10 @@ def invoked(
         command=command,
         locale=str(interaction.locale),
     )
+
+
+def person_of(interaction: discord.Interaction[discord.Client]) -> Author:
+    return author_of(interaction.user, interaction.permissions if interaction.guild_id else None)
 
 
 def place_of_interaction(interaction: discord.Interaction[discord.Client]) -> Place:

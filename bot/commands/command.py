@@ -7,9 +7,10 @@ texts `command.<name>.name`, `.description` and `.help`, and `option.<name>.name
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
@@ -22,6 +23,31 @@ from bot.texts import LANGUAGES, Texts
 
 NO_ID = re.compile(r"[^\d-]")  # typed, a person is a mention: <@123>
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
+
+
+Suggestion = tuple[str, Value]  # as it is shown, and the value itself
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """An option's value as somebody types it. `given`: the options that are filled in; `caps`: the person's highest values here."""
+
+    typed: str
+    given: Mapping[str, Value]
+    caps: Mapping[str, float]
+    commands: Mapping[str, Command]
+    texts: Texts
+    language: str
+
+    def fitting(self, suggestions: Iterable[Suggestion]) -> Iterator[Suggestion]:
+        """Those that have what was typed in them; numbers begin with it."""
+        typed = self.typed.strip().lower()
+        for label, value in suggestions:
+            if label.startswith(typed) if isinstance(value, float | int) else typed in label.lower():
+                yield label, value
+
+
+Completion = Callable[[Typing], Iterable[Suggestion]]
 
 
 class OptionKind(StrEnum):
@@ -51,7 +77,8 @@ class Option:
     high: float | None = None
     choices: tuple[str, ...] = ()
     words: str = ""
-    suggestions: tuple[float, ...] = ()  # for autocompletion of numbers
+    complete: Completion | None = None  # what is offered while it is typed
+    setting: str = ""  # whose value it is, if a setting's
     hidden: bool = False  # set by buttons, never shown
     keeps: bool = False  # its value becomes a setting's and is checked there
 
@@ -150,9 +177,18 @@ def setting_option(setting: Setting, name: str = "") -> Option:
         high=setting.high if numeric else None,
         choices=setting.choices,
         words=f"choice.{setting.name}.{{choice}}",
-        suggestions=setting.suggestions,
+        setting=setting.name,
+        complete=partial(complete_setting, setting) if setting.suggestions else None,
         keeps=True,
     )
+
+
+def complete_setting(setting: Setting, typing: Typing) -> Iterator[Suggestion]:
+    """A number's usual values up to the person's cap, which is one of them; a choice's words."""
+    cap = typing.caps.get(setting.name, setting.high)
+    numbers = sorted({*(each for each in setting.suggestions if each <= cap), *((cap,) if setting.name in typing.caps else ())})
+    yield from ((f"{each:g}", int(each) if setting.kind is Kind.WHOLE else each) for each in numbers)
+    yield from ((typing.texts.say(typing.language, f"choice.{setting.name}.{choice}"), choice) for choice in setting.choices)
 
 
 ANSWER = Option("answer_id", OptionKind.WHOLE, hidden=True)

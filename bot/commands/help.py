@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 
-from bot.commands.command import Command, Context, Option, OptionKind
+from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing
 from bot.commands.parser import find_command
 from bot.errors import Refusal
 from bot.ports import Outgoing
 from bot.settings import SETTINGS
 
-TOPIC = Option("topic", OptionKind.TEXT)
+
+def topics(typing: Typing) -> Iterator[Suggestion]:
+    """Every command, then every setting that is no command."""
+    for name in typing.commands:
+        yield f"/{name}: {typing.texts.say(typing.language, f'command.{name}.description')}", name
+    yield from ((typing.texts.say(typing.language, f"setting.{name}.name"), name) for name in SETTINGS if name not in typing.commands)
+
+
+TOPIC = Option("topic", OptionKind.TEXT, complete=topics)
 
 
 async def run(context: Context) -> Outgoing:

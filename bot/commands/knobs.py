@@ -63,7 +63,8 @@ async def _explain(context: Context, setting: Setting) -> str:
     found = (await context.settings.effective(context.incoming.place, context.incoming.author))[setting.name]
     lines = [context.say(f"setting.{setting.name}.explanation"), await describe(context, found)]
     if setting.kind in {Kind.NUMBER, Kind.WHOLE}:
-        lines.append(context.say("settings.range", low=setting.low, high=setting.high))
+        caps = await context.settings.caps(context.incoming.place, context.incoming.author)
+        lines.append(context.say("settings.range", low=setting.low, high=caps.get(setting.name, setting.high)))
     return "\n".join([*lines, *await _lacking(context, setting)])
 
 

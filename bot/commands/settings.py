@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from bot.commands.command import ANSWER, Command, Context, Option, OptionKind
+from collections.abc import Iterator
+
+from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.knobs import CLEAR, SCOPE, change_or_explain, describe
 from bot.ports import Outgoing
 from bot.settings import SETTINGS, find_setting
 from bot.store.settings import Scope
 
 NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")
-VALUE = Option("value", OptionKind.TEXT)
+
+
+def values(typing: Typing) -> Iterator[Suggestion]:
+    """The usual values of the setting that was named."""
+    setting = SETTINGS.get(str(typing.given.get(NAME.name, "")))
+    yield from ((label, str(value)) for label, value in complete_setting(setting, typing)) if setting else ()
+
+
+VALUE = Option("value", OptionKind.TEXT, complete=values)
 OPEN = Option("open", OptionKind.FLAG)
 
 

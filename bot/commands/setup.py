@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from bot.commands.command import Command, Context, Option, OptionKind
+from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
 from bot.commands.knobs import CLEAR
 from bot.errors import Refusal
@@ -19,11 +19,23 @@ from bot.settings import SETTINGS
 from bot.store.settings import Home
 
 LONGEST_COOLDOWN: Final = 3600  # seconds
+COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones
 COOLDOWN: Final = "cooldown"
 ADULTS: Final = "adults"
 CAPS: Final = ("beams", "max_new_tokens")
 
-AMOUNT: Final = Option("amount", OptionKind.NUMBER, low=0, high=max(LONGEST_COOLDOWN, *(SETTINGS[name].high for name in CAPS)))
+
+def amounts(typing: Typing) -> Iterator[Suggestion]:
+    """The usual values of what is limited."""
+    rule = typing.given.get(RULE.name)
+    if rule == COOLDOWN:
+        yield from ((f"{seconds:g}", seconds) for seconds in COOLDOWNS)
+    elif rule in CAPS:
+        yield from ((label, float(value)) for label, value in complete_setting(SETTINGS[str(rule)], typing))
+
+
+MOST: Final = max(LONGEST_COOLDOWN, *(SETTINGS[name].high for name in CAPS))
+AMOUNT: Final = Option("amount", OptionKind.NUMBER, low=0, high=MOST, complete=amounts)
 CHANNEL: Final = Option("channel", OptionKind.CHANNEL)
 ROLE: Final = Option("role", OptionKind.ROLE)
 SERVER: Final = Option("server", OptionKind.TEXT)

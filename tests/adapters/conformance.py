@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import MessageGone
-from bot.message import Address, Incoming, Place
+from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button, Outgoing, Platform, Remembered
 
 PNG = bytes.fromhex(
@@ -65,6 +65,9 @@ class Listener:
 
     async def moved(self, old: Place, new: Place) -> None:
         self.moves.append((old, new))
+
+    async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
+        return {}
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return ()

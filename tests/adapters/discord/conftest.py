@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapters.discord.client import DiscordClient
-from bot.options import DiscordOptions
-from bot.texts import load_texts
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import Cdn, typed
+from tests.adapters.discord.rig import Cdn, new_client
 from tests.adapters.discord.whole import Whole, whole_bot
 from tests.adapters.discord.wire import Wire, connected, wired
 
@@ -36,6 +34,6 @@ async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
 @pytest.fixture
 async def client(wire: Wire, bot: Listener) -> AsyncIterator[DiscordClient]:
     """Connected to the wire."""
-    client = DiscordClient(bot, load_texts(), DiscordOptions(), Cdn().fetch, typed, sees_content=True)
+    client = new_client(bot, Cdn())
     async with connected(client):
         yield client

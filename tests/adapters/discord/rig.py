@@ -17,12 +17,14 @@ from adapters.discord.places import NAME
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.message import Address, Invocation, Place
-from bot.options import DiscordOptions
+from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Bot, Button
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener, Rig
+from tests.bot.rig import UNHURRIED
 
 TEXTS = load_texts()
+PLAIN = DiscordOptions()
 
 
 def typed(text: str) -> Invocation | None:
@@ -79,9 +81,14 @@ class Server:
 Make = Callable[[Cdn], DiscordClient]
 
 
-def client_of(bot: Bot, *, sees_content: bool = True, options: DiscordOptions | None = None) -> Make:
-    chosen = options or DiscordOptions()
-    return lambda cdn: DiscordClient(bot, TEXTS, chosen, cdn.fetch, typed, sees_content=sees_content)
+def new_client(
+    bot: Bot, cdn: Cdn, *, sees_content: bool = True, options: DiscordOptions = PLAIN, limits: LimitOptions = UNHURRIED, **network: Any
+) -> DiscordClient:
+    return DiscordClient(bot, TEXTS, options, cdn.fetch, typed, sees_content=sees_content, limits=limits, **network)
+
+
+def client_of(bot: Bot, **options: Any) -> Make:
+    return lambda cdn: new_client(bot, cdn, **options)
 
 
 @asynccontextmanager

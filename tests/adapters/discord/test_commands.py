@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from simcord.actors import MemberActor
+
 from bot.commands.registry import COMMANDS
+from bot.options import LimitOptions, RoleLimits
 from bot.texts import CHINESE, load_texts
-from tests.adapters.discord.whole import GOOSE, Whole, pictures_in
+from tests.adapters.discord.whole import GOOSE, Whole, pictures_in, whole_bot
 
 TEXTS = load_texts()
 
@@ -27,12 +31,49 @@ async def test_every_command_is_native_in_both_languages(whole: Whole) -> None:
         assert shown == [option.name for option in command.options if not option.hidden]
 
 
+async def offered(by: MemberActor, whole: Whole, command: str, option: str, typed: str, **given: Any) -> list[Any]:
+    choices = await by.autocomplete(whole.server.channel, command, option, typed, **given)
+    return [choice["value"] for choice in choices]
+
+
 async def test_numbers_have_their_range_and_suggestions(whole: Whole) -> None:
     options = {option["name"]: option for option in registered(whole)["ask"]["options"]}
     assert (options["temperature"]["min_value"], options["temperature"]["max_value"]) == (0, 2)
     assert options["beams"]["type"] == 4
-    offered = await whole.server.ann.autocomplete(whole.server.channel, "ask", "temperature", "0.")
-    assert [choice["value"] for choice in offered] == [0.2, 0.7]
+    assert await offered(whole.server.ann, whole, "ask", "temperature", "0.") == [0.2, 0.7]
+    assert await offered(whole.server.ann, whole, "ask", "temperature", "") == [0, 0.2, 0.7, 1, 1.5]
+
+
+async def test_ranges_and_suggestions_go_as_far_as_roles_may(tmp_path: Path) -> None:
+    """What can be typed ends where the most generous role does; what is offered, with the asker's own."""
+    limits = LimitOptions(burst=1_000, caps={"beams": 2}, roles={"discord:1": RoleLimits(caps={"beams": 4})})
+    async with whole_bot(tmp_path, limits=limits) as whole:
+        server = whole.server
+        crew = server.guild.create_role("crew")
+        sailor = server.guild.add_member(server.env.create_user("sailor"), roles=[crew])
+        options = {option["name"]: option for option in registered(whole)["beams"]["options"]}
+        assert (options["value"]["min_value"], options["value"]["max_value"]) == (1, 4)
+        keeper = server.keeper()
+        await whole.told(await keeper.slash(server.channel, "setup", rule="beams", amount=1))
+        await whole.told(await keeper.slash(server.channel, "setup", rule="beams", amount=2, role=crew))
+        assert await offered(server.ann, whole, "beams", "value", "") == [1]
+        assert await offered(sailor, whole, "beams", "value", "") == [1, 2]
+        assert "From 1 to 2." in await whole.told(await sailor.slash(server.channel, "beams"))
+
+
+async def test_words_are_offered_while_they_are_typed(whole: Whole) -> None:
+    ann = whole.server.ann
+    assert "beams" in await offered(ann, whole, "help", "topic", "bea")
+    assert "top_p" in await offered(ann, whole, "help", "topic", "top")
+    assert await offered(ann, whole, "settings", "value", "", name="memory") == ["shared", "personal", "replies"]
+    assert await offered(ann, whole, "settings", "value", "0", name="top_p") == ["0.5", "0.9"]
+    assert await offered(ann, whole, "settings", "value", "") == []
+    language = registered(whole)["language"]["options"][0]
+    assert [choice["value"] for choice in language["choices"]] == ["en", "zh-CN"]
+    keeper = whole.server.keeper()
+    assert await offered(keeper, whole, "setup", "amount", "3", rule="cooldown") == [30.0, 300.0]
+    assert await offered(keeper, whole, "setup", "amount", "", rule="beams") == [1.0, 3.0, 5.0]
+    assert await offered(keeper, whole, "setup", "amount", "", rule="allow") == []
 
 
 async def test_ask_shows_the_answer_to_all_and_sees_the_picture(whole: Whole) -> None:

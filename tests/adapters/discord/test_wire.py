@@ -17,9 +17,8 @@ from bot.message import Place
 from bot.options import Config, DiscordOptions
 from bot.ports import Outgoing
 from bot.store.database import sqlite_url
-from bot.texts import load_texts
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import Cdn, typed
+from tests.adapters.discord.rig import Cdn, new_client
 from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload
 from tests.bot.rig import ScriptedEngine, echo, running
 
@@ -61,7 +60,7 @@ async def test_pain_9_the_final_answer_outlives_a_flood_limit(wire: Wire, tmp_pa
     engine = ScriptedEngine(echo)
     engine.gate.set()
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
-        client = DiscordClient(rig.core, load_texts(), DiscordOptions(), Cdn().fetch, typed, sees_content=True)
+        client = new_client(rig.core, Cdn())
         async with connected(client):
             wire.failures["POST"] = [Failure(429, {"retry_after": 0.2, "global": True, "message": "slow down"}), Failure(502)]
             wire.failures["PATCH"] = [Failure(429, {"retry_after": 0.2, "global": False, "message": "slow down"}), Failure(502)]

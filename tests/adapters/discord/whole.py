@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from PIL import Image
 from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
-from bot.message import Incoming, Place
+from bot.message import Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
 from bot.ports import Platform, Remembered
 from bot.store.database import sqlite_url
@@ -50,6 +50,9 @@ class Apart:
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
         return await self.outside(self._core.core.withdraw(place, message_id, answers=answers))
+
+    async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
+        return await self.outside(self._core.core.caps(place, author))
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._core.core.history(place, limit)
@@ -133,7 +136,7 @@ async def whole_bot(
 ) -> AsyncIterator[Whole]:
     bot, engine = Apart(), ScriptedEngine(reply)
     engine.gate.set()
-    async with on_server(client_of(bot, **options)) as server:
+    async with on_server(client_of(bot, limits=limits, **options)) as server:
         with server.env.time_context():
             bot.context = copy_context()
         # Entered in the context in which the tasks of the bot speak to the simulation.
