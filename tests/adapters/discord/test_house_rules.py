@@ -151,9 +151,8 @@ async def test_moderators_act_on_what_others_asked(whole: Whole) -> None:
 async def test_a_cap_of_the_configuration_holds_for_every_way_to_ask(tmp_path: Path) -> None:
     limits = UNHURRIED.model_copy(update={"caps": {"beams": 2, "max_new_tokens": 50}})
     async with whole_bot(tmp_path, limits=limits) as whole:
-        refused = await whole.server.ann.slash(whole.server.channel, "ask", prompt="what?", beams=3)
-        await whole.until(lambda: bool(refused.followups))
-        assert refused.followups[0].content == "beams goes up to 2 here."
+        await whole.asks("/ask what? beams:3")  # a range of Discord's own ends where the cap does, and words have none
+        await whole.says("beams goes up to 2 here.")
         await whole.server.ann.slash(whole.server.channel, "ask", prompt="what?")
         await whole.ends(1)
         assert whole.engine.requests[0].max_tokens == 50
