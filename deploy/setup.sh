@@ -76,7 +76,7 @@ fi
 step 2 "torch, which runs the model"
 if has_torch; then echo "already there"; else install_torch; fi
 
-step 3 "Gander's libraries ($extras), about 150 MB"
+step 3 "Gander's libraries ($extras), about 210 MB"
 need_disk 1000
 install --editable ".[$extras]"
 

@@ -1,0 +1,185 @@
+"""Attention of one new token a row over the blocks in which its row's keys and values lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from engine.kernels.cpu.compiling import instruction, kernel
+from engine.kernels.cpu.packing import Floats
+from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, SPAN
+from engine.kernels.cpu.vectors import FLOATS, INT64, Value, add_up, load, multiply_add, offset, spread, store
+
+Ints = npt.NDArray[np.int32]
+
+
+class Pool(NamedTuple):
+    """Keys are kept turned by their positions."""
+
+    keys: Floats  # [layers, blocks, slots, kv_heads, head_dim]
+    values: Floats
+
+
+class Rows(NamedTuple):
+    """What differs between the rows of a step."""
+
+    tables: Ints  # [rows, most blocks]: the numbers of a row's blocks
+    lengths: Ints  # [rows]: tokens kept; the new one comes right behind
+    gate: npt.NDArray[np.bool_]  # [rows]: with the LoRA branches?
+
+
+class Parts(NamedTuple):
+    """What attention over each span found, so that the spans of a long row can be worked on by several threads."""
+
+    mixed: Floats  # [rows, spans, heads, head_dim]: Σ weight · value
+    largest: Floats  # [rows, spans, heads]: the largest score, which stands for weight 1
+    total: Floats  # [rows, spans, heads]: Σ weight
+
+
+def emit_scores(builder: ir.IRBuilder, vectors: int, arguments: list[Value]) -> None:
+    query, keys, stride, count, out = arguments
+    queries = [load(builder, offset(builder, query, HALF_TILE * index, 4), FLOATS) for index in range(vectors)]
+    with cgutils.for_range(builder, count, intp=INT64) as loop:
+        start = offset(builder, keys, builder.mul(stride, loop.index), 4)
+        products = [
+            builder.fmul(part, load(builder, offset(builder, start, HALF_TILE * index, 4), FLOATS), flags=("fast",))
+            for index, part in enumerate(queries)
+        ]
+        total = products[0]
+        for product in products[1:]:
+            total = builder.fadd(total, product, flags=("fast",))
+        store(builder, add_up(builder, total), offset(builder, out, loop.index, 4))
+
+
+def emit_weighted(builder: ir.IRBuilder, vectors: int, arguments: list[Value]) -> None:
+    weights, values, stride, count, out = arguments
+    places = [offset(builder, out, HALF_TILE * index, 4) for index in range(vectors)]
+    sums = [cgutils.alloca_once(builder, FLOATS) for _ in places]
+    for total, place in zip(sums, places, strict=True):
+        builder.store(load(builder, place, FLOATS), total)
+    with cgutils.for_range(builder, count, intp=INT64) as loop:
+        start = offset(builder, values, builder.mul(stride, loop.index), 4)
+        weight = spread(builder, offset(builder, weights, loop.index, 4))
+        for index, total in enumerate(sums):
+            value = load(builder, offset(builder, start, HALF_TILE * index, 4), FLOATS)
+            builder.store(multiply_add(builder, weight, value, builder.load(total)), total)
+    for total, place in zip(sums, places, strict=True):
+        store(builder, builder.load(total), place)
+
+
+def by_size(emit: Callable[[ir.IRBuilder, int, list[Value]], None]) -> Callable[..., Value]:
+    """A version for every head_dim, so that a head stays in registers, and the choice between them."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, values: list[Value]) -> Value:
+        size, *arguments = values
+        for vectors in range(1, LARGEST_HEAD // HALF_TILE + 1):
+            with builder.if_then(builder.icmp_unsigned("==", size, ir.Constant(INT64, HALF_TILE * vectors))):
+                emit(builder, vectors, arguments)
+        return context.get_dummy_value()
+
+    return generate
+
+
+@instruction
+def score_tokens(_: Any, size: Any, query: Any, keys: Any, stride: Any, count: Any, out: Any) -> Any:
+    """out[i] = query · keys[i] for `count` keys that lie `stride` floats apart. All but sizes are addresses."""
+    return types.void(*[types.int64] * 6), by_size(emit_scores)
+
+
+@instruction
+def add_weighted(_: Any, size: Any, weights: Any, values: Any, stride: Any, count: Any, out: Any) -> Any:
+    """out += Σ weights[i] · values[i], for `count` values that lie `stride` floats apart. All but sizes are addresses."""
+    return types.void(*[types.int64] * 6), by_size(emit_weighted)
+
+
+@kernel
+def rotate(x: Floats, rotation: Floats, out: Floats) -> None:
+    """Turns the pairs (x_i, x_{i + half}) by a position's angles, `rotation` [2, half] being their cosines and sines."""
+    half = x.shape[0] // 2
+    for i in range(half):
+        left, right = x[i], x[i + half]
+        out[i] = left * rotation[0, i] - right * rotation[1, i]
+        out[i + half] = right * rotation[0, i] + left * rotation[1, i]
+
+
+@kernel
+def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: Rows, rotation: Floats) -> None:
+    """Puts the new token's keys, turned, and its values behind those of its row."""
+    slots, kv_heads, size = pool.keys.shape[2:]
+    place = rows.lengths[row]
+    block, slot = rows.tables[row, place // slots], place % slots
+    first = qkv.shape[0] - 2 * kv_heads * size
+    for head in range(kv_heads):
+        start = first + head * size
+        rotate(qkv[start : start + size], rotation, pool.keys[layer, block, slot, head])
+        for i in range(size):
+            pool.values[layer, block, slot, head, i] = qkv[start + kv_heads * size + i]
+
+
+@kernel
+def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: Rows, rotation: Floats, parts: Parts) -> None:
+    """All heads of one row over one span of its tokens, the new one among them."""
+    slots, kv_heads, size = pool.keys.shape[2:]
+    heads, stride = parts.largest.shape[2], kv_heads * size
+    first, end = span * SPAN, min(rows.lengths[row] + 1, (span + 1) * SPAN)
+    if end == rows.lengths[row] + 1:
+        keep(qkv, layer, row, pool, rows, rotation)
+    query, weights = np.empty(size, np.float32), np.empty(SPAN, np.float32)
+    for head in range(heads):
+        kv_head = head // (heads // kv_heads)
+        rotate(qkv[head * size : (head + 1) * size], rotation, query)
+        for start in range(first, end, slots):
+            keys = pool.keys[layer, rows.tables[row, start // slots], 0, kv_head].ctypes.data
+            score_tokens(size, query.ctypes.data, keys, stride, min(slots, end - start), weights[start - first :].ctypes.data)
+        largest, total = exponentials(weights[: end - first], np.float32(1 / math.sqrt(size)))
+        parts.largest[row, span, head], parts.total[row, span, head] = largest, total
+        mixed = parts.mixed[row, span, head]
+        for i in range(size):
+            mixed[i] = 0
+        for start in range(first, end, slots):
+            values = pool.values[layer, rows.tables[row, start // slots], 0, kv_head].ctypes.data
+            add_weighted(size, weights[start - first :].ctypes.data, values, stride, min(slots, end - start), mixed.ctypes.data)
+
+
+@kernel
+def exponentials(scores: Floats, scale: np.float32) -> tuple[np.float32, np.float32]:
+    """exp(scale · (score - largest)) in place; scale · largest, and the sum."""
+    largest, total = scores[0], np.float32(0)
+    for i in range(scores.shape[0]):
+        largest = max(largest, scores[i])
+    for i in range(scores.shape[0]):
+        scores[i] = math.exp((scores[i] - largest) * scale)
+        total += scores[i]
+    return largest * scale, total
+
+
+@kernel
+def spans(length: int) -> int:
+    """How many pieces a row's attention is cut into when it has `length` tokens and a new one."""
+    return length // SPAN + 1
+
+
+@kernel
+def combine(parts: Parts, row: int, count: int, out: Floats) -> None:
+    """The softmax over all tokens from those over `count` spans; `out` [heads · head_dim]."""
+    heads, size = parts.mixed.shape[2:]
+    for head in range(heads):
+        largest, total = parts.largest[row, 0, head], np.float32(0)
+        for span in range(count):
+            largest = max(largest, parts.largest[row, span, head])
+        for i in range(size):
+            out[head * size + i] = 0
+        for span in range(count):
+            factor = math.exp(parts.largest[row, span, head] - largest)
+            total += factor * parts.total[row, span, head]
+            for i in range(size):
+                out[head * size + i] += factor * parts.mixed[row, span, head, i]
+        for i in range(size):
+            out[head * size + i] /= total

@@ -1,0 +1,247 @@
+"""A decode step as its threads walk through it: five phases a layer, each cut into pieces that any thread may take."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.kernels.cpu.attention import Parts, Pool, Rows, attend, combine, spans
+from engine.kernels.cpu.compiling import kernel
+from engine.kernels.cpu.packing import Floats, Head, Projection
+from engine.kernels.cpu.shapes import TILE
+from engine.kernels.cpu.team import Counters, take, take_another, wait
+from engine.kernels.cpu.tiles import emit_4bit, emit_8bit
+from engine.models.packed import GROUP
+
+PHASES = 5  # a layer
+HEAD_TILES = 16  # a piece of the head
+
+
+class Weights(NamedTuple):
+    """Of all layers."""
+
+    qkv: Projection
+    o: Projection
+    gate_up: Projection
+    down: Projection
+    attention_norm: Floats  # [layers, width]
+    mlp_norm: Floats  # [layers, width]
+    rotation: Floats  # [positions, 2, head_dim / 2]: cosines, sines
+    eps: float
+
+
+class Activations(NamedTuple):
+    """What the phases hand on, [rows, features] each."""
+
+    hidden: Floats
+    qkv: Floats
+    inner: Floats
+    parts: Parts  # of attention
+
+
+class Input(NamedTuple):
+    """What a thread multiplies with a matrix, and what it derives from that beforehand."""
+
+    x: Floats  # [rows, width]
+    sums: Floats  # [rows, width / GROUP]
+    low: Floats  # [rows, rank]: lora_a · x, 0 for rows without branches
+    out: Floats  # [rows, TILE]
+
+
+@kernel
+def new_input(rows: int, width: int, rank: int) -> Input:
+    return Input(
+        np.empty((rows, width), np.float32),
+        np.empty((rows, width // GROUP), np.float32),
+        np.zeros((rows, rank), np.float32),
+        np.empty((rows, TILE), np.float32),
+    )
+
+
+@kernel
+def dot(a: Floats, b: Floats) -> np.float32:
+    total = np.float32(0)
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
+def normalise(x: Floats, weight: Floats, eps: float, out: Floats) -> None:
+    """RMSNorm of each row."""
+    width = x.shape[1]
+    for row in range(x.shape[0]):
+        factor = np.float32(1 / math.sqrt(dot(x[row], x[row]) / width + eps))
+        for i in range(width):
+            out[row, i] = x[row, i] * factor * weight[i]
+
+
+@kernel
+def copy(x: Floats, out: Floats) -> None:
+    for row in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            out[row, i] = x[row, i]
+
+
+@kernel
+def prepare(prepared: Input, projection: Projection, layer: int, gate: npt.NDArray[np.bool_]) -> None:
+    """From `x` all else but `out`."""
+    for row in range(prepared.x.shape[0]):
+        x = prepared.x[row]
+        for group in range(prepared.sums.shape[1]):
+            total = np.float32(0)
+            for i in range(GROUP):
+                total += x[group * GROUP + i]
+            prepared.sums[row, group] = total
+        if gate[row]:
+            for i in range(prepared.low.shape[1]):
+                prepared.low[row, i] = dot(x, projection.lora_a[layer, i])
+
+
+@kernel
+def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> Floats:
+    """The outputs of one tile [rows, TILE], in `prepared.out`."""
+    out = prepared.out
+    emit_4bit(
+        out.shape[0],
+        projection.codes[layer, tile].ctypes.data,
+        projection.scales[layer, tile].ctypes.data,
+        prepared.x.ctypes.data,
+        prepared.sums.ctypes.data,
+        prepared.sums.shape[1],
+        out.ctypes.data,
+    )
+    for row in range(out.shape[0]):
+        for rank in range(prepared.low.shape[1]):
+            factor = prepared.low[row, rank]
+            for i in range(TILE):
+                out[row, i] += factor * projection.lora_b[layer, tile, rank, i]
+    return out
+
+
+@kernel
+def project_attention(weights: Weights, layer: int, rows: Rows, state: Activations, narrow: Input, counters: Counters, phase: int) -> None:
+    """Norm, then queries, keys and values."""
+    pieces, prepared = weights.qkv.codes.shape[1], False
+    tile = take(counters, phase)
+    while tile < pieces:
+        if not prepared:
+            normalise(state.hidden, weights.attention_norm[layer], weights.eps, narrow.x)
+            prepare(narrow, weights.qkv, layer, rows.gate)
+            prepared = True
+        product = multiply(weights.qkv, layer, tile, narrow)
+        for row in range(product.shape[0]):
+            for i in range(TILE):
+                state.qkv[row, tile * TILE + i] = product[row, i]
+        tile = take_another(counters, phase)
+    wait(counters, phase, pieces)
+
+
+@kernel
+def mix(weights: Weights, layer: int, pool: Pool, rows: Rows, state: Activations, counters: Counters, phase: int) -> None:
+    """Attention; a piece is a span of one row."""
+    longest = spans(rows.lengths.max())
+    pieces = longest * state.qkv.shape[0]
+    piece = take(counters, phase)
+    while piece < pieces:
+        row, span = piece // longest, piece % longest
+        if span < spans(rows.lengths[row]):
+            attend(state.qkv[row], span, layer, row, pool, rows, weights.rotation[rows.lengths[row]], state.parts)
+        piece = take_another(counters, phase)
+    wait(counters, phase, pieces)
+
+
+@kernel
+def close_attention(weights: Weights, layer: int, rows: Rows, state: Activations, mixed: Input, counters: Counters, phase: int) -> None:
+    """hidden += o · attention."""
+    pieces, prepared = weights.o.codes.shape[1], False
+    tile = take(counters, phase)
+    while tile < pieces:
+        if not prepared:
+            for row in range(mixed.x.shape[0]):
+                combine(state.parts, row, spans(rows.lengths[row]), mixed.x[row])
+            prepare(mixed, weights.o, layer, rows.gate)
+            prepared = True
+        add_tile(multiply(weights.o, layer, tile, mixed), tile, state.hidden)
+        tile = take_another(counters, phase)
+    wait(counters, phase, pieces)
+
+
+@kernel
+def close_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, wide: Input, counters: Counters, phase: int) -> None:
+    """hidden += down · inner."""
+    pieces, prepared = weights.down.codes.shape[1], False
+    tile = take(counters, phase)
+    while tile < pieces:
+        if not prepared:
+            copy(state.inner, wide.x)
+            prepare(wide, weights.down, layer, rows.gate)
+            prepared = True
+        add_tile(multiply(weights.down, layer, tile, wide), tile, state.hidden)
+        tile = take_another(counters, phase)
+    wait(counters, phase, pieces)
+
+
+@kernel
+def add_tile(product: Floats, tile: int, out: Floats) -> None:
+    for row in range(product.shape[0]):
+        for i in range(TILE):
+            out[row, tile * TILE + i] += product[row, i]
+
+
+@kernel
+def open_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, narrow: Input, counters: Counters, phase: int) -> None:
+    """Norm, then silu(gate) · up; a piece is a tile of both."""
+    pieces, prepared = weights.gate_up.codes.shape[1] // 2, False
+    tile = take(counters, phase)
+    while tile < pieces:
+        if not prepared:
+            normalise(state.hidden, weights.mlp_norm[layer], weights.eps, narrow.x)
+            prepare(narrow, weights.gate_up, layer, rows.gate)
+            prepared = True
+        opening = multiply(weights.gate_up, layer, tile, narrow)
+        for row in range(opening.shape[0]):
+            for i in range(TILE):
+                state.inner[row, tile * TILE + i] = opening[row, i] / (np.float32(1) + math.exp(-opening[row, i]))
+        value = multiply(weights.gate_up, layer, tile + pieces, narrow)
+        for row in range(value.shape[0]):
+            for i in range(TILE):
+                state.inner[row, tile * TILE + i] *= value[row, i]
+        tile = take_another(counters, phase)
+    wait(counters, phase, pieces)
+
+
+@kernel
+def decode(weights: Weights, pool: Pool, rows: Rows, state: Activations, counters: Counters) -> None:
+    """All layers, in place of `state.hidden`. Each thread of the team calls it with the same arguments."""
+    count, rank = state.hidden.shape[0], weights.qkv.lora_a.shape[1]
+    narrow = new_input(count, state.hidden.shape[1], rank)
+    mixed = new_input(count, weights.o.codes.shape[2], rank)
+    wide = new_input(count, state.inner.shape[1], rank)
+    for layer in range(weights.qkv.codes.shape[0]):
+        phase = PHASES * layer
+        project_attention(weights, layer, rows, state, narrow, counters, phase)
+        mix(weights, layer, pool, rows, state, counters, phase + 1)
+        close_attention(weights, layer, rows, state, mixed, counters, phase + 2)
+        open_mlp(weights, layer, rows, state, narrow, counters, phase + 3)
+        close_mlp(weights, layer, rows, state, wide, counters, phase + 4)
+
+
+@kernel
+def score(head: Head, hidden: Floats, logits: Floats, counters: Counters) -> None:
+    """Logits [rows, tiles · TILE] of final hidden states. Each thread of the team calls it with the same arguments."""
+    tiles, rows = head.codes.shape[0], hidden.shape[0]
+    out = np.empty((rows, TILE), np.float32)
+    pieces = (tiles + HEAD_TILES - 1) // HEAD_TILES
+    piece = take(counters, 0)
+    while piece < pieces:
+        for tile in range(piece * HEAD_TILES, min(tiles, (piece + 1) * HEAD_TILES)):
+            emit_8bit(rows, head.codes[tile].ctypes.data, 0, hidden.ctypes.data, 0, hidden.shape[1] // GROUP, out.ctypes.data)
+            for row in range(rows):
+                for i in range(TILE):
+                    logits[row, tile * TILE + i] = out[row, i] * head.scales[tile, i]
+        piece = take_another(counters, 0)
+    wait(counters, 0, pieces)

@@ -1,0 +1,108 @@
+"""A decode step of a small language model on a CPU: one call for all layers of up to eight rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import rms_norm
+
+from engine.kernels.cpu.attention import Parts, Pool, Rows
+from engine.kernels.cpu.packing import Floats, pack_head, pack_projections
+from engine.kernels.cpu.phases import PHASES, Activations, Weights, decode, score
+from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
+from engine.kernels.cpu.team import Team, new_counters
+from engine.models.llama import Block, Llama, rotary
+from engine.models.quantized import QuantizedLinear
+
+
+class CpuStep:
+    """Holds a packed copy of a model's weights. One thread at a time may use it."""
+
+    def __init__(self, language: Llama, threads: int) -> None:
+        """Of a model that `engine.kernels.cpu.build` found to fit."""
+        self.config, self.norm = language.config, language.model.norm.weight.float()
+        self.weights, self.head = gather(language), pack_head(cast("QuantizedLinear", language.lm_head))
+        self.team = Team(threads)
+        self.layer_counters, self.head_counters = new_counters(PHASES * self.config.num_hidden_layers), new_counters(1)
+
+    @torch.inference_mode()
+    def __call__(self, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
+        """One more token for each row: embeddings [rows, width] → final hidden states [rows, width], both fp32.
+
+        `keys` and `values` are the pool [layers, blocks, slots, kv_heads, head_dim] in fp32; a row's tokens lie in the
+        blocks `tables` [rows, most blocks] (int32), `lengths` [rows] (int32) of them. The new token's key and value go
+        right behind, where a block must be ready for them. Rows with `gate` [rows] (bool) take the LoRA branches.
+        """
+        pool = Pool(keys.numpy(), values.numpy())
+        parts = [part.contiguous().numpy() for part in (tables, lengths, gate)]
+        final = torch.empty(hidden.shape)
+        for few in batches(len(hidden)):
+            state = self.activations(hidden[few], int(lengths[few].max()))
+            self.layer_counters[:] = 0
+            self.team.run(decode, self.weights, pool, Rows(*(part[few] for part in parts)), state, self.layer_counters)
+            final[few] = torch.from_numpy(state.hidden)
+        return rms_norm(final, self.norm.shape, self.norm, self.config.rms_norm_eps)
+
+    def warm_up(self) -> None:
+        """Has everything compiled, or fetched from disk."""
+        config = self.config
+        pool = torch.zeros(2, config.num_hidden_layers, 1, 16, config.num_key_value_heads, config.head_dim)
+        nothing = torch.zeros(1, dtype=torch.int32)
+        self.logits(self(torch.ones(1, config.hidden_size), pool[0], pool[1], nothing[None], nothing, torch.zeros(1, dtype=torch.bool)))
+
+    def activations(self, hidden: Tensor, longest: int) -> Activations:
+        config, rows = self.config, len(hidden)
+        heads, size = config.num_attention_heads, config.head_dim
+        pieces = (rows, longest // SPAN + 1, heads)
+        return Activations(
+            hidden.numpy().copy(),
+            np.empty((rows, (heads + 2 * config.num_key_value_heads) * size), np.float32),
+            np.empty((rows, config.intermediate_size), np.float32),
+            Parts(np.empty((*pieces, size), np.float32), np.empty(pieces, np.float32), np.empty(pieces, np.float32)),
+        )
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Final hidden states [rows, width] → next-token logits [rows, vocabulary], both fp32."""
+        logits = torch.empty(len(hidden), len(self.head.codes) * TILE)
+        for few in batches(len(hidden)):
+            self.head_counters[:] = 0
+            self.team.run(score, self.head, hidden[few].contiguous().numpy(), logits[few].numpy(), self.head_counters)
+        return logits[:, : self.config.vocab_size]
+
+
+def batches(rows: int) -> Iterator[slice]:
+    for first in range(0, rows, MOST_ROWS):
+        yield slice(first, first + MOST_ROWS)
+
+
+@torch.no_grad()
+def gather(language: Llama) -> Weights:
+    """The weights of all layers, packed."""
+    blocks = cast("list[Block]", list(language.model.layers))
+    attentions, mlps = [block.self_attn for block in blocks], [block.mlp for block in blocks]
+    return Weights(
+        qkv=pack_projections([attention.qkv_proj for attention in attentions]),
+        o=pack_projections([attention.o_proj for attention in attentions]),
+        gate_up=pack_projections([mlp.gate_up_proj for mlp in mlps]),
+        down=pack_projections([mlp.down_proj for mlp in mlps]),
+        attention_norm=stacked([block.input_layernorm.weight for block in blocks]),
+        mlp_norm=stacked([block.post_attention_layernorm.weight for block in blocks]),
+        rotation=rotations(language),
+        eps=language.config.rms_norm_eps,
+    )
+
+
+def stacked(tensors: list[Tensor]) -> Floats:
+    return torch.stack(tensors).float().numpy()
+
+
+def rotations(language: Llama) -> Floats:
+    """Cosines and sines of every position, [positions, 2, head_dim / 2]."""
+    positions = torch.arange(language.config.max_position_embeddings)[None]
+    cos, sin = (angles[0, 0, :, : language.config.head_dim // 2] for angles in rotary(positions, language.config, torch.float32))
+    return torch.stack((cos, sin), dim=1).contiguous().numpy()

@@ -1,0 +1,98 @@
+"""Threads that share a step: whoever is there takes the next piece of work, and nobody waits for one who has not come.
+
+A step has over a hundred phases of some microseconds, so the pieces are handed out by an atomic counter and waited for in
+a loop. A thread that the system has put aside holds up the others by the piece in its hand at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from engine.kernels.cpu.compiling import instruction, kernel
+from engine.kernels.cpu.vectors import INT64, Value
+
+Counters = npt.NDArray[np.int64]  # [phases, 2, LINE]: pieces taken, pieces finished
+LINE = 8  # counters that a cache line holds; each has one for itself
+PATIENCE = 2_000  # looks at a counter before the processor is offered to others
+
+
+class Team:
+    """`threads` of them, the caller being one. `run` calls the same function on each."""
+
+    def __init__(self, threads: int) -> None:
+        self.helpers = threads - 1
+        self.pool = ThreadPoolExecutor(max(1, self.helpers), thread_name_prefix="decode")
+
+    def run(self, function: Callable[..., object], *arguments: object) -> None:
+        helping = [self.pool.submit(function, *arguments) for _ in range(self.helpers)]
+        function(*arguments)
+        for helper in helping:
+            helper.result()
+
+
+def new_counters(phases: int) -> Counters:
+    return np.zeros((phases, 2, LINE), np.int64)
+
+
+@instruction
+def add_atomically(_: Any, address: Any) -> Any:
+    """Adds one to the integer at `address`; its value before."""
+
+    def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
+        return builder.atomic_rmw("add", builder.inttoptr(values[0], INT64.as_pointer()), ir.Constant(INT64, 1), "acq_rel")
+
+    return types.int64(types.int64), generate
+
+
+@instruction
+def read_atomically(_: Any, address: Any) -> Any:
+    """The integer at `address`, and all that was written before it was."""
+
+    def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
+        return builder.load_atomic(builder.inttoptr(values[0], INT64.as_pointer()), "acquire", 8)
+
+    return types.int64(types.int64), generate
+
+
+@instruction
+def yield_processor(_: Any) -> Any:
+    """Lets another thread run, if one waits."""
+
+    def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@kernel
+def take(counters: Counters, phase: int) -> int:
+    """The number of a piece that is nobody else's."""
+    piece: int = add_atomically(counters[phase, 0].ctypes.data)
+    return piece
+
+
+@kernel
+def take_another(counters: Counters, phase: int) -> int:
+    """Once the piece in hand is finished."""
+    add_atomically(counters[phase, 1].ctypes.data)
+    return take(counters, phase)
+
+
+@kernel
+def wait(counters: Counters, phase: int, pieces: int) -> None:
+    """Until all pieces of this phase are finished."""
+    looks = 0
+    while read_atomically(counters[phase, 1].ctypes.data) < pieces:
+        looks += 1
+        if looks > PATIENCE:
+            yield_processor()

@@ -1,0 +1,58 @@
+"""The few vector operations that the products are made of, as LLVM spells them: it fits them to any processor."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from engine.kernels.cpu.shapes import HALF_TILE
+
+FLOAT, INT64 = ir.FloatType(), ir.IntType(64)
+FLOATS = ir.VectorType(FLOAT, HALF_TILE)
+HALVES = ir.VectorType(ir.HalfType(), HALF_TILE)
+INTS = ir.VectorType(ir.IntType(32), HALF_TILE)
+BYTES = ir.VectorType(ir.IntType(8), HALF_TILE)
+Value: TypeAlias = Any  # llvmlite brings no types
+
+
+def every(number: float, kind: ir.VectorType) -> Value:
+    """A constant in every place."""
+    return ir.Constant(kind, [number] * HALF_TILE)
+
+
+def offset(builder: ir.IRBuilder, address: Value, count: Value | int, size: int) -> Value:
+    """`address` moved by `count` things of `size` bytes."""
+    count = ir.Constant(INT64, count) if isinstance(count, int) else count
+    return builder.add(address, builder.mul(count, ir.Constant(INT64, size)))
+
+
+def load(builder: ir.IRBuilder, address: Value, kind: ir.Type) -> Value:
+    """From any address: nothing is promised about its alignment."""
+    value = builder.load(builder.inttoptr(address, kind.as_pointer()))
+    value.align = 1
+    return value
+
+
+def store(builder: ir.IRBuilder, value: Value, address: Value) -> None:
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer())).align = 1
+
+
+def spread(builder: ir.IRBuilder, address: Value) -> Value:
+    """The one float at `address`, in every place."""
+    empty = ir.Constant(FLOATS, ir.Undefined)
+    single = builder.insert_element(empty, load(builder, address, FLOAT), ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(single, empty, every(0, INTS))
+
+
+def multiply_add(builder: ir.IRBuilder, a: Value, b: Value, c: Value) -> Value:
+    """a · b + c, in one instruction where there is one."""
+    return builder.fadd(builder.fmul(a, b, flags=("fast",)), c, flags=("fast",))
+
+
+def add_up(builder: ir.IRBuilder, value: Value) -> Value:
+    """The sum of a vector's places."""
+    kind = ir.FunctionType(FLOAT, [FLOAT, FLOATS])
+    reduce = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{HALF_TILE}f32")
+    return builder.call(reduce, [ir.Constant(FLOAT, 0.0), value], fastmath=("fast",))

@@ -1,0 +1,150 @@
+"""The compiled decode step against plain torch on the weights that its own codes stand for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.kernels.cpu import build, fits
+from engine.kernels.cpu.packing import Projection, pack_projections
+from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
+from engine.kernels.cpu.step import CpuStep
+from engine.models.linear import Linear
+from engine.models.llama import Block, Llama
+from engine.models.llama_config import LlamaConfig
+from engine.models.packed import PackedLinear, pack
+from engine.models.quantized import QuantizedLinear
+from engine.weights.quantization import dequantize, quantize
+from tests.engine.tiny import tiny_language
+
+SLOTS, BLOCKS = 16, 60
+SMALL = LlamaConfig(
+    vocab_size=70,  # no whole tiles
+    hidden_size=64,
+    intermediate_size=96,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=16,
+    max_position_embeddings=200,
+)
+
+
+def small_language(config: LlamaConfig = SMALL) -> Llama:
+    language = tiny_language(config=config)
+    head = QuantizedLinear(config.hidden_size, config.vocab_size, "int8")
+    codes, scales = quantize(language.lm_head.weight.detach(), "int8")
+    head.weight, head.weight_scale = (torch.nn.Parameter(part, requires_grad=False) for part in (codes, scales))
+    language.lm_head = head
+    pack(language)
+    for branch in language.add_lora(rank=2, alpha=3.0):
+        torch.nn.init.normal_(branch.b, std=0.2, generator=torch.Generator().manual_seed(1))
+    return language.requires_grad_(False)
+
+
+def restored(packed: Projection, layer: int) -> Tensor:
+    """The matrix [out, in] that a projection's codes stand for."""
+    codes = np.concatenate((packed.codes[layer] & 15, packed.codes[layer] >> 4), axis=-1)  # [tiles, in, 32]
+    step, least = packed.scales[layer].view(np.float16).astype(np.float32).repeat(32, axis=1).transpose(2, 0, 1, 3)
+    return torch.from_numpy((codes * step + least).transpose(0, 2, 1).reshape(-1, codes.shape[1]))
+
+
+def as_computed(language: Llama) -> Llama:
+    """Plain matrices with the rounding that packing brought."""
+    plain = tiny_language(config=language.config)
+    for path, packed in language.model.named_modules():
+        if isinstance(packed, PackedLinear):
+            linear = plain.model.get_submodule(path)
+            assert isinstance(linear, Linear)
+            linear.weight = torch.nn.Parameter(restored(pack_projections([packed]), 0))
+            linear.lora = packed.lora
+    head = language.lm_head
+    assert isinstance(head, QuantizedLinear)
+    plain.lm_head.weight = torch.nn.Parameter(dequantize(head.weight, head.weight_scale, torch.float32))
+    return plain.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def language() -> Llama:
+    return small_language()
+
+
+@pytest.fixture(scope="module")
+def step(language: Llama) -> CpuStep:
+    built = build(language)
+    assert built is not None
+    return built
+
+
+class Pool:
+    """Blocks in no order, and what must never be read is NaN."""
+
+    def __init__(self, rows: int, longest: int, config: LlamaConfig = SMALL) -> None:
+        shape = (config.num_hidden_layers, BLOCKS, SLOTS, config.num_key_value_heads, config.head_dim)
+        self.keys, self.values = torch.full(shape, torch.nan), torch.full(shape, torch.nan)
+        each = longest // SLOTS + 1
+        order = torch.randperm(BLOCKS, generator=torch.Generator().manual_seed(2))
+        self.tables = order[: rows * each].view(rows, each).int()
+
+
+def decode(step: CpuStep, hidden: Tensor, lengths: list[int], gate: Tensor) -> list[Tensor]:
+    """Each row's own tokens of `hidden` [rows, tokens, width], one at a time; rows that have come to their end stay out."""
+    pool = Pool(len(hidden), max(lengths))
+    finals: list[list[Tensor]] = [[] for _ in lengths]
+    for position in range(max(lengths)):
+        rows = [row for row, length in enumerate(lengths) if position < length]
+        at = torch.full((len(rows),), position, dtype=torch.int32)
+        final = step(hidden[rows, position], pool.keys, pool.values, pool.tables[rows], at, gate[rows])
+        for row, state in zip(rows, final, strict=True):
+            finals[row].append(state)
+    return [torch.stack(states) for states in finals]
+
+
+@pytest.mark.parametrize("lengths", [[2 * SPAN + 3], [5, SPAN + 1, 17], [3] * (MOST_ROWS + 3)])
+def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list[int]) -> None:
+    plain = as_computed(language)
+    hidden = torch.randn(len(lengths), max(lengths), SMALL.hidden_size, generator=torch.Generator().manual_seed(3))
+    gate = torch.arange(len(lengths)) % 2 == 0
+    expected = plain(hidden, torch.arange(max(lengths))[None], gate=gate.float().view(-1, 1, 1))
+    for row, final in enumerate(decode(step, hidden, lengths, gate)):
+        torch.testing.assert_close(final, expected[row, : lengths[row]], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(step.logits(final), plain.logits(final), rtol=1e-4, atol=1e-3)
+
+
+def test_any_number_of_threads_computes_the_same(language: Llama, step: CpuStep) -> None:
+    hidden = torch.randn(2, 20, SMALL.hidden_size, generator=torch.Generator().manual_seed(4))
+    gate = torch.tensor([True, False])
+    expected = decode(step, hidden, [20, 20], gate)
+    for threads in (1, 3):
+        torch.testing.assert_close(decode(CpuStep(language, threads), hidden, [20, 20], gate), expected, rtol=0, atol=0)
+
+
+def test_packing_loses_no_more_than_the_rounding_of_a_groups_step(language: Llama) -> None:
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randint(0, 16, (64, 3, 32), generator=generator)
+    codes[..., 0], codes[..., 1] = 0, 15
+    layer = Linear(96, 64)
+    layer.weight.data = (codes * 0.25 - 2.0).flatten(1)
+    assert torch.equal(restored(pack_projections([layer]), 0), layer.weight)
+    blocks = [block for block in language.model.layers if isinstance(block, Block)]
+    packed = pack_projections([block.mlp.down_proj for block in blocks])
+    for index, block in enumerate(blocks):
+        lost = (restored(packed, index) - block.mlp.down_proj.weight).norm() / block.mlp.down_proj.weight.norm()
+        assert 0.01 < lost < 0.12  # random weights have no steps to find again
+
+
+def test_other_models_are_left_to_torch(language: Llama) -> None:
+    assert fits(language)
+    assert build(tiny_language(config=SMALL)) is None
+    assert build(small_language(replace(SMALL, head_dim=24, hidden_size=96))) is None
+    assert build(small_language(replace(SMALL, intermediate_size=80 + 8))) is None
+
+
+def test_without_numba_torch_has_to_do(language: Llama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert build(language) is None
