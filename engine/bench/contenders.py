@@ -1,28 +1,25 @@
-"""Who competes: our engine in each precision, and beside it transformers' `generate` on the same weights.
-
-transformers has no eye of ours: it is handed the embeddings that our model would read, and computes the same function
-of them, so that its answer must be our exact engine's, token for token.
-"""
+"""What every contender can be asked, and ours: the engine as the server drives it, the wire left out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
-from transformers.generation.streamers import BaseStreamer
+from PIL import Image
 
-from engine.answer_text import AnswerText
-from engine.bench.oracle import as_transformers
-from engine.context import Context, ContextBuilder
-from engine.decoding import Decoder
-from engine.generation import Done, GenerationRequest, TextDelta, Turn
+from engine.assembly import assemble
+from engine.bench.roofline import wait_for
+from engine.bench.workload import Talk
+from engine.errors import EngineError
+from engine.generation import Done, Event, GenerationRequest, Provisional, TextDelta
 from engine.models.base import VisionLanguageModel
-from engine.picture_cache import PictureCache
-from engine.pictures import Picture
+
+
+class UnableError(Exception):
+    """A contender can't do this; `str(error)` says why, for the table."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Timing:
 
 
 class Contender(Protocol):
-    """Anything that answers a conversation."""
+    """Anything that answers. Whatever it can't do raises UnableError. All answers are greedy and exactly `tokens` long."""
 
     @property
     def name(self) -> str:
@@ -51,31 +48,99 @@ class Contender(Protocol):
     @property
     def model(self) -> VisionLanguageModel: ...
 
-    def answer(self, turns: Sequence[Turn], tokens: int) -> Timing:
-        """`tokens` greedy tokens, however soon the model would rather stop."""
+    def answer(self, talk: Talk, tokens: int) -> Timing:
+        """One person, who sees the words come."""
+        ...
+
+    def write(self, talks: Sequence[Talk], tokens: int) -> None:
+        """All of them at once."""
+        ...
+
+    def search(self, talk: Talk, beams: int, tokens: int) -> None:
+        """One person, by beam search."""
+        ...
+
+    def look(self, pictures: Sequence[Image.Image]) -> None:
+        """Pictures become embeddings on the device, in one batch."""
+        ...
+
+    def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
+        """The answers of many, by an engine that remembers what they said before."""
         ...
 
 
+@dataclass
+class Heard:
+    """What the engine told of one answer, and when."""
+
+    begun: float
+    first: float = 0.0
+    text: str = ""
+    written: int = 0
+    error: EngineError | None = None
+
+    def hear(self, event: Event | EngineError) -> None:
+        if isinstance(event, TextDelta | Provisional):
+            self.first = self.first or time.perf_counter() - self.begun
+        if isinstance(event, TextDelta):
+            self.text += event.text
+        elif isinstance(event, Done):
+            self.written = event.completion_tokens
+        elif isinstance(event, EngineError):
+            self.error = event
+
+
 class OurEngine:
-    """The decoder as the server drives it, the wire left out."""
+    """Gander's, with room for `rows` rows and `tokens` tokens of all of them together."""
 
-    def __init__(self, model: VisionLanguageModel) -> None:
-        self.model, self.decoder = model, Decoder(model)
+    def __init__(self, model: VisionLanguageModel, rows: int, tokens: int) -> None:
+        self.model = model
         self.name = f"gander {precision(model)}"
-        self.generation = model.card.generation.model_copy(update={"temperature": 0.0, "num_beams": 1, "repetition_penalty": 1.0})
+        self.engine = assemble(model, rows=rows, tokens=tokens)
 
-    def answer(self, turns: Sequence[Turn], tokens: int) -> Timing:
-        generation = self.generation.model_copy(update={"max_tokens": tokens})
+    def answer(self, talk: Talk, tokens: int) -> Timing:
         begun = time.perf_counter()
-        first, text, written = 0.0, "", 0
-        for event in self.decoder.generate(GenerationRequest(tuple(turns), generation, min_tokens=tokens), lambda: False):
-            if isinstance(event, TextDelta):
-                first = first or time.perf_counter() - begun
-                text += event.text
-            elif isinstance(event, Done):
-                written = event.completion_tokens
+        (heard,) = self.run([talk], tokens)
         whole = time.perf_counter() - begun
-        return Timing(first or whole, whole, written, text)
+        return Timing(heard.first or whole, whole, heard.written, heard.text)
+
+    def write(self, talks: Sequence[Talk], tokens: int) -> None:
+        self.run(talks, tokens)
+
+    def search(self, talk: Talk, beams: int, tokens: int) -> None:
+        self.run([talk], tokens, beams)
+
+    def look(self, pictures: Sequence[Image.Image]) -> None:
+        self.model.encode(pictures)
+        wait_for(self.model.device)
+
+    def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
+        return [heard.text for heard in self.run(talks, tokens)]
+
+    def run(self, talks: Sequence[Talk], tokens: int, beams: int = 1) -> list[Heard]:
+        generation = self.model.card.generation.model_copy(
+            update={"temperature": 0.0, "repetition_penalty": 1.0, "num_beams": beams, "max_tokens": tokens}
+        )
+        answers = [Heard(time.perf_counter()) for _ in talks]
+        for talk, heard in zip(talks, answers, strict=True):
+            self.engine.submit(GenerationRequest(talk, generation, min_tokens=tokens), heard.hear, never)
+        while self.engine.step():
+            pass
+        for heard in answers:
+            check(heard, tokens)
+        return answers
+
+
+def never() -> bool:
+    return False
+
+
+def check(heard: Heard, tokens: int) -> None:
+    """A figure counts only if the tokens were really written."""
+    if heard.error is not None:
+        raise UnableError(str(heard.error))
+    if heard.written != tokens:
+        raise UnableError(f"{heard.written} tokens were written, not {tokens}: the context window is too short, or a stop string came")
 
 
 def precision(model: VisionLanguageModel) -> str:
@@ -88,49 +153,4 @@ def precision(model: VisionLanguageModel) -> str:
     )
 
 
-class Transformers:
-    """transformers' `generate` in fp32: one stream, its own cache."""
-
-    name = "transformers fp32"
-
-    def __init__(self, model: VisionLanguageModel) -> None:
-        """`model` is ours in fp32."""
-        self.model = model
-        self.contexts, self.pictures = ContextBuilder(model), PictureCache(model)
-        self.oracle = as_transformers(model.language)
-
-    @torch.inference_mode()
-    def answer(self, turns: Sequence[Turn], tokens: int) -> Timing:
-        begun = time.perf_counter()
-        pictures = self.pictures.encode([part for turn in turns for part in turn.parts if isinstance(part, Picture)])
-        hidden = self.contexts.embed(Context(tuple(self.contexts.tokenise(turns, pictures)), 0))[None]
-        clock, ends = Clock(), sorted(self.model.tokenizer.eos_ids)
-        ids: Tensor = self.oracle.generate(
-            inputs_embeds=hidden,
-            attention_mask=torch.ones(hidden.shape[:2], dtype=torch.long),
-            do_sample=False,
-            max_new_tokens=tokens,
-            min_new_tokens=tokens,
-            eos_token_id=ends,
-            pad_token_id=ends[0],
-            streamer=clock,
-        )
-        text = AnswerText(self.model.tokenizer, self.model.card.template.stop).decode(ids[0].tolist())[0]
-        return Timing(clock.tokens[0] - begun, clock.tokens[-1] - begun, len(clock.tokens), text)
-
-
-class Clock(BaseStreamer):
-    """Notes when each token came; `generate` hands over the prompt first."""
-
-    def __init__(self) -> None:
-        self.calls: list[float] = []
-
-    @property
-    def tokens(self) -> list[float]:
-        return self.calls[1:]
-
-    def put(self, value: Tensor) -> None:
-        self.calls.append(time.perf_counter())
-
-    def end(self) -> None:
-        """Nothing was held back."""
+Enter = Callable[[VisionLanguageModel], Contender]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -24,6 +25,8 @@ class Machine(BaseModel):
     threads: int
     system: str
     torch: str
+    transformers: str
+    device: str  # a GPU's name, or "CPU"
     load: float | None
 
     @property
@@ -31,13 +34,15 @@ class Machine(BaseModel):
         return self.load is not None and self.load > IDLE
 
 
-def this_machine() -> Machine:
+def this_machine(device: torch.device) -> Machine:
     return Machine(
         processor=processor(),
         cores=usable_cores(),
         threads=torch.get_num_threads(),
         system=f"{platform.system()} {platform.release()}",
         torch=torch.__version__,
+        transformers=version("transformers"),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
 
@@ -51,10 +56,15 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def private_bytes() -> int | None:
-    """The process's own memory, mapped files left out, for their pages cost nothing that the system can't take back. Linux only."""
+def held_bytes(device: torch.device) -> int:
+    """What this process holds: reserved on a GPU; on the CPU its own memory, mapped files left out, which the system can take back.
+
+    Linux only, 0 elsewhere.
+    """
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
     value = field(OWN_STATUS, "RssAnon")
-    return int(value.split()[0]) * 1024 if value else None
+    return int(value.split()[0]) * 1024 if value else 0
 
 
 def field(path: Path, name: str) -> str | None:

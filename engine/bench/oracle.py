@@ -1,4 +1,4 @@
-"""Our language model as transformers builds it, so that both can be timed on the same weights."""
+"""Our language model as transformers builds it, so that both can be timed on the same weights, held once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -16,13 +17,14 @@ from engine.models.llama import FUSED, Llama
 
 @torch.no_grad()
 def as_transformers(language: Llama) -> Any:
-    """`LlamaForCausalLM` with the weights of our unquantised model; its LoRA branches are merged into the matrices."""
+    """`LlamaForCausalLM` on the weights of our unquantised model: views of them, or copies where LoRA branches are merged in."""
     shape = asdict(language.config)
     rope = {"rope_type": "default", "rope_theta": shape.pop("rope_theta")}
-    oracle: Any = LlamaForCausalLM(LlamaConfig(**shape, rope_parameters=rope))
-    oracle.load_state_dict(dict(unfused(language)))
+    with init_empty_weights(include_buffers=False):  # the rotary frequencies are computed, not loaded
+        oracle: Any = LlamaForCausalLM(LlamaConfig(**shape, rope_parameters=rope))
+    oracle.load_state_dict(dict(unfused(language)), assign=True)
     oracle.tie_weights()
-    return oracle.eval().requires_grad_(False)
+    return oracle.to(language.device).eval().requires_grad_(False)
 
 
 def unfused(language: Llama) -> Iterator[tuple[str, Tensor]]:

@@ -1,30 +1,38 @@
-"""What a bench found: a table for people, JSON for programs."""
+"""What a bench found: for programs as JSON, for people in `engine.bench.table`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from statistics import median
+
 from pydantic import BaseModel, ConfigDict
-from rich.table import Table
 
 from engine.bench.machine import Machine
+from engine.bench.scenarios import Unit
 
 
-class Figures(BaseModel):
-    """One contender: medians over all rounds. `times_reference` is the median of the rounds' own ratios."""
+class Finding(BaseModel):
+    """One contender in one row: a value a round, or the reason why there is none. `limit` is the roofline, in the same unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    tokens_per_second: float
-    slowest: float
-    fastest: float
-    times_reference: float
-    new_picture_seconds: float
-    follow_up_seconds: float
-    memory_bytes: int | None
+    row: str
+    unit: Unit
+    people: int
+    beams: int
+    contender: str
+    values: tuple[float, ...] = ()
+    reason: str = ""
+    limit: float | None = None
+
+    @property
+    def median(self) -> float:
+        """Of findings that have values."""
+        return median(self.values)
 
 
 class Report(BaseModel):
-    """One run. `same_answers` counts the rounds in which our exact engine wrote what the reference wrote."""
+    """One run. `bandwidth` is in bytes a second, of a copy on the device, read and written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,43 +40,24 @@ class Report(BaseModel):
     machine: Machine
     rounds: int
     tokens: int
-    reference: str
-    same_answers: int
-    contenders: tuple[Figures, ...]
+    prompt_tokens: int  # of a question about a picture
+    bandwidth: float
+    reference: str  # whom the others are compared with
+    same_answers: tuple[int, int]  # of how many that our unquantised engine gave, the reference gave the same
+    memory: dict[str, int]  # bytes that a contender took to get warm
+    findings: tuple[Finding, ...]
 
+    @property
+    def contenders(self) -> list[str]:
+        return list(dict.fromkeys(found.contender for found in self.findings))
 
-def table(report: Report) -> Table:
-    shown = Table("one stream", "tokens/s", "range", "times", "picture", "follow-up", "memory", box=None)
-    for column in shown.columns:
-        column.no_wrap = True
-    for found in report.contenders:
-        shown.add_row(
-            found.name,
-            f"{found.tokens_per_second:.1f}",
-            f"{found.slowest:.0f} … {found.fastest:.0f}",
-            f"{found.times_reference:.2f} ×",
-            f"{found.new_picture_seconds:.2f} s",
-            f"{found.follow_up_seconds:.2f} s",
-            "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 1e6:,.0f} MB",
-        )
-    return shown
+    @property
+    def rows(self) -> list[str]:
+        return list(dict.fromkeys(found.row for found in self.findings))
 
+    def found(self, row: str, contender: str) -> Finding | None:
+        return next((found for found in self.findings if (found.row, found.contender) == (row, contender)), None)
 
-def heading(report: Report) -> str:
-    """Model, machine, and how it was measured."""
-    machine = report.machine
-    place = f"{machine.processor}, {machine.threads} threads on {machine.cores} cores, {machine.system}, torch {machine.torch}"
-    return (
-        f"{report.model} on {place}\n"
-        f"medians of {report.rounds} rounds, {report.tokens} tokens each; `picture`, `follow-up`: until the first token"
-    )
-
-
-def remarks(report: Report) -> list[str]:
-    """What belongs beside the figures."""
-    said = [f"In {report.same_answers} of {report.rounds} rounds our fp32 engine wrote exactly what {report.reference} wrote."]
-    if report.machine.is_busy:
-        said.append(
-            f"The machine was busy (load {report.machine.load:.1f}): the figures are too low; ratios suffer less, as all took turns."
-        )
-    return said
+    def rates(self) -> Iterator[Finding]:
+        """Tokens/s without beams, of one person and of many."""
+        return (found for found in self.findings if found.unit == "tokens/s" and found.beams == 1 and found.values)

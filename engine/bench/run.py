@@ -1,42 +1,123 @@
-"""The whole bench, from a ready folder to a report."""
+"""The whole bench, from a model to a report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
 
-from engine.bench.contenders import OurEngine, Transformers
-from engine.bench.machine import this_machine
-from engine.bench.measure import compete, enter, figures, same_answers
-from engine.bench.report import Report
+import torch
+
+from engine.bench.compete import WARM_UP, findings
+from engine.bench.contenders import Contender, Enter, UnableError
+from engine.bench.machine import held_bytes, this_machine
+from engine.bench.report import Finding, Report
+from engine.bench.roofline import Roofline, copy_bandwidth, roofline
+from engine.bench.scenarios import OnePerson, Scenario
+from engine.bench.subjects import Open
+from engine.bench.workload import opening, prompt_tokens
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Quantization
 
-EXACT: Quantization = "none"
+
+@dataclass(frozen=True)
+class Entrant:
+    """Who competes, on the model in which mode. The answers of the `exact` one of ours are held against the `reference`'s."""
+
+    enter: Enter
+    mode: Quantization
+    exact: bool = False
+    reference: bool = False
 
 
-def run(
-    load_model: Callable[[Quantization], VisionLanguageModel],
-    modes: Sequence[Quantization],
-    rounds: int,
-    tokens: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Report:
-    """Our engine in `modes` and in fp32, beside transformers. `load_model` gives fp32 for mode "none".
+@dataclass
+class Bench:
+    """One run. On a CPU each contender has a model of its own and all take turns, since the machine may have other work.
 
-    `progress` is told, after each conversation, how many there will be.
+    On a GPU one has the card after another, and those of one mode share a model: it has no room for all.
     """
-    machine = this_machine()
-    ours = [enter(OurEngine, load_model, mode, tokens) for mode in (*modes, EXACT)]
-    theirs = enter(Transformers, load_model, EXACT, tokens)
-    entries = (*ours, theirs)
-    held = compete([entry.contender for entry in entries], rounds, tokens, lambda: progress(rounds * len(entries)))
-    reference = theirs.contender.name
-    return Report(
-        model=theirs.contender.model.card.name,
-        machine=machine,
-        rounds=rounds,
-        tokens=tokens,
-        reference=reference,
-        same_answers=same_answers(held[ours[-1].contender.name], held[reference]),
-        contenders=tuple(figures(entry, held, reference) for entry in entries),
-    )
+
+    open: Open
+    device: torch.device
+    scenarios: Sequence[Scenario]
+    rounds: int
+    tokens: int
+    progress: Callable[[str], None] = lambda doing: None
+    names: dict[Entrant, str] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+
+    def run(self, entrants: Sequence[Entrant]) -> Report:
+        machine, bandwidth = this_machine(self.device), copy_bandwidth(self.device)
+        found: list[Finding] = []
+        subject, prompt = "", 0
+        for contenders in self.sessions(entrants):
+            model = contenders[0].model
+            subject, prompt = model.card.name, prompt or prompt_tokens(model, opening(WARM_UP))
+            rooflines = {contender.name: roofline(contender.model.language, bandwidth) for contender in contenders}
+            found += self.findings(contenders, rooflines, prompt)
+        return Report(
+            model=subject,
+            machine=machine,
+            rounds=self.rounds,
+            tokens=self.tokens,
+            prompt_tokens=prompt,
+            bandwidth=bandwidth,
+            reference=next((name for entrant, name in self.names.items() if entrant.reference), ""),
+            same_answers=self.same_answers(),
+            memory=self.memory,
+            findings=tuple(found),
+        )
+
+    def findings(self, contenders: Sequence[Contender], rooflines: dict[str, Roofline], prompt: int) -> Iterator[Finding]:
+        for scenario in self.scenarios:
+            self.progress(f"{', '.join(contender.name for contender in contenders)}: {scenario.rows[0].name}")
+            yield from findings(scenario, contenders, self.rounds, rooflines, prompt + self.tokens / 2)
+
+    def sessions(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
+        """Those that compete at a time, ready; nothing of them is left when the next come."""
+        if self.device.type == "cpu":
+            yield [self.enter(entrant, None) for entrant in entrants]
+            return
+        for mode, sharing in groupby(entrants, key=lambda entrant: entrant.mode):
+            yield from self.sharing(mode, list(sharing))
+            self.clean_up()
+
+    def sharing(self, mode: Quantization, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
+        first = self.enter(entrants[0], None)
+        model, contenders = first.model, [first]
+        del first
+        yield contenders
+        for entrant in entrants[1:]:
+            contenders.clear()
+            self.clean_up()
+            contenders.append(self.enter(entrant, model))
+            yield contenders
+        contenders.clear()
+
+    def enter(self, entrant: Entrant, model: VisionLanguageModel | None) -> Contender:
+        """Warm, and with what it took of memory noted if it has a model of its own."""
+        self.progress(f"loading, {entrant.mode}")
+        self.clean_up()
+        before = held_bytes(self.device)
+        contender = entrant.enter(model or self.open(entrant.mode))
+        self.names[entrant] = contender.name
+        with suppress(UnableError):
+            contender.answer(opening(WARM_UP), self.tokens)
+        self.clean_up()
+        if model is None:
+            self.memory[contender.name] = held_bytes(self.device) - before
+        return contender
+
+    def clean_up(self) -> None:
+        gc.collect()
+        torch.cuda.empty_cache()  # does nothing without CUDA
+
+    def same_answers(self) -> tuple[int, int]:
+        """How many answers of how many agree between our exact engine and the reference."""
+        texts = next((scenario.texts for scenario in self.scenarios if isinstance(scenario, OnePerson)), {})
+        sides = [texts.get(name, []) for entrant, name in self.names.items() if entrant.exact or entrant.reference]
+        if len(sides) != 2:
+            return 0, 0
+        return sum(one == other for one, other in zip(*sides, strict=True)), len(sides[0])

@@ -1,36 +1,37 @@
-"""What every contender is asked: a question about a picture that is new each time, then a follow-up about the same one."""
+"""What is asked of every contender: questions about pictures that are new each time, and follow-ups about the same."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 
+import torch
 from PIL import Image, ImageDraw
 
-from engine.bench.contenders import Contender, Timing
+from engine.context import Context, ContextBuilder
 from engine.generation import Turn
+from engine.models.base import VisionLanguageModel
 from engine.pictures import Picture
 
 SIZE = 448
 QUESTION = "Describe this picture. What shapes are there, how many, and in which colours?"
 FOLLOW_UP = "And what is the largest thing in it?"
 COLOURS = ("red", "blue", "green", "orange", "purple")
+Talk = tuple[Turn, ...]
 
 
-@dataclass(frozen=True)
-class Conversation:
-    """`first` is about a picture that nobody met before, `follow_up` one token more of the same talk."""
-
-    first: Timing
-    follow_up: Timing
+def opening(number: int) -> Talk:
+    """A question about picture `number`, which nobody met before."""
+    return (Turn("user", (draw(number), QUESTION)),)
 
 
-def converse(contender: Contender, number: int, tokens: int) -> Conversation:
-    """Picture `number`; contenders that are given the same number see the same picture."""
-    turns = [Turn("user", (draw(number), QUESTION))]
-    first = contender.answer(turns, tokens)
-    turns += [Turn("assistant", (first.text,)), Turn("user", (FOLLOW_UP,))]
-    return Conversation(first, contender.answer(turns, 1))
+def crowd(count: int, number: int) -> list[Talk]:
+    """`count` people ask about the one picture `number`, each something of their own."""
+    picture = draw(number)
+    return [(Turn("user", (picture, f"I am number {person + 1}. {QUESTION}")),) for person in range(count)]
+
+
+def followed_up(talk: Talk, answer: str) -> Talk:
+    return (*talk, Turn("assistant", (answer,)), Turn("user", (FOLLOW_UP,)))
 
 
 def draw(number: int) -> Picture:
@@ -41,3 +42,11 @@ def draw(number: int) -> Picture:
         left, top = 40 + 80 * index, (37 * (number + index)) % (SIZE - 80)
         pen.ellipse((left, top, left + 70, top + 70), fill=COLOURS[(number + index) % len(COLOURS)])
     return Picture(image, sha256(f"bench {number}".encode()).hexdigest())
+
+
+@torch.inference_mode()
+def prompt_tokens(model: VisionLanguageModel, talk: Talk) -> int:
+    """How many the model reads of it."""
+    pictures = [part for turn in talk for part in turn.parts if isinstance(part, Picture)]
+    encoded = dict(zip([picture.sha256 for picture in pictures], model.encode([picture.image for picture in pictures]), strict=True))
+    return len(Context(tuple(ContextBuilder(model).tokenise(talk, encoded)), 0))

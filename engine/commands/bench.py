@@ -2,43 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from engine.home import model_folder
+from engine.commands.serve import parse_capability
 from engine.models.card import Quantization
 
-MODES: tuple[Quantization, ...] = ("q4_1", "int8")  # what a CPU has kernels for
+NAMES = ("one", "streams", "beams", "encode", "turns")
+PIPED = 160  # columns, where no terminal says how many it has
+MODES: tuple[Quantization, ...] = get_args(Quantization)
+
+
+def named(known: Collection[str]) -> Callable[[list[str] | None], list[str] | None]:
+    """For options that take several words, each one of `known`."""
+
+    def check(given: list[str] | None) -> list[str] | None:
+        for word in given or ():
+            if word not in known:
+                raise typer.BadParameter(f"{word!r} is none of {', '.join(known)}.")
+        return given
+
+    return check
 
 
 def bench(
-    model: Annotated[str, typer.Option(help="A ready model's name (`gander model list`) or folder.")] = "pocket",
-    rounds: Annotated[int, typer.Option(help="Conversations for each contender, besides one to warm up.", min=1)] = 5,
-    tokens: Annotated[int, typer.Option(help="Length of each answer.", min=2)] = 64,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here, as JSON.", dir_okay=False)] = None,
+    model: Annotated[
+        str, typer.Option(help="A ready model's name or folder, or random-7b or random-13b: MiniGPT-4's shape with random weights.")
+    ] = "pocket",
+    device: Annotated[str | None, typer.Option(help="torch's name of the device. Default: the first GPU, else cpu.")] = None,
+    capability: Annotated[
+        str | None, typer.Option(help="Compute as a card of this compute capability would, such as 7.5: fp16, plain torch.")
+    ] = None,
+    quantize: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A mode of our engine; given again, more. `none` brings the peers along. Default: none and what is fast here.",
+            callback=named(MODES),
+        ),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"What to measure, of {', '.join(NAMES)}; given again, more. Default: all on a GPU, else `one`.", callback=named(NAMES)
+        ),
+    ] = None,
+    streams: Annotated[
+        list[int] | None, typer.Option(help="How many people at once; given again, more. Default: 8, 32, 64.", min=2)
+    ] = None,
+    beams: Annotated[int, typer.Option(help="Beams of `--scenario beams`.", min=2, max=10)] = 5,
+    turns: Annotated[int, typer.Option(help="Length of `--scenario turns`.", min=200)] = 1000,
+    rounds: Annotated[int, typer.Option(help="How often each is measured, besides a warm-up.", min=1)] = 3,
+    tokens: Annotated[int | None, typer.Option(help="Length of each answer. Default: 128 on a GPU, else 64.", min=4)] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, as JSON.", dir_okay=False)] = None,
+    png_file: Annotated[Path | None, typer.Option("--png", help="Draw tokens/s against concurrency here.", dir_okay=False)] = None,
 ) -> None:
-    """Measure one stream on the CPU, ours and transformers' on the same weights, in turn: tokens/s, time to first token, memory."""
+    """Measure our engine and transformers' ways to generate, in one run on the same weights, against the memory's speed."""
     import torch
 
-    from engine.bench.report import heading, remarks, table
-    from engine.bench.run import EXACT, run
-    from engine.models.loader import load
+    from engine.bench.chart import check_matplotlib, draw_chart
+    from engine.bench.line_up import entrants, rows_needed, scenarios
+    from engine.bench.peers import quiet_transformers
+    from engine.bench.run import Bench
+    from engine.bench.subjects import RANDOM, opener
+    from engine.bench.table import heading, remarks, table
+    from engine.devices import default_device
 
-    folder, cpu = model_folder(model), torch.device("cpu")
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Measuring …", total=None)
-        report = run(
-            lambda mode: load(folder, cpu, mode == EXACT, quantize=mode),
-            MODES,
-            rounds,
-            tokens,
-            lambda total: bar.update(task, total=total, advance=1),
+    if png_file:
+        check_matplotlib()
+    quiet_transformers()
+    place = torch.device(device) if device else default_device()
+    on_gpu = place.type == "cuda"
+    length, crowds = tokens or (128 if on_gpu else 64), streams or [8, 32, 64]
+    chosen = scenario or (NAMES if on_gpu else ("one",))
+    fast = ("none", "int8") if on_gpu or model in RANDOM else ("q4_1", "int8", "none")
+    modes = [mode for mode in MODES if mode in (quantize or fast)]
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("measuring the memory's speed")
+        run = Bench(
+            open=opener(model, place, parse_capability(capability)),
+            device=place,
+            scenarios=scenarios(chosen, crowds, beams, turns, length, place),
+            rounds=rounds,
+            tokens=length,
+            progress=lambda doing: bar.update(task, description=doing),
         )
+        report = run.run(entrants(modes, rows_needed(chosen, crowds, beams), length))
     console = Console(soft_wrap=True)
+    console = console if console.is_terminal else Console(soft_wrap=True, width=PIPED)
     console.print(heading(report), table(report), *remarks(report), sep="\n", highlight=False)
     if json_file:
         json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if png_file:
+        draw_chart(report, png_file)

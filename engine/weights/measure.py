@@ -50,7 +50,7 @@ def measure(config: LlamaConfig, mode: Quantization, device: torch.device, token
     torch.cuda.init()  # else there are no statistics to reset
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    eye = random_eye(config.hidden_size, device)
+    eye = random_eye(config.hidden_size, device, torch.float16, Architecture())
     language = random_language(config, mode, device, torch.float16)
     pictures = torch.randn(8, 3, eye.image_size, eye.image_size, device=device, dtype=torch.float16)
     with torch.inference_mode():
@@ -87,9 +87,9 @@ def random_language(config: LlamaConfig, mode: Quantization, device: torch.devic
     return language.eval().requires_grad_(False)
 
 
-def random_eye(width: int, device: torch.device) -> Eye:
+def random_eye(width: int, device: torch.device, dtype: torch.dtype, sizes: Architecture) -> Eye:
     with torch.device("meta"):
-        eye = Eye(Architecture(), width).half()
+        eye = Eye(sizes, width).to(dtype)
     fill(eye.to_empty(device=device), torch.Generator(device).manual_seed(1))
     return eye.requires_grad_(False)
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
 from engine.__main__ import app
-from engine.bench.contenders import OurEngine, Timing
+from engine.bench.chart import check_matplotlib, draw_chart
+from engine.bench.compete import compete
+from engine.bench.contenders import Contender, OurEngine, UnableError
+from engine.bench.line_up import entrants, rows_needed, scenarios
 from engine.bench.machine import this_machine
-from engine.bench.measure import compete
 from engine.bench.oracle import as_transformers
-from engine.bench.report import Report, heading, remarks, table
-from engine.bench.run import run
-from engine.bench.workload import draw
-from engine.generation import Turn
+from engine.bench.peers import quiet_transformers
+from engine.bench.report import Report
+from engine.bench.roofline import Roofline, step_bytes
+from engine.bench.run import Bench
+from engine.bench.scenarios import OnePerson
+from engine.bench.subjects import WordTokenizer, random_model
+from engine.bench.table import heading, remarks, table
+from engine.bench.workload import draw, opening
 from engine.models.card import Quantization
+from engine.weights.architecture import Architecture, QFormerSizes, VisionSizes
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 
-TOKENS = 5
+CPU = torch.device("cpu")
+TOKENS = 8
+ALL = ("one", "streams", "beams", "encode", "turns")
 
 
 def load_tiny(mode: Quantization) -> TinyModel:
@@ -34,63 +44,94 @@ def load_tiny(mode: Quantization) -> TinyModel:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return run(load_tiny, ["q4_1", "int8"], rounds=2, tokens=TOKENS)
+    quiet_transformers()
+    bench = Bench(load_tiny, CPU, scenarios(ALL, [3], 2, 200, TOKENS, CPU), rounds=2, tokens=TOKENS)
+    return bench.run(entrants(["none", "int8"], rows_needed(ALL, [3], 2), TOKENS))
+
+
+OURS, PLAIN, COMPILED, CONTINUOUS, INT8 = "gander fp32", "generate fp32", "static + compile fp32", "continuous batching fp32", "gander int8"
 
 
 def test_our_exact_engine_writes_what_transformers_writes(report: Report) -> None:
-    assert (report.same_answers, report.rounds) == (2, 2)
+    assert (report.reference, report.same_answers) == (PLAIN, (3, 3))
 
 
-def test_each_contender_has_its_figures(report: Report) -> None:
-    assert [found.name for found in report.contenders] == ["gander q4_1", "gander int8", "gander fp32", "transformers fp32"]
-    for found in report.contenders:
-        assert 0 < found.slowest <= found.tokens_per_second <= found.fastest
-        assert found.new_picture_seconds > 0
-        assert found.follow_up_seconds > 0
-    assert report.contenders[-1].times_reference == 1
+def test_who_can_has_a_figure_a_round_and_who_can_not_a_reason(report: Report) -> None:
+    assert report.contenders == [OURS, PLAIN, COMPILED, CONTINUOUS, INT8]
+    able = {row: {found.contender for found in report.findings if found.row == row and found.values} for row in report.rows}
+    assert able == {
+        "1 stream": {OURS, PLAIN, INT8},
+        "first token, new picture": {OURS, PLAIN, INT8},
+        "first token, follow-up": {OURS, PLAIN, INT8},
+        "3 streams": {OURS, PLAIN, CONTINUOUS, INT8},
+        "2 beams": {OURS, PLAIN, INT8},
+        "encode a picture": {OURS, INT8},
+        "encode 8 pictures": {OURS, INT8},
+        "memory after 20 turns": {OURS, INT8},
+        "memory after 200 turns": {OURS, INT8},
+    }
+    for found in report.findings:
+        assert bool(found.values) is not bool(found.reason)
+        assert len(found.values) in (0, 1 if "memory" in found.row else 2)
+        assert all(value > 0 for value in found.values if found.people == found.beams == 1)
 
 
 def test_json_has_all_and_reads_back(report: Report) -> None:
     assert Report.model_validate_json(report.model_dump_json()) == report
 
 
-def test_people_see_machine_figures_and_doubts(report: Report) -> None:
+def test_people_see_machine_figures_reasons_and_doubts(report: Report) -> None:
     console = Console(record=True, width=200)
     busy = report.model_copy(update={"machine": report.machine.model_copy(update={"load": 7.0})})
     with console.capture() as shown:
         console.print(heading(busy), table(busy), *remarks(busy), sep="\n")
-    assert report.machine.processor in shown.get()
-    assert re.search(r"transformers fp32 .* 1\.00 × ", shown.get())
-    assert "busy (load 7.0)" in shown.get()
+    for said in (report.machine.processor, "3 streams, tokens/s", "takes no pictures", "In 3 of 3 rounds", "busy (load 7.0)"):
+        assert said in shown.get()
+
+
+def test_the_picture_is_a_picture(report: Report, tmp_path: Path) -> None:
+    check_matplotlib()
+    draw_chart(report, tmp_path / "chart.png")
+    with Image.open(tmp_path / "chart.png") as image:
+        assert image.size == (960, 600)
+        assert len(set(image.convert("RGB").get_flattened_data())) > 10
 
 
 @pytest.mark.parametrize(("load", "busy"), [(None, False), (0.1, False), (3.0, True)])
 def test_a_machine_with_other_work_is_busy(load: float | None, busy: bool) -> None:
-    assert this_machine().model_copy(update={"load": load}).is_busy is busy
-
-
-class Noted(OurEngine):
-    """Writes its name down for every question."""
-
-    def __init__(self, name: str, asked: list[str]) -> None:
-        super().__init__(TinyModel())
-        self.name, self.asked = name, asked
-
-    def answer(self, turns: Sequence[Turn], tokens: int) -> Timing:
-        self.asked.append(self.name)
-        return super().answer(turns, tokens)
+    assert this_machine(CPU).model_copy(update={"load": load}).is_busy is busy
 
 
 def test_all_take_turns_and_every_other_round_backwards() -> None:
-    asked: list[str] = []
-    held = compete([Noted("one", asked), Noted("two", asked)], rounds=2, tokens=2)
-    assert {name: len(talks) for name, talks in held.items()} == {"one": 2, "two": 2}
-    assert asked == ["one", "one", "two", "two", "two", "two", "one", "one"]  # a question and its follow-up each
+    asked: list[tuple[str, int]] = []
+
+    class Noting(OnePerson):
+        def measure(self, contender: Contender, number: int) -> Sequence[float]:
+            asked.append((contender.name, number))
+            if (contender.name, number) == ("three", 0):
+                raise UnableError("not today")
+            return (float(number),)
+
+    contenders = [OurEngine(TinyModel(), 1, 300) for _ in range(3)]
+    for contender, name in zip(contenders, ("one", "two", "three"), strict=True):
+        contender.name = name
+    scores = compete(Noting(2), contenders, rounds=2)
+    assert asked == [("three", 0), ("two", 0), ("one", 0), ("one", 1), ("two", 1), ("two", 2), ("one", 2)]
+    assert [(score.rounds, score.reason) for score in scores] == [([(1.0,), (2.0,)], "")] * 2 + [([], "not today")]
+
+
+def test_an_answer_cut_by_the_context_window_gives_no_figure() -> None:
+    ours = OurEngine(TinyModel(tiny_card(context_length=260)), 1, 300)
+    with pytest.raises(UnableError, match="not 150"):
+        ours.answer(opening(1), 150)
 
 
 @torch.no_grad()
-def test_branches_and_fused_matrices_reach_transformers() -> None:
+def test_branches_and_fused_matrices_reach_transformers_without_a_copy() -> None:
     language = tiny_language(config=replace(CONFIG, num_hidden_layers=3))
+    part = as_transformers(language).get_parameter("model.layers.1.mlp.up_proj.weight")
+    whole = language.get_parameter("model.layers.1.mlp.gate_up_proj.weight")
+    assert part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
     for lora in language.add_lora(rank=2, alpha=3.0):
         lora.b.normal_()
     ids = torch.arange(20)[None]
@@ -98,14 +139,43 @@ def test_branches_and_fused_matrices_reach_transformers() -> None:
     torch.testing.assert_close(as_transformers(language)(input_ids=ids).logits, ours, rtol=1e-4, atol=1e-3)
 
 
+def test_the_roofline_counts_every_matrix_once_and_each_row_s_cache() -> None:
+    language = tiny_language()
+    table_of_embeddings = CONFIG.vocab_size * CONFIG.hidden_size
+    assert step_bytes(language) == 4 * (sum(parameter.numel() for parameter in language.parameters()) - table_of_embeddings)
+    assert Roofline(bandwidth=1000, weights=80, token=2).steps_per_second(rows=4, kept=15) == 5
+
+
 def test_every_picture_is_another_one() -> None:
     pictures = [draw(number) for number in range(60)]
     assert len({picture.sha256 for picture in pictures}) == len({picture.image.tobytes() for picture in pictures}) == 60
 
 
-def test_the_command_writes_its_json(tmp_path: Path, pocket_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_random_model_has_the_release_s_form_and_is_the_same_again() -> None:
+    vision = VisionSizes(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    sizes = Architecture(
+        vision=vision, qformer=QFormerSizes(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    )
+    make = partial(random_model, "random-tiny", replace(CONFIG, vocab_size=400), sizes, CPU, torch.float32)
+    first, again = (OurEngine(make("none"), 1, 600).answer(opening(1), 5) for _ in range(2))
+    assert first.text == again.text
+    tokenizer = WordTokenizer(400)
+    assert len(tokenizer.encode(first.text)) == 5
+    assert tokenizer.decode(tokenizer.encode("w259 w300 w399")) == "w259 w300 w399"
+    assert OurEngine(make("int8"), 1, 600).name == INT8
+
+
+def test_the_command_writes_its_files(tmp_path: Path, pocket_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANDER_HOME", str(pocket_home))
-    file = tmp_path / "figures.json"
-    done = CliRunner().invoke(app, ["bench", "--rounds", "1", "--tokens", "4", "--json", str(file)])
+    numbers, picture = tmp_path / "figures.json", tmp_path / "chart.png"
+    options = ["--rounds", "1", "--tokens", "4", "--quantize", "int8", "--json", str(numbers), "--png", str(picture)]
+    done = CliRunner().invoke(app, ["bench", *options])
     assert done.exit_code == 0, done.output
-    assert Report.model_validate_json(file.read_bytes()).model == "pocket"
+    assert Report.model_validate_json(numbers.read_bytes()).contenders == [INT8]
+    assert picture.stat().st_size > 1000
+
+
+def test_the_command_names_what_it_does_not_know() -> None:
+    done = CliRunner().invoke(app, ["bench", "--scenario", "everything"])
+    assert done.exit_code == 2
+    assert "one, streams" in done.output

@@ -1,0 +1,46 @@
+"""Who competes and in what, from what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+
+import torch
+
+from engine.bench.contenders import OurEngine
+from engine.bench.machine import held_bytes
+from engine.bench.peers import Compiled, ContinuousBatching, Transformers
+from engine.bench.run import Entrant
+from engine.bench.scenarios import PEOPLE, BeamSearch, Crowd, Look, ManyTurns, OnePerson, Scenario
+from engine.models.card import Quantization
+
+ROOM = 400  # tokens of a row's question, and of what was said before it
+EYEFULS = (1, 8)
+
+
+def scenarios(
+    names: Collection[str], crowds: Sequence[int], beams: int, turns: int, tokens: int, device: torch.device
+) -> tuple[Scenario, ...]:
+    """In the table's order."""
+    known: dict[str, list[Scenario]] = {
+        "one": [OnePerson(tokens)],
+        "streams": [Crowd(people, tokens) for people in crowds],
+        "beams": [BeamSearch(beams, tokens)],
+        "encode": [Look(pictures) for pictures in EYEFULS],
+        "turns": [ManyTurns(turns, partial(held_bytes, device))],
+    }
+    return tuple(scenario for name, those in known.items() if name in names for scenario in those)
+
+
+def entrants(modes: Sequence[Quantization], rows: int, tokens: int) -> list[Entrant]:
+    """Our engine in each mode, with room for `rows` rows of `tokens` tokens; the peers beside the unquantised one."""
+    line: list[Entrant] = []
+    for mode in modes:
+        line.append(Entrant(partial(OurEngine, rows=rows, tokens=rows * (ROOM + tokens)), mode, exact=mode == "none"))
+        if mode == "none":
+            line += [Entrant(Transformers, mode, reference=True), Entrant(Compiled, mode), Entrant(ContinuousBatching, mode)]
+    return line
+
+
+def rows_needed(names: Collection[str], crowds: Sequence[int], beams: int) -> int:
+    return max(1, *(crowds if "streams" in names else ()), beams if "beams" in names else 1, PEOPLE if "turns" in names else 1)

@@ -1,0 +1,215 @@
+"""The peers that are installed with us: transformers' `generate`, its compiled form, and its continuous batching.
+
+transformers has no model of ours as a whole: it is handed the embeddings that our model would read, and computes the same
+function of them from the same weights, so that its answer must be our exact engine's, token for token.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import GenerationConfig, StaticCache
+from transformers.generation.configuration_utils import ContinuousBatchingConfig
+from transformers.generation.streamers import BaseStreamer
+from transformers.utils.logging import set_verbosity_error
+
+from engine.answer_text import AnswerText
+from engine.bench.contenders import Timing, UnableError, precision
+from engine.bench.oracle import as_transformers
+from engine.bench.roofline import wait_for
+from engine.bench.workload import Talk
+from engine.context import Context, ContextBuilder, PictureTokens
+from engine.models.base import VisionLanguageModel
+from engine.models.minigpt4 import MiniGPT4, preprocess
+from engine.picture_cache import PictureCache
+from engine.pictures import Picture
+
+CPU_SHARE = 0.05  # of the free memory
+FORGETS = "keeps nothing from one request to the next"
+Result = TypeVar("Result")
+
+
+def quiet_transformers() -> None:
+    """What it says about how it is used would stand between the figures."""
+    set_verbosity_error()
+    logging.getLogger("ContinuousBatchingLogger").setLevel(logging.ERROR)
+
+
+class Transformers:
+    """`generate` as it comes: a cache that grows, no graphs; many streams in lockstep."""
+
+    title = "generate"
+
+    def __init__(self, model: VisionLanguageModel) -> None:
+        """`model` is ours, unquantised; the weights are shared with it."""
+        self.model = model
+        self.name = f"{self.title} {precision(model)}"
+        self.contexts, self.pictures = ContextBuilder(model), PictureCache(model)
+        self.oracle = as_transformers(model.language)
+        self.ends = sorted(model.tokenizer.eos_ids)
+
+    def answer(self, talk: Talk, tokens: int) -> Timing:
+        begun = time.perf_counter()
+        clock = Clock()
+        ids = self.generate([talk], tokens, streamer=clock)
+        text = AnswerText(self.model.tokenizer, self.model.card.template.stop).decode(ids[0].tolist())[0]
+        return Timing(clock.tokens[0] - begun, clock.tokens[-1] - begun, len(clock.tokens), text)
+
+    def write(self, talks: Sequence[Talk], tokens: int) -> None:
+        self.generate(talks, tokens)
+
+    def search(self, talk: Talk, beams: int, tokens: int) -> None:
+        self.generate([talk], tokens, num_beams=beams, length_penalty=self.model.card.generation.length_penalty)
+
+    def look(self, pictures: Sequence[Image.Image]) -> None:
+        if not isinstance(self.model, MiniGPT4):
+            raise UnableError("transformers has no such eye")
+        self.see(self.model, pictures)
+
+    @torch.inference_mode()
+    def see(self, model: MiniGPT4, pictures: Sequence[Image.Image]) -> None:
+        """transformers' own ViT and Q-Former, as they come."""
+        pixels = torch.stack([preprocess(picture, model.eye.image_size) for picture in pictures])
+        model.eye(pixels.to(model.device, model.eye.query_tokens.dtype))
+        wait_for(model.device)
+
+    def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
+        raise UnableError(FORGETS)
+
+    @torch.inference_mode()
+    def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
+        """New ids [talks, tokens]."""
+        prompts = [self.contexts.embed(context) for context in map(self.context, talks)]
+        longest = max(map(len, prompts))
+        hidden = torch.stack([pad(prompt, (0, 0, longest - len(prompt), 0)) for prompt in prompts])
+        mask = torch.stack([(torch.arange(longest) >= longest - len(prompt)).long() for prompt in prompts])
+        ids: Tensor = attempt(
+            lambda: self.oracle.generate(
+                inputs_embeds=hidden,
+                attention_mask=mask.to(hidden.device),
+                do_sample=False,
+                max_new_tokens=tokens,
+                min_new_tokens=tokens,
+                eos_token_id=self.ends,
+                pad_token_id=self.ends[0],
+                **options,
+            )
+        )
+        if ids.shape[1] != tokens:
+            raise UnableError(f"{ids.shape[1]} tokens were written, not {tokens}")
+        return ids
+
+    def context(self, talk: Talk) -> Context:
+        pictures = self.pictures.encode([part for turn in talk for part in turn.parts if isinstance(part, Picture)])
+        return Context(tuple(self.contexts.tokenise(talk, pictures)), 0)
+
+
+class Compiled(Transformers):
+    """`generate` with a static cache, whose step transformers hands to torch.compile."""
+
+    title = "static + compile"
+    ONE = "compiled for one stream; every other batch would be compiled anew"
+
+    def __init__(self, model: VisionLanguageModel) -> None:
+        super().__init__(model)
+        self.cache: StaticCache | None = None
+
+    def answer(self, talk: Talk, tokens: int) -> Timing:
+        if self.model.device.type != "cuda":
+            raise UnableError("transformers compiles on GPUs only")
+        room = len(self.context(talk)) + tokens
+        if self.cache is None:
+            self.cache = StaticCache(config=self.oracle.config, max_cache_len=2 * room)  # of one size, else it is compiled again
+        self.cache.reset()
+        return super().answer(talk, tokens)
+
+    def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
+        return super().generate(talks, tokens, past_key_values=self.cache, **options)
+
+    def write(self, talks: Sequence[Talk], tokens: int) -> None:
+        raise UnableError(self.ONE)
+
+    def search(self, talk: Talk, beams: int, tokens: int) -> None:
+        raise UnableError(self.ONE)
+
+
+class ContinuousBatching(Transformers):
+    """transformers' own. It takes token ids only: where a picture would stand it gets as many ids."""
+
+    title = "continuous batching"
+    BEAMLESS = "has no beams"
+    BLIND = "takes no pictures and has no stream of words"
+
+    def __init__(self, model: VisionLanguageModel) -> None:
+        super().__init__(model)
+        self.crowd = 0
+
+    def answer(self, talk: Talk, tokens: int) -> Timing:
+        raise UnableError(self.BLIND)
+
+    def search(self, talk: Talk, beams: int, tokens: int) -> None:
+        raise UnableError(self.BEAMLESS)
+
+    def look(self, pictures: Sequence[Image.Image]) -> None:
+        raise UnableError(self.BLIND)
+
+    def write(self, talks: Sequence[Talk], tokens: int) -> None:
+        """Its manager is sized by the first call for a crowd, which should be the longest."""
+        if self.crowd != len(talks):
+            self.oracle.destroy_cached_continuous_batching_manager()
+            self.crowd = len(talks)
+        config = GenerationConfig(do_sample=False, max_new_tokens=tokens, eos_token_id=-1, pad_token_id=self.ends[0])
+        prompts = [as_ids(self.context(talk)) for talk in talks]
+        found = attempt(
+            lambda: self.oracle.generate_batch(
+                prompts,
+                generation_config=config,
+                continuous_batching_config=self.room(),
+                max_new_tokens=tokens,
+                persistent_manager=True,
+            )
+        )
+        written = [len(output.generated_tokens) for output in found.values()]
+        if written != [tokens] * len(talks):
+            raise UnableError(f"{sum(written)} tokens were written, not {tokens * len(talks)}")
+
+    def room(self) -> ContinuousBatchingConfig:
+        """Left to itself it takes nearly all memory that is free: a GPU's is its own, a CPU's is everybody's."""
+        return ContinuousBatchingConfig() if self.model.device.type == "cuda" else ContinuousBatchingConfig(max_memory_percent=CPU_SHARE)
+
+
+def as_ids(context: Context) -> list[int]:
+    """Token ids in the place of pictures too."""
+    return [token for part in context.segments for token in (range(3, 3 + len(part)) if isinstance(part, PictureTokens) else part)]
+
+
+def attempt(work: Callable[[], Result]) -> Result:
+    """A peer may fail, for lack of memory or of a compiler; that is a finding, and no end of the bench."""
+    try:
+        return work()
+    except RuntimeError as error:
+        raise UnableError(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"[:200]) from error
+
+
+class Clock(BaseStreamer):
+    """Notes when each token came; `generate` hands over the prompt first."""
+
+    def __init__(self) -> None:
+        self.calls: list[float] = []
+
+    @property
+    def tokens(self) -> list[float]:
+        return self.calls[1:]
+
+    def put(self, value: Tensor) -> None:
+        self.calls.append(time.perf_counter())
+
+    def end(self) -> None:
+        """Nothing was held back."""

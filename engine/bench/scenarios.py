@@ -1,0 +1,148 @@
+"""What is measured: one person, many at once, beams, the eye, and memory over many turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from engine.bench.contenders import Contender
+from engine.bench.workload import Talk, crowd, draw, followed_up, opening
+
+Unit = Literal["tokens/s", "ms", "MB"]
+SHARES = 4  # a short run is so much shorter than a long one
+PEOPLE, CHAT_TURNS, CHAT_TOKENS = 20, 10, 16  # of the many turns
+CROWDS, BEAMS, EYES, CHATS = 10_000, 20_000, 30_000, 40_000  # numbers of their pictures, so that no scenario warms another's up
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Tokens/s are of `people`, each with so many `beams`, together; rivals of an answer don't count."""
+
+    name: str
+    unit: Unit
+    people: int = 1
+    beams: int = 1
+
+
+class Scenario(Protocol):
+    """`measure` gives a value for each of `rows`; its `number` is another one each round, 0 for the warm-up."""
+
+    @property
+    def rows(self) -> Sequence[Row]: ...
+
+    @property
+    def once(self) -> bool:
+        """One long run instead of a warm-up and rounds."""
+        ...
+
+    def measure(self, contender: Contender, number: int) -> Sequence[float]: ...
+
+
+@dataclass
+class OnePerson:
+    """A question about a new picture, then a follow-up about the same."""
+
+    tokens: int
+    once: bool = False
+    rows: Sequence[Row] = (Row("1 stream", "tokens/s"), Row("first token, new picture", "ms"), Row("first token, follow-up", "ms"))
+    texts: dict[str, list[str]] = field(default_factory=dict)  # by contender, the warm-up's first
+
+    def measure(self, contender: Contender, number: int) -> Sequence[float]:
+        talk = opening(number)
+        first = contender.answer(talk, self.tokens)
+        then = contender.answer(followed_up(talk, first.text), 1)
+        self.texts.setdefault(contender.name, []).append(first.text)
+        return first.tokens_per_second, first.first * 1e3, then.first * 1e3
+
+
+@dataclass
+class Crowd:
+    """Many people at once. The prompts' work cancels out: what is counted is what a long run takes more than a short one."""
+
+    people: int
+    tokens: int
+    once: bool = False
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return (Row(f"{self.people} streams", "tokens/s", self.people),)
+
+    def measure(self, contender: Contender, number: int) -> Sequence[float]:
+        talks = crowd(self.people, CROWDS + number)
+        return (self.people * rate(lambda tokens: contender.write(talks, tokens), self.tokens),)
+
+
+@dataclass
+class BeamSearch:
+    """One person; tokens of the answer are counted, not those of its rivals."""
+
+    beams: int
+    tokens: int
+    once: bool = False
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return (Row(f"{self.beams} beams", "tokens/s", beams=self.beams),)
+
+    def measure(self, contender: Contender, number: int) -> Sequence[float]:
+        talk = opening(BEAMS + number)
+        return (rate(lambda tokens: contender.search(talk, self.beams, tokens), self.tokens),)
+
+
+@dataclass
+class Look:
+    """Pictures through the eye, from RGB on the host to embeddings on the device."""
+
+    pictures: int
+    once: bool = False
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return (Row("encode a picture" if self.pictures == 1 else f"encode {self.pictures} pictures", "ms"),)
+
+    def measure(self, contender: Contender, number: int) -> Sequence[float]:
+        images = [draw(EYES + self.pictures * number + index).image for index in range(self.pictures)]
+        return (seconds(lambda: contender.look(images)) * 1e3,)
+
+
+@dataclass
+class ManyTurns:
+    """Many people, who start over with a new picture every few turns: what the process holds early on, and at the end."""
+
+    turns: int
+    memory: Callable[[], int]
+    once: bool = True
+
+    @property
+    def early(self) -> int:
+        return self.turns // 10
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return (Row(f"memory after {self.early:,} turns", "MB"), Row(f"memory after {self.turns:,} turns", "MB"))
+
+    def measure(self, contender: Contender, number: int) -> Sequence[float]:
+        talks: list[Talk] = []
+        early = 0
+        for turn in range(self.turns // PEOPLE):
+            if turn % CHAT_TURNS == 0:
+                talks = [opening(CHATS + turn * PEOPLE + person) for person in range(PEOPLE)]
+            texts = contender.chat(talks, CHAT_TOKENS)
+            talks = [followed_up(talk, text) for talk, text in zip(talks, texts, strict=True)]
+            early = early or (self.memory() if (turn + 1) * PEOPLE >= self.early else 0)
+        return early / 1e6, self.memory() / 1e6
+
+
+def rate(write: Callable[[int], None], tokens: int) -> float:
+    """Tokens a second of one row."""
+    short = max(1, tokens // SHARES)
+    long_run = seconds(lambda: write(tokens))
+    return (tokens - short) / (long_run - seconds(lambda: write(short)))
+
+
+def seconds(work: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
