@@ -26,7 +26,7 @@ def assemble(
     engine = BatchEngine(model, PlainStep(model.language), capacity_for(model, rows, tokens), PictureCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
         sizes = [size for size in LADDER if size <= engine.rows]
-        engine.runner.capture(sizes, lambda size: progress(f"decode step captured for {size} rows"))
+        engine.runner.capture(sizes, progress)
         model.capture(PICTURES)
         progress(f"eye captured for up to {max(PICTURES)} pictures")
     return engine

@@ -30,7 +30,8 @@ from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.picture_cache import PictureCache
 from engine.pictures import Picture
-from engine.runner import Part, Runner, Step
+from engine.prompt_graph import Part
+from engine.runner import Runner, Step
 from engine.sampling import Sampler
 from engine.scheduler import Chunk, Scheduler, Task
 

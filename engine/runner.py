@@ -8,7 +8,6 @@ a ladder; rows that only fill a batch up write to a slot and a block of their ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from engine.blocks import BLOCK
 from engine.kv_cache import KVCache, PromptView, Stage
 from engine.models.llama import Llama
+from engine.prompt_graph import Part, PromptGraphs
 from engine.sampling import upload
 
 
@@ -36,20 +36,6 @@ class Step(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Part:
-    """A piece of a prompt to read: `embeddings` [tokens, width] from place `start` on, into the blocks of `table`."""
-
-    embeddings: Tensor
-    table: Sequence[int]
-    start: int
-    gated: bool  # whether LoRA branches are on
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.embeddings)
-
-
 class Runner:
     """`slots` rows over a pool of blocks; nothing is allocated after the start but activations."""
 
@@ -63,19 +49,25 @@ class Runner:
         self.gates = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
         self.has_branches = any(getattr(module, "lora", None) is not None for module in language.modules())
         self.graphs: dict[int, DecodeGraph] = {}
+        self.prompt_graphs: PromptGraphs | None = None
 
     @torch.inference_mode()
-    def capture(self, ladder: Sequence[int], progress: Callable[[int], None]) -> None:
+    def capture(self, ladder: Sequence[int], progress: Callable[[str], None]) -> None:
         """A graph for each size of batch on the ladder, the largest first, so that the others fit into its memory."""
         pool = None
         for size in sorted(ladder, reverse=True):
             self.graphs[size] = DecodeGraph(self, size, pool)
             pool = self.graphs[size].pool
-            progress(size)
+            progress(f"decode step captured for {size} rows")
+        if len(self.cache.stages) == 1:
+            self.prompt_graphs = PromptGraphs(self.language, self.cache.stages[0], self.tables.shape[1] * BLOCK, pool)
+            progress("prompts captured")
 
     @torch.inference_mode()
     def read(self, parts: Sequence[Part]) -> Tensor:
         """One pass over pieces of several prompts → next-token logits [parts, vocabulary] after each."""
+        if self.prompt_graphs is not None:
+            return self.prompt_graphs.read(parts)
         hidden = torch.cat([part.embeddings for part in parts])[None]
         positions = torch.cat([torch.arange(part.start, part.end) for part in parts])[None]
         gate = self.prompt_gate(parts)
@@ -179,7 +171,7 @@ class DecodeGraph:
             lengths, tables, gate = runner.lengths[self.rows], runner.tables[self.rows], runner.gates[self.rows]
             hidden = runner.begin(self.rows)
             runner.lengths.index_add_(0, self.rows, torch.ones_like(lengths))
-            runner.lengths[runner.filler] = 0
+            runner.lengths[runner.filler :].zero_()
         else:
             hidden, tables, lengths, gate = self.inputs[index - 1]
         hidden = runner.through(stages[index], hidden, tables, lengths, gate)

@@ -8,7 +8,8 @@ from engine.blocks import BLOCK
 from engine.kernels.plain import PlainStep
 from engine.kv_cache import SCRATCH, KVCache
 from engine.models.llama import Llama
-from engine.runner import Part, Runner, Step
+from engine.prompt_graph import Part
+from engine.runner import Runner, Step
 
 CHUNK = 512  # prompt tokens a pass
 

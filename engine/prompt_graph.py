@@ -1,0 +1,141 @@
+"""Prompts read through CUDA graphs: a prompt is short, and starting its hundreds of kernels would take longer than running them.
+
+A graph has a fixed number of prompts, of tokens each and of tokens that they may look back on; what is shorter is filled up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad, scaled_dot_product_attention
+
+from engine.blocks import BLOCK
+from engine.kv_cache import Stage
+from engine.models.llama import Llama
+from engine.sampling import upload
+
+SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, 512), (4, 128))  # prompts, tokens each; smallest first
+SHORT = 512  # tokens of context that most questions stay within
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a prompt to read: `embeddings` [tokens, width] from place `start` on, into the blocks of `table`."""
+
+    embeddings: Tensor
+    table: Sequence[int]
+    start: int
+    gated: bool  # whether LoRA branches are on
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.embeddings)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a graph has room for: so many prompts, of so many tokens each, none of which ends beyond `context`."""
+
+    prompts: int
+    tokens: int
+    context: int
+
+    def takes(self, parts: Sequence[Part]) -> bool:
+        fitting = all(len(part.embeddings) <= self.tokens and part.end <= self.context for part in parts)
+        return fitting and len(parts) <= self.prompts
+
+
+def shapes(context_length: int) -> list[Shape]:
+    """Smallest first."""
+    contexts = sorted({min(SHORT, context_length), context_length})
+    return [Shape(*size, -(-context // BLOCK) * BLOCK) for context in contexts for size in SIZES]
+
+
+def grouped(parts: Sequence[Part], sizes: Sequence[Shape]) -> Iterator[tuple[Shape, Sequence[Part]]]:
+    """All parts in order, each time as many as the first shape with room for them takes. Raises ValueError for one that none takes."""
+    while parts:
+        found = ((shape, count) for count in range(len(parts), 0, -1) for shape in sizes if shape.takes(parts[:count]))
+        shape, count = next(found, (None, 0))
+        if shape is None:
+            raise ValueError(f"{len(parts[0].embeddings)} tokens up to {parts[0].end} are more than a pass can read")
+        yield shape, parts[:count]
+        parts = parts[count:]
+
+
+class PaddedView:
+    """Attention for pieces of several prompts side by side; see `engine.models.llama.Cache`. Reads no value on the host."""
+
+    def __init__(self, stage: Stage, tables: Tensor, positions: Tensor, real: Tensor) -> None:
+        """`tables` [prompts, blocks], `positions` [prompts, tokens], and which tokens are `real` [prompts, tokens]."""
+        self.stage, self.tables = stage, tables
+        blocks = tables.gather(1, (positions // BLOCK).clamp(max=tables.shape[1] - 1))
+        self.places = torch.where(real, blocks * BLOCK + positions % BLOCK, 0).flatten()  # place 0 belongs to nobody
+        self.mask = (torch.arange(tables.shape[1] * BLOCK, device=tables.device) <= positions[:, :, None])[:, None]
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
+        keys.flatten(0, 1)[self.places] = key.transpose(1, 2).flatten(0, 1)
+        values.flatten(0, 1)[self.places] = value.transpose(1, 2).flatten(0, 1)
+        all_keys, all_values = (pool[self.tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values))
+        return scaled_dot_product_attention(query, all_keys, all_values, attn_mask=self.mask, enable_gqa=True)
+
+
+class PromptGraph:
+    """One shape, for a model on one device."""
+
+    def __init__(self, language: Llama, stage: Stage, shape: Shape, pool: Any) -> None:
+        self.language, self.stage, self.shape = language, stage, shape
+        device, width = stage.device, language.config.hidden_size
+        self.hidden = torch.zeros(shape.prompts, shape.tokens, width, dtype=language.dtype, device=device)
+        self.tables = torch.zeros(shape.prompts, shape.context // BLOCK, dtype=torch.long, device=device)
+        self.borders = torch.ones(2, shape.prompts, dtype=torch.long, device=device)  # starts, and how many tokens are real
+        self.gates = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            self.compute()  # kernels are chosen and workspaces made outside the graph
+        torch.cuda.current_stream().wait_stream(aside)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
+            self.logits = self.compute()
+
+    def compute(self) -> Tensor:
+        starts, counts = self.borders
+        offsets = torch.arange(self.shape.tokens, device=self.hidden.device)
+        positions = starts[:, None] + offsets
+        view = PaddedView(self.stage, self.tables, positions, offsets < counts[:, None])
+        final = self.language(self.hidden, positions, view, self.gates)
+        last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
+        return self.language.logits(last)
+
+    def replay(self, parts: Sequence[Part]) -> Tensor:
+        """Logits [parts, vocabulary] after each."""
+        blank = self.shape.prompts - len(parts)
+        tables = torch.zeros(self.tables.shape, dtype=torch.long)
+        for row, part in enumerate(parts):
+            blocks = part.table[: -(-part.end // BLOCK)]
+            tables[row, : len(blocks)] = torch.tensor(blocks)
+            self.hidden[row] = pad(part.embeddings, (0, 0, 0, self.shape.tokens - len(part.embeddings)))
+        borders = torch.tensor([[part.start for part in parts] + [0] * blank, [len(part.embeddings) for part in parts] + [1] * blank])
+        gates = torch.tensor([float(part.gated) for part in parts] + [0.0] * blank, dtype=self.gates.dtype)
+        for target, source in ((self.tables, tables), (self.borders, borders), (self.gates, gates[:, None, None])):
+            target.copy_(upload(source, target.device), non_blocking=True)
+        self.graph.replay()
+        return self.logits[: len(parts)].clone()
+
+
+class PromptGraphs:
+    """A graph for each shape."""
+
+    def __init__(self, language: Llama, stage: Stage, context_length: int, pool: Any) -> None:
+        self.shapes = shapes(context_length)
+        largest_first = sorted(self.shapes, key=lambda shape: shape.prompts * shape.tokens * shape.context, reverse=True)
+        self.graphs = {shape: PromptGraph(language, stage, shape, pool) for shape in largest_first}
+
+    def read(self, parts: Sequence[Part]) -> Tensor:
+        """Logits [parts, vocabulary] after each; short ones are read together."""
+        return torch.cat([self.graphs[shape].replay(group) for shape, group in grouped(parts, self.shapes)])
