@@ -76,8 +76,8 @@ fi
 step 2 "torch, which runs the model"
 if has_torch; then echo "already there"; else install_torch; fi
 
-step 3 "Gander's libraries ($extras), about 210 MB"
-need_disk 1000
+step 3 "Gander's libraries ($extras), about $([[ $extras == *dev* ]] && echo "400 MB, 190 of them Triton, which tests the GPU's kernels" || echo "210 MB")"
+need_disk 2000
 install --editable ".[$extras]"
 
 step 4 "A look over the result"

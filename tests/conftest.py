@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton: our GPU kernels are tested without a GPU
 CACHE = Path(__file__).parent.parent / ".test_cache"
 
 

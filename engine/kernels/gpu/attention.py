@@ -1,0 +1,154 @@
+"""Attention of one new token a row over keys and values in blocks, rotation and keeping included (Dao et al. 2023, flash-decoding).
+
+A program is one warp that reads one head's share of one row's past; the last of a head's programs to finish puts the
+shares together. Every lane of a tile keeps a softmax of its own (Milakov and Gimelshein 2018), so that the loop exchanges nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from engine.kernels.gpu.card import Card
+from engine.kernels.gpu.products import follow
+
+LOG2E = tl.constexpr(1.4426950408889634)
+NEVER = tl.constexpr(-1.0e30)  # a score that no token has; finite, so that differences of it are numbers
+TILE = 8  # tokens a step
+STAGES = 3  # steps under way at a time
+MOST_SPLITS = 16
+
+
+def sharing(rows_and_heads: int) -> tuple[int, int]:
+    """Programs a head and row, and the fewest tokens that are worth one: few heads are split finely, of many only long pasts are."""
+    splits = max(4, min(MOST_SPLITS, triton.next_power_of_2(640 // rows_and_heads + 1) // 2))
+    return splits, 16 if rows_and_heads < 500 else 512
+
+
+@triton.jit
+def turn(left, right, cos, sin):
+    return left * cos - right * sin, right * cos + left * sin
+
+
+@triton.jit
+def attend_kernel(
+    query, key, value, keys, values, tables, lengths, frequencies, out, shares, finished,
+    query_stride, key_stride, value_stride, table_stride,
+    HEADS: tl.constexpr, KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr,
+    SPLITS: tl.constexpr, LEAST: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr,
+):  # fmt: skip
+    split, head, row = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    HALF: tl.constexpr = HEAD_DIM // 2
+    GROUP: tl.constexpr = HEADS // KV_HEADS
+    kv_head = head // GROUP
+    part, lane = tl.arange(0, HALF), tl.arange(0, TILE)
+    follow(OVERLAP)
+    length = tl.load(lengths + row)
+    share = tl.maximum(tl.cdiv(tl.cdiv(length, SPLITS), TILE) * TILE, LEAST)
+    programs = tl.maximum(tl.cdiv(length, share), 1)
+    if split >= programs:
+        return
+    query += row * query_stride + head * HEAD_DIM + part
+    key += row * key_stride + kv_head * HEAD_DIM + part
+    value += row * value_stride + kv_head * HEAD_DIM + part
+    q_left, q_right = tl.load(query).to(tl.float32), tl.load(query + HALF).to(tl.float32)
+    k_left, k_right = tl.load(key).to(tl.float32), tl.load(key + HALF).to(tl.float32)
+    v_left, v_right = tl.load(value), tl.load(value + HALF)
+    if frequencies is not None:
+        angle = length * tl.load(frequencies + part)
+        cos, sin = tl.cos(angle), tl.sin(angle)
+        q_left, q_right = turn(q_left, q_right, cos, sin)
+        k_left, k_right = turn(k_left, k_right, cos, sin)
+    k_left, k_right = k_left.to(keys.dtype.element_ty), k_right.to(keys.dtype.element_ty)
+    q_left *= LOG2E / HEAD_DIM**0.5
+    q_right *= LOG2E / HEAD_DIM**0.5
+
+    own = (split == 0) & (lane == 0)  # the new token is the first lane's first
+    score = tl.sum(q_left * k_left.to(tl.float32)) + tl.sum(q_right * k_right.to(tl.float32))
+    peak, total = tl.where(own, score, NEVER), tl.where(own, 1.0, 0.0)
+    mixed_left, mixed_right = total[:, None] * v_left.to(tl.float32)[None, :], total[:, None] * v_right.to(tl.float32)[None, :]
+    table = tables + row * table_stride
+    if (split == 0) & (head % GROUP == 0):
+        place = ((tl.load(table + length // BLOCK).to(tl.int64) * BLOCK + length % BLOCK) * KV_HEADS + kv_head) * HEAD_DIM + part
+        tl.store(keys + place, k_left)
+        tl.store(keys + place + HALF, k_right)
+        tl.store(values + place, v_left)
+        tl.store(values + place + HALF, v_right)
+
+    end = tl.minimum(length, split * share + share)
+    for start in tl.range(split * share, end, TILE, num_stages=STAGES):
+        token = start + lane
+        live = token < end
+        block = tl.load(table + token // BLOCK, live, 0).to(tl.int64)
+        places = (((block * BLOCK + token % BLOCK) * KV_HEADS + kv_head) * HEAD_DIM)[:, None] + part[None, :]
+        past_k_left, past_k_right = tl.load(keys + places, live[:, None], 0), tl.load(keys + places + HALF, live[:, None], 0)
+        past_v_left, past_v_right = tl.load(values + places, live[:, None], 0), tl.load(values + places + HALF, live[:, None], 0)
+        scores = tl.sum(past_k_left.to(tl.float32) * q_left[None, :] + past_k_right.to(tl.float32) * q_right[None, :], axis=1)
+        scores = tl.where(live, scores, NEVER)
+        higher = tl.maximum(peak, scores)
+        fade, weight = tl.exp2(peak - higher), tl.where(live, tl.exp2(scores - higher), 0.0)
+        peak, total = higher, total * fade + weight
+        mixed_left = mixed_left * fade[:, None] + weight[:, None] * past_v_left.to(tl.float32)
+        mixed_right = mixed_right * fade[:, None] + weight[:, None] * past_v_right.to(tl.float32)
+
+    summit = tl.max(peak, axis=0)
+    fade = tl.exp2(peak - summit)
+    whole = tl.sum(total * fade, axis=0)
+    left, right = tl.sum(mixed_left * fade[:, None], axis=0), tl.sum(mixed_right * fade[:, None], axis=0)
+    index = row * HEADS + head
+    answer = out + index * HEAD_DIM + part
+    if programs == 1:
+        tl.store(answer, left / whole)
+        tl.store(answer + HALF, right / whole)
+        return
+    mine = shares + (index * SPLITS + split) * (HEAD_DIM + 2)  # what it mixed, at which height, from how much
+    tl.store(mine + part, left)
+    tl.store(mine + HALF + part, right)
+    tl.store(mine + HEAD_DIM, summit)
+    tl.store(mine + HEAD_DIM + 1, whole)
+    tl.debug_barrier()  # the whole program has stored
+    if tl.atomic_add(finished + index, 1, sem="acq_rel") < programs - 1:
+        return
+    tl.store(finished + index, 0)
+    other = tl.arange(0, SPLITS)
+    theirs = shares + (index * SPLITS + other) * (HEAD_DIM + 2)
+    there = other < programs
+    peaks = tl.load(theirs + HEAD_DIM, there, NEVER, cache_modifier=".cg")
+    fades = tl.exp2(peaks - tl.max(peaks, axis=0))
+    everything = tl.sum(tl.load(theirs + HEAD_DIM + 1, there, 0, cache_modifier=".cg") * fades, axis=0)
+    lefts = tl.load(theirs[:, None] + part[None, :], there[:, None], 0, cache_modifier=".cg")
+    rights = tl.load(theirs[:, None] + HALF + part[None, :], there[:, None], 0, cache_modifier=".cg")
+    tl.store(answer, tl.sum(lefts * fades[:, None], axis=0) / everything)
+    tl.store(answer + HALF, tl.sum(rights * fades[:, None], axis=0) / everything)
+
+
+def attend(
+    card: Card,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    tables: Tensor,
+    lengths: Tensor,
+    frequencies: Tensor | None = None,
+) -> Tensor:
+    """Keeps `key` and `value` [rows, kv_heads, head_dim], then attends with `query` [rows, heads, head_dim] → the same shape.
+
+    `keys` and `values` [blocks, tokens a block, kv_heads, head_dim] are one layer's. A row has `lengths` [rows] tokens
+    before this one, in the blocks that `tables` [rows, most] names; the new token's block is there already. `frequencies`
+    [head_dim / 2] rotate query and key by their position (Su et al. 2021) first; None for those that are rotated already.
+    """
+    rows, heads, head_dim = query.shape
+    splits, least = sharing(rows * heads)
+    out = torch.empty(rows, heads, head_dim, dtype=query.dtype, device=query.device)
+    shares = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)
+    attend_kernel[(splits, heads, rows)](
+        query, key, value, keys, values, tables, lengths, frequencies, out, shares, card.finished,
+        query.stride(0), key.stride(0), value.stride(0), tables.stride(0),
+        heads, keys.shape[2], head_dim, keys.shape[1], TILE, splits, least, STAGES, card.overlap,
+        num_warps=1, **card.options,
+    )  # fmt: skip
+    return out

@@ -1,0 +1,35 @@
+"""What the kernels launched on one card share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from triton.runtime.driver import driver
+
+HOPPER = (9, 0)
+UNLIMITED = 1 << 20  # bytes: more than any kernel here asks for
+
+
+@dataclass(frozen=True)
+class Card:
+    """One at a time may step on it, for `finished` belongs to the launch under way."""
+
+    finished: Tensor  # [programs] that are done, for the last to notice; 0 between launches
+    overlap: bool  # whether a kernel may start before the one in front has ended (programmatic dependent launch)
+    shared: int  # bytes of shared memory a program may have
+
+    @classmethod
+    def of(cls, device: torch.device, programs: int) -> Card:
+        """`programs` bounds how many outputs of a launch are put together from shares."""
+        finished = torch.zeros(programs, dtype=torch.int32, device=device)
+        if device.type != "cuda":  # Triton's interpreter
+            return cls(finished, overlap=False, shared=UNLIMITED)
+        shared = driver.active.utils.get_device_properties(finished.get_device())["max_shared_mem"]
+        return cls(finished, torch.cuda.get_device_capability(device) >= HOPPER, shared)
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """Of a launch."""
+        return {"launch_pdl": True} if self.overlap else {}

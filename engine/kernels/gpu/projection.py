@@ -1,0 +1,174 @@
+"""A projection of few rows, as fast as its weights can be read: norm, product, gate and shortcut in one kernel.
+
+A decode step multiplies 64 rows at most by every matrix of the model, so only the matrix' way through memory counts. Each
+program owns a few output features; where that makes too few programs to fill a card, several share the input features,
+and the last of them to finish adds their shares. The tiles' sizes were measured on an H100 with Vicuna's matrices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from engine.kernels.gpu.card import Card
+from engine.kernels.gpu.products import GROUP, few_rows, few_rows_packed, follow, one_row, one_row_packed
+
+TENSOR_CORE = 64  # rows of the left factor
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """[out, in] as it is stored: fp16, int8 codes with a scale a row, or 4-bit codes with a scale a group, two codes a byte."""
+
+    weight: Tensor
+    scale: Tensor | None = None
+
+    @property
+    def packed(self) -> bool:
+        return self.weight.dtype == torch.uint8
+
+    @property
+    def width_in(self) -> int:
+        return self.weight.shape[1] * (2 if self.packed else 1)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Rows of the matrix a program, features a step, programs that share the features, and steps under way at a time."""
+
+    tile: int
+    block: int
+    splits: int = 1
+    stages: int = 1
+
+
+def tiling(matrix: Matrix, rows: int, shared: int) -> Tiling:
+    """Of a launch with `rows` padded, in `shared` bytes of a program's memory."""
+    if rows == 1:
+        block = min(triton.next_power_of_2(matrix.width_in), 2048 if matrix.packed else 1024)
+        return Tiling(2 if matrix.scale is None else 4 if matrix.packed else 8, block)
+    programs = triton.cdiv(len(matrix.weight), TENSOR_CORE)
+    wanted = 160 if matrix.scale is None else 700  # codes take more work than bytes, so more programs must load at a time
+    splits = next((splits for splits in (4, 2) if splits * programs <= wanted), 1)
+    block = min(256 if matrix.packed else 128, matrix.width_in & -matrix.width_in)
+    step = block * (TENSOR_CORE * matrix.weight.itemsize + rows * 2)  # bytes
+    stages = 4 if splits > 1 else 6 if rows <= 16 else 3
+    return Tiling(TENSOR_CORE, block, splits, max(1, min(stages, shared // step - 1)))
+
+
+@triton.jit
+def product(
+    x, rows, matrix, scales, gain, eps, split,
+    WIDTH: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
+    STAGES: tl.constexpr, PACKED: tl.constexpr, OVERLAP: tl.constexpr,
+):  # fmt: skip
+    """Of x [rows, WIDTH] and pointers to the matrix' rows [TILE]: this program's share of [TILE, ROWS], in fp32."""
+    if ROWS == 1:
+        if PACKED:
+            y = one_row_packed(x, matrix, scales, gain, eps, WIDTH, BLOCK, OVERLAP)
+        else:
+            y = one_row(x, matrix, gain, eps, WIDTH, BLOCK, OVERLAP)
+    else:
+        SHARE: tl.constexpr = tl.cdiv(WIDTH // BLOCK, SPLITS) * BLOCK
+        begin, end = split * SHARE, tl.minimum(split * SHARE + SHARE, WIDTH)
+        row = tl.arange(0, ROWS)
+        follow(OVERLAP)
+        if PACKED:
+            y = few_rows_packed(x + row * WIDTH, row < rows, matrix, scales, begin, end, BLOCK, STAGES)
+        else:
+            y = few_rows(x + row * WIDTH, row < rows, matrix, begin, end, BLOCK, STAGES)
+    return y
+
+
+@triton.jit
+def project_kernel(
+    x, weight, scale, gain, shortcut, out, shares, finished, rows, eps,
+    WIDTH_IN: tl.constexpr, WIDTH_OUT: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
+    STAGES: tl.constexpr, GATED: tl.constexpr, PACKED: tl.constexpr, OVERLAP: tl.constexpr,
+):  # fmt: skip
+    tile, split = tl.program_id(0), tl.program_id(1)
+    lane, row = tl.arange(0, TILE), tl.arange(0, ROWS)
+    OUT: tl.constexpr = TILE // 2 if GATED else TILE
+    if GATED:  # a gate and its value lie side by side in the tile, half a matrix apart in memory
+        feature = tl.minimum(tile * OUT + lane // 2, WIDTH_OUT - 1) + lane % 2 * WIDTH_OUT
+    else:
+        feature = tl.minimum(tile * OUT + lane, WIDTH_OUT - 1)
+    matrix = weight + feature.to(tl.int64) * (WIDTH_IN // 2 if PACKED else WIDTH_IN)
+    scales = scale + feature * (WIDTH_IN // GROUP) if PACKED else scale
+    y = product(x, rows, matrix, scales, gain, eps, split, WIDTH_IN, ROWS, BLOCK, SPLITS, STAGES, PACKED, OVERLAP)
+
+    if SPLITS > 1:
+        theirs = shares + tile * (SPLITS * TILE * ROWS) + lane[:, None] * ROWS + row[None, :]
+        tl.store(theirs + split * (TILE * ROWS), y)
+        tl.debug_barrier()  # the whole program has stored
+        if tl.atomic_add(finished + tile, 1, sem="acq_rel") < SPLITS - 1:
+            return
+        tl.store(finished + tile, 0)
+        y = tl.zeros((TILE, ROWS), tl.float32)
+        for other in tl.static_range(SPLITS):
+            y += tl.load(theirs + other * (TILE * ROWS), cache_modifier=".cg")
+
+    if scale is not None and not PACKED:
+        y *= tl.load(scale + feature).to(tl.float32)[:, None]
+    if GATED:
+        gate, value = tl.split(tl.permute(tl.reshape(y, (OUT, 2, ROWS)), (0, 2, 1)))
+        y = gate / (1 + tl.exp(-gate)) * value
+    outputs = tile * OUT + tl.arange(0, OUT)[:, None]
+    places, wanted = outputs + row[None, :] * WIDTH_OUT, (row[None, :] < rows) & (outputs < WIDTH_OUT)
+    if shortcut is not None:
+        y += tl.load(shortcut + places, wanted, 0).to(tl.float32)
+    tl.store(out + places, y, wanted)
+
+
+def project(
+    card: Card,
+    x: Tensor,
+    matrix: Matrix,
+    norm: tuple[Tensor, float] | None = None,
+    shortcut: Tensor | None = None,
+    gated: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """[rows, in] → [rows, out]: `norm` (weight, eps) is RMSNorm of x before, `gated` SwiGLU of the two halves of the outputs after.
+
+    Accumulates in fp32; the result is of x's type, or `dtype`. 64 rows at most; `in` is a multiple of 16.
+    """
+    rows, width_in = x.shape
+    if norm is not None and rows > 1:
+        x, norm = normalise(card, x, *norm), None
+    padded = 1 if rows == 1 else max(triton.next_power_of_2(rows), 16 if matrix.scale is None else 8)
+    way = tiling(matrix, padded, card.shared)
+    width_out = len(matrix.weight) // (2 if gated else 1)
+    tiles = triton.cdiv(len(matrix.weight), way.tile)
+    out = torch.empty(rows, width_out, dtype=dtype or x.dtype, device=x.device)
+    shares = torch.empty(tiles * way.splits * way.tile * padded if way.splits > 1 else 0, device=x.device)
+    gain, eps = norm or (None, 0.0)
+    project_kernel[(tiles, way.splits)](
+        x, matrix.weight, matrix.scale, gain, shortcut, out, shares, card.finished, rows, eps,
+        width_in, width_out, padded, way.tile, way.block, way.splits, way.stages, gated, matrix.packed, card.overlap,
+        num_warps=4, num_stages=way.stages, **card.options,
+    )  # fmt: skip
+    return out
+
+
+@triton.jit
+def normalise_kernel(x, gain, out, eps, WIDTH: tl.constexpr, BLOCK: tl.constexpr, OVERLAP: tl.constexpr):
+    feature = tl.arange(0, BLOCK)
+    inside = feature < WIDTH
+    weight = tl.load(gain + feature, inside, 0).to(tl.float32)
+    follow(OVERLAP)
+    place = tl.program_id(0) * WIDTH + feature
+    row = tl.load(x + place, inside, 0).to(tl.float32)
+    tl.store(out + place, row * tl.rsqrt(tl.sum(row * row) / WIDTH + eps) * weight, inside)
+
+
+def normalise(card: Card, x: Tensor, gain: Tensor, eps: float) -> Tensor:
+    """RMSNorm of [rows, width]: several rows are worth a kernel of their own, one row's norm hides behind its product."""
+    out = torch.empty_like(x)
+    block = triton.next_power_of_2(x.shape[1])
+    normalise_kernel[(len(x),)](x, gain, out, eps, x.shape[1], block, card.overlap, num_warps=8, **card.options)
+    return out

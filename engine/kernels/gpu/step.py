@@ -1,0 +1,91 @@
+"""The decode step of a language model in kernels of our own: five a layer and row, seven where there are several rows.
+
+Bound by memory, a step takes as long as reading the weights once and the rows' keys and values. What remains is to keep
+memory busy between kernels; so each does as much as it can, and the next is already there when it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from engine.kernels.gpu.attention import attend
+from engine.kernels.gpu.card import Card
+from engine.kernels.gpu.projection import Matrix, project
+from engine.models.linear import Linear
+from engine.models.llama import Block, Llama, RMSNorm
+from engine.models.quantized import QuantizedLinear
+
+MOST_ROWS = 64
+MOST_TILES = 1024  # whose shares a launch adds
+
+
+def matrix_of(linear: Linear) -> Matrix:
+    return Matrix(linear.weight, linear.weight_scale if isinstance(linear, QuantizedLinear) else None)
+
+
+def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
+    return norm.weight, norm.eps
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block's weights; norms with their epsilon."""
+
+    before_attention: tuple[Tensor, float]
+    qkv: Matrix
+    out: Matrix
+    before_mlp: tuple[Tensor, float]
+    gate_up: Matrix
+    down: Matrix
+
+    @classmethod
+    def of(cls, block: Block) -> Layer:
+        attention, mlp = block.self_attn, block.mlp
+        matrices = (matrix_of(linear) for linear in (attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj))
+        qkv, out, gate_up, down = matrices
+        return cls(norm_of(block.input_layernorm), qkv, out, norm_of(block.post_attention_layernorm), gate_up, down)
+
+
+class GpuStep:
+    """Keeps nothing of a conversation. Its methods wait for nothing and read no value on the host, so a CUDA graph may hold them."""
+
+    def __init__(self, language: Llama) -> None:
+        """`language` has no LoRA branches, and its weights stay where they are."""
+        config = language.config
+        self.heads, self.kv_heads, self.head_dim = config.num_attention_heads, config.num_key_value_heads, config.head_dim
+        self.stack = [Layer.of(block) for block in cast("Iterable[Block]", language.model.layers)]
+        self.norm, self.head = norm_of(language.model.norm), matrix_of(language.lm_head)
+        devices = {layer.qkv.weight.device for layer in self.stack} | {self.head.weight.device}
+        self.cards = {device: Card.of(device, max(MOST_ROWS * self.heads, MOST_TILES)) for device in devices}
+        halves = torch.arange(0, config.head_dim, 2, dtype=torch.float)
+        self.frequencies = {device: (1.0 / config.rope_theta ** (halves / config.head_dim)).to(device) for device in devices}
+
+    def layers(self, hidden: Tensor, first: int, last: int, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
+        """One token a row, hidden [rows, width], through layers first … last - 1, which lie on one card.
+
+        `keys` and `values` [last - first, blocks, tokens a block, kv_heads, head_dim] gain it; `tables` [rows, most] and
+        `lengths` [rows] as in `attend`. 64 rows at most.
+        """
+        with torch.cuda.device_of(hidden):
+            for layer, layer_keys, layer_values in zip(self.stack[first:last], keys, values, strict=True):
+                hidden = self.layer(layer, hidden, layer_keys, layer_values, tables, lengths)
+        return hidden
+
+    def layer(self, layer: Layer, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
+        card, frequencies = self.cards[hidden.device], self.frequencies[hidden.device]
+        qkv = project(card, hidden, layer.qkv, norm=layer.before_attention).view(len(hidden), -1, self.head_dim)
+        query, key, value = qkv.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
+        mixed = attend(card, query, key, value, keys, values, tables, lengths, frequencies)
+        hidden = project(card, mixed.flatten(1), layer.out, shortcut=hidden)
+        opened = project(card, hidden, layer.gate_up, norm=layer.before_mlp, gated=True)
+        return project(card, opened, layer.down, shortcut=hidden)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """What `layers` gave for the last layer [rows, width] → next-token logits [rows, vocabulary] in fp32."""
+        with torch.cuda.device_of(hidden):
+            return project(self.cards[hidden.device], hidden, self.head, norm=self.norm, dtype=torch.float32)
