@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
@@ -39,6 +41,19 @@ def past(blocks: Tensor, table: Tensor, length: int) -> Tensor:
 def attended(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """One token's [heads, head_dim] over [kv_heads, length, head_dim]."""
     return scaled_dot_product_attention(query.double()[None, :, None], keys[None], values[None], enable_gqa=True)[0, :, 0]
+
+
+@dataclass
+class Past:
+    """One row's cache in float32, as `Llama.forward` takes it: keys and values of each layer, [kv_heads, length, head_dim]."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        keys = torch.cat((self.keys[layer].to(key.dtype), key[0]), dim=1)
+        values = torch.cat((self.values[layer].to(value.dtype), value[0]), dim=1)
+        return attended(query[0, :, 0], keys.double(), values.double()).to(query.dtype)[None, :, None]
 
 
 def error(ours: Tensor, exact: Tensor) -> float:

@@ -19,13 +19,12 @@ from engine.kernels.gpu.availability import build_step, fits
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
 from engine.kernels.gpu.step import GpuStep
-from engine.kv_cache import KVCache
 from engine.models.card import Quantization
 from engine.models.llama import Llama, rotary, rotate
 from engine.models.llama_config import LlamaConfig
 from engine.models.quantized import QuantizedLinear, use_quantized
 from engine.weights.quantization import mode_of_codes, quantize
-from tests.engine.kernels.oracle import BLOCK, attended, error, past, projected, stored
+from tests.engine.kernels.oracle import BLOCK, Past, attended, error, past, projected, stored
 
 CPU = torch.device("cpu")
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
@@ -111,11 +110,8 @@ def half_language(mode: Quantization) -> Llama:
 
 def expected_logits(language: Llama, hidden: Tensor, keys: Tensor, values: Tensor, table: Tensor, length: int) -> Tensor:
     """`Llama.forward` in fp32 for one row [width] whose past lies in blocks."""
-    cache = KVCache(CONFIG, 1, length + 1, CPU, torch.float)
-    cache.length = length
-    for layer in range(CONFIG.num_hidden_layers):
-        cache.keys[layer, 0, :, :length] = past(keys[layer], table, length)
-        cache.values[layer, 0, :, :length] = past(values[layer], table, length)
+    layers = range(CONFIG.num_hidden_layers)
+    cache = Past(*([past(blocks[layer], table, length) for layer in layers] for blocks in (keys, values)))
     return language.logits(language(hidden.float()[None, None], torch.tensor([[length]]), cache)[0, 0])
 
 
