@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.batching import BatchEngine
 from engine.capacity import LADDER, PICTURES, capacity_for
+from engine.kernels.cpu import build
 from engine.kernels.plain import PlainStep
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
@@ -23,7 +24,8 @@ def assemble(
     progress: Callable[[str], None] = lambda line: None,
 ) -> BatchEngine:
     """`rows` and `tokens` as in `capacity_for`; `pictures` is a folder that keeps encoded pictures over restarts."""
-    engine = BatchEngine(model, PlainStep(model.language), capacity_for(model, rows, tokens), PictureCache(model, pictures), metrics)
+    step = build(model.language) or PlainStep(model.language)
+    engine = BatchEngine(model, step, capacity_for(model, rows, tokens), PictureCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
         sizes = [size for size in LADDER if size <= engine.rows]
         engine.runner.capture(sizes, progress)

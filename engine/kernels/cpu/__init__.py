@@ -52,13 +52,15 @@ def build(language: Llama) -> CpuStep | None:
 
 
 def fits(language: Llama) -> bool:
-    """In mode q4_1 on a CPU, of shapes that make whole vectors and tiles."""
+    """In mode q4_1 in bf16 on a CPU, of shapes that make whole vectors and tiles."""
     from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
 
     projections = [module for module in language.model.modules() if isinstance(module, Linear)]
     head, head_dim = language.lm_head, language.config.head_dim
     return (
         language.device.type == "cpu"
+        and language.dtype == torch.bfloat16
+        and len(language.stages) == 1
         and all(isinstance(module, PackedLinear) and module.width_out % TILE == 0 for module in projections)
         and language.config.intermediate_size % TILE == 0
         and isinstance(head, QuantizedLinear)

@@ -15,16 +15,17 @@ from numba.core import cgutils
 from engine.kernels.cpu.compiling import instruction, kernel
 from engine.kernels.cpu.packing import Floats
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, SPAN
-from engine.kernels.cpu.vectors import FLOATS, INT64, Value, add_up, load, multiply_add, offset, spread, store
+from engine.kernels.cpu.vectors import FLOATS, INT64, Value, add_up, load, load_bf16, multiply_add, offset, spread, store, store_bf16
 
 Ints = npt.NDArray[np.int32]
+Bits = npt.NDArray[np.uint16]
 
 
 class Pool(NamedTuple):
-    """Keys are kept turned by their positions."""
+    """The bits of bf16. Keys are kept turned by their positions."""
 
-    keys: Floats  # [layers, blocks, slots, kv_heads, head_dim]
-    values: Floats
+    keys: Bits  # [layers, blocks, slots, kv_heads, head_dim]
+    values: Bits
 
 
 class Rows(NamedTuple):
@@ -32,7 +33,7 @@ class Rows(NamedTuple):
 
     tables: Ints  # [rows, most blocks]: the numbers of a row's blocks
     lengths: Ints  # [rows]: tokens kept; the new one comes right behind
-    gate: npt.NDArray[np.bool_]  # [rows]: with the LoRA branches?
+    gate: Floats  # [rows]: how much of the LoRA branches
 
 
 class Parts(NamedTuple):
@@ -47,9 +48,9 @@ def emit_scores(builder: ir.IRBuilder, vectors: int, arguments: list[Value]) -> 
     query, keys, stride, count, out = arguments
     queries = [load(builder, offset(builder, query, HALF_TILE * index, 4), FLOATS) for index in range(vectors)]
     with cgutils.for_range(builder, count, intp=INT64) as loop:
-        start = offset(builder, keys, builder.mul(stride, loop.index), 4)
+        start = offset(builder, keys, builder.mul(stride, loop.index), 2)
         products = [
-            builder.fmul(part, load(builder, offset(builder, start, HALF_TILE * index, 4), FLOATS), flags=("fast",))
+            builder.fmul(part, load_bf16(builder, offset(builder, start, HALF_TILE * index, 2)), flags=("fast",))
             for index, part in enumerate(queries)
         ]
         total = products[0]
@@ -65,13 +66,20 @@ def emit_weighted(builder: ir.IRBuilder, vectors: int, arguments: list[Value]) -
     for total, place in zip(sums, places, strict=True):
         builder.store(load(builder, place, FLOATS), total)
     with cgutils.for_range(builder, count, intp=INT64) as loop:
-        start = offset(builder, values, builder.mul(stride, loop.index), 4)
+        start = offset(builder, values, builder.mul(stride, loop.index), 2)
         weight = spread(builder, offset(builder, weights, loop.index, 4))
         for index, total in enumerate(sums):
-            value = load(builder, offset(builder, start, HALF_TILE * index, 4), FLOATS)
+            value = load_bf16(builder, offset(builder, start, HALF_TILE * index, 2))
             builder.store(multiply_add(builder, weight, value, builder.load(total)), total)
     for total, place in zip(sums, places, strict=True):
         store(builder, builder.load(total), place)
+
+
+def emit_rounded(builder: ir.IRBuilder, vectors: int, arguments: list[Value]) -> None:
+    source, target = arguments
+    for index in range(vectors):
+        value = load(builder, offset(builder, source, HALF_TILE * index, 4), FLOATS)
+        store_bf16(builder, value, offset(builder, target, HALF_TILE * index, 2))
 
 
 def by_size(emit: Callable[[ir.IRBuilder, int, list[Value]], None]) -> Callable[..., Value]:
@@ -89,14 +97,20 @@ def by_size(emit: Callable[[ir.IRBuilder, int, list[Value]], None]) -> Callable[
 
 @instruction
 def score_tokens(_: Any, size: Any, query: Any, keys: Any, stride: Any, count: Any, out: Any) -> Any:
-    """out[i] = query · keys[i] for `count` keys that lie `stride` floats apart. All but sizes are addresses."""
+    """out[i] = query · keys[i] for `count` keys in bf16, `stride` numbers apart. All but sizes are addresses."""
     return types.void(*[types.int64] * 6), by_size(emit_scores)
 
 
 @instruction
 def add_weighted(_: Any, size: Any, weights: Any, values: Any, stride: Any, count: Any, out: Any) -> Any:
-    """out += Σ weights[i] · values[i], for `count` values that lie `stride` floats apart. All but sizes are addresses."""
+    """out += Σ weights[i] · values[i], for `count` values in bf16, `stride` numbers apart. All but sizes are addresses."""
     return types.void(*[types.int64] * 6), by_size(emit_weighted)
+
+
+@instruction
+def round_to_bf16(_: Any, size: Any, source: Any, target: Any) -> Any:
+    """`size` floats at address `source` to address `target`."""
+    return types.void(*[types.int64] * 3), by_size(emit_rounded)
 
 
 @kernel
@@ -115,12 +129,12 @@ def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: Rows, rotation: Fl
     slots, kv_heads, size = pool.keys.shape[2:]
     place = rows.lengths[row]
     block, slot = rows.tables[row, place // slots], place % slots
-    first = qkv.shape[0] - 2 * kv_heads * size
+    keys = qkv.shape[0] - 2 * kv_heads * size
+    values, turned = keys + kv_heads * size, np.empty(size, np.float32)
     for head in range(kv_heads):
-        start = first + head * size
-        rotate(qkv[start : start + size], rotation, pool.keys[layer, block, slot, head])
-        for i in range(size):
-            pool.values[layer, block, slot, head, i] = qkv[start + kv_heads * size + i]
+        rotate(qkv[keys + head * size : keys + (head + 1) * size], rotation, turned)
+        round_to_bf16(size, turned.ctypes.data, pool.keys[layer, block, slot, head].ctypes.data)
+        round_to_bf16(size, qkv[values + head * size :].ctypes.data, pool.values[layer, block, slot, head].ctypes.data)
 
 
 @kernel

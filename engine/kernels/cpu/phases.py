@@ -6,7 +6,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.kernels.cpu.attention import Parts, Pool, Rows, attend, combine, spans
 from engine.kernels.cpu.compiling import kernel
@@ -47,7 +46,7 @@ class Input(NamedTuple):
 
     x: Floats  # [rows, width]
     sums: Floats  # [rows, width / GROUP]
-    low: Floats  # [rows, rank]: lora_a · x, 0 for rows without branches
+    low: Floats  # [rows, rank]: gate · lora_a · x
     out: Floats  # [rows, TILE]
 
 
@@ -87,7 +86,7 @@ def copy(x: Floats, out: Floats) -> None:
 
 
 @kernel
-def prepare(prepared: Input, projection: Projection, layer: int, gate: npt.NDArray[np.bool_]) -> None:
+def prepare(prepared: Input, projection: Projection, layer: int, gate: Floats) -> None:
     """From `x` all else but `out`."""
     for row in range(prepared.x.shape[0]):
         x = prepared.x[row]
@@ -96,9 +95,9 @@ def prepare(prepared: Input, projection: Projection, layer: int, gate: npt.NDArr
             for i in range(GROUP):
                 total += x[group * GROUP + i]
             prepared.sums[row, group] = total
-        if gate[row]:
+        if gate[row] != 0:
             for i in range(prepared.low.shape[1]):
-                prepared.low[row, i] = dot(x, projection.lora_a[layer, i])
+                prepared.low[row, i] = gate[row] * dot(x, projection.lora_a[layer, i])
 
 
 @kernel

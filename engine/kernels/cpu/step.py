@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
+from engine.blocks import BLOCK
 from engine.kernels.cpu.attention import Parts, Pool, Rows
 from engine.kernels.cpu.packing import Floats, pack_head, pack_projections
 from engine.kernels.cpu.phases import PHASES, Activations, Weights, decode, score
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
 from engine.kernels.cpu.team import Team, new_counters
+from engine.kv_cache import Stage
 from engine.models.llama import Block, Llama, rotary
 from engine.models.quantized import QuantizedLinear
 
@@ -30,49 +33,52 @@ class CpuStep:
         self.layer_counters, self.head_counters = new_counters(PHASES * self.config.num_hidden_layers), new_counters(1)
 
     @torch.inference_mode()
-    def __call__(self, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
-        """One more token for each row: embeddings [rows, width] → final hidden states [rows, width], both fp32.
-
-        `keys` and `values` are the pool [layers, blocks, slots, kv_heads, head_dim] in fp32; a row's tokens lie in the
-        blocks `tables` [rows, most blocks] (int32), `lengths` [rows] (int32) of them. The new token's key and value go
-        right behind, where a block must be ready for them. Rows with `gate` [rows] (bool) take the LoRA branches.
-        """
-        pool = Pool(keys.numpy(), values.numpy())
-        parts = [part.contiguous().numpy() for part in (tables, lengths, gate)]
-        final = torch.empty(hidden.shape)
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+        """See `engine.runner.Step`; fp32 out, and inside but for the keys and values kept."""
+        pool = Pool(bits(stage.keys), bits(stage.values))
+        gates = torch.zeros(len(hidden)) if gate is None else gate.float()
+        out = torch.empty(hidden.shape)
         for few in batches(len(hidden)):
-            state = self.activations(hidden[few], int(lengths[few].max()))
+            rows = Rows(*(part[few].contiguous().numpy() for part in (tables, lengths, gates)))
+            state = self.activations(hidden[few].float(), int(lengths[few].max()))
             self.layer_counters[:] = 0
-            self.team.run(decode, self.weights, pool, Rows(*(part[few] for part in parts)), state, self.layer_counters)
-            final[few] = torch.from_numpy(state.hidden)
-        return rms_norm(final, self.norm.shape, self.norm, self.config.rms_norm_eps)
+            self.team.run(decode, self.weights, pool, rows, state, self.layer_counters)
+            out[few] = torch.from_numpy(state.hidden)
+        return out
 
-    def warm_up(self) -> None:
-        """Has everything compiled, or fetched from disk."""
-        config = self.config
-        pool = torch.zeros(2, config.num_hidden_layers, 1, 16, config.num_key_value_heads, config.head_dim)
-        nothing = torch.zeros(1, dtype=torch.int32)
-        self.logits(self(torch.ones(1, config.hidden_size), pool[0], pool[1], nothing[None], nothing, torch.zeros(1, dtype=torch.bool)))
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `engine.runner.Step`."""
+        final = rms_norm(hidden.float(), self.norm.shape, self.norm, self.config.rms_norm_eps)
+        logits = torch.empty(len(hidden), len(self.head.codes) * TILE)
+        for few in batches(len(hidden)):
+            self.head_counters[:] = 0
+            self.team.run(score, self.head, final[few].numpy(), logits[few].numpy(), self.head_counters)
+        return logits[:, : self.config.vocab_size]
 
     def activations(self, hidden: Tensor, longest: int) -> Activations:
         config, rows = self.config, len(hidden)
         heads, size = config.num_attention_heads, config.head_dim
         pieces = (rows, longest // SPAN + 1, heads)
         return Activations(
-            hidden.numpy().copy(),
+            hidden.clone().numpy(),
             np.empty((rows, (heads + 2 * config.num_key_value_heads) * size), np.float32),
             np.empty((rows, config.intermediate_size), np.float32),
             Parts(np.empty((*pieces, size), np.float32), np.empty(pieces, np.float32), np.empty(pieces, np.float32)),
         )
 
-    @torch.inference_mode()
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Final hidden states [rows, width] → next-token logits [rows, vocabulary], both fp32."""
-        logits = torch.empty(len(hidden), len(self.head.codes) * TILE)
-        for few in batches(len(hidden)):
-            self.head_counters[:] = 0
-            self.team.run(score, self.head, hidden[few].contiguous().numpy(), logits[few].numpy(), self.head_counters)
-        return logits[:, : self.config.vocab_size]
+    def warm_up(self) -> None:
+        """Has everything compiled, or fetched from disk."""
+        config = self.config
+        shape = (config.num_hidden_layers, 1, BLOCK, config.num_key_value_heads, config.head_dim)
+        stage = Stage(0, config.num_hidden_layers, *(torch.zeros(shape, dtype=torch.bfloat16) for _ in range(2)))
+        first = torch.zeros(1, dtype=torch.int32)
+        self.logits(self.layers(torch.ones(1, config.hidden_size), stage, first[None], first, None))
+
+
+def bits(pool: Tensor) -> npt.NDArray[np.uint16]:
+    """Of bf16, which numpy does not know."""
+    return pool.view(torch.int16).numpy().view(np.uint16)
 
 
 def batches(rows: int) -> Iterator[slice]:

@@ -13,6 +13,7 @@ FLOAT, INT64 = ir.FloatType(), ir.IntType(64)
 FLOATS = ir.VectorType(FLOAT, HALF_TILE)
 HALVES = ir.VectorType(ir.HalfType(), HALF_TILE)
 INTS = ir.VectorType(ir.IntType(32), HALF_TILE)
+SHORTS = ir.VectorType(ir.IntType(16), HALF_TILE)
 BYTES = ir.VectorType(ir.IntType(8), HALF_TILE)
 Value: TypeAlias = Any  # llvmlite brings no types
 
@@ -33,6 +34,20 @@ def load(builder: ir.IRBuilder, address: Value, kind: ir.Type) -> Value:
     value = builder.load(builder.inttoptr(address, kind.as_pointer()))
     value.align = 1
     return value
+
+
+def load_bf16(builder: ir.IRBuilder, address: Value) -> Value:
+    """bf16 is the upper half of a float."""
+    bits = builder.zext(load(builder, address, SHORTS), INTS)
+    return builder.bitcast(builder.shl(bits, every(16, INTS)), FLOATS)
+
+
+def store_bf16(builder: ir.IRBuilder, value: Value, address: Value) -> None:
+    """Rounded to the nearest, ties to even."""
+    bits = builder.bitcast(value, INTS)
+    odd = builder.and_(builder.lshr(bits, every(16, INTS)), every(1, INTS))
+    rounded = builder.add(bits, builder.add(odd, every(0x7FFF, INTS)))
+    store(builder, builder.trunc(builder.lshr(rounded, every(16, INTS)), SHORTS), address)
 
 
 def store(builder: ir.IRBuilder, value: Value, address: Value) -> None:

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
+from engine.blocks import BLOCK
 from engine.kernels.cpu import build, fits
 from engine.kernels.cpu.packing import Projection, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.step import CpuStep
+from engine.kv_cache import Stage
 from engine.models.linear import Linear
 from engine.models.llama import Block, Llama
 from engine.models.llama_config import LlamaConfig
@@ -22,7 +25,7 @@ from engine.models.quantized import QuantizedLinear
 from engine.weights.quantization import dequantize, quantize
 from tests.engine.tiny import tiny_language
 
-SLOTS, BLOCKS = 16, 60
+BLOCKS = 60  # of the pool
 SMALL = LlamaConfig(
     vocab_size=70,  # no whole tiles
     hidden_size=64,
@@ -42,6 +45,7 @@ def small_language(config: LlamaConfig = SMALL) -> Llama:
     head.weight, head.weight_scale = (torch.nn.Parameter(part, requires_grad=False) for part in (codes, scales))
     language.lm_head = head
     pack(language)
+    language.model.to(torch.bfloat16)
     for branch in language.add_lora(rank=2, alpha=3.0):
         torch.nn.init.normal_(branch.b, std=0.2, generator=torch.Generator().manual_seed(1))
     return language.requires_grad_(False)
@@ -81,26 +85,34 @@ def step(language: Llama) -> CpuStep:
     return built
 
 
-class Pool:
-    """Blocks in no order, and what must never be read is NaN."""
+class Rounded:
+    """Attention over keys and values in bf16, as the pool keeps them."""
 
-    def __init__(self, rows: int, longest: int, config: LlamaConfig = SMALL) -> None:
-        shape = (config.num_hidden_layers, BLOCKS, SLOTS, config.num_key_value_heads, config.head_dim)
-        self.keys, self.values = torch.full(shape, torch.nan), torch.full(shape, torch.nan)
-        each = longest // SLOTS + 1
-        order = torch.randperm(BLOCKS, generator=torch.Generator().manual_seed(2))
-        self.tables = order[: rows * each].view(rows, each).int()
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        keys, values = (kept.bfloat16().float() for kept in (key, value))
+        return scaled_dot_product_attention(query, keys, values, is_causal=True, enable_gqa=True)
+
+    def advance(self, new: int) -> None:
+        """Nothing is kept."""
+
+
+def new_pool(rows: int, longest: int) -> tuple[Stage, Tensor]:
+    """Blocks in no order, and what must never be read is NaN; the rows' tables."""
+    shape = (SMALL.num_hidden_layers, BLOCKS, BLOCK, SMALL.num_key_value_heads, SMALL.head_dim)
+    each = longest // BLOCK + 1
+    order = torch.randperm(BLOCKS, generator=torch.Generator().manual_seed(2))
+    pools = (torch.full(shape, torch.nan, dtype=torch.bfloat16) for _ in range(2))
+    return Stage(0, SMALL.num_hidden_layers, *pools), order[: rows * each].view(rows, each).int()
 
 
 def decode(step: CpuStep, hidden: Tensor, lengths: list[int], gate: Tensor) -> list[Tensor]:
     """Each row's own tokens of `hidden` [rows, tokens, width], one at a time; rows that have come to their end stay out."""
-    pool = Pool(len(hidden), max(lengths))
+    stage, tables = new_pool(len(hidden), max(lengths))
     finals: list[list[Tensor]] = [[] for _ in lengths]
     for position in range(max(lengths)):
         rows = [row for row, length in enumerate(lengths) if position < length]
         at = torch.full((len(rows),), position, dtype=torch.int32)
-        final = step(hidden[rows, position], pool.keys, pool.values, pool.tables[rows], at, gate[rows])
-        for row, state in zip(rows, final, strict=True):
+        for row, state in zip(rows, step.layers(hidden[rows, position], stage, tables[rows], at, gate[rows]), strict=True):
             finals[row].append(state)
     return [torch.stack(states) for states in finals]
 
@@ -109,16 +121,17 @@ def decode(step: CpuStep, hidden: Tensor, lengths: list[int], gate: Tensor) -> l
 def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list[int]) -> None:
     plain = as_computed(language)
     hidden = torch.randn(len(lengths), max(lengths), SMALL.hidden_size, generator=torch.Generator().manual_seed(3))
-    gate = torch.arange(len(lengths)) % 2 == 0
-    expected = plain(hidden, torch.arange(max(lengths))[None], gate=gate.float().view(-1, 1, 1))
+    gate = (torch.arange(len(lengths)) % 2 == 0).float()
+    expected = plain.run(range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None], Rounded(), gate.view(-1, 1, 1))
     for row, final in enumerate(decode(step, hidden, lengths, gate)):
-        torch.testing.assert_close(final, expected[row, : lengths[row]], rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(step.logits(final), plain.logits(final), rtol=1e-4, atol=1e-3)
+        wanted = expected[row, : lengths[row]]
+        assert (final - wanted).norm() < 1e-3 * wanted.norm()  # a key may round to the other side
+        torch.testing.assert_close(step.logits(final), plain.logits(plain.model.norm(final)), rtol=1e-4, atol=1e-3)
 
 
 def test_any_number_of_threads_computes_the_same(language: Llama, step: CpuStep) -> None:
     hidden = torch.randn(2, 20, SMALL.hidden_size, generator=torch.Generator().manual_seed(4))
-    gate = torch.tensor([True, False])
+    gate = torch.tensor([1.0, 0.0])
     expected = decode(step, hidden, [20, 20], gate)
     for threads in (1, 3):
         torch.testing.assert_close(decode(CpuStep(language, threads), hidden, [20, 20], gate), expected, rtol=0, atol=0)
