@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,6 +46,7 @@ from bot.store.moving import move
 from bot.store.pictures import PictureFiles
 
 SWITCH_SECONDS = 0.000_5
+EDITABLE = timedelta(minutes=1)  # so long a message can become a question by being edited
 
 log = structlog.get_logger(__name__)
 
@@ -209,9 +211,15 @@ class Core:
             await self._notices.say_nothing(incoming)
 
     async def _revise(self, incoming: Incoming) -> None:
-        """The author changed a message; of commands, only a question can be asked otherwise."""
+        """The author changed a message; of commands, only a question can be asked otherwise. What was none before is asked now."""
         await self._resources.limits.check(incoming)
-        if asked := self._resources.commands.asked(incoming):
+        if (asked := self._resources.commands.asked(incoming)) is None:
+            return
+        known = await self._resources.database.read(graph.find, incoming.place.key, incoming.id)
+        if known is None and datetime.now(UTC) - incoming.sent_at < EDITABLE:
+            await self._resources.permissions.check(incoming)
+            await self.ask(replace(incoming, command=None), *asked)
+        else:
             await self._revising.revise(incoming, *asked)
 
     async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:

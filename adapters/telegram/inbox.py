@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
@@ -15,16 +14,16 @@ from telegram.error import TelegramError
 
 from adapters.telegram.panels import Panels, owner_and_command
 from adapters.telegram.places import place_of
-from adapters.telegram.reading import Reader
-from bot.message import Incoming
+from adapters.telegram.reading import STOPPED_DRAFT, Reader
+from adapters.telegram.recent import Recent
+from bot.message import Incoming, Place
 from bot.ports import MovingBot
 from bot.texts import choose_language
 
 ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole
 
 GONE = frozenset({ChatMemberStatus.LEFT, ChatMemberStatus.BANNED})
-KEPT = 1_000  # numbers of updates that were stored: Telegram offers some twice
-ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member", STOPPED_DRAFT)
 
 
 log = structlog.get_logger(__name__)
@@ -49,40 +48,45 @@ class Inbox:
         self._panels = panels
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
-        self._stored: OrderedDict[int, None] = OrderedDict()
+        self._handed_over: Recent[tuple[int, str], int] = Recent()  # by album: the number of its first part
+        self._stored: Recent[int, None] = Recent()  # numbers of updates: Telegram offers some twice
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, update: Update) -> None:
         """Raises what the core raises; the update is to be offered again then."""
-        message, chat = update.message, update.effective_chat
         if update.update_id in self._stored:
             return
-        if message is not None and message.media_group_id:
-            await self._join(message, (message.chat.id, message.media_group_id))
-        elif chat is not None:
+        if (message := update.message) and (album := _album(message)):
+            await self._join(message, album)
+        else:
             async with AsyncExitStack() as turns:
-                for number in _chats(chat.id, message):
+                for number in _chats(update):
                     await turns.enter_async_context(self._turn(number))
                 await self._take(update)
         self._stored[update.update_id] = None
-        while len(self._stored) > KEPT:
-            self._stored.popitem(last=False)
 
     async def _take(self, update: Update) -> None:
         if query := update.callback_query:
             await self._take_press(query)
         elif (message := update.message) and message.migrate_to_chat_id:
-            await self._move(message, message.migrate_to_chat_id)
+            await self._move(place_of(message), message.migrate_to_chat_id)
         elif (member := update.my_chat_member) and member.new_chat_member.status in GONE:
             log.info("removed from a chat, or blocked by its owner", chat=member.chat.id)
         elif (message := update.message) and (message.text or message.effective_attachment):
             await self._hand_over(await self._reader.message([message]))
         elif edited := update.edited_message:
-            await self._hand_over(await self._reader.message([edited], edited=True))
+            await self._take_edit(edited)
+        elif stopped := self._reader.stopped(update):
+            await self._hand_over(stopped)
 
-    async def _move(self, message: Message, chat: int) -> None:
+    async def _take_edit(self, message: Message) -> None:
+        """The words of an album are known under the number of its first part, whichever they stand on."""
+        incoming = await self._reader.message([message], edited=True)
+        first = self._handed_over.get(album) if (album := _album(message)) else None
+        await self._hand_over(replace(incoming, id=str(first)) if first else incoming)
+
+    async def _move(self, old: Place, chat: int) -> None:
         """A group became a supergroup, with another id."""
-        old = place_of(message)
         new = replace(old, channel=str(chat))
         await self._bot.moved(old, new)
         log.warning("a group has a new id: name it in [access] instead of the old one", old=old.key, new=new.key)
@@ -110,12 +114,17 @@ class Inbox:
             if not album.stored:
                 await self._join(message, key)
             return
+        if key in self._handed_over:
+            log.warning("a part of an album came too late to be seen", chat=message.chat.id)
+            return
         album = self._albums[key] = Album([message])
         try:
             async with self._turn(message.chat.id):
                 await self._gather(album)
                 del self._albums[key]
-                await self._hand_over(await self._reader.message(sorted(album.parts, key=lambda part: part.message_id)))
+                parts = sorted(album.parts, key=lambda part: part.message_id)
+                await self._hand_over(await self._reader.message(parts))
+            self._handed_over[key] = parts[0].message_id
             album.stored = True
         finally:
             self._albums.pop(key, None)
@@ -134,7 +143,12 @@ class Inbox:
         return self._turns.setdefault(chat, asyncio.Lock())
 
 
-def _chats(chat: int, message: Message | None) -> tuple[int, ...]:
-    """The chats whose turn an update takes: a group that gets a new id, both."""
-    new = message.migrate_to_chat_id if message else None
-    return (chat, new) if new else (chat,)
+def _album(message: Message) -> tuple[int, str] | None:
+    return (message.chat.id, message.media_group_id) if message.media_group_id else None
+
+
+def _chats(update: Update) -> tuple[int, ...]:
+    """The chats whose turn an update takes: of a group that gets a new id, both."""
+    chat = update.effective_chat
+    new = update.message.migrate_to_chat_id if update.message else None
+    return tuple(number for number in (chat.id if chat else None, new) if number)

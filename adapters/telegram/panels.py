@@ -5,13 +5,13 @@ Nothing lasting is kept in memory: what a button does stands in its 64 bytes, so
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from adapters.telegram.places import PRESSED, message_of
+from adapters.telegram.recent import Recent
 from bot.commands.knobs import CLEAR
 from bot.commands.settings import NAME, VALUE
 from bot.message import Incoming, Place
@@ -23,7 +23,6 @@ OWNED = "|"  # between the id of the person whose panel it is and the command
 IN_A_ROW = 3
 BACK = "⬅️"
 DEFAULT = "default"
-REMEMBERED = 1_000  # panels whose text the core has not said yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Panels:
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
-        self._expected: OrderedDict[tuple[str, str], Panel] = OrderedDict()
+        self._expected: Recent[tuple[str, str], Panel] = Recent()  # whose text the core has not said yet
 
     def expect(self, incoming: Incoming) -> None:
         """The core will say something to this event: if it is about settings, buttons belong under it."""
@@ -53,8 +52,6 @@ class Panels:
         pressed = PRESSED in incoming.id and "answer_id" not in options
         keyboard = InlineKeyboardMarkup([[_owned(incoming.author.id, *button) for button in row] for row in rows])
         self._expected[incoming.place.key, incoming.id] = Panel(keyboard, message_of(incoming.id) if pressed else None)
-        while len(self._expected) > REMEMBERED:
-            self._expected.popitem(last=False)
 
     def find(self, place: Place, event: str | None) -> Panel | None:
         """The panel for what is said to this event."""

@@ -25,6 +25,8 @@ from bot.texts import Texts
 
 EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
 WORKING = "👀"
+# Of Bot API 10.1, which the library does not know yet; what was said stays until it stands there as a message.
+STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 Result = TypeVar("Result")
 
@@ -58,13 +60,14 @@ class TelegramPlatform:
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        if reply_to and not message_of(reply_to):
+            return reply_to  # to the button of a draft: that it was pressed is shown already
         panel = self._panels.find(place, reply_to)
         if panel and panel.message_id and reply_to:
             await self._edit(place, panel.message_id, message, panel.keyboard)
             return reply_to  # the press and its panel: an id of its own for what stands there now
         markup = panel.keyboard if panel else keyboard(message, self._texts)
-        replied = message_of(reply_to) if reply_to else 0
-        reply = ReplyParameters(replied) if replied else None
+        reply = ReplyParameters(message_of(reply_to)) if reply_to else None
 
         async def send(formatted: Formatted) -> int:
             sent = await self._client.send_message(
@@ -94,11 +97,16 @@ class TelegramPlatform:
             await self._client.send_chat_action(self._chat(place), ChatAction.TYPING, message_thread_id=thread_of(place))
 
     async def draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
-        """A server that has no drafts shows none; only a flood limit is passed on."""
+        """A server that has no drafts shows none, an old one no button; only a flood limit is passed on."""
         formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
         try:
             await self._client.send_message_draft(
-                self._chat(place), answer_id, formatted.text, message_thread_id=thread_of(place), entities=formatted.entities
+                self._chat(place),
+                answer_id,
+                formatted.text,
+                message_thread_id=thread_of(place),
+                entities=formatted.entities,
+                api_kwargs=STOPPABLE if Button.STOP in message.buttons else None,
             )
         except RetryAfter as error:
             raise delivery_error(error) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from telegram import CallbackQuery, Message, User
+from telegram import CallbackQuery, Message, Update, User
 
 from adapters.telegram.mentions import mentioned, strip_mention
 from adapters.telegram.panels import owner_and_command
@@ -16,10 +16,11 @@ from adapters.telegram.places import NAME, PRESSED, place_of
 from bot.commands.command import ANSWER
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
-from bot.message import Address, Attachment, Author, Incoming, Invocation, Reply
+from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
+from bot.ports import Button
 from bot.texts import Texts
 
-QUESTION = "prompt"  # the option of /ask that holds the question
+STOPPED_DRAFT = "stopped_message_generation"
 START = "start"  # Telegram's own: what its Start button sends
 
 Parse = Callable[[str, str | None], Invocation | None]
@@ -42,8 +43,6 @@ class Reader:
         place = place_of(worded)
         address = self._address(worded, invocation)
         author = author_of(worded)
-        if edited and invocation is not None:
-            text = str(invocation.options.get(QUESTION, ""))
         if invocation is not None or place.private:
             author = await self.managers.look_up(worded.chat, author)
         return Incoming(
@@ -55,7 +54,7 @@ class Reader:
             text=text,
             attachments=tuple(each for part in parts for each in self._shown(part)),
             reply_to=self._reply(worded),
-            command=None if edited else invocation,
+            command=invocation,
             locale=worded.from_user.language_code if worded.from_user else None,
             edited=edited,
         )
@@ -75,6 +74,21 @@ class Reader:
             sent_at=datetime.now(UTC),
             command=invocation,
             locale=query.from_user.language_code,
+        )
+
+    def stopped(self, update: Update) -> Incoming | None:
+        """The button of a draft, which belongs to no message. The library does not know this update yet."""
+        told = update.api_kwargs.get(STOPPED_DRAFT)
+        if told is None:
+            return None
+        person, topic = str(told["chat"]["id"]), told.get("message_thread_id")
+        return Incoming(
+            id=f"0{PRESSED}{update.update_id}",
+            place=Place(NAME, person, thread=str(topic) if topic else None, private=True),
+            author=Author(NAME, person, "", manages=True),
+            address=Address.COMMAND,
+            sent_at=datetime.now(UTC),
+            command=Invocation(Button.STOP, {ANSWER.name: int(told["draft_id"])}),
         )
 
     def _pressed(self, data: str) -> Invocation | None:

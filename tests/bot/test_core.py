@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -265,7 +266,7 @@ async def test_an_old_answer_stays_whatever_its_question_becomes(rig: Rig, monke
     await rig.finals(1)
     await revise(rig, first, "second")
     await revise(rig, first, "third", author=BEN)  # not his
-    await revise(rig, replace(first, id="m99"), "fourth")  # not stored
+    await revise(rig, replace(first, id="m99", sent_at=datetime(2026, 1, 1, tzinfo=UTC)), "fourth")  # not stored
     await rig.say("last")
     assert await rig.finals(2) == ["You asked: first", "You asked: last"]
 
@@ -279,6 +280,16 @@ async def test_a_typed_question_is_revised_with_its_settings(rig: Rig) -> None:
     rig.engine.gate.set()
     assert await rig.finals(1) == ["You asked: geese?"]
     assert rig.engine.requests[-1].temperature == 0.5
+
+
+@pytest.mark.parametrize(("seconds", "answers"), [(5, 1), (600, 0)])
+async def test_an_edit_makes_a_question_of_what_was_none_for_a_minute(rig: Rig, seconds: float, answers: int) -> None:
+    sent = datetime.now(UTC) - timedelta(seconds=seconds)
+    await rig.core.handle(said_once("edited", "why?", edited=True, sent_at=sent))
+    await rig.core.handle(said_once("reset", edited=True, sent_at=sent, address=Address.COMMAND, command=Invocation("reset")))
+    await rig.say("done?")
+    await rig.until(lambda: "You asked: done?" in rig.chat.finals())
+    assert (rig.chat.finals().count("You asked: why?"), len(rig.chat.finals())) == (answers, answers + 1)
 
 
 async def test_what_the_engine_refuses_is_told_in_its_words(rig: Rig) -> None:
