@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from engine.kv_cache import Stage, StepView
-from engine.models.llama import Llama
+from engine.models.llama import Cache, Llama
 
 
 class PlainStep:
@@ -15,9 +15,13 @@ class PlainStep:
         self.language = language
 
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
-        view = StepView(stage, tables, lengths)
+        view = self.view(stage, tables, lengths)
         gates = None if gate is None else gate[:, None, None]
         return self.language.run(range(stage.first, stage.last), hidden[:, None], lengths[:, None], view, gates)[:, 0]
+
+    def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
+        """What attends."""
+        return StepView(stage, tables, lengths)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self.language.logits(self.language.model.norm(hidden))

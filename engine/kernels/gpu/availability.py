@@ -18,27 +18,27 @@ from engine.models.linear import Linear
 from engine.models.llama import Llama
 
 if TYPE_CHECKING:
-    from engine.kernels.gpu.step import GpuStep
+    from engine.runner import Step
 
 log = structlog.get_logger()
 TYPES = (torch.float16, torch.bfloat16)
 
 
-def build_step(language: Llama, able: Abilities) -> GpuStep | None:
+def build_step(language: Llama, able: Abilities) -> Step | None:
     """The decode step of this model in kernels; None where card, installation or model don't allow it."""
     if not available(able) or not fits(language):
         return None
+    from engine.kernels.gpu.branched import BranchedStep
     from engine.kernels.gpu.step import GpuStep
 
-    return GpuStep(language)
+    return BranchedStep(language) if branched(language) else GpuStep(language)
 
 
 def available(able: Abilities) -> bool:
     """Whether the kernels compile and run on this card."""
     if not able.triton:
         return False
-    lack = lacking()
-    return lack is None
+    return lacking() is None
 
 
 @cache
@@ -58,12 +58,15 @@ def lacking() -> str | None:
 
 
 def fits(language: Llama) -> bool:
-    """LoRA branches, other types and heads or matrices of odd widths are plain torch's."""
-    linears = [module for module in language.modules() if isinstance(module, Linear)]
+    """Other types, and heads and matrices of odd widths, are plain torch's."""
     head_dim = language.config.head_dim
-    return (
-        language.dtype in TYPES
-        and head_dim >= 16
-        and head_dim & (head_dim - 1) == 0
-        and all(linear.lora is None and linear.width_in % 16 == 0 for linear in linears)
-    )
+    widths = [linear.width_in for linear in projections(language)]
+    return language.dtype in TYPES and head_dim >= 16 and head_dim.bit_count() == 1 and all(width % 16 == 0 for width in widths)
+
+
+def branched(language: Llama) -> bool:
+    return any(linear.lora is not None for linear in projections(language))
+
+
+def projections(language: Llama) -> list[Linear]:
+    return [module for module in language.modules() if isinstance(module, Linear)]

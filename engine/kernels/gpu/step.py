@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
+from engine.kv_cache import Stage
 from engine.models.linear import Linear
 from engine.models.llama import Block, Llama, RMSNorm
 from engine.models.quantized import QuantizedLinear
@@ -65,15 +66,11 @@ class GpuStep:
         halves = torch.arange(0, config.head_dim, 2, dtype=torch.float)
         self.frequencies = {device: (1.0 / config.rope_theta ** (halves / config.head_dim)).to(device) for device in devices}
 
-    def layers(self, hidden: Tensor, first: int, last: int, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
-        """One token a row, hidden [rows, width], through layers first … last - 1, which lie on one card.
-
-        `keys` and `values` [last - first, blocks, tokens a block, kv_heads, head_dim] gain it; `tables` [rows, most] and
-        `lengths` [rows] as in `attend`. 64 rows at most.
-        """
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+        """See `engine.runner.Step`; 64 rows at most, and no branches for `gate` to scale."""
         with torch.cuda.device_of(hidden):
-            for layer, layer_keys, layer_values in zip(self.stack[first:last], keys, values, strict=True):
-                hidden = self.layer(layer, hidden, layer_keys, layer_values, tables, lengths)
+            for layer, keys, values in zip(self.stack[stage.first : stage.last], stage.keys, stage.values, strict=True):
+                hidden = self.layer(layer, hidden, keys, values, tables, lengths)
         return hidden
 
     def layer(self, layer: Layer, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
@@ -86,6 +83,6 @@ class GpuStep:
         return project(card, opened, layer.down, shortcut=hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """What `layers` gave for the last layer [rows, width] → next-token logits [rows, vocabulary] in fp32."""
+        """See `engine.runner.Step`."""
         with torch.cuda.device_of(hidden):
             return project(self.cards[hidden.device], hidden, self.head, norm=self.norm, dtype=torch.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,10 +16,13 @@ pytest.importorskip("triton", reason="Triton has no build for this system; `make
 from engine.devices import Abilities
 from engine.kernels.gpu import availability
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.availability import build_step, fits
+from engine.kernels.gpu.availability import branched, build_step, fits
+from engine.kernels.gpu.branched import BranchedStep
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
 from engine.kernels.gpu.step import GpuStep
+from engine.kernels.plain import PlainStep
+from engine.kv_cache import Stage
 from engine.models.card import Quantization
 from engine.models.llama import Llama, rotary, rotate
 from engine.models.llama_config import LlamaConfig
@@ -119,13 +123,13 @@ def expected_logits(language: Llama, hidden: Tensor, keys: Tensor, values: Tenso
 @pytest.mark.parametrize("lengths", [[37], [0, 20, 31]])
 def test_the_step_equals_the_model(mode: Quantization, lengths: list[int]) -> None:
     language, rows, most = half_language(mode), len(lengths), 3
-    shape = (CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim)
-    keys, values = torch.randn(2, *shape).half()
+    keys, values = torch.randn(2, CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
     hidden = torch.randn(rows, CONFIG.hidden_size).half()
-    step = GpuStep(language)
-    middle = step.layers(hidden, 0, 1, keys[:1], values[:1], tables, torch.tensor(lengths).int())
-    ours = step.logits(step.layers(middle, 1, 2, keys[1:], values[1:], tables, torch.tensor(lengths).int()))
+    step, middle = GpuStep(language), hidden
+    for stage in (Stage(0, 1, keys[:1], values[:1]), Stage(1, 2, keys[1:], values[1:])):
+        middle = step.layers(middle, stage, tables, torch.tensor(lengths).int(), None)
+    ours = step.logits(middle)
     exact = [
         expected_logits(language.float(), row, keys, values, table, length)
         for row, table, length in zip(hidden, tables, lengths, strict=True)
@@ -133,12 +137,26 @@ def test_the_step_equals_the_model(mode: Quantization, lengths: list[int]) -> No
     assert error(ours, torch.stack(exact)) < 2 * ROUNDING
 
 
+def test_a_model_with_branches_attends_in_a_kernel() -> None:
+    language = half_language("none").float()
+    for branch in language.add_lora(rank=2):
+        branch.b.data.normal_()
+    shape = (CONFIG.num_hidden_layers, 6, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim)
+    tables, lengths, gate = torch.randperm(6).view(2, 3).int(), torch.tensor([40, 7]).int(), torch.tensor([1.0, 0.0])
+    hidden, keys, values = torch.randn(2, CONFIG.hidden_size), torch.randn(shape), torch.randn(shape)
+    plain, ours = (
+        step.layers(hidden, Stage(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), tables, lengths, gate)
+        for step in (PlainStep(language), BranchedStep(language))
+    )
+    assert branched(language)
+    torch.testing.assert_close(ours, plain)
+
+
 def test_a_model_that_the_kernels_do_not_compute_takes_plain_torch() -> None:
     assert fits(half_language("none"))
+    assert not branched(half_language("none"))
     assert not fits(half_language("none").float())
-    branched = half_language("none")
-    branched.add_lora(rank=2)
-    assert not fits(branched)
+    assert not fits(Llama(replace(CONFIG, head_dim=24)).half())
     assert build_step(half_language("none"), Abilities(torch.float16, triton=False)) is None
 
 

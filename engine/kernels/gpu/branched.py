@@ -1,0 +1,38 @@
+"""The decode step of a model with LoRA branches: its own modules, around our attention."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.kernels.gpu.attention import attend
+from engine.kernels.gpu.card import Card
+from engine.kernels.gpu.step import MOST_ROWS
+from engine.kernels.plain import PlainStep
+from engine.kv_cache import Stage
+from engine.models.llama import Cache, Llama, RMSNorm
+
+
+class BranchedStep(PlainStep):
+    """Plain torch copies all blocks of a row to attend to them; this reads them where they lie."""
+
+    def __init__(self, language: Llama) -> None:
+        super().__init__(language)
+        devices = {layer.weight.device for layer in language.modules() if isinstance(layer, RMSNorm)}
+        self.cards = {device: Card.of(device, MOST_ROWS * language.config.num_attention_heads) for device in devices}
+
+    def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
+        return BlocksView(self.cards[stage.device], stage, tables, lengths)
+
+
+class BlocksView:
+    """See `engine.models.llama.Cache`; one new token a row."""
+
+    def __init__(self, card: Card, stage: Stage, tables: Tensor, lengths: Tensor) -> None:
+        self.card, self.stage, self.tables, self.lengths = card, stage, tables, lengths
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
+        new = (query[:, :, 0].contiguous(), key[:, :, 0].contiguous(), value[:, :, 0].contiguous())
+        with torch.cuda.device_of(query):
+            return attend(self.card, *new, keys, values, self.tables, self.lengths)[:, :, None]
