@@ -83,7 +83,7 @@ class Transformers:
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
         raise UnableError(FORGETS)
 
-    @torch.inference_mode()
+    @torch.no_grad()  # as transformers itself does; what is made in inference mode could not be compiled over
     def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
         """New ids [talks, tokens]."""
         prompts = [self.contexts.embed(context) for context in map(self.context, talks)]
@@ -124,13 +124,14 @@ class Compiled(Transformers):
     def answer(self, talk: Talk, tokens: int) -> Timing:
         if self.model.device.type != "cuda":
             raise UnableError("transformers compiles on GPUs only")
-        room = len(self.context(talk)) + tokens
-        if self.cache is None:
-            self.cache = StaticCache(config=self.oracle.config, max_cache_len=2 * room)  # of one size, else it is compiled again
-        self.cache.reset()
         return super().answer(talk, tokens)
 
     def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
+        """One cache of one size for all, else every answer would be compiled anew."""
+        if self.cache is None:
+            room = 2 * (max(len(self.context(talk)) for talk in talks) + tokens)
+            self.cache = StaticCache(config=self.oracle.config, max_cache_len=room)
+        self.cache.reset()
         return super().generate(talks, tokens, past_key_values=self.cache, **options)
 
     def write(self, talks: Sequence[Talk], tokens: int) -> None:

@@ -17,7 +17,7 @@ from engine.models.llama import Llama
 from engine.models.packed import PackedLinear
 
 COPIED = {"cuda": 1 << 30, "cpu": 1 << 28}  # bytes: far beyond every cache
-COPIES = 10
+COPIES = 5
 ROUNDS = 5
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from engine.bench.contenders import Contender
+from engine.bench.contenders import Contender, UnableError
 from engine.bench.workload import Talk, crowd, draw, followed_up, opening
 
 Unit = Literal["tokens/s", "ms", "MB"]
@@ -136,10 +136,12 @@ class ManyTurns:
 
 
 def rate(write: Callable[[int], None], tokens: int) -> float:
-    """Tokens a second of one row."""
+    """Tokens a second of one row. Raises UnableError where other work hides the difference."""
     short = max(1, tokens // SHARES)
-    long_run = seconds(lambda: write(tokens))
-    return (tokens - short) / (long_run - seconds(lambda: write(short)))
+    more = seconds(lambda: write(tokens)) - seconds(lambda: write(short))
+    if more <= 0:
+        raise UnableError(f"{tokens} tokens took no longer than {short}: ask for more --tokens")
+    return (tokens - short) / more
 
 
 def seconds(work: Callable[[], None]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,11 +21,11 @@ from engine.bench.contenders import Contender, OurEngine, UnableError
 from engine.bench.line_up import entrants, rows_needed, scenarios
 from engine.bench.machine import this_machine
 from engine.bench.oracle import as_transformers
-from engine.bench.peers import quiet_transformers
+from engine.bench.peers import Compiled, Transformers, quiet_transformers
 from engine.bench.report import Report
 from engine.bench.roofline import Roofline, step_bytes
 from engine.bench.run import Bench
-from engine.bench.scenarios import OnePerson
+from engine.bench.scenarios import OnePerson, rate
 from engine.bench.subjects import WordTokenizer, random_model
 from engine.bench.table import heading, remarks, table
 from engine.bench.workload import draw, opening
@@ -45,35 +46,37 @@ def load_tiny(mode: Quantization) -> TinyModel:
 @pytest.fixture(scope="module")
 def report() -> Report:
     quiet_transformers()
-    bench = Bench(load_tiny, CPU, scenarios(ALL, [3], 2, 200, TOKENS, CPU), rounds=2, tokens=TOKENS)
+    bench = Bench(load_tiny, CPU, scenarios(ALL, [3], 2, 200, TOKENS, CPU), rounds=1, tokens=TOKENS)
     return bench.run(entrants(["none", "int8"], rows_needed(ALL, [3], 2), TOKENS))
 
 
 OURS, PLAIN, COMPILED, CONTINUOUS, INT8 = "gander fp32", "generate fp32", "static + compile fp32", "continuous batching fp32", "gander int8"
+UNABLE = {
+    "1 stream": {COMPILED, CONTINUOUS},
+    "first token, new picture": {COMPILED, CONTINUOUS},
+    "first token, follow-up": {COMPILED, CONTINUOUS},
+    "3 streams": {COMPILED},
+    "2 beams": {COMPILED, CONTINUOUS},
+    "encode a picture": {PLAIN, COMPILED, CONTINUOUS},
+    "encode 8 pictures": {PLAIN, COMPILED, CONTINUOUS},
+    "memory after 20 turns": {PLAIN, COMPILED, CONTINUOUS},
+    "memory after 200 turns": {PLAIN, COMPILED, CONTINUOUS},
+}
 
 
 def test_our_exact_engine_writes_what_transformers_writes(report: Report) -> None:
-    assert (report.reference, report.same_answers) == (PLAIN, (3, 3))
+    assert (report.reference, report.same_answers) == (PLAIN, (2, 2))
 
 
 def test_who_can_has_a_figure_a_round_and_who_can_not_a_reason(report: Report) -> None:
     assert report.contenders == [OURS, PLAIN, COMPILED, CONTINUOUS, INT8]
-    able = {row: {found.contender for found in report.findings if found.row == row and found.values} for row in report.rows}
-    assert able == {
-        "1 stream": {OURS, PLAIN, INT8},
-        "first token, new picture": {OURS, PLAIN, INT8},
-        "first token, follow-up": {OURS, PLAIN, INT8},
-        "3 streams": {OURS, PLAIN, CONTINUOUS, INT8},
-        "2 beams": {OURS, PLAIN, INT8},
-        "encode a picture": {OURS, INT8},
-        "encode 8 pictures": {OURS, INT8},
-        "memory after 20 turns": {OURS, INT8},
-        "memory after 200 turns": {OURS, INT8},
-    }
+    assert report.rows == list(UNABLE)
+    refused = [found for found in report.findings if "--tokens" not in found.reason]  # a model so small can be too quick to tell
+    assert {row: {found.contender for found in refused if found.row == row and found.reason} for row in report.rows} == UNABLE
     for found in report.findings:
         assert bool(found.values) is not bool(found.reason)
-        assert len(found.values) in (0, 1 if "memory" in found.row else 2)
-        assert all(value > 0 for value in found.values if found.people == found.beams == 1)
+        assert len(found.values) <= 1
+        assert all(value > 0 for value in found.values)
 
 
 def test_json_has_all_and_reads_back(report: Report) -> None:
@@ -85,7 +88,7 @@ def test_people_see_machine_figures_reasons_and_doubts(report: Report) -> None:
     busy = report.model_copy(update={"machine": report.machine.model_copy(update={"load": 7.0})})
     with console.capture() as shown:
         console.print(heading(busy), table(busy), *remarks(busy), sep="\n")
-    for said in (report.machine.processor, "3 streams, tokens/s", "takes no pictures", "In 3 of 3 rounds", "busy (load 7.0)"):
+    for said in (report.machine.processor, "3 streams, tokens/s", "takes no pictures", "In 2 of 2 rounds", "busy (load 7.0)"):
         assert said in shown.get()
 
 
@@ -124,6 +127,18 @@ def test_an_answer_cut_by_the_context_window_gives_no_figure() -> None:
     ours = OurEngine(TinyModel(tiny_card(context_length=260)), 1, 300)
     with pytest.raises(UnableError, match="not 150"):
         ours.answer(opening(1), 150)
+
+
+def test_a_difference_that_noise_hides_is_no_figure() -> None:
+    with pytest.raises(UnableError, match="--tokens"):
+        rate(lambda tokens: time.sleep(0.05 / tokens), 8)
+
+
+def test_one_static_cache_serves_every_answer() -> None:
+    model = TinyModel()
+    plain, compiled = Transformers(model), Compiled(model)
+    for number in (1, 2):
+        assert compiled.generate([opening(number)], TOKENS).tolist() == plain.generate([opening(number)], TOKENS).tolist()
 
 
 @torch.no_grad()
