@@ -42,7 +42,15 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
 
     devices = [torch.device(name) for name in placement.devices] or [default_device()]
     model = load(folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability)
-    engine = assemble(model, rows=placement.rows, tokens=placement.tokens, pictures=pictures, metrics=metrics, progress=log.info)
+    engine = assemble(
+        model,
+        rows=placement.rows,
+        tokens=placement.tokens,
+        capability=placement.capability,
+        pictures=pictures,
+        metrics=metrics,
+        progress=log.info,
+    )
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.rows, seconds=round(seconds, 1))
