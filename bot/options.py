@@ -130,7 +130,7 @@ class WebOptions(Section):
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080  # a busy port takes the next free one
+    port: Annotated[int, Field(ge=0, le=65535)] = 8484  # a busy port takes the next free one
     password_file: Path | None = None  # or GANDER_WEB_PASSWORD
     password: SecretStr | None = None
 

@@ -37,7 +37,7 @@ def test_compose_builds_stages_that_exist_and_gives_the_engine_a_gpu() -> None:
     for service in services.values():
         assert set(service["secrets"]) <= compose["secrets"].keys()
         assert service["cap_drop"] == ["ALL"]
-    assert services["bot"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert services["bot"]["ports"] == ["127.0.0.1:8484:8484"]
 
 
 def test_everything_that_the_images_copy_exists() -> None:
