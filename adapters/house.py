@@ -67,6 +67,7 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             limits=PersonLimits(config.limits, rules),
             commands=CommandRunner(settings, rules, texts),
             texts=texts,
+            exports=home / "exports",
             name=name,
             idle_seconds=config.conversation.idle_minutes * 60,
         )

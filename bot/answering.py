@@ -6,11 +6,12 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 
 from bot import conversation
 from bot.contracts import Engine, Knobs, Texts
+from bot.drafts import Comparison, Draft
 from bot.errors import EngineRefused
 from bot.jobs import Job
 from bot.ports import Button
@@ -19,7 +20,7 @@ from bot.store.database import Database
 from bot.store.graph import Turn
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
-from engine.api import ChatRequest, Chunk, StreamOptions
+from engine.api import ChatRequest, StreamOptions
 
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it
 PICTURE_TOKENS = 64
@@ -44,31 +45,6 @@ def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
     if text or finish is None:
         return text
     return texts.say(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
-
-
-@dataclass(slots=True)
-class Draft:
-    """An answer as it grows."""
-
-    said: str = ""
-    preview: str = ""  # of a beam search, until it has decided
-    finish: Finish = Finish.STOPPED  # until the engine says how it ended
-    tokens: int = 0  # of the answer; chunks, until the engine counts
-    prompt_tokens: int = 0
-    dropped: int = 0  # of the oldest messages, for lack of room
-
-    @property
-    def text(self) -> str:
-        return self.said or self.preview
-
-    def take(self, chunk: Chunk) -> None:
-        for choice in chunk.choices:
-            self.preview = choice.provisional if choice.provisional is not None else self.preview
-            self.said += choice.delta.content or ""
-            self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
-        self.tokens = chunk.usage.completion_tokens if chunk.usage else self.tokens + 1
-        self.prompt_tokens = chunk.usage.prompt_tokens if chunk.usage else self.prompt_tokens
-        self.dropped = chunk.dropped_messages or self.dropped
 
 
 class Stop:
@@ -111,8 +87,20 @@ class Answerer:
         """What the question follows, and the question."""
         return conversation.said(await self._database.read(graph.branch, job.question))
 
-    async def ask(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Callable[[], None]) -> None:
-        """Fill `draft` from the engine's stream; `grown` is called after each chunk. Raises what Engine raises."""
+    async def answer(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft | Comparison, grown: Callable[[], None]) -> None:
+        """Fill `draft`; `grown` is called after each chunk. The columns of a comparison are asked for at once: the engine
+        takes them into one batch, and looks at the picture once. Raises what Engine raises."""
+        if isinstance(draft, Draft) or job.varied is None:
+            return await self._fill(engine, job, turns, draft.drafts[0], grown)
+        columns = [replace(job, knobs=knobs) for knobs in job.varied.each(job.knobs)]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for column, part in zip(columns, draft.drafts, strict=True):
+                    tasks.create_task(self._fill(engine, column, turns, part, grown))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _fill(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Callable[[], None]) -> None:
         try:
             async with aclosing(engine.stream(await self._request(job, turns), job.name)) as chunks:
                 async for chunk in chunks:
@@ -123,9 +111,9 @@ class Answerer:
             if not refused.too_long or shorter == tuple(turns):
                 raise
             draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
-            await self.ask(engine, job, shorter, draft, grown)
+            await self._fill(engine, job, shorter, draft, grown)
 
-    async def notes(self, job: Job, branch: Sequence[Turn], draft: Draft) -> tuple[str, ...]:
+    async def notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
         """What the answer should say of itself, in its language."""
         language, notes = job.knobs.language, []
         seen = conversation.sight(branch)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from bot import conversation, jobs
 from bot.answering import expected_cost
-from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value
+from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED
 from bot.errors import Refusal
 from bot.jobs import NewJob
@@ -35,6 +35,12 @@ class Question:
     pictures: tuple[Picture, ...]
     spoiler: bool
     resolved: Resolved
+    varied: Varied | None = None
+
+    @property
+    def cost(self) -> int:
+        knobs = self.resolved.knobs
+        return sum(expected_cost(self.text, len(self.pictures), each) for each in (self.varied.each(knobs) if self.varied else (knobs,)))
 
     @property
     def shows_anothers(self) -> bool:
@@ -64,14 +70,17 @@ class Asking:
         self._enqueued = enqueued
         self._known: set[tuple[str, str, str]] = set()
 
-    async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
+    async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
         """Raises Refusal; a message that is stored already changes nothing."""
         attachments = await self._attachments(incoming)
         if not (text or attachments or incoming.reply_to):
             raise Refusal("ask.empty")
         resolved = await self._resolve(incoming, request)
+        if varied is not None:
+            for value in varied.values:  # each within its range and the caps
+                await self._resolve(incoming, {varied.setting: value})
         pictures = await self._take(attachments)
-        question = Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved)
+        question = Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied)
         await self._enqueue(incoming, partial(self._store, question, time()))
         # A picture that was being forgotten while it was shown again would be missing now.
         await self._save(pictures)
@@ -137,8 +146,7 @@ class Asking:
         message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
         stored = graph.add(connection, message)
         if stored is not None:
-            cost = expected_cost(question.text, len(question.pictures), question.resolved.knobs)
-            answer_to(incoming, _node(stored, message), question.resolved, cost, now, connection)
+            answer_to(incoming, _node(stored, message), question.resolved, question.cost, now, connection, question.varied)
 
     def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:
         incoming = question.incoming
@@ -150,14 +158,16 @@ class Asking:
         return conversation.continued(connection, incoming, memory, shows_picture=bool(question.pictures), since=since)
 
 
-def answer_to(incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float, connection: Connection) -> int | None:
+def answer_to(
+    incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float, connection: Connection, varied: Varied | None = None
+) -> int | None:
     """The answer to come and its job; what follows here goes on after it. Its id."""
     place, person = incoming.place, incoming.author.key
     key, spoiler, footer = question.conversation, question.spoiler, resolved.footer
     unsaid = NewMessage(place.key, None, question.id, key, person, "assistant", "", now, spoiler=spoiler, footer=footer)
     answer = graph.add(connection, unsaid)
     if answer is not None:
-        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost), now)
+        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost, varied), now)
         graph.point(connection, place.key, (SHARED, person), answer, now)
     return answer
 

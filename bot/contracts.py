@@ -5,14 +5,19 @@ Everything that says no raises `Refusal` (bot/errors.py); the core tells the per
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from bot.message import Attachment, Author, Incoming, Picture, Place
 from bot.ports import Outgoing
 from engine.api import ChatRequest, Chunk, Health
+
+if TYPE_CHECKING:
+    from bot.demo.entries import Summary
+    from bot.store.demos import Demo
 
 Value = str | int | float | bool
 
@@ -39,6 +44,18 @@ class Knobs:
     language: str = "en"  # BCP 47: of the bot's own words, and of the answer where the model can
     memory: Memory = Memory.SHARED
     system_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A comparison: one question, answered once with each of these values of one setting."""
+
+    setting: str
+    values: tuple[Value, ...]
+
+    def each(self, knobs: Knobs) -> tuple[Knobs, ...]:
+        """The settings of every column."""
+        return tuple(replace(knobs, **{self.setting: value}) for value in self.values)  # type: ignore[arg-type]  # SETTINGS types them
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +166,36 @@ class Forgotten:
     pictures: int
 
 
+class Demos(Protocol):
+    """What a command may do about demonstrations."""
+
+    async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
+        """Every picture that is posted in this channel from now on is asked about with `prompt`."""
+        ...
+
+    async def stop(self, incoming: Incoming) -> Demo:
+        """Refusal `demo.none` where none runs."""
+        ...
+
+    async def newest(self, incoming: Incoming) -> Demo:
+        """The one that runs here, or the last one that did. Refusal `demo.none`."""
+        ...
+
+    async def summarize(self, demo: Demo) -> Summary: ...
+
+    async def export(self, demo: Demo) -> tuple[Path, ...]:
+        """Files with all of it that was not hidden."""
+        ...
+
+    def wall(self, demo: Demo) -> str:
+        """The wall's address; empty: no page is served."""
+        ...
+
+    async def vote(self, incoming: Incoming, answer: int | None, column: int) -> None:
+        """One vote a person and answer (None: the newest here): again for the same column takes it back. Refusal `answer.unknown`."""
+        ...
+
+
 class Actions(Protocol):
     """What a command may do. `answer_id` None = the newest answer to this person in this place.
 
@@ -157,6 +204,10 @@ class Actions(Protocol):
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
         """Enqueue a question, with `incoming`'s pictures and reply link. `request` holds settings of this one question."""
+        ...
+
+    async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
+        """As `ask`: the question is answered once with each value, side by side."""
         ...
 
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
@@ -187,6 +238,21 @@ class Actions(Protocol):
         ...
 
     async def queue(self, incoming: Incoming) -> Queue: ...
+
+    async def follow_line(self, incoming: Incoming, words: Callable[[Queue], Outgoing]) -> None:
+        """Say `words` of the queue, and keep it true until they are final."""
+        ...
+
+    @property
+    def demos(self) -> Demos: ...
+
+    def announce(self, incoming: Incoming, message: Outgoing) -> None:
+        """Say something to all who are there."""
+        ...
+
+    def confide(self, incoming: Incoming, message: Outgoing) -> None:
+        """Say something to this person alone, in their private chat where the platform knows no other way."""
+        ...
 
     async def engines(self) -> tuple[EngineState, ...]: ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,17 +28,23 @@ from bot.contracts import (
     Settings,
     Texts,
     Value,
+    Varied,
 )
 from bot.conversation import IDLE_SECONDS, SHARED
+from bot.demo.desk import Desk
+from bot.demo.presenting import Presenting
+from bot.demo.wall import Walls
 from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
 from bot.lanes import Lane, Lanes
-from bot.message import Author, Incoming, Place
+from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices
 from bot.outbox import Outbox
-from bot.ports import Diagnosing, Outgoing, Platform, Remembered
+from bot.ports import Confiding, Diagnosing, Outgoing, Platform, Remembered
+from bot.retelling import Retelling
 from bot.revising import Revising
+from bot.showing import Stage
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Asked
@@ -64,6 +70,7 @@ class Resources:
     limits: RateLimits
     commands: Commands
     texts: Texts
+    exports: Path  # a folder for what is written out of demos
     name: str = "gander"  # of this bot among those on one database
     idle_seconds: float = IDLE_SECONDS
 
@@ -76,8 +83,13 @@ class Core:
         self._outbox = Outbox(r.database)
         self._notices = Notices(r.database, self._outbox, r.name)
         self._lanes = Lanes(Lane(engine) for engine in r.engines)
+        self._presenting = Presenting(r.database)
+        stage = Stage(r.database, self._outbox, r.texts, self._presenting)
         answerer = Answerer(r.database, r.files, r.texts)
-        self._dispatcher = Dispatcher(r.database, self._outbox, answerer, self._lanes, r.texts, r.name)
+        self._dispatcher = Dispatcher(r.database, self._outbox, stage, answerer, self._lanes, r.texts, r.name)
+        self._retelling = Retelling(r.database, self._outbox, stage)
+        self.demos = Desk(r.database, r.files, r.texts, self._presenting, self._retelling, r.exports)
+        self.walls = Walls(r.database, self._dispatcher)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._asking = Asking(parts, self._dispatcher.wake)
         self._revising = Revising(parts, self._dispatcher)
@@ -86,9 +98,11 @@ class Core:
         """Until cancelled. What is unfinished then goes on at the next start."""
         # The store's threads compete with the event loop for the interpreter: by default a thread may keep it for 5 ms.
         sys.setswitchinterval(SWITCH_SECONDS)
+        await self._presenting.load()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
             tasks.create_task(self._notices.run())
+            tasks.create_task(self._retelling.run())
             await self._dispatcher.run()
 
     async def drain(self) -> None:
@@ -105,6 +119,7 @@ class Core:
 
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
+        incoming = self._presenting.heard(incoming)
         if not await self._resources.permissions.hears(incoming):
             return
         try:
@@ -140,6 +155,9 @@ class Core:
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
         await self._asking.ask(incoming, question, request)
+
+    async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
+        await self._asking.ask(incoming, question, {}, varied)
 
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
         await self._asking.again(incoming, await self._own(incoming, answer_id), request)
@@ -182,6 +200,23 @@ class Core:
         mine = tuple(line.places[answer] for answer in answers if answer in line.places)
         return Queue(line.waiting, line.running, self._dispatcher.tokens_per_second, mine)
 
+    async def follow_line(self, incoming: Incoming, words: Callable[[Queue], Outgoing]) -> None:
+        async def now() -> Outgoing:
+            return words(await self.queue(incoming))
+
+        await self._retelling.follow(lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
+
+    def announce(self, incoming: Incoming, message: Outgoing) -> None:
+        # A private page shows what belongs to a command beside that command.
+        self._outbox.say(incoming.place, message, incoming.id if incoming.place.private else None)
+
+    def confide(self, incoming: Incoming, message: Outgoing) -> None:
+        platform = self._outbox.platform(incoming.place)
+        if incoming.place.private or not isinstance(platform, Confiding):
+            self._outbox.say(incoming.place, replace(message, private=True), incoming.id)
+        else:
+            self._outbox.say(platform.private_place(incoming.author.id), message, None)
+
     async def engines(self) -> tuple[EngineState, ...]:
         return self._lanes.states()
 
@@ -201,7 +236,9 @@ class Core:
         if await self._notices.are_said(incoming):
             return
         if not self._resources.commands.is_upkeep(incoming):
-            await self._resources.permissions.check(incoming)
+            await self._permit(incoming)
+        if incoming.address is Address.SHOWN:
+            self._presenting.check_pace(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
             await self.ask(incoming, incoming.text.strip(), {})
@@ -221,6 +258,14 @@ class Core:
             await self.ask(replace(incoming, command=None), *asked)
         else:
             await self._revising.revise(incoming, *asked)
+
+    async def _permit(self, incoming: Incoming) -> None:
+        try:
+            await self._resources.permissions.check(incoming)
+        except Refusal as refusal:
+            if incoming.address is Address.SHOWN:  # nobody asked for anything
+                raise Ignored(refusal.key) from None
+            raise
 
     async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
         """The answer that is meant, if the person may do something with it."""

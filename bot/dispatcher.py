@@ -14,16 +14,18 @@ from typing import NoReturn
 import structlog
 
 from bot import jobs
-from bot.answering import Answerer, Draft, Stop
+from bot.answering import Answerer, Stop
 from bot.contracts import InLine, Texts, Value
+from bot.drafts import Comparison, Draft, draft_of
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
-from bot.estimates import Speed, places
+from bot.estimates import Rate, Speed, places
 from bot.fairness import FairQueue
 from bot.jobs import Begun, Job, Waiting
 from bot.lanes import Lane, Lanes
 from bot.logs import job_logged
 from bot.message import Place
 from bot.outbox import Outbox
+from bot.ports import Section
 from bot.showing import Showing, Stage
 from bot.store.database import Database
 from bot.store.tables import Finish
@@ -49,16 +51,20 @@ class Line:
 class Dispatcher:
     """Owns the tasks of all jobs. `name` tells this bot from others on the same database, and outlasts a restart."""
 
-    def __init__(self, database: Database, outbox: Outbox, answerer: Answerer, lanes: Lanes, texts: Texts, name: str = "gander") -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, stage: Stage, answerer: Answerer, lanes: Lanes, texts: Texts, name: str = "gander"
+    ) -> None:
         self._database = database
         self._outbox = outbox
-        self._stage = Stage(database, outbox, texts)
+        self._stage = stage
         self._answerer = answerer
         self._lanes = lanes
         self._texts = texts
         self._name = name
         self._queue = FairQueue()
         self._speed = Speed()
+        self._rate = Rate(monotonic)
+        self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
         self._attached = asyncio.Event()
         self._moving = asyncio.Lock()  # held while a question leaves the line, or is told where it stands
@@ -126,6 +132,15 @@ class Dispatcher:
     def tokens_per_second(self) -> float | None:
         return self._speed.tokens_per_second(self._lanes.rows)
 
+    @property
+    def tokens_now(self) -> float:
+        """Tokens a second that came in the last moments, of all answers together."""
+        return self._rate.per_second()
+
+    def growing(self, answer: int) -> Draft | Comparison | None:
+        """An answer that is being made, as far as it has come."""
+        return self._growing.get(answer)
+
     async def _start_next(self) -> bool:
         """Start the fairest question that an engine has room for; False: none."""
         if self._draining or not self._lanes.have_room():
@@ -146,27 +161,33 @@ class Dispatcher:
         return True
 
     async def _see_through(self, lane: Lane, waiting: Waiting, job: Job) -> None:
-        draft, began = Draft(), monotonic()
+        draft, began = draft_of(job, self._texts), monotonic()
+        self._growing[job.answer] = draft
         with job_logged(job.name):
             try:
                 answered = await self._make(lane, job, draft)
             finally:
-                del lane.running[job.id], self._stops[job.id]
-                self._queue.settle(waiting, draft.prompt_tokens + draft.tokens * waiting.rows)
+                del lane.running[job.id], self._stops[job.id], self._growing[job.answer]
+                self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.knobs.beams or 1))
                 self.wake()
             if answered:
-                self._speed.record(waiting, draft.tokens, monotonic() - began)
+                self._speed.record(waiting, draft.tokens // len(draft.drafts), monotonic() - began)
                 await self._deliver(job)
 
-    async def _make(self, lane: Lane, job: Job, draft: Draft) -> bool:
+    async def _make(self, lane: Lane, job: Job, draft: Draft | Comparison) -> bool:
         """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
         showing, branch = await self._stage.show(job), await self._answerer.branch(job)
         if showing is None or not branch:
             return False
+
+        def grown() -> None:
+            self._rate.count()
+            showing.grown(draft.text, draft.columns)
+
         typing = self._tasks.create_task(showing.type())
         try:
             async with self._stops[job.id]:
-                await self._answerer.ask(lane.engine, job, branch, draft, lambda: showing.grown(draft.text))
+                await self._answerer.answer(lane.engine, job, branch, draft, grown)
         except EngineRefused as error:
             return await self._commit(job, showing, self._say(job, "answer.refused", reason=str(error)), Finish.FAILED)
         except (EngineUnavailable, AnswerLost) as error:
@@ -177,11 +198,12 @@ class Dispatcher:
             return await self._commit(job, showing, self._say(job, "answer.lost", count=LOSSES), Finish.FAILED)
         finally:
             typing.cancel()
-        return await self._commit(job, showing, draft.text, draft.finish, *await self._answerer.notes(job, branch, draft))
+        notes = await self._answerer.notes(job, branch, draft)
+        return await self._commit(job, showing, draft.text, draft.finish, *notes, columns=draft.columns)
 
-    async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, *notes: str) -> bool:
+    async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, *notes: str, columns: tuple[Section, ...] = ()) -> bool:
         footer = " · ".join(filter(None, (showing.answer.footer, *notes)))
-        ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer)
+        ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer, time(), columns)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
             showing.discard()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 
 from bot.contracts import InLine
 from bot.jobs import Waiting
 
+RATE_SECONDS = 3.0
 WEIGHT = 0.2  # of the newest answer; the speed forgets half of what it knew after three answers
 
 
@@ -30,6 +31,28 @@ class Speed:
     def seconds(self, cost: float, rows: int) -> float | None:
         """How long `cost` expected tokens take on so many rows; None: nothing measured yet."""
         return cost / (self._cost * max(rows, 1)) if self._cost else None
+
+
+class Rate:
+    """How fast tokens come at this moment: counted over the last few seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._times: deque[float] = deque()
+
+    def count(self) -> None:
+        """One token has come."""
+        self._forget()
+        self._times.append(self._clock())
+
+    def per_second(self) -> float:
+        self._forget()
+        return len(self._times) / RATE_SECONDS
+
+    def _forget(self) -> None:
+        since = self._clock() - RATE_SECONDS
+        while self._times and self._times[0] < since:
+            self._times.popleft()
 
 
 def places(

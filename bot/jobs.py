@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from bot.contracts import Knobs, Load, Memory
+from bot.contracts import Knobs, Load, Memory, Varied
 from bot.message import Place
+from bot.ports import Section
+from bot.store import votes
 from bot.store.tables import Finish, JobRow, JobState, MessageRow
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
@@ -29,6 +31,11 @@ class NewJob:
     person: str
     knobs: Knobs
     cost: int
+    varied: Varied | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(knobs.beams or 1 for knobs in (self.varied.each(self.knobs) if self.varied else (self.knobs,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Job:
     person: str
     knobs: Knobs
     losses: int
+    varied: Varied | None = None
 
     @property
     def name(self) -> str:
@@ -79,7 +87,8 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> None:
         "person": job.person,
         "state": JobState.WAITING,
         "cost": job.cost,
-        "beams": job.knobs.beams or 1,
+        "beams": job.rows,
+        "varied": asdict(job.varied) if job.varied else None,
         "knobs": asdict(job.knobs),
         "losses": 0,
         "cancelled": False,
@@ -141,13 +150,16 @@ def release(connection: Connection, job: Job, owner: str, *, lost: bool) -> None
     connection.execute(update(JobRow).where(mine).values(_FREE | {"losses": job.losses + lost}))
 
 
-def commit(connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str) -> bool:
+def commit(
+    connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[Section] = ()
+) -> bool:
     """Store the answer, once; False when the job is no longer ours to answer (taken over, or forgotten)."""
-    answered = {"state": JobState.ANSWERED, "cancelled": False}
+    answered = {"state": JobState.ANSWERED, "cancelled": False, "ended": at}
     ours = connection.execute(update(JobRow).where(_running(job.id, owner)).values(answered)).rowcount == 1
     if ours:
         answer = {"text": text, "finish": finish, "footer": footer}
         connection.execute(update(MessageRow).where(MessageRow.id == job.answer).values(answer))
+        votes.keep_columns(connection, job.answer, columns)
     return ours
 
 
@@ -205,6 +217,12 @@ def waiting_for(connection: Connection, answer: int, platforms: Collection[str])
     return _job(row) if row else None
 
 
+def job_of(connection: Connection, answer: int) -> Job | None:
+    """The job of an answer, whatever its state."""
+    row = connection.execute(select(*_JOB).where(JobRow.answer == answer)).first()
+    return _job(row) if row else None
+
+
 def open_answers(connection: Connection, person: str, place: str | None = None) -> tuple[int, ...]:
     """A person's answers that are not finished, everywhere or in one place."""
     mine = select(JobRow.answer).where(JobRow.person == person, JobRow.state.in_(OPEN))
@@ -217,13 +235,14 @@ _ENQUEUE = insert(JobRow)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
 _FREE: dict[str, Any] = {"state": JobState.WAITING, "owner": None, "heartbeat": None}
-_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses)
+_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses, JobRow.varied)
 
 
 def _job(row: Any) -> Job:
     job = Job(*row)
     raw: dict[str, Any] = row.knobs
-    return replace(job, knobs=Knobs(**raw | {"memory": Memory(raw["memory"])}))
+    varied = Varied(row.varied["setting"], tuple(row.varied["values"])) if row.varied else None
+    return replace(job, knobs=Knobs(**raw | {"memory": Memory(raw["memory"])}), varied=varied)
 
 
 def _running(job: int, owner: str) -> ColumnElement[bool]:

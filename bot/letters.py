@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from bot.message import Place
+from bot.ports import Outgoing
 from bot.store.deliveries import Delivery
 from bot.streaming import Channel, Display
 
@@ -23,6 +24,7 @@ class Letter:
     intended: Delivery | None = None  # recorded, and not known to be sent by this process
     unsure_since: float | None = None  # Unix seconds; since then a send of it may have gone through unheard
     failures: int = 0
+    stays: bool = False  # a notice that is going to be changed
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -34,3 +36,24 @@ class Pump:
     channel: Channel
     letters: dict[int, Letter] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the bot said, and may say otherwise."""
+
+    pump: Pump
+    key: int
+
+    def change(self, message: Outgoing) -> bool:
+        """Say this instead: as a courtesy, within the channel's budget, until it is final. False: it is too late for that."""
+        letter = self.pump.letters.get(self.key)
+        if letter is None or not letter.stays:
+            return False
+        letter.stays = not message.final
+        if message.final:
+            letter.display.end(message)
+        else:
+            letter.display.reopen(message)
+        self.pump.news.set()
+        return True

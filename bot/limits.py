@@ -36,6 +36,13 @@ class Pace:
         self.left -= 1
         return 0
 
+    def check(self, allowed: Allowance, now: float, refusal: str) -> None:
+        """Take one event out. Raises `refusal`, a text that says how long to wait, and Ignored when that was just said."""
+        wait = self.spend(allowed, now)
+        told, self.told = self.told, wait > 0
+        if wait:
+            raise Ignored("too fast") if told else Refusal(refusal, count=ceil(wait))
+
 
 class PersonLimits:
     """The limits of the configuration, kept in memory: a restart forgives."""
@@ -52,10 +59,7 @@ class PersonLimits:
         now = self._clock()
         self._sweep(now)
         pace = self._paces.setdefault(incoming.author.key, Pace(allowed.burst, now))
-        wait = pace.spend(allowed, now)
-        told, pace.told = pace.told, wait > 0
-        if wait:
-            raise Ignored("too fast") if told else Refusal("limits.too_fast", count=ceil(wait))
+        pace.check(allowed, now, "limits.too_fast")
 
     def admit(self, load: Load) -> None:
         """Raises Refusal when this person, or everybody together, has enough questions in the queue."""

@@ -105,6 +105,7 @@ class Address(StrEnum):
     REPLY = "reply"  # to one of the bot's messages
     COMMAND = "command"
     OVERHEARD = "overheard"  # not addressed; only demo mode answers these
+    SHOWN = "shown"  # overheard: a picture for the demonstration that runs there
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from time import monotonic, time
 import structlog
 
 from bot.errors import DeliveryError, MessageGone, PlaceGone
-from bot.letters import Letter, Pump
+from bot.letters import Letter, Notice, Pump
 from bot.message import Place
 from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling
 from bot.store import deliveries, events
@@ -62,14 +62,14 @@ class Outbox:
                 self._tasks.create_task(self._move(pump))
             await asyncio.Event().wait()
 
-    async def begin(self, answer: int, place: Place, reply_to: str | None) -> Display:
-        """The display of an answer; with the messages that it had begun before a restart."""
+    async def begin(self, answer: int, place: Place, reply_to: str | None, *, busy: bool = True) -> Display:
+        """The display of an answer; with the messages that it had begun before a restart. `busy`: mark the question."""
         pump = self._pump(place)
         if answer not in pump.letters:
             recorded = await self._database.read(deliveries.parts, answer)
             known = [delivery for delivery in recorded if delivery.platform_id]
             display = Display(self._limits(place), begun=len(known))
-            self._post(pump, answer, Letter(answer, place, reply_to, display, event=reply_to, parts=known))
+            self._post(pump, answer, Letter(answer, place, reply_to, display, event=reply_to if busy else None, parts=known))
             self._mark(pump.letters[answer], busy=True)
         return pump.letters[answer].display
 
@@ -85,12 +85,17 @@ class Outbox:
         """Show no more of it: it was forgotten, or another bot has it now."""
         self._remove(self._pump(place), answer)
 
-    def say(self, place: Place, message: Outgoing, event: str, *, unsure_since: float | None = None) -> None:
-        """Send a notice in reply to an event, in its turn. `unsure_since`: it may have been sent since then (Unix seconds)."""
-        display = Display(self._limits(place), ends_directly=True)
+    def say(self, place: Place, message: Outgoing, event: str | None, *, unsure_since: float | None = None) -> Notice:
+        """Send a notice, in reply to an event or to none, in its turn. One that is not final can be changed until it is.
+
+        `unsure_since`: it may have been sent since then (Unix seconds).
+        """
+        display = Display(replace(self._limits(place), draft_seconds=None), ends_directly=True)
         display.end(message)
         pump = self._pump(place, aside=message.private and self._limits(place).whispers)
-        self._post(pump, next(self._notices), Letter(None, place, event, display, event, unsure_since=unsure_since))
+        key = next(self._notices)
+        self._post(pump, key, Letter(None, place, event, display, event, unsure_since=unsure_since, stays=not message.final))
+        return Notice(pump, key)
 
     def expect(self, asked: Mapping[str, int]) -> None:
         """How many questions wait or are being answered, by channel."""
@@ -102,6 +107,11 @@ class Outbox:
         """Seconds until the end of the `number`-th answer from now can be shown in a channel, by the platform's limits."""
         pump = self._pumps.get(channel)
         return pump.channel.delay(number, self._clock()) if pump else 0.0
+
+    def pace(self, place: Place) -> float:
+        """Seconds between two edits in this place, if they are spread evenly."""
+        budget = self._limits(place).budget
+        return budget.seconds / budget.edits
 
     def changed(self, place: Place) -> None:
         """A display of this place wants to show something new."""
@@ -156,7 +166,7 @@ class Outbox:
         for key, letter in list(pump.letters.items()):
             if letter.display.settled:
                 letter.over.set()
-                if letter.answer is None:
+                if letter.answer is None and not letter.stays:
                     await self._close_notice(pump, key, letter)
 
     async def _close_notice(self, pump: Pump, key: int, letter: Letter) -> None:

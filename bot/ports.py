@@ -22,6 +22,22 @@ class Button(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A button that stands for a typed command, such as a vote. Telegram takes at most 64 bytes of `command`."""
+
+    label: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One column of a comparison."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Text to show, in the Markdown that models write. The adapter converts and defuses it: it pings nobody.
 
@@ -37,6 +53,9 @@ class Outgoing:
     private: bool = False
     final: bool = True  # False: a placeholder or a part that will be edited
     language: str = "en"  # of the words on its buttons
+    actions: tuple[Action, ...] = ()  # buttons below the others, each for anybody
+    files: tuple[Path, ...] = ()  # sent along once: pictures are shown, others can be saved
+    columns: tuple[Section, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,15 @@ class Marking(Protocol):
 
     async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
         """Set the mark or take it away. Never fails: a sign is a courtesy."""
+        ...
+
+
+@runtime_checkable
+class Confiding(Protocol):
+    """A platform on which what is said in a group is seen by all: a person is told in their own private chat."""
+
+    def private_place(self, person: str) -> Place:
+        """The private chat with the person of this id on the platform; it may be that the bot may not write there."""
         ...
 
 

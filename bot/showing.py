@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.answering import buttons, words
 from bot.contracts import InLine, Texts
+from bot.demo.presenting import Presenting
 from bot.jobs import Job
 from bot.outbox import Outbox
-from bot.ports import Outgoing
-from bot.store import graph
+from bot.ports import Action, Outgoing, Section
+from bot.store import graph, votes
 from bot.store.database import Database
 from bot.store.tables import Finish
 from bot.streaming import Display
+
+LIKE = "👍"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Showing:
     display: Display
     outbox: Outbox
     texts: Texts
+    standing: votes.Standing
+    liked_here: bool  # whether people are asked what they like
 
     def in_line(self, place: InLine) -> None:
         language = self.job.knobs.language
@@ -33,8 +38,8 @@ class Showing:
             text = self.texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
         self._show(Outgoing(text, buttons(None), self.job.answer, language=language))
 
-    def grown(self, text: str) -> None:
-        self._show(self._message(text, None))
+    def grown(self, text: str, columns: tuple[Section, ...]) -> None:
+        self._show(self._message(text, None, columns))
 
     async def type(self) -> None:
         await self.outbox.type(self.answer.place, self.display)
@@ -46,16 +51,25 @@ class Showing:
             self.discard()
             return
         said = words(self.texts, self.job.knobs.language, answer.text, answer.finish)
-        self.display.end(self._message(said, answer.finish))
+        self.display.end(replace(self._message(said, answer.finish, self.standing.columns), actions=self._ballot()))
         await self.outbox.finish(self.job.answer, answer.place)
 
     def discard(self) -> None:
         """Nothing more is to be shown by this bot."""
         self.outbox.discard(self.job.answer, self.answer.place)
 
-    def _message(self, text: str, finish: str | None) -> Outgoing:
+    def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:
         answer, language = self.answer, self.job.knobs.language
-        return Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, language=language)
+        return Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, language=language, columns=columns)
+
+    def _ballot(self) -> tuple[Action, ...]:
+        """What people vote with: for a column of a comparison, and for any answer while a demo runs."""
+        columns, count = self.standing.columns, self.standing.votes
+        if self.answer.finish == Finish.FAILED or not (columns or self.liked_here or count):
+            return ()
+        names = [f"{LIKE} {column.label}" for column in columns] or [LIKE]
+        press = f"/vote answer_id:{self.job.answer} column:"
+        return tuple(Action(f"{name} · {count[n]}" if count[n] else name, f"{press}{n + 1}") for n, name in enumerate(names))
 
     def _show(self, message: Outgoing) -> None:
         self.display.show(message)
@@ -65,15 +79,18 @@ class Showing:
 class Stage:
     """Opens showings."""
 
-    def __init__(self, database: Database, outbox: Outbox, texts: Texts) -> None:
+    def __init__(self, database: Database, outbox: Outbox, texts: Texts, presenting: Presenting) -> None:
         self._database = database
         self._outbox = outbox
         self._texts = texts
+        self._presenting = presenting
 
-    async def show(self, job: Job) -> Showing | None:
-        """None: the question was forgotten."""
+    async def show(self, job: Job, *, busy: bool = True) -> Showing | None:
+        """None: the question was forgotten. `busy`: it is being worked on, and marked so where the platform can."""
         answer = await self._database.read(graph.answer, job.answer)
         if answer is None:
             return None
-        display = await self._outbox.begin(job.answer, answer.place, answer.reply_to)
-        return Showing(job, answer, display, self._outbox, self._texts)
+        standing = await self._database.read(votes.standing, job.answer)
+        display = await self._outbox.begin(job.answer, answer.place, answer.reply_to, busy=busy)
+        liked_here = self._presenting.running(answer.place) is not None
+        return Showing(job, answer, display, self._outbox, self._texts, standing, liked_here)

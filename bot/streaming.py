@@ -90,6 +90,11 @@ class Display:
         self._wanted = self._fit(replace(message, final=True))
         self.ended = True
 
+    def reopen(self, message: Outgoing) -> None:
+        """Something that had ended goes on: its changes are courtesies again."""
+        self.ended = False
+        self.show(message)
+
     def fade(self, now: float) -> None:
         if self.fades_at is not None and now >= self.fades_at:
             self._previewed = None
@@ -128,7 +133,7 @@ class Display:
         parts = split(message.text, room, length)
         if message.footer and length(f"{parts[-1]}\n\n{message.footer}") > room:
             parts = (*parts[:-1], *split(parts[-1], room - length(message.footer) - 2, length))
-        full = replace(message, buttons=(), footer="", final=True)
+        full = replace(message, buttons=(), actions=(), files=(), columns=(), footer="", final=True)
         return (*(replace(full, text=text) for text in parts[:-1]), replace(message, text=parts[-1]))
 
 

@@ -1,4 +1,4 @@
-"""The demo's three pictures and questions. Who made them stands in adapters/samples/CREDITS.md."""
+"""The demo's three pictures and questions. Who made them stands in bot/samples/CREDITS.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-FOLDER = Path(__file__).parent.parent / "samples"
+from bot.demo.samples import FOLDER
+
 COLUMNS = 32
 
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.commands.command import REQUEST, Command, Context, Option, OptionKind
+from bot.demo.samples import SAMPLES
 from bot.errors import Refusal
+from bot.message import Incoming
 from bot.ports import Outgoing
 
 PROMPT = Option("prompt", OptionKind.TEXT)
 IMAGE = Option("image", OptionKind.PICTURE)
+SAMPLE = Option("sample", OptionKind.TEXT, hidden=True)  # a sample picture and its question, as their button names them
 
 
 async def run(context: Context) -> Outgoing | None:
-    question = str(context.options.get(PROMPT.name, "")).strip()
-    incoming = context.incoming
-    if not (question or incoming.attachments or (incoming.reply_to and incoming.reply_to.attachments)):
-        raise Refusal("ask.empty")
+    if SAMPLE.name in context.options:
+        incoming, question = _sampled(context, str(context.options[SAMPLE.name]))
+    else:
+        incoming, question = context.incoming, str(context.options.get(PROMPT.name, "")).strip()
+    check_something_asked(incoming, question)
     await context.actions.ask(incoming, question, context.request)
     return None
 
 
-COMMAND = Command("ask", run, (PROMPT, IMAGE, *REQUEST))
+def check_something_asked(incoming: Incoming, question: str) -> None:
+    """Raises Refusal where there is neither a question nor a picture."""
+    if not (question or incoming.attachments or (incoming.reply_to and incoming.reply_to.attachments)):
+        raise Refusal("ask.empty")
+
+
+def _sampled(context: Context, name: str) -> tuple[Incoming, str]:
+    """The person asks about a sample picture."""
+    sample, _, question = name.partition(".")
+    if sample not in SAMPLES or question not in SAMPLES[sample].questions:
+        raise Refusal("ask.empty")
+    shown = replace(context.incoming, attachments=(SAMPLES[sample].attachment(),), reply_to=None)
+    return shown, context.say(f"sample.{sample}.{question}")
+
+
+COMMAND = Command("ask", run, (PROMPT, IMAGE, *REQUEST, SAMPLE))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from math import inf, nan
 
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
@@ -127,7 +128,20 @@ class Context:
     def answer_id(self) -> int | None:
         """The answer whose button was pressed; None = the newest one."""
         given = self.options.get(ANSWER.name)
+        if given is not None and not str(given).isdecimal():  # typed, or sent by somebody's own client
+            raise Refusal("answer.unknown")
         return None if given is None else int(given)
+
+    def number(self, option: Option, default: float) -> float:
+        """An option's number. Raises Refusal that names its range."""
+        given, low, high = self.options.get(option.name, default), option.low or 0, option.high or inf
+        try:
+            number = float(str(given).replace(",", "."))
+        except ValueError:
+            number = nan
+        if not low <= number <= high:
+            raise Refusal("settings.not_a_number_in_range", name=option.name, low=low, high=high, given=str(given)[:40])
+        return number
 
     @property
     def request(self) -> dict[str, Value]:

@@ -1,20 +1,27 @@
-"""`/queue`: how many wait, and when it is this person's turn."""
+"""`/queue`: how many wait, and when it is this person's turn; it moves as the line moves."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.commands.command import Command, Context
-from bot.contracts import InLine
+from bot.contracts import InLine, Queue
 from bot.ports import Outgoing
 
 
-async def run(context: Context) -> Outgoing:
-    queue = await context.actions.queue(context.incoming)
+async def run(context: Context) -> None:
+    await context.actions.follow_line(context.incoming, partial(_words, context))
+
+
+def _words(context: Context, queue: Queue) -> Outgoing:
+    """Final when nothing of this person waits: nothing of theirs can move any more."""
     if not (queue.waiting or queue.running):
         return context.reply(context.say("queue.empty"))
     lines = [context.say("queue.counts", waiting=queue.waiting, running=queue.running)]
     if queue.tokens_per_second is not None:
         lines.append(context.say("queue.speed", speed=queue.tokens_per_second))
-    return context.reply("\n".join([*lines, *(_line(context, each) for each in queue.mine)]))
+    text = "\n".join([*lines, *(_line(context, each) for each in queue.mine)])
+    return Outgoing(text, private=True, final=not any(mine.position for mine in queue.mine))
 
 
 def _line(context: Context, mine: InLine) -> str:

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from bot.commands import again, ask, beams, diagnose, forget, language, queue, reset, resume, settings, setup, status, stop, temperature
+from bot.commands import (
+    again,
+    ask,
+    beams,
+    compare,
+    demo,
+    diagnose,
+    forget,
+    language,
+    queue,
+    reset,
+    resume,
+    settings,
+    setup,
+    status,
+    stop,
+    temperature,
+    vote,
+)
 from bot.commands import help as help_command
 from bot.commands.command import Command, Context
 from bot.contracts import Actions, Value
@@ -20,6 +38,8 @@ from bot.texts import Texts
 
 MODULES: Final = (
     ask,
+    compare,
+    vote,
     again,
     resume,
     stop,
@@ -30,6 +50,7 @@ MODULES: Final = (
     reset,
     forget,
     queue,
+    demo,
     status,
     diagnose,
     setup,

@@ -6,12 +6,13 @@ Questions need no row here: a message is stored once by itself. Functions take t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
 from bot.message import Place
-from bot.ports import Button, Outgoing
+from bot.ports import Action, Button, Outgoing, Section
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import EventRow, PlaceRow
@@ -35,7 +36,7 @@ def taken(connection: Connection, place: str, event: str) -> bool:
 def take(connection: Connection, place: Place, event: str, owner: str, at: float, reply: Outgoing | None = None) -> bool:
     """Deal with an event, with what is to be said to it; False: it was dealt with before."""
     graph.keep_place(connection, place)
-    row = {"place": place.key, "event": event, "owner": owner, "at": at, "reply": asdict(reply) if reply else None}
+    row = {"place": place.key, "event": event, "owner": owner, "at": at, "reply": _kept(reply) if reply else None}
     statement = insert(connection.dialect.name, EventRow).values(row).on_conflict_do_nothing()
     return connection.scalar(statement.returning(EventRow.at)) is not None
 
@@ -62,5 +63,15 @@ def _this(place: str, event: str) -> Any:
     return and_(EventRow.place == place, EventRow.event == event)
 
 
+def _kept(reply: Outgoing) -> dict[str, Any]:
+    return asdict(reply) | {"files": [str(file) for file in reply.files]}
+
+
 def _outgoing(kept: dict[str, Any]) -> Outgoing:
-    return Outgoing(**kept | {"buttons": tuple(Button(each) for each in kept["buttons"])})
+    parts = {
+        "buttons": tuple(Button(each) for each in kept["buttons"]),
+        "actions": tuple(Action(**each) for each in kept.get("actions", ())),
+        "files": tuple(Path(each) for each in kept.get("files", ())),
+        "columns": tuple(Section(**each) for each in kept.get("columns", ())),
+    }
+    return Outgoing(**kept | parts)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
 from bot.store.database import insert
-from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow
+from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, VoteRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +230,7 @@ def name_of(connection: Connection, person: str) -> str:
 def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     """Delete a person's messages and the answers to them; how many, and the pictures that nobody else showed."""
     connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
+    connection.execute(delete(VoteRow).where(VoteRow.person == person))
     return _delete(connection, _of(person))
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select, update
 from bot.message import Place
 from bot.store import graph
 from bot.store.settings import Scope
-from bot.store.tables import DeliveryRow, JobRow, MessageRow, PointerRow, SettingRow
+from bot.store.tables import DeliveryRow, DemoRow, JobRow, MessageRow, PointerRow, SettingRow
 
 
 def move(connection: Connection, old: Place, new: Place) -> None:
@@ -20,6 +20,7 @@ def move(connection: Connection, old: Place, new: Place) -> None:
     connection.execute(delete(DeliveryRow).where(DeliveryRow.place == old.key))
     connection.execute(update(MessageRow).where(MessageRow.place == old.key).values(place=new.key, platform_id=None))
     connection.execute(update(JobRow).where(JobRow.place == old.key).values(place=new.key, channel=new.channel_key))
+    connection.execute(update(DemoRow).where(DemoRow.channel == old.channel_key).values(channel=new.channel_key))
     _move_pointers(connection, old, new)
     _move_settings(connection, old, new)
 

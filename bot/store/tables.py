@@ -146,6 +146,7 @@ class JobRow(Row):
     state: Mapped[str]  # JobState
     cost: Mapped[int]  # tokens expected, beams counted n-fold
     beams: Mapped[int]  # rows that it takes on an engine
+    varied: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # a comparison: the setting and the values to answer with
     knobs: Mapped[dict[str, Any]] = mapped_column(JSON)  # settings as they were when it was asked
     losses: Mapped[int]  # how often an engine went away under it
     owner: Mapped[str | None]  # the bot that runs or delivers it; set while running or answered
@@ -153,6 +154,7 @@ class JobRow(Row):
     cancelled: Mapped[bool]
     at: Mapped[float]
     started: Mapped[float | None]
+    ended: Mapped[float | None]  # when the answer was committed
 
 
 class EventRow(Row):
@@ -181,3 +183,51 @@ class DeliveryRow(Row):
     platform_id: Mapped[str | None]
     repeats: Mapped[int]  # sends beyond the first, each after an outcome that a kill left unknown
     at: Mapped[float]
+
+
+class AnswerColumnRow(Row):
+    """One column of a comparison. The answer's own text holds them all, for whatever knows no columns."""
+
+    __tablename__ = "answer_column"
+
+    answer: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    text: Mapped[str]
+
+
+class VoteRow(Row):
+    """What a person likes: an answer, or one column of a comparison. One vote a person and answer."""
+
+    __tablename__ = "vote"
+
+    answer: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]  # of the column; 0 where there is one answer
+    at: Mapped[float]
+
+
+class DemoRow(Row):
+    """A demonstration in one channel. `code` opens its wall to readers, `key` lets the presenter hide and export."""
+
+    __tablename__ = "demo"
+    __table_args__ = (LASTING_ID,)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    channel: Mapped[str] = mapped_column(index=True)
+    presenter: Mapped[str]
+    code: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str]
+    prompt: Mapped[str]
+    slow_seconds: Mapped[float]  # between two pictures of one person
+    language: Mapped[str]
+    started: Mapped[float]
+    ended: Mapped[float | None]
+
+
+class HiddenRow(Row):
+    """A question that the presenter does not want on the wall."""
+
+    __tablename__ = "hidden"
+
+    question: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)

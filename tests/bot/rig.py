@@ -192,6 +192,7 @@ async def running(
         limits=PersonLimits(limits, rules),
         commands=CommandRunner(settings, rules, texts),
         texts=texts,
+        exports=home / "exports",
         idle_seconds=idle_seconds,
     )
     core = Core(resources)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from bot.commands.registry import COMMANDS, CommandRunner
-from bot.contracts import EngineState, Forgotten, InLine, Queue, Value
+from bot.contracts import Demos, EngineState, Forgotten, InLine, Queue, Value, Varied
 from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply
 from bot.options import AccessOptions, LimitOptions
+from bot.ports import Outgoing
 from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import Database
@@ -32,6 +33,7 @@ class Diary:
     """The core's actions, written down instead of done."""
 
     done: list[tuple[Any, ...]] = field(default_factory=list)
+    said: list[Outgoing] = field(default_factory=list)
     stopped: int = 0
     line: Queue = EMPTY
     findings: tuple[str, ...] = ()
@@ -61,8 +63,24 @@ class Diary:
         self.done.append(("forget_here", person))
         return Forgotten(4, 2)
 
+    async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
+        self.done.append(("compare", question, varied))
+
     async def queue(self, incoming: Incoming) -> Queue:
         return self.line
+
+    async def follow_line(self, incoming: Incoming, words: Callable[[Queue], Outgoing]) -> None:
+        self.said.append(words(self.line))
+
+    @property
+    def demos(self) -> Demos:
+        raise NotImplementedError("demos are tested with a whole bot")
+
+    def announce(self, incoming: Incoming, message: Outgoing) -> None:
+        self.said.append(message)
+
+    def confide(self, incoming: Incoming, message: Outgoing) -> None:
+        self.said.append(message)
 
     async def engines(self) -> tuple[EngineState, ...]:
         return self.states
@@ -84,8 +102,7 @@ def runner(database: Database) -> CommandRunner:
 
 async def say(runner: CommandRunner, diary: Diary, incoming: Incoming) -> str:
     """What the command says to this person alone."""
-    outgoing = await runner.run(incoming, diary)
-    assert outgoing is not None
+    outgoing = await runner.run(incoming, diary) or diary.said.pop()
     assert outgoing.private
     return outgoing.text
 
@@ -280,3 +297,13 @@ async def test_what_no_platform_may_send_is_refused(runner: CommandRunner, diary
     assert (await refusal(runner, diary, commanded("frobnicate")))[0] == "help.unknown"
     assert (await refusal(runner, diary, said()))[0] == "help.unknown"
     assert (await refusal(runner, diary, given("beams", {"warmth": 1})))[0] == "help.unknown_option"
+
+
+async def test_demos_are_for_managers(runner: CommandRunner, diary: Diary) -> None:
+    assert (await refusal(runner, diary, commanded("demo", ADA, action="start")))[0] == "settings.not_yours_to_open"
+    assert "for the projector" in COMMANDS["demo"].descriptions(TEXTS)["en"]
+
+
+async def test_buttons_take_no_forged_answers(runner: CommandRunner, diary: Diary) -> None:
+    for name in ("again", "stop", "continue"):
+        assert (await refusal(runner, diary, commanded(name, answer_id="x")))[0] == "answer.unknown"

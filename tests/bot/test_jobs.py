@@ -52,7 +52,7 @@ async def test_a_follow_up_waits_for_what_it_follows(database: Database) -> None
         assert jobs.heads(connection, WEB) == (first,)
         job = jobs.claim(connection, first.id, "me", at=1.0)
         assert job is not None
-        assert jobs.commit(connection, job, "me", "a goose", Finish.STOP, "")
+        assert jobs.commit(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
         assert jobs.heads(connection, WEB) == (second,)
 
     await database.write(work)
@@ -67,9 +67,9 @@ async def test_an_answer_is_committed_once(database: Database) -> None:
         assert jobs.recover(connection, stale=2.0) == 1
         taken = jobs.claim(connection, waiting.id, "me", at=3.0)
         assert taken is not None
-        assert not jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "")
-        assert jobs.commit(connection, taken, "me", "a goose", Finish.STOP, "")
-        assert not jobs.commit(connection, taken, "me", "a swan", Finish.STOP, "")
+        assert not jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "", 1.0)
+        assert jobs.commit(connection, taken, "me", "a goose", Finish.STOP, "", 1.0)
+        assert not jobs.commit(connection, taken, "me", "a swan", Finish.STOP, "", 1.0)
         assert connection.scalar(select(MessageRow.text).where(MessageRow.id == job.answer)) == "a goose"
 
     await database.write(work)
@@ -105,7 +105,7 @@ async def test_what_is_answered_is_owed_until_it_is_delivered(database: Database
     def work(connection: Connection) -> None:
         job = jobs.claim(connection, waiting.id, "me", at=1.0)
         assert job is not None
-        jobs.commit(connection, job, "me", "a goose", Finish.STOP, "")
+        jobs.commit(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
         assert jobs.owed(connection, ("discord",), "me", at=2.0, stale=0.0) == ()
         assert jobs.owed(connection, WEB, "other", at=2.0, stale=0.0) == ()
         assert jobs.owed(connection, WEB, "other", at=20.0, stale=10.0) == (job,)
@@ -125,7 +125,7 @@ async def test_stopping_what_waits_and_what_runs(database: Database) -> None:
         assert (running, [s.id for s in stopped]) == (frozenset({runs.id}), [waits.id])
         assert jobs.beat(connection, "other", at=3.0) == {runs.id}
         assert job is not None
-        assert jobs.commit(connection, job, "other", "half an", Finish.STOPPED, "")
+        assert jobs.commit(connection, job, "other", "half an", Finish.STOPPED, "", 1.0)
         assert jobs.open_answers(connection, ANN.key, PLACE.key) == ()
 
     await database.write(work)

@@ -12,6 +12,7 @@ import pytest
 
 from adapters.discord.invite import NEEDED
 from bot.commands.registry import COMMANDS
+from bot.demo.samples import SAMPLES
 from bot.ports import Button
 from bot.rules import LISTS
 from bot.scopes import Origin
@@ -73,6 +74,7 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"origin.{origin}" for origin in (*Origin, "locale"))
     yield from (f"settings.for.{scope}" for scope in Scope)
     yield from (f"button.{button}" for button in Button)
+    yield from (f"sample.{sample.name}.{part}" for sample in SAMPLES.values() for part in ("title", *sample.questions))
     yield from (f"forget.confirm.{what}" for what in ("me", "channel", "person"))
     yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
     yield from (f"setup.list.{name}" for name in LISTS)

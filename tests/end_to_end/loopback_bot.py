@@ -96,6 +96,7 @@ async def main(home: Path, chat_url: str, engine_url: str) -> None:
             limits=PersonLimits(LIMITS, rules),
             commands=CommandRunner(settings, rules, texts),
             texts=texts,
+            exports=home / "exports",
         )
         core, chat = Core(resources), LoopbackChat(chat_session)
         core.attach(chat)

@@ -1,0 +1,88 @@
+"""`/demo`: a channel where every posted picture is answered, with a wall for the projector. For those who manage the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import shorten
+
+from bot.commands.command import Command, Context, Option, OptionKind
+from bot.demo.entries import Summary
+from bot.demo.samples import SAMPLES, Sample
+from bot.ports import Action, Outgoing
+from bot.store.demos import Demo
+
+ACTION = Option("action", OptionKind.CHOICE, choices=("start", "stop", "wall", "export"), words="choice.demo.{choice}")
+PROMPT = Option("prompt", OptionKind.TEXT)
+SLOW = Option("slow", OptionKind.NUMBER, low=0, high=3600)
+QUOTED = 200  # characters of an answer in the summary
+
+
+async def run(context: Context) -> Outgoing | None:
+    match context.options.get(ACTION.name):
+        case "start":
+            await _start(context)
+        case "stop":
+            return await _stop(context)
+        case "export":
+            await _export(context)
+        case "wall":
+            _tell_addresses(context, await context.actions.demos.newest(context.incoming))
+        case _:
+            return context.reply(context.say("command.demo.help"))
+    return None
+
+
+async def _start(context: Context) -> None:
+    prompt = str(context.options.get(PROMPT.name, "")).strip() or context.say("answer.describe")
+    slow = context.number(SLOW, default=0)
+    demo = await context.actions.demos.start(context.incoming, prompt, slow, context.language)
+    # First what is for the presenter: Discord takes the first words for the answer to the command.
+    _tell_addresses(context, demo, *await context.actions.diagnose(context.incoming))
+    welcome = [context.say("demo.welcome", prompt=demo.prompt)]
+    if demo.slow_seconds:
+        welcome.append(context.say("demo.slow_mode", seconds=demo.slow_seconds))
+    context.actions.announce(context.incoming, Outgoing("\n".join([*welcome, context.say("demo.warm_up")])))
+    for sample in SAMPLES.values():
+        context.actions.announce(context.incoming, _sample(context, sample))
+
+
+def _tell_addresses(context: Context, demo: Demo, *findings: str) -> None:
+    wall = context.actions.demos.wall(demo)
+    lines = [context.say("demo.addresses", wall=wall, own=f"{wall}#{demo.key}") if wall else context.say("demo.no_page")]
+    context.actions.confide(context.incoming, Outgoing("\n".join([*lines, *map(context.say, findings)])))
+
+
+def _sample(context: Context, sample: Sample) -> Outgoing:
+    questions = tuple(
+        Action(context.say(f"sample.{sample.name}.{question}"), f"/ask sample:{sample.name}.{question}") for question in sample.questions
+    )
+    return Outgoing(context.say(f"sample.{sample.name}.title"), actions=questions, files=(sample.file,))
+
+
+async def _stop(context: Context) -> Outgoing:
+    demo = await context.actions.demos.stop(context.incoming)
+    summary = await context.actions.demos.summarize(demo)
+    return Outgoing("\n".join([context.say("demo.over"), *_figures(context, summary), context.say("demo.how_to_export")]))
+
+
+def _figures(context: Context, summary: Summary) -> list[str]:
+    lines = [context.say("demo.counts", pictures=summary.pictures, questions=summary.questions, answers=summary.answers)]
+    if summary.fastest is not None:
+        lines.append(context.say("demo.fastest", seconds=summary.fastest.seconds or 0, answer=_quoted(summary.fastest.shown.text)))
+    if summary.most_liked is not None:
+        votes = summary.most_liked.votes.total()
+        lines.append(context.say("demo.most_liked", count=votes, answer=_quoted(summary.most_liked.shown.text)))
+    return lines
+
+
+def _quoted(text: str) -> str:
+    return shorten(text.replace("**", ""), QUOTED, placeholder="…")
+
+
+async def _export(context: Context) -> None:
+    demo = await context.actions.demos.newest(context.incoming)
+    files: tuple[Path, ...] = await context.actions.demos.export(demo)
+    context.actions.confide(context.incoming, Outgoing(context.say("demo.exported"), files=files))
+
+
+COMMAND = Command("demo", run, (ACTION, PROMPT, SLOW), for_managers=True)

@@ -1,0 +1,71 @@
+"""What commands may do about demos: begin and end one, tell the presenter its addresses, sum it up, write it out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import time
+
+from bot.contracts import Texts
+from bot.demo.entries import Summary, entries, summarize
+from bot.demo.export import write_export
+from bot.demo.presenting import Presenting
+from bot.errors import Refusal
+from bot.message import Incoming, Place
+from bot.retelling import Retelling
+from bot.store import demos, votes
+from bot.store.database import Database
+from bot.store.demos import Demo
+from bot.store.pictures import PictureFiles
+
+
+class Desk:
+    """contracts.Demos. `page`: the address of the web page, as soon as one is served; `exports`: a folder."""
+
+    def __init__(
+        self, database: Database, files: PictureFiles, texts: Texts, presenting: Presenting, retelling: Retelling, exports: Path
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._texts = texts
+        self._presenting = presenting
+        self._retelling = retelling
+        self._exports = exports
+        self.page = ""
+
+    def running(self, place: Place) -> Demo | None:
+        return self._presenting.running(place)
+
+    async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
+        return await self._presenting.start(incoming, prompt, slow_seconds, language)
+
+    async def stop(self, incoming: Incoming) -> Demo:
+        demo = await self._presenting.stop(incoming.place)
+        if demo is None:
+            raise Refusal("demo.none")
+        return demo
+
+    async def newest(self, incoming: Incoming) -> Demo:
+        demo = await self._database.read(demos.newest, incoming.place.channel_key)
+        if demo is None:
+            raise Refusal("demo.none")
+        return demo
+
+    async def summarize(self, demo: Demo) -> Summary:
+        return summarize(await self._database.read(entries, demo))
+
+    async def export(self, demo: Demo) -> tuple[Path, ...]:
+        """What was not hidden: one HTML file with its pictures in it, and one of JSON lines."""
+        shown = [entry for entry in await self._database.read(entries, demo) if not entry.shown.hidden]
+        return await asyncio.to_thread(write_export, self._exports, demo, shown, self._files, self._texts)
+
+    def wall(self, demo: Demo) -> str:
+        """The wall's address; empty: no page is served."""
+        return f"{self.page}/wall/{demo.code}" if self.page else ""
+
+    async def vote(self, incoming: Incoming, answer: int | None, column: int) -> None:
+        place, person = incoming.place.key, incoming.author.key
+        meant = await self._database.read(votes.newest, place) if answer is None else answer
+        if meant is None or not await self._database.write(votes.cast, place, meant, person, column, time()):
+            raise Refusal("answer.unknown")
+        self._retelling.voted(meant)

@@ -1,0 +1,64 @@
+"""Demonstrations that run: where every posted picture is answered, and how often one person may post."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic, time
+
+from bot.limits import Pace
+from bot.message import Address, Attachment, Incoming, Place
+from bot.rules import Allowance
+from bot.store import demos
+from bot.store.database import Database
+from bot.store.demos import Demo
+
+
+class Presenting:
+    """The demos of this bot's channels. They are few: all are kept in memory, and in the store for a restart."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._running: dict[str, Demo] = {}  # by channel
+        self._paces: dict[str, Pace] = {}  # by person, of all demos
+
+    async def load(self) -> None:
+        """Go on with the demos that ran before a restart."""
+        self._running = {demo.channel: demo for demo in await self._database.read(demos.running)}
+
+    def running(self, place: Place) -> Demo | None:
+        return self._running.get(place.channel_key)
+
+    async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
+        channel, presenter = incoming.place.channel_key, incoming.author.key
+        demo = await self._database.write(demos.begin, channel, presenter, prompt, slow_seconds, language, time())
+        self._running[channel] = demo
+        return demo
+
+    async def stop(self, place: Place) -> Demo | None:
+        """The demo that ended; None: none ran."""
+        self._running.pop(place.channel_key, None)
+        return await self._database.write(demos.end, place.channel_key, time())
+
+    def heard(self, incoming: Incoming) -> Incoming:
+        """An overheard picture where a demo runs is a question: the presenter's."""
+        demo = self.running(incoming.place)
+        pictures = tuple(each for each in incoming.attachments if _may_be_picture(each))
+        if demo is None or incoming.address is not Address.OVERHEARD or incoming.edited or not pictures:
+            return incoming
+        return replace(incoming, address=Address.SHOWN, text=demo.prompt, attachments=pictures, reply_to=None)
+
+    def check_pace(self, incoming: Incoming) -> None:
+        """The slow mode. Raises Refusal that says how long to wait, and Ignored when that was just said."""
+        demo = self.running(incoming.place)
+        if demo is None or incoming.author.key == demo.presenter:
+            return
+        now = self._clock()
+        self._paces = {person: pace for person, pace in self._paces.items() if now - pace.at < demo.slow_seconds}
+        pace = self._paces.setdefault(incoming.author.key, Pace(1, now))
+        pace.check(Allowance(1, demo.slow_seconds, {}), now, "demo.slow_down")
+
+
+def _may_be_picture(attachment: Attachment) -> bool:
+    return attachment.content_type is None or attachment.content_type.startswith("image/")

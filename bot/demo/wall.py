@@ -1,0 +1,82 @@
+"""What a demo's wall shows at a moment: the newest questions, answers as they grow, who waits, how fast, what is liked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import time
+
+from bot.contracts import InLine
+from bot.demo.entries import Entry, entries
+from bot.dispatcher import Dispatcher
+from bot.ports import Section
+from bot.store import demos, votes
+from bot.store.database import Database
+from bot.store.demos import Demo
+
+NEWEST = 60  # entries that a wall knows, whatever a demo's length
+LIKED = 3
+LIKED_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class WallEntry:
+    """An entry at this moment; `place` where it waits."""
+
+    entry: Entry
+    sections: tuple[Section, ...]
+    state: str  # waiting, answering, done
+    place: InLine | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """All that is shown. `entries` are the newest, oldest first; `liked` names answers, most liked first."""
+
+    demo: Demo
+    entries: tuple[WallEntry, ...]
+    waiting: int
+    running: int
+    tokens_per_second: float
+    liked: tuple[int, ...]
+
+
+class Walls:
+    """Looks at demos on behalf of their walls."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+
+    async def find(self, code: str) -> Demo | None:
+        """The demo whose wall this unguessable code opens."""
+        return await self._database.read(demos.by_code, code)
+
+    async def look(self, demo: Demo) -> Wall:
+        """The wall now; hidden entries are among its entries, and marked."""
+        found = await self._database.read(entries, demo, NEWEST)
+        line = await self._dispatcher.line()
+        answers = [entry.shown.answer for entry in found if not entry.shown.hidden]
+        recent = await self._database.read(votes.tally, answers, time() - LIKED_SECONDS)
+        liked = sorted(recent, key=lambda answer: (-recent[answer].total(), -answer))[:LIKED]
+        shown = tuple(self._state(entry, line.places.get(entry.shown.answer)) for entry in found)
+        running = sum(entry.state == "answering" for entry in shown)
+        waiting = sum(entry.state == "waiting" for entry in shown)
+        return Wall(demo, shown, waiting, running, self._dispatcher.tokens_now, tuple(liked))
+
+    async def shows_picture(self, demo: Demo, sha256: str) -> bool:
+        return await self._database.read(demos.shows_picture, demo, sha256)
+
+    async def hide(self, demo: Demo, question: int, hidden: bool) -> bool:
+        """Take a question off the wall, or put it back; False: it is none of this demo's."""
+        if not await self._database.read(demos.is_of, demo, question):
+            return False
+        await self._database.write(demos.hide if hidden else demos.show_again, question)
+        return True
+
+    def _state(self, entry: Entry, place: InLine | None) -> WallEntry:
+        if entry.shown.finish is not None:
+            return WallEntry(entry, entry.sections, "done", None)
+        draft = self._dispatcher.growing(entry.shown.answer)
+        if draft is None:
+            return WallEntry(entry, (), "waiting", place)
+        return WallEntry(entry, draft.columns or (Section("", draft.text),), "answering", None)

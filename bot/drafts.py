@@ -1,0 +1,105 @@
+"""Answers as they grow: one, or the columns of a comparison, which are one question answered with several values of a setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.contracts import Texts
+from bot.jobs import Job
+from bot.ports import Section
+from bot.scopes import shown
+from bot.store.tables import Finish
+from engine.api import BeamNode, Chunk, TokenLogprobs
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer as it grows."""
+
+    said: str = ""
+    preview: str = ""  # of a beam search, until it has decided
+    finish: Finish = Finish.STOPPED  # until the engine says how it ended
+    tokens: int = 0  # of the answer; chunks, until the engine counts
+    prompt_tokens: int = 0
+    dropped: int = 0  # of the oldest messages, for lack of room
+    choices: list[TokenLogprobs] = field(default_factory=list)  # where they were asked for: every token, and what else it could be
+    beams: tuple[BeamNode, ...] = ()  # where they were asked for: what a beam search weighed
+
+    @property
+    def text(self) -> str:
+        return self.said or self.preview
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        return (self,)
+
+    def work(self, beams: int) -> int:
+        """Tokens that an engine made for it: those of every beam."""
+        return self.tokens * beams
+
+    @property
+    def columns(self) -> tuple[Section, ...]:
+        """Only comparisons have some."""
+        return ()
+
+    def take(self, chunk: Chunk) -> None:
+        for choice in chunk.choices:
+            self.preview = choice.provisional if choice.provisional is not None else self.preview
+            self.said += choice.delta.content or ""
+            self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
+            self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()
+            self.beams = choice.beams or self.beams
+        self.tokens = chunk.usage.completion_tokens if chunk.usage else self.tokens + 1
+        self.prompt_tokens = chunk.usage.prompt_tokens if chunk.usage else self.prompt_tokens
+        self.dropped = chunk.dropped_messages or self.dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The columns as they grow; what is asked of a Draft, asked of all of them."""
+
+    labels: tuple[str, ...]
+    drafts: tuple[Draft, ...]
+    beams: tuple[int, ...]  # of each column
+
+    def work(self, beams: int) -> int:
+        """As of a Draft; the columns know their own beams."""
+        return sum(draft.work(rows) for draft, rows in zip(self.drafts, self.beams, strict=True))
+
+    @property
+    def columns(self) -> tuple[Section, ...]:
+        return tuple(Section(label, draft.text) for label, draft in zip(self.labels, self.drafts, strict=True))
+
+    @property
+    def text(self) -> str:
+        """All columns, each under its label; empty until one has a word."""
+        if not any(draft.text for draft in self.drafts):
+            return ""
+        return "\n\n".join(f"**{column.label}**\n{column.text or '…'}" for column in self.columns)
+
+    @property
+    def finish(self) -> Finish:
+        """A column that ran into its limit is not worth a button to continue it."""
+        return Finish.STOPPED if any(draft.finish is Finish.STOPPED for draft in self.drafts) else Finish.STOP
+
+    @property
+    def tokens(self) -> int:
+        return sum(draft.tokens for draft in self.drafts)
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(draft.prompt_tokens for draft in self.drafts)
+
+    @property
+    def dropped(self) -> int:
+        return max(draft.dropped for draft in self.drafts)
+
+
+def draft_of(job: Job, texts: Texts) -> Draft | Comparison:
+    """What a job's answer grows in."""
+    if job.varied is None:
+        return Draft()
+    language, name = job.knobs.language, job.varied.setting
+    labels = tuple(texts.say(language, f"setting.{name}.footer", value=shown(value)) for value in job.varied.values)
+    beams = tuple(knobs.beams or 1 for knobs in job.varied.each(job.knobs))
+    return Comparison(labels, tuple(Draft() for _ in labels), beams)

@@ -1,0 +1,80 @@
+"""Says again what has changed after it was said: the votes under an answer, and the places in an answer to `/queue`.
+
+Votes come in rushes: those for one answer are gathered, for as long as a channel with a small budget needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import NoReturn
+
+from bot import jobs
+from bot.letters import Notice
+from bot.outbox import Outbox
+from bot.ports import Outgoing
+from bot.showing import Stage
+from bot.store import graph
+from bot.store.database import Database
+
+EDITS_GATHERED = 3  # votes of so many edits' time go out as one
+LOOK_SECONDS = 2.0
+FOLLOW_SECONDS = 600.0  # a person who asks for the line sees it move for so long
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A notice that says what `words` says now, until that is final."""
+
+    notice: Notice
+    words: Callable[[], Awaitable[Outgoing]]
+    until: float
+
+
+class Retelling:
+    """`run` owns what is done; the rest may be called at any time."""
+
+    def __init__(self, database: Database, outbox: Outbox, stage: Stage) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._stage = stage
+        self._due: set[int] = set()  # answers whose votes changed
+        self._followed: list[Following] = []
+
+    async def run(self) -> NoReturn:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                self._followed = [each for each in self._followed if await _tell(each)]
+
+    def voted(self, answer: int) -> None:
+        """Show the votes for an answer, soon."""
+        if answer not in self._due:
+            self._due.add(answer)
+            self._tasks.create_task(self._show_votes(answer))
+
+    async def follow(self, say: Callable[[Outgoing], Notice], words: Callable[[], Awaitable[Outgoing]]) -> None:
+        """Say what `words` says, and keep it true while it is not final."""
+        first = await words()
+        notice = say(first)
+        if not first.final:
+            self._followed.append(Following(notice, words, monotonic() + FOLLOW_SECONDS))
+
+    async def _show_votes(self, answer: int) -> None:
+        stored = await self._database.read(graph.answer, answer)
+        await asyncio.sleep(EDITS_GATHERED * self._outbox.pace(stored.place) if stored else 0)
+        self._due.discard(answer)
+        job = await self._database.read(jobs.job_of, answer)
+        if job is not None and (showing := await self._stage.show(job, busy=False)):
+            await showing.end()
+
+
+async def _tell(followed: Following) -> bool:
+    """Bring a notice up to date; False: it is final now, or nobody can change it."""
+    message = await followed.words()
+    if monotonic() > followed.until:
+        message = replace(message, final=True)
+    return followed.notice.change(message) and not message.final
