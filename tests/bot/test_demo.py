@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ async def test_a_demo_goes_on_after_a_restart(tmp_path: Path) -> None:
     async with running(url, tmp_path, engine, chat) as rig:
         await start(rig, prompt="Still?")
     async with running(url, tmp_path, engine, chat) as rig:
+        rig.ids = count(100)  # what was said before is known
         await rig.until(lambda: rig.core.demos.running(PLACE) is not None)
         await show(rig, "white")
         await rig.until(lambda: answered(rig, "Still? at") is not None)
