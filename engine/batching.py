@@ -102,7 +102,10 @@ class BatchEngine:
         for launched in before:
             self.hear(launched)
         self.metrics.queued(len(self.arrivals) + len(self.scheduler.waiting))
-        return bool(self.arrivals or self.conversations)
+        if not (self.arrivals or self.conversations):
+            self.metrics.batch(0)
+            return False
+        return True
 
     def drop_cancelled(self) -> None:
         self.arrivals = [job for job in self.arrivals if not job.cancelled()]

@@ -75,7 +75,10 @@ class Metrics:
         self._finished.labels(reason).inc()
 
     def restarted(self) -> None:
+        """The worker died, and with it all that ran or waited."""
         self._restarts.inc()
+        self._queue.set(0)
+        self._rows.set(0)
 
     def exposition(self) -> bytes:
         """All figures as `/metrics` sends them, of `MEDIA_TYPE`."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server import Server
 from engine.worker import Loaded, Worker
@@ -16,12 +17,18 @@ from tests.engine.tiny_letters import CARD, Letters
 
 @asynccontextmanager
 async def serving(
-    load: Callable[[], Loaded] | None = None, *, key: str | None = None, capacity: int = 8, card: Card = CARD
+    load: Callable[[], Loaded] | None = None,
+    *,
+    key: str | None = None,
+    capacity: int = 8,
+    card: Card = CARD,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[str]:
     """Yields the server's address, `http://127.0.0.1:PORT`."""
-    worker = Worker(load or Letters().load, expected_seconds=0.1, capacity=capacity)
+    metrics = metrics or Metrics()
+    worker = Worker(load or Letters().load, expected_seconds=0.1, capacity=capacity, metrics=metrics)
     task = asyncio.create_task(worker.run())
-    runner = web.AppRunner(Server(card, worker).application(key), handler_cancellation=True, shutdown_timeout=1)
+    runner = web.AppRunner(Server(card, worker, metrics=metrics).application(key), handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

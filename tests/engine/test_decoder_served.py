@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from aiohttp import ClientSession
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from engine.assembly import assemble
+from engine.metrics import Metrics
 from engine.worker import Loaded
 from tests.engine.serving import serving
 from tests.engine.tiny import TinyModel, tiny_card
@@ -18,10 +20,15 @@ HI: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 
 @asynccontextmanager
 async def client() -> AsyncIterator[AsyncOpenAI]:
-    def load() -> Loaded:
-        return Loaded(assemble(TinyModel()), "cpu", lambda: 1)
+    metrics = Metrics()
 
-    async with serving(load, card=tiny_card()) as url, AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as api:
+    def load() -> Loaded:
+        return Loaded(assemble(TinyModel(), metrics=metrics), "cpu", lambda: 1)
+
+    async with (
+        serving(load, card=tiny_card(), metrics=metrics) as url,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as api,
+    ):
         yield api
 
 
@@ -67,3 +74,36 @@ async def test_a_stop_string_ends_the_answer_before_itself() -> None:
         whole = (await api.chat.completions.create(model="tiny", messages=HI, max_tokens=12)).choices[0].message.content or ""
         stopped = (await api.chat.completions.create(model="tiny", messages=HI, max_tokens=12, stop=[whole[4:6]])).choices[0]
     assert (stopped.message.content, stopped.finish_reason) == (whole[: whole.index(whole[4:6])], "stop")
+
+
+async def test_log_probabilities_are_those_of_the_text() -> None:
+    async with client() as api:
+        whole = await api.chat.completions.create(model="tiny", messages=HI, max_tokens=12, logprobs=True, top_logprobs=2)
+    tokens = (whole.choices[0].logprobs and whole.choices[0].logprobs.content) or []
+    assert len(tokens) == 12
+    assert all(token.token == token.top_logprobs[0].token and token.logprob <= 0 for token in tokens)  # greedy
+    letters = "".join(token.token for token in tokens if token.bytes)
+    assert letters
+    assert set(letters) <= set(whole.choices[0].message.content or "")
+
+
+async def test_the_tree_of_beams_ends_in_the_answer() -> None:
+    async with client() as api:
+        extra = {"num_beams": 3, "beam_tree": True}
+        whole = await api.chat.completions.create(model="tiny", messages=HI, max_tokens=6, extra_body=extra)
+    tree = (whole.choices[0].model_extra or {})["beams"]
+    assert whole.choices[0].message.content in {node["text"] for node in tree}
+    for node in tree:
+        parent = None if node["parent"] is None else tree[node["parent"]]
+        assert node["step"] == (1 if parent is None else parent["step"] + 1)
+        assert node["score"] <= (0 if parent is None else parent["score"])
+
+
+async def test_prometheus_reads_what_the_engine_did() -> None:
+    async with client() as api, ClientSession() as http:
+        for question in ("Hi", "Ho"):
+            await api.chat.completions.create(model="tiny", messages=[{"role": "user", "content": question}], max_tokens=12)
+        shown = await (await http.get(str(api.base_url).replace("/v1/", "/metrics"))).text()
+    found = dict(line.rsplit(" ", 1) for line in shown.splitlines() if not line.startswith("#"))
+    assert (found["gander_tokens_total"], found["gander_first_token_seconds_count"]) == ("24.0", "2.0")
+    assert 0 < float(found["gander_prompt_tokens_cached_total"]) < float(found["gander_prompt_tokens_total"])

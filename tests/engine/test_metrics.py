@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.assembly import assemble
+from engine.errors import EngineError
+from engine.generation import Event, GenerationRequest, TextDelta, Turn
 from engine.metrics import Metrics
+from tests.engine.tiny import TinyModel
 
 
 def read(metrics: Metrics) -> dict[str, float]:
@@ -26,7 +30,6 @@ def test_everything_that_is_reported_is_shown() -> None:
     metrics.batch(5)
     metrics.finished("length")
     metrics.finished("cancelled")
-    metrics.restarted()
     found = read(metrics)
     assert (
         found
@@ -45,7 +48,6 @@ def test_everything_that_is_reported_is_shown() -> None:
             "gander_batch_rows_sum": 5,
             "gander_requests_finished_total length": 1,
             "gander_requests_finished_total cancelled": 1,
-            "gander_worker_restarts_total": 1,
         }
         == found
     )
@@ -57,6 +59,32 @@ def test_an_idle_engine_runs_no_rows_and_its_idling_is_no_step() -> None:
         metrics.batch(rows)
     found = read(metrics)
     assert (found["gander_rows"], found["gander_batch_rows_count"]) == (0, 1)
+
+
+def test_an_engine_at_rest_runs_no_row_also_when_an_end_came_unforeseen() -> None:
+    metrics, model = Metrics(), TinyModel()
+    engine = assemble(model, rows=1, metrics=metrics)
+    stop: tuple[str, ...] = ()
+    for _ in range(2):
+        events: list[Event | EngineError] = []
+        request = GenerationRequest((Turn("user", ("Hi",)),), model.card.generation, stop=stop)
+        engine.submit(request, events.append, lambda: False)
+        while engine.step():
+            pass
+        stop = ("".join(event.text for event in events if isinstance(event, TextDelta))[4:6],)  # noticed when the next step has begun
+        assert read(metrics)["gander_rows"] == 0
+    assert read(metrics)["gander_requests_finished_total stop"] == 1
+
+
+def test_after_a_restart_nothing_runs_and_nothing_waits_but_the_counters_go_on() -> None:
+    metrics = Metrics()
+    metrics.tokens(5)
+    metrics.queued(3)
+    metrics.batch(2)
+    metrics.restarted()
+    found = read(metrics)
+    shown = {name: found[f"gander_{name}"] for name in ("worker_restarts_total", "queue_length", "rows", "tokens_total")}
+    assert shown == {"worker_restarts_total": 1, "queue_length": 0, "rows": 0, "tokens_total": 5}
 
 
 def test_two_engines_of_one_process_share_nothing() -> None:
