@@ -9,6 +9,7 @@ BotError
 ├── EngineStartError      the engine that we start ourselves can't start: its own last words
 ├── AnswerLost            the stream broke before the answer's end: the job may be tried again
 └── DeliveryError         the platform did not take a message; `retry_after` in seconds, None = don't know
+    ├── FileRefused       the place takes no files: the text has to go in messages
     ├── MessageGone       the message to edit or to reply to was deleted
     └── PlaceGone         kicked, blocked, or the channel was deleted: stop trying
 """
@@ -69,6 +70,10 @@ class DeliveryError(BotError):
         super().__init__(message)
         self.retry_after = retry_after
         self.unheard = unheard
+
+
+class FileRefused(DeliveryError):
+    """No files can be attached there."""
 
 
 class MessageGone(DeliveryError):

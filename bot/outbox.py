@@ -11,7 +11,7 @@ from time import monotonic, time
 
 import structlog
 
-from bot.errors import DeliveryError, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
 from bot.letters import Letter, Notice, Pump
 from bot.message import Place
 from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling
@@ -189,6 +189,8 @@ class Outbox:
             await self._carry_out(letter, step)
         except PlaceGone as error:
             await self._give_up(pump, key, letter, error)
+        except FileRefused:
+            letter.display.do_without_files()
         except DeliveryError as error:
             if not (isinstance(error, MessageGone) and await self._do_without(letter, step)):
                 await self._delay(pump, key, letter, error)

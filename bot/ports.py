@@ -52,6 +52,7 @@ class Outgoing:
     spoiler: bool = False
     private: bool = False
     final: bool = True  # False: a placeholder or a part that will be edited
+    whole: str = ""  # the text of which this is as much as fits: to be attached as a file
     language: str = "en"  # of the words on its buttons
     actions: tuple[Action, ...] = ()  # buttons below the others, each for anybody
     files: tuple[Path, ...] = ()  # sent along once: pictures are shown, others can be saved
@@ -76,6 +77,7 @@ class Limits:
     buttons: bool = True
     deduplicates: bool = False  # a repeated send with the same nonce is shown once
     ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice (`Recalling`)
+    messages: int | None = None  # that one answer takes: a longer one goes whole into a file of its last; None = as many as it needs
     whispers: bool = False  # private messages are seen by one person and do not count in the channel's budget
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end

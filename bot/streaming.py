@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.splitting import split
+from bot.splitting import Splitter, split
 
 ELLIPSIS = "…"
+NOTE_LENGTH = 100  # of what an adapter may say of the file below a message
 FRESH = 0.7  # of the time after which a draft fades: then it is shown again
 
 
@@ -57,7 +58,10 @@ class Display:
         self._drafting = limits.draft_seconds is not None and not begun
         self._previewed: Outgoing | None = None
         self._shown: list[Outgoing | None] = [None] * begun
+        self._splitter = Splitter(limits.text, limits.length)
+        self._said: Outgoing | None = None
         self._wanted: tuple[Outgoing, ...] = ()
+        self._files = limits.messages is not None
         self.ended = False
         self.touched = 0.0  # when it was last sent or edited
 
@@ -83,17 +87,23 @@ class Display:
 
     def show(self, message: Outgoing) -> None:
         """What it says at present: the words while it waits, or the text so far."""
-        self._wanted = self._fit(replace(message, final=False))
+        self._say(replace(message, final=False))
 
     def end(self, message: Outgoing) -> None:
         """The last word."""
-        self._wanted = self._fit(replace(message, final=True))
+        self._say(replace(message, final=True))
         self.ended = True
 
     def reopen(self, message: Outgoing) -> None:
         """Something that had ended goes on: its changes are courtesies again."""
         self.ended = False
         self.show(message)
+
+    def do_without_files(self) -> None:
+        """The place takes none: all is said in messages, however many."""
+        self._files = False
+        if self._said is not None:
+            self._say(self._said)
 
     def fade(self, now: float) -> None:
         if self.fades_at is not None and now >= self.fades_at:
@@ -128,12 +138,20 @@ class Display:
         # The end is an edit of a message whose id is known: a kill during a send can only leave an ellipsis behind.
         return self._ends_directly or not message.final
 
+    def _say(self, message: Outgoing) -> None:
+        self._said = message
+        self._wanted = self._fit(message)
+
     def _fit(self, message: Outgoing) -> tuple[Outgoing, ...]:
         room, length = self._limits.text, self._limits.length
-        parts = split(message.text, room, length)
+        parts = self._splitter.split(message.text)
         if message.footer and length(f"{parts[-1]}\n\n{message.footer}") > room:
             parts = (*parts[:-1], *split(parts[-1], room - length(message.footer) - 2, length))
         full = replace(message, buttons=(), actions=(), files=(), columns=(), footer="", final=True)
+        if self._files and self._limits.messages is not None and len(parts) > self._limits.messages:
+            parts = parts[: self._limits.messages]
+            begun = split(parts[-1], room - length(message.footer) - NOTE_LENGTH, length)[0]
+            parts, message = (*parts[:-1], begun), replace(message, whole=message.text if message.final else "")
         return (*(replace(full, text=text) for text in parts[:-1]), replace(message, text=parts[-1]))
 
 

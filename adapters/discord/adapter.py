@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,7 +50,7 @@ async def serve(house: House, *, sees_content: bool) -> None:
         reconnecting = logging.getLogger("discord.client")
         reconnecting.addFilter(without_traceback)
         try:
-            async with client:
+            async with client, beside(client.platform.watch()):
                 await client.start(token.get_secret_value() if token else "")
         except discord.LoginFailure:
             raise ConfigError(
@@ -58,6 +59,17 @@ async def serve(house: House, *, sees_content: bool) -> None:
         finally:
             reconnecting.removeFilter(without_traceback)
             house.bot.detach(client.platform)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` goes on while this block does."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def without_traceback(record: logging.LogRecord) -> bool:

@@ -14,9 +14,10 @@ from discord import app_commands
 
 from adapters.discord.buttons import MORE, pressed
 from adapters.discord.commands import Native, Words
+from adapters.discord.content import NOBODY
 from adapters.discord.files import Fetch
 from adapters.discord.forms import SettingForm
-from adapters.discord.interactions import NOBODY, Interactions
+from adapters.discord.interactions import Interactions
 from adapters.discord.menus import Menus
 from adapters.discord.panel import OPENING, PICK
 from adapters.discord.places import place_of

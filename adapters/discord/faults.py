@@ -9,11 +9,12 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot.errors import DeliveryError, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
 
 # Codes of https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 UNKNOWN_MESSAGE: Final = 10008
 REPLY_NEEDS_HISTORY: Final = 160002  # "Cannot reply without permission to read message history": the link is the fault
+TOO_LARGE: Final = 40005  # "Request entity too large"
 REPLY_IS_GONE: Final = frozenset({UNKNOWN_MESSAGE, REPLY_NEEDS_HISTORY})
 PLACE_IS_GONE: Final = frozenset({10003, 10004, 50001, 50007, 50013, 50083, 20022})
 
@@ -33,6 +34,8 @@ def delivering() -> Iterator[None]:
 
 def fault_of(error: discord.HTTPException) -> DeliveryError:
     said = f"Discord says {error.status}: {error.text or error.code}"
+    if error.code == TOO_LARGE:
+        return FileRefused(said)
     if error.code in REPLY_IS_GONE:
         return MessageGone(said)
     if error.code in PLACE_IS_GONE or isinstance(error, discord.Forbidden):

@@ -1,18 +1,23 @@
 """Interactions that can still be answered: commands, pressed buttons and submitted forms, each for fifteen minutes.
 
-Where the bot is installed on the server an interaction is only the first way to speak; afterwards messages are edited
-as any other. Where it is not (a person took it along), the interaction is the only way, and good for five messages.
+Where the bot is installed on the server an interaction is only the first way to speak; afterwards messages are sent and
+edited as any other. Where it is not (a person took it along), the interaction is the only way, and good for five messages.
+
+Discord recognises a repeated send by its nonce in channels alone, not by way of an interaction (discord-api-docs, pull
+request 6647). So what an interaction says is never sent, but edited into a message that is known: into the one that
+stood there while it was thinking, or into an ellipsis. A send of unknown outcome can leave an ellipsis behind, and no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import discord
 
+from adapters.discord.content import NOBODY, Content
 from bot.message import Place
 from bot.streaming import ELLIPSIS
 
@@ -21,7 +26,6 @@ MESSAGES: Final = 5
 MESSAGE_LENGTH: Final = 2000
 PATIENCE_SECONDS: Final = 3600.0
 KEPT: Final = 1_000
-NOBODY: Final = discord.AllowedMentions.none()
 
 
 @dataclass(slots=True)
@@ -37,33 +41,45 @@ class Live:
     view: discord.ui.View | None = None  # goes with the first words
     left: int = MESSAGES  # that it is good for, where it is the only way
     shown: dict[str, str] = field(default_factory=dict)  # what it said, by the messages' ids
+    unfinished: set[int | None] = field(default_factory=set)  # answers whose end is still to be said
+    blank: int | None = None  # a message that waits for its words
     handed_over: bool = False
 
-    async def send(self, text: str, view: discord.ui.View | None, *, private: bool) -> str:
+    @property
+    def owes(self) -> bool:
+        return self.thinking or bool(self.unfinished)
+
+    async def send(self, content: Content, *, private: bool) -> str:
         """Say something; the message's id. The first words replace the sign of thinking, if the same people see both."""
-        view, self.view = self.view or view, None
-        self.left -= 1
+        view, self.view = self.view, None
+        full = content if view is None else content.with_view(view)
         if self.thinking and private == self.ephemeral:
+            sent: discord.Message = await self.interaction.edit_original_response(**full.edited())
             self.thinking = False
-            sent: discord.Message = await self.interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
+            self.left -= 1
         else:
-            sent = await self._follow_up(text, view, private=private)
-        self.shown[str(sent.id)] = text
+            sent = await self._fill(await self._blank(private=private), full)
+        self.shown[str(sent.id)] = content.text
         return str(sent.id)
 
-    async def edit(self, message_id: str, text: str, view: discord.ui.View | None) -> None:
+    async def edit(self, message_id: str, content: Content) -> None:
         """Change what it said, or the message whose button was pressed."""
-        await self._put(message_id, text, view)
-        self.shown[message_id] = text
+        await self._put(message_id, content)
+        self.shown[message_id] = content.text
 
     async def hand_over(self, note: str, view: discord.ui.View) -> None:
         """Offer a button below the last words: pressing it is a new interaction."""
         self.handed_over = True
         if not self.shown:
-            await self.interaction.edit_original_response(content=note, view=view)
+            await self.interaction.edit_original_response(**Content(note, view).edited())
             return
         message_id, text = list(self.shown.items())[-1]
-        await self._put(message_id, f"{text[: MESSAGE_LENGTH - len(note) - 1]}\n{note}", view)
+        await self._put(message_id, Content(f"{text[: MESSAGE_LENGTH - len(note) - 1]}\n{note}", view))
+
+    async def say_later(self, note: str) -> None:
+        """Its time is over and what it waits for will be a message of its own."""
+        self.thinking = False
+        await self.interaction.edit_original_response(**Content(note).edited())
 
     async def stop_thinking(self) -> None:
         if self.thinking:
@@ -74,26 +90,32 @@ class Live:
         """Go on after one that was handed over: what its last message said is shown again; one that said nothing is used."""
         self.thinking = not text
         if text:
-            await self.interaction.edit_original_response(content=text, view=None, allowed_mentions=NOBODY)
+            await self.interaction.edit_original_response(**Content(text).edited())
 
-    async def _put(self, message_id: str, text: str, view: discord.ui.View | None) -> None:
+    async def _put(self, message_id: str, content: Content) -> None:
         source = self.interaction.message
         if source is not None and str(source.id) == message_id:
-            await self.interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
+            await self.interaction.edit_original_response(**content.edited())
         else:
-            await self.interaction.followup.edit_message(int(message_id), content=text, view=view, allowed_mentions=NOBODY)
+            await self.interaction.followup.edit_message(int(message_id), **content.edited())
 
-    async def _follow_up(self, text: str, view: discord.ui.View | None, *, private: bool) -> discord.Message:
-        waits, self.thinking = self.thinking, False
-        if waits:  # until it says something, whatever is sent takes its place, and is shown to those who see it
-            await self.interaction.edit_original_response(content=ELLIPSIS)
-        optional: dict[str, Any] = {} if view is None else {"view": view}
-        sent = await self.interaction.followup.send(
-            text, ephemeral=private, allowed_mentions=NOBODY, suppress_embeds=True, wait=True, **optional
-        )
-        if waits:
-            await self.interaction.delete_original_response()
-        return sent
+    async def _blank(self, *, private: bool) -> int:
+        """A new message without words yet; of a try that failed later on, the one that it made."""
+        if self.blank is None:
+            if self.thinking:  # until it says something, whatever is sent takes its place, and is shown to those who see it
+                await self.interaction.edit_original_response(content=ELLIPSIS)
+            self.left -= 1
+            sent = await self.interaction.followup.send(
+                ELLIPSIS, ephemeral=private, allowed_mentions=NOBODY, suppress_embeds=True, wait=True
+            )
+            self.blank = sent.id
+        await self.stop_thinking()
+        return self.blank
+
+    async def _fill(self, message_id: int, content: Content) -> discord.Message:
+        filled = await self.interaction.followup.edit_message(message_id, **content.edited())
+        self.blank = None
+        return filled
 
 
 class Interactions:
@@ -118,10 +140,14 @@ class Interactions:
         live = self._live.get(name or "")
         return live if live and self._clock() < live.until else None
 
-    def way(self, place: Place, reply_to: str | None = None) -> Live | None:
-        """What to answer by: the interaction that is replied to; else the newest here, where nothing but interactions will do."""
+    def way(self, place: Place, reply_to: str | None = None, *, private: bool = False) -> Live | None:
+        """What to answer by: where nothing but interactions will do, the one that is replied to or else the newest here; elsewhere
+        the one that is replied to, for what a message in the channel can't be: for one person alone, or what it is thinking of."""
         here = (live for live in reversed(self._live.values()) if live.only_way and live.place.key == place.key)
-        return self.find(reply_to) or next(here, None)
+        replied = self.find(reply_to)
+        if replied and (replied.only_way or private or (replied.thinking and not replied.ephemeral)):
+            return replied
+        return next(here, None)
 
     def showing(self, place: Place, message_id: str) -> Live | None:
         """What to edit this message by, where nothing but interactions will do."""
@@ -141,6 +167,17 @@ class Interactions:
     def hopeless(self, live: Live) -> bool:
         """Nobody has pressed the button of one that was handed over long ago."""
         return self._clock() >= live.until + PATIENCE_SECONDS
+
+    def ending(self) -> Iterator[Live]:
+        """Those whose time is over, and whose people still wait."""
+        return (live for live in list(self._live.values()) if live.owes and not live.handed_over and self._clock() >= live.until)
+
+    def note(self, live: Live, answer_id: int | None, *, final: bool) -> None:
+        """`live` said something of an answer: its end, or something that will be followed by it."""
+        for other in self._live.values():
+            other.unfinished.discard(answer_id)
+        if not final:
+            live.unfinished.add(answer_id)
 
 
 def is_installed(interaction: discord.Interaction[discord.Client]) -> bool:

@@ -15,6 +15,7 @@ NEEDED: Final = discord.Permissions(
     send_messages=True,
     send_messages_in_threads=True,
     read_message_history=True,
+    attach_files=True,
 )
 PORTAL: Final = "https://discord.com/developers/applications"
 

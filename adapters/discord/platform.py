@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import discord
 
-from adapters.discord.buttons import more_view, view_of
+from adapters.discord.buttons import more_view
+from adapters.discord.content import content_of
 from adapters.discord.diagnosis import findings
 from adapters.discord.faults import delivering
-from adapters.discord.interactions import MESSAGE_LENGTH, NOBODY, Interactions, Live
-from adapters.discord.markdown import defuse, hide, small_print
+from adapters.discord.interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
+from adapters.discord.markdown import defuse
 from adapters.discord.places import NAME, channel_id, guild_id
-from bot.errors import DeliveryError, PlaceGone
+from bot.errors import DeliveryError, FileRefused, PlaceGone
 from bot.message import Incoming, Place
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.streaming import ELLIPSIS
 from bot.texts import Texts, choose_language
 
 ASK_AGAIN_SECONDS: Final = 5.0  # whether the button was pressed
-RESERVE: Final = 50  # of it, for spoiler tags and the marks of small print
+WATCH_SECONDS: Final = 10.0  # between two looks for interactions whose time is over
+RESERVE: Final = 50  # of a message, for spoiler tags and the marks of small print
 
 
 class DiscordLimits(Limits):
@@ -36,6 +38,7 @@ LIMITS: Final = DiscordLimits(
     typing_seconds=10.0,
     deduplicates=True,
     whispers=True,
+    messages=MESSAGES,
 )
 
 
@@ -51,25 +54,31 @@ class DiscordPlatform:
         self._texts = texts
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
-        view = view_of(message, self._texts)
+        content = content_of(message, self._texts)
         with delivering():
-            if live := self._interactions.way(place, reply_to):
+            live = self._interactions.way(place, reply_to, private=message.private)
+            self._check_file(place, message, live)
+            if live:
                 await self._check(live)
-                return await live.send(written(message), view, private=message.private)
+                name = await live.send(content, private=message.private)
+                self._interactions.note(live, message.answer_id, final=message.final)
+                return name
             link = reference(place, reply_to)
-            optional: dict[str, Any] = ({"view": view} if view else {}) | ({"reference": link} if link else {})
-            sent = await self._channel(place).send(written(message), nonce=nonce, allowed_mentions=NOBODY, suppress_embeds=True, **optional)
+            optional: dict[str, Any] = {"reference": link} if link else {}
+            sent = await self._channel(place).send(**content.sent(), nonce=nonce, **optional)
         return str(sent.id)
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        view = view_of(message, self._texts)
+        content = content_of(message, self._texts)
         with delivering():
-            if live := self._interactions.showing(place, message_id):
+            live = self._interactions.showing(place, message_id)
+            self._check_file(place, message, live)
+            if live:
                 await self._check(live)
-                await live.edit(message_id, written(message), view)
+                await live.edit(message_id, content)
+                self._interactions.note(live, message.answer_id, final=message.final)
             else:
-                shown = self._channel(place).get_partial_message(int(message_id))
-                await shown.edit(content=written(message), view=view, allowed_mentions=NOBODY)
+                await self._channel(place).get_partial_message(int(message_id)).edit(**content.edited())
 
     async def delete(self, place: Place, message_id: str) -> None:
         with delivering():
@@ -83,16 +92,23 @@ class DiscordPlatform:
                 await self._channel(place).typing()
 
     async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
-        live = self._interactions.find(incoming.id)
-        granted = live.interaction.app_permissions if live else self._granted(incoming.place)
+        granted = self._granted(incoming.place, self._interactions.find(incoming.id))
         return findings(granted, sees_content=self._client.intents.message_content)
 
-    def _granted(self, place: Place) -> discord.Permissions:
-        """The bot's rights in a place, as Discord told them at the connection's beginning and told of changes since."""
-        channel = self._client.get_channel(channel_id(place))
-        if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-            return channel.permissions_for(channel.guild.me)
-        return discord.Permissions.none() if place.server else discord.Permissions.all()
+    async def watch(self) -> NoReturn:
+        """Hand over, in time, what interactions have not finished. Until cancelled."""
+        while True:
+            await self.hand_over()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def hand_over(self) -> None:
+        """Whoever waits by an interaction whose time is over is told how it goes on."""
+        for live in self._interactions.ending():
+            with suppress(DeliveryError), delivering():
+                if live.only_way:
+                    await self._offer_more(live)
+                elif live.thinking:
+                    await live.say_later(self._texts.say(_language(live), "discord.later"))
 
     async def _check(self, live: Live) -> None:
         """Raises DeliveryError where only a new interaction would do; somebody is offered a button that makes one."""
@@ -101,19 +117,29 @@ class DiscordPlatform:
         if self._interactions.hopeless(live):
             raise PlaceGone("nobody wanted to see the rest of the answer")
         if not live.handed_over:
-            language = choose_language(live.interaction.locale.value)
-            await live.hand_over(self._texts.say(language, "discord.more"), more_view(self._texts, language))
+            await self._offer_more(live)
         raise DeliveryError("Discord lets the bot say no more here until somebody presses the button", ASK_AGAIN_SECONDS)
+
+    async def _offer_more(self, live: Live) -> None:
+        language = _language(live)
+        await live.hand_over(self._texts.say(language, "discord.more"), more_view(self._texts, language))
+
+    def _check_file(self, place: Place, message: Outgoing, live: Live | None) -> None:
+        """Raises FileRefused where a file would be too much; Discord would refuse the whole message."""
+        if message.whole and not self._granted(place, live).attach_files:
+            raise FileRefused("the bot may not attach files there")
+
+    def _granted(self, place: Place, live: Live | None) -> discord.Permissions:
+        """The bot's rights: as the interaction says, else as Discord told them at first and told of changes since."""
+        if live:
+            return live.interaction.app_permissions
+        channel = self._client.get_channel(channel_id(place))
+        if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            return channel.permissions_for(channel.guild.me)
+        return discord.Permissions.none() if place.server else discord.Permissions.all()
 
     def _channel(self, place: Place) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id(place), guild_id=guild_id(place))
-
-
-def written(message: Outgoing) -> str:
-    """What stands in the message, at most 2,000 characters where the text keeps to the limits."""
-    text = defuse(message.text) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
-    text = hide(text) if message.spoiler else text
-    return f"{text}\n{small_print(message.footer)}" if message.footer else text
 
 
 def reference(place: Place, reply_to: str | None) -> discord.MessageReference | None:
@@ -123,3 +149,7 @@ def reference(place: Place, reply_to: str | None) -> discord.MessageReference | 
     return discord.MessageReference(
         message_id=int(reply_to), channel_id=channel_id(place), guild_id=guild_id(place), fail_if_not_exists=False
     )
+
+
+def _language(live: Live) -> str:
+    return choose_language(live.interaction.locale.value)

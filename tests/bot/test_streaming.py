@@ -250,3 +250,29 @@ def test_a_draft_that_does_not_grow_is_shown_again_before_it_fades() -> None:
     reader.run(100.0, 200.0)
     assert display.settled
     assert reader.channel.wait(200.0) is None
+
+
+def test_what_takes_too_many_messages_goes_whole_into_a_file_of_the_last() -> None:
+    display = Display(Limits(text=200, budget=LIMITS.budget, deduplicates=True, messages=2))
+    text = "word " * 200
+    display.show(Outgoing(text))
+    sent = take_all(display)
+    assert [message.whole for message in sent] == ["", ""]
+    display.end(Outgoing(text, footer="temperature 0"))
+    last = take_all(display)[-1]
+    assert (last.whole, last.footer) == (text, "temperature 0")
+    assert len(last.text) <= 100
+    display.do_without_files()
+    parts = take_all(display)
+    assert [message.whole for message in parts] == [""] * len(parts)
+    assert len(parts) > 3
+    assert display.settled
+
+
+def take_all(display: Display) -> list[Outgoing]:
+    """What its steps say, until nothing is left to do."""
+    said = []
+    while (step := display.step()) is not None:
+        display.did(step, 0.0)
+        said += [step.message] if isinstance(step, Send | Edit) else []
+    return said

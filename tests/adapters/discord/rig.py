@@ -25,6 +25,7 @@ from tests.bot.rig import UNHURRIED
 
 TEXTS = load_texts()
 PLAIN = DiscordOptions()
+AT_ONCE: dict[str, Any] = {"guild_ready_timeout": 0.0}  # seconds that a client waits for more servers before it is ready
 
 
 def typed(text: str) -> Invocation | None:

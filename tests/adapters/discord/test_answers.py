@@ -12,10 +12,11 @@ import pytest
 from bot import jobs
 from bot.options import DiscordOptions
 from engine.api import ChatRequest
-from tests.adapters.discord.whole import DUCK, GOOSE, Whole, pictures_in, whole_bot
+from tests.adapters.discord.whole import DUCK, GOOSE, Whole, labels, pictures_in, whole_bot
 from tests.bot.rig import asked
 
 PHOTO = (("goose.png", GOOSE),)
+GEESE = [f"{number} geese went by.\n\n" for number in range(525)]
 
 
 def lengthy(request: ChatRequest) -> Sequence[str | Exception]:
@@ -53,6 +54,30 @@ async def test_pain_10_a_long_answer_is_split_and_its_code_stays_code(tmp_path: 
         line for part in said for line in part.splitlines() if line.startswith("line_")
     ]
     assert said[-1].endswith("That is all.")
+
+
+def endless(request: ChatRequest) -> Sequence[str | Exception]:
+    return GEESE
+
+
+@pytest.mark.parametrize("may_attach", [True, False])
+async def test_an_endless_answer_goes_into_a_file_where_it_may(tmp_path: Path, *, may_attach: bool) -> None:
+    async with whole_bot(tmp_path, endless) as whole:
+        server, me = whole.server, whole.server.guild.me
+        assert me is not None
+        pond = server.guild.create_text_channel("pond", overwrites={me: discord.PermissionOverwrite(attach_files=may_attach)})
+        await server.ann.send(pond, f"{server.mention} count")
+        await whole.until(lambda: any("Again" in labels(message) for message in server.said(pond)))
+        said = server.said(pond)
+        files = [await attachment.read() for message in said for attachment in message.attachments]
+    if may_attach:
+        assert [len(message.attachments) for message in said] == [0, 0, 0, 0, 1]
+        assert said[-1].content.endswith("-# The answer goes on in the file.")
+        assert files == ["".join(GEESE).encode()]
+    else:
+        assert len(said) > 5
+        assert said[-1].content.rstrip().endswith("524 geese went by.")
+        assert files == []
 
 
 async def test_pain_12_who_waits_sees_their_place(whole: Whole) -> None:

@@ -13,7 +13,7 @@ from adapters.discord.files import CHUNK, Files, allowed
 from bot.errors import DeliveryError
 from tests.adapters.conformance import Listener, collect
 from tests.adapters.discord.proxies import http_proxy, socks_proxy
-from tests.adapters.discord.rig import Cdn, new_client
+from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
 from tests.adapters.discord.wire import connected, wired
 
 LARGE = bytes(range(256)) * 1024
@@ -91,7 +91,7 @@ async def test_files_take_the_proxy_which_resolves_their_names(proxy: type, port
 @pytest.mark.parametrize("proxy", [http_proxy, socks_proxy])
 async def test_the_connection_takes_the_proxy(proxy: type, monkeypatch: pytest.MonkeyPatch) -> None:
     async with wired(monkeypatch, "discord.example") as wire, proxy() as (address, visits), network(address) as (_, options):
-        client = new_client(Listener(), Cdn(), **options)
+        client = new_client(Listener(), Cdn(), **AT_ONCE, **options)
         async with connected(client):
             assert wire.identified  # only the proxies know a server of that name
         assert {host for host, _ in visits} == {"discord.example"}

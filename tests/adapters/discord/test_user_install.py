@@ -15,7 +15,7 @@ from bot.errors import DeliveryError
 from bot.message import Place
 from bot.ports import Outgoing
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.wire import ANN, CHANNEL, Wire
+from tests.adapters.discord.wire import ANN, CHANNEL, Failure, Wire
 
 PLACE = Place("discord", CHANNEL, server="99")
 NUMBERS = count(1)
@@ -84,6 +84,39 @@ async def test_five_messages_are_followed_by_a_button_that_gives_more(wire: Wire
     while "\n" in wire.messages[sent[-1]]["content"]:  # noqa: ASYNC110 - the fake has no event for it
         await asyncio.sleep(0.01)
     assert [wire.messages[message]["content"] for message in (*sent, last)] == [f"Part {n}" for n in range(1, 7)]
+
+
+async def test_a_send_of_unknown_outcome_doubles_no_words(wire: Wire, client: DiscordClient, bot: Listener) -> None:
+    """Discord takes a nonce in channels alone: an interaction's words are edited into messages whose id is known."""
+    name = await ask(wire, bot)
+    wire.failures["PATCH"] = [Failure(502, done=True)]
+    await client.platform.send(PLACE, Outgoing("A goose."), reply_to=name, nonce="1")
+    wire.failures["POST"] = [Failure(502, done=True)]  # discord.py itself tries again
+    wire.failures["PATCH"] = [Failure(400, done=True)]
+    with pytest.raises(DeliveryError):
+        await client.platform.send(PLACE, Outgoing("Two geese."), reply_to=None, nonce="2")
+    await client.platform.send(PLACE, Outgoing("Two geese."), reply_to=None, nonce="2")
+    assert [shown["content"] for shown in wire.messages.values()] == ["A goose.", "…", "Two geese."]
+
+
+async def test_who_waits_is_handed_over_in_time_without_anything_being_said(
+    wire: Wire, client: DiscordClient, bot: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = await ask(wire, bot)
+    message = await client.platform.send(PLACE, Outgoing("A goose.", answer_id=1), reply_to=answered, nonce="1")
+    ended = client.platform._interactions.find(answered)
+    assert ended is not None
+    ended.until = 0.0
+    monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 0.0)
+    await ask(wire, bot)
+    watch = asyncio.create_task(client.platform.watch())
+    async with asyncio.timeout(20):
+        while not any("unless you ask for it" in shown["content"] for shown in wire.messages.values()):  # noqa: ASYNC110 - no event for it
+            await asyncio.sleep(0.01)
+    watch.cancel()
+    await asyncio.wait({watch})
+    assert sorted(shown["content"].startswith("-#") for shown in wire.messages.values()) == [False, True]
+    assert wire.messages[message]["content"] == "A goose."
 
 
 async def test_before_its_time_is_over_it_is_handed_over(

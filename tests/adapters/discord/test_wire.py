@@ -18,7 +18,7 @@ from bot.options import Config, DiscordOptions
 from bot.ports import Outgoing
 from bot.store.database import sqlite_url
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import Cdn, new_client
+from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
 from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload
 from tests.bot.rig import ScriptedEngine, echo, running
 
@@ -51,6 +51,28 @@ async def test_a_long_rate_limit_is_handed_to_the_core(client: DiscordClient, wi
     assert error.value.retry_after == 300.0
 
 
+LONG = Outgoing("Much of it.", whole="Much of it, and the rest.\n" * 1_000)
+
+
+@pytest.mark.parametrize("failures", [[], [Failure(429, {"retry_after": 0.05, "global": False, "message": "slow down"})], [Failure(502)]])
+async def test_a_file_is_uploaded_whole_whatever_the_wire_does(client: DiscordClient, wire: Wire, failures: list[Failure]) -> None:
+    wire.failures["POST"] = list(failures)
+    name = await client.platform.send(PLACE, LONG, reply_to=None, nonce="n1")
+    assert wire.files[name] == {"answer.md": LONG.whole.encode()}
+    assert len(wire.posted()) == 1 + len(failures)
+    assert len(wire.messages) == 1
+    assert wire.messages[name]["content"] == "Much of it.\n-# The answer goes on in the file."
+
+
+async def test_a_file_comes_and_goes_with_an_edit(client: DiscordClient, wire: Wire) -> None:
+    name = await client.platform.send(PLACE, Outgoing("Much"), reply_to=None, nonce="n1")
+    wire.failures["PATCH"] = [Failure(502)]
+    await client.platform.edit(PLACE, name, LONG)
+    assert wire.files[name] == {"answer.md": LONG.whole.encode()}
+    await client.platform.edit(PLACE, name, Outgoing("Little"))
+    assert [body["attachments"] for method, _, body in wire.requests if method == "PATCH"][-1] == []
+
+
 async def test_what_was_deleted_is_said_to_be_gone(client: DiscordClient) -> None:
     with pytest.raises(MessageGone):
         await client.platform.edit(PLACE, "1", Outgoing("A goose."))
@@ -60,7 +82,7 @@ async def test_pain_9_the_final_answer_outlives_a_flood_limit(wire: Wire, tmp_pa
     engine = ScriptedEngine(echo)
     engine.gate.set()
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
-        client = new_client(rig.core, Cdn())
+        client = new_client(rig.core, Cdn(), **AT_ONCE)
         async with connected(client):
             wire.failures["POST"] = [Failure(429, {"retry_after": 0.2, "global": True, "message": "slow down"}), Failure(502)]
             wire.failures["PATCH"] = [Failure(429, {"retry_after": 0.2, "global": False, "message": "slow down"}), Failure(502)]

@@ -13,7 +13,7 @@ from typing import Any
 import discord
 import pytest
 import yarl
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import BodyPartReader, WSCloseCode, WSMsgType, web
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
@@ -36,10 +36,11 @@ CHANNEL = "10"
 
 @dataclass
 class Failure:
-    """What the next request of a method meets instead of an answer."""
+    """What the next request of a method meets instead of an answer. `done`: it was carried out, and only the answer was lost."""
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
+    done: bool = False
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Wire:
 
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     nonces: dict[str, str] = field(default_factory=dict)
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by message, by name
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     failures: dict[str, list[Failure]] = field(default_factory=dict)
     identified: list[dict[str, Any]] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Wire:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/gateway/":
             return await self._gateway(request)
-        body = await request.json() if request.can_read_body else {}
+        body = await read_body(request)
         path = request.path.removeprefix("/api/v10")
         self.requests.append((request.method, path, body))
         tokenless = path.startswith(("/webhooks/", "/interactions/"))  # their own tokens stand in the path
@@ -74,6 +76,8 @@ class Wire:
             return answer({"message": "401: Unauthorized", "code": 0}, 401)
         if failures := self.failures.get(request.method):
             failure = failures.pop(0)
+            if failure.done:
+                self._route(request.method, path.strip("/").split("/"), body)
             return answer(failure.body, failure.status)
         return self._route(request.method, path.strip("/").split("/"), body)
 
@@ -96,22 +100,21 @@ class Wire:
             case "POST", ["channels", "10", "messages"]:
                 return answer(self._post(body))
             case "PATCH", ["channels", "10", "messages", name] if name in self.messages:
-                self.messages[name].update(content=body["content"])
-                return answer(self.messages[name])
+                return answer(self._put(name, body))
         return answer({"message": "Unknown Message", "code": 10008}, 404)
 
     def _put(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """What an interaction says."""
         message = self.messages.setdefault(name, message_payload(name, BOT, ""))
         message.update({key: body[key] for key in ("content", "components") if key in body})
+        self.files[name] = body.get("files", self.files.get(name, {}))
         return message
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any]:
         nonce = body["nonce"] if body.get("enforce_nonce") else None
         if nonce in self.nonces:
             return self.messages[self.nonces[nonce]]
-        message = message_payload(str(next(self.ids)), BOT, body["content"])
-        self.messages[message["id"]] = message
+        message = self._put(str(next(self.ids)), body)
         if nonce is not None:
             self.nonces[nonce] = message["id"]
         return message
@@ -149,6 +152,28 @@ class Wire:
         """The connection breaks, and can be resumed."""
         if self.socket is not None:
             await self.socket.close(code=WSCloseCode.GOING_AWAY)
+
+
+async def read_body(request: web.Request) -> dict[str, Any]:
+    """A request's JSON; of an upload, its `payload_json` with the files beside it."""
+    if not request.can_read_body:
+        return {}
+    if not request.content_type.startswith("multipart/"):
+        body: dict[str, Any] = await request.json()
+        return body
+    body, files = {}, {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader):
+            raise TypeError("Discord takes no form within a form")
+        data = await part.read()
+        if part.name == "payload_json":
+            body = json.loads(data)
+        else:
+            files[str(part.filename)] = bytes(data)
+    declared = {each["filename"] for each in body.get("attachments", [])}
+    if declared != files.keys():
+        raise ValueError(f"declared {declared}, uploaded {set(files)}")
+    return {**body, "files": files}
 
 
 def answer(body: Any, status: int = 200) -> web.Response:

@@ -1,0 +1,53 @@
+"""What stands in one message, as Discord's calls take it: words, buttons, a file; and nobody is pinged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any, Final
+
+import discord
+
+from adapters.discord.buttons import view_of
+from adapters.discord.markdown import defuse, hide, small_print
+from bot.ports import Outgoing
+from bot.streaming import ELLIPSIS
+from bot.texts import Texts
+
+NOBODY: Final = discord.AllowedMentions.none()
+FILE_NAME: Final = "answer.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message. `document`: a text that is attached as a file."""
+
+    text: str
+    view: discord.ui.View | None = None
+    document: str = ""
+    spoiler: bool = False
+
+    def with_view(self, view: discord.ui.View) -> Content:
+        return replace(self, view=view)
+
+    def sent(self) -> dict[str, Any]:
+        """As a new message takes it."""
+        optional = ({"view": self.view} if self.view else {}) | ({"files": self._files()} if self.document else {})
+        return {"content": self.text, "allowed_mentions": NOBODY, "suppress_embeds": True, **optional}
+
+    def edited(self) -> dict[str, Any]:
+        """As a change of a message takes it: buttons and files that are not named here go away."""
+        return {"content": self.text, "view": self.view, "attachments": self._files(), "allowed_mentions": NOBODY}
+
+    def _files(self) -> list[discord.File]:
+        """Made anew each time: a file is read once."""
+        return [discord.File(BytesIO(self.document.encode()), FILE_NAME, spoiler=self.spoiler)] if self.document else []
+
+
+def content_of(message: Outgoing, texts: Texts) -> Content:
+    """At most 2,000 characters where the text keeps to the limits."""
+    text = defuse(message.text) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
+    text = hide(text) if message.spoiler else text
+    note = texts.say(message.language, "discord.whole_answer") if message.whole else ""
+    below = [small_print(words) for words in (note, message.footer) if words]
+    return Content("\n".join([text, *below]), view_of(message, texts), message.whole, message.spoiler)
