@@ -8,6 +8,7 @@ from pathlib import Path
 
 import discord
 import pytest
+from simcord.backend.errors import OptionError
 
 from bot import jobs
 from bot.options import DiscordOptions
@@ -190,10 +191,13 @@ async def test_pain_11_one_person_does_not_starve_another(whole: Whole) -> None:
 
 
 async def test_pain_15_beams_are_capped_and_explained(whole: Whole) -> None:
-    refused = await whole.server.ann.slash(whole.server.channel, "beams", value=10, scope="me")
-    await whole.until(lambda: refused.response is not None and "beams goes up to 5 here." in refused.response.content)
-    explained = await whole.server.ann.slash(whole.server.channel, "beams")
-    await whole.until(lambda: explained.response is not None and "answers that grow side by side" in explained.response.content)
+    with pytest.raises(OptionError, match="must be ≤ 5"):
+        await whole.server.ann.slash(whole.server.channel, "beams", value=10, scope="me")
+    await whole.asks("/beams 10")
+    await whole.says("beams goes up to 5 here.")
+    explained = await whole.told(await whole.server.ann.slash(whole.server.channel, "beams"))
+    assert "answers that grow side by side" in explained
+    assert "From 1 to 5." in explained
 
 
 async def test_where_it_may_not_speak_nothing_breaks(whole: Whole) -> None:
