@@ -91,12 +91,12 @@ class Heard:
 
 
 class OurEngine:
-    """Gander's, with room for `rows` rows and `tokens` tokens of all of them together."""
+    """Gander's, with room for `rows` rows and `tokens` tokens of all of them together; `capability` as in `assemble`."""
 
-    def __init__(self, model: VisionLanguageModel, rows: int, tokens: int) -> None:
+    def __init__(self, model: VisionLanguageModel, rows: int, tokens: int, capability: tuple[int, int] | None = None) -> None:
         self.model = model
         self.name = f"gander {precision(model)}"
-        self.engine = assemble(model, rows=rows, tokens=tokens)
+        self.engine = assemble(model, rows=rows, tokens=tokens, capability=capability)
 
     def answer(self, talk: Talk, tokens: int) -> Timing:
         begun = time.perf_counter()

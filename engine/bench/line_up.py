@@ -32,11 +32,12 @@ def scenarios(
     return tuple(scenario for name, those in known.items() if name in names for scenario in those)
 
 
-def entrants(modes: Sequence[Quantization], rows: int, tokens: int) -> list[Entrant]:
-    """Our engine in each mode, with room for `rows` rows of `tokens` tokens; the peers beside the unquantised one."""
+def entrants(modes: Sequence[Quantization], rows: int, tokens: int, capability: tuple[int, int] | None = None) -> list[Entrant]:
+    """Our engine in each mode, with room for `rows` answers of `tokens` tokens; the peers beside the unquantised one."""
+    ours = partial(OurEngine, rows=rows, tokens=rows * (ROOM + tokens), capability=capability)
     line: list[Entrant] = []
     for mode in modes:
-        line.append(Entrant(partial(OurEngine, rows=rows, tokens=rows * (ROOM + tokens)), mode, exact=mode == "none"))
+        line.append(Entrant(ours, mode, exact=mode == "none"))
         if mode == "none":
             line += [Entrant(Transformers, mode, reference=True), Entrant(Compiled, mode), Entrant(ContinuousBatching, mode)]
     return line

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, get_args
 
 import typer
@@ -81,21 +83,32 @@ def bench(
     chosen = scenario or (NAMES if on_gpu else ("one",))
     fast = ("none", "int8") if on_gpu or model in RANDOM else ("q4_1", "int8", "none")
     modes = [mode for mode in MODES if mode in (quantize or fast)]
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("measuring the memory's speed")
+    with telling() as tell:
         run = Bench(
             open=opener(model, place, parse_capability(capability)),
             device=place,
             scenarios=scenarios(chosen, crowds, beams, turns, length, place),
             rounds=rounds,
             tokens=length,
-            progress=lambda doing: bar.update(task, description=doing),
+            progress=tell,
         )
-        report = run.run(entrants(modes, rows_needed(chosen, crowds, beams), length))
+        for report in run.run(entrants(modes, rows_needed(chosen, crowds, beams), length, parse_capability(capability))):
+            if json_file:  # each time anew, so that a run that is cut short leaves what it found
+                json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     console = Console(soft_wrap=True)
     console = console if console.is_terminal else Console(soft_wrap=True, width=PIPED)
     console.print(heading(report), table(report), *remarks(report), sep="\n", highlight=False)
-    if json_file:
-        json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     if png_file:
         draw_chart(report, png_file)
+
+
+@contextmanager
+def telling() -> Iterator[Callable[[str], None]]:
+    """Says what is being done: in one line that changes on a terminal, else in lines of their own with the seconds passed."""
+    console, begun = Console(stderr=True, soft_wrap=True), monotonic()
+    if not console.is_terminal:
+        yield lambda doing: console.print(f"{monotonic() - begun:4.0f} s  {doing}", highlight=False)
+        return
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("measuring the memory's speed")
+        yield lambda doing: bar.update(task, description=doing)
