@@ -68,6 +68,10 @@ class Contender(Protocol):
         """The answers of many, by an engine that remembers what they said before."""
         ...
 
+    def close(self) -> None:
+        """Gives back what would outlive it."""
+        ...
+
 
 @dataclass
 class Heard:
@@ -116,6 +120,9 @@ class OurEngine:
 
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
         return [heard.text for heard in self.run(talks, tokens)]
+
+    def close(self) -> None:
+        """Nothing does."""
 
     def run(self, talks: Sequence[Talk], tokens: int, beams: int = 1) -> list[Heard]:
         generation = self.model.card.generation.model_copy(

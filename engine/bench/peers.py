@@ -83,6 +83,9 @@ class Transformers:
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
         raise UnableError(FORGETS)
 
+    def close(self) -> None:
+        """Nothing does."""
+
     @torch.no_grad()  # as transformers itself does; what is made in inference mode could not be compiled over
     def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
         """New ids [talks, tokens]."""
@@ -102,6 +105,7 @@ class Transformers:
                 **options,
             )
         )
+        wait_for(self.model.device)
         if ids.shape[1] != tokens:
             raise UnableError(f"{ids.shape[1]} tokens were written, not {tokens}")
         return ids
@@ -140,6 +144,10 @@ class Compiled(Transformers):
     def search(self, talk: Talk, beams: int, tokens: int) -> None:
         raise UnableError(self.ONE)
 
+    def close(self) -> None:
+        """The compiler's graphs hold memory of the device."""
+        torch._dynamo.reset()
+
 
 class ContinuousBatching(Transformers):
     """transformers' own. It takes token ids only: where a picture would stand it gets as many ids."""
@@ -160,6 +168,10 @@ class ContinuousBatching(Transformers):
 
     def look(self, pictures: Sequence[Image.Image]) -> None:
         raise UnableError(self.BLIND)
+
+    def close(self) -> None:
+        """Its manager holds nearly all of the device's memory."""
+        self.oracle.destroy_cached_continuous_batching_manager()
 
     def write(self, talks: Sequence[Talk], tokens: int) -> None:
         """Its manager is sized by the first call for a crowd, which should be the longest."""

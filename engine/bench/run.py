@@ -54,12 +54,12 @@ class Bench:
         found: list[Finding] = []
         prompt = 0
         for contenders in self.sessions(entrants):
-            model = contenders[0].model
-            prompt = prompt or prompt_tokens(model, opening(WARM_UP))
+            name = contenders[0].model.card.name
+            prompt = prompt or prompt_tokens(contenders[0].model, opening(WARM_UP))
             rooflines = {contender.name: roofline(contender.model.language, bandwidth) for contender in contenders}
             found += self.findings(contenders, rooflines, prompt)
             yield Report(
-                model=model.card.name,
+                model=name,
                 machine=machine,
                 rounds=self.rounds,
                 tokens=self.tokens,
@@ -79,23 +79,26 @@ class Bench:
     def sessions(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
         """Those that compete at a time, ready; nothing of them is left when the next come."""
         if self.device.type == "cpu":
-            yield [self.enter(entrant, None) for entrant in entrants]
+            yield from self.session([self.enter(entrant, None) for entrant in entrants])
             return
-        for mode, sharing in groupby(entrants, key=lambda entrant: entrant.mode):
-            yield from self.sharing(mode, list(sharing))
-            self.clean_up()
+        for _, sharing in groupby(entrants, key=lambda entrant: entrant.mode):
+            yield from self.sharing(list(sharing))
 
-    def sharing(self, mode: Quantization, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
+    def sharing(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
+        """One after another, on the model of the first."""
         first = self.enter(entrants[0], None)
-        model, contenders = first.model, [first]
+        model, ready = first.model, [first]
         del first
-        yield contenders
+        yield from self.session(ready)
         for entrant in entrants[1:]:
-            contenders.clear()
-            self.clean_up()
-            contenders.append(self.enter(entrant, model))
-            yield contenders
-        contenders.clear()
+            yield from self.session([self.enter(entrant, model)])
+
+    def session(self, contenders: list[Contender]) -> Iterator[list[Contender]]:
+        yield contenders
+        for contender in contenders:
+            contender.close()
+        contenders.clear()  # whoever was given the list holds nobody any more
+        self.clean_up()
 
     def enter(self, entrant: Entrant, model: VisionLanguageModel | None) -> Contender:
         """Warm, and with what it took of memory noted if it has a model of its own."""
