@@ -106,6 +106,7 @@ class Beams:
         self.search = BeamSearch(question.request.generation, self.ends, len(question.eos_ids), question.budget, question.seed)
         self.branches = Branches(task.tables, len(task.keys))
         self.shown = ""
+        self.reach = 4 + max((4 * len(stop) for stop in question.stops), default=0)  # tokens; a character may take four
 
     @property
     def done(self) -> bool:
@@ -136,14 +137,14 @@ class Beams:
         self.runner.write(slots, tokens)
         self.branches.advance()
 
-    def tell(self) -> Iterator[Event]:
-        """The best so far; once the search is done, what it found."""
-        if not self.done:
-            text = self.text(self.search.best())
-            if text != self.shown:
-                self.shown = text
-                yield Provisional(0, text)
-            return
+    def best_so_far(self) -> Iterator[Event]:
+        text = self.text(self.search.best()) if self.search.nodes else ""
+        if text != self.shown:
+            self.shown = text
+            yield Provisional(0, text)
+
+    def found(self) -> Iterator[Event]:
+        """Once the search is done: its `n` best, whole."""
         tree = tuple(self.tree()) if self.question.request.beam_tree else ()
         for choice, beam in enumerate(self.best):
             yield TextDelta(choice, self.text(beam))
@@ -162,7 +163,14 @@ class Beams:
         return "stop" if self.ends(beam.ids) else "length"
 
     def ends(self, ids: tuple[int, ...]) -> bool:
-        return ids[-1] in self.question.eos_ids or (bool(self.question.stops) and self.answer(ids)[1])
+        return ids[-1] in self.question.eos_ids or (bool(self.question.stops) and self.stopped(ids))
+
+    def stopped(self, ids: tuple[int, ...]) -> bool:
+        """Whether a stop string ends here. Before the last token there was none, so that an end long enough to hold one is enough."""
+        if len(ids) <= self.reach:
+            return self.answer(ids)[1]
+        end = self.question.tokenizer.decode(ids[-self.reach :])
+        return any(stop in end for stop in self.question.stops)
 
     def text(self, beam: Beam) -> str:
         return self.answer(beam.ids)[0]

@@ -262,11 +262,13 @@ class BatchEngine:
 
     def search(self, conversation: Conversation, writing: Beams, logits: Tensor) -> None:
         """The next token of every beam; `logits` [beams, vocabulary]."""
+        for event in writing.best_so_far():  # of the step before, while the device works on this one
+            conversation.job.tell(event)
         writing.choose(logits)
         self.note_time(conversation, paced=True)
-        for event in writing.tell():
-            conversation.job.tell(event)
         if writing.done:
+            for event in writing.found():
+                conversation.job.tell(event)
             self.finish(conversation, writing)
 
     def note_time(self, conversation: Conversation, paced: bool) -> None:

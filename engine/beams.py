@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from engine.models.card import Generation
-from engine.sampling import candidates, draw_distinct, step_uniforms, upload
+from engine.sampling import candidates, draw_distinct, step_uniforms
+from engine.transfer import upload
 
 NEVER = -1e9
 
@@ -68,15 +69,14 @@ class BeamSearch:
         """The best (or drawn) continuations of all beams together, each with the row it continues."""
         before = upload(torch.tensor([beam.score for beam in self.running]), log_probabilities.device)[:, None]
         if self.generation.temperature > 0:
-            warped, ids = candidates(log_probabilities, [self.generation] * self.width, self.keep)
-            total = (warped + before).flatten()
+            scores, ids = candidates(log_probabilities, [self.generation] * self.width, self.keep)
+            total = (scores + before).flatten()
             picked = self.draw(total)
-            tokens = ids.flatten()[picked]
         else:
-            total = (log_probabilities + before).flatten()
+            scores, ids = log_probabilities.topk(min(self.candidates, log_probabilities.shape[-1]))  # no row can give more
+            total = (scores + before).flatten()
             picked = total.topk(self.candidates).indices
-            tokens = picked % log_probabilities.shape[-1]
-        parents = picked // (len(total) // self.width)
+        parents, tokens = picked // scores.shape[-1], ids.flatten()[picked]
         found = torch.stack((parents.double(), tokens.double(), total[picked].double())).tolist()  # one transfer
         return [
             (int(parent), Beam((*self.running[int(parent)].ids, int(token)), score)) for parent, token, score in zip(*found, strict=True)

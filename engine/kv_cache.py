@@ -16,6 +16,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from engine.blocks import BLOCK
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
+from engine.transfer import upload
 
 SCRATCH = 1  # blocks at the pool's beginning that belong to nobody: rows that only fill up a batch write there
 
@@ -39,7 +40,7 @@ class Stage:
     def copy(self, sources: Tensor, targets: Tensor) -> None:
         """Blocks `sources` [n] into blocks `targets` [n]."""
         for pool in (self.keys, self.values):
-            pool[:, targets] = pool[:, sources]
+            pool.index_copy_(1, targets, pool.index_select(1, sources))
 
 
 class KVCache:
@@ -63,9 +64,8 @@ class KVCache:
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """For each (from, to): the second block becomes a copy of the first. No block is on both sides."""
         if pairs:
-            sources, targets = torch.tensor(pairs).unbind(1)
             for stage in self.stages:
-                stage.copy(sources.to(stage.device), targets.to(stage.device))
+                stage.copy(*upload(torch.tensor(pairs), stage.device).unbind(1))
 
 
 def block_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:

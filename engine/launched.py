@@ -12,6 +12,7 @@ from engine.answering import Row
 from engine.generation import TokenLogprob
 from engine.models.base import Tokenizer
 from engine.sampling import Way, log_probabilities
+from engine.transfer import download
 
 Owner = TypeVar("Owner")
 
@@ -50,10 +51,3 @@ class Launched(Generic[Owner]):
         best = zip(self.best[index, :count].tolist(), self.logprobs[index, :count].tolist(), strict=True)
         top = tuple((tokenizer.decode([other]), value) for other, value in best)
         return (TokenLogprob(tokenizer.decode([token]), float(self.chosen[index]), top),)
-
-
-def download(tensor: Tensor) -> Tensor:
-    """To the host, without waiting for it."""
-    if not tensor.is_cuda:
-        return tensor
-    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)

@@ -14,9 +14,10 @@ from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from engine.blocks import BLOCK
+from engine.capturing import capture
 from engine.kv_cache import Stage
 from engine.models.llama import Llama
-from engine.sampling import upload
+from engine.transfer import upload
 
 SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, 512), (4, 128))  # prompts, tokens each; smallest first
 SHORT = 512  # tokens of context that most questions stay within
@@ -94,14 +95,7 @@ class PromptGraph:
         self.tables = torch.zeros(shape.prompts, shape.context // BLOCK, dtype=torch.long, device=device)
         self.borders = torch.ones(2, shape.prompts, dtype=torch.long, device=device)  # starts, and how many tokens are real
         self.gates = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            self.compute()  # kernels are chosen and workspaces made outside the graph
-        torch.cuda.current_stream().wait_stream(aside)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
-            self.logits = self.compute()
+        self.graph, self.logits = capture(self.compute, device, pool)
 
     def compute(self) -> Tensor:
         starts, counts = self.borders

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from engine.blocks import BLOCK
+from engine.capturing import capture
 from engine.kv_cache import KVCache, PromptView, Stage
 from engine.models.llama import Llama
 from engine.prompt_graph import Part, PromptGraphs
-from engine.sampling import upload
+from engine.transfer import upload
 
 
 class Step(Protocol):
@@ -150,16 +151,7 @@ class DecodeGraph:
         stage = self.runner.cache.stages[index]
         if index:
             self.inputs.append(tuple(tensor.to(stage.device) for tensor in self.outputs[-1]))
-        with torch.cuda.device(stage.device):
-            warm = torch.cuda.Stream()
-            warm.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(warm):
-                self.compute(index)  # kernels are compiled and workspaces made outside the graph
-            torch.cuda.current_stream().wait_stream(warm)
-            graph = torch.cuda.CUDAGraph()
-            pool = self.pool if index == 0 else None
-            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-                output = self.compute(index)
+        graph, output = capture(lambda: self.compute(index), stage.device, self.pool if index == 0 else None)
         self.graphs.append(graph)
         self.outputs.append(output)
         if index == 0:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.models.card import Generation
+from engine.transfer import upload
 
 MASK_64 = (1 << 64) - 1
 
@@ -72,11 +73,6 @@ class Sampler:
     def upload(self, values: Sequence[float | int | bool], dtype: torch.dtype | None = None) -> Tensor:
         """[values] on the device, without waiting for it."""
         return upload(torch.tensor(values, dtype=dtype), self.device)
-
-
-def upload(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copies from pinned memory do not wait for the work that is under way."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1) -> tuple[Tensor, Tensor]:

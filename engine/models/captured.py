@@ -1,21 +1,26 @@
-"""A module's forward pass as CUDA graphs: hundreds of small kernels are started as one."""
+"""A module's forward pass as CUDA graphs of a few sizes of batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from engine.capturing import capture
+
 
 class CapturedModule:
-    """`module` over batches [n, …] of any size, in graphs of the sizes that were captured."""
+    """`module` over batches [n, …] of any size."""
 
     def __init__(self, module: nn.Module, example: Tensor, sizes: Sequence[int]) -> None:
         """`example` [1, …] has the shape, type and device of one input."""
-        with torch.inference_mode():
-            batches = [CapturedBatch(module, example.expand(size, *example.shape[1:])) for size in sorted(sizes, reverse=True)]
-        self.graphs = dict(zip(sorted(sizes, reverse=True), batches, strict=True))
+        self.graphs: dict[int, CapturedBatch] = {}
+        pool = None
+        for size in sorted(sizes, reverse=True):  # the smaller ones fit into the largest one's memory
+            self.graphs[size] = CapturedBatch(module, example.expand(size, *example.shape[1:]), pool)
+            pool = self.graphs[size].graph.pool()
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return torch.cat([self.replay(batch) for batch in inputs.split(max(self.graphs))])
@@ -27,19 +32,17 @@ class CapturedModule:
 class CapturedBatch:
     """One size of batch."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, pool: Any) -> None:
         self.inputs = inputs.clone()  # real memory, also where the example was expanded
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            module(self.inputs)  # workspaces are made outside the graph
-        torch.cuda.current_stream().wait_stream(aside)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-            self.output: Tensor = module(self.inputs)
+        self.graph, self.output = capture(lambda: run(module, self.inputs), inputs.device, pool)
 
     def replay(self, batch: Tensor) -> Tensor:
         """`batch` [≤ size, …]; the result is the caller's."""
         self.inputs[: len(batch)].copy_(batch, non_blocking=True)
         self.graph.replay()
         return self.output[: len(batch)].clone()
+
+
+def run(module: nn.Module, inputs: Tensor) -> Tensor:
+    output: Tensor = module(inputs)
+    return output

@@ -1,0 +1,30 @@
+"""CUDA graphs: work that is launched as one, because launching its hundreds of small kernels would take longer than running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+Output = TypeVar("Output")
+
+
+@torch.inference_mode()
+def capture(work: Callable[[], Output], device: torch.device, pool: Any = None) -> tuple[torch.cuda.CUDAGraph, Output]:
+    """`work` as a graph, and its output, which every replay writes anew. `pool` is another graph's memory, to be shared.
+
+    Graphs that share memory must not be replayed at the same time; what one gave is to be read before another is replayed.
+    """
+    with torch.cuda.device(device):
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            work()  # kernels are compiled and chosen, and workspaces made, outside the graph
+        torch.cuda.current_stream().wait_stream(aside)
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()  # what the trial took on a stream of its own would lie idle for ever
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):  # other threads may go on
+            output = work()
+    return graph, output
