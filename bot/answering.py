@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from textwrap import shorten
 from types import TracebackType
 
 from bot import conversation
@@ -25,6 +27,8 @@ from engine.api import ChatRequest, StreamOptions
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it
 PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
+LONGEST_NAME = 60  # characters
+UNRULY = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, line ends, directions
 
 
 def expected_cost(text: str, pictures: int, knobs: Knobs) -> int:
@@ -45,6 +49,11 @@ def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
     if text or finish is None:
         return text
     return texts.say(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
+
+
+def called(name: str) -> str:
+    """A person's name as it may stand in a sentence of ours: people choose it, to turn the text around it, too."""
+    return shorten(UNRULY.sub(" ", name), LONGEST_NAME, placeholder="…")
 
 
 class Stop:
@@ -119,7 +128,7 @@ class Answerer:
         seen = conversation.sight(branch)
         # By a direct reply it is plain whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
-            name = await self._database.read(graph.name_of, seen.person)
+            name = called(await self._database.read(graph.name_of, seen.person))
             notes.append(self._texts.say(language, "answer.about", name=name))
         if draft.dropped:
             notes.append(self._texts.say(language, "answer.dropped", count=draft.dropped))

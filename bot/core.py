@@ -137,6 +137,10 @@ class Core:
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)
 
+    async def closed(self, place: Place) -> None:
+        places = await self._resources.database.read(graph.places_around, place, False)
+        await self._dispatcher.stop(await self._resources.database.read(jobs.open_in, places, None))
+
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._resources.database.read(history, self._resources.texts, place.key, limit)
 

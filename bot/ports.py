@@ -219,8 +219,12 @@ class Bot(Protocol):
 
 
 class MovingBot(Bot, Protocol):
-    """The core for a platform whose channels change their ids."""
+    """The core for a platform that tells when a channel gets another id, and when it is closed to the bot."""
 
     async def moved(self, old: Place, new: Place) -> None:
         """The platform gave a channel a new id: what was set, said and asked in the old one goes on in the new one."""
+        ...
+
+    async def closed(self, place: Place) -> None:
+        """The bot was removed from this channel, or blocked: what is asked there is not answered any more."""
         ...

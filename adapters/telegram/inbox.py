@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 import structlog
-from telegram import CallbackQuery, Message, Update
-from telegram.constants import ChatMemberStatus
+from telegram import CallbackQuery, ChatMemberUpdated, Message, Update
+from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
 from adapters.telegram.panels import Panels, owner_and_command
-from adapters.telegram.places import place_of
+from adapters.telegram.places import NAME, place_of
 from adapters.telegram.reading import STOPPED_DRAFT, Reader
 from adapters.telegram.recent import Recent
 from bot.message import Incoming, Place
@@ -71,7 +71,7 @@ class Inbox:
         elif (message := update.message) and message.migrate_to_chat_id:
             await self._move(place_of(message), message.migrate_to_chat_id)
         elif (member := update.my_chat_member) and member.new_chat_member.status in GONE:
-            log.info("removed from a chat, or blocked by its owner", chat=member.chat.id)
+            await self._leave(member)
         elif (message := update.message) and (message.text or message.effective_attachment):
             await self._hand_over(await self._reader.message([message]))
         elif edited := update.edited_message:
@@ -90,6 +90,13 @@ class Inbox:
         new = replace(old, channel=str(chat))
         await self._bot.moved(old, new)
         log.warning("a group has a new id: name it in [access] instead of the old one", old=old.key, new=new.key)
+
+    async def _leave(self, member: ChatMemberUpdated) -> None:
+        place = Place(NAME, str(member.chat.id), private=member.chat.type == ChatType.PRIVATE)
+        await self._bot.closed(place)
+        log.warning(
+            "blocked by this person: no more answers" if place.private else "removed from this group: no more answers", chat=place.key
+        )
 
     async def _take_press(self, query: CallbackQuery) -> None:
         incoming = await self._reader.press(query)

@@ -37,6 +37,8 @@ class Files:
             return (self._attachment("still.jpg", still.file_id, still.file_size, None, spoiler),)
         if (sticker := message.sticker) and not (sticker.is_animated or sticker.is_video):
             return (self._attachment("sticker.webp", sticker.file_id, sticker.file_size, "image/webp", spoiler),)
+        if (document := message.document) and document.thumbnail and (document.mime_type or "").startswith("video/"):
+            return (self._attachment("still.jpg", document.thumbnail.file_id, document.thumbnail.file_size, None, spoiler),)
         if (document := message.document) and _is_picture(document.mime_type, document.file_name):
             name = document.file_name or "picture"
             return (self._attachment(name, document.file_id, document.file_size, document.mime_type, spoiler),)

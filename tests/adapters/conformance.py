@@ -40,6 +40,7 @@ class Listener:
     heard: list[Heard] = field(default_factory=list)
     attached: list[Platform] = field(default_factory=list)
     moves: list[tuple[Place, Place]] = field(default_factory=list)
+    closings: list[Place] = field(default_factory=list)
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def attach(self, platform: Platform) -> None:
@@ -65,6 +66,9 @@ class Listener:
 
     async def moved(self, old: Place, new: Place) -> None:
         self.moves.append((old, new))
+
+    async def closed(self, place: Place) -> None:
+        self.closings.append(place)
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return {}

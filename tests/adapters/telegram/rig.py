@@ -96,13 +96,17 @@ class Whole:
 
 @asynccontextmanager
 async def whole(
-    home: Path, engine: ScriptedEngine | None = None, api: BotApi | None = None, telegram: Mapping[str, object] | None = None
+    home: Path,
+    engine: ScriptedEngine | None = None,
+    api: BotApi | None = None,
+    telegram: Mapping[str, object] | None = None,
+    **more: object,
 ) -> AsyncIterator[Whole]:
     """`adapters.telegram` as `gander run` runs it, until the end of the block."""
     api, engine = api or BotApi(), engine or ScriptedEngine(echo)
     engine.gate.set()
     async with serving(api) as address:
-        options = config(address, telegram, limits=UNHURRIED.model_dump())
+        options = config(address, telegram, **{"limits": UNHURRIED.model_dump(), **more})
         async with open_house(options, home, [engine]) as house:
             work = partial(adapter.run, house, lambda address: None)
             async with running(house, {"telegram": work}):

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bot.message import Address, Invocation
 from tests.adapters.conformance import PNG, collect
-from tests.adapters.telegram.rig import Connected, connected
-from tests.adapters.telegram.world import ANN, BOB, ME, Json
+from tests.adapters.telegram.rig import Connected
+from tests.adapters.telegram.world import ANN, BOB, ME
 
 
-@pytest.fixture
-async def telegram() -> AsyncIterator[Connected]:
-    async with connected() as telegram:
-        yield telegram
-
-
-async def test_sees_the_picture_of_the_message_that_is_replied_to(telegram: Connected) -> None:
+async def test_pain_1_sees_the_picture_of_the_message_that_is_replied_to(telegram: Connected) -> None:
     group = telegram.world.group()
     shown = telegram.world.keep(group, BOB, photo=telegram.world.photo(PNG))
     await telegram.world.say(group, "@gander_bot what is this?", reply_to_message=shown)
@@ -29,7 +21,7 @@ async def test_sees_the_picture_of_the_message_that_is_replied_to(telegram: Conn
     assert (incoming.reply_to.author.name, incoming.reply_to.is_ours, incoming.text) == ("Bob", False, "what is this?")
 
 
-async def test_sees_a_picture_that_is_sent_as_a_file(telegram: Connected) -> None:
+async def test_pain_2_sees_a_picture_that_is_sent_as_a_file(telegram: Connected) -> None:
     await telegram.world.say(telegram.world.private(), "this?", document=telegram.world.document(PNG))
     heard = await telegram.bot.hears()
     assert (heard.pictures, heard.incoming.attachments[0].name, heard.incoming.text) == ((PNG,), "goose.png", "this?")
@@ -45,7 +37,7 @@ async def test_leaves_other_files_alone(telegram: Connected) -> None:
     ("caption", "text", "address"),
     [("what @gander_bot is it?", "what is it?", Address.MENTION), ("/ask what is it?", "/ask what is it?", Address.COMMAND)],
 )
-async def test_takes_a_caption_and_the_mention_in_it(telegram: Connected, caption: str, text: str, address: Address) -> None:
+async def test_pain_3_takes_a_caption_and_the_mention_in_it(telegram: Connected, caption: str, text: str, address: Address) -> None:
     await telegram.world.say(telegram.world.group(), caption, photo=telegram.world.photo(PNG))
     heard = await telegram.bot.hears()
     assert (heard.pictures, heard.incoming.text, heard.incoming.address) == ((PNG,), text, address)
@@ -58,7 +50,7 @@ async def test_ask_in_a_caption_is_the_command_with_its_options(telegram: Connec
     assert (command.name, command.options) == ("ask", {"prompt": "what is it?", "beams": "5"})
 
 
-async def test_a_reply_to_the_bot_with_a_picture_and_no_words_is_for_the_bot(telegram: Connected) -> None:
+async def test_pain_4_a_reply_to_the_bot_with_a_picture_and_no_words_is_for_the_bot(telegram: Connected) -> None:
     group = telegram.world.group()
     ours = telegram.world.keep(group, ME, text="A goose.")
     await telegram.world.say(group, photo=telegram.world.photo(PNG), reply_to_message=ours)
@@ -66,12 +58,12 @@ async def test_a_reply_to_the_bot_with_a_picture_and_no_words_is_for_the_bot(tel
     assert (heard.pictures, heard.incoming.address) == ((PNG,), Address.REPLY)
 
 
-async def test_a_picture_that_is_not_for_the_bot_is_only_overheard(telegram: Connected) -> None:
+async def test_pain_5_a_picture_that_is_not_for_the_bot_is_only_overheard(telegram: Connected) -> None:
     await telegram.world.say(telegram.world.group(), "look at that", photo=telegram.world.photo(PNG))
     assert (await telegram.bot.hears()).incoming.address is Address.OVERHEARD
 
 
-async def test_an_album_is_one_question_with_all_its_pictures(telegram: Connected) -> None:
+async def test_pain_6_an_album_is_one_question_with_all_its_pictures(telegram: Connected) -> None:
     group = telegram.world.group()
     parts = await telegram.world.album(group, [PNG, PNG + b"2", PNG + b"3"], "@gander_bot which is best?")
     await telegram.world.say(group, "@gander_bot and now?")
@@ -82,7 +74,7 @@ async def test_an_album_is_one_question_with_all_its_pictures(telegram: Connecte
     assert after.incoming.text == "and now?"
 
 
-async def test_takes_a_forwarded_picture(telegram: Connected) -> None:
+async def test_pain_13_takes_a_forwarded_picture(telegram: Connected) -> None:
     origin = {"type": "user", "date": 1, "sender_user": BOB}
     await telegram.world.say(telegram.world.private(), photo=telegram.world.photo(PNG), forward_origin=origin)
     assert (await telegram.bot.hears()).pictures == (PNG,)
@@ -92,33 +84,6 @@ async def test_takes_a_picture_that_is_quoted_from_another_chat(telegram: Connec
     quoted = {"origin": {"type": "user", "date": 1, "sender_user": BOB}, "photo": telegram.world.photo(PNG)}
     await telegram.world.say(telegram.world.private(), "what is it?", external_reply=quoted)
     assert (await telegram.bot.hears()).pictures == (PNG,)
-
-
-async def test_chooses_the_size_that_helps(telegram: Connected) -> None:
-    photo = telegram.world.photo(PNG, (90, 60), (1280, 853), (2560, 1706))
-    await telegram.world.say(telegram.world.private(), photo=photo)
-    assert (await telegram.bot.hears()).pictures == (b"1280x853",)
-
-
-def _sticker(telegram: Connected, *, moves: bool) -> Json:
-    file = telegram.world.file(PNG)
-    more = {"thumbnail": telegram.world.thumbnail(PNG + b"still")} if moves else {}
-    shape = {"width": 512, "height": 512, "is_animated": moves, "is_video": False, "type": "regular"}
-    return {"sticker": {"file_id": file, "file_unique_id": file, **shape, **more}}
-
-
-def _animation(telegram: Connected) -> Json:
-    file, thumbnail = telegram.world.file(b"mp4"), telegram.world.thumbnail(PNG + b"still")
-    shape = {"width": 320, "height": 240, "duration": 2}
-    return {"animation": {"file_id": file, "file_unique_id": file, "thumbnail": thumbnail, **shape}}
-
-
-async def test_stickers_and_animations_show_their_still(telegram: Connected) -> None:
-    chat = telegram.world.private()
-    for moving in (_sticker(telegram, moves=False), _sticker(telegram, moves=True), _animation(telegram)):
-        await telegram.world.say(chat, **moving)
-    await telegram.bot.hears(3)
-    assert [heard.pictures for heard in telegram.bot.heard] == [(PNG,), (PNG + b"still",), (PNG + b"still",)]
 
 
 async def test_a_topic_is_a_place_of_its_own_and_its_beginning_is_no_reply(telegram: Connected) -> None:
@@ -156,7 +121,7 @@ async def test_a_mention_behind_an_emoji_is_found_by_its_utf16_offset(telegram: 
     assert (incoming.address, incoming.text) == (Address.MENTION, "👀🪿 what is 🪿?")
 
 
-async def test_no_mention_is_needed_in_private(telegram: Connected) -> None:
+async def test_pain_14_no_mention_is_needed_in_private(telegram: Connected) -> None:
     await telegram.world.say(telegram.world.private(), "hello")
     assert (await telegram.bot.hears()).incoming.address is Address.PRIVATE
 

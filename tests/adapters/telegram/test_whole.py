@@ -76,7 +76,7 @@ async def _forty(telegram: Whole) -> int:
     return group
 
 
-async def test_a_flood_limit_in_one_chat_neither_loses_its_answer_nor_pauses_others(tmp_path: Path) -> None:
+async def test_pain_9_a_flood_limit_in_one_chat_neither_loses_its_answer_nor_pauses_others(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         one, other = telegram.world.private(), telegram.world.private(BOB)
         telegram.api.refuse("sendMessage", ApiError("Too Many Requests: retry after 3", 429, retry_after=3))
@@ -88,7 +88,7 @@ async def test_a_flood_limit_in_one_chat_neither_loses_its_answer_nor_pauses_oth
         assert await telegram.answers(one) == ["You asked: first"]
 
 
-async def test_a_refused_reaction_or_typing_sign_blocks_no_answer(tmp_path: Path) -> None:
+async def test_pain_a_refused_reaction_or_typing_sign_blocks_no_answer(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         chat = telegram.world.private()
         telegram.api.refuse("setMessageReaction", *[ApiError("Bad Request: REACTION_INVALID")] * 2)

@@ -17,10 +17,11 @@ ME: Json = {
     "first_name": "Gander",
     "username": "gander_bot",
     "can_join_groups": True,
-    "can_read_all_group_messages": False,
+    "can_read_all_group_messages": True,
     "supports_inline_queries": False,
 }
 ANN: Json = {"id": 1001, "is_bot": False, "first_name": "Ann", "language_code": "en"}
+CAPTIONED = {"photo", "document", "animation", "video"}
 BOB: Json = {"id": 1002, "is_bot": False, "first_name": "Bob", "language_code": "zh-hans"}
 
 
@@ -31,9 +32,11 @@ class World:
     chats: dict[int, Json] = field(default_factory=dict)
     messages: dict[tuple[int, int], Json] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    privacy: bool = False  # Telegram's privacy mode: of a group the bot is told only what is meant for it
     managers: set[tuple[int, int]] = field(default_factory=set)  # chat, person
     reactions: dict[tuple[int, int], list[Json]] = field(default_factory=dict)
     drafts: dict[int, list[Json]] = field(default_factory=dict)  # by chat, as they were shown
+    told: int = 0  # how many updates there were
     updates: list[Json] = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: count(10))
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -48,8 +51,8 @@ class World:
 
     async def say(self, chat: int, text: str = "", *, by: Json = ANN, **more: Any) -> Json:
         """Somebody writes; the message as Telegram tells it."""
-        message = self.keep(chat, by, **_words(text, caption="photo" in more or "document" in more or "animation" in more), **more)
-        await self.tell("message", message)
+        message = self.keep(chat, by, **_words(text, caption=bool(more.keys() & CAPTIONED)), **more)
+        await self._tell_of("message", message)
         return message
 
     async def album(self, chat: int, pictures: list[bytes], text: str = "", *, by: Json = ANN, **more: Any) -> list[Json]:
@@ -61,7 +64,7 @@ class World:
 
     async def edit(self, message: Json, text: str) -> None:
         message.update(_words(text, caption="caption" in message or "photo" in message), edit_date=int(time.time()))
-        await self.tell("edited_message", message)
+        await self._tell_of("edited_message", message)
 
     async def press(self, chat: int, message_id: int, data: str, *, by: Json = ANN) -> None:
         query = {"id": str(next(self.ids)), "from": by, "chat_instance": "1", "data": data, "message": self.messages[chat, message_id]}
@@ -90,10 +93,22 @@ class World:
         self.messages[chat, message["message_id"]] = message
         return message
 
+    async def _tell_of(self, kind: str, message: Json) -> None:
+        if message["chat"]["id"] > 0 or not self.privacy or _is_meant_for_the_bot(message):
+            await self.tell(kind, message)
+
     async def tell(self, kind: str, what: Json) -> None:
+        self.told += 1
         async with self.news:
             self.updates.append({"update_id": next(self.ids), kind: what})
             self.news.notify_all()
+
+
+def _is_meant_for_the_bot(message: Json) -> bool:
+    words = str(message.get("text") or message.get("caption") or "")
+    command = words.split()[0] if words.startswith("/") else ""
+    is_ours = bool(command) and command.partition("@")[2] in {"", ME["username"]}
+    return is_ours or f"@{ME['username']}" in words or message.get("reply_to_message", {}).get("from") == ME
 
 
 def _words(text: str, *, caption: bool) -> Json:
