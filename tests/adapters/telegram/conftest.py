@@ -1,15 +1,33 @@
-"""A bot that polls the strict server, with a listener in the place of the core."""
+"""A bot that polls the strict server, with a listener in the place of the core; and what the operator reads of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import io
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
+from bot.logs import configure_logs
+from bot.options import LoggingOptions
 from tests.adapters.telegram.rig import Connected, connected
+from tests.adapters.telegram.server import TOKEN
 
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[Connected]:
     async with connected() as telegram:
         yield telegram
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the operator sees, at the usual level."""
+    stream, root = io.StringIO(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logs(LoggingOptions(), (TOKEN,), stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

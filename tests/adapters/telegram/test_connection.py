@@ -13,23 +13,17 @@ import aiohttp
 import pytest
 import structlog
 
-from adapters.house import open_house
-from adapters.telegram import adapter
 from adapters.telegram.client import signed_in
 from adapters.telegram.failures import seconds_of
 from adapters.telegram.webhook import HEADER
 from bot.config import secret_values
-from bot.errors import ConfigError
 from bot.logs import configure_logs
-from bot.message import Author, Place
 from bot.options import LoggingOptions
-from bot.store.settings import Scope
 from tests.adapters.conformance import PNG
 from tests.adapters.telegram.proxies import proxying
-from tests.adapters.telegram.rig import config, connected, whole
+from tests.adapters.telegram.rig import config, whole
 from tests.adapters.telegram.server import TOKEN, ApiError, BotApi, serving
-from tests.adapters.telegram.world import ANN, ME, Json
-from tests.bot.rig import ScriptedEngine, echo
+from tests.adapters.telegram.world import ME, Json
 
 
 @pytest.fixture
@@ -85,82 +79,6 @@ async def test_everything_goes_through_the_proxy(socks: bool) -> None:
         assert set(proxy.asked) == {"telegram.invalid"}
 
 
-async def test_a_wrong_token_is_one_clear_line() -> None:
-    api = BotApi(token="1:other")
-    async with serving(api) as address:
-        with pytest.raises(ConfigError, match="@BotFather") as refused:
-            async with signed_in(config(address)):
-                pass
-    assert TOKEN not in str(refused.value)
-
-
-async def test_a_token_that_is_taken_back_ends_polling_with_the_same_line(tmp_path: Path) -> None:
-    api = BotApi()
-    api.refuse("getUpdates", ApiError("Unauthorized", 401))
-    async with serving(api) as address, open_house(config(address), tmp_path, [ScriptedEngine(echo)]) as house:
-        with pytest.raises(ConfigError, match="@BotFather"):
-            await adapter.run(house, lambda url: None)
-
-
-async def test_a_second_poller_is_said_once_and_costs_no_update(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.telegram.polling.CONFLICT_SECONDS", 0.05)
-    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger)
-    api = BotApi()
-    api.refuse("getUpdates", *[ApiError("Conflict: terminated by other getUpdates request", 409)] * 3)
-    async with connected(api) as telegram:
-        await telegram.world.say(telegram.world.private(), "still heard")
-        assert (await telegram.bot.hears()).incoming.text == "still heard"
-    assert caplog.text.count("another program polls") == 1
-    structlog.reset_defaults()
-
-
-async def test_who_blocked_the_bot_costs_nobody_else_anything(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        one, other = telegram.world.private(), telegram.world.private({**ANN, "id": 7})
-        telegram.api.blocked_by.add(one)
-        await telegram.world.say(one, "bye")
-        await telegram.world.say(other, "hello", by={**ANN, "id": 7})
-        assert await telegram.answers(other) == ["You asked: hello"]
-        assert telegram.said(one) == []
-
-
-async def test_being_removed_from_a_group_is_taken_calmly() -> None:
-    async with connected() as telegram:
-        group = telegram.world.group()
-        left = {"user": ME, "status": "left"}
-        member = {"chat": telegram.world.chats[group], "from": ANN, "date": 1, "old_chat_member": {"user": ME, "status": "member"}}
-        await telegram.world.tell("my_chat_member", {**member, "new_chat_member": left})
-        await telegram.world.say(telegram.world.private(), "next")
-        assert (await telegram.bot.hears()).incoming.text == "next"
-
-
-async def test_a_group_that_becomes_a_supergroup_keeps_its_settings_and_its_conversation(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        old, new = telegram.world.group(-5), telegram.world.group(-100_77)
-        telegram.world.managers |= {(old, ANN["id"]), (new, ANN["id"])}
-        await telegram.world.say(old, "/temperature 0.7 channel")
-        await telegram.world.say(old, "@gander_bot first")
-        await telegram.until(lambda: any(each["text"].startswith("You asked: first") for each in telegram.said(old)))
-        telegram.api.migrated[old] = new
-        await telegram.world.tell("message", telegram.world.keep(old, ANN, migrate_to_chat_id=new))
-        await telegram.world.say(new, "@gander_bot second")
-        await telegram.until(lambda: any(each["text"].startswith("You asked: second") for each in telegram.said(new)))
-    assert telegram.engine.requests[-1].temperature == 0.7
-    assert [str(message.content) for message in telegram.engine.requests[-1].messages][:2] == ["first", "You asked: first"]
-
-
-async def test_an_answer_on_its_way_follows_the_group(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        old, new = telegram.world.group(-5), telegram.world.group(-100_77)
-        telegram.engine.gate.clear()
-        await telegram.world.say(old, "@gander_bot where are you?")
-        await telegram.until(lambda: telegram.engine.running == 1)
-        telegram.api.migrated[old] = new
-        telegram.engine.gate.set()
-        await telegram.until(lambda: bool(telegram.said(new)))
-        assert telegram.said(new)[0]["text"] == "You asked: where are you?"
-
-
 async def test_the_token_is_in_no_log_no_error_and_no_store(tmp_path: Path) -> None:
     stream, root = io.StringIO(), logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -209,15 +127,3 @@ def test_a_pause_is_understood_in_both_of_its_forms(retry_after: int | timedelta
 
 def everything_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
-
-
-async def test_settings_move_once(tmp_path: Path) -> None:
-    ann = Author("telegram", "1001", "Ann", manages=True)
-    old, new = Place("telegram", "-5"), Place("telegram", "-10077")
-    async with open_house(config("http://127.0.0.1:9"), tmp_path, [ScriptedEngine(echo)]) as house:
-        await house.settings.put(old, ann, Scope.CHANNEL, "beams", 3)
-        await house.settings.put(new, ann, Scope.CHANNEL, "top_k", 20)
-        for _ in range(2):
-            await house.bot.moved(old, new)
-        found = await house.settings.effective(new, ann)
-    assert (found["beams"].value, found["top_k"].value) == (3, 20)

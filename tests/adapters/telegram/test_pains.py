@@ -6,16 +6,11 @@ Those that begin with reading a message, 1 to 6, 13 and 14, are in test_reading.
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from PIL import Image
 
-from bot.logs import configure_logs
-from bot.options import LoggingOptions
 from engine.api import ChatRequest
 from tests.adapters.telegram import tdlib
 from tests.adapters.telegram.rig import Whole, whole
@@ -148,18 +143,6 @@ async def test_pain_a_failure_shows_no_traceback(tmp_path: Path) -> None:
         await telegram.world.say(chat, "/stop", by={**ANN, "id": 9})
         shown = [*telegram.said(chat), *telegram.world.drafts.get(chat, [])]
     assert not any("Traceback" in each["text"] or "secret" in each["text"] for each in shown)
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What the operator sees, at the usual level."""
-    stream, root = io.StringIO(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configure_logs(LoggingOptions(), (), stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 async def test_pain_what_people_write_is_in_no_log(tmp_path: Path, log: io.StringIO) -> None:
