@@ -24,12 +24,16 @@ from engine.models.card import Quantization
 
 @dataclass(frozen=True)
 class Entrant:
-    """Who competes, on the model in which mode. The answers of the `exact` one of ours are held against the `reference`'s."""
+    """Who competes, on the model in which mode. The answers of the `exact` one of ours are held against the `reference`'s.
+
+    A `guest` takes the model of the one before it, wherever it runs.
+    """
 
     enter: Enter
     mode: Quantization
     exact: bool = False
     reference: bool = False
+    guest: bool = False
 
 
 @dataclass
@@ -79,7 +83,10 @@ class Bench:
     def sessions(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
         """Those that compete at a time, ready; nothing of them is left when the next come."""
         if self.device.type == "cpu":
-            yield from self.session([self.enter(entrant, None) for entrant in entrants])
+            ready: list[Contender] = []
+            for entrant in entrants:
+                ready.append(self.enter(entrant, ready[-1].model if entrant.guest else None))
+            yield from self.session(ready)
             return
         for _, sharing in groupby(entrants, key=lambda entrant: entrant.mode):
             yield from self.sharing(list(sharing))
