@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.batching import BatchEngine
 from engine.capacity import LADDER, PICTURES, capacity_for
 from engine.devices import abilities
-from engine.kernels.cpu import build
+from engine.kernels.cpu.building import build
 from engine.kernels.gpu.availability import build_step
 from engine.kernels.plain import PlainStep
 from engine.metrics import Metrics
@@ -32,7 +32,7 @@ def assemble(
 
     `capability` has it compute as a card of that compute capability would.
     """
-    step = choose_step(model.language, capability)
+    step = choose_step(model.language, capability, progress)
     engine = BatchEngine(model, step, capacity_for(model, rows, tokens), PictureCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
         sizes = [size for size in LADDER if size <= engine.rows]
@@ -42,8 +42,8 @@ def assemble(
     return engine
 
 
-def choose_step(language: Llama, capability: tuple[int, int] | None = None) -> Step:
+def choose_step(language: Llama, capability: tuple[int, int] | None = None, progress: Callable[[str], None] = lambda line: None) -> Step:
     """The fastest decode step that the model's weights and its device can take; compiled here if it has to be."""
     if language.device.type == "cpu":
-        return build(language) or PlainStep(language)
+        return build(language, progress) or PlainStep(language)
     return build_step(language, abilities(language.device, capability)) or PlainStep(language)

@@ -15,14 +15,12 @@ from engine.home import home, model_folder
 
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many conversations a suite: a quick look.")]
 Failures = Annotated[Path | None, typer.Option(help="Write every wrong answer to this file, one a line.", dir_okay=False)]
-Quantization = Annotated[
-    Literal["int8", "q4_1", "none"], typer.Option(help="int8 is what the engine runs on a CPU; none computes in fp32.")
-]
+Quantize = Annotated[Literal["auto", "q4_1", "int8", "none"], typer.Option(help="auto: as the engine would here; none computes in fp32.")]
 
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="Which model: pocket.")] = "pocket",
-    quantization: Quantization = "int8",
+    quantize: Quantize = "auto",
     limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     failures: Failures = None,
@@ -33,13 +31,17 @@ def evaluate(
     The pictures come from packages (190 MB, once): OpenMoji by npm, Tux Paint's stamps by apt, scikit photos by pip. Scenes are drawn here.
     """
     # Torch and the model's code cost seconds, which `--help` should not.
+    from engine.devices import default_device
     from engine.evaluation.held_out import HeldOut
     from engine.evaluation.report import as_json as written
     from engine.evaluation.report import failures as listed
     from engine.evaluation.report import line, table
     from engine.evaluation.session import evaluate_model
+    from engine.models.card import read_card
+    from engine.models.loader import choose
 
     folder = model_folder(name)
+    quantization = choose(folder, read_card(folder), (default_device(),), quantize)
     started = time.monotonic()
     results = []
     held_out = HeldOut(home() / "downloads", source, download_lines())

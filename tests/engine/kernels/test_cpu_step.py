@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.blocks import BLOCK
-from engine.kernels.cpu import build, fits
+from engine.kernels.cpu.building import build, fits
 from engine.kernels.cpu.packing import Projection, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.step import CpuStep

@@ -1,0 +1,62 @@
+"""Decoding on a CPU: a step of a small 4-bit language model as machine code, made for the processor at hand.
+
+What this can't do stays with plain torch: other precisions, other shapes, a machine without numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.kernels.cpu.kept import kept_in
+from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
+from engine.models.linear import Linear
+from engine.models.llama import Llama
+from engine.models.packed import PackedLinear
+from engine.models.quantized import QuantizedLinear
+
+if TYPE_CHECKING:
+    from engine.kernels.cpu.step import CpuStep
+
+MOST_THREADS = 8  # a matrix has too few tiles for more
+
+
+def build(language: Llama, say: Callable[[str], None] = lambda line: None) -> CpuStep | None:
+    """A step over this model's weights, compiled (some seconds once a machine); None where torch has to do. `say` hears why."""
+    if not fits(language):
+        return None
+    try:
+        import numba
+    except ImportError:
+        say("numba is not installed: plain torch takes twice as long to decode; `pip install numba` brings it")
+        return None
+    numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(kept_in() or "")
+    say("preparing the decode step for this processor: some ten seconds, the first time")
+    try:
+        from engine.kernels.cpu.step import CpuStep
+
+        step = CpuStep(language, min(torch.get_num_threads(), MOST_THREADS))
+        step.warm_up()
+    except (numba.errors.NumbaError, OSError) as error:
+        say(f"the decode step can't be compiled here, and plain torch takes twice as long: {error}")
+        return None
+    return step
+
+
+def fits(language: Llama) -> bool:
+    """In mode q4_1 in bf16 on a CPU, of shapes that make whole vectors and tiles."""
+    projections = [module for module in language.model.modules() if isinstance(module, Linear)]
+    head, head_dim = language.lm_head, language.config.head_dim
+    return (
+        language.device.type == "cpu"
+        and language.dtype == torch.bfloat16
+        and len(language.stages) == 1
+        and all(isinstance(module, PackedLinear) and module.width_out % TILE == 0 for module in projections)
+        and language.config.intermediate_size % TILE == 0
+        and isinstance(head, QuantizedLinear)
+        and head.weight.dtype == torch.int8
+        and head_dim % HALF_TILE == 0
+        and head_dim <= LARGEST_HEAD
+    )
