@@ -58,6 +58,13 @@ class Report(BaseModel):
     def found(self, row: str, contender: str) -> Finding | None:
         return next((found for found in self.findings if (found.row, found.contender) == (row, contender)), None)
 
+    def times_reference(self, found: Finding) -> float | None:
+        """How many times as fast as the reference: the median of the rounds' own ratios, which a busy machine spoils less."""
+        other = self.found(found.row, self.reference)
+        if other is None or found.contender == self.reference or not (found.values and other.values):
+            return None
+        return median(ours / theirs for ours, theirs in zip(found.values, other.values, strict=True))
+
     def rates(self) -> Iterator[Finding]:
         """Tokens/s without beams, of one person and of many."""
         return (found for found in self.findings if found.unit == "tokens/s" and found.beams == 1 and found.values)

@@ -53,13 +53,22 @@ def remarks(report: Report) -> list[str]:
     """What belongs beside the figures."""
     same, answers = report.same_answers
     said = [f"In {same} of {answers} rounds our unquantised engine wrote exactly what {report.reference} wrote."] if answers else []
-    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in dict.fromkeys(found.row for found in report.findings if found.unit == "tokens/s"):
+        times = [(found.contender, report.times_reference(found)) for found in report.findings if found.row == row]
+        ratios = ", ".join(f"{name} {ratio:.2f} ×" for name, ratio in times if ratio is not None)
+        said += [f"{row}, times {report.reference}: {ratios}."] if ratios else []
+    return said + reasons(report)
+
+
+def reasons(report: Report) -> list[str]:
+    """Why there is no figure, and why not to trust those there are."""
+    rows: dict[tuple[str, str], list[str]] = {}
     for found in report.findings:
         if found.reason:
-            reasons.setdefault((found.contender, found.reason), []).append(found.row)
-    said += [f"{contender}, {'; '.join(rows)}: {reason}." for (contender, reason), rows in reasons.items()]
+            rows.setdefault((found.contender, found.reason), []).append(found.row)
+    said = [f"{contender}, {'; '.join(names)}: {reason}." for (contender, reason), names in rows.items()]
     if report.machine.is_busy:
         said.append(
-            f"The machine was busy (load {report.machine.load:.1f}): the figures are too low; ratios suffer less, as all took turns."
+            f"The machine was busy (load {report.machine.load:.1f}): the figures are too low; ratios suffer less where all took turns."
         )
     return said

@@ -80,6 +80,17 @@ def test_who_can_has_a_figure_a_round_and_who_can_not_a_reason(report: Report) -
         assert all(value > 0 for value in found.values)
 
 
+def test_ratios_are_of_rounds_side_by_side(report: Report) -> None:
+    rounds = {OURS: (40.0, 10.0, 60.0), PLAIN: (10.0, 5.0, 10.0)}
+    made = [
+        found.model_copy(update={"values": rounds[found.contender]})
+        for found in report.findings
+        if found.row == "1 stream" and found.contender in rounds
+    ]
+    busy = report.model_copy(update={"findings": tuple(made)})
+    assert {found.contender: busy.times_reference(found) for found in made} == {OURS: 4.0, PLAIN: None}
+
+
 def test_json_has_all_and_reads_back(report: Report) -> None:
     assert Report.model_validate_json(report.model_dump_json()) == report
 
