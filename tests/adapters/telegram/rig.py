@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from adapters.house import open_house
+from adapters.house import House, open_house
 from adapters.run import running
 from adapters.telegram import adapter
 from adapters.telegram.client import Account, signed_in
@@ -100,6 +100,7 @@ async def whole(
     engine: ScriptedEngine | None = None,
     api: BotApi | None = None,
     telegram: Mapping[str, object] | None = None,
+    beside: Mapping[str, Callable[[House], Coroutine[None, None, None]]] | None = None,
     **more: object,
 ) -> AsyncIterator[Whole]:
     """`adapters.telegram` as `gander run` runs it, until the end of the block."""
@@ -108,8 +109,8 @@ async def whole(
     async with serving(api) as address:
         options = config(address, telegram, **{"limits": UNHURRIED.model_dump(), **more})
         async with open_house(options, home, [engine]) as house:
-            work = partial(adapter.run, house, lambda address: None)
-            async with running(house, {"telegram": work}):
+            work = {name: partial(run, house) for name, run in (beside or {}).items()}
+            async with running(house, {"telegram": partial(adapter.run, house, lambda address: None), **work}):
                 whole = Whole(api, engine)
                 await whole.until(lambda: bool(api.called("getUpdates") or api.webhook))
                 yield whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -59,6 +61,7 @@ LETTERS = [
     "\x07",
     "e\u0301",
 ]
+GRAPHEME_PART = re.compile("[\u200d\ufe0f\u0301]")  # what only follows something: a part that begins with it was cut in a character
 HOSTILE = st.lists(st.sampled_from([*MARKUP, *ADDRESSES, *LETTERS]), max_size=60).map("".join)
 
 
@@ -78,6 +81,24 @@ def test_nothing_breaks_the_formatting(text: str, footer: str, spoiler: bool) ->
     judged(formatted)
     judged(plain(formatted))
     assert format_markdown(text).units <= most_units(text)
+
+
+@settings(deadline=None, max_examples=40)
+@given(pieces=st.lists(st.sampled_from([*MARKUP, *ADDRESSES, *LETTERS, "🪿🪿🪿 ", "word " * 20]), min_size=1, max_size=12))
+def test_long_answers_are_cut_where_nothing_breaks(pieces: list[str]) -> None:
+    limits, text = TelegramPlatform.limits, "".join(pieces)
+    for part in split(text * (6_000 // len(text) + 1), limits.text, limits.length):
+        formatted = format_markdown(part)
+        judged(formatted)
+        assert formatted.units <= limits.text
+        assert not GRAPHEME_PART.match(formatted.text)
+
+
+def test_no_emoji_is_cut_in_two() -> None:
+    family = "👩‍👩‍👧‍👦"
+    limits = TelegramPlatform.limits
+    for part in split(family * 1_000, limits.text, limits.length):
+        assert part.replace(family, "") == ""
 
 
 @pytest.mark.parametrize("piece", ["@someone ", "**🪿 goose** `a@b`\n\n", "- one\n", "[geese](https://geese.example/pond) ", "```\n@x\n"])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from adapters.telegram.platform import TelegramPlatform
+from adapters.web import adapter as web
 from bot.ports import EditBudget
 from tests.adapters.telegram.rig import Whole, whole
 from tests.adapters.telegram.server import ApiError
 from tests.adapters.telegram.world import ANN, BOB
+from tests.adapters.web.browserless import Visitor
 from tests.bot.rig import ScriptedEngine
 
 BRISK = EditBudget(edits=19, seconds=1.0)
@@ -133,3 +138,66 @@ async def test_a_long_answer_is_split_and_keeps_its_code_whole(tmp_path: Path) -
     assert len(first["text"]) <= 4096
     assert second["entities"] == [{"type": "pre", "language": "python", "offset": second["text"].index("print"), "length": 13}]
     assert "reply_markup" not in first
+
+
+@pytest.mark.usefixtures("brisk")
+async def test_a_growing_answer_in_a_group_is_edited_within_the_groups_limit(tmp_path: Path) -> None:
+    words = [f"goose{number} " for number in range(300)]
+    async with whole(tmp_path, ScriptedEngine(lambda request: words, gate=Trickle())) as telegram:
+        telegram.api.group_budget = (20, 1.0)
+        group = telegram.world.group()
+        await telegram.world.say(group, "@gander_bot count")
+        await telegram.until(lambda: any("again" in str(each) for each in telegram.said(group)))
+    edits = telegram.api.called("editMessageText")
+    assert telegram.said(group)[0]["text"].split() == "".join(words).split()
+    assert 5 < len(edits) < 100
+    assert telegram.api.floods == 0
+    assert len(telegram.said(group)) == 1
+
+
+class Trickle(asyncio.Event):
+    """Lets a word through every hundredth of a second."""
+
+    async def wait(self) -> Literal[True]:
+        await asyncio.sleep(0.01)
+        return True
+
+
+@pytest.mark.parametrize("private", [True, False], ids=["as a new message", "as an edit"])
+async def test_what_telegram_can_not_format_goes_as_plain_text(tmp_path: Path, private: bool) -> None:
+    async with whole(tmp_path, ScriptedEngine(lambda request: ("A **white** `goose`.",))) as telegram:
+        chat = telegram.world.private() if private else telegram.world.group()
+        for method in ("sendMessage",) if private else ("sendMessage", "editMessageText"):
+            telegram.api.refuse(
+                method, ApiError("Bad Request: can't parse entities: Can't find end of the entity starting at byte offset 2")
+            )
+        await telegram.world.say(chat, "@gander_bot what?")
+        await telegram.until(lambda: any("again" in str(each) for each in telegram.said(chat)))
+    refused = telegram.api.called("sendMessage" if private else "editMessageText")[0]
+    assert [entity["type"] for entity in refused["entities"]] == ["bold", "code"]
+    assert [(each["text"], each.get("entities")) for each in telegram.said(chat)] == [("A white goose.", None)]
+
+
+async def test_a_forums_topics_have_conversations_of_their_own(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        forum = telegram.world.group(forum=True)
+        topics = [telegram.world.keep(forum, BOB, forum_topic_created={"name": name, "icon_color": 0}) for name in ("Geese", "Ducks")]
+        for number, (topic, text) in enumerate([(0, "geese"), (1, "ducks"), (0, "and now?")], start=1):
+            where = {"message_thread_id": topics[topic]["message_id"], "is_topic_message": True, "reply_to_message": topics[topic]}
+            await telegram.world.say(forum, f"@gander_bot {text}", **where)
+            await telegram.answers(forum, number)
+    spoken = [[str(message.content) for message in request.messages] for request in telegram.engine.requests]
+    assert spoken == [["geese"], ["ducks"], ["geese", "You asked: geese", "and now?"]]
+    assert [each["message_thread_id"] for each in telegram.said(forum)] == [topics[at]["message_id"] for at in (0, 1, 0)]
+
+
+async def test_telegram_and_the_page_are_served_in_one_process(tmp_path: Path) -> None:
+    pages: asyncio.Queue[str] = asyncio.Queue()
+    page = partial(web.run, opened=pages.put_nowait)
+    async with whole(tmp_path, beside={"web": page}, web={"port": 0}) as telegram, Visitor(await pages.get()) as visitor:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "From a phone?")
+        await visitor.ask("From the page?")
+        assert await telegram.answers(chat) == ["You asked: From a phone?"]
+        await telegram.until(lambda: len(telegram.engine.requests) == 2 and not telegram.engine.running)
+        assert "You asked: From the page?" in str(await visitor.states())
