@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,46 +11,72 @@ from engine.blocks import BLOCK
 from engine.devices import WORKING, free_memory
 from engine.kv_cache import SCRATCH, block_bytes
 from engine.models.base import VisionLanguageModel
+from engine.models.llama import Llama
 
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for
-PICTURES = (1, 2, 4, 8)  # sizes of batch that the eye is captured for
+PICTURES = (1, 2, 4, 8)  # and the eye
 GPU_ROWS, CPU_ROWS = 64, 8
+GPU_PROMPT, CPU_PROMPT = 512, 128  # prompt tokens a step
 SHARE = 0.9  # of what is free on a card once the weights are there
+GRAPHS = 1_200_000_000  # bytes that graphs for prompts and for several pictures take
+ROOMY = 8000  # tokens that a pool should hold before memory goes to such graphs
 LEAST = 2000  # tokens that the smallest pool holds
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """`blocks` of BLOCK tokens for all `rows`; `prompt_tokens` and `pictures` bound what one step takes in."""
+    """`blocks` of BLOCK tokens for all `rows`; `prompt_tokens` and `pictures` bound what one step takes in.
+
+    `roomy`: there is memory for every graph that makes the engine faster, not only for those of decode steps.
+    """
 
     rows: int
     blocks: int
     prompt_tokens: int
     pictures: int = PICTURES[-1]
+    roomy: bool = True
 
 
-def capacity_for(model: VisionLanguageModel, rows: int | None = None, tokens: int | None = None) -> Capacity:
+def capacity_for(model: VisionLanguageModel, rows: int | None = None, tokens: int | None = None, memory: int | None = None) -> Capacity:
     """`rows` at once and room for `tokens` of all conversations together; by default what the device has room for.
 
-    The pool is never larger than all rows at full length need.
+    The pool is never larger than all rows at full length need. `memory` bounds the bytes of a card that this process takes.
     """
-    language = model.language
-    on_gpu = language.device.type == "cuda"
+    on_gpu = model.language.device.type == "cuda"
     rows = rows or (GPU_ROWS if on_gpu else CPU_ROWS)
-    blocks = -(-(tokens or rows * model.card.context_length) // BLOCK)
-    if on_gpu and tokens is None:
-        blocks = min(blocks, affordable_blocks(model))
-    return Capacity(rows, blocks, 512 if on_gpu else 128)
+    wanted = -(-tokens // BLOCK) if tokens else rows * -(-model.card.context_length // BLOCK)
+    if not on_gpu:
+        return Capacity(rows, wanted, CPU_PROMPT)
+    blocks, roomy = plan_pool(room_of(model.language, memory), wanted)
+    return Capacity(rows, wanted if tokens else blocks, GPU_PROMPT, PICTURES[-1] if roomy else 1, roomy)
 
 
-def affordable_blocks(model: VisionLanguageModel) -> int:
-    """On the device with the least room for its layers' share of a block; never fewer than one conversation needs."""
-    language, room, first = model.language, [], 0
+def plan_pool(room: Sequence[tuple[int, int]], wanted: int) -> tuple[int, bool]:
+    """How many of the `wanted` blocks fit, and whether there is memory for all graphs besides.
+
+    `room` has, for each device, the bytes that are free and what a block takes there. A pool for a group's conversations
+    goes before graphs; one for a single conversation is made in any case.
+    """
+    generous = fitting(room, GRAPHS)
+    if generous >= min(wanted, ROOMY // BLOCK):
+        return min(wanted, generous), True
+    return min(wanted, max(fitting(room, 0), LEAST // BLOCK)), False
+
+
+def fitting(room: Sequence[tuple[int, int]], reserve: int) -> int:
+    return min(int((free - WORKING - reserve) * SHARE) // block - SCRATCH for free, block in room)
+
+
+def room_of(language: Llama, memory: int | None) -> list[tuple[int, int]]:
+    """See `plan_pool`."""
+    room, first = [], 0
     per_layer = block_bytes(language.config, language.dtype) // language.config.num_hidden_layers
+    torch.cuda.empty_cache()
     for layers in language.stages:
         device = next(language.model.layers[first].parameters()).device
-        torch.cuda.empty_cache()
-        free = (free_memory(device) or 0) - WORKING
-        room.append(int(free * SHARE) // (per_layer * layers) - SCRATCH)
+        free = free_memory(device) or 0
+        if memory is not None:
+            free = min(free, memory - torch.cuda.memory_reserved(device))
+        room.append((free, per_layer * layers))
         first += layers
-    return max(min(room), LEAST // BLOCK)
+    return room

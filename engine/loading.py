@@ -29,6 +29,7 @@ class Placement:
     capability: tuple[int, int] | None = None  # compute as a card of this capability would
     rows: int | None = None  # answers at once; None = as the device allows
     tokens: int | None = None  # of all conversations together that are kept; None = as memory allows
+    memory: int | None = None  # bytes of each card that this process takes at most; None = all that is free
 
 
 def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
@@ -46,6 +47,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
         model,
         rows=placement.rows,
         tokens=placement.tokens,
+        memory=placement.memory,
         capability=placement.capability,
         pictures=pictures,
         metrics=metrics,

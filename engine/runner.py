@@ -53,14 +53,14 @@ class Runner:
         self.prompt_graphs: PromptGraphs | None = None
 
     @torch.inference_mode()
-    def capture(self, ladder: Sequence[int], progress: Callable[[str], None]) -> None:
-        """A graph for each size of batch on the ladder, the largest first, so that the others fit into its memory."""
+    def capture(self, ladder: Sequence[int], progress: Callable[[str], None], prompts: bool = True) -> None:
+        """A graph for each size of batch on the ladder, the largest first, so that the others fit into its memory; and for prompts."""
         pool = None
         for size in sorted(ladder, reverse=True):
             self.graphs[size] = DecodeGraph(self, size, pool)
             pool = self.graphs[size].pool
             progress(f"decode step captured for {size} rows")
-        if len(self.cache.stages) == 1:
+        if prompts and len(self.cache.stages) == 1:
             self.prompt_graphs = PromptGraphs(self.language, self.cache.stages[0], self.tables.shape[1] * BLOCK, pool)
             progress("prompts captured")
 

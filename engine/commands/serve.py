@@ -47,6 +47,10 @@ def engine(
         int | None,
         typer.Option(help="Tokens of all conversations together that are kept on the device. Default: as memory allows.", min=16),
     ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="Gigabytes of a GPU that this engine takes at most, its weights included. Default: what is free.", min=1),
+    ] = None,
     capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 256,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
@@ -57,7 +61,9 @@ def engine(
     bind.check()
     folder = model_folder(model).resolve()
     record = home() / "engine" / "load_seconds.json"
-    placement = Placement(tuple(device or ()), quantize, parse_capability(capability), rows, tokens)
+    placement = Placement(
+        tuple(device or ()), quantize, parse_capability(capability), rows, tokens, None if memory is None else int(memory * 1e9)
+    )
     pictures, metrics = picture_folder(home() / "engine" / "pictures", folder), Metrics()
     load = functools.partial(load_engine, folder, placement, record, pictures, metrics)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)

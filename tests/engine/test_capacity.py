@@ -1,0 +1,41 @@
+"""How a card's memory is shared out: conversations first, then what makes them faster."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.blocks import BLOCK
+from engine.capacity import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, plan_pool
+from engine.weights.plan import release_shapes
+from tests.engine.tiny import TinyModel
+
+GB = 1_000_000_000
+WHOLE = GPU_ROWS * 2048 // BLOCK
+BLOCK_BYTES = release_shapes("7b").cache_bytes * BLOCK
+
+
+@pytest.mark.parametrize(
+    ("free", "tokens", "roomy"),
+    [
+        (64 * GB, range(100_000, GPU_ROWS * 2048), True),  # 80 GB beside 7B in fp16
+        (7.6 * GB, range(ROOMY, 12_000), True),  # 24 GB beside 7B in fp16
+        (2.3 * GB, range(3000, 4000), False),  # 12 GB beside 7B in int8
+        (0.5 * GB, range(LEAST, LEAST + BLOCK), False),
+        (200 * GB, range(GPU_ROWS * 2048, GPU_ROWS * 2048 + 1), True),
+    ],
+)
+def test_a_7b_on_cards_of_all_sizes(free: float, tokens: range, roomy: bool) -> None:
+    blocks, found = plan_pool([(int(free), BLOCK_BYTES)], WHOLE)
+    assert blocks * BLOCK in tokens
+    assert found is roomy
+
+
+def test_of_several_cards_the_fullest_decides() -> None:
+    half = BLOCK_BYTES // 2
+    assert plan_pool([(40 * GB, half), (5 * GB, half)], WHOLE) == plan_pool([(5 * GB, half)], WHOLE)
+
+
+def test_on_a_cpu_all_rows_may_be_full() -> None:
+    capacity = capacity_for(TinyModel())
+    assert (capacity.rows, capacity.blocks) == (CPU_ROWS, CPU_ROWS * -(-600 // BLOCK))
+    assert capacity_for(TinyModel(), rows=3, tokens=100).blocks == 7
