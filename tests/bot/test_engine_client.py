@@ -62,6 +62,15 @@ async def test_an_answer_streams_and_ends_with_usage() -> None:
     assert chunks[-1].usage is not None
 
 
+async def test_log_probabilities_come_with_the_words() -> None:
+    async with serving() as url, talking_to(url) as client:
+        chunks = [chunk async for chunk in client.stream(question(max_tokens=3, logprobs=True, top_logprobs=2))]
+    choices = [choice for chunk in chunks for choice in chunk.choices]
+    scored = [(token, choice.delta.content) for choice in choices for token in (choice.logprobs and choice.logprobs.content) or ()]
+    assert len(scored) == 3
+    assert all(token.token == word == token.top_logprobs[0].token and len(token.top_logprobs) == 2 for token, word in scored)
+
+
 async def test_health_of_our_own_engine_and_of_another_s() -> None:
     async with serving() as url, talking_to(url) as client:
         assert (await client.health()).model == "letters"
