@@ -95,6 +95,10 @@ class Permissions(Protocol):
         """Whether this person may act on what others asked here."""
         ...
 
+    async def follow(self, old: Place, new: Place) -> None:
+        """A channel has another id: who was let in there still is."""
+        ...
+
 
 class RateLimits(Protocol):
     async def check(self, incoming: Incoming) -> None:

@@ -132,6 +132,7 @@ class Core:
             await self._notices.say(incoming, Outgoing(text, private=True))
 
     async def moved(self, old: Place, new: Place) -> None:
+        await self._resources.permissions.follow(old, new)
         await self._resources.database.write(move, old, new)
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:

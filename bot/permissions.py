@@ -31,6 +31,9 @@ class Access:
         if not incoming.place.private:
             check_lists((await self._rules.here(incoming.place)).alone, incoming.place, incoming.author)
 
+    async def follow(self, old: Place, new: Place) -> None:
+        await self._rules.follow(old, new)
+
     async def moderates(self, incoming: Incoming) -> bool:
         return await self._rules.moderates(incoming.place, incoming.author)
 

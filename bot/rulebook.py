@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic, time
 from typing import Final
 
@@ -17,6 +18,7 @@ from bot.store.settings import Home, Scope, read_settings, write_setting
 RULES: Final = "rules"  # kept beside a server's or chat's values
 EVERYWHERE: Final[Home] = (Scope.SERVER, "*")  # no server has this key
 FRESH_SECONDS: Final = 5.0  # after which another bot's change on the same database is seen
+NAMING_CHANNELS: Final = ("allow_channels", "deny_channels")
 REMEMBERED: Final = 10_000  # homes
 
 Edit = Callable[[Rules], Rules]
@@ -70,6 +72,13 @@ class RuleBook:
         self._remember(home, rules)
         return rules
 
+    async def follow(self, old: Place, new: Place) -> None:
+        """A channel that got another id stays in the lists that name it: the configuration can't be changed from here."""
+        frame = await self.frame()
+        if lists := [name for name in NAMING_CHANNELS if old.channel_key in getattr(frame, name)]:
+            rules = await self._database.write(_change, EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key, time())
+            self._remember(EVERYWHERE, rules)
+
     async def at(self, home: Home) -> Rules:
         until, rules = self._known.get(home, (0.0, Rules()))
         if self._clock() < until:
@@ -87,6 +96,12 @@ class RuleBook:
 def _read(connection: Connection, home: Home) -> Rules:
     kept = read_settings(connection, [home]).get(home, {}).get(RULES)
     return Rules() if kept is None else Rules.model_validate_json(str(kept))
+
+
+def _listing(lists: Sequence[str], key: str, rules: Rules) -> Rules:
+    """The rules with `key` in these lists."""
+    more = {name: getattr(rules.access, name) | {key} for name in lists}
+    return rules.model_copy(update={"access": rules.access.model_copy(update=more)})
 
 
 def _change(connection: Connection, home: Home, edit: Edit, set_by: str, at: float) -> Rules:

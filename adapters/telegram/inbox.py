@@ -89,7 +89,7 @@ class Inbox:
         """A group became a supergroup, with another id."""
         new = replace(old, channel=str(chat))
         await self._bot.moved(old, new)
-        log.warning("a group has a new id: name it in [access] instead of the old one", old=old.key, new=new.key)
+        log.warning("a group has a new id, and is still let in: name it in [access] instead of the old one", old=old.key, new=new.key)
 
     async def _leave(self, member: ChatMemberUpdated) -> None:
         place = Place(NAME, str(member.chat.id), private=member.chat.type == ChatType.PRIVATE)

@@ -87,7 +87,7 @@ async def test_a_group_that_removes_the_bot_is_left_calmly(tmp_path: Path, log: 
 
 
 async def test_a_group_that_becomes_a_supergroup_keeps_its_settings_and_its_conversation(tmp_path: Path, log: io.StringIO) -> None:
-    async with whole(tmp_path) as telegram:
+    async with whole(tmp_path, access={"allow_channels": ["telegram:-5"]}) as telegram:
         old, new = telegram.world.group(-5), telegram.world.group(-100_77)
         telegram.world.managers |= {(old, ANN["id"]), (new, ANN["id"])}
         await telegram.world.say(old, "/temperature 0.7 channel")
