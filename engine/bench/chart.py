@@ -27,8 +27,10 @@ def draw_chart(report: Report, path: Path) -> None:
         lines.setdefault(found.contender, []).append(found)
     for name, line in lines.items():
         axis.plot([found.people for found in line], [found.median for found in line], marker="o", label=name)
-    limits = next((line for line in lines.values() if all(found.limit for found in line)), [])
-    axis.plot([found.people for found in limits], [found.limit or 0 for found in limits], "k--", label="roofline: memory bandwidth")
+    whose, limits = max(lines.items(), key=lambda line: len(line[1]))  # the first of those with the most points
+    axis.plot(
+        [found.people for found in limits], [found.limit or 0 for found in limits], "k--", label=f"roofline of {whose}: memory bandwidth"
+    )
     streams = sorted({found.people for line in lines.values() for found in line})
     axis.set(xscale="log", yscale="log", xlabel="streams at once", ylabel="tokens/s, all streams together")
     axis.set_xticks(streams, [str(count) for count in streams], minor=False)

@@ -74,13 +74,15 @@ def bench(
     from engine.bench.table import heading, remarks, table
     from engine.devices import default_device
 
-    if png_file:
-        check_matplotlib()
     quiet_transformers()
     place = torch.device(device) if device else default_device()
     on_gpu = place.type == "cuda"
     length, crowds = tokens or (128 if on_gpu else 64), streams or [8, 32, 64]
     chosen = scenario or (NAMES if on_gpu else ("one",))
+    if png_file:
+        check_matplotlib()
+        if not {"one", "streams"} & set(chosen):
+            raise typer.BadParameter("there is nothing to draw without --scenario one or --scenario streams.", param_hint="--png")
     fast = ("none", "int8") if on_gpu or model in RANDOM else ("q4_1", "int8", "none")
     modes = [mode for mode in MODES if mode in (quantize or fast)]
     with telling() as tell:

@@ -202,7 +202,10 @@ def test_the_command_writes_its_files(tmp_path: Path, pocket_home: Path, monkeyp
     assert picture.stat().st_size > 1000
 
 
-def test_the_command_names_what_it_does_not_know() -> None:
-    done = CliRunner().invoke(app, ["bench", "--scenario", "everything"])
+@pytest.mark.parametrize(
+    ("options", "said"), [(["--scenario", "everything"], "one, streams"), (["--scenario", "turns", "--png", "x"], "draw")]
+)
+def test_the_command_names_what_it_can_not_do(options: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["bench", *options])
     assert done.exit_code == 2
-    assert "one, streams" in done.output
+    assert said in done.output
