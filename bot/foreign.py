@@ -12,7 +12,7 @@ from typing import Final
 from engine.api import ChatRequest
 
 # What OpenAI's protocol lacks.
-OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "min_tokens", "beam_tree"})
+OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree"})
 FOREIGN_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 
 

@@ -73,6 +73,7 @@ class ChatRequest(Wire):
     num_beams: Annotated[int | None, Field(ge=1, le=MAX_BEAMS)] = None  # ours
     repetition_penalty: Annotated[float | None, Field(gt=0, le=10)] = None  # ours
     length_penalty: Annotated[float | None, Field(ge=-10, le=10)] = None  # ours; beams only
+    early_stopping: bool | Literal["never"] | None = None  # ours; beams only, as transformers means it
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None  # OpenAI's newer name; wins over max_tokens
     min_tokens: Annotated[int, Field(ge=0)] = 0  # ours
@@ -210,7 +211,7 @@ class Health(Wire):
     seconds_left: float | None = None  # while loading
     detail: str | None = None  # why it failed, or what it is doing
     context_length: int | None = None  # tokens
-    defaults: dict[str, float | int] = Field(default_factory=dict)  # the model's generation defaults
+    defaults: dict[str, float | int] = Field(default_factory=dict)  # the model's generation defaults that are numbers
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     notice: str = ""  # what the model is, in one sentence that a person should read
     lacks: tuple[str, ...] = ()  # fields of ChatRequest that have no effect here; filled in by clients for other servers

@@ -1,7 +1,7 @@
 """Beam search, and beam sampling above temperature 0, step by step as transformers' `generate` does it.
 
-`early_stopping` is False, transformers' default: the search ends once no running beam could, at its present length,
-beat the worst of the finished ones.
+A search ends once no running beam could, at its present length, beat the worst of as many finished ones; with
+`early_stopping` True as soon as there are so many, with "never" once none could at any length that it may still reach.
 """
 
 from __future__ import annotations
@@ -100,7 +100,15 @@ class BeamSearch:
         return Beam(beam.ids, beam.score / len(beam.ids) ** self.generation.length_penalty)
 
     def can_not_improve(self) -> bool:
-        return len(self.finished) == self.width and self.normalised(self.running[0]).score <= self.finished[-1].score
+        if len(self.finished) < self.width:
+            return False
+        return self.generation.early_stopping is True or self.hope() <= self.finished[-1].score
+
+    def hope(self) -> float:
+        """The best score that the best running beam may come to, as it is reckoned."""
+        beam, penalty = self.running[0], self.generation.length_penalty
+        longest = self.generation.early_stopping == "never" and penalty > 0
+        return beam.score / float((self.max_tokens if longest else len(beam.ids)) ** penalty)
 
     def best(self) -> Beam:
         """The best hypothesis so far, finished or not."""

@@ -107,7 +107,7 @@ class Server:
             seconds_left=self.worker.seconds_left,
             detail=self.worker.failure,
             context_length=self.card.context_length,
-            defaults=self.card.generation.model_dump(),
+            defaults=self.card.generation.model_dump(exclude={"early_stopping"}),
             languages=self.card.languages,
             notice=self.card.notice,
         )

@@ -37,6 +37,7 @@ class Generation(BaseModel):
     num_beams: int = 1
     repetition_penalty: float = 1.0
     length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False  # when a beam search ends: see `engine.beams`
     max_tokens: int = 300
 
 

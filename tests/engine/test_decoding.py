@@ -28,7 +28,7 @@ GREY = Picture(Image.new("RGB", (30, 20), "grey"), "b" * 64)
 QUESTION = Turn("user", (RED, "What is it?"))
 
 
-def asked(*turns: Turn, **changes: float) -> GenerationRequest:
+def asked(*turns: Turn, **changes: float | str) -> GenerationRequest:
     generation = Generation.model_validate({"temperature": 0.0, "max_tokens": 24, **changes})
     return GenerationRequest(turns or (QUESTION,), generation)
 
@@ -77,6 +77,7 @@ def oracle_text(model: TinyModel, request: GenerationRequest) -> str:
         num_beams=made.num_beams,
         repetition_penalty=made.repetition_penalty,
         length_penalty=made.length_penalty if made.num_beams > 1 else None,
+        early_stopping=made.early_stopping if made.num_beams > 1 else None,
         max_new_tokens=made.max_tokens,
         min_new_tokens=min(request.min_tokens, made.max_tokens) or None,
         eos_token_id=eos,
@@ -92,16 +93,17 @@ def oracle_text(model: TinyModel, request: GenerationRequest) -> str:
     beams=st.sampled_from([1, 1, 2, 3, 5]),
     repetition=st.sampled_from([1.0, 1.0, 1.3, 0.8]),
     length=st.sampled_from([1.0, 0.0, 2.0, -1.0]),
+    early=st.sampled_from([False, True, "never"]),
     max_tokens=st.sampled_from([1, 7, 24]),
     min_tokens=st.sampled_from([0, 0, 5]),
 )
 @torch.no_grad()
 def test_greedy_and_beams_equal_transformers(
-    seed: int, beams: int, repetition: float, length: float, max_tokens: int, min_tokens: int
+    seed: int, beams: int, repetition: float, length: float, early: bool | str, max_tokens: int, min_tokens: int
 ) -> None:
     model = TinyModel(language=tiny_language(seed), tokenizer=tiny_tokenizer(Ids))
     make_end_likely(model)
-    request = asked(num_beams=beams, repetition_penalty=repetition, length_penalty=length, max_tokens=max_tokens)
+    request = asked(num_beams=beams, repetition_penalty=repetition, length_penalty=length, early_stopping=early, max_tokens=max_tokens)
     request = replace(request, min_tokens=min_tokens)
     assert text(events(model, request)) == oracle_text(model, request)
 
