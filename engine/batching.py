@@ -35,8 +35,6 @@ from engine.runner import Runner, Step
 from engine.sampling import Sampler
 from engine.scheduler import Chunk, Scheduler, Task
 
-PATIENCE = 3  # times that a request may run out of memory, with less of it asked for each time, before it fails
-
 
 @dataclass(eq=False)
 class Job:
@@ -46,7 +44,6 @@ class Job:
     tell: Callable[[Event | EngineError], None]
     cancelled: Callable[[], bool]
     arrived: float = field(default_factory=time.monotonic)
-    shortages: int = 0
 
     @property
     def pictures(self) -> list[Picture]:
@@ -108,7 +105,9 @@ class BatchEngine:
         return True
 
     def drop_cancelled(self) -> None:
-        self.arrivals = [job for job in self.arrivals if not job.cancelled()]
+        for job in [job for job in self.arrivals if job.cancelled()]:
+            self.arrivals.remove(job)
+            self.metrics.finished("cancelled")
         for conversation in self.conversations.copy():
             if conversation.job.cancelled():
                 self.close(conversation, "cancelled")
@@ -118,16 +117,23 @@ class BatchEngine:
         limit = 1 if self.scheduler.running else self.capacity.pictures
         missing = self.pictures.missing([picture for job in self.arrivals for picture in job.pictures])[:limit]
         if missing:
-            try:
-                with_memory(lambda: self.pictures.encode(missing))
-            except GenerationError as error:
-                self.suffer(next(job for job in self.arrivals if missing[0] in job.pictures), error)
+            self.encode(missing)
         ready = [job for job in self.arrivals if not self.pictures.missing(job.pictures)]
         self.arrivals = [job for job in self.arrivals if job not in ready]
         for job in ready:
             for picture in job.pictures:
                 self.metrics.picture(hit=picture not in missing)
             self.enter(job)
+
+    def encode(self, pictures: Sequence[Picture]) -> None:
+        """All of them, or only the first where memory has no room for more at once."""
+        try:
+            with_memory(lambda: self.pictures.encode(pictures))
+        except GenerationError as error:
+            if len(pictures) > 1:
+                self.encode(pictures[:1])
+            else:
+                self.fail(next(job for job in self.arrivals if pictures[0] in job.pictures), error)
 
     def enter(self, job: Job) -> None:
         """Hands a job to the scheduler, or answers it at once."""
@@ -138,6 +144,7 @@ class BatchEngine:
             else:
                 self.apologise(job, sorry)
         except RequestError as error:
+            self.metrics.finished("failed")
             job.tell(error)
 
     def converse(self, job: Job) -> Conversation:
@@ -159,12 +166,15 @@ class BatchEngine:
 
     def apologise(self, job: Job, sorry: str) -> None:
         """Nothing is read, nothing computed."""
+        self.metrics.finished("stop")
         for choice in range(job.request.n):
             job.tell(TextDelta(choice, sorry))
             job.tell(ChoiceFinished(choice, "stop"))
         job.tell(Done(0, job.request.n * len(self.model.tokenizer.encode(sorry)), 0))
 
     def admit(self) -> None:
+        if not self.scheduler.running:
+            self.scheduler.budget = self.capacity.prompt_tokens  # what memory had no room for before, it may have now
         admitted = self.scheduler.admit()
         for conversation in self.conversations:
             if conversation.task in admitted:
@@ -181,8 +191,10 @@ class BatchEngine:
         try:
             logits = with_memory(lambda: self.runner.read(parts))
         except GenerationError as error:
-            self.scheduler.budget = max(BLOCK, self.scheduler.budget // 2)
-            self.suffer(conversations[0].job, error)
+            if self.scheduler.budget > BLOCK:
+                self.scheduler.budget //= 2  # and try again, in the next step
+            else:
+                self.fail(conversations[0].job, error)
             return
         for chunk in chunks:
             self.scheduler.read(chunk)
@@ -231,7 +243,7 @@ class BatchEngine:
         try:
             logits = with_memory(lambda: self.runner.decode(slots, max(kept)))
         except GenerationError as error:
-            self.suffer(([each for each, _ in rows] + [each for each, _ in beams])[-1].job, error)
+            self.fail(([each for each, _ in rows] + [each for each, _ in beams])[-1].job, error)
             return
         if rows:
             self.launch(logits[: len(rows)], rows)
@@ -293,14 +305,13 @@ class BatchEngine:
         self.conversations.remove(conversation)
         self.scheduler.finish(conversation.task, conversation.writing.kept if conversation.writing else ())
 
-    def suffer(self, job: Job, error: GenerationError) -> None:
-        """Memory ran out while working for this job: it is tried again, then given up."""
-        job.shortages += 1
-        if job.shortages < PATIENCE:
-            return
+    def fail(self, job: Job, error: GenerationError) -> None:
+        """Memory ran out while working for this job, even after it had been asked for less."""
         for conversation in [each for each in self.conversations if each.job is job]:
             self.close(conversation, "failed")
-        self.arrivals = [other for other in self.arrivals if other is not job]
+        if job in self.arrivals:
+            self.arrivals.remove(job)
+            self.metrics.finished("failed")
         job.tell(error)
 
     def of(self, task: Task) -> Conversation:

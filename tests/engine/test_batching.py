@@ -6,17 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
 
 from engine.assembly import assemble
 from engine.batching import BatchEngine
-from engine.errors import ContextError, EngineError
+from engine.errors import ContextError, EngineError, GenerationError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
 from engine.metrics import Metrics
+from engine.models.base import EncodedPicture
+from engine.models.llama import Llama
+from engine.pictures import Picture
 from tests.engine.test_decoding import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
@@ -88,8 +94,7 @@ def test_every_mix_gives_each_its_own_answer(
 ) -> None:
     """Requests arrive and leave at any step, with few rows and blocks or many, in chunks of any size, with known prefixes or none."""
     engine = assemble(model(), rows=rows, tokens=tokens)
-    engine.scheduler.budget = chunk
-    engine.capacity = replace(engine.capacity, pictures=1)
+    engine.capacity = replace(engine.capacity, pictures=1, prompt_tokens=chunk)
     heard: list[Listener] = []
     at, busy = 0, True
     while busy or at <= 12:
@@ -143,7 +148,7 @@ def test_a_picture_is_another_even_with_the_same_words_around_it() -> None:
 
 def test_a_long_prompt_never_stops_the_others_for_more_than_one_budget() -> None:
     engine = assemble(TinyModel(card=tiny_card(context_length=2000)))
-    engine.scheduler.budget = 32
+    engine.capacity = replace(engine.capacity, prompt_tokens=32)
     talking = Listener(replace(asked(Turn("user", ("Hi",)), max_tokens=60), min_tokens=60, logprobs=0)).join(engine)
     while not talking.events:
         engine.step()
@@ -247,3 +252,46 @@ def test_what_is_counted_adds_up() -> None:
     assert float(shown["gander_prompt_tokens_cached_total"]) == 112  # the third found the first's full blocks
     assert (shown['gander_pictures_total{cache="miss"}'], shown['gander_pictures_total{cache="hit"}']) == ("2.0", "1.0")
     assert shown["gander_queue_length"] == "0.0"
+
+
+class Cramped(Llama):
+    """Has memory for no more than `most` tokens a pass."""
+
+    most = 0
+
+    def forward(self, hidden: Tensor, *others: Any, **more: Any) -> Tensor:
+        if hidden.shape[1] > self.most:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return super().forward(hidden, *others, **more)
+
+
+@pytest.mark.parametrize(("most", "answered"), [(130, True), (64, True), (20, True), (5, False)])
+def test_a_prompt_that_memory_has_no_room_for_is_read_in_smaller_pieces(most: int, answered: bool) -> None:
+    made = TinyModel()
+    made.language.__class__ = Cramped
+    engine = assemble(made)
+    engine.runner.language.most = most  # type: ignore[assignment]
+    (listener,) = run(engine, asked())
+    if answered:
+        assert listener.text == run(assemble(TinyModel()), asked())[0].text
+    else:
+        (error,) = listener.events
+        assert isinstance(error, GenerationError)
+        assert "fewer" in str(error)
+    assert engine.scheduler.pool.available == engine.capacity.blocks
+
+
+class Shortsighted(TinyModel):
+    """Has memory for one picture at a time, and for none as narrow as one pixel."""
+
+    def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
+        if len(pictures) > 1 or pictures[0].width == 1:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return super().encode(pictures)
+
+
+def test_pictures_that_memory_has_no_room_for_are_looked_at_one_by_one() -> None:
+    both, greedy = asked(Turn("user", (GREY, RED, "Both?"))), Picture(Image.new("RGB", (1, 9)), "c" * 64)
+    fine, failed = run(assemble(Shortsighted()), both, asked(Turn("user", (greedy, "And this?"))))
+    assert fine.text == run(assemble(TinyModel()), both)[0].text
+    assert [type(event) for event in failed.events] == [GenerationError]
