@@ -101,7 +101,8 @@ class DiscordClient(discord.Client):
         # In one channel in order: else a picture that takes long to fetch would be overtaken by what is said about it.
         turn = self._turns.setdefault(message.channel.id, asyncio.Lock())
         async with turn:
-            await self._unfurling.wait(message)
+            if self._reader.hears(message):
+                await self._unfurling.wait(message)
             await self._take(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:

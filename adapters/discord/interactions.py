@@ -1,7 +1,8 @@
 """Interactions that can still be answered: commands, pressed buttons and submitted forms, each for fifteen minutes.
 
 Where the bot is installed on the server an interaction is only the first way to speak; afterwards messages are sent and
-edited as any other. Where it is not (a person took it along), the interaction is the only way, and good for five messages.
+edited as any other. Where it is not (a person took it along), or may not write, the interaction is the only way, and good
+for five messages.
 
 Discord recognises a repeated send by its nonce in channels alone, not by way of an interaction (discord-api-docs, pull
 request 6647). So what an interaction says is never sent, but edited into a message that is known: into the one that
@@ -37,7 +38,7 @@ class Live:
     until: float  # on the clock
     thinking: bool = False
     ephemeral: bool = False
-    only_way: bool = False  # the bot itself is not there
+    only_way: bool = False  # the bot itself is not there, or mute
     view: discord.ui.View | None = None  # goes with the first words
     left: int = MESSAGES  # that it is good for, where it is the only way
     shown: dict[str, str] = field(default_factory=dict)  # what it said, by the messages' ids
@@ -129,7 +130,7 @@ class Interactions:
         self, interaction: discord.Interaction[discord.Client], place: Place, *, thinking: bool = False, ephemeral: bool = False
     ) -> Live:
         until = self._clock() + GOOD_FOR_SECONDS
-        live = Live(interaction, place, until, thinking, ephemeral, only_way=not is_installed(interaction))
+        live = Live(interaction, place, until, thinking, ephemeral, only_way=not may_speak(interaction))
         self._live[str(interaction.id)] = live
         if len(self._live) > KEPT:
             del self._live[next(iter(self._live))]
@@ -180,8 +181,10 @@ class Interactions:
             live.unfinished.add(answer_id)
 
 
-def is_installed(interaction: discord.Interaction[discord.Client]) -> bool:
-    """Whether the bot itself is where this comes from; otherwise a person has brought it along."""
-    if interaction.guild_id is not None:
-        return interaction.client.get_guild(interaction.guild_id) is not None
-    return not interaction.context.private_channel
+def may_speak(interaction: discord.Interaction[discord.Client]) -> bool:
+    """Whether the bot itself is where this comes from and may write there; otherwise a person has brought it along, or it is mute."""
+    if interaction.guild_id is None:
+        return not interaction.context.private_channel
+    granted = interaction.app_permissions
+    send = granted.send_messages_in_threads if isinstance(interaction.channel, discord.Thread) else granted.send_messages
+    return interaction.client.get_guild(interaction.guild_id) is not None and granted.view_channel and send

@@ -42,6 +42,11 @@ class Reader:
         self._parse = parse
         self._sees_content = sees_content
 
+    def hears(self, message: discord.Message) -> bool:
+        """Whether the message is for the bot."""
+        spoken = message.type in SPOKEN and message.author != self._client.user
+        return spoken and self._address(message) is not Address.OVERHEARD
+
     async def read(self, message: discord.Message, *, edited: bool = False) -> Incoming | None:
         """The event; None for the bot's own messages and for the platform's notices."""
         if message.type not in SPOKEN or message.author == self._client.user:

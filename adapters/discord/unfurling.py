@@ -18,20 +18,20 @@ class Unfurling:
 
     def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
         self._patience = patience
-        self._awaited: dict[int, asyncio.Future[None]] = {}
+        self._awaited: dict[int, asyncio.Future[list[discord.Embed]]] = {}
 
     async def wait(self, message: discord.Message) -> None:
-        """Return when the embeds of a message with a link and without a picture are there, or will hardly come."""
+        """Put into a message with a link and without a picture the embeds that Discord makes of it, if they come soon."""
         if message.attachments or message.embeds or not LINK.search(message.content):
             return
         awaited = self._awaited[message.id] = asyncio.get_running_loop().create_future()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
-                await awaited
+                message.embeds = await awaited
         self._awaited.pop(message.id, None)
 
     def updated(self, message: discord.Message) -> None:
         """An update of a message came, of whatever kind."""
         awaited = self._awaited.get(message.id)
         if awaited is not None and message.embeds and not awaited.done():
-            awaited.set_result(None)
+            awaited.set_result(message.embeds)

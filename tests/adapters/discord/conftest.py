@@ -9,7 +9,7 @@ import pytest
 
 from adapters.discord.client import DiscordClient
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
+from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.discord.whole import Whole, whole_bot
 from tests.adapters.discord.wire import Wire, connected, wired
 
@@ -34,6 +34,6 @@ async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
 @pytest.fixture
 async def client(wire: Wire, bot: Listener) -> AsyncIterator[DiscordClient]:
     """Connected to the wire."""
-    client = new_client(bot, Cdn(), **AT_ONCE)
+    client = new_client(bot, Cdn(elsewhere={PROXIED: b"goose"}), **AT_ONCE)
     async with connected(client):
         yield client

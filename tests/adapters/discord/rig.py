@@ -25,6 +25,7 @@ from tests.bot.rig import UNHURRIED
 
 TEXTS = load_texts()
 PLAIN = DiscordOptions()
+PROXIED = "https://images-ext-1.discordapp.net/external/abc/https/goose.example/goose.png"  # Discord's own copy
 AT_ONCE: dict[str, Any] = {"guild_ready_timeout": 0.0}  # seconds that a client waits for more servers before it is ready
 
 
@@ -35,16 +36,18 @@ def typed(text: str) -> Invocation | None:
 
 @dataclass
 class Cdn:
-    """Discord's file server: hands out what simcord's people uploaded."""
+    """Discord's file server: hands out what simcord's people uploaded, and what stands `elsewhere`, by address."""
 
     env: Env | None = None
+    elsewhere: dict[str, bytes] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
 
     async def fetch(self, url: str) -> AsyncIterator[bytes]:
         self.fetched.append(url)
-        if self.env is None:
-            raise LookupError("the simulation has not begun")
-        yield self.env.backend.cdn.get(url) or b""
+        if url in self.elsewhere:
+            yield self.elsewhere[url]
+        elif self.env is not None:
+            yield self.env.backend.cdn.get(url) or b""
 
 
 @dataclass

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from adapters.discord.adapter import run
 from adapters.discord.client import DiscordClient
+from adapters.discord.unfurling import PATIENCE_SECONDS, Unfurling
 from adapters.house import House, open_house
 from bot.errors import ConfigError, DeliveryError, MessageGone
 from bot.message import Place
@@ -18,7 +19,7 @@ from bot.options import Config, DiscordOptions
 from bot.ports import Outgoing
 from bot.store.database import sqlite_url
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
+from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload
 from tests.bot.rig import ScriptedEngine, echo, running
 
@@ -88,6 +89,31 @@ async def test_pain_9_the_final_answer_outlives_a_flood_limit(wire: Wire, tmp_pa
             wire.failures["PATCH"] = [Failure(429, {"retry_after": 0.2, "global": False, "message": "slow down"}), Failure(502)]
             await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, "how many geese?"))
             await rig.until(lambda: [message["content"] for message in wire.messages.values()] == ["You asked: how many geese?"])
+
+
+LINK = "what is https://goose.example/ ?"
+THUMBNAIL = {"url": "https://goose.example/goose.png", "proxy_url": PROXIED, "width": 2, "height": 1}
+UNFURLED = {"embeds": [{"type": "image", "thumbnail": THUMBNAIL}]}
+
+
+async def test_a_link_s_picture_is_waited_for(client: DiscordClient, wire: Wire, bot: Listener) -> None:
+    message = message_payload("1", ANN, LINK)
+    await wire.dispatch("MESSAGE_CREATE", message)
+    await wire.dispatch("MESSAGE_UPDATE", message | UNFURLED)
+    incoming = (await bot.hears()).incoming
+    assert (incoming.text, incoming.edited) == (LINK, False)
+    assert bot.heard[0].pictures == (b"goose",)
+    await wire.dispatch("MESSAGE_CREATE", message_payload("2", ANN, "next"))
+    assert (await bot.hears(2)).incoming.text == "next"  # and the update was no question of its own
+
+
+async def test_a_link_without_a_picture_holds_up_nothing_for_long(
+    client: DiscordClient, wire: Wire, bot: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_unfurling", Unfurling(patience=0.05))
+    await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, LINK))
+    assert (await bot.hears()).incoming.attachments == ()
+    assert PATIENCE_SECONDS == 2.0
 
 
 async def test_a_dropped_connection_is_resumed_and_nothing_is_missed(
