@@ -142,11 +142,11 @@ def project_attention(weights: Weights, layer: int, rows: Rows, state: Activatio
 @kernel
 def mix(weights: Weights, layer: int, pool: Pool, rows: Rows, state: Activations, counters: Counters, phase: int) -> None:
     """Attention; a piece is a span of one row."""
-    longest = spans(rows.lengths.max())
-    pieces = longest * state.qkv.shape[0]
+    most = state.parts.total.shape[1]
+    pieces = most * state.qkv.shape[0]
     piece = take(counters, phase)
     while piece < pieces:
-        row, span = piece // longest, piece % longest
+        row, span = piece // most, piece % most
         if span < spans(rows.lengths[row]):
             attend(state.qkv[row], span, layer, row, pool, rows, weights.rotation[rows.lengths[row]], state.parts)
         piece = take_another(counters, phase)
@@ -192,6 +192,13 @@ def add_tile(product: Floats, tile: int, out: Floats) -> None:
 
 
 @kernel
+def silu(x: np.float32) -> np.float32:
+    """x · sigmoid(x), by an exponential that can't overflow."""
+    small = math.exp(-abs(x))
+    return np.float32(x * (np.float32(1) if x > 0 else small) / (np.float32(1) + small))
+
+
+@kernel
 def open_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, narrow: Input, counters: Counters, phase: int) -> None:
     """Norm, then silu(gate) · up; a piece is a tile of both."""
     pieces, prepared = weights.gate_up.codes.shape[1] // 2, False
@@ -204,7 +211,7 @@ def open_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, narro
         opening = multiply(weights.gate_up, layer, tile, narrow)
         for row in range(opening.shape[0]):
             for i in range(TILE):
-                state.inner[row, tile * TILE + i] = opening[row, i] / (np.float32(1) + math.exp(-opening[row, i]))
+                state.inner[row, tile * TILE + i] = silu(opening[row, i])
         value = multiply(weights.gate_up, layer, tile + pieces, narrow)
         for row in range(value.shape[0]):
             for i in range(TILE):

@@ -74,7 +74,7 @@ def scaled(builder: ir.IRBuilder, sums: list[Value], scales: Value, input_sums: 
 
 
 def emit(builder: ir.IRBuilder, rows: int, unpack: Unpack, arguments: list[Value]) -> None:
-    """The whole product for a known number of rows: a loop over groups, whose totals stay in registers."""
+    """The whole product for a known number of rows: a loop over groups, whose totals stay in registers. 8 bits are scaled later."""
     codes, scales, x, input_sums, groups, out = arguments
     totals = [cgutils.alloca_once(builder, FLOATS) for _ in range(2 * rows)]
     for total in totals:
@@ -109,9 +109,11 @@ def choose(unpack: Unpack) -> Callable[..., None]:
 
 @instruction
 def emit_4bit(_: Any, rows: Any, codes: Any, scales: Any, x: Any, input_sums: Any, groups: Any, out: Any) -> Any:
+    """`out` [rows, TILE] = x · one tile of a `Projection`; `input_sums` are those of x's groups. All but counts are addresses."""
     return types.void(*[types.int64] * 7), choose(nibbles)
 
 
 @instruction
 def emit_8bit(_: Any, rows: Any, codes: Any, scales: Any, x: Any, input_sums: Any, groups: Any, out: Any) -> Any:
+    """`out` [rows, TILE] = x · one tile of a `Head`, not scaled yet; `scales` and `input_sums` are not read."""
     return types.void(*[types.int64] * 7), choose(signed_bytes)

@@ -14,6 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from engine.blocks import BLOCK
 from engine.kernels.cpu.building import build, fits
 from engine.kernels.cpu.packing import Projection, pack_projections
+from engine.kernels.cpu.phases import silu
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.step import CpuStep
 from engine.kv_cache import Stage
@@ -127,6 +128,11 @@ def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list
         wanted = expected[row, : lengths[row]]
         assert (final - wanted).norm() < 1e-3 * wanted.norm()  # a key may round to the other side
         torch.testing.assert_close(step.logits(final), plain.logits(plain.model.norm(final)), rtol=1e-4, atol=1e-3)
+
+
+def test_activations_far_from_zero_do_not_overflow() -> None:
+    x = torch.tensor([-1e4, -100.0, -1.5, 0.0, 2.0, 1e4])
+    assert [silu(value) for value in x.numpy()] == pytest.approx(torch.nn.functional.silu(x).tolist(), abs=1e-6)
 
 
 def test_any_number_of_threads_computes_the_same(language: Llama, step: CpuStep) -> None:
