@@ -32,7 +32,7 @@ def turn(left, right, cos, sin):
     return left * cos - right * sin, right * cos + left * sin
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["table_stride"])
 def attend_kernel(
     query, key, value, keys, values, tables, lengths, frequencies, out, shares, finished,
     query_stride, key_stride, value_stride, table_stride,

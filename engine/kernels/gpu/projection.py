@@ -84,7 +84,7 @@ def product(
     return y
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def project_kernel(
     x, weight, scale, gain, shortcut, out, shares, finished, rows, eps,
     WIDTH_IN: tl.constexpr, WIDTH_OUT: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
