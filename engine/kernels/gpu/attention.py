@@ -149,6 +149,6 @@ def attend(
         query, key, value, keys, values, tables, lengths, frequencies, out, shares, card.finished,
         query.stride(0), key.stride(0), value.stride(0), tables.stride(0),
         heads, keys.shape[2], head_dim, keys.shape[1], TILE, splits, least, STAGES, card.overlap,
-        num_warps=1, **card.options,
+        num_warps=1,
     )  # fmt: skip
     return out

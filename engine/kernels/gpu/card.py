@@ -30,6 +30,6 @@ class Card:
         return cls(finished, torch.cuda.get_device_capability(device) >= HOPPER, shared)
 
     @property
-    def options(self) -> dict[str, bool]:
-        """Of a launch."""
+    def early(self) -> dict[str, bool]:
+        """The option of a launch that may start before the kernel in front has ended."""
         return {"launch_pdl": True} if self.overlap else {}

@@ -1,7 +1,6 @@
 """What a few rows of activations and a few rows of a matrix give, in registers: the inner loops of `engine.kernels.gpu.projection`.
 
-Each reads its share of the matrix once, in whatever it is stored, and streams it past the caches. The one-row forms
-have their first tile under way before they wait for the kernel in front, so that memory is never idle between kernels.
+Each reads its share of the matrix once, as it is stored, and streams it past the caches.
 """
 
 import triton
@@ -10,6 +9,8 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 GROUP = tl.constexpr(64)  # 4-bit weights that share a scale; their low halves are the first 32, as `quantization.pack` lays them
 HALF = tl.constexpr(32)
+LINE = tl.constexpr(128)  # bytes that the cache takes at a time
+AHEAD = tl.constexpr(16)  # lines of each row
 
 
 @triton.jit
@@ -21,56 +22,33 @@ def follow(OVERLAP: tl.constexpr):
 
 
 @triton.jit
-def one_row(x, matrix, gain, eps, WIDTH: tl.constexpr, BLOCK: tl.constexpr, OVERLAP: tl.constexpr):
-    """x [WIDTH] and pointers to rows `matrix` [TILE] → [TILE, 1] in fp32, of x behind its RMSNorm where there is a `gain`."""
-    inner = tl.arange(0, BLOCK)
-    tiles = matrix[:, None] + inner[None, :]
-    w = tl.load(tiles, inner[None, :] < WIDTH, 0, eviction_policy="evict_first")
-    follow(OVERLAP)
-    products = tl.zeros(w.shape, tl.float32)
-    squares = tl.zeros((BLOCK,), tl.float32)
-    for start in tl.range(0, WIDTH, BLOCK):
-        left = WIDTH - start
-        ahead = tl.load(tiles + start + BLOCK, inner[None, :] < left - BLOCK, 0, eviction_policy="evict_first")
-        part = tl.load(x + start + inner, inner < left, 0).to(tl.float32)
-        if gain is not None:
-            squares += part * part
-            part *= tl.load(gain + start + inner, inner < left, 0).to(tl.float32)
-        products += w.to(tl.float32) * part[None, :]
-        w = ahead
-    y = tl.sum(products, axis=1)
-    if gain is not None:
-        y *= tl.rsqrt(tl.sum(squares) / WIDTH + eps)
-    return y[:, None]
+def fetch(matrix, WIDTH: tl.constexpr):
+    """Calls the beginnings of the matrix' rows [TILE] into the second-level cache, without waiting for them."""
+    within = tl.minimum(tl.arange(0, AHEAD) * LINE, WIDTH * matrix.dtype.element_ty.primitive_bitwidth // 8 - 1)
+    start = matrix.to(tl.int64, bitcast=True)[:, None] + within[None, :]
+    tl.inline_asm_elementwise("prefetch.global.L2 [$1]; mov.b32 $0, 0;", "=r,l", [start], dtype=tl.int32, is_pure=False, pack=1)
 
 
 @triton.jit
-def one_row_packed(x, matrix, scales, gain, eps, WIDTH: tl.constexpr, BLOCK: tl.constexpr, OVERLAP: tl.constexpr):
-    """`one_row` of 4-bit codes; `matrix` and `scales` [TILE] point to rows of bytes and of fp16."""
-    group = tl.arange(0, BLOCK // GROUP)[None, :, None]
-    inner = tl.arange(0, HALF)[None, None, :]
-    tiles = matrix[:, None, None] + group * HALF + inner
-    steps = scales[:, None, None] + group
-    w = tl.load(tiles, group * GROUP < WIDTH, 0, eviction_policy="evict_first")
-    step = tl.load(steps, group * GROUP < WIDTH, 0)
+def one_row(x, matrix, gain, eps, WIDTH: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr):
+    """x [WIDTH] and pointers to rows `matrix` [TILE] → [TILE, 1] in fp32, of x behind its RMSNorm where there is a `gain`.
+
+    The norm's factor is one number, which commutes with the product: it is known, and applied, at the end.
+    """
+    inner = tl.arange(0, BLOCK)
+    products, squares = tl.zeros((matrix.shape[0], BLOCK), tl.float32), tl.zeros((BLOCK,), tl.float32)
+    if OVERLAP:
+        fetch(matrix, WIDTH)
     follow(OVERLAP)
-    products = tl.zeros(w.shape, tl.float32)
-    squares = tl.zeros((1, BLOCK // GROUP, HALF), tl.float32)
-    for start in tl.range(0, WIDTH, BLOCK):
-        left = WIDTH - start
-        inside, more = group * GROUP < left, group * GROUP < left - BLOCK
-        ahead = tl.load(tiles + (start + BLOCK) // 2, more, 0, eviction_policy="evict_first")
-        step_ahead = tl.load(steps + (start + BLOCK) // GROUP, more, 0)
-        places = start + group * GROUP + inner
-        low, high = tl.load(x + places, inside, 0).to(tl.float32), tl.load(x + places + HALF, inside, 0).to(tl.float32)
+    for start in tl.range(0, WIDTH, BLOCK, num_stages=STAGES):
+        inside = inner < WIDTH - start
+        w = tl.load(matrix[:, None] + start + inner[None, :], inside[None, :], 0, eviction_policy="evict_first")
+        part = tl.load(x + start + inner, inside, 0).to(tl.float32)
         if gain is not None:
-            squares += low * low + high * high
-            low *= tl.load(gain + places, inside, 0).to(tl.float32)
-            high *= tl.load(gain + places + HALF, inside, 0).to(tl.float32)
-        codes = ((w & 15).to(tl.float32) - 8) * low + ((w >> 4).to(tl.float32) - 8) * high
-        products += codes * step.to(tl.float32)
-        w, step = ahead, step_ahead
-    y = tl.sum(tl.sum(products, axis=2), axis=1)
+            squares += part * part
+            part *= tl.load(gain + start + inner, inside, 0).to(tl.float32)
+        products += w.to(tl.float32) * part[None, :]
+    y = tl.sum(products, axis=1)
     if gain is not None:
         y *= tl.rsqrt(tl.sum(squares) / WIDTH + eps)
     return y[:, None]

@@ -15,9 +15,10 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.products import GROUP, few_rows, few_rows_packed, follow, one_row, one_row_packed
+from engine.kernels.gpu.products import GROUP, few_rows, few_rows_packed, follow, one_row
 
 TENSOR_CORE = 64  # rows of the left factor
+NARROW = 8192  # outputs, up to which large tiles are too few
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,14 @@ class Tiling:
 
 def tiling(matrix: Matrix, rows: int, shared: int) -> Tiling:
     """Of a launch with `rows` padded, in `shared` bytes of a program's memory."""
+    codes, outs = matrix.scale is not None, len(matrix.weight)
     if rows == 1:
-        block = min(triton.next_power_of_2(matrix.width_in), 2048 if matrix.packed else 1024)
-        return Tiling(2 if matrix.scale is None else 4 if matrix.packed else 8, block)
-    programs = triton.cdiv(len(matrix.weight), TENSOR_CORE)
-    wanted = 160 if matrix.scale is None else 700  # codes take more work than bytes, so more programs must load at a time
-    splits = next((splits for splits in (4, 2) if splits * programs <= wanted), 1)
-    block = min(256 if matrix.packed else 128, matrix.width_in & -matrix.width_in)
+        return Tiling(8, 512, stages=4) if codes and outs > NARROW else Tiling(4, 1024, stages=3)
+    wanted = 700 if codes else 160  # programs: codes take more work than bytes, so more of them must be under way
+    splits = next((splits for splits in (4, 2) if matrix.packed or splits * outs <= wanted * TENSOR_CORE), 1)
+    block = min(128, matrix.width_in & -matrix.width_in)
     step = block * (TENSOR_CORE * matrix.weight.itemsize + rows * 2)  # bytes
-    stages = 4 if splits > 1 else 6 if rows <= 16 else 3
-    return Tiling(TENSOR_CORE, block, splits, max(1, min(stages, shared // step - 1)))
+    return Tiling(TENSOR_CORE, block, splits, max(1, min(3 if matrix.packed else 4 if codes else 6, shared // step - 1)))
 
 
 @triton.jit
@@ -68,10 +67,7 @@ def product(
 ):  # fmt: skip
     """Of x [rows, WIDTH] and pointers to the matrix' rows [TILE]: this program's share of [TILE, ROWS], in fp32."""
     if ROWS == 1:
-        if PACKED:
-            y = one_row_packed(x, matrix, scales, gain, eps, WIDTH, BLOCK, OVERLAP)
-        else:
-            y = one_row(x, matrix, gain, eps, WIDTH, BLOCK, OVERLAP)
+        y = one_row(x, matrix, gain, eps, WIDTH, BLOCK, STAGES, OVERLAP)
     else:
         SHARE: tl.constexpr = tl.cdiv(WIDTH // BLOCK, SPLITS) * BLOCK
         begin, end = split * SHARE, tl.minimum(split * SHARE + SHARE, WIDTH)
@@ -138,19 +134,21 @@ def project(
     Accumulates in fp32; the result is of x's type, or `dtype`. 64 rows at most; `in` is a multiple of 16.
     """
     rows, width_in = x.shape
-    if norm is not None and rows > 1:
+    alone = rows == 1 and not matrix.packed
+    if norm is not None and not alone:
         x, norm = normalise(card, x, *norm), None
-    padded = 1 if rows == 1 else max(triton.next_power_of_2(rows), 16 if matrix.scale is None else 8)
+    padded = 1 if alone else max(triton.next_power_of_2(rows), 16 if matrix.scale is None else 8)
     way = tiling(matrix, padded, card.shared)
     width_out = len(matrix.weight) // (2 if gated else 1)
     tiles = triton.cdiv(len(matrix.weight), way.tile)
     out = torch.empty(rows, width_out, dtype=dtype or x.dtype, device=x.device)
     shares = torch.empty(tiles * way.splits * way.tile * padded if way.splits > 1 else 0, device=x.device)
     gain, eps = norm or (None, 0.0)
+    early = alone or matrix.scale is None  # small programs that start early crowd where there is room first
     project_kernel[(tiles, way.splits)](
         x, matrix.weight, matrix.scale, gain, shortcut, out, shares, card.finished, rows, eps,
         width_in, width_out, padded, way.tile, way.block, way.splits, way.stages, gated, matrix.packed, card.overlap,
-        num_warps=4, num_stages=way.stages, **card.options,
+        num_warps=4, num_stages=way.stages, **(card.early if early else {}),
     )  # fmt: skip
     return out
 
@@ -170,5 +168,5 @@ def normalise(card: Card, x: Tensor, gain: Tensor, eps: float) -> Tensor:
     """RMSNorm of [rows, width]: several rows are worth a kernel of their own, one row's norm hides behind its product."""
     out = torch.empty_like(x)
     block = triton.next_power_of_2(x.shape[1])
-    normalise_kernel[(len(x),)](x, gain, out, eps, x.shape[1], block, card.overlap, num_warps=8, **card.options)
+    normalise_kernel[(len(x),)](x, gain, out, eps, x.shape[1], block, card.overlap, num_warps=8, **card.early)
     return out
