@@ -28,8 +28,38 @@ def sharing(rows_and_heads: int) -> tuple[int, int]:
 
 
 @triton.jit
+def halves(start, HALF: tl.constexpr):
+    """A head's vector in its two halves, [HALF] each, for rotation turns one against the other."""
+    part = tl.arange(0, HALF)
+    return tl.load(start + part).to(tl.float32), tl.load(start + HALF + part).to(tl.float32)
+
+
+@triton.jit
+def store_halves(start, left, right, HALF: tl.constexpr):
+    part = tl.arange(0, HALF)
+    tl.store(start + part, left)
+    tl.store(start + HALF + part, right)
+
+
+@triton.jit
 def turn(left, right, cos, sin):
     return left * cos - right * sin, right * cos + left * sin
+
+
+@triton.jit
+def put_together(answer, theirs, programs, HEAD_DIM: tl.constexpr, SPLITS: tl.constexpr):
+    """Of the shares from `theirs` on, of which the first `programs` are there: what each mixed, at which height, from how much."""
+    HALF: tl.constexpr = HEAD_DIM // 2
+    part, other = tl.arange(0, HALF)[None, :], tl.arange(0, SPLITS)
+    theirs += other * (HEAD_DIM + 2)
+    there = other < programs
+    peaks = tl.load(theirs + HEAD_DIM, there, NEVER, cache_modifier=".cg")
+    fades = tl.exp2(peaks - tl.max(peaks, axis=0))
+    whole = tl.sum(tl.load(theirs + HEAD_DIM + 1, there, 0, cache_modifier=".cg") * fades, axis=0)
+    lefts = tl.load(theirs[:, None] + part, there[:, None], 0, cache_modifier=".cg")
+    rights = tl.load(theirs[:, None] + HALF + part, there[:, None], 0, cache_modifier=".cg")
+    left, right = tl.sum(lefts * fades[:, None], axis=0), tl.sum(rights * fades[:, None], axis=0)
+    store_halves(answer, left / whole, right / whole, HALF)
 
 
 @triton.jit(do_not_specialize=["table_stride"])
@@ -41,87 +71,64 @@ def attend_kernel(
 ):  # fmt: skip
     split, head, row = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     HALF: tl.constexpr = HEAD_DIM // 2
-    GROUP: tl.constexpr = HEADS // KV_HEADS
-    kv_head = head // GROUP
-    part, lane = tl.arange(0, HALF), tl.arange(0, TILE)
+    kv_head = head // (HEADS // KV_HEADS)
     follow(OVERLAP)
     length = tl.load(lengths + row)
     share = tl.maximum(tl.cdiv(tl.cdiv(length, SPLITS), TILE) * TILE, LEAST)
     programs = tl.maximum(tl.cdiv(length, share), 1)
     if split >= programs:
         return
-    query += row * query_stride + head * HEAD_DIM + part
-    key += row * key_stride + kv_head * HEAD_DIM + part
-    value += row * value_stride + kv_head * HEAD_DIM + part
-    q_left, q_right = tl.load(query).to(tl.float32), tl.load(query + HALF).to(tl.float32)
-    k_left, k_right = tl.load(key).to(tl.float32), tl.load(key + HALF).to(tl.float32)
-    v_left, v_right = tl.load(value), tl.load(value + HALF)
+    q_left, q_right = halves(query + row * query_stride + head * HEAD_DIM, HALF)
+    k_left, k_right = halves(key + row * key_stride + kv_head * HEAD_DIM, HALF)
+    v_left, v_right = halves(value + row * value_stride + kv_head * HEAD_DIM, HALF)
+    part, lane = tl.arange(0, HALF), tl.arange(0, TILE)
     if frequencies is not None:
         angle = length * tl.load(frequencies + part)
-        cos, sin = tl.cos(angle), tl.sin(angle)
-        q_left, q_right = turn(q_left, q_right, cos, sin)
-        k_left, k_right = turn(k_left, k_right, cos, sin)
-    k_left, k_right = k_left.to(keys.dtype.element_ty), k_right.to(keys.dtype.element_ty)
-    q_left *= LOG2E / HEAD_DIM**0.5
-    q_right *= LOG2E / HEAD_DIM**0.5
-
+        q_left, q_right = turn(q_left, q_right, tl.cos(angle), tl.sin(angle))
+        k_left, k_right = turn(k_left, k_right, tl.cos(angle), tl.sin(angle))
+    q_left, q_right = q_left * (LOG2E / HEAD_DIM**0.5), q_right * (LOG2E / HEAD_DIM**0.5)
     own = (split == 0) & (lane == 0)  # the new token is the first lane's first
-    score = tl.sum(q_left * k_left.to(tl.float32)) + tl.sum(q_right * k_right.to(tl.float32))
-    peak, total = tl.where(own, score, NEVER), tl.where(own, 1.0, 0.0)
-    mixed_left, mixed_right = total[:, None] * v_left.to(tl.float32)[None, :], total[:, None] * v_right.to(tl.float32)[None, :]
+    peak, total = tl.where(own, tl.sum(q_left * k_left + q_right * k_right), NEVER), tl.where(own, 1.0, 0.0)
+    mixed_left, mixed_right = total[:, None] * v_left[None, :], total[:, None] * v_right[None, :]
     table = tables + row * table_stride
-    if (split == 0) & (head % GROUP == 0):
-        place = ((tl.load(table + length // BLOCK).to(tl.int64) * BLOCK + length % BLOCK) * KV_HEADS + kv_head) * HEAD_DIM + part
-        tl.store(keys + place, k_left)
-        tl.store(keys + place + HALF, k_right)
-        tl.store(values + place, v_left)
-        tl.store(values + place + HALF, v_right)
+    if (split == 0) & (head % (HEADS // KV_HEADS) == 0):
+        block = tl.load(table + length // BLOCK).to(tl.int64)
+        place = ((block * BLOCK + length % BLOCK) * KV_HEADS + kv_head) * HEAD_DIM
+        store_halves(keys + place, k_left, k_right, HALF)
+        store_halves(values + place, v_left, v_right, HALF)
 
     end = tl.minimum(length, split * share + share)
     for start in tl.range(split * share, end, TILE, num_stages=STAGES):
-        token = start + lane
-        live = token < end
-        block = tl.load(table + token // BLOCK, live, 0).to(tl.int64)
-        places = (((block * BLOCK + token % BLOCK) * KV_HEADS + kv_head) * HEAD_DIM)[:, None] + part[None, :]
-        past_k_left, past_k_right = tl.load(keys + places, live[:, None], 0), tl.load(keys + places + HALF, live[:, None], 0)
-        past_v_left, past_v_right = tl.load(values + places, live[:, None], 0), tl.load(values + places + HALF, live[:, None], 0)
-        scores = tl.sum(past_k_left.to(tl.float32) * q_left[None, :] + past_k_right.to(tl.float32) * q_right[None, :], axis=1)
-        scores = tl.where(live, scores, NEVER)
+        token, live = start + lane, start + lane < end
+        blocks = tl.load(table + token // BLOCK, live, 0).to(tl.int64)
+        places = (((blocks * BLOCK + token % BLOCK) * KV_HEADS + kv_head) * HEAD_DIM)[:, None] + part[None, :]
+        old_k_left, old_k_right = tl.load(keys + places, live[:, None], 0), tl.load(keys + places + HALF, live[:, None], 0)
+        old_v_left, old_v_right = tl.load(values + places, live[:, None], 0), tl.load(values + places + HALF, live[:, None], 0)
+        scores = tl.sum(old_k_left.to(tl.float32) * q_left[None, :] + old_k_right.to(tl.float32) * q_right[None, :], axis=1)
+        scores = tl.where(live, scores, -float("inf"))
         higher = tl.maximum(peak, scores)
-        fade, weight = tl.exp2(peak - higher), tl.where(live, tl.exp2(scores - higher), 0.0)
+        fade, weight = tl.exp2(peak - higher), tl.exp2(scores - higher)
         peak, total = higher, total * fade + weight
-        mixed_left = mixed_left * fade[:, None] + weight[:, None] * past_v_left.to(tl.float32)
-        mixed_right = mixed_right * fade[:, None] + weight[:, None] * past_v_right.to(tl.float32)
+        mixed_left = mixed_left * fade[:, None] + weight[:, None] * old_v_left.to(tl.float32)
+        mixed_right = mixed_right * fade[:, None] + weight[:, None] * old_v_right.to(tl.float32)
 
     summit = tl.max(peak, axis=0)
     fade = tl.exp2(peak - summit)
     whole = tl.sum(total * fade, axis=0)
     left, right = tl.sum(mixed_left * fade[:, None], axis=0), tl.sum(mixed_right * fade[:, None], axis=0)
     index = row * HEADS + head
-    answer = out + index * HEAD_DIM + part
+    answer, theirs = out + index * HEAD_DIM, shares + index * (SPLITS * (HEAD_DIM + 2))
     if programs == 1:
-        tl.store(answer, left / whole)
-        tl.store(answer + HALF, right / whole)
+        store_halves(answer, left / whole, right / whole, HALF)
         return
-    mine = shares + (index * SPLITS + split) * (HEAD_DIM + 2)  # what it mixed, at which height, from how much
-    tl.store(mine + part, left)
-    tl.store(mine + HALF + part, right)
+    mine = theirs + split * (HEAD_DIM + 2)
+    store_halves(mine, left, right, HALF)
     tl.store(mine + HEAD_DIM, summit)
     tl.store(mine + HEAD_DIM + 1, whole)
     tl.debug_barrier()  # the whole program has stored
-    if tl.atomic_add(finished + index, 1, sem="acq_rel") < programs - 1:
-        return
-    tl.store(finished + index, 0)
-    other = tl.arange(0, SPLITS)
-    theirs = shares + (index * SPLITS + other) * (HEAD_DIM + 2)
-    there = other < programs
-    peaks = tl.load(theirs + HEAD_DIM, there, NEVER, cache_modifier=".cg")
-    fades = tl.exp2(peaks - tl.max(peaks, axis=0))
-    everything = tl.sum(tl.load(theirs + HEAD_DIM + 1, there, 0, cache_modifier=".cg") * fades, axis=0)
-    lefts = tl.load(theirs[:, None] + part[None, :], there[:, None], 0, cache_modifier=".cg")
-    rights = tl.load(theirs[:, None] + HALF + part[None, :], there[:, None], 0, cache_modifier=".cg")
-    tl.store(answer, tl.sum(lefts * fades[:, None], axis=0) / everything)
-    tl.store(answer + HALF, tl.sum(rights * fades[:, None], axis=0) / everything)
+    if tl.atomic_add(finished + index, 1, sem="acq_rel") == programs - 1:
+        tl.store(finished + index, 0)
+        put_together(answer, theirs, programs, HEAD_DIM, SPLITS)
 
 
 def attend(
