@@ -103,7 +103,7 @@ class Display:
         """The place takes none: all is said in messages, however many."""
         self._files = False
         if self._said is not None:
-            self._say(self._said)
+            self._say(replace(self._said, files=()))
 
     def fade(self, now: float) -> None:
         if self.fades_at is not None and now >= self.fades_at:

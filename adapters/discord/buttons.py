@@ -12,6 +12,8 @@ from bot.texts import Texts
 EMOJI: Final = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
 STYLES: Final = {Button.STOP: discord.ButtonStyle.danger}
 PREFIX: Final = "gander"
+ACTION: Final = "gander-do:"  # and the command that it stands for
+LONGEST_LABEL: Final = 80
 MORE: Final = "gander-more"  # goes on where an interaction can say no more
 
 
@@ -28,17 +30,23 @@ def pressed(identifier: str) -> tuple[Button, int] | None:
     return Button(name), int(answer)
 
 
+def action(identifier: str) -> str | None:
+    """The command that a button stands for; None for a component that is not one of these."""
+    return identifier.removeprefix(ACTION) if identifier.startswith(ACTION) else None
+
+
 def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
-    """A message's buttons in its language; None without any. It is never listened to: ids tell (`pressed`)."""
-    if not message.buttons or message.answer_id is None:
-        return None
+    """A message's buttons in its language; None without any. It is never listened to: ids tell (`pressed`, `action`)."""
     view = discord.ui.View(timeout=None)
-    for button in message.buttons:
+    for button in message.buttons if message.answer_id is not None else ():
         label = texts.say(message.language, f"button.{button.value}")
         style = STYLES.get(button, discord.ButtonStyle.secondary)
-        view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=custom_id(button, message.answer_id)))
+        name = custom_id(button, message.answer_id or 0)
+        view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=name))
+    for each in message.actions:
+        view.add_item(discord.ui.Button(label=each.label[:LONGEST_LABEL], custom_id=f"{ACTION}{each.command}"))
     view.stop()
-    return view
+    return view if view.children else None
 
 
 def more_view(texts: Texts, language: str) -> discord.ui.View:

@@ -12,7 +12,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from adapters.discord.buttons import MORE, pressed
+from adapters.discord.buttons import MORE, action, pressed
 from adapters.discord.commands import Native, Words
 from adapters.discord.content import NOBODY
 from adapters.discord.files import Fetch
@@ -71,6 +71,7 @@ class DiscordClient(discord.Client):
         self._bot = bot
         self._options = options
         self._texts = texts
+        self._parse = parse
         self._reception = Reception(bot, interactions, texts)
         self.tree = app_commands.CommandTree(self)
         made = Native(bot, texts, self._reception, fetch, limits)
@@ -138,6 +139,8 @@ class DiscordClient(discord.Client):
             button, answer_id = found
             take = self._reception.take if button is Button.SETTINGS else self._reception.press
             await take(interaction, Invocation(button.value, {"answer_id": answer_id}))
+        elif (said := action(identifier)) and (command := self._parse(said)):
+            await self._reception.press(interaction, command)
         elif identifier == MORE:
             await self._reception.go_on(interaction)
         elif identifier == PICK:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import discord
@@ -20,11 +21,12 @@ FILE_NAME: Final = "answer.md"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A message. `document`: a text that is attached as a file."""
+    """A message. `document`: a text that is attached as a file; `files`: others that are."""
 
     text: str
     view: discord.ui.View | None = None
     document: str = ""
+    files: tuple[Path, ...] = ()
     spoiler: bool = False
 
     def with_view(self, view: discord.ui.View) -> Content:
@@ -32,7 +34,7 @@ class Content:
 
     def sent(self) -> dict[str, Any]:
         """As a new message takes it."""
-        optional = ({"view": self.view} if self.view else {}) | ({"files": self._files()} if self.document else {})
+        optional = ({"view": self.view} if self.view else {}) | ({"files": self._files()} if self.document or self.files else {})
         return {"content": self.text, "allowed_mentions": NOBODY, "suppress_embeds": True, **optional}
 
     def edited(self) -> dict[str, Any]:
@@ -41,7 +43,8 @@ class Content:
 
     def _files(self) -> list[discord.File]:
         """Made anew each time: a file is read once."""
-        return [discord.File(BytesIO(self.document.encode()), FILE_NAME, spoiler=self.spoiler)] if self.document else []
+        files = [discord.File(path, spoiler=self.spoiler) for path in self.files]
+        return [*files, *([discord.File(BytesIO(self.document.encode()), FILE_NAME, spoiler=self.spoiler)] if self.document else [])]
 
 
 def content_of(message: Outgoing, texts: Texts) -> Content:
@@ -50,4 +53,4 @@ def content_of(message: Outgoing, texts: Texts) -> Content:
     text = hide(text) if message.spoiler else text
     note = texts.say(message.language, "discord.whole_answer") if message.whole else ""
     below = [small_print(words) for words in (note, message.footer) if words]
-    return Content("\n".join([text, *below]), view_of(message, texts), message.whole, message.spoiler)
+    return Content("\n".join([text, *below]), view_of(message, texts), message.whole, message.files, message.spoiler)

@@ -126,7 +126,7 @@ class DiscordPlatform:
 
     def _check_file(self, place: Place, message: Outgoing, live: Live | None) -> None:
         """Raises FileRefused where a file would be too much; Discord would refuse the whole message."""
-        if message.whole and not self._granted(place, live).attach_files:
+        if (message.whole or message.files) and not self._granted(place, live).attach_files:
             raise FileRefused("the bot may not attach files there")
 
     def _granted(self, place: Place, live: Live | None) -> discord.Permissions:

@@ -62,7 +62,7 @@ class Reader:
             address=Address.COMMAND if command else address,
             sent_at=message.created_at,
             text=neutral(said),
-            attachments=own_files(message, self._fetch) if heard else (),
+            attachments=own_files(message, self._fetch),
             reply_to=await self._reply(message) if heard else None,
             command=command and replace(command, options={name: _option(value) for name, value in command.options.items()}),
             locale=locale_of(message.guild),

@@ -50,7 +50,8 @@ class Listener:
         self.attached.remove(platform)
 
     async def handle(self, incoming: Incoming) -> None:
-        files = [await collect(attachment.read()) for attachment in incoming.attachments]
+        shown = incoming.attachments if incoming.address is not Address.OVERHEARD else ()
+        files = [await collect(attachment.read()) for attachment in shown]
         async with self._arrived:
             self.heard.append(Heard(incoming, tuple(files)))
             self._arrived.notify_all()
