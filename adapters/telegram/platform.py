@@ -15,6 +15,7 @@ from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from adapters.telegram.diagnosis import findings
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
+from adapters.telegram.pace import Pace
 from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
 from adapters.telegram.recalling import recall
@@ -57,6 +58,7 @@ class TelegramPlatform:
         self._client = client
         self._texts = texts
         self._panels = panels
+        self._pace = Pace()
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
@@ -140,6 +142,7 @@ class TelegramPlatform:
     async def _formatted(self, place: Place, deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:
         """Deliver with entities; without any where Telegram rejects them."""
         formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
+        await self._pace.turn()
         try:
             return await deliver(formatted)
         except TelegramError as error:

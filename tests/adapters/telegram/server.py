@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -206,6 +207,8 @@ class BotApi:
         )
 
     async def _setMyCommands(self, params: Json) -> bool:
+        if len(params["commands"]) > 100 or not all(_is_a_command(each) for each in params["commands"]):
+            raise ApiError("Bad Request: BOT_COMMAND_INVALID")
         scope = params.get("scope", {"type": "default"})
         self.commands[scope["type"], params.get("language_code", "")] = params["commands"]
         return True
@@ -241,6 +244,10 @@ class BotApi:
         if message is None:
             raise ApiError(GONE.format(what))
         return message
+
+
+def _is_a_command(told: Json) -> bool:
+    return re.fullmatch(r"[a-z0-9_]{1,32}", told["command"]) is not None and 1 <= len(told["description"]) <= 256
 
 
 def _interrupt(doings: dict[str, list[Callable[[], None]]], method: str) -> None:

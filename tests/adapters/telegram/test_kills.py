@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tests.adapters.standin import StandIn
 from tests.adapters.telegram.server import TOKEN, BotApi, serving
-from tests.adapters.telegram.world import ANN, ME, Json
+from tests.adapters.telegram.world import ANN, BOB, ME, Json
 
 SETTLED_SECONDS = 0.7  # without anything more being said, after which a second copy would have come
 
@@ -33,18 +35,22 @@ class Gander:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._process.returncode is None:
-            self.kill()
+        self.kill()
         await self._process.wait()
 
     def kill(self) -> None:
         """At once: no handler runs, nothing is flushed."""
-        self._process.kill()
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def ended(self, seconds: float = 30) -> None:
+        """Raises TimeoutError when it lives longer."""
+        async with asyncio.timeout(seconds):
+            await self._process.wait()
 
     async def restart(self) -> None:
         """When it is dead."""
-        async with asyncio.timeout(30):
-            await self._process.wait()
+        await self.ended()
         await self.__aenter__()
 
     def said(self, chat: int) -> list[str]:
@@ -66,8 +72,9 @@ class Gander:
 async def gander(home: Path) -> AsyncIterator[Gander]:
     api, standin = BotApi(), StandIn(words=("One ", "goose."), pause=0.05)
     async with serving(api) as server, standin.serving() as engine:
+        unhurried = "[limits]\nburst = 1000\ncooldown_seconds = 0\nquestions_per_person = 1000\n"
         tables = f'[telegram]\nserver = "{server}"\n[engine]\nurl = "{engine}/v1"\n[web]\nenabled = false\n[access]\neveryone = true\n'
-        (home / "gander.toml").write_text(tables)
+        (home / "gander.toml").write_text(tables + unhurried)
         async with Gander(home, api, standin) as running:
             yield running
 
@@ -112,3 +119,46 @@ async def test_a_kill_in_the_middle_of_an_answer_loses_no_update(tmp_path: Path)
     replied = [each["reply_to_message"]["message_id"] for each in bot.api.world.messages.values() if each["from"] == ME]
     assert len(set(replied)) == 2
     assert first["message_id"] in replied
+
+
+async def test_of_many_questions_and_commands_each_is_answered_once_over_kills_at_random(tmp_path: Path) -> None:
+    draw = random.Random(20261122)
+    async with gander(tmp_path) as bot:
+        world = bot.api.world
+        bot.api.group_budget = (1_000, 1.0)  # a minute's wait would prove nothing here
+        chats = ((world.private(ANN), ANN), (world.private(BOB), BOB), (world.group(), ANN))
+        asked: list[tuple[int, int]] = []
+
+        async def ask() -> None:
+            for number in range(12):
+                chat, person = draw.choice(chats)
+                text = draw.choice([f"@gander_bot {number}?", f"@gander_bot {number}!", f"/temperature 0.{number}"])
+                asked.append((chat, (await world.say(chat, text, by=person))["message_id"]))
+                await asyncio.sleep(draw.uniform(0, 0.8))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ask())
+            tasks.create_task(_kill_at_random(bot, draw))
+        await bot.until(lambda: _answered(bot.api).keys() >= set(asked) and not any(world.reactions.values()))
+        await asyncio.sleep(SETTLED_SECONDS)
+        assert _answered(bot.api) == Counter(asked)
+        assert not any(each["text"] == "…" for each in world.messages.values())
+
+
+async def _kill_at_random(bot: Gander, draw: random.Random) -> None:
+    """As a call arrives or when it is carried out and not answered; or just so, when no such call comes."""
+    for _ in range(4):
+        await asyncio.sleep(draw.uniform(0.3, 1.0))
+        doings = draw.choice([bot.api.before, bot.api.after])
+        doings[draw.choice(["sendMessage", "editMessageText", "getUpdates", "sendMessageDraft"])] = [bot.kill]
+        with suppress(TimeoutError):
+            await bot.ended(seconds=1.0)
+        doings.clear()
+        bot.kill()
+        await bot.restart()
+
+
+def _answered(api: BotApi) -> Counter[tuple[int, int]]:
+    """By chat and message: how many replies of the bot's there are."""
+    ours = [(chat, each) for (chat, _), each in api.world.messages.items() if each["from"] == ME and "reply_to_message" in each]
+    return Counter((chat, int(each["reply_to_message"]["message_id"])) for chat, each in ours)
