@@ -40,6 +40,7 @@ class PackedLinear(Linear):
         return y.view(*x.shape[:-1], self.width_out)
 
 
+@torch.no_grad()
 def to_4bit(weight: Tensor) -> tuple[Tensor, Tensor]:
     """[out, in] → codes 0 … 15 [out, in], and [in / GROUP, out, 2]: the step of each group, and the weight that code 8 stands for."""
     groups = weight.float().unflatten(-1, (-1, GROUP))

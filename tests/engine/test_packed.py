@@ -78,4 +78,5 @@ def test_a_loaded_model_packs_its_blocks_and_has_its_head_in_int8(pocket_folder:
     language = load_language(pocket_folder, card, torch.device("cpu"), torch.bfloat16)
     kinds = {type(module) for module in language.model.modules() if isinstance(module, Linear)}
     assert kinds == {PackedLinear}
+    assert not any(buffer.requires_grad for buffer in language.buffers())  # or each holds on to what it was computed from
     assert isinstance(language.lm_head, QuantizedLinear)
