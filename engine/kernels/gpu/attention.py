@@ -149,6 +149,8 @@ def attend(
     [head_dim / 2] rotate query and key by their position (Su et al. 2021) first; None for those that are rotated already.
     """
     rows, heads, head_dim = query.shape
+    if rows * heads > len(card.finished):
+        raise ValueError(f"{rows} rows of {heads} heads are more than a step takes. Start the engine with fewer --rows.")
     splits, least = sharing(rows * heads)
     out = torch.empty(rows, heads, head_dim, dtype=query.dtype, device=query.device)
     shares = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)

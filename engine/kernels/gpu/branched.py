@@ -7,7 +7,6 @@ from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.step import MOST_ROWS
 from engine.kernels.plain import PlainStep
 from engine.kv_cache import Stage
 from engine.models.llama import Cache, Llama, RMSNorm
@@ -19,7 +18,7 @@ class BranchedStep(PlainStep):
     def __init__(self, language: Llama) -> None:
         super().__init__(language)
         devices = {layer.weight.device for layer in language.modules() if isinstance(layer, RMSNorm)}
-        self.cards = {device: Card.of(device, MOST_ROWS * language.config.num_attention_heads) for device in devices}
+        self.cards = {device: Card.of(device) for device in devices}
 
     def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
         return BlocksView(self.cards[stage.device], stage, tables, lengths)

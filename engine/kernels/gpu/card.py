@@ -9,6 +9,7 @@ from torch import Tensor
 from triton.runtime.driver import driver
 
 HOPPER = (9, 0)
+PROGRAMS = 1 << 16  # heads of all rows, or tiles of a matrix, that a launch puts together from shares
 UNLIMITED = 1 << 20  # bytes: more than any kernel here asks for
 
 
@@ -21,9 +22,8 @@ class Card:
     shared: int  # bytes of shared memory a program may have
 
     @classmethod
-    def of(cls, device: torch.device, programs: int) -> Card:
-        """`programs` bounds how many outputs of a launch are put together from shares."""
-        finished = torch.zeros(programs, dtype=torch.int32, device=device)
+    def of(cls, device: torch.device) -> Card:
+        finished = torch.zeros(PROGRAMS, dtype=torch.int32, device=device)
         if device.type != "cuda":  # Triton's interpreter
             return cls(finished, overlap=False, shared=UNLIMITED)
         shared = driver.active.utils.get_device_properties(finished.get_device())["max_shared_mem"]

@@ -21,8 +21,7 @@ from engine.models.linear import Linear
 from engine.models.llama import Block, Llama, RMSNorm
 from engine.models.quantized import QuantizedLinear
 
-MOST_ROWS = 64
-MOST_TILES = 1024  # whose shares a launch adds
+MOST_ROWS = 64  # of a launch; more go in turn
 
 
 def matrix_of(linear: Linear) -> Matrix:
@@ -62,12 +61,15 @@ class GpuStep:
         self.stack = [Layer.of(block) for block in cast("Iterable[Block]", language.model.layers)]
         self.norm, self.head = norm_of(language.model.norm), matrix_of(language.lm_head)
         devices = {layer.qkv.weight.device for layer in self.stack} | {self.head.weight.device}
-        self.cards = {device: Card.of(device, max(MOST_ROWS * self.heads, MOST_TILES)) for device in devices}
+        self.cards = {device: Card.of(device) for device in devices}
         halves = torch.arange(0, config.head_dim, 2, dtype=torch.float)
         self.frequencies = {device: (1.0 / config.rope_theta ** (halves / config.head_dim)).to(device) for device in devices}
 
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
-        """See `engine.runner.Step`; 64 rows at most, and no branches for `gate` to scale."""
+        """See `engine.runner.Step`; there are no branches for `gate` to scale."""
+        if len(hidden) > MOST_ROWS:
+            parts = zip(*(rows.split(MOST_ROWS) for rows in (hidden, tables, lengths)), strict=True)
+            return torch.cat([self.layers(part, stage, part_tables, part_lengths, None) for part, part_tables, part_lengths in parts])
         with torch.cuda.device_of(hidden):
             for layer, keys, values in zip(self.stack[stage.first : stage.last], stage.keys, stage.values, strict=True):
                 hidden = self.layer(layer, hidden, keys, values, tables, lengths)
@@ -85,4 +87,6 @@ class GpuStep:
     def logits(self, hidden: Tensor) -> Tensor:
         """See `engine.runner.Step`."""
         with torch.cuda.device_of(hidden):
-            return project(self.cards[hidden.device], hidden, self.head, norm=self.norm, dtype=torch.float32)
+            card = self.cards[hidden.device]
+            parts = [project(card, part, self.head, norm=self.norm, dtype=torch.float32) for part in hidden.split(MOST_ROWS)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -46,7 +46,7 @@ CONFIG = LlamaConfig(
 
 @pytest.fixture
 def card() -> Card:
-    return Card.of(CPU, 128)
+    return Card.of(CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -120,8 +120,9 @@ def expected_logits(language: Llama, hidden: Tensor, keys: Tensor, values: Tenso
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("lengths", [[37], [0, 20, 31]])
-def test_the_step_equals_the_model(mode: Quantization, lengths: list[int]) -> None:
+@pytest.mark.parametrize(("lengths", "most_rows"), [([37], 64), ([0, 20, 31], 2)])
+def test_the_step_equals_the_model(mode: Quantization, lengths: list[int], most_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.kernels.gpu.step.MOST_ROWS", most_rows)
     language, rows, most = half_language(mode), len(lengths), 3
     keys, values = torch.randn(2, CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
