@@ -89,7 +89,7 @@ class Core:
         self._dispatcher = Dispatcher(r.database, self._outbox, stage, answerer, self._lanes, r.texts, r.name)
         self._retelling = Retelling(r.database, self._outbox, stage)
         self.demos = Desk(r.database, r.files, r.texts, self._presenting, self._retelling, r.exports)
-        self.walls = Walls(r.database, self._dispatcher)
+        self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._asking = Asking(parts, self._dispatcher.wake)
         self._revising = Revising(parts, self._dispatcher)

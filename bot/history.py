@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from bot.answering import buttons, words
+from bot.ballot import ballot
 from bot.contracts import Texts
 from bot.ports import Remembered
-from bot.store import graph
+from bot.store import graph, votes
 from bot.store.tables import DeliveryRow, JobRow, MessagePictureRow, MessageRow, PersonRow
+from bot.store.votes import Standing
 
 
 def history(connection: Connection, texts: Texts, place: str, limit: int) -> tuple[Remembered, ...]:
@@ -19,8 +21,8 @@ def history(connection: Connection, texts: Texts, place: str, limit: int) -> tup
     rows = list(reversed(connection.execute(_newest(place, limit)).all()))
     ids = [row.id for row in rows]
     pictures = graph.pictures_of(connection, ids)
-    sent = _sent(connection, ids)
-    return tuple(_remembered(texts, row, pictures.get(row.id, ()), sent.get(row.id, ())) for row in rows)
+    sent, standing = _sent(connection, ids), votes.standings(connection, ids)
+    return tuple(_remembered(texts, row, pictures.get(row.id, ()), sent.get(row.id, ()), standing[row.id]) for row in rows)
 
 
 def shown_here(connection: Connection, place: str, sha256: str) -> bool:
@@ -48,7 +50,7 @@ def _sent(connection: Connection, ids: list[int]) -> dict[int, tuple[str, ...]]:
     return sent
 
 
-def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[str, ...]) -> Remembered:
+def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[str, ...], standing: Standing) -> Remembered:
     answered = row.role == "assistant"
     return Remembered(
         id=row.id,
@@ -62,4 +64,6 @@ def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[s
         buttons=buttons(row.finish) if answered else (),
         footer=row.footer,
         pending=answered and row.finish is None,
+        columns=standing.columns,
+        actions=ballot(row.id, standing, liked_here=False),
     )

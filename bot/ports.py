@@ -180,6 +180,8 @@ class Remembered:
     buttons: tuple[Button, ...] = ()
     footer: str = ""
     pending: bool = False  # an answer that is not finished
+    columns: tuple[Section, ...] = ()  # of a comparison
+    actions: tuple[Action, ...] = ()  # what people vote with
 
 
 class Bot(Protocol):

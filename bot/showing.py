@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.answering import buttons, words
+from bot.ballot import ballot
 from bot.contracts import InLine, Texts
 from bot.demo.presenting import Presenting
 from bot.jobs import Job
 from bot.outbox import Outbox
-from bot.ports import Action, Outgoing, Section
+from bot.ports import Outgoing, Section
 from bot.store import graph, votes
 from bot.store.database import Database
 from bot.store.tables import Finish
 from bot.streaming import Display
-
-LIKE = "👍"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,9 @@ class Showing:
             self.discard()
             return
         said = words(self.texts, self.job.knobs.language, answer.text, answer.finish)
-        self.display.end(replace(self._message(said, answer.finish, self.standing.columns), actions=self._ballot()))
+        liked_here = self.liked_here and answer.finish != Finish.FAILED
+        actions = ballot(self.job.answer, self.standing, liked_here=liked_here)
+        self.display.end(replace(self._message(said, answer.finish, self.standing.columns), actions=actions))
         await self.outbox.finish(self.job.answer, answer.place)
 
     def discard(self) -> None:
@@ -61,15 +62,6 @@ class Showing:
     def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:
         answer, language = self.answer, self.job.knobs.language
         return Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, language=language, columns=columns)
-
-    def _ballot(self) -> tuple[Action, ...]:
-        """What people vote with: for a column of a comparison, and for any answer while a demo runs."""
-        columns, count = self.standing.columns, self.standing.votes
-        if self.answer.finish == Finish.FAILED or not (columns or self.liked_here or count):
-            return ()
-        names = [f"{LIKE} {column.label}" for column in columns] or [LIKE]
-        press = f"/vote answer_id:{self.job.answer} column:"
-        return tuple(Action(f"{name} · {count[n]}" if count[n] else name, f"{press}{n + 1}") for n, name in enumerate(names))
 
     def _show(self, message: Outgoing) -> None:
         self.display.show(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
@@ -13,6 +13,7 @@ from telegram.constants import ChatAction
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 
 from adapters.telegram.diagnosis import findings
+from adapters.telegram.enclosing import send_enclosed
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.pace import Pace
@@ -71,15 +72,14 @@ class TelegramPlatform:
         markup = panel.keyboard if panel else keyboard(message, self._texts)
         reply = ReplyParameters(message_of(reply_to)) if reply_to else None
 
+        options: dict[str, Any] = {"message_thread_id": thread_of(place), "reply_parameters": reply, "reply_markup": markup}
+
         async def send(formatted: Formatted) -> int:
+            chat = self._chat(place)
+            if message.files:
+                return await send_enclosed(self._client, chat, message.files, formatted, **options)
             sent = await self._client.send_message(
-                self._chat(place),
-                formatted.text,
-                entities=formatted.entities,
-                message_thread_id=thread_of(place),
-                reply_parameters=reply,
-                reply_markup=markup,
-                link_preview_options=NO_PREVIEW,
+                chat, formatted.text, entities=formatted.entities, link_preview_options=NO_PREVIEW, **options
             )
             return sent.message_id
 
@@ -93,6 +93,9 @@ class TelegramPlatform:
 
     async def recall(self, place: Place, message_id: str, known: Known) -> None:
         await recall(self._client, self._chat(place), message_of(message_id), known)
+
+    def private_place(self, person: str) -> Place:
+        return Place(NAME, channel=person, private=True)
 
     async def typing(self, place: Place) -> None:
         with suppress(TelegramError):
@@ -168,9 +171,10 @@ class TelegramPlatform:
 
 def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
     """A button carries what it stands for as a typed command, within Telegram's 64 bytes."""
-    if message.answer_id is None or not message.buttons:
-        return None
-    return InlineKeyboardMarkup([[_button(button, message.answer_id, message.language, texts) for button in message.buttons]])
+    rows = [[InlineKeyboardButton(action.label, callback_data=action.command)] for action in message.actions]
+    if message.answer_id is not None and message.buttons:
+        rows.insert(0, [_button(button, message.answer_id, message.language, texts) for button in message.buttons])
+    return InlineKeyboardMarkup(rows) if rows else None
 
 
 def _button(button: Button, answer_id: int, language: str, texts: Texts) -> InlineKeyboardButton:

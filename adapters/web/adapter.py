@@ -16,6 +16,7 @@ from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
+from adapters.web.walls import WallPages
 from bot.contracts import EngineState, Resolved, Value
 from bot.message import Author, Invocation, Place
 from bot.options import Config
@@ -44,11 +45,13 @@ async def page(house: House) -> AsyncIterator[str]:
     options = house.config.web
     hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits()
     platform = WebPlatform(hubs)
-    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits)
+    walls = WallPages(house.bot.walls)
+    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls)
     house.bot.attach(platform)
     news = asyncio.create_task(tell_about_engines(house, hubs))
     try:
         async with serving(app, options.host, options.port) as url:
+            house.bot.demos.page = url
             yield url
     finally:
         news.cancel()

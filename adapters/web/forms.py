@@ -45,7 +45,7 @@ class Press(Knobs):
     answer: int
 
 
-Form = TypeVar("Form", bound=Knobs)
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class Unacceptable(web.HTTPException):

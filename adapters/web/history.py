@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from bot.ports import Button, Remembered
@@ -32,5 +33,7 @@ def _shown(message: Remembered, ids: dict[int, str]) -> dict[str, Any]:
         "answer": message.id if answer else None,
         "pictures": [f"/api/pictures/{sha256}" for sha256 in message.pictures],
         "final": not message.pending,
+        "columns": [asdict(column) for column in message.columns],
+        "actions": [asdict(action) for action in message.actions],
         "at": message.at.isoformat(),
     }

@@ -13,6 +13,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.web.handouts import Handouts
+
 KEPT_STATES = 200  # of one person; a page that missed more than this loads its history again
 KEPT_HUBS = 2000  # people; one whose hub was let go loads the history again, too
 
@@ -100,6 +102,7 @@ class Hubs:
 
     def __init__(self) -> None:
         self._hubs: OrderedDict[str, Hub] = OrderedDict()
+        self.handouts = Handouts()
 
     def of(self, person: str) -> Hub:
         hub = self._hubs.get(person)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -14,15 +11,15 @@ from aiohttp import web
 from adapters.web.about import Surroundings, engine_view, knobs_view
 from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated
 from adapters.web.history import STORED, as_shown
-from adapters.web.hub import Event, Hub, Hubs
+from adapters.web.hub import Hubs
 from adapters.web.platform import place_of
 from adapters.web.security import Sessions
+from adapters.web.streams import STATIC, stream_events
 from bot.ports import Bot, Button
 
-STATIC = Path(__file__).parent / "static"
-HEARTBEAT_SECONDS = 15.0  # a comment into the stream: finds pages that went away without a word
 MAX_FOLLOWERS = 24  # open pages of one person
 MAX_HISTORY = 2000
+PICTURES = frozenset({".png", ".jpg"})
 STOP_LOOKS, STOP_PAUSE = 50, 0.1  # seconds between looks whether an answer has stopped
 RECENT = 50  # messages among which a new one is looked for
 
@@ -52,6 +49,7 @@ class Pages:
             web.post("/api/messages", self.ask),
             web.post("/api/buttons", self.press),
             web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
+            web.get("/api/files/{token}/{name}", self.file),
             web.get("/api/events", self.events),
             web.static("/static", STATIC),
         ]
@@ -123,22 +121,20 @@ class Pages:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""
+        path = self._hubs.handouts.find(self._known(request), request.match_info["token"])
+        if path is None:
+            raise web.HTTPNotFound
+        shown = "inline" if path.suffix in PICTURES else "attachment"
+        return web.FileResponse(path, headers={"Content-Disposition": shown})
+
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events. A page that comes back names the last one it has."""
         hub = self._hubs.of(self._known(request))
         if hub.followers >= MAX_FOLLOWERS:
             raise web.HTTPTooManyRequests
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        await response.prepare(request)
-        await self._stream(response, hub, request.headers.get("Last-Event-ID") or request.query.get("after", ""))
-        return response
-
-    async def _stream(self, response: web.StreamResponse, hub: Hub, after: str) -> None:
-        async with aclosing(hub.follow(after, HEARTBEAT_SECONDS)) as events:
-            with suppress(ConnectionResetError):  # the page is gone
-                await response.write(b": hello\n\n")
-                async for event in events:
-                    await response.write(framed(event) if event else b": still here\n\n")
+        return await stream_events(request, hub)
 
     async def _tell(self, person: str, question: str) -> dict[str, Any] | None:
         """Show what was stored just now on all pages of this person: the question, which is returned, and what has no message yet."""
@@ -165,10 +161,6 @@ class Pages:
         if person is None:
             raise web.HTTPUnauthorized
         return person
-
-
-def framed(event: Event) -> bytes:
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n".encode()
 
 
 def _whole(text: str) -> int:

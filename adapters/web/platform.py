@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from adapters.web.hub import Hubs
@@ -22,8 +24,8 @@ def author_of(person: str) -> Author:
     return Author(NAME, person, name="", manages=True)
 
 
-def shown(message: Outgoing) -> dict[str, Any]:
-    """A message as the page's JavaScript takes it. What belongs to no answer is an aside: it is not kept."""
+def shown(message: Outgoing, files: Sequence[str] = ()) -> dict[str, Any]:
+    """A message as the page's JavaScript takes it. What belongs to no answer is an aside: it is not kept. `files`: addresses."""
     return {
         "role": "bot",
         "text": message.text,
@@ -33,6 +35,9 @@ def shown(message: Outgoing) -> dict[str, Any]:
         "spoiler": message.spoiler,
         "final": message.final,
         "aside": message.answer_id is None,
+        "actions": [asdict(action) for action in message.actions],
+        "columns": [asdict(column) for column in message.columns],
+        "files": [{"name": file.name, "url": url} for file, url in zip(message.files, files, strict=True)],
     }
 
 
@@ -49,7 +54,7 @@ class WebPlatform:
         message_id = hashlib.sha256(nonce.encode()).hexdigest()[:24]
         hub = self._hubs.of(place.channel)
         if hub.latest(message_id) is None:
-            hub.publish("message", message_id, {"id": message_id, "parent": reply_to, **shown(message)})
+            hub.publish("message", message_id, {"id": message_id, "parent": reply_to, **self._shown(place, message)})
         return message_id
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
@@ -59,10 +64,13 @@ class WebPlatform:
             raise MessageGone(f"message {message_id} was deleted")
         # After a restart the hub does not know the parent; the page has it from its history.
         parent = {} if known is None else {"parent": known.data["parent"]} if "parent" in known.data else {}
-        hub.publish("message", message_id, {"id": message_id, **parent, **shown(message)})
+        hub.publish("message", message_id, {"id": message_id, **parent, **self._shown(place, message)})
 
     async def delete(self, place: Place, message_id: str) -> None:
         self._hubs.of(place.channel).publish("deleted", message_id, {"id": message_id})
 
     async def typing(self, place: Place) -> None:
         """The page shows an unfinished answer by itself."""
+
+    def _shown(self, place: Place, message: Outgoing) -> dict[str, Any]:
+        return shown(message, [self._hubs.handouts.give(place.channel, file) for file in message.files])

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from adapters.web.hub import Hubs
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.security import LOOPBACK_NAMES, Sessions, add_headers, check_origin
+from adapters.web.walls import WallPages
 from bot.errors import ConfigError
 
 PORTS_TRIED = 20
@@ -31,14 +32,16 @@ def guard(sessions: Sessions) -> Middleware:
     return guarded
 
 
-def application(pages: Pages, hubs: Hubs, sessions: Sessions, limits: UploadLimits) -> web.Application:
+def application(pages: Pages, hubs: Hubs, sessions: Sessions, limits: UploadLimits, walls: WallPages | None = None) -> web.Application:
     async def end_streams(_: web.Application) -> None:
         hubs.close()
+        if walls is not None:
+            await walls.close()
 
     app = web.Application(middlewares=[guard(sessions)], client_max_size=limits.bytes + FORM_OVERHEAD)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(end_streams)
-    app.add_routes(pages.routes())
+    app.add_routes([*pages.routes(), *(walls.routes() if walls else [])])
     return app
 
 

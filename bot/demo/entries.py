@@ -48,9 +48,8 @@ class Summary:
 def entries(connection: Connection, demo: Demo, limit: int = ALL) -> tuple[Entry, ...]:
     """The newest of a demo, oldest first."""
     shown = demos.shown(connection, demo, limit)
-    answers = [each.answer for each in shown]
-    columns, counts = votes.columns_of(connection, answers), votes.tally(connection, answers)
-    return tuple(Entry(each, columns.get(each.answer, ()), counts.get(each.answer, Counter())) for each in shown)
+    standings = votes.standings(connection, [each.answer for each in shown])
+    return tuple(Entry(each, standings[each.answer].columns, standings[each.answer].votes) for each in shown)
 
 
 def summarize(found: Sequence[Entry]) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from time import time
 
 from bot.contracts import InLine
@@ -12,6 +13,7 @@ from bot.ports import Section
 from bot.store import demos, votes
 from bot.store.database import Database
 from bot.store.demos import Demo
+from bot.store.pictures import PictureFiles
 
 NEWEST = 60  # entries that a wall knows, whatever a demo's length
 LIKED = 3
@@ -43,8 +45,9 @@ class Wall:
 class Walls:
     """Looks at demos on behalf of their walls."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher) -> None:
+    def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher) -> None:
         self._database = database
+        self._files = files
         self._dispatcher = dispatcher
 
     async def find(self, code: str) -> Demo | None:
@@ -65,6 +68,9 @@ class Walls:
 
     async def shows_picture(self, demo: Demo, sha256: str) -> bool:
         return await self._database.read(demos.shows_picture, demo, sha256)
+
+    def picture(self, sha256: str) -> Path:
+        return self._files.path(sha256)
 
     async def hide(self, demo: Demo, question: int, hidden: bool) -> bool:
         """Take a question off the wall, or put it back; False: it is none of this demo's."""

@@ -25,7 +25,13 @@ class Standing:
 
 
 def standing(connection: Connection, answer: int) -> Standing:
-    return Standing(columns_of(connection, [answer]).get(answer, ()), tally(connection, [answer]).get(answer, Counter()))
+    return standings(connection, [answer])[answer]
+
+
+def standings(connection: Connection, answers: Collection[int]) -> dict[int, Standing]:
+    """How each of these answers stands."""
+    columns, votes = columns_of(connection, answers), tally(connection, answers)
+    return {answer: Standing(columns.get(answer, ()), votes.get(answer, Counter())) for answer in answers}
 
 
 def keep_columns(connection: Connection, answer: int, columns: Sequence[Section]) -> None:

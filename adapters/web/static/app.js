@@ -19,6 +19,7 @@ class App {
   replyTo = null; // the message that the person chose to continue from
   sent = new Map(); // what we sent, commands too → { anchor: the message it was sent under, command }
   limit = PAGE; // how many of the newest messages are fetched
+  meanwhile = null; // messages that come while the history is asked for
   more = false; // older messages exist on the server
 
   constructor(session) {
@@ -26,6 +27,7 @@ class App {
       reply: (message) => this.reply(message),
       press: (button, message) => this.press(button, message),
       choose: (id) => this.choose(id),
+      type: (command) => this.type(command),
     });
     this.sidebar = new Sidebar({ open: (root) => this.open(root), fresh: () => this.fresh(), older: () => this.older() });
     this.composer = new Composer({ send: (question) => this.send(question), stop: () => this.stop() }, session.limits);
@@ -43,10 +45,12 @@ class App {
   // What the server tells
 
   async fetch() {
+    const meanwhile = (this.meanwhile = []); // what comes while the server looks is newer than what it saw
     const page = await api.history(this.limit);
     this.graph.clear();
     this.thread.forget();
-    for (const message of page.messages) this.graph.put(message);
+    for (const message of [...page.messages, ...meanwhile]) this.graph.put(message);
+    this.meanwhile = null;
     this.more = page.more;
     this.draw();
   }
@@ -63,6 +67,7 @@ class App {
 
   received(message) {
     if (message.aside) return this.aside(message);
+    this.meanwhile?.push(message);
     const known = this.graph.get(message.id);
     if (!known && message.parent === undefined) return this.reload();
     const wasFinal = known?.final;
@@ -152,6 +157,15 @@ class App {
       const id = newId();
       if (button !== "stop") this.sent.set(id, { anchor: message.id }); // a stopped answer shows that it stopped
       await api.press(id, button, message.answer, button === "again" ? this.knobs.chosen : {});
+    } catch (trouble) {
+      this.composer.say(trouble.message);
+    }
+  }
+
+  /** What a button stands for, typed for the person. */
+  async type(command) {
+    try {
+      await this.send({ text: command, pictures: [] });
     } catch (trouble) {
       this.composer.say(trouble.message);
     }

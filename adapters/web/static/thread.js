@@ -13,6 +13,17 @@ function pictureButton(url, number, show) {
   return button;
 }
 
+/** A comparison: each value's answer under its name, side by side where there is room. */
+function columns(sections) {
+  const one = ({ label, text }) => make("section", {}, make("h3", { textContent: label }), ...markdown(text || "…"));
+  return make("div", { className: "text columns" }, ...sections.map(one));
+}
+
+function fileOf({ name, url }) {
+  const shown = /\.(png|jpg)$/.test(name);
+  return shown ? make("img", { src: url, alt: name, className: "enclosed" }) : make("a", { href: url, download: name, textContent: name });
+}
+
 export class Thread {
   #items = new Map(); // message id → its element
   #asides = new Map(); // message id, or "" for an empty conversation → what the bot said beside the conversation
@@ -58,6 +69,7 @@ export class Thread {
     const asides = this.#asides.get(anchor ?? "") ?? [];
     const known = asides.find((item) => item.dataset.id === message.id);
     const item = make("li", { className: "aside" }, make("p", { className: "command", textContent: command, hidden: !command }), ...markdown(message.text));
+    item.append(...(message.files ?? []).map(fileOf), ...this.#commands(message));
     item.dataset.id = message.id;
     this.#asides.set(anchor ?? "", known ? asides.map((other) => (other === known ? item : other)) : [...asides, item]);
   }
@@ -95,7 +107,7 @@ export class Thread {
     const body = make("article", {}, ...this.#pictures(message), this.#text(message));
     body.setAttribute("aria-label", mine ? say("you") : "Gander");
     if (message.footer) body.append(make("p", { className: "small footer", textContent: message.footer }));
-    body.append(this.#tools(message));
+    body.append(this.#tools(message), ...this.#commands(message));
     item.append(body);
     return item;
   }
@@ -114,7 +126,7 @@ export class Thread {
   #text(message) {
     if (message.role === "person") return make("div", { className: "text", textContent: message.text, hidden: !message.text });
     if (!message.text) return make("div", { className: "text thinking", textContent: say("thinking") });
-    const text = make("div", { className: "text" }, ...markdown(message.text));
+    const text = message.columns?.length ? columns(message.columns) : make("div", { className: "text" }, ...markdown(message.text));
     if (!message.spoiler) return text;
     const cover = make("details", {}, make("summary", { textContent: say("spoiler") }), text);
     return cover;
@@ -130,6 +142,13 @@ export class Thread {
     }
     if (message.final) add("reply", say("reply"), () => this.actions.reply(message));
     return tools;
+  }
+
+  /** Buttons that stand for typed commands: votes, and questions about sample pictures. */
+  #commands(message) {
+    if (!message.actions?.length) return [];
+    const button = ({ label, command }) => make("button", { type: "button", textContent: label, onclick: () => this.actions.type(command) });
+    return [make("div", { className: "commands" }, ...message.actions.map(button))];
   }
 
   #continueButton(message) {

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from adapters.web.hub import Hubs
-from adapters.web.pages import STATIC
 from adapters.web.platform import WebPlatform
 from adapters.web.server import serving
+from adapters.web.streams import STATIC
 from bot.ports import Button, Outgoing
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import READY, Visitor, page_server

@@ -11,9 +11,10 @@ import pytest
 
 from adapters.web import security
 from adapters.web.hub import Hubs
-from adapters.web.pages import STATIC, UploadLimits
+from adapters.web.pages import UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.server import check_exposure
+from adapters.web.streams import STATIC
 from bot.errors import ConfigError
 from tests.adapters.conformance import PNG, Listener
 from tests.adapters.web.browserless import Visitor, page_server

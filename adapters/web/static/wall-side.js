@@ -1,0 +1,55 @@
+// Beside and below the wall's stage: what else is being answered, what is liked, and who is next.
+
+import { find, make } from "./dom.js";
+import { plain } from "./wall-stage.js";
+import { say } from "./texts.js";
+
+const ALSO = 3;
+const LINE = 14;
+
+function face(entry) {
+  const [src] = entry.pictures;
+  const alt = say("wall-picture", { name: entry.name });
+  return src ? make("img", { src, alt }) : make("span", { className: "no-picture", textContent: "…" });
+}
+
+function words(entry) {
+  return plain(entry.sections.map(({ text }) => text).join(" · "));
+}
+
+function also(entry) {
+  return make("li", {}, face(entry), make("p", { className: "tail", textContent: words(entry) || say("wall-looking") }));
+}
+
+function liked(entry) {
+  const count = entry.sections.reduce((sum, { votes }) => sum + votes, 0);
+  const likes = make("span", { className: "likes", textContent: `👍 ${count}` });
+  return make("li", {}, face(entry), make("p", { textContent: words(entry) }), likes);
+}
+
+function waiting(entry) {
+  const place = entry.place === null ? "" : String(entry.place);
+  const wait = entry.seconds === null ? "" : say("wall-seconds", { seconds: entry.seconds });
+  const item = make("li", {}, face(entry), make("span", { className: "place", textContent: place }), make("small", { textContent: wait }));
+  return item;
+}
+
+/** Replaces a list only when it would look different: pictures do not flicker. */
+function fill(id, entries, draw) {
+  const list = find(id);
+  const state = JSON.stringify(entries);
+  if (list.dataset.state === state) return;
+  list.dataset.state = state;
+  list.replaceChildren(...entries.map(draw));
+  const part = find(`${id}-part`);
+  if (id !== "line") part.hidden = !entries.length;
+  else part.classList.toggle("none", !entries.length);
+}
+
+export function drawSide(entries, likedIds, featured) {
+  const others = entries.filter((entry) => entry.state === "answering" && entry.id !== featured);
+  fill("also", others.slice(-ALSO), also);
+  fill("liked", likedIds.map((id) => entries.find((entry) => entry.id === id)).filter(Boolean), liked);
+  const line = entries.filter((entry) => entry.state === "waiting").sort((a, b) => (a.place ?? Infinity) - (b.place ?? Infinity));
+  fill("line", line.slice(0, LINE), waiting);
+}

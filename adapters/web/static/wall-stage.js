@@ -1,0 +1,142 @@
+// The wall's stage: one entry, large. It chooses which, gives each its time, and makes the words as large as they fit.
+
+import { find, icon, make } from "./dom.js";
+import { say } from "./texts.js";
+
+const DWELL = 9; // seconds that a finished answer stays at least
+const LONGEST = 30; // seconds that one answer may keep the stage while it grows
+const SMALLEST = () => Math.min(24, Math.max(15, innerWidth / 60)); // pixels: readable from the back of the room
+const LARGEST = () => Math.max(26, innerHeight / 14);
+
+/** Bold is all the Markdown that a wall shows; the rest goes without its marks. */
+export function plain(text) {
+  return text.replace(/^#+\s+/gm, "").replace(/([*_`]{1,3})([^\s*_`](?:[^*_`\n]*[^\s*_`])?)\1/g, "$2");
+}
+
+function has(entry) {
+  return entry.sections.some((section) => section.text);
+}
+
+/** Makes the words as large as their box allows; what does not fit at the smallest size is followed to its end. */
+function fit(box) {
+  let low = SMALLEST();
+  let high = LARGEST();
+  while (high - low > 1) {
+    const middle = (low + high) / 2;
+    box.style.fontSize = `${middle}px`;
+    if (box.scrollHeight > box.clientHeight) high = middle;
+    else low = middle;
+  }
+  box.style.fontSize = `${low}px`;
+  box.scrollTop = box.scrollHeight;
+}
+
+export class Stage {
+  featured = null; // the id of the entry on the stage
+  #since = 0; // when it came there, or was finished
+  #shown = new Map(); // id → when it was last on the stage, for those that still exist
+  #drawn = ""; // what of it is drawn
+
+  constructor(entries, hide) {
+    this.entries = entries;
+    this.hide = hide;
+  }
+
+  /** Called every second: is it somebody else's turn? */
+  turn() {
+    for (const id of this.#shown.keys()) if (!this.entries.has(id)) this.#shown.delete(id);
+    const current = this.entries.get(this.featured);
+    const age = (Date.now() - this.#since) / 1000;
+    if (current && age < (current.state === "answering" ? LONGEST : DWELL)) return;
+    const next = this.#next();
+    if (next && next.id !== this.featured) this.#feature(next);
+  }
+
+  /** Whoever was not shown yet goes first, those being answered before the rest; then whoever was shown longest ago. */
+  #next() {
+    const ready = [...this.entries.values()].filter((entry) => entry.state === "answering" || (entry.state === "done" && has(entry)));
+    const fresh = ready.filter((entry) => !this.#shown.has(entry.id));
+    const rank = (entry) => this.#shown.get(entry.id) ?? 0;
+    return fresh.findLast((entry) => entry.state === "answering") ?? fresh.at(-1) ?? ready.sort((a, b) => rank(a) - rank(b))[0];
+  }
+
+  #feature(entry) {
+    this.featured = entry.id;
+    this.#since = Date.now();
+    this.#shown.set(entry.id, this.#since);
+    this.#drawn = "";
+    this.draw();
+  }
+
+  draw() {
+    const entry = this.entries.get(this.featured);
+    if (!entry) {
+      this.featured = null;
+      this.turn();
+      if (this.featured === null) this.#show(find("empty"));
+      return;
+    }
+    const state = JSON.stringify(entry);
+    if (state === this.#drawn) return;
+    if (entry.state === "done" && this.#drawn.includes('"state":"answering"')) this.#since = Date.now();
+    this.#drawn = state;
+    this.#show(this.#article(entry));
+    this.fit();
+  }
+
+  fit() {
+    for (const box of document.querySelectorAll(".words")) fit(box);
+  }
+
+  #show(node) {
+    const stage = find("stage");
+    find("empty").hidden = node.id !== "empty";
+    stage.querySelector("article")?.remove();
+    if (node.id !== "empty") stage.append(node);
+  }
+
+  #article(entry) {
+    const compared = entry.sections.length > 1;
+    const article = make("article", { className: `${entry.state}${compared ? " compared" : ""}${entry.pictures.length ? "" : " wordless"}` });
+    article.dataset.id = entry.id;
+    const by = entry.name && say("wall-by", { name: entry.name });
+    const asked = make("header", {}, make("h2", { textContent: plain(entry.asked) }), make("p", { className: "by", textContent: by }));
+    const pictures = entry.pictures.slice(0, 1).flatMap((src) => [
+      make("img", { src, alt: "", className: "behind" }),
+      make("img", { src, alt: say("wall-picture", { name: entry.name }), className: "seen" }),
+    ]);
+    article.append(...pictures, asked, this.#answer(entry, compared));
+    if (this.hide) article.append(this.#hideButton(entry));
+    return article;
+  }
+
+  #answer(entry, compared) {
+    const sections = entry.sections.length ? entry.sections : [{ label: "", text: "", votes: 0 }];
+    const most = Math.max(1, ...sections.map((section) => section.votes));
+    const box = make("div", { className: "answers" });
+    box.style.setProperty("--columns", sections.length);
+    for (const { label, text, votes } of sections) {
+      const part = make("section", {});
+      if (compared) part.append(make("h3", { textContent: label }));
+      part.append(make("div", { className: text ? "words" : "words looking", textContent: plain(text) || say("wall-looking") }));
+      if (compared || votes) part.append(tally(votes, most));
+      box.append(part);
+    }
+    return box;
+  }
+
+  #hideButton(entry) {
+    const button = make("button", { type: "button", className: "hide", onclick: () => this.hide(entry) }, icon("close"), say("wall-hide"));
+    button.setAttribute("aria-label", `${say("wall-hide")}: ${plain(entry.asked)}`);
+    return button;
+  }
+}
+
+function tally(votes, most) {
+  const bar = make("span", { className: "bar" });
+  bar.style.setProperty("--share", votes / most);
+  const count = make("p", { className: "votes" }, make("span", { textContent: `👍 ${votes}` }), bar);
+  count.setAttribute("aria-label", say("wall-votes", { count: votes }));
+  count.setAttribute("role", "img");
+  return count;
+}

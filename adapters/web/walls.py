@@ -1,0 +1,106 @@
+"""The walls of demos: live pages for a projector, each behind an unguessable code. Reading is all that a code allows.
+
+A wall is looked at a few times a second, and only while somebody watches it; what changed goes to the hub that all its
+pages follow, so that a page that was away gets the latest state of everything, and memory is bounded however long it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from adapters.web.forms import validated
+from adapters.web.hub import Hub
+from adapters.web.streams import STATIC, stream_events
+from adapters.web.telling import Teller
+from bot.demo.wall import Walls
+from bot.store.demos import Demo
+
+LOOK_SECONDS = 0.25
+MAX_FOLLOWERS = 50  # pages of one wall
+CODE = r"{code:[\w-]{16,64}}"
+WALL_PAGE = "wall.html"
+
+
+class Hiding(BaseModel):
+    """The presenter's click. `key` is the presenter's own."""
+
+    question: int
+    hidden: bool
+    key: Annotated[str, Field(max_length=100)]
+
+
+class WallPages:
+    """The addresses of walls, and the tasks that look at those that are watched. `close` ends them."""
+
+    def __init__(self, walls: Walls) -> None:
+        self._walls = walls
+        self._hubs: dict[str, Hub] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        return [
+            web.get(f"/wall/{CODE}", self.page),
+            web.get(f"/wall/{CODE}/events", self.events),
+            web.get(f"/wall/{CODE}/pictures/{{sha256:[0-9a-f]{{64}}}}", self.picture),
+            web.post(f"/wall/{CODE}/hidden", self.hide),
+        ]
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        await self._demo(request)
+        return web.FileResponse(STATIC / WALL_PAGE)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: `entry` and `gone` for questions, `now` for the rest."""
+        demo = await self._demo(request)
+        hub = self._hubs.setdefault(demo.code, Hub())
+        if hub.followers >= MAX_FOLLOWERS:
+            raise web.HTTPTooManyRequests
+        if demo.code not in self._looking:
+            self._looking[demo.code] = asyncio.create_task(self._watch(demo.code, hub))
+        return await stream_events(request, hub)
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        demo, sha256 = await self._demo(request), request.match_info["sha256"]
+        if not await self._walls.shows_picture(demo, sha256):
+            raise web.HTTPNotFound
+        return web.FileResponse(self._walls.picture(sha256), headers={"Cache-Control": "private, max-age=3600"})
+
+    async def hide(self, request: web.Request) -> web.StreamResponse:
+        demo, wish = await self._demo(request), validated(Hiding, await request.text())
+        if not hmac.compare_digest(wish.key.encode(), demo.key.encode()):
+            raise web.HTTPForbidden
+        if not await self._walls.hide(demo, wish.question, wish.hidden):
+            raise web.HTTPNotFound
+        return web.Response(status=204)
+
+    async def close(self) -> None:
+        for hub in self._hubs.values():
+            hub.close()
+        for task in self._looking.values():
+            task.cancel()
+        await asyncio.gather(*self._looking.values(), return_exceptions=True)
+
+    async def _demo(self, request: web.Request) -> Demo:
+        demo = await self._walls.find(request.match_info["code"])
+        if demo is None:
+            raise web.HTTPNotFound(text="There is no wall here.")
+        return demo
+
+    async def _watch(self, code: str, hub: Hub) -> None:
+        """Tell the wall's pages what changes, until nobody watches it any more."""
+        teller = Teller(hub)
+        try:
+            while not teller.idle:
+                demo = await self._walls.find(code)
+                if demo is None:
+                    return
+                teller.tell(await self._walls.look(demo))
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            del self._looking[code], self._hubs[code]
+            hub.close()

@@ -1,0 +1,18 @@
+"""What people vote with: a button for each column of a comparison, and one under any answer where a demo runs."""
+
+from __future__ import annotations
+
+from bot.ports import Action
+from bot.store.votes import Standing
+
+LIKE = "👍"
+
+
+def ballot(answer: int, standing: Standing, *, liked_here: bool) -> tuple[Action, ...]:
+    """The buttons under a finished answer, with the votes so far."""
+    columns, count = standing.columns, standing.votes
+    if not (columns or liked_here or count):
+        return ()
+    names = [f"{LIKE} {column.label}" for column in columns] or [LIKE]
+    press = f"/vote answer_id:{answer} column:"
+    return tuple(Action(f"{name} · {count[n]}" if count[n] else name, f"{press}{n + 1}") for n, name in enumerate(names))

@@ -1,0 +1,127 @@
+"""axe-core looks at every page of ours, at a projector's and a phone's size, light and dark, and finds nothing serious."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from tests.adapters.web.room import Room, room, watching
+from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started
+from tests.bot.rig import ScriptedEngine, echo
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PROJECTOR = {"width": 1920, "height": 1080}
+SCREENS = [
+    pytest.param({"viewport": PROJECTOR, "color_scheme": "light"}, id="projector"),
+    pytest.param({"viewport": PHONE, "color_scheme": "dark", "is_mobile": True, "has_touch": True}, id="phone"),
+]
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    return engine
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
+    async with room(tmp_path, engine) as stage:
+        yield stage
+
+
+async def serious_faults(page: Page) -> list[str]:
+    """What keeps somebody from using the page, each with where it is."""
+    await page.evaluate("() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => null)))")
+    found = (await Axe().run(page)).response["violations"]
+    return [f"{fault['id']}: {node['target']}" for fault in found if fault["impact"] in {"serious", "critical"} for node in fault["nodes"]]
+
+
+async def test_axe_would_find_a_fault(browser: Browser) -> None:
+    page = await browser.new_page()
+    await page.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main>")
+    assert any(fault.startswith("button-name") for fault in await serious_faults(page))
+    await page.close()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_the_wall_has_no_serious_fault(browser: Browser, stage: Room, engine: ScriptedEngine, screen: dict[str, object]) -> None:
+    _, own = await stage.start()
+    async with watching(browser, own, **screen) as page:
+        await expect(page.get_by_text("Post a picture!")).to_be_visible()
+        assert await serious_faults(page) == []
+        await stage.present("/compare temperature:0.2,1.8 what is it?", drawing())
+        message = await stage.sees("temperature 1.8")
+        await stage.present(message.actions[0].command)
+        await expect(page.locator("article.compared .votes").first).to_have_text("👍 1")
+        engine.gate.clear()
+        for number in range(engine.rows + 2):
+            await stage.post(drawing(), f"Ann{number}")
+        await expect(page.locator("#line li")).to_have_count(2)
+        assert await serious_faults(page) == []
+        engine.gate.set()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, engine: ScriptedEngine, screen: dict[str, object]) -> None:
+    context = await browser.new_context(locale="en-GB", **screen)  # type: ignore[arg-type]  # Playwright's own options
+    page = await context.new_page()
+    async with served(tmp_path / "open", engine) as url:
+        visit = Visit(page)
+        await page.goto(url)
+        await started(page)
+        assert await serious_faults(page) == []
+        await visit.add_picture()
+        await visit.ask_and_wait("# What?\n\n| a | b |\n|-|-|\n| 1 | 2 |", 1)
+        await visit.ask("/compare temperature:0.2,1.8 what is it?")
+        await visit.finished(1)
+        await expect(page.locator(".commands button")).to_have_count(2)
+        await page.locator("#knobs-button").click()
+        assert await serious_faults(page) == []
+    async with served(tmp_path / "closed", engine, config(password="honk honk")) as url:
+        await page.goto(url)
+        await started(page)
+        assert await serious_faults(page) == []
+    await context.close()
+
+
+async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    async with served(tmp_path, engine) as url:
+        visit = Visit(page)
+        await page.goto(url)
+        await started(page)
+        await visit.ask("/compare temperature:0.2,1.8 what is it?")
+        await visit.finished(1)
+        await expect(page.locator(".columns h3")).to_have_text(["temperature 0.2", "temperature 1.8"])
+        await page.get_by_role("button", name="temperature 1.8").click()
+        await expect(page.locator(".commands button").last).to_have_text("👍 temperature 1.8 · 1")
+        await page.reload()
+        await expect(page.locator(".columns h3")).to_have_count(2)
+        await expect(page.locator(".commands button").last).to_have_text("👍 temperature 1.8 · 1")
+    await context.close()
+
+
+async def test_a_demo_on_the_page_offers_sample_pictures_to_ask_about(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    async with served(tmp_path, engine) as url:
+        visit = Visit(page)
+        await page.goto(url)
+        await started(page)
+        await visit.ask("/demo start")
+        await expect(page.locator(".aside .enclosed")).to_have_count(3)
+        assert await page.locator(".enclosed").first.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
+        await page.get_by_role("button", name="How many circles are there?").click()
+        await visit.finished(1)
+        await expect(visit.answers).to_contain_text("How many circles are there?")
+        await visit.ask("/demo export")
+        await expect(page.locator(".aside a[download]")).to_have_count(2)
+    await context.close()

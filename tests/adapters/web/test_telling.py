@@ -1,0 +1,82 @@
+"""A wall's hub holds the newest states and nothing that was hidden, however long a demo runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from adapters.web import telling
+from adapters.web.hub import KEPT_STATES, Hub
+from adapters.web.telling import Teller
+from bot.demo.entries import Entry
+from bot.demo.wall import NEWEST, Wall, WallEntry
+from bot.ports import Section
+from bot.store.demos import Demo, Shown
+
+DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en", 0.0, None)
+
+
+def entry(number: int, text: str = "A goose.", *, hidden: bool = False) -> WallEntry:
+    shown = Shown(number, number, "Ann", "What?", text, "stop", "", waits=False, asked_at=1.0, started_at=2.0, ended_at=3.0, hidden=hidden)
+    return WallEntry(Entry(shown, (), Counter()), (Section("", text),), "done", None)
+
+
+def wall(*entries: WallEntry) -> Wall:
+    return Wall(DEMO, entries, 0, 0, 0.0, ())
+
+
+async def states(hub: Hub) -> dict[str, Any]:
+    """What a page that comes now is told, by kind and id."""
+    told: dict[str, Any] = {}
+    async with aclosing(hub.follow("", 0.02)) as following:
+        async for event in following:
+            if event is None:
+                return told
+            told[f"{event.kind} {event.data.get('id', '')}".strip()] = event.data
+    return told
+
+
+async def test_only_what_changed_is_told() -> None:
+    hub = Hub()
+    teller = Teller(hub)
+    teller.tell(wall(entry(1), entry(2)))
+    before = hub.latest("entry-1")
+    teller.tell(wall(entry(1), entry(2, "Two geese.")))
+    assert hub.latest("entry-1") is before
+    assert (await states(hub))["entry 2"]["sections"][0]["text"] == "Two geese."
+
+
+async def test_what_is_hidden_leaves_the_hub() -> None:
+    hub = Hub()
+    teller = Teller(hub)
+    teller.tell(wall(entry(1, "A secret.")))
+    teller.tell(wall(entry(1, "A secret.", hidden=True)))
+    told = await states(hub)
+    assert told["gone 1"] == {"id": 1}
+    assert "A secret." not in str(told)
+
+
+async def test_memory_is_bounded_over_hours() -> None:
+    hub = Hub()
+    teller = Teller(hub)
+    for first in range(1, 1_000, 7):
+        teller.tell(wall(*(entry(number) for number in range(first, first + NEWEST))))
+    told = await states(hub)
+    assert len(told) <= KEPT_STATES
+    assert sum(key.startswith("entry") for key in told) == NEWEST
+
+
+async def test_a_wall_that_nobody_watches_is_looked_at_no_more() -> None:
+    hub = Hub()
+    teller = Teller(hub)
+    for _ in range(telling.IDLE_LOOKS):
+        teller.tell(wall())
+    assert not teller.idle
+    teller.tell(wall())
+    assert teller.idle
+    async with aclosing(hub.follow("", 0.02)) as following:
+        await anext(following)
+        teller.tell(replace(wall(), waiting=1))
+        assert not teller.idle

@@ -1,0 +1,165 @@
+"""The wall in a real browser at a projector's and a phone's size, with a whole bot and a room of people behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from bot.message import Address, Author
+from engine.api import ChatRequest
+from tests.adapters.web.room import Room, room, watching
+from tests.adapters.web.whole import PHONE, config, drawing
+from tests.bot.rig import ScriptedEngine, asked
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PROJECTOR = {"width": 1920, "height": 1080}
+HOSTILE = "<img src=x onerror=alert(1)> **bold**"
+LEGIBLE = 24  # pixels on a projector of 1080 lines
+
+
+def reply(request: ChatRequest) -> Sequence[str]:
+    setting = f" at {request.temperature}" if request.temperature is not None else ""
+    return (f"{asked(request)}{setting}: ", *("a goose " for _ in range(12)))
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    engine = ScriptedEngine(reply)
+    engine.gate.set()
+    return engine
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
+    async with room(tmp_path, engine) as stage:
+        yield stage
+
+
+async def scrolls(page: Page) -> bool:
+    """Whether anything is out of sight that a hand would have to scroll to."""
+    beyond = "() => document.documentElement.scrollHeight > innerHeight || document.documentElement.scrollWidth > innerWidth"
+    return bool(await page.evaluate(beyond))
+
+
+async def smallest_words(page: Page) -> float:
+    sizes = "nodes => Math.min(...nodes.map(node => parseFloat(getComputedStyle(node).fontSize)))"
+    return float(await page.locator(".words").evaluate_all(sizes))
+
+
+async def test_pictures_appear_and_their_answers_grow_while_others_wait_in_line(
+    browser: Browser, stage: Room, engine: ScriptedEngine
+) -> None:
+    wall, _ = await stage.start("What is it?")
+    async with watching(browser, wall, viewport=PROJECTOR) as page:
+        await expect(page.get_by_text("Post a picture!")).to_be_visible()
+        engine.gate.clear()
+        for number in range(engine.rows + 3):
+            await stage.post(drawing(), f"Ann{number}")
+        await expect(page.locator("#stage article.answering")).to_be_visible()
+        await expect(page.locator("#answering")).to_have_text(str(engine.rows))
+        await expect(page.locator("#line li")).to_have_count(3)
+        await expect(page.locator("#line .place")).to_have_text(["1", "2", "3"])
+        await expect(page.locator("#also li")).to_have_count(3)
+        await expect(page.locator("#stage .seen")).to_have_js_property("complete", value=True)
+        assert not await scrolls(page)
+        engine.gate.set()
+        await expect(page.locator("#stage .words")).to_contain_text("a goose a goose")
+        await expect(page.locator("#speed")).not_to_have_text("0")
+        await expect(page.locator("#line li")).to_have_count(0)
+        assert await smallest_words(page) >= LEGIBLE
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_it_fits_a_phone_and_both_colour_schemes(browser: Browser, stage: Room, scheme: str) -> None:
+    wall, _ = await stage.start()
+    await stage.post(drawing(), "Ann")
+    await stage.present("/compare temperature:0,0.5,1,1.5 what is it?", drawing("blue"))
+    await stage.sees("temperature 1.5")
+    async with watching(browser, wall, viewport=PHONE, color_scheme=scheme, has_touch=True, is_mobile=True) as page:
+        await expect(page.locator("#stage article")).to_be_visible()
+        assert not await scrolls(page)
+        paper = await page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
+        assert (paper == "rgb(23, 23, 21)") == (scheme == "dark")
+        for box in await page.locator(".words").all():
+            assert await box.evaluate("box => box.scrollHeight <= box.clientHeight + 1")
+
+
+async def test_a_comparison_stands_in_columns_with_the_votes_of_each(browser: Browser, stage: Room) -> None:
+    wall, _ = await stage.start()
+    async with watching(browser, wall, viewport=PROJECTOR) as page:
+        await stage.present("/compare temperature:0.2,1.0,1.8 what is it?", drawing())
+        message = await stage.sees("temperature 1.8")
+        for voter, column in (("ann", 0), ("ben", 2), ("cy", 2)):
+            await stage.say(message.actions[column].command, Author("discord", voter, voter), Address.COMMAND)
+        await expect(page.locator("article.compared h3")).to_have_text(["temperature 0.2", "temperature 1", "temperature 1.8"])
+        await expect(page.locator("article.compared .votes")).to_have_text(["👍 1", "👍 0", "👍 2"])
+        await expect(page.locator("#liked .likes")).to_have_text(["👍 3"])
+        boxes = [await box.bounding_box() for box in await page.locator("article.compared section").all()]
+        tops = {round(box["y"]) for box in boxes if box}
+        assert len(tops) == 1
+        assert await smallest_words(page) >= LEGIBLE
+        assert not await scrolls(page)
+
+
+async def test_the_presenter_hides_with_one_click_and_nobody_else_can(browser: Browser, stage: Room) -> None:
+    wall, own = await stage.start()
+    await stage.post(drawing(), "Ann")
+    await stage.sees("a goose")
+    async with watching(browser, wall, viewport=PROJECTOR) as public, watching(browser, own, viewport=PROJECTOR) as mine:
+        picture = await public.locator("#stage .seen").get_attribute("src")
+        await expect(public.get_by_role("button", name="Hide this")).to_have_count(0)
+        assert mine.url == wall
+        await mine.get_by_role("button", name="Hide this").click()
+        await expect(public.get_by_text("Post a picture!")).to_be_visible()
+        async with aiohttp.ClientSession(headers={"Origin": stage.url}) as http:
+            assert (await http.get(f"{stage.url}{picture}")).status == 404
+            forged = {"question": 1, "hidden": True, "key": "guessed"}
+            assert (await http.post(f"{wall}/hidden", json=forged)).status == 403
+            assert (await http.get(f"{stage.url}/wall/{'x' * 22}")).status == 404
+        await mine.get_by_role("button", name="Put it back").click()
+        await expect(public.locator("#stage article")).to_be_visible()
+
+
+async def test_it_comes_back_by_itself_after_a_restart(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
+    async with room(tmp_path, engine) as stage:
+        port = int(stage.url.rpartition(":")[2])
+        wall, _ = await stage.start()
+        await stage.post(drawing(), "Ann")
+        await stage.sees("a goose")
+        context = await browser.new_context(locale="en-GB")
+        page = await context.new_page()
+        await page.goto(wall)
+        await expect(page.locator("#stage article")).to_be_visible()
+    await expect(page.locator("#offline")).to_be_visible()
+    async with room(tmp_path, engine, config(port)) as stage:
+        await expect(page.locator("#offline")).to_be_hidden(timeout=20_000)
+        for number in range(100, 102):
+            await stage.house.bot.handle(stage.picture(f"m{number}", drawing("red"), "Ben"))
+        await expect(page.locator("#stage .by, #also li, #line li").first).to_be_visible()
+        await expect(page.locator("#stage .by")).to_have_text("by Ben", timeout=40_000)
+    await context.close()
+
+
+async def test_words_of_people_and_models_stay_words(browser: Browser, stage: Room, engine: ScriptedEngine) -> None:
+    engine.reply = lambda _: (HOSTILE,)
+    wall, _ = await stage.start(HOSTILE)
+    await stage.post(drawing(), HOSTILE)
+    async with watching(browser, wall, viewport=PROJECTOR) as page:
+        await expect(page.locator("#stage .words")).to_have_text("<img src=x onerror=alert(1)> bold")
+        await expect(page.locator("#stage .by")).to_contain_text("<img src=x")
+        await expect(page.locator("#stage article img")).to_have_count(2)  # the picture, and itself out of focus
+
+
+async def test_spoilers_are_not_for_the_wall(browser: Browser, stage: Room) -> None:
+    wall, _ = await stage.start()
+    await stage.house.bot.handle(stage.picture("s1", drawing(), "Ann", spoiler=True))
+    await stage.post(drawing("blue"), "Ben")
+    async with watching(browser, wall, viewport=PROJECTOR) as page:
+        await expect(page.locator("#stage .by")).to_have_text("by Ben")
+        await expect(page.locator("#stage article")).to_have_count(1)
