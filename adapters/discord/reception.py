@@ -18,7 +18,7 @@ from bot.message import Attachment, Invocation, Reply
 from bot.ports import Bot
 from bot.texts import Texts
 
-FOR_ALL: Final = frozenset({"ask", "reset"})  # whose answers everybody may see
+FOR_ALL: Final = frozenset({"ask", "compare", "reset"})  # whose answers everybody may see
 ANSWERED_ELSEWHERE: Final = frozenset({"again", "continue"})  # by a reply to the question
 WITH_PANEL: Final = frozenset({"settings", "setup"})
 TIDY_SECONDS: Final = 2.0  # after which such a command will hardly be refused any more

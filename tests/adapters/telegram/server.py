@@ -25,6 +25,7 @@ from tests.adapters.telegram.world import ME, Json, World
 
 TOKEN = "4242424242:AAGeeseGeeseGeeseGeeseGeeseGeeseGee"
 MOST_TEXT = 4096
+MOST_CAPTION = 1024
 MOST_ENTITIES = 100
 MOST_CALLBACK_BYTES = 64
 GONE = "Bad Request: message to {} not found"
@@ -138,6 +139,22 @@ class BotApi:
                 raise ApiError("Bad Request: message thread not found")
             more |= {"message_thread_id": int(topic), "is_topic_message": True}
         return self.world.keep(chat, ME, **more)
+
+    async def _sendPhoto(self, params: Json) -> Json:
+        return self._enclosed(params)
+
+    async def _sendDocument(self, params: Json) -> Json:
+        return self._enclosed(params)
+
+    def _enclosed(self, params: Json) -> Json:
+        """A message with a file; its words are a caption."""
+        chat = self._chat(params)
+        self._spend(chat)
+        words = {"text": params.get("caption", ""), "entities": params.get("caption_entities", [])}
+        if len(str(words["text"]).encode("utf-16-le")) // 2 > MOST_CAPTION:
+            raise ApiError("Bad Request: message caption is too long")
+        kept = _checked_text({**words, "reply_markup": params.get("reply_markup")}, may_be_empty=True)
+        return self.world.keep(chat, ME, caption=kept.pop("text"), **kept)
 
     async def _editMessageText(self, params: Json) -> Json:
         message = self._own_message(params)
