@@ -151,7 +151,10 @@ class Interactions:
         return next(here, None)
 
     def showing(self, place: Place, message_id: str) -> Live | None:
-        """What to edit this message by, where nothing but interactions will do."""
+        """What to edit this message by, where nothing but interactions will do: what one person sees is known to no channel."""
+        hidden = (live for live in self._live.values() if live.ephemeral and message_id in live.shown and self._clock() < live.until)
+        if found := next(hidden, None):
+            return found
         here = [live for live in self._live.values() if live.only_way and live.place.key == place.key]
         able = (live for live in reversed(here) if message_id in live.shown and not self.spent(live))
         return next(able, here[-1] if here else None)
