@@ -33,6 +33,7 @@ def assemble(
     if model.language.device.type == "cuda":
         sizes = [size for size in LADDER if size <= engine.rows]
         engine.runner.capture(sizes, progress, prompts=engine.capacity.roomy)
-        model.capture([size for size in PICTURES if size <= engine.capacity.pictures])
-        progress(f"eye captured for up to {engine.capacity.pictures} pictures")
+        if engine.capacity.roomy:
+            model.capture(PICTURES)
+            progress(f"eye captured for up to {max(PICTURES)} pictures")
     return engine

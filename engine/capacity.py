@@ -16,9 +16,9 @@ from engine.models.llama import Llama
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for
 PICTURES = (1, 2, 4, 8)  # and the eye
 GPU_ROWS, CPU_ROWS = 64, 8
-GPU_PROMPT, CPU_PROMPT = 512, 128  # prompt tokens a step
+GPU_PROMPT, TIGHT_PROMPT, CPU_PROMPT = 512, 256, 128  # prompt tokens a step
 SHARE = 0.9  # of what is free on a card once the weights are there
-GRAPHS = 1_200_000_000  # bytes that graphs for prompts and for several pictures take
+GRAPHS = 1_200_000_000  # bytes that graphs for prompts and for pictures take
 ROOMY = 8000  # tokens that a pool should hold before memory goes to such graphs
 LEAST = 2000  # tokens that the smallest pool holds
 
@@ -48,7 +48,8 @@ def capacity_for(model: VisionLanguageModel, rows: int | None = None, tokens: in
     if not on_gpu:
         return Capacity(rows, wanted, CPU_PROMPT)
     blocks, roomy = plan_pool(room_of(model.language, memory), wanted)
-    return Capacity(rows, wanted if tokens else blocks, GPU_PROMPT, PICTURES[-1] if roomy else 1, roomy)
+    blocks = wanted if tokens else blocks
+    return Capacity(rows, blocks, GPU_PROMPT, PICTURES[-1]) if roomy else Capacity(rows, blocks, TIGHT_PROMPT, 1, roomy=False)
 
 
 def plan_pool(room: Sequence[tuple[int, int]], wanted: int) -> tuple[int, bool]:

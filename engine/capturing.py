@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
 
 Output = TypeVar("Output")
+
+
+@cache
+def trial_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all trials: cuBLAS keeps 32 MiB of workspace for every stream that it ever met."""
+    return torch.cuda.Stream(device)
 
 
 @torch.inference_mode()
@@ -17,7 +24,7 @@ def capture(work: Callable[[], Output], device: torch.device, pool: Any = None) 
     Graphs that share memory must not be replayed at the same time; what one gave is to be read before another is replayed.
     """
     with torch.cuda.device(device):
-        aside = torch.cuda.Stream()
+        aside = trial_stream(device)
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             work()  # kernels are compiled and chosen, and workspaces made, outside the graph

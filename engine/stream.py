@@ -11,23 +11,23 @@ from engine.models.llama import Llama
 from engine.prompt_graph import Part
 from engine.runner import Runner, Step
 
-CHUNK = 512  # prompt tokens a pass
+CHUNK = 512
 
 
 class Stream:
-    """`tokens` bounds the prompt and what follows it."""
+    """`tokens` bounds the prompt and what follows it; `chunk` how many tokens of the prompt one pass reads."""
 
-    def __init__(self, language: Llama, tokens: int, step: Step | None = None) -> None:
+    def __init__(self, language: Llama, tokens: int, step: Step | None = None, chunk: int = CHUNK) -> None:
         blocks = -(-tokens // BLOCK)
         self.runner = Runner(language, KVCache(language, blocks), step or PlainStep(language), 1, tokens)
         self.table = list(range(SCRATCH, SCRATCH + blocks))
-        self.length = 0
+        self.length, self.chunk = 0, chunk
 
     def read(self, embeddings: Tensor, gated: bool = False) -> Tensor:
         """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `go_on`."""
-        for chunk in embeddings.split(CHUNK):
-            logits = self.runner.read([Part(chunk, self.table, self.length, gated)])
-            self.length += len(chunk)
+        for piece in embeddings.split(self.chunk):
+            logits = self.runner.read([Part(piece, self.table, self.length, gated)])
+            self.length += len(piece)
         self.runner.place([0], [self.table], self.length, gated)
         return logits[0]
 

@@ -22,6 +22,7 @@ from engine.models.card import Card
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 from engine.models.tokenizer import JsonTokenizer
+from engine.transfer import upload
 from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.weights.loading import load_language, open_shards
 
@@ -76,16 +77,20 @@ class MiniGPT4:
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 32 embeddings each."""
-        pixels = torch.stack([preprocess(picture, self.eye.image_size) for picture in pictures])
-        embeddings = self.look(pixels.to(self.device, self.eye.query_tokens.dtype))
+        pixels = upload(torch.stack([squeeze(picture, self.eye.image_size) for picture in pictures]), self.device)
+        embeddings = self.look(normalise(pixels).to(self.eye.query_tokens.dtype))
         return [EncodedPicture(embedding) for embedding in embeddings]
 
 
-def preprocess(picture: Image.Image, size: int) -> Tensor:
-    """RGB → [3, size, size]: squeezed into a square, bicubic, neither cropped nor padded, then CLIP's mean and deviation."""
-    squeezed = picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
-    pixels = torch.from_numpy(np.array(squeezed)).permute(2, 0, 1).float().div(255)
-    return pixels.sub(torch.tensor(MEAN)[:, None, None]).div(torch.tensor(STD)[:, None, None])
+def squeeze(picture: Image.Image, size: int) -> Tensor:
+    """A picture of any size → bytes [size, size, 3]: made a square, bicubic, neither cropped nor padded."""
+    return torch.from_numpy(np.array(picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)))
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Bytes [pictures, size, size, 3] → [pictures, 3, size, size] with CLIP's mean and deviation, in fp32, where they are."""
+    mean, std = (torch.tensor(numbers, device=pixels.device)[:, None, None] for numbers in (MEAN, STD))
+    return pixels.permute(0, 3, 1, 2).float().div(255).sub(mean).div(std)
 
 
 def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()) -> MiniGPT4:

@@ -15,6 +15,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from engine.capacity import TIGHT_PROMPT
 from engine.kernels.choice import choose_step
 from engine.models.captured import CapturedModule
 from engine.models.card import Quantization
@@ -47,7 +48,7 @@ class Measured:
 
 
 def measure(config: LlamaConfig, mode: Quantization, device: torch.device, tokens: int = TOKENS) -> Measured:
-    """One picture and one conversation of `tokens`, in fp16, on a GPU."""
+    """One picture and one conversation of `tokens`, in fp16, on a GPU, as an engine does it that has no memory to spare."""
     gc.collect()
     torch.cuda.init()  # else there are no statistics to reset
     torch.cuda.empty_cache()
@@ -56,18 +57,18 @@ def measure(config: LlamaConfig, mode: Quantization, device: torch.device, token
     language = random_language(config, mode, device, torch.float16)
     pictures = torch.randn(8, 3, eye.image_size, eye.image_size, device=device, dtype=torch.float16)
     with torch.inference_mode():
-        look = CapturedModule(eye, pictures[:1], [1])
-        encode_one = seconds(lambda: look(pictures[:1]))
-        step = converse(language, look(pictures[:1])[0], tokens)
+        step = converse(language, eye(pictures[:1])[0], tokens)
         reserved = torch.cuda.max_memory_reserved(device)
         free, total = torch.cuda.mem_get_info(device)
-        return Measured(mode, reserved, total - free, encode_one, seconds(lambda: eye(pictures)), step)
+        look = CapturedModule(eye, pictures[:1], [1, 8])
+        encode_one, encode_eight = seconds(lambda: look(pictures[:1])), seconds(lambda: look(pictures))
+        return Measured(mode, reserved, total - free, encode_one, encode_eight, step)
 
 
 def converse(language: Llama, picture: Tensor, tokens: int) -> float:
     """Reads a prompt with the picture [32, width], then writes up to `tokens`: seconds a step."""
     ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
-    stream = Stream(language, tokens, choose_step(language))
+    stream = Stream(language, tokens, choose_step(language), TIGHT_PROMPT)
     stream.runner.capture([1], progress=lambda line: None, prompts=False)
     stream.read(torch.cat((picture, language.embed(ids))))
     return seconds(lambda: stream.go_on(ids[0]), STEPS)

@@ -20,7 +20,7 @@ from engine.comparison import Comparison
 from engine.errors import WeightsError
 from engine.models.base import VisionLanguageModel
 from engine.models.loader import load
-from engine.models.minigpt4 import preprocess
+from engine.models.minigpt4 import normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
 from engine.pictures import Limits, Picture, read_picture
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, golden_sources, imported
@@ -54,7 +54,7 @@ def pictures(version: str, names: list[str]) -> list[Picture]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_preprocessed_picture(version: str) -> None:
     expected = golden(version)[1]["preprocess.a"]
-    ours = preprocess(Image.open(GOLDEN / f"tiny-{version}" / "a.png"), expected.shape[-1])
+    ours = normalise(squeeze(Image.open(GOLDEN / f"tiny-{version}" / "a.png"), expected.shape[-1])[None])[0]
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
 
 
