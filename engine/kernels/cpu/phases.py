@@ -80,9 +80,8 @@ def normalise(x: Floats, weight: Floats, eps: float, out: Floats) -> None:
 
 @kernel
 def copy(x: Floats, out: Floats) -> None:
-    for row in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            out[row, i] = x[row, i]
+    for i in range(x.shape[0]):
+        out[i] = x[i]
 
 
 @kernel
@@ -133,8 +132,7 @@ def project_attention(weights: Weights, layer: int, rows: Rows, state: Activatio
             prepared = True
         product = multiply(weights.qkv, layer, tile, narrow)
         for row in range(product.shape[0]):
-            for i in range(TILE):
-                state.qkv[row, tile * TILE + i] = product[row, i]
+            copy(product[row], state.qkv[row, tile * TILE : (tile + 1) * TILE])
         tile = take_another(counters, phase)
     wait(counters, phase, pieces)
 
@@ -154,32 +152,22 @@ def mix(weights: Weights, layer: int, pool: Pool, rows: Rows, state: Activations
 
 
 @kernel
-def close_attention(weights: Weights, layer: int, rows: Rows, state: Activations, mixed: Input, counters: Counters, phase: int) -> None:
-    """hidden += o · attention."""
-    pieces, prepared = weights.o.codes.shape[1], False
+def close(
+    projection: Projection, layer: int, attention: bool, rows: Rows, state: Activations, source: Input, counters: Counters, phase: int
+) -> None:
+    """hidden += projection · what attention (or else the inside of the MLP) found: the end of both halves of a block."""
+    pieces, prepared = projection.codes.shape[1], False
     tile = take(counters, phase)
     while tile < pieces:
         if not prepared:
-            for row in range(mixed.x.shape[0]):
-                combine(state.parts, row, spans(rows.lengths[row]), mixed.x[row])
-            prepare(mixed, weights.o, layer, rows.gate)
+            for row in range(source.x.shape[0]):
+                if attention:
+                    combine(state.parts, row, spans(rows.lengths[row]), source.x[row])
+                else:
+                    copy(state.inner[row], source.x[row])
+            prepare(source, projection, layer, rows.gate)
             prepared = True
-        add_tile(multiply(weights.o, layer, tile, mixed), tile, state.hidden)
-        tile = take_another(counters, phase)
-    wait(counters, phase, pieces)
-
-
-@kernel
-def close_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, wide: Input, counters: Counters, phase: int) -> None:
-    """hidden += down · inner."""
-    pieces, prepared = weights.down.codes.shape[1], False
-    tile = take(counters, phase)
-    while tile < pieces:
-        if not prepared:
-            copy(state.inner, wide.x)
-            prepare(wide, weights.down, layer, rows.gate)
-            prepared = True
-        add_tile(multiply(weights.down, layer, tile, wide), tile, state.hidden)
+        add_tile(multiply(projection, layer, tile, source), tile, state.hidden)
         tile = take_another(counters, phase)
     wait(counters, phase, pieces)
 
@@ -231,9 +219,9 @@ def decode(weights: Weights, pool: Pool, rows: Rows, state: Activations, counter
         phase = PHASES * layer
         project_attention(weights, layer, rows, state, narrow, counters, phase)
         mix(weights, layer, pool, rows, state, counters, phase + 1)
-        close_attention(weights, layer, rows, state, mixed, counters, phase + 2)
+        close(weights.o, layer, True, rows, state, mixed, counters, phase + 2)
         open_mlp(weights, layer, rows, state, narrow, counters, phase + 3)
-        close_mlp(weights, layer, rows, state, wide, counters, phase + 4)
+        close(weights.down, layer, False, rows, state, wide, counters, phase + 4)
 
 
 @kernel

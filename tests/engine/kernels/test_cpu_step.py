@@ -24,19 +24,12 @@ from engine.models.llama_config import LlamaConfig
 from engine.models.packed import PackedLinear, pack
 from engine.models.quantized import QuantizedLinear
 from engine.weights.quantization import dequantize, quantize
-from tests.engine.tiny import tiny_language
+from tests.engine.tiny import CONFIG, tiny_language
 
 BLOCKS = 60  # of the pool
-SMALL = LlamaConfig(
-    vocab_size=70,  # no whole tiles
-    hidden_size=64,
-    intermediate_size=96,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    head_dim=16,
-    max_position_embeddings=200,
-)
+SMALL = replace(
+    CONFIG, vocab_size=70, hidden_size=64, intermediate_size=96, head_dim=16, max_position_embeddings=200
+)  # no whole tiles of words
 
 
 def small_language(config: LlamaConfig = SMALL) -> Llama:
