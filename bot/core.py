@@ -15,6 +15,7 @@ import structlog
 from bot import jobs
 from bot.answering import Answerer
 from bot.asking import Asking, Parts
+from bot.characters import cleaned
 from bot.contracts import (
     Commands,
     Engine,
@@ -119,7 +120,7 @@ class Core:
 
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
-        incoming = self._presenting.heard(incoming)
+        incoming = self._presenting.heard(cleaned(incoming))
         if not await self._resources.permissions.hears(incoming):
             return
         try:

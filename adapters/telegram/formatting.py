@@ -14,6 +14,7 @@ from itertools import accumulate
 from telegram import MessageEntity
 
 from adapters.telegram.markdown import Span, read_markdown
+from bot.characters import whole_characters
 
 MOST_ENTITIES = 100
 MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w)")
@@ -62,11 +63,6 @@ def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False) -
 def plain(formatted: Formatted) -> Formatted:
     """The same words without any entity: code is no longer exempt from pinging."""
     return _finish(formatted.text, ())
-
-
-def whole_characters(text: str) -> str:
-    """Without half characters, which can't be sent, and NUL."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
 
 
 def _finish(text: str, spans: Sequence[Span]) -> Formatted:

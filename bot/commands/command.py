@@ -23,6 +23,7 @@ from bot.settings import SETTINGS, Kind, Setting
 from bot.texts import LANGUAGES, Texts
 
 NO_ID = re.compile(r"[^\d-]")  # typed, a person is a mention: <@123>
+LARGEST_ID = (1 << 63) - 1
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
 
 
@@ -128,7 +129,8 @@ class Context:
     def answer_id(self) -> int | None:
         """The answer whose button was pressed; None = the newest one."""
         given = self.options.get(ANSWER.name)
-        if given is not None and not str(given).isdecimal():  # typed, or sent by somebody's own client
+        # Typed, or sent by somebody's own client: no answer has a number that no database could hold.
+        if given is not None and not (str(given).isdecimal() and int(given) <= LARGEST_ID):
             raise Refusal("answer.unknown")
         return None if given is None else int(given)
 

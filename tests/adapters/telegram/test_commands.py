@@ -99,9 +99,12 @@ async def test_forged_callback_data_does_no_harm(tmp_path: Path) -> None:
         await telegram.world.say(chat, "hello")
         await telegram.answers(chat)
         message = telegram.said(chat)[0]["message_id"]
-        for data in ("/again answer_id:x", "/again answer_id:99999999999", "", "|", "no command"):
+        forged = ("/again answer_id:x", "/again answer_id:99999999999", "/stop answer_id:" + "9" * 40, "", "|", "no command")
+        for data in forged:
             await telegram.world.press(chat, message, data)
-        await telegram.until(lambda: len(telegram.api.called("answerCallbackQuery")) == 5)
+        for text in ("/again answer_id:x", "/stop answer_id:" + "9" * 40, "/stop answer_id:²"):
+            await telegram.world.say(chat, text)
+        await telegram.until(lambda: len(telegram.api.called("answerCallbackQuery")) == len(forged))
         await telegram.world.say(chat, "still there?")
         await telegram.until(lambda: any(each["text"] == "You asked: still there?" for each in telegram.said(chat)))
         assert len(telegram.engine.requests) == 2

@@ -6,7 +6,6 @@ import asyncio
 import io
 import logging
 import socket
-from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +13,6 @@ import pytest
 import structlog
 
 from adapters.telegram.client import signed_in
-from adapters.telegram.failures import seconds_of
 from adapters.telegram.webhook import HEADER
 from bot.config import secret_values
 from bot.logs import configure_logs
@@ -118,11 +116,6 @@ async def test_a_file_that_telegram_keeps_is_explained(tmp_path: Path, refusal: 
         telegram.api.refuse("getFile", ApiError(f"Bad Request: {refusal}"))
         await telegram.world.say(chat, "Seen?", photo=telegram.world.photo(PNG))
         assert words in (await telegram.answers(chat))[0]
-
-
-@pytest.mark.parametrize("retry_after", [7, timedelta(seconds=7)])
-def test_a_pause_is_understood_in_both_of_its_forms(retry_after: int | timedelta) -> None:
-    assert seconds_of(retry_after) == 7.0
 
 
 def everything_in(folder: Path) -> list[Path]:

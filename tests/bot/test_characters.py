@@ -1,0 +1,32 @@
+"""Whatever characters a person's own client sends, they are stored and answered, on either database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.characters import whole_characters
+from bot.message import Address, Author, Invocation, Reply
+from tests.bot.rig import ScriptedEngine, echo, running
+
+HALF, NUL = "\ud83e", "\x00"
+
+
+@pytest.mark.parametrize(("text", "whole"), [("🪿", "🪿"), (f"a{HALF}b", "a\ufffdb"), (f"a{NUL}b", "ab"), ("", "")])
+def test_half_characters_and_nul_go(text: str, whole: str) -> None:
+    assert whole_characters(text) == whole
+
+
+async def test_they_are_asked_and_kept_like_any_other(database_url: str, tmp_path: Path) -> None:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    author = Author("web", "eve", f"Eve{HALF}{NUL}")
+    async with running(database_url, tmp_path, engine) as rig:
+        await rig.say(f"why{NUL}{HALF}?", author=author, reply_to=Reply("stranger", author))
+        await rig.finals(1)
+        ask = Invocation("ask", {"prompt": f"how{NUL}?"})
+        await rig.say(author=author, address=Address.COMMAND, command=ask)
+        await rig.finals(2)
+        await rig.say(author=author, address=Address.COMMAND, command=Invocation("help", {"topic": HALF}))
+        assert (await rig.finals(3))[:2] == ["You asked: why\ufffd?", "You asked: how?"]
