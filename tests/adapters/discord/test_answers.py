@@ -88,7 +88,7 @@ async def test_pain_12_who_waits_sees_their_place(whole: Whole) -> None:
         await server.ann.send(server.channel, f"{server.mention} question {number}")
     await whole.says("You are next")
     whole.engine.gate.set()
-    await whole.ends(whole.engine.rows + 1)
+    assert len(await whole.ends(whole.engine.rows + 1)) == whole.engine.rows + 1
 
 
 async def test_the_answer_to_a_spoiler_is_a_spoiler(whole: Whole) -> None:

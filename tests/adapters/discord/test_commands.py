@@ -77,8 +77,10 @@ async def test_words_are_offered_while_they_are_typed(whole: Whole) -> None:
 
 
 async def test_ask_shows_the_answer_to_all_and_sees_the_picture(whole: Whole) -> None:
+    whole.engine.gate.clear()
     result = await whole.server.ann.slash(whole.server.channel, "ask", prompt="what is this?", image=("goose.png", GOOSE))
     assert result.deferred
+    whole.engine.gate.set()
     assert not result.ephemeral
     await whole.says("You asked: what is this?")
     assert len(pictures_in(whole.engine.requests[0])) == 1
@@ -113,7 +115,7 @@ async def test_the_panel_shows_origins_and_sets_a_value(whole: Whole) -> None:
 async def test_describe_answers_about_anybody_s_picture(whole: Whole) -> None:
     photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=[("goose.png", GOOSE)])
     await whole.server.ann.context_menu(whole.server.channel, "Describe", photo)
-    await whole.says("You asked: What is in this picture?")
+    assert await whole.ends(1) == ["You asked: What is in this picture?"]
 
 
 async def test_ask_about_this_picture_opens_a_form(whole: Whole) -> None:
@@ -140,4 +142,4 @@ async def test_buttons_work_after_a_restart(whole: Whole) -> None:
     await whole.ends(1)
     await whole.restart()
     await whole.server.ann.click(whole.server.said()[-1], label="Again")
-    await whole.ends(2)
+    assert len(await whole.ends(2)) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -15,34 +14,11 @@ from bot.errors import DeliveryError
 from bot.message import Place
 from bot.ports import Outgoing
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.wire import ANN, CHANNEL, Failure, Wire
+from tests.adapters.discord.interacting import interaction
+from tests.adapters.discord.wire import CHANNEL, Failure, Wire
 
 PLACE = Place("discord", CHANNEL, server="99")
 NUMBERS = count(1)
-
-
-def interaction(name: str, kind: int, data: dict[str, Any]) -> dict[str, Any]:
-    """Ann's, on a server where the bot is not."""
-    member = {
-        "user": ANN,
-        "roles": [],
-        "joined_at": "2026-01-01T00:00:00+00:00",
-        "deaf": False,
-        "mute": False,
-        "flags": 0,
-        "permissions": "0",
-    }
-    channel = {"id": CHANNEL, "type": 0, "name": "geese", "guild_id": "99", "permissions": "0", "position": 0}
-    where = {"guild_id": "99", "guild": {"id": "99", "features": [], "locale": "en-US"}, "channel_id": CHANNEL, "channel": channel}
-    what = {"id": name, "application_id": "77", "type": kind, "token": f"token{name}", "version": 1, "data": data}
-    rights = {
-        "app_permissions": "0",
-        "authorizing_integration_owners": {"1": "5"},
-        "context": 0,
-        "entitlements": [],
-        "attachment_size_limit": 1,
-    }
-    return {**what, **where, **rights, "member": member, "locale": "en-US", "guild_locale": "en-US"}
 
 
 async def ask(wire: Wire, bot: Listener) -> str:

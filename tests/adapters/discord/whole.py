@@ -132,9 +132,10 @@ async def whole_bot(
     *,
     access: Callable[[Server], AccessOptions] = lambda server: EVERYBODY,
     limits: LimitOptions = UNHURRIED,
+    engine: ScriptedEngine | None = None,
     **options: Any,
 ) -> AsyncIterator[Whole]:
-    bot, engine = Apart(), ScriptedEngine(reply)
+    bot, engine = Apart(), engine or ScriptedEngine(reply)
     engine.gate.set()
     async with on_server(client_of(bot, limits=limits, **options)) as server:
         with server.env.time_context():
