@@ -183,7 +183,8 @@ async def test_pain_11_one_person_does_not_starve_another(whole: Whole) -> None:
     for number in range(whole.engine.rows + 3):  # each with a picture: conversations of their own, which need not wait for each other
         await server.bob.send(server.channel, f"{server.mention} bob's {number}", attachments=PHOTO)
     await server.ann.send(server.channel, f"{server.mention} ann's only one", attachments=PHOTO)
-    while len(await whole.rig.database.read(jobs.line)) < 4:  # noqa: ASYNC110 - until what the rows have no room for is stored
+    # Until the rows are taken, and what they have no room for is stored.
+    while whole.engine.running < whole.engine.rows or len(await whole.rig.database.read(jobs.line)) < 4:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     whole.engine.gate.set()
     await whole.until(lambda: len(whole.engine.requests) == whole.engine.rows + 4)
