@@ -99,9 +99,7 @@ class DiscordClient(discord.Client):
         log.info("connected to Discord again; nothing was missed")
 
     async def on_message(self, message: discord.Message) -> None:
-        # In one channel in order: else a picture that takes long to fetch would be overtaken by what is said about it.
-        turn = self._turns.setdefault(message.channel.id, asyncio.Lock())
-        async with turn:
+        async with self._turn(message.channel.id):
             if self._reader.hears(message):
                 await self._unfurling.wait(message)
             await self._take(message)
@@ -110,7 +108,8 @@ class DiscordClient(discord.Client):
         self._unfurling.updated(payload.message)
         # Embeds that arrive late are no edit: nobody changed what was said.
         if payload.message.edited_at is not None:
-            await self._take(payload.message, edited=True)
+            async with self._turn(payload.channel_id):
+                await self._take(payload.message, edited=True)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         await self._withdraw(payload.channel_id, payload.guild_id, payload.message_id)
@@ -121,9 +120,15 @@ class DiscordClient(discord.Client):
 
     async def _withdraw(self, channel_id: int, guild_id: int | None, message_id: int) -> None:
         place = place_of(self.get_channel(channel_id) or discord.Object(channel_id), guild_id)
-        for answer in await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers):
+        async with self._turn(channel_id):
+            answers = await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers)
+        for answer in answers:
             with suppress(DeliveryError):
                 await self.platform.delete(place, answer)
+
+    def _turn(self, channel_id: int) -> asyncio.Lock:
+        """What is said, changed and deleted in one channel goes on in that order: a picture may take long to fetch."""
+        return self._turns.setdefault(channel_id, asyncio.Lock())
 
     async def _take(self, message: discord.Message, *, edited: bool = False) -> None:
         if incoming := await self._reader.read(message, edited=edited):

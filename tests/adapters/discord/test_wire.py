@@ -120,6 +120,15 @@ async def test_a_link_s_picture_is_waited_for(client: DiscordClient, wire: Wire,
     assert (await bot.hears(2)).incoming.text == "next"  # and the update was no question of its own
 
 
+async def test_a_change_does_not_overtake_its_message(client: DiscordClient, wire: Wire, bot: Listener) -> None:
+    message = message_payload("1", ANN, LINK)
+    await wire.dispatch("MESSAGE_CREATE", message)
+    await wire.dispatch("MESSAGE_UPDATE", message | {"content": "what is it?", "edited_timestamp": "2026-01-01T00:00:01+00:00"})
+    await wire.dispatch("MESSAGE_UPDATE", message | UNFURLED)
+    await bot.hears(2)
+    assert [(heard.incoming.text, heard.incoming.edited) for heard in bot.heard] == [(LINK, False), ("what is it?", True)]
+
+
 async def test_a_link_without_a_picture_holds_up_nothing_for_long(
     client: DiscordClient, wire: Wire, bot: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
