@@ -111,13 +111,20 @@ class Display:
 
     def step(self) -> Step | None:
         if self._drafting and not self.ended:
-            return Preview(self._wanted[-1]) if self._wanted and self._wanted[-1] != self._previewed else None
+            return self._next_preview()
         for part, message in enumerate(self._wanted):
             if part == len(self._shown):
                 return Send(part, message if self._may_send(message) else Outgoing(ELLIPSIS, final=False))
             if self._shown[part] != message:
                 return Edit(part, message)
         return Delete(len(self._shown) - 1) if self.ended and len(self._shown) > len(self._wanted) else None
+
+    def _next_preview(self) -> Step | None:
+        """What is full already stands there as a message; the rest is shown as it grows."""
+        part = len(self._shown)
+        if part < len(self._wanted) - 1:
+            return Send(part, self._wanted[part])
+        return Preview(self._wanted[-1]) if self._wanted and self._wanted[-1] != self._previewed else None
 
     def did(self, step: Step, now: float) -> None:
         self.touched = now

@@ -237,6 +237,21 @@ def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_m
     assert channel.next(0.5) == (1, Send(0, Outgoing("One goose.")))
 
 
+def test_of_a_long_drafted_answer_what_is_full_is_sent_and_the_rest_drafted() -> None:
+    limits = Limits(text=80, budget=EditBudget(edits=50, seconds=5.0), ends_directly=True, draft_seconds=30.0)
+    reader = Reader(limits, Channel(limits))
+    display, words = reader.add(1), "goose " * 30
+    for length in range(6, len(words) + 1, 6):
+        display.show(Outgoing(words[:length]))
+        reader.run(length / 1.0, length + 5.0)
+    assert [message.text for message in reader.shown[1]] == [("goose " * 13).rstrip()] * 2
+    display.end(Outgoing(words))
+    reader.run(200.0, 300.0)
+    assert [message.text.split() for message in reader.shown[1]] == [["goose"] * 13, ["goose"] * 13, ["goose"] * 4]
+    steps = [type(step) for _, _, step in reader.calls]
+    assert (steps.count(Send), steps.count(Edit)) == (3, 0)
+
+
 def test_a_draft_that_does_not_grow_is_shown_again_before_it_fades() -> None:
     limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), draft_seconds=30.0)
     reader = Reader(limits, Channel(limits))
