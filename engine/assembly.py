@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.batching import BatchEngine
-from engine.capacity import LADDER, PICTURES, capacity_for
+from engine.capacity import PICTURES, capacity_for, ladder
 from engine.kernels.choice import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
@@ -31,8 +31,7 @@ def assemble(
     step = choose_step(model.language, capability, progress)
     engine = BatchEngine(model, step, capacity_for(model, rows, tokens, memory), PictureCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
-        sizes = [size for size in LADDER if size <= engine.rows]
-        engine.runner.capture(sizes, progress, prompts=engine.capacity.roomy)
+        engine.runner.capture(ladder(engine.rows), progress, prompts=engine.capacity.roomy)
         if engine.capacity.roomy:
             model.capture(PICTURES)
             progress(f"eye captured for up to {max(PICTURES)} pictures")

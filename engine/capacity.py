@@ -52,6 +52,11 @@ def capacity_for(model: VisionLanguageModel, rows: int | None = None, tokens: in
     return Capacity(rows, blocks, GPU_PROMPT, PICTURES[-1]) if roomy else Capacity(rows, blocks, TIGHT_PROMPT, 1, roomy=False)
 
 
+def ladder(rows: int) -> list[int]:
+    """The sizes of batch that are captured for an engine of so many rows."""
+    return sorted({*(size for size in LADDER if size < rows), min(rows, LADDER[-1])})
+
+
 def plan_pool(room: Sequence[tuple[int, int]], wanted: int) -> tuple[int, bool]:
     """How many of the `wanted` blocks fit, and whether there is memory for all graphs besides.
 

@@ -152,6 +152,7 @@ class DecodeGraph:
         if index:
             self.inputs.append(tuple(tensor.to(stage.device) for tensor in self.outputs[-1]))
         graph, output = capture(lambda: self.compute(index), stage.device, self.pool if index == 0 else None)
+        graph.replay()  # capturing computes nothing, and the next stage's trial needs lengths that are true
         self.graphs.append(graph)
         self.outputs.append(output)
         if index == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.blocks import BLOCK
-from engine.capacity import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, plan_pool
+from engine.capacity import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
 from engine.weights.plan import release_shapes
 from tests.engine.tiny import TinyModel
 
@@ -33,6 +33,12 @@ def test_a_7b_on_cards_of_all_sizes(free: float, tokens: range, roomy: bool) -> 
 def test_of_several_cards_the_fullest_decides() -> None:
     half = BLOCK_BYTES // 2
     assert plan_pool([(40 * GB, half), (5 * GB, half)], WHOLE) == plan_pool([(5 * GB, half)], WHOLE)
+
+
+def test_full_batches_have_a_graph_of_their_own() -> None:
+    assert ladder(1) == [1]
+    assert ladder(10) == [1, 2, 4, 8, 10]
+    assert ladder(200)[-1] == 64
 
 
 def test_on_a_cpu_all_rows_may_be_full() -> None:
