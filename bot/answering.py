@@ -27,6 +27,8 @@ from engine.api import ChatRequest, StreamOptions
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it
 PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
+Grown = Callable[[], None]  # called after each chunk
+ALTERNATIVES = 6  # shown for each word
 LONGEST_NAME = 60  # characters
 UNRULY = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, line ends, directions
 
@@ -96,11 +98,22 @@ class Answerer:
         """What the question follows, and the question."""
         return conversation.said(await self._database.read(graph.branch, job.question))
 
-    async def answer(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft | Comparison, grown: Callable[[], None]) -> None:
+    async def answer(
+        self,
+        engine: Engine,
+        job: Job,
+        turns: Sequence[Turn],
+        draft: Draft | Comparison,
+        grown: Grown,
+        *,
+        explained: bool = False,
+    ) -> None:
         """Fill `draft`; `grown` is called after each chunk. The columns of a comparison are asked for at once: the engine
-        takes them into one batch, and looks at the picture once. Raises what Engine raises."""
+        takes them into one batch, and looks at the picture once. `explained`: the engine is asked how its choices came about.
+        Raises what Engine raises.
+        """
         if isinstance(draft, Draft) or job.varied is None:
-            return await self._fill(engine, job, turns, draft.drafts[0], grown)
+            return await self._fill(engine, job, turns, draft.drafts[0], grown, explained=explained)
         columns = [replace(job, knobs=knobs) for knobs in job.varied.each(job.knobs)]
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -109,9 +122,10 @@ class Answerer:
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
-    async def _fill(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Callable[[], None]) -> None:
+    async def _fill(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Grown, *, explained: bool = False) -> None:
+        request = await self._request(job, turns)
         try:
-            async with aclosing(engine.stream(await self._request(job, turns), job.name)) as chunks:
+            async with aclosing(engine.stream(asking_why(request) if explained else request, job.name)) as chunks:
                 async for chunk in chunks:
                     draft.take(chunk)
                     grown()
@@ -120,7 +134,7 @@ class Answerer:
             if not refused.too_long or shorter == tuple(turns):
                 raise
             draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
-            await self._fill(engine, job, shorter, draft, grown)
+            await self._fill(engine, job, shorter, draft, grown, explained=explained)
 
     async def notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
         """What the answer should say of itself, in its language."""
@@ -166,3 +180,10 @@ class Answerer:
 
     def _url(self, sha256: str, media_type: str) -> str:
         return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"
+
+
+def asking_why(request: ChatRequest) -> ChatRequest:
+    """The request, asking besides what else each word could have been, or what a beam search weighs."""
+    if (request.num_beams or 1) > 1:
+        return request.model_copy(update={"beam_tree": True})
+    return request.model_copy(update={"logprobs": True, "top_logprobs": ALTERNATIVES})

@@ -38,6 +38,7 @@ from bot.demo.wall import Walls
 from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal
 from bot.history import history, shown_here
+from bot.insights import Insight
 from bot.lanes import Lane, Lanes
 from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices
@@ -149,6 +150,9 @@ class Core:
     async def picture(self, place: Place, sha256: str) -> Path | None:
         shown = await self._resources.database.read(shown_here, place.key, sha256)
         return self._resources.files.path(sha256) if shown else None
+
+    def insight(self, place: Place, answer: int) -> Insight | None:
+        return self._dispatcher.insights.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
         database = self._resources.database

@@ -20,6 +20,7 @@ from bot.drafts import Comparison, Draft, draft_of
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from bot.estimates import Rate, Speed, places
 from bot.fairness import FairQueue
+from bot.insights import Insights
 from bot.jobs import Begun, Job, Waiting
 from bot.lanes import Lane, Lanes
 from bot.logs import job_logged
@@ -64,6 +65,7 @@ class Dispatcher:
         self._queue = FairQueue()
         self._speed = Speed()
         self._rate = Rate(monotonic)
+        self.insights = Insights()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
         self._attached = asyncio.Event()
@@ -179,6 +181,7 @@ class Dispatcher:
         showing, branch = await self._stage.show(job), await self._answerer.branch(job)
         if showing is None or not branch:
             return False
+        explained = self._outbox.platform(showing.answer.place).limits.explains
 
         def grown() -> None:
             self._rate.count()
@@ -187,7 +190,7 @@ class Dispatcher:
         typing = self._tasks.create_task(showing.type())
         try:
             async with self._stops[job.id]:
-                await self._answerer.answer(lane.engine, job, branch, draft, grown)
+                await self._answerer.answer(lane.engine, job, branch, draft, grown, explained=explained)
         except EngineRefused as error:
             return await self._commit(job, showing, self._say(job, "answer.refused", reason=str(error)), Finish.FAILED)
         except (EngineUnavailable, AnswerLost) as error:
@@ -198,6 +201,8 @@ class Dispatcher:
             return await self._commit(job, showing, self._say(job, "answer.lost", count=LOSSES), Finish.FAILED)
         finally:
             typing.cancel()
+        if explained:
+            self.insights.keep(job, draft)
         notes = await self._answerer.notes(job, branch, draft)
         return await self._commit(job, showing, draft.text, draft.finish, *notes, columns=draft.columns)
 

@@ -80,6 +80,7 @@ class Limits:
     messages: int | None = None  # that one answer takes: a longer one goes whole into a file of its last; None = as many as it needs
     whispers: bool = False  # private messages are seen by one person and do not count in the channel's budget
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
+    explains: bool = False  # it shows how answers came about (bot/insights.py): engines are asked for it
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
 
     def length(self, text: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from adapters.web.platform import author_of, place_of
 from bot.contracts import EngineState, Resolved, Value
+from bot.insights import Insight
 from bot.message import Author, Invocation, Place
 
 WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}
@@ -24,6 +25,10 @@ class Surroundings(Protocol):
 
     def parse(self, text: str) -> Invocation | None:
         """The command that was typed; None for anything else."""
+        ...
+
+    def insight(self, place: Place, answer: int) -> Insight | None:
+        """How an answer came about; None: that is not kept any more."""
         ...
 
     async def engines(self) -> tuple[EngineState, ...]: ...

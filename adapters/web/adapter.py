@@ -18,6 +18,7 @@ from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
 from adapters.web.walls import WallPages
 from bot.contracts import EngineState, Resolved, Value
+from bot.insights import Insight
 from bot.message import Author, Invocation, Place
 from bot.options import Config
 
@@ -86,6 +87,9 @@ class Nearby:
 
     def parse(self, text: str) -> Invocation | None:
         return self._house.parse(text)
+
+    def insight(self, place: Place, answer: int) -> Insight | None:
+        return self._house.bot.insight(place, answer)
 
     async def engines(self) -> tuple[EngineState, ...]:
         return await self._house.bot.engines()

@@ -12,6 +12,7 @@ from adapters.web.about import Surroundings, engine_view, knobs_view
 from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated
 from adapters.web.history import STORED, as_shown
 from adapters.web.hub import Hubs
+from adapters.web.insight import insight_view
 from adapters.web.platform import place_of
 from adapters.web.security import Sessions
 from adapters.web.streams import STATIC, stream_events
@@ -50,6 +51,7 @@ class Pages:
             web.post("/api/buttons", self.press),
             web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
             web.get("/api/files/{token}/{name}", self.file),
+            web.get(r"/api/insights/{answer:\d{1,15}}", self.insight),
             web.get("/api/events", self.events),
             web.static("/static", STATIC),
         ]
@@ -120,6 +122,13 @@ class Pages:
         if path is None:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
+
+    async def insight(self, request: web.Request) -> web.StreamResponse:
+        """How an answer to this person came about; refused when it is not known any more."""
+        insight = self._surroundings.insight(place_of(self._known(request)), int(request.match_info["answer"]))
+        if insight is None:
+            raise Unacceptable("insight-gone")
+        return web.json_response(insight_view(insight))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""

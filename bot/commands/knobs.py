@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import shorten
 
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
+from bot.commands.drawings import drawing
 from bot.contracts import Value
 from bot.ports import Outgoing
 from bot.scopes import Effective, Origin, shown
@@ -61,7 +62,8 @@ def words_of(context: Context, setting: Setting, value: Value) -> str:
 
 async def _explain(context: Context, setting: Setting) -> str:
     found = (await context.settings.effective(context.incoming.place, context.incoming.author))[setting.name]
-    lines = [context.say(f"setting.{setting.name}.explanation"), await describe(context, found)]
+    value = found.value if found.value is not None else await _model_value(context, setting)
+    lines = [context.say(f"setting.{setting.name}.explanation"), *drawing(context, setting, value), await describe(context, found)]
     if setting.kind in {Kind.NUMBER, Kind.WHOLE}:
         caps = await context.settings.caps(context.incoming.place, context.incoming.author)
         lines.append(context.say("settings.range", low=setting.low, high=caps.get(setting.name, setting.high)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import exp
 from typing import Any
 
 import pytest
 
+from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Demos, EngineState, Forgotten, InLine, Queue, Value, Varied
 from bot.errors import Refusal
@@ -307,3 +309,22 @@ async def test_demos_are_for_managers(runner: CommandRunner, diary: Diary) -> No
 async def test_buttons_take_no_forged_answers(runner: CommandRunner, diary: Diary) -> None:
     for name in ("again", "stop", "continue"):
         assert (await refusal(runner, diary, commanded(name, answer_id="x")))[0] == "answer.unknown"
+
+
+async def test_temperature_and_beams_are_explained_with_a_picture(runner: CommandRunner, diary: Diary) -> None:
+    await runner.run(commanded("temperature", MODERATOR, value=0.7), diary)
+    lines = (await say(runner, diary, commanded("temperature"))).splitlines()
+    heads, *bars = lines[lines.index("```") + 1 : lines.index("```", lines.index("```") + 1)]
+    assert heads.split() == ["0.2", "▸0.7", "1.8"]
+    assert [bar.split()[0] for bar in bars] == ["goose", "duck", "swan", "gull", "hat"]
+    assert len({line.index(mark) for line, mark in ((heads, "0.2"), (bars[0], "█"))}) == 1
+    assert "★" in await say(runner, diary, commanded("beams"))
+    assert "★" in await say(runner, diary, commanded("beams", ADA, SERVER, "zh-CN"))
+
+
+def test_the_picture_of_temperature_is_the_softmax_that_engines_use() -> None:
+    for temperature in (0.2, 1.0, 1.8):
+        shares = probabilities(temperature)
+        assert sum(shares) == pytest.approx(1)
+        assert shares[0] / shares[1] == pytest.approx(exp((LOGITS[0] - LOGITS[1]) / temperature))
+    assert probabilities(0)[0] == pytest.approx(1)

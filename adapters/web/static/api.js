@@ -34,6 +34,9 @@ export function ask({ id, text, parent, knobs, pictures }) {
   return request("/api/messages", { method: "POST", body: form });
 }
 
+/** How an answer came about: its tokens with their alternatives, or the hypotheses of a beam search. */
+export const insight = (answer) => request(`/api/insights/${answer}`);
+
 export function press(id, button, answer, knobs) {
   const body = JSON.stringify({ id, button, answer, ...knobs });
   return request("/api/buttons", { method: "POST", body, headers: { "Content-Type": "application/json" } });

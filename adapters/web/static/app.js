@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { Composer } from "./composer.js";
 import { find, firstWords, newId } from "./dom.js";
 import { Graph } from "./graph.js";
+import { explain } from "./insight.js";
 import { Knobs } from "./knobs.js";
 import { Sidebar } from "./sidebar.js";
 import { loadLanguage, preferredLanguage, rememberLanguage, say } from "./texts.js";
@@ -28,9 +29,12 @@ class App {
       press: (button, message) => this.press(button, message),
       choose: (id) => this.choose(id),
       type: (command) => this.type(command),
+      explain: (message) => this.explain(message),
     });
     this.sidebar = new Sidebar({ open: (root) => this.open(root), fresh: () => this.fresh(), older: () => this.older() });
     this.composer = new Composer({ send: (question) => this.send(question), stop: () => this.stop() }, session.limits);
+    find("insight-close").onclick = () => find("insight").close();
+    find("insight").onclick = (event) => event.target === find("insight") && find("insight").close();
     find("reply-cancel").onclick = () => this.reply(null);
     find("language").onchange = (event) => this.changeLanguage(event.target.value);
     document.addEventListener("keydown", (event) => this.key(event));
@@ -157,6 +161,14 @@ class App {
       const id = newId();
       if (button !== "stop") this.sent.set(id, { anchor: message.id }); // a stopped answer shows that it stopped
       await api.press(id, button, message.answer, button === "again" ? this.knobs.chosen : {});
+    } catch (trouble) {
+      this.composer.say(trouble.message);
+    }
+  }
+
+  async explain(message) {
+    try {
+      await explain(message.answer);
     } catch (trouble) {
       this.composer.say(trouble.message);
     }

@@ -137,6 +137,7 @@ export class Thread {
     const add = (name, label, onclick) => tools.append(iconButton(name, label, onclick)) ?? (tools.lastChild.dataset.action = name);
     if (message.role === "bot" && message.final) {
       if (navigator.clipboard) add("copy", say("copy"), (event) => this.#copy(event.currentTarget, message.text));
+      if (message.text && !message.columns?.length) add("knobs", say("insight"), () => this.actions.explain(message));
       if (message.buttons.includes("again")) add("again", say("again"), () => this.actions.press("again", message));
       if (message.buttons.includes("continue")) tools.append(this.#continueButton(message));
     }

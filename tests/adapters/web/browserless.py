@@ -19,6 +19,7 @@ from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, serving
 from bot.contracts import EngineState, Knobs, Resolved, Value
+from bot.insights import Insight
 from bot.message import Author, Invocation, Place
 from bot.ports import Bot
 from engine.api import Health
@@ -33,6 +34,9 @@ class Nearby:
 
     def parse(self, text: str) -> Invocation | None:
         return Invocation(text[1:].split()[0]) if text.startswith("/") else None
+
+    def insight(self, place: Place, answer: int) -> Insight | None:
+        return None
 
     async def engines(self) -> tuple[EngineState, ...]:
         return (EngineState("http://127.0.0.1:1", READY, 0),)

@@ -1,0 +1,29 @@
+"""How an answer came about, as the page draws it: probabilities instead of logarithms."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Any
+
+from bot.insights import Insight
+from engine.api import Alternative, BeamNode, TokenLogprobs
+
+
+def insight_view(insight: Insight) -> dict[str, Any]:
+    return {
+        "temperature": insight.temperature,
+        "text": insight.text,
+        "tokens": [_token(token) for token in insight.choices],
+        "beams": [_beam(node) for node in insight.beams],
+    }
+
+
+def _token(token: TokenLogprobs) -> dict[str, Any]:
+    """The word with its alternatives, likeliest first; the word itself is among them, even where it was unlikely."""
+    others = [each for each in token.top_logprobs if each.token != token.token]
+    found = sorted([Alternative(token=token.token, logprob=token.logprob), *others], key=lambda each: -each.logprob)
+    return {"token": token.token, "top": [{"token": each.token, "p": exp(each.logprob)} for each in found]}
+
+
+def _beam(node: BeamNode) -> dict[str, Any]:
+    return {"text": node.text, "score": node.score, "parent": node.parent, "step": node.step}

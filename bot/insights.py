@@ -1,0 +1,46 @@
+"""How recent answers came about: every word with what else could have stood there, or what a beam search weighed.
+
+Kept in memory alone, of the newest answers: it is many times as long as the answers themselves.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bot.drafts import Comparison, Draft
+from bot.jobs import Job
+from engine.api import BeamNode, TokenLogprobs
+
+KEPT = 100  # answers
+MOST_TOKENS = 600  # of one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """One answer's. `temperature` None: the model's own default; `choices` and `beams` are empty where the engine told none."""
+
+    temperature: float | None
+    text: str
+    choices: tuple[TokenLogprobs, ...]
+    beams: tuple[BeamNode, ...]
+
+
+class Insights:
+    """Those of the newest answers on platforms that show them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, tuple[str, Insight]] = OrderedDict()
+
+    def keep(self, job: Job, draft: Draft | Comparison) -> None:
+        if isinstance(draft, Comparison):
+            return
+        insight = Insight(job.knobs.temperature, draft.text, tuple(draft.choices[:MOST_TOKENS]), draft.beams)
+        self._kept[job.answer] = job.place, insight
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def of(self, place: str, answer: int) -> Insight | None:
+        """Of an answer in this place; None: not kept any more, or not there."""
+        where, insight = self._kept.get(answer, ("", None))
+        return insight if where == place else None
