@@ -21,7 +21,8 @@ from bot.store.tables import DeliveryRow, EventRow, MessageRow, PlaceRow
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One intended message. `nonce` is at most 24 characters (Discord allows 25)."""
+    """One intended message. `nonce` is at most 25 characters (Discord's limit): the answer's number, which is its job's alone, and
+    a random tail, since a message that somebody deleted is sent anew."""
 
     id: int
     part: int
@@ -42,11 +43,15 @@ def intend(connection: Connection, message: int | None, part: int, place: Place,
     if message is None:  # a notice may be the first thing that is said somewhere
         graph.keep_place(connection, place)
     statement = insert(connection.dialect.name, DeliveryRow).values(
-        message=message, part=part, place=place.key, nonce=secrets.token_hex(12), platform_id=None, repeats=0, at=at
+        message=message, part=part, place=place.key, nonce=_new_nonce(message), platform_id=None, repeats=0, at=at
     )
     again = {"repeats": DeliveryRow.repeats + 1, "platform_id": None}
     statement = statement.on_conflict_do_update(index_elements=["message", "part"], set_=again)
     return Delivery(*connection.execute(statement.returning(*_COLUMNS)).one())
+
+
+def _new_nonce(message: int | None) -> str:
+    return secrets.token_hex(12) if message is None else f"{message}-{secrets.token_hex(4)}"
 
 
 def sent(connection: Connection, delivery: int, platform_id: str) -> None:

@@ -16,7 +16,7 @@ async def test_a_moderator_forgets_a_person_or_the_channel(whole: Whole) -> None
         await member.send(server.channel, f"{server.mention} what is this?", attachments=[("goose.png", GOOSE)])
         await whole.ends(number)
     refused = await server.ann.slash(server.channel, "forget", confirm=True, person=server.bob)
-    await whole.until(lambda: refused.response is not None and "Only those who manage" in refused.response.content)
+    await whole.until(lambda: refused.response is not None and "Only moderators" in refused.response.content)
     asked = await keeper.slash(server.channel, "forget", what="channel")
     await whole.until(lambda: asked.response is not None and "confirm:yes" in asked.response.content)
     assert await kept(whole) == ["ann", "bob"]

@@ -142,7 +142,7 @@ async def test_moderators_act_on_what_others_asked(whole: Whole) -> None:
     await moderator.click(server.said()[-1], label="Again")
     await whole.ends(2)
     denied = await steward.slash(server.channel, "forget", confirm=True, person=server.ann)
-    assert "Only those who" in await whole.told(denied)
+    assert "Only moderators" in await whole.told(denied)
     await whole.told(await keeper.slash(server.channel, "setup", rule="moderators", role=stewards))
     done = await steward.slash(server.channel, "forget", confirm=True, person=server.ann)
     assert "Deleted: 3 messages" in await whole.told(done)

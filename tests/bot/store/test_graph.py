@@ -100,6 +100,7 @@ async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: 
         answer = add_answer(connection, add_message(connection, "hello"))
         first = deliveries.intend(connection, answer, 0, PLACE, at=0.0)
         assert first is not None
+        assert first.nonce.startswith(f"{answer}-")
         if not unknown:
             deliveries.unsent(connection, [first.id])
         second = deliveries.intend(connection, answer, 0, PLACE, at=1.0)
