@@ -1,7 +1,8 @@
 """Finds and deletes what an unheard send left: Telegram has no way to send once, and shows a repeated message twice.
 
 Telegram numbers messages in the order of their coming, and edits no messages but the bot's own. So the first copy is the
-one between the last message that was known before it and its repetition that can be edited and that nobody recorded.
+text between the last message that was known before it and its repetition that can be edited and that nobody recorded.
+Files are left alone: of several that are sent together only the first is recorded.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from telegram.error import BadRequest, TelegramError
 from adapters.telegram.failures import is_unchanged
 from adapters.telegram.places import message_of
 from bot.ports import Known
+from bot.streaming import ELLIPSIS
 
 MOST = 50  # numbers that are looked at; a group in which more was said meanwhile keeps the copy
 
@@ -25,17 +27,17 @@ async def recall(client: Bot, chat: int, repetition: int, known: Known) -> None:
     ours = set(map(message_of, known.ours))
     try:
         for number in range(last + 1, min(repetition, last + 1 + MOST)):
-            if number not in ours and await _is_ours(client, chat, number):
+            if number not in ours and await _is_our_text(client, chat, number):
                 await client.delete_message(chat, number)
                 log.info("a message that was sent twice is taken back", chat=chat)
     except TelegramError as error:
         log.warning("a message may stand there twice", chat=chat, reason=error.message)
 
 
-async def _is_ours(client: Bot, chat: int, number: int) -> bool:
-    """Taking off its buttons changes nothing of a message that will be deleted, and can't be done to anybody else's."""
+async def _is_our_text(client: Bot, chat: int, number: int) -> bool:
+    """Whether it is a text of ours: nothing else can be edited so, and it is going to be deleted."""
     try:
-        await client.edit_message_reply_markup(chat, number)
+        await client.edit_message_text(ELLIPSIS, chat, number)
     except BadRequest as error:
         return is_unchanged(error)
     return True

@@ -158,6 +158,8 @@ class BotApi:
 
     async def _editMessageText(self, params: Json) -> Json:
         message = self._own_message(params)
+        if "text" not in message:
+            raise ApiError("Bad Request: there is no text in the message to edit")
         self._spend(message["chat"]["id"])
         more = _checked_text(params)
         if all(message.get(name) == more.get(name) for name in ("text", "entities", "reply_markup")):
@@ -165,13 +167,6 @@ class BotApi:
         for name in ("entities", "reply_markup"):
             message.pop(name, None)
         message.update(more)
-        return message
-
-    async def _editMessageReplyMarkup(self, params: Json) -> Json:
-        message = self._own_message(params)
-        if message.get("reply_markup") == params.get("reply_markup"):
-            raise ApiError("Bad Request: message is not modified: specified new message content and reply markup are exactly the same")
-        message.pop("reply_markup", None)
         return message
 
     async def _deleteMessage(self, params: Json) -> bool:
