@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.commands.drawings import LOGITS, probabilities
+from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Demos, EngineState, Forgotten, InLine, Queue, Value, Varied
 from bot.errors import Refusal
@@ -21,7 +22,7 @@ from bot.scopes import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
 from engine.api import Health
-from tests.bot.people import ADA, MODERATOR, PRIVATE, SERVER, commanded, given, said
+from tests.bot.people import ADA, BOB, MODERATOR, PRIVATE, SERVER, commanded, given, said
 
 TEXTS = load_texts()
 READY = Health(
@@ -220,6 +221,19 @@ async def test_again_takes_other_settings(runner: CommandRunner, diary: Diary) -
 async def test_stop_says_what_it_stopped(runner: CommandRunner, diary: Diary, stopped: int, expected: str) -> None:
     diary.stopped = stopped
     assert await say(runner, diary, commanded("stop")) == expected
+
+
+async def test_forget_is_confirmed_by_the_asker_s_own_button(runner: CommandRunner, diary: Diary) -> None:
+    for options in ({}, {"what": "channel"}, {"person": "17"}):
+        question = await runner.run(given("forget", options), diary)
+        assert question is not None
+        [button] = question.actions
+        assert len(button.command.encode()) <= 64  # all that Telegram takes
+        pressed = parse_command(button.command, COMMANDS, TEXTS)
+        assert pressed is not None
+        assert "Done." in await say(runner, diary, given("forget", pressed.options))
+        assert (await refusal(runner, diary, given("forget", pressed.options, BOB)))[0] == "forget.not_your_button"
+    assert diary.done == [("forget",), ("forget_here", None), ("forget_here", "17")]
 
 
 async def test_forget_asks_first(runner: CommandRunner, diary: Diary) -> None:
