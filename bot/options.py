@@ -70,6 +70,8 @@ class EngineOptions(Section):
     model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
     quantize: Literal["auto", "none", "int8", "4bit"] = "auto"  # auto = the most exact one that fits
     devices: tuple[str, ...] = ()  # GPUs' numbers or torch's names; empty = the first GPU, else the CPU
+    rows: int = Field(default=0, ge=0)  # answers written at once; 0 = 64 on a GPU, 8 on a CPU
+    memory: float = Field(default=0, ge=0)  # gigabytes of each GPU that an engine takes at most; 0 = what is free
 
     @property
     def remote(self) -> tuple[str, ...]:
@@ -79,7 +81,12 @@ class EngineOptions(Section):
     @property
     def arguments(self) -> tuple[str, ...]:
         """What an engine of our own is started with, besides its model."""
-        return (f"--quantize={self.quantize}", *(f"--device={device}" for device in self.devices))
+        bounds = {"--rows": self.rows, "--memory": self.memory}
+        return (
+            f"--quantize={self.quantize}",
+            *(f"--device={device}" for device in self.devices),
+            *(f"{name}={bound:g}" for name, bound in bounds.items() if bound),
+        )
 
     @field_validator("devices", mode="before")
     @classmethod

@@ -42,7 +42,9 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     from engine.models.loader import load
 
     devices = [torch.device(name) for name in placement.devices] or [default_device()]
-    model = load(folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability)
+    model = load(
+        folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability, memory=placement.memory
+    )
     engine = assemble(
         model,
         rows=placement.rows,

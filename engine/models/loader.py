@@ -43,26 +43,29 @@ def load(
     others: Sequence[torch.device] = (),
     quantize: Quantize = "auto",
     capability: tuple[int, int] | None = None,
+    memory: int | None = None,
 ) -> VisionLanguageModel:
     """The model in a ready folder, on `device` (default: the first GPU, else the CPU), split over it and `others` if there are any.
 
     It computes in what the card and the device make fastest, or as a card of another `capability` would; `exact` asks for
-    fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits.
+    fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits, into `memory` bytes of each card
+    if that is less than what is free.
     Raises ModelError for a folder that is not ready, and WeightsError for a weight file that can't be used.
     """
     card = read_card(folder)
     device = device or default_device()
     if others and card.architecture not in SPLITTABLE:
         raise ModelError(f"{card.name} is small and runs on one device. Name only one.")
-    mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize)
+    mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize, memory)
     dtype = torch.float32 if exact else abilities(device, capability).dtype
     load_architecture: Load = import_module(ARCHITECTURES[card.architecture]).load
     chosen = card.model_copy(update={"quantization": mode})
     return load_architecture(folder, chosen, device, dtype, **({"others": others} if others else {}))
 
 
-def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize) -> Quantization:
-    """The mode that `quantize` means on these devices; `auto` restores nothing that the folder has quantised.
+def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize, most: int | None = None) -> Quantization:
+    """The mode that `quantize` means on these devices, of each of which `most` bytes may be taken; `auto` restores nothing that the
+    folder has quantised.
 
     Raises ModelError where none fits.
     """
@@ -73,7 +76,7 @@ def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: 
         return card.quantization
     from engine.weights.plan import pick, shapes_of
 
-    free = sum(size for size in memory if size is not None)
+    free = sum(size if most is None else min(size, most) for size in memory if size is not None)
     stored = "none" if card.quantization == "q4_1" else card.quantization  # the kernel is the CPU's
     mode = pick(shapes_of(folder), free, stored)
     if mode is None:
