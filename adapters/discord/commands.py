@@ -130,4 +130,9 @@ class Native:
 
 def _values(given: dict[str, Any]) -> dict[str, Value]:
     chosen = {name: value for name, value in given.items() if value is not None and not isinstance(value, discord.Attachment)}
-    return {name: str(value.id) if isinstance(value, discord.abc.Snowflake) else value for name, value in chosen.items()}
+    return {name: _id(value) if isinstance(value, discord.abc.Snowflake) else value for name, value in chosen.items()}
+
+
+def _id(value: discord.abc.Snowflake) -> str:
+    """As places and people are called: a thread with its channel."""
+    return f"{value.parent_id}/{value.id}" if isinstance(value, app_commands.AppCommandThread) else str(value.id)

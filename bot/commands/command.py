@@ -22,7 +22,7 @@ from bot.scopes import ScopedSettings
 from bot.settings import SETTINGS, Kind, Setting
 from bot.texts import LANGUAGES, Texts
 
-NO_ID = re.compile(r"[^\d-]")  # typed, a person is a mention: <@123>
+NO_ID = re.compile(r"[^\d/-]")  # typed, a person is a mention: <@123>; a thread's channel stands before it: 12/34
 LARGEST_ID = (1 << 63) - 1
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
 
@@ -162,6 +162,7 @@ class Command:
     run: Handler = field(repr=False)
     options: tuple[Option, ...] = ()
     for_managers: bool = False  # refused to others, and hidden from them where the platform can
+    everywhere: bool = False  # works where the bot may not answer, too
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)

@@ -20,4 +20,4 @@ def _names(context: Context) -> str:
     return context.say("diagnose.names", channel=place.key, server=place.server_key)
 
 
-COMMAND = Command("diagnose", run, for_managers=True)
+COMMAND = Command("diagnose", run, for_managers=True, everywhere=True)

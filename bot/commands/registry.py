@@ -71,7 +71,7 @@ class CommandRunner:
     def is_upkeep(self, incoming: Incoming) -> bool:
         """See bot/contracts.py."""
         command = self._commands.get(incoming.command.name) if incoming.command else None
-        return command is not None and command.for_managers and _manages(incoming)
+        return command is not None and command.everywhere and _manages(incoming)
 
     def asked(self, incoming: Incoming) -> tuple[str, Mapping[str, Value]] | None:
         """See bot/contracts.py."""

@@ -162,4 +162,4 @@ def _limits(context: Context, rules: Rules) -> Iterator[str]:
                 yield context.say("setup.line", rule=f"{name} ({role})" if role else name, value=shown(float(amount)))
 
 
-COMMAND = Command("setup", run, (RULE, AMOUNT, CHANNEL, ROLE, PERSON, SERVER, WIDE, CLEAR), for_managers=True)
+COMMAND = Command("setup", run, (RULE, AMOUNT, CHANNEL, ROLE, PERSON, SERVER, WIDE, CLEAR), for_managers=True, everywhere=True)

@@ -290,6 +290,7 @@ async def test_diagnose_tells_managers_what_is_found_and_what_the_place_is_calle
     assert (await refusal(runner, diary, commanded("diagnose", ADA)))[0] == "settings.not_yours_to_open"
     assert [runner.is_upkeep(commanded("diagnose", each)) for each in (MODERATOR, ADA)] == [True, False]
     assert not runner.is_upkeep(commanded("ask", MODERATOR))
+    assert not runner.is_upkeep(commanded("demo", MODERATOR))
 
 
 async def test_help_lists_every_command_and_explains_each(runner: CommandRunner, diary: Diary) -> None:

@@ -69,6 +69,8 @@ def setting(database: Database) -> Setting:
         ({"rule": "deny", "role": "7"}, (CREW, SERVER), "access.denied"),
         ({"rule": "allow", "channel": "5"}, (ADA, SERVER), "access.place"),
         ({"rule": "deny", "channel": "5"}, (ADA, replace(THREAD, channel="5")), "access.denied"),
+        ({"rule": "deny", "channel": "5/7"}, (ADA, replace(THREAD, channel="5", thread="7")), "access.denied"),
+        ({"rule": "deny", "channel": "5/7"}, (ADA, replace(SERVER, channel="5")), ""),
         ({"rule": "adults"}, (ADA, SERVER), "access.age"),
         ({"rule": "adults"}, (ADA, replace(SERVER, age_restricted=True)), ""),
     ],
