@@ -60,6 +60,7 @@ class TelegramPlatform:
         self._texts = texts
         self._panels = panels
         self._pace = Pace()
+        self._signs = Pace()  # of their own: no answer waits for a reaction
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
@@ -119,6 +120,7 @@ class TelegramPlatform:
             log.debug("draft_refused", reason=error.message)
 
     async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
+        await self._signs.turn()
         with suppress(TelegramError):
             await self._client.set_message_reaction(self._chat(place), message_of(message_id), WORKING if busy else None)
 

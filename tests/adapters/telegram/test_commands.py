@@ -42,6 +42,17 @@ async def test_a_command_in_a_group_by_name_sets_the_value_for_those_who_may(tmp
         assert "Only those who manage" in (await telegram.answers(group, 2))[1]
 
 
+async def test_commands_are_understood_and_answered_in_chinese(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private(BOB)
+        for number, text in enumerate(("/温度 0.7", "/temperature", "/ask"), start=1):
+            await telegram.world.say(chat, text, by=BOB)
+            await telegram.answers(chat, number)
+        said = [each["text"] for each in telegram.said(chat)]
+    assert said[0].startswith("温度已设为 0.7")
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in said)
+
+
 async def test_ask_as_a_reply_to_a_picture_asks_about_it(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         group = telegram.world.group()
