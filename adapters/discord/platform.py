@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 import discord
@@ -54,10 +55,9 @@ class DiscordPlatform:
         self._texts = texts
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
-        content = content_of(message, self._texts)
         with delivering():
             live = self._interactions.way(place, reply_to, private=message.private)
-            self._check_file(place, message, live)
+            content = content_of(self._allowed(place, message, live), self._texts)
             if live:
                 await self._check(live)
                 name = await live.send(content, private=message.private)
@@ -69,10 +69,9 @@ class DiscordPlatform:
         return str(sent.id)
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        content = content_of(message, self._texts)
         with delivering():
             live = self._interactions.showing(place, message_id)
-            self._check_file(place, message, live)
+            content = content_of(self._allowed(place, message, live), self._texts)
             if live:
                 await self._check(live)
                 await live.edit(message_id, content)
@@ -124,10 +123,15 @@ class DiscordPlatform:
         language = _language(live)
         await live.hand_over(self._texts.say(language, "discord.more"), more_view(self._texts, language))
 
-    def _check_file(self, place: Place, message: Outgoing, live: Live | None) -> None:
-        """Raises FileRefused where a file would be too much; Discord would refuse the whole message."""
-        if (message.whole or message.files) and not self._granted(place, live).attach_files:
+    def _allowed(self, place: Place, message: Outgoing, live: Live | None) -> Outgoing:
+        """The message, without files where the bot may attach none: Discord would refuse all of it. Raises FileRefused for a text
+        that goes on in a file."""
+        if not (message.whole or message.files) or self._granted(place, live).attach_files:
+            return message
+        if message.whole:
             raise FileRefused("the bot may not attach files there")
+        note = self._texts.say(message.language, "discord.no_files")
+        return replace(message, files=(), footer=" · ".join(filter(None, (message.footer, note))))
 
     def _granted(self, place: Place, live: Live | None) -> discord.Permissions:
         """The bot's rights: as the interaction says, else as Discord told them at first and told of changes since."""

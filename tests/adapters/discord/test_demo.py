@@ -38,3 +38,16 @@ async def test_the_export_is_uploaded_for_the_presenter_alone(whole: Whole) -> N
     assert exported.ephemeral
     page, *_ = [await file.read() for file in exported.response.attachments]
     assert page.startswith(b"<!doctype html>")
+
+
+async def test_where_it_may_attach_nothing_a_demo_says_so_and_goes_on(whole: Whole) -> None:
+    server, me = whole.server, whole.server.guild.me
+    assert me is not None
+    pond = server.guild.create_text_channel("pond", overwrites={me: discord.PermissionOverwrite(attach_files=False)})
+    await whole.told(await server.keeper().slash(pond, "demo", action="start"))
+    await whole.until(lambda: sum("I may not attach files" in message.content for message in server.said(pond)) == 3)
+    assert [message.attachments for message in server.said(pond)] == [[]] * len(server.said(pond))
+    sample = next(message for message in server.said(pond) if "I may not attach files" in message.content)
+    await server.ann.click(sample, label=str(labels(sample)[0]))
+    await whole.until(lambda: any("Again" in labels(message) for message in server.said(pond)))
+    assert len(pictures_in(whole.engine.requests[0])) == 1
