@@ -86,7 +86,7 @@ async def test_ask_shows_the_answer_to_all_and_sees_the_picture(whole: Whole) ->
     assert len(pictures_in(whole.engine.requests[0])) == 1
 
 
-async def test_a_setting_is_answered_for_the_person_alone(whole: Whole) -> None:
+async def test_pain_what_concerns_one_person_is_shown_to_them_alone(whole: Whole) -> None:
     result = await whole.server.ann.slash(whole.server.channel, "temperature", value=0.7, scope="me")
     await whole.until(lambda: result.response is not None and "0.7" in result.response.content)
     assert result.ephemeral
@@ -127,7 +127,7 @@ async def test_ask_about_this_picture_opens_a_form(whole: Whole) -> None:
     await whole.says("You asked: how old?")
 
 
-async def test_only_the_asker_may_press(whole: Whole) -> None:
+async def test_pain_only_the_asker_may_press(whole: Whole) -> None:
     await whole.server.ann.send(whole.server.channel, f"{whole.server.mention} hello")
     await whole.ends(1)
     refused = await whole.server.bob.click(whole.server.said()[-1], label="Again")

@@ -18,4 +18,5 @@ class TestDiscord(Conformance):
             yield DiscordRig(server, bot)
 
     async def test_sends_a_nonce_once(self, rig: Rig) -> None:
+        assert rig.platform.limits.deduplicates
         pytest.skip("simcord takes no notice of nonces: test_wire.py shows it on the wire")

@@ -103,7 +103,7 @@ async def test_a_spoiler_is_known_as_one(server: Server, bot: Listener) -> None:
     assert [file.spoiler for file in (await bot.hears()).incoming.attachments] == [True]
 
 
-async def test_names_of_others_do_not_reach_the_model(server: Server, bot: Listener) -> None:
+async def test_pain_names_of_others_do_not_reach_the_model(server: Server, bot: Listener) -> None:
     await server.ann.send(server.channel, f"{server.mention} who is {server.bob.mention} in <#{server.channel.id}>? <:goose:12>")
     assert (await bot.hears()).incoming.text == "who is @user in #channel? :goose:"
 

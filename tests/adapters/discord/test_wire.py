@@ -79,7 +79,8 @@ async def test_what_was_deleted_is_said_to_be_gone(client: DiscordClient) -> Non
         await client.platform.edit(PLACE, "1", Outgoing("A goose."))
 
 
-async def test_it_types_until_there_is_something_to_read(wire: Wire, tmp_path: Path) -> None:
+async def test_pain_a_sign_that_fails_holds_up_no_answer(wire: Wire, tmp_path: Path) -> None:
+    """It types until there is something to read; this Discord has no way to."""
     engine = ScriptedEngine(echo)
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig, connected(new_client(rig.core, Cdn(), **AT_ONCE)):
         await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, "how many geese?"))
