@@ -35,7 +35,7 @@ HEARTBEAT = 5.0  # seconds
 DEAD = 60.0  # seconds without a heartbeat
 TICK = 2.0  # seconds between two looks at the queue when nothing calls for one
 LOSSES = 5  # engines that went away under one question, before it is taken for the cause
-TOLD = 50  # people at the head of the line whose place is worked out
+TOLD = 200  # at the head of the line whose place is worked out: all, within the default limits
 
 log = structlog.get_logger(__name__)
 

@@ -138,8 +138,16 @@ class WebOptions(Section):
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8484  # a busy port takes the next free one
+    address: str = ""  # https://… at which people reach the page, for links to it; empty = as it is served
     password_file: Path | None = None  # or GANDER_WEB_PASSWORD
     password: SecretStr | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, given: str) -> str:
+        if given and not given.startswith(("http://", "https://")):
+            raise ValueError("the page's address begins with http:// or https://")
+        return given
 
 
 class StoreOptions(Section):

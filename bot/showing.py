@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from bot.answering import buttons, words
@@ -15,6 +16,8 @@ from bot.store import graph, votes
 from bot.store.database import Database
 from bot.store.tables import Finish
 from bot.streaming import Display
+
+NOTHING = votes.Standing((), Counter())  # of an answer that is not finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Stage:
         answer = await self._database.read(graph.answer, job.answer)
         if answer is None:
             return None
-        standing = await self._database.read(votes.standing, job.answer)
+        standing = NOTHING if answer.finish is None else await self._database.read(votes.standing, job.answer)
         display = await self._outbox.begin(job.answer, answer.place, answer.reply_to, busy=busy)
         liked_here = self._presenting.running(answer.place) is not None
         return Showing(job, answer, display, self._outbox, self._texts, standing, liked_here)

@@ -52,7 +52,7 @@ async def page(house: House) -> AsyncIterator[str]:
     news = asyncio.create_task(tell_about_engines(house, hubs))
     try:
         async with serving(app, options.host, options.port) as url:
-            house.bot.demos.page = url
+            house.bot.demos.page = options.address.rstrip("/") or url
             yield url
     finally:
         news.cancel()
