@@ -5,6 +5,7 @@ import { plain } from "./wall-stage.js";
 import { say } from "./texts.js";
 
 const ALSO = 3;
+const TAIL = 80; // letters of an answer that grows beside the stage
 const LINE = 14;
 
 function face(entry) {
@@ -18,7 +19,9 @@ function words(entry) {
 }
 
 function also(entry) {
-  return make("li", {}, face(entry), make("p", { className: "tail", textContent: words(entry) || say("wall-looking") }));
+  const text = words(entry);
+  const end = text.length > TAIL ? `…${text.slice(-TAIL)}` : text; // where it grows
+  return make("li", {}, face(entry), make("p", { textContent: end || say("wall-looking") }));
 }
 
 function liked(entry) {

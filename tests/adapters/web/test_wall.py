@@ -163,3 +163,14 @@ async def test_spoilers_are_not_for_the_wall(browser: Browser, stage: Room) -> N
     async with watching(browser, wall, viewport=PROJECTOR) as page:
         await expect(page.locator("#stage .by")).to_have_text("by Ben")
         await expect(page.locator("#stage article")).to_have_count(1)
+
+
+async def test_a_wall_needs_its_code_and_not_the_page_s_password(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
+    options = config(password="honk honk")
+    web = options.web.model_copy(update={"address": "https://gander.example/"})
+    async with room(tmp_path, engine, options.model_copy(update={"web": web})) as stage:
+        wall, own = await stage.start()
+        assert wall.startswith("https://gander.example/wall/")
+        assert own.startswith(f"{wall}#")
+        async with watching(browser, wall.replace("https://gander.example", stage.url), viewport=PROJECTOR) as page:
+            await expect(page.get_by_text("Post a picture!")).to_be_visible()
