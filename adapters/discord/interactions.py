@@ -43,7 +43,7 @@ class Live:
     left: int = MESSAGES  # that it is good for, where it is the only way
     shown: dict[str, str] = field(default_factory=dict)  # what it said, by the messages' ids
     unfinished: set[int | None] = field(default_factory=set)  # answers whose end is still to be said
-    blank: int | None = None  # a message that waits for its words
+    blanks: dict[bool, int] = field(default_factory=dict)  # a message that waits for its words: the one for all, the private one
     handed_over: bool = False
 
     @property
@@ -52,14 +52,14 @@ class Live:
 
     async def send(self, content: Content, *, private: bool) -> str:
         """Say something; the message's id. The first words replace the sign of thinking, if the same people see both."""
-        view, self.view = self.view, None
-        full = content if view is None else content.with_view(view)
+        full = content if self.view is None else content.with_view(self.view)
         if self.thinking and private == self.ephemeral:
             sent: discord.Message = await self.interaction.edit_original_response(**full.edited())
             self.thinking = False
             self.left -= 1
         else:
-            sent = await self._fill(await self._blank(private=private), full)
+            sent = await self._fill(await self._blank(private=private), full, private=private)
+        self.view = None
         self.shown[str(sent.id)] = content.text
         return str(sent.id)
 
@@ -102,20 +102,24 @@ class Live:
 
     async def _blank(self, *, private: bool) -> int:
         """A new message without words yet; of a try that failed later on, the one that it made."""
-        if self.blank is None:
+        if private not in self.blanks:
             if self.thinking:  # until it says something, whatever is sent takes its place, and is shown to those who see it
                 await self.interaction.edit_original_response(content=ELLIPSIS)
             self.left -= 1
             sent = await self.interaction.followup.send(
                 ELLIPSIS, ephemeral=private, allowed_mentions=NOBODY, suppress_embeds=True, wait=True
             )
-            self.blank = sent.id
+            self.blanks[private] = sent.id
         await self.stop_thinking()
-        return self.blank
+        return self.blanks[private]
 
-    async def _fill(self, message_id: int, content: Content) -> discord.Message:
-        filled = await self.interaction.followup.edit_message(message_id, **content.edited())
-        self.blank = None
+    async def _fill(self, message_id: int, content: Content, *, private: bool) -> discord.Message:
+        try:
+            filled = await self.interaction.followup.edit_message(message_id, **content.edited())
+        except discord.NotFound:
+            del self.blanks[private]  # somebody dismissed it
+            raise
+        del self.blanks[private]
         return filled
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.discord import interactions
 from adapters.discord.client import DiscordClient
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, MessageGone
 from bot.message import Place
 from bot.ports import Outgoing
 from tests.adapters.conformance import Listener
@@ -75,6 +75,27 @@ async def test_a_send_of_unknown_outcome_doubles_no_words(wire: Wire, client: Di
         await client.platform.send(PLACE, Outgoing("Two geese."), reply_to=None, nonce="2")
     await client.platform.send(PLACE, Outgoing("Two geese."), reply_to=None, nonce="2")
     assert [shown["content"] for shown in wire.messages.values()] == ["A goose.", "…", "Two geese."]
+
+
+async def test_a_message_that_was_dismissed_before_its_words_came_is_sent_anew(wire: Wire, client: DiscordClient, bot: Listener) -> None:
+    name = await ask(wire, bot)
+    await client.platform.send(PLACE, Outgoing("A goose."), reply_to=name, nonce="1")
+    wire.failures["PATCH"] = [Failure(404, {"code": 10008, "message": "Unknown Message"})]
+    with pytest.raises(MessageGone):
+        await client.platform.send(PLACE, Outgoing("Only for Ann.", private=True), reply_to=name, nonce="2")
+    message = await client.platform.send(PLACE, Outgoing("Only for Ann.", private=True), reply_to=name, nonce="2")
+    assert wire.messages[message]["content"] == "Only for Ann."
+
+
+async def test_the_panel_outlives_a_failed_send(wire: Wire, client: DiscordClient, bot: Listener) -> None:
+    name = str(next(NUMBERS))
+    await wire.dispatch("INTERACTION_CREATE", interaction(name, 2, {"id": "1", "name": "settings", "type": 1, "options": []}))
+    await bot.hears()
+    wire.failures["PATCH"] = [Failure(400)]
+    with pytest.raises(DeliveryError):
+        await client.platform.send(PLACE, Outgoing("Settings", private=True), reply_to=name, nonce="1")
+    message = await client.platform.send(PLACE, Outgoing("Settings", private=True), reply_to=name, nonce="1")
+    assert wire.messages[message]["components"]
 
 
 async def test_who_waits_is_handed_over_in_time_without_anything_being_said(
