@@ -13,6 +13,7 @@ import regex
 FENCE = regex.compile(r"^ {0,3}(?P<marker>`{3,16}|~{3,16})(?P<info>[^`\n]*)$", regex.MULTILINE)
 # From the best place to cut to the worst; each match ends where the next part begins.
 BORDERS = tuple(regex.compile(pattern) for pattern in (r"\n{2,}", r"\n", r"[.!?…]['\")\]]*\s+|[。！？]['”」』）]*", r"\s+"))
+SHORTER = 0.97  # of a part that turned out too long, at each try
 LEAST = 0.5  # of the room: a border that would leave a part emptier is not taken
 GRAPHEME = regex.compile(r"\X")
 
@@ -58,8 +59,7 @@ class Splitter:
         piece = done.opening + rest[:end]
         still_open = _open_fence(piece)
         left = rest[end:].lstrip("\n")
-        part = _close(piece.rstrip(), still_open)
-        return Cut((*done.parts, part), f"{still_open}\n" if still_open else "", len(text) - len(left))
+        return Cut((*done.parts, _part(piece)), f"{still_open}\n" if still_open else "", len(text) - len(left))
 
 
 def _cut(opening: str, rest: str, limit: int, length: Callable[[str], int]) -> int:
@@ -69,7 +69,17 @@ def _cut(opening: str, rest: str, limit: int, length: Callable[[str], int]) -> i
         middle = (low + high + 1) // 2
         piece = opening + rest[:middle]
         low, high = (middle, high) if length(_close(piece, _open_fence(piece))) <= limit else (low, middle - 1)
-    return _border(rest, low) or _whole(rest, low)
+    end = _border(rest, low) or _whole(rest, low)
+    # Where `length` reads markup, less text can be longer: a span that is not closed keeps its marks.
+    while end > 1 and length(_part(opening + rest[:end])) > limit:
+        low = int(end * SHORTER)
+        end = _border(rest, low) or _whole(rest, low)
+    return end
+
+
+def _part(piece: str) -> str:
+    """A piece as a message of its own."""
+    return _close(piece.rstrip(), _open_fence(piece))
 
 
 def _border(rest: str, room: int) -> int:
