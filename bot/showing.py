@@ -17,6 +17,7 @@ from bot.store.database import Database
 from bot.store.tables import Finish
 from bot.streaming import Display
 
+WORTH_TELLING = 1.5  # seconds; who waits for less sees the answer before they have read about the line
 NOTHING = votes.Standing((), Counter())  # of an answer that is not finished
 
 
@@ -33,6 +34,9 @@ class Showing:
     liked_here: bool  # whether people are asked what they like
 
     def in_line(self, place: InLine) -> None:
+        """Where it stands, if that is a while off, or was told before."""
+        if place.seconds is not None and place.seconds <= WORTH_TELLING and not self.display.begun:
+            return
         language = self.job.knobs.language
         if place.seconds is None:
             text = self.texts.say(language, "answer.in_line", count=place.position)

@@ -1,0 +1,49 @@
+"""What somebody who waits is told, and from when on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.contracts import InLine, Knobs
+from bot.jobs import Job
+from bot.outbox import Outbox
+from bot.showing import NOTHING, Showing
+from bot.store import graph
+from bot.store.database import open_database, sqlite_url
+from bot.streaming import Display, Send
+from bot.texts import load_texts
+from tests.bot.rig import Chat
+from tests.bot.samples import ANN, PLACE
+
+
+@pytest.fixture
+async def showing(tmp_path: Path) -> AsyncIterator[Showing]:
+    database, chat = await open_database(sqlite_url(tmp_path / "gander.db")), Chat()
+    outbox = Outbox(database)
+    outbox.attach(chat)
+    job = Job(1, 2, 1, PLACE.key, ANN.key, Knobs(), 0)
+    answer = graph.Answer("", None, "", False, "17", PLACE)
+    yield Showing(job, answer, Display(chat.limits), outbox, load_texts(), NOTHING, liked_here=False)
+    await database.close()
+
+
+async def test_a_short_wait_is_not_worth_a_message(showing: Showing) -> None:
+    showing.in_line(InLine(2, 1, 1.5))
+    assert showing.display.step() is None
+    showing.in_line(InLine(2, 1, 1.6))
+    assert isinstance(showing.display.step(), Send)
+
+
+async def test_an_unknown_wait_is_told_and_its_end_too(showing: Showing) -> None:
+    showing.in_line(InLine(2, 3, None))
+    told = showing.display.step()
+    assert isinstance(told, Send)
+    assert told.message.text == "You are number 3 in line."
+    showing.display.did(told, 0.0)
+    showing.in_line(InLine(2, 1, 1.0))  # who was told of the line sees it move
+    moved = showing.display.step()
+    assert moved is not None
+    assert "You are next" in str(moved)
