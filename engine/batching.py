@@ -123,6 +123,7 @@ class BatchEngine:
         for job in ready:
             for picture in job.pictures:
                 self.metrics.picture(hit=picture not in missing)
+            missing = [picture for picture in missing if picture not in job.pictures]  # the next one that shows it meets it
             self.enter(job)
 
     def encode(self, pictures: Sequence[Picture]) -> None:

@@ -22,9 +22,9 @@ async def run(context: Context) -> Outgoing | None:
         case "start":
             await _start(context)
         case "stop":
-            return await _stop(context)
+            await _stop(context)
         case "export":
-            await _export(context)
+            await _export(context, await context.actions.demos.newest(context.incoming))
         case "wall":
             _tell_addresses(context, await context.actions.demos.newest(context.incoming))
         case _:
@@ -59,10 +59,11 @@ def _sample(context: Context, sample: Sample) -> Outgoing:
     return Outgoing(context.say(f"sample.{sample.name}.title"), actions=questions, files=(sample.file,))
 
 
-async def _stop(context: Context) -> Outgoing:
+async def _stop(context: Context) -> None:
     demo = await context.actions.demos.stop(context.incoming)
-    summary = await context.actions.demos.summarize(demo)
-    return Outgoing("\n".join([context.say("demo.over"), *_figures(context, summary), context.say("demo.how_to_export")]))
+    await _export(context, demo)
+    lines = [context.say("demo.over"), *_figures(context, await context.actions.demos.summarize(demo)), context.say("demo.how_to_export")]
+    context.actions.announce(context.incoming, Outgoing("\n".join(lines)))
 
 
 def _figures(context: Context, summary: Summary) -> list[str]:
@@ -79,8 +80,7 @@ def _quoted(text: str) -> str:
     return shorten(text.replace("**", ""), QUOTED, placeholder="…")
 
 
-async def _export(context: Context) -> None:
-    demo = await context.actions.demos.newest(context.incoming)
+async def _export(context: Context, demo: Demo) -> None:
     files: tuple[Path, ...] = await context.actions.demos.export(demo)
     context.actions.confide(context.incoming, Outgoing(context.say("demo.exported"), files=files))
 
