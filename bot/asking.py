@@ -71,7 +71,8 @@ class Asking:
         self._known: set[tuple[str, str, str]] = set()
 
     async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
-        """Raises Refusal; a message that is stored already changes nothing."""
+        """Raises Refusal; of a file that is no picture, after asking about the pictures beside it. A message that is stored already
+        changes nothing."""
         attachments = await self._attachments(incoming)
         if not (text or attachments or incoming.reply_to):
             raise Refusal("ask.empty")
@@ -79,11 +80,13 @@ class Asking:
         if varied is not None:
             for value in varied.values:  # each within its range and the caps
                 await self._resolve(incoming, {varied.setting: value})
-        pictures = await self._take(attachments)
+        pictures, refused = await self._take(attachments)
         question = Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied)
         await self._enqueue(incoming, partial(self._store, question, time()))
         # A picture that was being forgotten while it was shown again would be missing now.
         await self._save(pictures)
+        if refused is not None:
+            raise refused
 
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""
@@ -110,10 +113,19 @@ class Asking:
     async def _resolve(self, incoming: Incoming, request: Mapping[str, Value]) -> Resolved:
         return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
 
-    async def _take(self, attachments: Sequence[Attachment]) -> tuple[Picture, ...]:
-        pictures = tuple([await self._parts.intake.take(attachment) for attachment in attachments])
+    async def _take(self, attachments: Sequence[Attachment]) -> tuple[tuple[Picture, ...], Refusal | None]:
+        """The pictures, and why one of the files is none. Raises that Refusal where no picture is left."""
+        pictures: list[Picture] = []
+        refused: Refusal | None = None
+        for attachment in attachments:
+            try:
+                pictures.append(await self._parts.intake.take(attachment))
+            except Refusal as refusal:
+                refused = refused or refusal
+        if refused is not None and not pictures:
+            raise refused
         await self._save(pictures)
-        return pictures
+        return tuple(pictures), refused
 
     async def _save(self, pictures: Sequence[Picture]) -> None:
         for picture in pictures:

@@ -117,6 +117,14 @@ async def test_a_file_that_is_no_picture_gets_one_kind_line(whole: Whole) -> Non
     assert len(whole.server.said()) == 1
 
 
+async def test_a_file_beside_a_picture_gets_its_line_and_the_picture_its_answer(whole: Whole) -> None:
+    await whole.asks("what is this?", attachments=[("notes.txt", b"dear diary"), *PHOTO, ("more.txt", b"dear diary")])
+    assert await whole.ends(1) == ["You asked: what is this?"]
+    await whole.says("“notes.txt” is no picture that I can read.")
+    assert len(pictures_in(whole.engine.requests[0])) == 1
+    assert len(whole.server.said()) == 2
+
+
 async def test_a_message_that_is_edited_while_it_waits_is_asked_as_it_is_then(whole: Whole) -> None:
     whole.engine.gate.clear()
     server = whole.server
