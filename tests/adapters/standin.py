@@ -13,7 +13,7 @@ from aiohttp import web
 
 OPENAI_FIELDS = frozenset(
     {"model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "n"}
-    | {"prompt_cache_key"}
+    | {"prompt_cache_key", "logprobs", "top_logprobs"}
 )
 
 
