@@ -71,7 +71,7 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             name=name,
             idle_seconds=config.conversation.idle_minutes * 60,
         )
-        retention = Retention(database, files, config.retention.days)
+        retention = Retention(database, files, home / "exports", config.retention.days)
         yield House(config, home, Core(resources), retention, settings, texts)
     finally:
         await decoders.close()

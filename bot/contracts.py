@@ -9,15 +9,13 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from bot.demo.entries import Summary
 from bot.message import Attachment, Author, Incoming, Picture, Place
 from bot.ports import Outgoing
+from bot.store.demos import Demo
 from engine.api import ChatRequest, Chunk, Health
-
-if TYPE_CHECKING:
-    from bot.demo.entries import Summary
-    from bot.store.demos import Demo
 
 Value = str | int | float | bool
 

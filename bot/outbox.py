@@ -68,7 +68,7 @@ class Outbox:
         if answer not in pump.letters:
             recorded = await self._database.read(deliveries.parts, answer)
             known = [delivery for delivery in recorded if delivery.platform_id]
-            display = Display(self._limits(place), begun=len(known))
+            display = Display(self._limits(place), begun=len(known), retold=not busy)
             self._post(pump, answer, Letter(answer, place, reply_to, display, event=reply_to if busy else None, parts=known))
             self._mark(pump.letters[answer], busy=True)
         return pump.letters[answer].display

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from time import time
 
 import structlog
@@ -15,6 +16,7 @@ from bot.store.pictures import PictureFiles
 SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
 EVENT_SECONDS = 2 * DAY_SECONDS  # no platform offers an event again after so long
+EXPORT_SECONDS = DAY_SECONDS  # in which the exports of demos have reached whoever asked
 ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a young one may still get it
 
 log = structlog.get_logger(__name__)
@@ -23,9 +25,10 @@ log = structlog.get_logger(__name__)
 class Retention:
     """Sweeps for as long as the bot runs. `days` 0 keeps messages for ever; orphaned files go all the same."""
 
-    def __init__(self, database: Database, files: PictureFiles, days: float, clock: Callable[[], float] = time) -> None:
+    def __init__(self, database: Database, files: PictureFiles, exports: Path, days: float, clock: Callable[[], float] = time) -> None:
         self._database = database
         self._files = files
+        self._exports = exports
         self._days = days
         self._clock = clock
 
@@ -39,6 +42,7 @@ class Retention:
         messages = await self._expire() if self._days else 0
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
         owned = await self._database.read(graph.all_pictures)
+        await asyncio.to_thread(delete_old, self._exports, self._clock() - EXPORT_SECONDS)
         orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
         if messages or orphans:
             log.info("swept", messages=messages, orphans=orphans)
@@ -47,3 +51,10 @@ class Retention:
         messages, sha256s = await self._database.write(graph.expire, self._clock() - self._days * DAY_SECONDS)
         await self._files.delete(sha256s)
         return messages
+
+
+def delete_old(folder: Path, before: float) -> None:
+    """Delete the files that were written before this Unix time. An export holds what people may want forgotten."""
+    for path in folder.glob("*"):
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)

@@ -49,10 +49,11 @@ class Display:
     """One answer: what should be shown, what is shown, and the next step from one to the other.
 
     `begun`: how many of its messages exist already, from before a restart; what they say is unknown. `ends_directly`:
-    its end may be the first thing that is sent, because a repeated send would do no harm.
+    its end may be the first thing that is sent, because a repeated send would do no harm. `retold`: its end was shown before,
+    and what is changed of it now (its votes) is a courtesy.
     """
 
-    def __init__(self, limits: Limits, begun: int = 0, *, ends_directly: bool = False) -> None:
+    def __init__(self, limits: Limits, begun: int = 0, *, ends_directly: bool = False, retold: bool = False) -> None:
         self._limits = limits
         self._ends_directly = ends_directly or limits.deduplicates or limits.ends_directly
         self._drafting = limits.draft_seconds is not None and not begun
@@ -63,6 +64,7 @@ class Display:
         self._wanted: tuple[Outgoing, ...] = ()
         self._files = limits.messages is not None
         self.ended = False
+        self.retold = retold
         self.touched = 0.0  # when it was last sent or edited
 
     @property
@@ -79,6 +81,11 @@ class Display:
         """When what is shown natively has to be shown again, so that it stays."""
         stands = self._previewed is not None and not self.ended
         return self.touched + self._limits.draft_seconds * FRESH if stands and self._limits.draft_seconds else None
+
+    @property
+    def owed(self) -> bool:
+        """Its end is due: it goes before everything else."""
+        return self.ended and not self.retold
 
     @property
     def settled(self) -> bool:
@@ -230,7 +237,7 @@ class Channel:
 
     def delay(self, number: int, now: float) -> float:
         """Seconds until the end of the `number`-th answer from now can be shown: the ends that are due go before it."""
-        due = sum(display.ended and display.step() is not None for display in self._displays.values())
+        due = sum(display.owed and display.step() is not None for display in self._displays.values())
         return max(self._budget.delay(due + number, now), self._paused_until - now)
 
     def expect(self, asked: int) -> None:
@@ -240,7 +247,7 @@ class Channel:
     def begin(self, answer: int, now: float) -> None:
         """A step of this answer goes out now; the platform counts it whether or not it succeeds."""
         self._budget.spend(now)
-        if answer in self._displays and not self._displays[answer].ended:
+        if answer in self._displays and not self._displays[answer].owed:
             self._last_courtesy = now
 
     def pause(self, until: float) -> None:
@@ -254,7 +261,7 @@ class Channel:
 
     def _end(self, due: Mapping[int, Display]) -> tuple[int, Step] | None:
         for answer, display in due.items():
-            if display.ended and (step := display.step()):
+            if display.owed and (step := display.step()):
                 return answer, step
         return None
 
@@ -263,8 +270,9 @@ class Channel:
 
         Where questions are marked nobody needs a placeholder: then the room is for the ends of all that were asked.
         """
-        live = {answer: display for answer, display in due.items() if not display.ended}
-        asked, begun = max(self._asked, len(live)), sum(display.begun for display in live.values())
+        live = {answer: display for answer, display in due.items() if not display.owed}
+        unsaid = [display for display in live.values() if not display.retold]
+        asked, begun = max(self._asked, len(unsaid)), sum(display.begun for display in unsaid)
         owed, kept = (asked, max(self._reserve, asked)) if self._marks else (begun, self._reserve)
         for answer, display in live.items():
             if not display.placed and free > owed and (step := display.step()):

@@ -21,7 +21,7 @@ class Presenting:
         self._database = database
         self._clock = clock
         self._running: dict[str, Demo] = {}  # by channel
-        self._paces: dict[str, Pace] = {}  # by person, of all demos
+        self._paces: dict[int, dict[str, Pace]] = {}  # by demo and person
 
     async def load(self) -> None:
         """Go on with the demos that ran before a restart."""
@@ -38,7 +38,8 @@ class Presenting:
 
     async def stop(self, place: Place) -> Demo | None:
         """The demo that ended; None: none ran."""
-        self._running.pop(place.channel_key, None)
+        if demo := self._running.pop(place.channel_key, None):
+            self._paces.pop(demo.id, None)
         return await self._database.write(demos.end, place.channel_key, time())
 
     def heard(self, incoming: Incoming) -> Incoming:
@@ -55,8 +56,9 @@ class Presenting:
         if demo is None or incoming.author.key == demo.presenter:
             return
         now = self._clock()
-        self._paces = {person: pace for person, pace in self._paces.items() if now - pace.at < demo.slow_seconds}
-        pace = self._paces.setdefault(incoming.author.key, Pace(1, now))
+        paces = {person: pace for person, pace in self._paces.get(demo.id, {}).items() if now - pace.at < demo.slow_seconds}
+        self._paces[demo.id] = paces
+        pace = paces.setdefault(incoming.author.key, Pace(1, now))
         pace.check(Allowance(1, demo.slow_seconds, {}), now, "demo.slow_down")
 
 

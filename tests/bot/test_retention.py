@@ -49,22 +49,24 @@ async def tell(database: Database, files: PictureFiles) -> None:
     await database.write(work)
 
 
-async def test_old_messages_go_with_the_pictures_that_nobody_shows_any_more(database: Database, files: PictureFiles) -> None:
+async def test_old_messages_go_with_pictures_that_nobody_shows_any_more(database: Database, files: PictureFiles, tmp_path: Path) -> None:
     await tell(database, files)
-    await Retention(database, files, days=7, clock=lambda: NOW).sweep()
+    await Retention(database, files, tmp_path / "exports", days=7, clock=lambda: NOW).sweep()
     assert await remaining(database) == (["young"], 1)
     assert not files.path(GOOSE.sha256).exists()
     assert await files.load(DUCK.sha256) == DUCK.data
 
 
-async def test_without_a_period_everything_stays(database: Database, files: PictureFiles) -> None:
+async def test_without_a_period_everything_stays(database: Database, files: PictureFiles, tmp_path: Path) -> None:
     await tell(database, files)
-    await Retention(database, files, days=0, clock=lambda: NOW).sweep()
+    await Retention(database, files, tmp_path / "exports", days=0, clock=lambda: NOW).sweep()
     assert await remaining(database) == (["old", "young"], 2)
     assert files.path(GOOSE.sha256).exists()
 
 
-async def test_files_without_a_row_go_once_they_are_old_and_a_new_save_keeps_them(database: Database, files: PictureFiles) -> None:
+async def test_files_without_a_row_go_once_they_are_old_and_a_new_save_keeps_them(
+    database: Database, files: PictureFiles, tmp_path: Path
+) -> None:
     await tell(database, files)
     await save(files, b"stray", at=OLD)
     await save(files, b"being saved", at=NOW)
@@ -72,13 +74,23 @@ async def test_files_without_a_row_go_once_they_are_old_and_a_new_save_keeps_the
     os.utime(half, (OLD, OLD))
     await save(files, b"shown again", at=OLD)
     await files.save(picture(b"shown again").sha256, b"shown again")
-    await Retention(database, files, days=0, clock=lambda: NOW).sweep()
+    await Retention(database, files, tmp_path / "exports", days=0, clock=lambda: NOW).sweep()
     assert not files.path(STRAY.sha256).exists()
     assert not half.exists()
     for kept in (b"goose", b"duck", b"being saved", b"shown again"):
         assert files.path(picture(kept).sha256).exists()
 
 
-async def test_a_folder_that_is_not_there_yet_is_swept_too(database: Database, files: PictureFiles) -> None:
-    await Retention(database, files, days=7, clock=lambda: NOW).sweep()
+async def test_a_folder_that_is_not_there_yet_is_swept_too(database: Database, files: PictureFiles, tmp_path: Path) -> None:
+    await Retention(database, files, tmp_path / "exports", days=7, clock=lambda: NOW).sweep()
     assert await remaining(database) == ([], 0)
+
+
+async def test_exports_of_demos_go_after_a_day(database: Database, tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    for name, age in (("old.html", 2 * DAY_SECONDS), ("new.html", 60.0)):
+        (exports / name).write_text("a goose")
+        os.utime(exports / name, (NOW - age, NOW - age))
+    await Retention(database, PictureFiles(tmp_path / "pictures"), exports, days=0, clock=lambda: NOW).sweep()
+    assert [path.name for path in exports.iterdir()] == ["new.html"]

@@ -291,3 +291,28 @@ def take_all(display: Display) -> list[Outgoing]:
         display.did(step, 0.0)
         said += [step.message] if isinstance(step, Send | Edit) else []
     return said
+
+
+def test_votes_under_answers_leave_room_for_the_ends_of_others() -> None:
+    channel = Channel(LIMITS)
+    displays: dict[int, Display] = {}
+    for number in range(1, 8):
+        displays[number] = Display(LIMITS, begun=1, retold=True)
+        displays[number].end(Outgoing(f"answer {number}", answer_id=number))
+        channel.add(number, displays[number])
+    shown = [answer for tick in range(45) if (answer := _carry_out(channel, displays, tick / 10))]
+    assert 0 < len(shown) < LIMITS.budget.edits
+    displays[9] = Display(LIMITS, begun=1)
+    displays[9].end(Outgoing("at last"))
+    channel.add(9, displays[9])
+    assert _carry_out(channel, displays, 4.5) == 9
+
+
+def _carry_out(channel: Channel, displays: dict[int, Display], now: float) -> int | None:
+    """Do the next step, if there is one; whose it was."""
+    found = channel.next(now)
+    if found is None:
+        return None
+    channel.begin(found[0], now)
+    displays[found[0]].did(found[1], now)
+    return found[0]
