@@ -5,7 +5,7 @@ import { say } from "./texts.js";
 
 const DWELL = 9; // seconds that a finished answer stays at least
 const LONGEST = 30; // seconds that one answer may keep the stage while it grows
-const SMALLEST = () => Math.min(24, Math.max(15, innerWidth / 60)); // pixels: readable from the back of the room
+const SMALLEST = () => Math.min(24, Math.max(13, innerWidth / 60)); // pixels: readable from the back of the room
 const LARGEST = () => Math.max(26, innerHeight / 14);
 
 /** Bold is all the Markdown that a wall shows; the rest goes without its marks. */
@@ -17,7 +17,7 @@ function has(entry) {
   return entry.sections.some((section) => section.text);
 }
 
-/** Makes the words as large as their box allows; what does not fit at the smallest size is followed to its end. */
+/** Makes the words as large as their box allows; what does not fit at the smallest size is rolled through (`roll`). */
 function fit(box) {
   let low = SMALLEST();
   let high = LARGEST();
@@ -28,7 +28,11 @@ function fit(box) {
     else low = middle;
   }
   box.style.fontSize = `${low}px`;
-  box.scrollTop = box.scrollHeight;
+}
+
+/** Shows the part of words that do not fit which it is time for: `share` 0 is their beginning, 1 their end. */
+function roll(share) {
+  for (const box of document.querySelectorAll(".words")) box.scrollTop = share * (box.scrollHeight - box.clientHeight);
 }
 
 export class Stage {
@@ -47,6 +51,7 @@ export class Stage {
     for (const id of this.#shown.keys()) if (!this.entries.has(id)) this.#shown.delete(id);
     const current = this.entries.get(this.featured);
     const age = (Date.now() - this.#since) / 1000;
+    roll(current?.state === "done" ? Math.min(1, Math.max(0, age - 2) / (DWELL - 3)) : 1);
     if (current && age < (current.state === "answering" ? LONGEST : DWELL)) return;
     const next = this.#next();
     if (next && next.id !== this.featured) this.#feature(next);
@@ -86,6 +91,7 @@ export class Stage {
 
   fit() {
     for (const box of document.querySelectorAll(".words")) fit(box);
+    roll(this.entries.get(this.featured)?.state === "done" ? 0 : 1);
   }
 
   #show(node) {

@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.adapters.web.room import Room, room, watching
-from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started
+from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, echo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,12 +92,8 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
 
 
 async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    context = await browser.new_context(locale="en-GB")
-    page = await context.new_page()
-    async with served(tmp_path, engine) as url:
-        visit = Visit(page)
-        await page.goto(url)
-        await started(page)
+    async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
+        page = visit.page
         await visit.ask("/compare temperature:0.2,1.8 what is it?")
         await visit.finished(1)
         await expect(page.locator(".columns h3")).to_have_text(["temperature 0.2", "temperature 1.8"])
@@ -106,16 +102,11 @@ async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browse
         await page.reload()
         await expect(page.locator(".columns h3")).to_have_count(2)
         await expect(page.locator(".commands button").last).to_have_text("👍 temperature 1.8 · 1")
-    await context.close()
 
 
 async def test_a_demo_on_the_page_offers_sample_pictures_to_ask_about(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    context = await browser.new_context(locale="en-GB")
-    page = await context.new_page()
-    async with served(tmp_path, engine) as url:
-        visit = Visit(page)
-        await page.goto(url)
-        await started(page)
+    async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
+        page = visit.page
         await visit.ask("/demo start")
         await expect(page.locator(".aside .enclosed")).to_have_count(3)
         assert await page.locator(".enclosed").first.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
@@ -124,4 +115,3 @@ async def test_a_demo_on_the_page_offers_sample_pictures_to_ask_about(browser: B
         await expect(visit.answers).to_contain_text("How many circles are there?")
         await visit.ask("/demo export")
         await expect(page.locator(".aside a[download]")).to_have_count(2)
-    await context.close()

@@ -79,8 +79,8 @@ async def test_pictures_appear_and_their_answers_grow_while_others_wait_in_line(
 async def test_it_fits_a_phone_and_both_colour_schemes(browser: Browser, stage: Room, scheme: str) -> None:
     wall, _ = await stage.start()
     await stage.post(drawing(), "Ann")
-    await stage.present("/compare temperature:0,0.5,1,1.5 what is it?", drawing("blue"))
-    await stage.sees("temperature 1.5")
+    await stage.present("/compare temperature:0,0.4,0.8,1.2,1.6,2 what is it?", drawing("blue"))
+    await stage.sees("temperature 2")
     async with watching(browser, wall, viewport=PHONE, color_scheme=scheme, has_touch=True, is_mobile=True) as page:
         await expect(page.locator("#stage article")).to_be_visible()
         assert not await scrolls(page)
