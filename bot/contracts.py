@@ -252,8 +252,8 @@ class Actions(Protocol):
         """Say something to all who are there."""
         ...
 
-    def confide(self, incoming: Incoming, message: Outgoing) -> None:
-        """Say something to this person alone, in their private chat where the platform knows no other way."""
+    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
+        """Say something to this person alone; True: in their private chat, since the platform knows no other way."""
         ...
 
     async def engines(self) -> tuple[EngineState, ...]: ...

@@ -220,12 +220,13 @@ class Core:
         # A private page shows what belongs to a command beside that command.
         self._outbox.say(incoming.place, message, incoming.id if incoming.place.private else None)
 
-    def confide(self, incoming: Incoming, message: Outgoing) -> None:
+    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
         platform = self._outbox.platform(incoming.place)
-        if incoming.place.private or not isinstance(platform, Confiding):
-            self._outbox.say(incoming.place, replace(message, private=True), incoming.id)
-        else:
+        if not incoming.place.private and isinstance(platform, Confiding):
             self._outbox.say(platform.private_place(incoming.author.id), message, None)
+            return True
+        self._outbox.say(incoming.place, replace(message, private=True), incoming.id)
+        return False
 
     async def engines(self) -> tuple[EngineState, ...]:
         return self._lanes.states()

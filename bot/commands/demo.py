@@ -49,7 +49,13 @@ async def _start(context: Context) -> None:
 def _tell_addresses(context: Context, demo: Demo, *findings: str) -> None:
     wall = context.actions.demos.wall(demo)
     lines = [context.say("demo.addresses", wall=wall, own=f"{wall}#{demo.key}") if wall else context.say("demo.no_page")]
-    context.actions.confide(context.incoming, Outgoing("\n".join([*lines, *map(context.say, findings)])))
+    _confide(context, Outgoing("\n".join([*lines, *map(context.say, findings)])))
+
+
+def _confide(context: Context, message: Outgoing) -> None:
+    """Tell the presenter alone; where that is elsewhere, say so here: a bot may not write to people who never wrote to it."""
+    if context.actions.confide(context.incoming, message):
+        context.actions.announce(context.incoming, Outgoing(context.say("demo.confided")))
 
 
 def _sample(context: Context, sample: Sample) -> Outgoing:
@@ -82,7 +88,7 @@ def _quoted(text: str) -> str:
 
 async def _export(context: Context, demo: Demo) -> None:
     files: tuple[Path, ...] = await context.actions.demos.export(demo)
-    context.actions.confide(context.incoming, Outgoing(context.say("demo.exported"), files=files))
+    _confide(context, Outgoing(context.say("demo.exported"), files=files))
 
 
 COMMAND = Command("demo", run, (ACTION, PROMPT, SLOW), for_managers=True)

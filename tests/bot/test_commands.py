@@ -82,8 +82,9 @@ class Diary:
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
         self.said.append(message)
 
-    def confide(self, incoming: Incoming, message: Outgoing) -> None:
+    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
         self.said.append(message)
+        return False
 
     async def engines(self) -> tuple[EngineState, ...]:
         return self.states

@@ -16,10 +16,11 @@ async def test_a_demo_in_a_group(tmp_path: Path) -> None:
         group, private = telegram.world.group(), telegram.world.private()
         telegram.world.managers.add((group, ANN["id"]))
         await telegram.world.say(group, "/demo start Funny?")
-        await telegram.until(lambda: len(telegram.said(group)) == 4)
+        await telegram.until(lambda: len(telegram.said(group)) == 5)
         assert not any("no wall" in str(each) for each in telegram.said(group))
         assert any("There is no wall" in each["text"] for each in telegram.said(private))
-        assert [each.get("caption") for each in telegram.said(group)] == [None, "Some shapes", "Somebody", "Somebody else"]
+        assert "press Start in a private chat" in telegram.said(group)[0]["text"]
+        assert [each.get("caption") for each in telegram.said(group)] == [None, None, "Some shapes", "Somebody", "Somebody else"]
         await telegram.world.say(group, "", by=BOB | {"language_code": "en"}, photo=telegram.world.photo(_drawing()))
         await telegram.until(lambda: any("You asked: Funny?" in each.get("text", "") for each in telegram.said(group)))
         await telegram.until(lambda: "👍" in _labels(telegram, group))
@@ -34,7 +35,7 @@ async def test_an_export_comes_as_two_documents_to_the_presenter_alone(tmp_path:
         group, private = telegram.world.group(), telegram.world.private()
         telegram.world.managers.add((group, ANN["id"]))
         await telegram.world.say(group, "/demo start")
-        await telegram.until(lambda: len(telegram.said(group)) == 4)
+        await telegram.until(lambda: len(telegram.said(group)) == 5)
         await telegram.world.say(group, "/demo export")
         await telegram.until(lambda: len(telegram.api.called("sendDocument")) == 2)
         assert {int(call["chat_id"]) for call in telegram.api.called("sendDocument")} == {private}
