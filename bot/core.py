@@ -136,6 +136,7 @@ class Core:
     async def moved(self, old: Place, new: Place) -> None:
         await self._resources.permissions.follow(old, new)
         await self._resources.database.write(move, old, new)
+        await self._presenting.load()
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)

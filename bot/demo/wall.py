@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import time
 
@@ -15,7 +18,8 @@ from bot.store.database import Database
 from bot.store.demos import Demo
 from bot.store.pictures import PictureFiles
 
-NEWEST = 60  # entries that a wall knows, whatever a demo's length
+LOOKED_AT = 300  # the newest entries of a demo: more never wait and run at once within the default limits
+DONE, NEXT = 40, 24  # of those, how many finished ones and how many of the line are shown
 LIKED = 3
 LIKED_SECONDS = 600.0
 
@@ -56,15 +60,15 @@ class Walls:
 
     async def look(self, demo: Demo) -> Wall:
         """The wall now; hidden entries are among its entries, and marked."""
-        found = await self._database.read(entries, demo, NEWEST)
+        found = await self._database.read(entries, demo, LOOKED_AT)
         line = await self._dispatcher.line()
-        answers = [entry.shown.answer for entry in found if not entry.shown.hidden]
+        states = [self._state(entry, line.places.get(entry.shown.answer)) for entry in found]
+        shown = worth_showing(states)
+        answers = [each.entry.shown.answer for each in shown if not each.entry.shown.hidden]
         recent = await self._database.read(votes.tally, answers, time() - LIKED_SECONDS)
         liked = sorted(recent, key=lambda answer: (-recent[answer].total(), -answer))[:LIKED]
-        shown = tuple(self._state(entry, line.places.get(entry.shown.answer)) for entry in found)
-        running = sum(entry.state == "answering" for entry in shown)
-        waiting = sum(entry.state == "waiting" for entry in shown)
-        return Wall(demo, shown, waiting, running, self._dispatcher.tokens_now, tuple(liked))
+        count = Counter(each.state for each in states)
+        return Wall(demo, shown, count["waiting"], count["answering"], self._dispatcher.tokens_now, tuple(liked))
 
     async def shows_picture(self, demo: Demo, sha256: str) -> bool:
         return await self._database.read(demos.shows_picture, demo, sha256)
@@ -86,3 +90,15 @@ class Walls:
         if draft is None:
             return WallEntry(entry, (), "waiting", place)
         return WallEntry(entry, draft.columns or (Section("", draft.text),), "answering", None)
+
+
+def worth_showing(states: Sequence[WallEntry]) -> tuple[WallEntry, ...]:
+    """All that are being answered, the head of the line, and the newest finished ones, in the order of their asking."""
+    line = sorted((each for each in states if each.state == "waiting"), key=_place)[:NEXT]
+    done = [each for each in states if each.state == "done"][-DONE:]
+    kept = {each.entry.shown.answer for each in (*line, *done)}
+    return tuple(each for each in states if each.state == "answering" or each.entry.shown.answer in kept)
+
+
+def _place(waiting: WallEntry) -> float:
+    return waiting.place.position if waiting.place else inf

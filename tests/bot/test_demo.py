@@ -14,7 +14,7 @@ from PIL import Image
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.contracts import Varied
-from bot.message import Address, Author, Invocation
+from bot.message import Address, Author, Invocation, Reply
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.store.database import sqlite_url
 from bot.texts import load_texts
@@ -229,3 +229,25 @@ async def test_beams_are_compared_as_rows_that_an_engine_must_have_free(rig: Rig
     await rig.core.compare(replace(incoming, id="c1"), "what is it?", varied)
     await rig.until(lambda: answered(rig, "beams 5") is not None)
     assert sorted(request.num_beams or 0 for request in rig.engine.requests[1:]) == [1, 3, 5]
+
+
+async def test_a_follow_up_stands_on_the_wall_with_the_picture_that_it_is_about(rig: Rig) -> None:
+    await start(rig, prompt="What?")
+    await show(rig, "white")
+    await rig.until(lambda: answered(rig, "What? at") is not None)
+    await rig.say("and why?")
+    await rig.until(lambda: answered(rig, "and why? at") is not None)
+    await rig.say("unrelated", reply_to=Reply("nobody's", BEN))
+    await rig.until(lambda: answered(rig, "unrelated at") is not None)
+    demo = rig.core.demos.running(PLACE)
+    assert demo is not None
+    first, follow_up, unrelated = (each.entry.shown for each in (await rig.core.walls.look(demo)).entries)
+    assert follow_up.pictures == first.pictures != ()
+    assert unrelated.pictures == ()
+
+
+async def test_a_demo_moves_with_its_channel(rig: Rig) -> None:
+    await start(rig, prompt="Moved?")
+    await rig.core.moved(PLACE, replace(PLACE, channel="meadow"))
+    assert rig.core.demos.running(PLACE) is None
+    assert rig.core.demos.running(replace(PLACE, channel="meadow")) is not None

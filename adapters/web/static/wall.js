@@ -5,7 +5,7 @@ import { drawSide } from "./wall-side.js";
 import { Stage } from "./wall-stage.js";
 import { loadLanguage, preferredLanguage, say } from "./texts.js";
 
-const KEEP = 60; // entries; the server tells which are gone, this is for the page's own peace
+const KEEP = 120; // entries; the server tells which are gone, this is for the page's own peace
 const RETRY = 2000; // milliseconds
 const UNDO = 60_000;
 const wall = location.pathname.replace(/\/$/, "");

@@ -10,8 +10,9 @@ from typing import Any
 from adapters.web import telling
 from adapters.web.hub import KEPT_STATES, Hub
 from adapters.web.telling import Teller
+from bot.contracts import InLine
 from bot.demo.entries import Entry
-from bot.demo.wall import NEWEST, Wall, WallEntry
+from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
 from bot.ports import Section
 from bot.store.demos import Demo, Shown
 
@@ -62,10 +63,10 @@ async def test_memory_is_bounded_over_hours() -> None:
     hub = Hub()
     teller = Teller(hub)
     for first in range(1, 1_000, 7):
-        teller.tell(wall(*(entry(number) for number in range(first, first + NEWEST))))
+        teller.tell(wall(*(entry(number) for number in range(first, first + DONE))))
     told = await states(hub)
     assert len(told) <= KEPT_STATES
-    assert sum(key.startswith("entry") for key in told) == NEWEST
+    assert sum(key.startswith("entry") for key in told) == DONE
 
 
 async def test_a_wall_that_nobody_watches_is_looked_at_no_more() -> None:
@@ -80,3 +81,12 @@ async def test_a_wall_that_nobody_watches_is_looked_at_no_more() -> None:
         await anext(following)
         teller.tell(replace(wall(), waiting=1))
         assert not teller.idle
+
+
+def test_a_full_room_s_wall_shows_who_is_answered_and_the_head_of_the_line() -> None:
+    waiting = [replace(entry(n), state="waiting", place=InLine(n, LOOKED_AT - n, None)) for n in range(100, LOOKED_AT)]
+    states = [*(entry(n) for n in range(90)), *(replace(entry(n), state="answering") for n in range(90, 100)), *waiting]
+    shown = worth_showing(states)
+    assert [each.entry.shown.answer for each in shown if each.state == "answering"] == list(range(90, 100))
+    assert sorted(each.place.position for each in shown if each.place) == list(range(1, NEXT + 1))
+    assert [each.entry.shown.answer for each in shown if each.state == "done"] == list(range(90 - DONE, 90))
