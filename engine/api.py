@@ -84,7 +84,7 @@ class ChatRequest(Wire):
     logprobs: bool | None = False  # not with beams, whose score is of the whole answer
     top_logprobs: Annotated[int | None, Field(ge=0, le=MAX_TOP_LOGPROBS)] = None  # alternatives a token; needs logprobs
     beam_tree: bool = False  # ours; `beams` on each choice's end; needs num_beams > 1
-    prompt_cache_key: str | None = None  # the conversation: lets a follow-up meet its cached prefix
+    prompt_cache_key: str | None = None  # accepted, and not needed here: prefixes are found by their content
 
 
 class Usage(Wire):

@@ -30,7 +30,6 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()  # besides the template's own
     seed: int | None = None  # None = another one each time
     n: int = 1  # with beams: the n best, n ≤ num_beams
-    conversation: str | None = None  # `prompt_cache_key`
     logprobs: int | None = None  # None = off; else how many alternatives a token. Never with beams
     beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
 

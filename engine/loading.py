@@ -41,6 +41,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     from engine.devices import default_device
     from engine.models.loader import load
 
+    torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
     devices = [torch.device(name) for name in placement.devices] or [default_device()]
     model = load(
         folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability, memory=placement.memory

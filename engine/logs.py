@@ -10,7 +10,10 @@ import structlog
 
 def configure(*, as_json: bool) -> None:
     """JSON for machines (a child's log file, a container), colours for a person at a terminal."""
-    render: structlog.typing.Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    render: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if not as_json:
+        # With rich installed the default prints every frame's variables, people's messages among them.
+        render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

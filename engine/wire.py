@@ -94,7 +94,6 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
         stop=checked_stop(request),
         seed=request.seed,
         n=request.n,
-        conversation=request.prompt_cache_key,
         logprobs=checked_logprobs(request, generation),
         beam_tree=checked_beam_tree(request, generation),
     )

@@ -12,8 +12,10 @@ A job's events are bounded by its own token limit, so a slow reader never holds 
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import traceback
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -73,7 +75,7 @@ class Worker:
     ) -> None:
         self.status: Literal["loading", "ready", "failed"] = "loading"
         self.loaded: Loaded | None = None
-        self.death: BaseException | None = None  # the last one
+        self.death: BaseException | None = None  # the last one, without the frames that hold its engine
         self._load = load
         self._expected_seconds = expected_seconds
         self._capacity = capacity
@@ -105,14 +107,21 @@ class Worker:
         try:
             while not self._stopping and self.status != "failed":
                 self._loading_since = time.monotonic()
-                life = loop.run_in_executor(thread, self._live, loop)
-                await asyncio.wait({life})
-                if (death := life.exception()) is not None:
-                    await self._bury(death)
+                if await self._life(loop, thread):
+                    await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
         finally:
             self.stop()
             self._tell_all(NotReadyError("The engine is stopping."))
             thread.shutdown(wait=False)
+
+    async def _life(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> bool:
+        """One engine from its loading to its end; whether it died. On return nothing here refers to it any more."""
+        life = loop.run_in_executor(thread, self._live, loop)
+        await asyncio.wait({life})
+        death = life.exception()
+        if death is not None:
+            self._bury(death)
+        return death is not None
 
     def stop(self) -> None:
         """Cancel what runs and let `run()` return once the thread has put the device down."""
@@ -161,21 +170,20 @@ class Worker:
         self._queue.put(job)
         return job
 
-    async def _bury(self, death: BaseException) -> None:
+    def _bury(self, death: BaseException) -> None:
         self._deaths += 1
         self._metrics.restarted()
         hopeless = self.loaded is None or self._deaths > RESTARTS
+        self.status = "failed" if hopeless else "loading"
+        log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, ModelError) else death)
+        forget_frames(death)
         self.loaded, self.death = None, death
         if hopeless:
-            self.status = "failed"
             self._settled.set()
         else:
-            self.status = "loading"
             self._settled.clear()
-        log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, ModelError) else death)
         self._queue = SimpleQueue()
         self._tell_all(NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1))
-        await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
 
     def _tell_all(self, error: EngineError) -> None:
         for job in self._jobs:
@@ -184,6 +192,7 @@ class Worker:
     # From here on: the device's thread.
 
     def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+        gc.collect()  # a dead engine lies in cycles, and the next one needs its memory
         loaded = self._load()
         loop.call_soon_threadsafe(self._set_ready, loaded)
         queue, busy = self._queue, False
@@ -206,3 +215,11 @@ async def heard(job: Job) -> Event | EngineError | None:
         return await asyncio.wait_for(job.events.get(), HEARTBEAT_SECONDS)
     except TimeoutError:
         return None
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Lets go of all that the functions held which `error` and its causes passed through: weights, cache, graphs."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

@@ -79,7 +79,7 @@ class MiniGPT4:
         """RGB pictures of any size → 32 embeddings each."""
         pixels = upload(torch.stack([squeeze(picture, self.eye.image_size) for picture in pictures]), self.device)
         embeddings = self.look(normalise(pixels).to(self.eye.query_tokens.dtype))
-        return [EncodedPicture(embedding) for embedding in embeddings]
+        return [EncodedPicture(embedding.clone()) for embedding in embeddings]  # a view would keep the whole batch
 
 
 def squeeze(picture: Image.Image, size: int) -> Tensor:

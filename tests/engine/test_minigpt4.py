@@ -66,6 +66,11 @@ def test_picture_embeddings(version: str, name: str, models: dict[str, VisionLan
         torch.testing.assert_close(encoding.embeddings, tensors[f"{name}.image{index}"][0], rtol=1e-4, atol=1e-5)
 
 
+def test_a_picture_that_is_kept_keeps_no_others(models: dict[str, VisionLanguageModel]) -> None:
+    for encoding in models["v0"].encode([picture.image for picture in pictures("v0", ["a.png", "gray.png"])]):
+        assert encoding.embeddings.untyped_storage().nbytes() == encoding.embeddings.nbytes
+
+
 @pytest.mark.parametrize(("version", "name"), CONVERSATIONS)
 def test_conversation(version: str, name: str, models: dict[str, VisionLanguageModel]) -> None:
     """Prompt, ids of every segment, context length, greedy ids and text equal; next-token logits to fp32 rounding."""

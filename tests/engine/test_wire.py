@@ -66,7 +66,7 @@ def test_a_request_with_everything() -> None:
     (turn,) = request.turns
     assert [type(part) for part in turn.parts] == [str, Picture, str]
     assert request.generation == Generation(temperature=0.5, top_k=7, num_beams=5, max_tokens=8)
-    assert (request.min_tokens, request.stop, request.seed, request.n, request.conversation) == (3, ("a", "b"), 2**63, 2, "c")
+    assert (request.min_tokens, request.stop, request.seed, request.n) == (3, ("a", "b"), 2**63, 2)
 
 
 def test_gaps_are_filled_from_the_card_and_zero_is_no_gap() -> None:

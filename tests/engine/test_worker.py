@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
@@ -98,6 +99,25 @@ async def test_a_dead_worker_tells_everyone_and_comes_back() -> None:
         told = await asyncio.gather(*(answer(worker, question(text)) for text in ("poison", "Hi", "Ho")), return_exceptions=True)
         assert [type(each) for each in told] == [NotReadyError] * 3
         assert len(await answer(worker, question())) == 20
+
+
+async def test_a_dead_engine_is_gone_before_the_next_is_loaded() -> None:
+    """On a GPU there is no room for both."""
+    engines: list[weakref.ref[Letters]] = []
+    alive: list[bool] = []
+
+    def load() -> Loaded:
+        alive.extend(engine() is not None for engine in engines)
+        letters = Letters()
+        engines.append(weakref.ref(letters))
+        return letters.load()
+
+    async with at_work(load, patience_seconds=30) as worker:
+        with pytest.raises(NotReadyError):
+            await answer(worker, question("poison"))
+        assert len(await answer(worker, question())) == 20
+        assert alive == [False]
+        assert "index out of range" in str(worker.death)
 
 
 async def test_a_model_that_cannot_be_loaded_is_said_and_run_returns() -> None:
