@@ -248,6 +248,10 @@ class Actions(Protocol):
     @property
     def demos(self) -> Demos: ...
 
+    def file_bytes(self, incoming: Incoming) -> int | None:
+        """The most that the files of one message may take where this comes from; None = any."""
+        ...
+
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
         """Say something to all who are there."""
         ...

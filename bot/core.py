@@ -217,6 +217,9 @@ class Core:
 
         await self._retelling.follow(lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
 
+    def file_bytes(self, incoming: Incoming) -> int | None:
+        return self._outbox.platform(incoming.place).limits.file_bytes
+
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
         # A private page shows what belongs to a command beside that command.
         self._outbox.say(incoming.place, message, incoming.id if incoming.place.private else None)

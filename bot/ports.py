@@ -78,6 +78,7 @@ class Limits:
     deduplicates: bool = False  # a repeated send with the same nonce is shown once
     ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice (`Recalling`)
     messages: int | None = None  # that one answer takes: a longer one goes whole into a file of its last; None = as many as it needs
+    file_bytes: int | None = None  # the most that the files of one message may take; None = any
     whispers: bool = False  # private messages are seen by one person and do not count in the channel's budget
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     explains: bool = False  # it shows how answers came about (bot/insights.py): engines are asked for it

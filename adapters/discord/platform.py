@@ -39,6 +39,7 @@ LIMITS: Final = DiscordLimits(
     typing_seconds=10.0,
     deduplicates=True,
     whispers=True,
+    file_bytes=10 << 20,
     messages=MESSAGES,
 )
 

@@ -27,6 +27,7 @@ from bot.texts import Texts
 
 EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
 WORKING = "👀"
+FILE_BYTES = 50_000_000
 # Of Bot API 10.1, which the library does not know yet; what was said stays until it stands there as a message.
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -50,9 +51,11 @@ class TelegramPlatform:
 
     name = NAME
     # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.
-    limits: Limits = TelegramLimits(4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, marks=True)
+    limits: Limits = TelegramLimits(
+        4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, marks=True
+    )
     private_limits: Limits = TelegramLimits(
-        4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, draft_seconds=30.0
+        4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, draft_seconds=30.0
     )
 
     def __init__(self, client: Bot, panels: Panels, texts: Texts) -> None:

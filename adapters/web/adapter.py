@@ -46,7 +46,7 @@ async def page(house: House) -> AsyncIterator[str]:
     options = house.config.web
     hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits()
     platform = WebPlatform(hubs)
-    walls = WallPages(house.bot.walls)
+    walls = WallPages(house.bot.walls, house.bot.demos.export)
     app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls)
     house.bot.attach(platform)
     news = asyncio.create_task(tell_about_engines(house, hubs))

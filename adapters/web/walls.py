@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated
 
 from aiohttp import web
@@ -25,6 +27,8 @@ MAX_FOLLOWERS = 50  # pages of one wall
 CODE = r"{code:[\w-]{16,64}}"
 WALL_PAGE = "wall.html"
 
+Export = Callable[[Demo], Awaitable[tuple[Path, ...]]]
+
 
 class Hiding(BaseModel):
     """The presenter's click. `key` is the presenter's own."""
@@ -37,8 +41,9 @@ class Hiding(BaseModel):
 class WallPages:
     """The addresses of walls, and the tasks that look at those that are watched. `close` ends them."""
 
-    def __init__(self, walls: Walls) -> None:
+    def __init__(self, walls: Walls, export: Export) -> None:
         self._walls = walls
+        self._export = export
         self._hubs: dict[str, Hub] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
@@ -48,6 +53,7 @@ class WallPages:
             web.get(f"/wall/{CODE}/events", self.events),
             web.get(f"/wall/{CODE}/pictures/{{sha256:[0-9a-f]{{64}}}}", self.picture),
             web.post(f"/wall/{CODE}/hidden", self.hide),
+            web.get(f"/wall/{CODE}/export/{{key}}/{{name}}", self.export),
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
@@ -72,11 +78,19 @@ class WallPages:
 
     async def hide(self, request: web.Request) -> web.StreamResponse:
         demo, wish = await self._demo(request), validated(Hiding, await request.text())
-        if not hmac.compare_digest(wish.key.encode(), demo.key.encode()):
-            raise web.HTTPForbidden
+        check_key(demo, wish.key)
         if not await self._walls.hide(demo, wish.question, wish.hidden):
             raise web.HTTPNotFound
         return web.Response(status=204)
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """The demo as a file, for the presenter: it is written anew for each download."""
+        demo = await self._demo(request)
+        check_key(demo, request.match_info["key"])
+        found = next((file for file in await self._export(demo) if file.name == request.match_info["name"]), None)
+        if found is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(found, headers={"Content-Disposition": "attachment"})
 
     async def close(self) -> None:
         for hub in self._hubs.values():
@@ -104,3 +118,9 @@ class WallPages:
         finally:
             del self._looking[code], self._hubs[code]
             hub.close()
+
+
+def check_key(demo: Demo, key: str) -> None:
+    """Raises HTTPForbidden for whoever is not the presenter."""
+    if not hmac.compare_digest(key.encode(), demo.key.encode()):
+        raise web.HTTPForbidden

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from textwrap import shorten
 
 from bot.commands.command import Command, Context, Option, OptionKind
@@ -14,6 +13,7 @@ from bot.store.demos import Demo
 ACTION = Option("action", OptionKind.CHOICE, choices=("start", "stop", "wall", "export"), words="choice.demo.{choice}")
 PROMPT = Option("prompt", OptionKind.TEXT)
 SLOW = Option("slow", OptionKind.NUMBER, low=0, high=3600)
+MEBIBYTE = 1 << 20
 QUOTED = 200  # characters of an answer in the summary
 
 
@@ -87,8 +87,15 @@ def _quoted(text: str) -> str:
 
 
 async def _export(context: Context, demo: Demo) -> None:
-    files: tuple[Path, ...] = await context.actions.demos.export(demo)
-    _confide(context, Outgoing(context.say("demo.exported"), files=files))
+    files = await context.actions.demos.export(demo)
+    size, limit = sum(file.stat().st_size for file in files), context.actions.file_bytes(context.incoming)
+    if limit is None or size < limit:
+        _confide(context, Outgoing(context.say("demo.exported"), files=files))
+        return
+    wall = context.actions.demos.wall(demo)
+    ways = [f"{wall}/export/{demo.key}/{file.name}" for file in files] if wall else [file.name for file in files]
+    key = "demo.too_large" if wall else "demo.kept"
+    _confide(context, Outgoing("\n".join([context.say(key, size=size / MEBIBYTE), *ways])))
 
 
 COMMAND = Command("demo", run, (ACTION, PROMPT, SLOW), for_managers=True)

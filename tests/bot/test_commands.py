@@ -79,6 +79,9 @@ class Diary:
     def demos(self) -> Demos:
         raise NotImplementedError("demos are tested with a whole bot")
 
+    def file_bytes(self, incoming: Incoming) -> int | None:
+        return None
+
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
         self.said.append(message)
 

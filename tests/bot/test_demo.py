@@ -251,3 +251,15 @@ async def test_a_demo_moves_with_its_channel(rig: Rig) -> None:
     await rig.core.moved(PLACE, replace(PLACE, channel="meadow"))
     assert rig.core.demos.running(PLACE) is None
     assert rig.core.demos.running(replace(PLACE, channel="meadow")) is not None
+
+
+async def test_an_export_that_no_message_takes_is_downloaded(rig: Rig) -> None:
+    rig.chat.limits = replace(rig.chat.limits, file_bytes=1_000)
+    await start(rig)
+    await show(rig, "white")
+    await rig.until(lambda: answered(rig, "What is in this picture?") is not None)
+    for page, told in (("http://127.0.0.1:8484", "/export/"), ("", "the web page is off")):
+        rig.core.demos.page = page
+        await rig.press("demo", author=PRESENTER, action="export")
+        await rig.until(lambda told=told: any(told in text and ".jsonl" in text for text in texts(rig)))  # type: ignore[misc]  # bound now
+    assert not any(len(message.files) == 2 for message in rig.chat.messages.values())

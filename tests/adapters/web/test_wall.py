@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.message import Address, Author
 from engine.api import ChatRequest
-from tests.adapters.web.room import Room, room, watching
+from tests.adapters.web.room import PLACE, Room, room, watching
 from tests.adapters.web.whole import PHONE, config, drawing
 from tests.bot.rig import ScriptedEngine, asked
 
@@ -122,6 +122,12 @@ async def test_the_presenter_hides_with_one_click_and_nobody_else_can(browser: B
             forged = {"question": 1, "hidden": True, "key": "guessed"}
             assert (await http.post(f"{wall}/hidden", json=forged)).status == 403
             assert (await http.get(f"{stage.url}/wall/{'x' * 22}")).status == 404
+            assert (await http.get(f"{wall}/export/guessed/x.html")).status == 403
+            demo = stage.house.bot.demos.running(PLACE)
+            assert demo is not None
+            for file in await stage.house.bot.demos.export(demo):
+                async with http.get(f"{wall}/export/{own.partition('#')[2]}/{file.name}") as response:
+                    assert (response.status, response.headers["Content-Disposition"]) == (200, "attachment")
         await mine.get_by_role("button", name="Put it back").click()
         await expect(public.locator("#stage article")).to_be_visible()
 
