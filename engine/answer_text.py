@@ -16,20 +16,38 @@ class AnswerText:
         self.tokenizer, self.stops = tokenizer, stops
         self.ids: list[int] = []
         self.given = ""
+        self.whole = ""  # text of the ids before `read`, which end on a whole character
+        self.prefix = self.read = 0
 
     def push(self, token: int) -> tuple[str, bool]:
         """One more token → what may be shown of it now, and whether a stop string is reached."""
         self.ids.append(token)
-        text, stopped = self.decode(self.ids)
+        text, stopped = self.cut(self.current())
         return self.give(text if stopped else self.safe(text)), stopped
+
+    def current(self) -> str:
+        """The text of all ids, of which only the last few are decoded anew: in the company of the piece before them,
+        since a tokenizer may treat the first of those that it is given in another way.
+        """
+        before = self.tokenizer.decode(self.ids[self.prefix : self.read])
+        new = self.tokenizer.decode(self.ids[self.prefix :])[len(before) :]
+        if not new or new.endswith(REPLACEMENT):
+            return self.whole + new
+        self.whole += new
+        self.prefix, self.read = self.read, len(self.ids)
+        return self.whole
 
     def finish(self) -> str:
         """What was held back and turned out to be text after all."""
-        return self.give(self.decode(self.ids)[0])
+        return self.give(self.cut(self.current())[0])
 
     def decode(self, ids: Sequence[int]) -> tuple[str, bool]:
-        """The answer up to the first stop string, without blank edges, and whether there was one."""
-        text = self.tokenizer.decode(ids).lstrip()
+        """The answer that these ids are, and whether a stop string ends it."""
+        return self.cut(self.tokenizer.decode(ids))
+
+    def cut(self, text: str) -> tuple[str, bool]:
+        """Up to the first stop string, without blank edges, and whether there was one."""
+        text = text.lstrip()
         found = [at for at in (text.find(stop) for stop in self.stops) if at >= 0]
         return text[: min(found, default=len(text))].rstrip(), bool(found)
 

@@ -103,7 +103,8 @@ class Beams:
 
     def __init__(self, question: Question, task: Task, runner: Runner, sampler: Sampler) -> None:
         self.question, self.task, self.runner, self.sampler = question, task, runner, sampler
-        self.search = BeamSearch(question.request.generation, self.ends, len(question.eos_ids), question.budget, question.seed)
+        request = question.request
+        self.search = BeamSearch(request.generation, self.ends, len(question.eos_ids), question.budget, question.seed, request.beam_tree)
         self.branches = Branches(task.tables, len(task.keys))
         self.shown = ""
         self.reach = 4 + max((4 * len(stop) for stop in question.stops), default=0)  # tokens; a character may take four
@@ -118,7 +119,9 @@ class Beams:
 
     @property
     def best(self) -> list[Beam]:
-        return self.search.finished[: self.question.request.n]
+        """The `n` best; the last of them again where sampling left fewer to tell apart."""
+        found = self.search.finished[: self.question.request.n]
+        return found + found[-1:] * (self.question.request.n - len(found))
 
     def choose(self, logits: Tensor) -> None:
         """The next token of every beam, from the rows' `logits` [beams, vocabulary], and whose past it continues."""
@@ -138,7 +141,7 @@ class Beams:
         self.branches.advance()
 
     def best_so_far(self) -> Iterator[Event]:
-        text = self.text(self.search.best()) if self.search.nodes else ""
+        text = self.text(self.search.best()) if self.search.running[0].ids else ""
         if text != self.shown:
             self.shown = text
             yield Provisional(0, text)
@@ -151,8 +154,16 @@ class Beams:
             yield ChoiceFinished(choice, self.reason_of(beam), tree)
 
     def tree(self) -> Iterator[Hypothesis]:
-        for node in self.search.nodes:
-            yield Hypothesis(self.text(node.beam), node.beam.score, node.parent, len(node.beam.ids))
+        decode, nodes = self.question.tokenizer.decode, self.search.nodes
+        texts: list[str] = []
+        for node in nodes:
+            before = [] if node.parent is None else [nodes[node.parent].token]
+            piece = decode([*before, node.token])[len(decode(before)) :]  # as it reads after the one before
+            texts.append(("" if node.parent is None else texts[node.parent]) + piece)
+            yield Hypothesis(self.trimmed(texts[-1]), node.score, node.parent, node.step)
+
+    def trimmed(self, text: str) -> str:
+        return AnswerText(self.question.tokenizer, self.question.stops).cut(text)[0]
 
     @property
     def reason(self) -> FinishReason:

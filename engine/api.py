@@ -71,7 +71,7 @@ class ChatRequest(Wire):
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     top_k: Annotated[int | None, Field(ge=0)] = None  # ours; 0 = off
     num_beams: Annotated[int | None, Field(ge=1, le=MAX_BEAMS)] = None  # ours
-    repetition_penalty: Annotated[float | None, Field(gt=0, le=10)] = None  # ours
+    repetition_penalty: Annotated[float | None, Field(ge=0.1, le=10)] = None  # ours
     length_penalty: Annotated[float | None, Field(ge=-10, le=10)] = None  # ours; beams only
     early_stopping: bool | Literal["never"] | None = None  # ours; beams only, as transformers means it
     max_tokens: Annotated[int | None, Field(ge=1)] = None

@@ -1,6 +1,6 @@
 """Many answers at once: requests join and leave at every step, each on its own terms.
 
-    submit ─▶ arrivals ─▶ pictures encoded ─▶ scheduler: waiting ─▶ admitted ─▶ prompt read in chunks ─▶ a token a step
+    submit ─▶ intake: pictures encoded ─▶ scheduler: waiting ─▶ admitted ─▶ prompt read in chunks ─▶ a token a step
 
 The device is kept a step ahead: the next step starts before the host has seen what this one chose, so that writing
 text costs the device no time. A row that ends is found out one step late; what that step wrote for it is dropped.
@@ -11,7 +11,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,35 +20,20 @@ from torch import Tensor
 from engine.answering import Beams, Question, Row, Rows
 from engine.blocks import BLOCK, BlockPool
 from engine.capacity import Capacity
-from engine.context import Context, ContextBuilder
+from engine.context import Context
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.generation import Done, Event, GenerationRequest
+from engine.intake import Intake, Job
 from engine.kv_cache import SCRATCH, KVCache
-from engine.languages import apology
 from engine.launched import Launched
-from engine.memory import with_memory
+from engine.memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.picture_cache import PictureCache
-from engine.pictures import Picture
 from engine.prompt_graph import Part
 from engine.runner import Runner, Step
-from engine.sampling import Sampler
+from engine.sampling import Sampler, Way
 from engine.scheduler import Chunk, Scheduler, Task
-
-
-@dataclass(eq=False)
-class Job:
-    """One request from its arrival to its last event."""
-
-    request: GenerationRequest
-    tell: Callable[[Event | EngineError], None]
-    cancelled: Callable[[], bool]
-    arrived: float = field(default_factory=time.monotonic)
-
-    @property
-    def pictures(self) -> list[Picture]:
-        return [part for turn in self.request.turns for part in turn.parts if isinstance(part, Picture)]
 
 
 @dataclass(eq=False)
@@ -69,13 +55,12 @@ class BatchEngine:
     def __init__(
         self, model: VisionLanguageModel, step: Step, capacity: Capacity, pictures: PictureCache, metrics: Metrics | None = None
     ) -> None:
-        self.model, self.capacity, self.pictures, self.metrics = model, capacity, pictures, metrics or Metrics()
-        self.contexts = ContextBuilder(model)
+        self.model, self.capacity, self.metrics = model, capacity, metrics or Metrics()
+        self.intake = Intake(model, pictures, self.metrics)
         language = model.language
         self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
         self.sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
-        self.arrivals: list[Job] = []
         self.conversations: list[Conversation] = []  # oldest first
         self.launched: list[Launched[Conversation]] = []
 
@@ -84,76 +69,47 @@ class BatchEngine:
         return self.capacity.rows
 
     def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
-        self.arrivals.append(Job(request, tell, cancelled))
+        self.intake.jobs.append(Job(request, tell, cancelled))
         self.metrics.submitted()
 
     @torch.inference_mode()
     def step(self) -> bool:
         """See `generation.Engine`. Raises RuntimeError for a broken device."""
         self.drop_cancelled()
-        self.look_at_pictures()
+        self.take_in()
         self.admit()
         before, self.launched = self.launched, []
         self.read_prompts()
         self.decode()
         for launched in before:
             self.hear(launched)
-        self.metrics.queued(len(self.arrivals) + len(self.scheduler.waiting))
-        if not (self.arrivals or self.conversations):
+        self.metrics.queued(len(self.intake.jobs) + len(self.scheduler.waiting))
+        if not (self.intake.jobs or self.conversations):
             self.metrics.batch(0)
             return False
         return True
 
     def drop_cancelled(self) -> None:
-        for job in [job for job in self.arrivals if job.cancelled()]:
-            self.arrivals.remove(job)
-            self.metrics.finished("cancelled")
+        self.intake.drop_cancelled()
         for conversation in self.conversations.copy():
             if conversation.job.cancelled():
                 self.close(conversation, "cancelled")
 
-    def look_at_pictures(self) -> None:
-        """Encodes what arrivals show: several at once, but only one while others wait for their next token."""
-        limit = 1 if self.scheduler.running else self.capacity.pictures
-        missing = self.pictures.missing([picture for job in self.arrivals for picture in job.pictures])[:limit]
-        if missing:
-            self.encode(missing)
-        ready = [job for job in self.arrivals if not self.pictures.missing(job.pictures)]
-        self.arrivals = [job for job in self.arrivals if job not in ready]
-        for job in ready:
-            for picture in job.pictures:
-                self.metrics.picture(hit=picture not in missing)
-            missing = [picture for picture in missing if picture not in job.pictures]  # the next one that shows it meets it
-            self.enter(job)
-
-    def encode(self, pictures: Sequence[Picture]) -> None:
-        """All of them, or only the first where memory has no room for more at once."""
-        try:
-            with_memory(lambda: self.pictures.encode(pictures))
-        except GenerationError as error:
-            if len(pictures) > 1:
-                self.encode(pictures[:1])
+    def take_in(self) -> None:
+        """Hands the scheduler what is ready. Pictures are encoded several at once, but one by one while others wait for a token."""
+        for job, context in self.intake.prompts(1 if self.scheduler.running else self.capacity.pictures):
+            try:
+                task = self.task(job.request, context)
+            except RequestError as error:
+                self.intake.refuse(job, error)
             else:
-                self.fail(next(job for job in self.arrivals if pictures[0] in job.pictures), error)
+                self.scheduler.add(task)
+                self.conversations.append(Conversation(job, context, task))
 
-    def enter(self, job: Job) -> None:
-        """Hands a job to the scheduler, or answers it at once."""
-        sorry = apology(self.model.card, job.request.turns)
-        try:
-            if sorry is None:
-                self.conversations.append(self.converse(job))
-            else:
-                self.apologise(job, sorry)
-        except RequestError as error:
-            self.metrics.finished("failed")
-            job.tell(error)
-
-    def converse(self, job: Job) -> Conversation:
-        request = job.request
+    def task(self, request: GenerationRequest, context: Context) -> Task:
         beams = request.generation.num_beams
         if beams > 1 and request.n > beams:
             raise RequestError(f"n = {request.n} choices can't come from {beams} beams: ask for at most as many.", "n")
-        context = self.contexts.build(request, self.pictures.encode(job.pictures))
         budget = min(request.generation.max_tokens, self.model.card.context_length - len(context))
         task = Task(context.keys, max(request.n, beams), budget, root="seen" if context.has_pictures else "")
         if not self.scheduler.fits(task):
@@ -162,25 +118,17 @@ class BatchEngine:
                 f"({self.capacity.blocks * BLOCK} tokens, {self.rows} rows). Ask for fewer beams or choices, or a shorter answer.",
                 "max_tokens",
             )
-        self.scheduler.add(task)
-        return Conversation(job, context, task)
-
-    def apologise(self, job: Job, sorry: str) -> None:
-        """Nothing is read, nothing computed."""
-        self.metrics.finished("stop")
-        for choice in range(job.request.n):
-            job.tell(TextDelta(choice, sorry))
-            job.tell(ChoiceFinished(choice, "stop"))
-        job.tell(Done(0, job.request.n * len(self.model.tokenizer.encode(sorry)), 0))
+        return task
 
     def admit(self) -> None:
-        if not self.scheduler.running:
-            self.scheduler.budget = self.capacity.prompt_tokens  # what memory had no room for before, it may have now
         admitted = self.scheduler.admit()
         for conversation in self.conversations:
             if conversation.task in admitted:
-                conversation.embeddings = self.contexts.embed(conversation.context)
+                self.guard(conversation, partial(self.embed, conversation))
                 self.metrics.prefix(conversation.task.reused, len(conversation.task.keys))
+
+    def embed(self, conversation: Conversation) -> None:
+        conversation.embeddings = self.intake.contexts.embed(conversation.context)
 
     def read_prompts(self) -> None:
         """One pass over prompts; those that are read whole get their first token."""
@@ -192,11 +140,10 @@ class BatchEngine:
         try:
             logits = with_memory(lambda: self.runner.read(parts))
         except GenerationError as error:
-            if self.scheduler.budget > BLOCK:
-                self.scheduler.budget //= 2  # and try again, in the next step
-            else:
-                self.fail(conversations[0].job, error)
+            if not self.scheduler.shrink():  # else it is tried again, in the next step
+                self.fail(conversations[0], error)
             return
+        self.scheduler.recover()
         for chunk in chunks:
             self.scheduler.read(chunk)
         self.begin([(row, each) for row, each in zip(logits, conversations, strict=True) if each.task.prefilled])
@@ -206,7 +153,8 @@ class BatchEngine:
         rows: list[tuple[Conversation, Row]] = []
         scores: list[Tensor] = []
         for logits, each in ready:
-            self.place(each)
+            if not self.guard(each, partial(self.place, each)):
+                continue
             if isinstance(each.writing, Beams):
                 self.search(each, each.writing, logits.expand(each.task.rows, -1))
             elif each.writing is not None:
@@ -221,7 +169,7 @@ class BatchEngine:
         conversation.embeddings = None
         for slot in task.slots:
             self.sampler.begin(slot)
-        if len(task.keys) % BLOCK:
+        if len(task.keys) % BLOCK and request.generation.num_beams == 1:  # beams share it until they differ
             self.runner.cache.copy([(task.tables[0][task.shared], table[task.shared]) for table in task.tables[1:]])
         self.runner.place(task.slots, task.tables, len(task.keys), conversation.context.has_pictures)
         seed = secrets.randbits(64) if request.seed is None else request.seed
@@ -244,7 +192,7 @@ class BatchEngine:
         try:
             logits = with_memory(lambda: self.runner.decode(slots, max(kept)))
         except GenerationError as error:
-            self.fail(([each for each, _ in rows] + [each for each, _ in beams])[-1].job, error)
+            self.fail(([each for each, _ in rows] + [each for each, _ in beams])[-1], error)
             return
         if rows:
             self.launch(logits[: len(rows)], rows)
@@ -256,11 +204,20 @@ class BatchEngine:
     def launch(self, logits: Tensor, rows: Sequence[tuple[Conversation, Row]]) -> None:
         """Chooses the rows' next tokens on the device, which goes on with them before anybody has seen them."""
         ways = [row.way() for _, row in rows]
-        scores = self.sampler.process(logits, ways)
-        tokens = self.sampler.choose(scores, ways)
+        try:
+            scores, tokens = with_memory(lambda: self.choose(logits, ways))
+        except GenerationError as error:
+            for conversation in dict.fromkeys(conversation for conversation, _ in rows):
+                self.fail(conversation, error)
+            return
         self.sampler.note(tokens, ways)
         self.runner.write([way.slot for way in ways], tokens)
         self.launched.append(Launched(rows, ways, scores, tokens))
+
+    def choose(self, logits: Tensor, ways: Sequence[Way]) -> tuple[Tensor, Tensor]:
+        """Processed scores [rows, vocabulary] and token ids [rows]."""
+        scores = self.sampler.process(logits, ways)
+        return scores, self.sampler.choose(scores, ways)
 
     def hear(self, launched: Launched[Conversation]) -> None:
         """Tells what the device chose a step ago."""
@@ -277,7 +234,8 @@ class BatchEngine:
         """The next token of every beam; `logits` [beams, vocabulary]."""
         for event in writing.best_so_far():  # of the step before, while the device works on this one
             conversation.job.tell(event)
-        writing.choose(logits)
+        if not self.guard(conversation, lambda: writing.choose(logits)):
+            return
         self.note_time(conversation, paced=True)
         if writing.done:
             for event in writing.found():
@@ -306,14 +264,21 @@ class BatchEngine:
         self.conversations.remove(conversation)
         self.scheduler.finish(conversation.task, conversation.writing.kept if conversation.writing else ())
 
-    def fail(self, job: Job, error: GenerationError) -> None:
-        """Memory ran out while working for this job, even after it had been asked for less."""
-        for conversation in [each for each in self.conversations if each.job is job]:
-            self.close(conversation, "failed")
-        if job in self.arrivals:
-            self.arrivals.remove(job)
-            self.metrics.finished("failed")
-        job.tell(error)
+    def guard(self, conversation: Conversation, work: Callable[[], None]) -> bool:
+        """Whether there was memory for `work`; if not, this conversation fails and no other does."""
+        try:
+            work()
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            self.fail(conversation, GenerationError(SHORT_OF_MEMORY))
+            return False
+        return True
+
+    def fail(self, conversation: Conversation, error: GenerationError) -> None:
+        """Memory ran out while working for it, even after it had been asked for less."""
+        self.close(conversation, "failed")
+        conversation.job.tell(error)
 
     def of(self, task: Task) -> Conversation:
         return next(each for each in self.conversations if each.task is task)

@@ -29,17 +29,28 @@ class Beam:
 
 @dataclass(frozen=True)
 class Node:
-    """A hypothesis in the tree of all that were followed or finished; `parent` is an index into it."""
+    """A hypothesis in the tree of all that were followed or finished: what it adds to the one at index `parent`."""
 
-    beam: Beam
+    token: int
+    score: float
     parent: int | None
+    step: int  # how many tokens it has
 
 
 class BeamSearch:
     """One search over `num_beams` rows. `ends` says whether a row's ids end there (EOS or a stop string)."""
 
-    def __init__(self, generation: Generation, ends: Callable[[tuple[int, ...]], bool], eos: int, max_tokens: int, seed: int) -> None:
-        """`eos` is how many ids end an answer, `max_tokens` how many tokens one may have."""
+    def __init__(
+        self,
+        generation: Generation,
+        ends: Callable[[tuple[int, ...]], bool],
+        eos: int,
+        max_tokens: int,
+        seed: int,
+        keeps_tree: bool = False,
+    ) -> None:
+        """`eos` is how many ids end an answer, `max_tokens` how many tokens one may have; `keeps_tree` fills `nodes`."""
+        self.keeps_tree = keeps_tree
         self.generation, self.ends, self.max_tokens, self.seed = generation, ends, max_tokens, seed
         self.width = generation.num_beams
         self.candidates = max(2, 1 + eos) * self.width  # enough that `width` can go on when others end
@@ -59,8 +70,9 @@ class BeamSearch:
         barred = [(parent, Beam(beam.ids, beam.score + NEVER * end)) for (parent, beam), end in zip(ranked, ended, strict=True)]
         going = sorted(barred, key=lambda pair: -pair[1].score)[: self.width]
         going += [(going[0][0], Beam(going[0][1].ids, NEVER))] * (self.width - len(going))  # fewer tokens possible than beams
-        self.remember([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end])
-        self.node_of_row = self.remember(going)
+        if self.keeps_tree:
+            self.remember([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end])
+            self.node_of_row = self.remember(going)
         self.running = [beam for _, beam in going]
         self.done = all(ended) or self.can_not_improve()
         return [parent for parent, _ in going]
@@ -93,7 +105,7 @@ class BeamSearch:
         for row, beam in continued:
             alive = beam.score > NEVER / 2
             places.append(len(self.nodes) if alive else None)
-            self.nodes += [Node(beam, self.node_of_row[row])] * alive
+            self.nodes += [Node(beam.ids[-1], beam.score, self.node_of_row[row], len(beam.ids))] * alive
         return places
 
     def normalised(self, beam: Beam) -> Beam:

@@ -12,8 +12,8 @@ Output = TypeVar("Output")
 
 
 @cache
-def trial_stream(device: torch.device) -> torch.cuda.Stream:
-    """One for all trials: cuBLAS keeps 32 MiB of workspace for every stream that it ever met."""
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all trials and captures: cuBLAS keeps 32 MiB of workspace for every stream that it ever met."""
     return torch.cuda.Stream(device)
 
 
@@ -24,7 +24,7 @@ def capture(work: Callable[[], Output], device: torch.device, pool: Any = None) 
     Graphs that share memory must not be replayed at the same time; what one gave is to be read before another is replayed.
     """
     with torch.cuda.device(device):
-        aside = trial_stream(device)
+        aside = side_stream(device)
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             work()  # kernels are compiled and chosen, and workspaces made, outside the graph
@@ -32,6 +32,7 @@ def capture(work: Callable[[], Output], device: torch.device, pool: Any = None) 
         torch.cuda.synchronize()
         torch.cuda.empty_cache()  # what the trial took on a stream of its own would lie idle for ever
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):  # other threads may go on
+        # torch's own stream for captures would be of the device that captured first; other threads may go on meanwhile.
+        with torch.cuda.graph(graph, pool=pool, stream=aside, capture_error_mode="thread_local"):
             output = work()
     return graph, output

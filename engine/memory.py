@@ -10,6 +10,7 @@ import torch
 from engine.errors import GenerationError
 
 Result = TypeVar("Result")
+SHORT_OF_MEMORY = "The device ran out of memory for this request: ask for fewer beams or a shorter answer, or send fewer pictures."
 
 
 def with_memory(work: Callable[[], Result]) -> Result:
@@ -25,9 +26,7 @@ def with_memory(work: Callable[[], Result]) -> Result:
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
-        raise GenerationError(
-            "The device ran out of memory for this request: ask for fewer beams or a shorter answer, or send fewer pictures."
-        ) from error
+        raise GenerationError(SHORT_OF_MEMORY) from error
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -116,7 +116,8 @@ def draw(probabilities: Tensor, uniforms: Tensor) -> Tensor:
     cumulative = probabilities.double().cumsum(dim=-1)
     found = torch.searchsorted(cumulative, cumulative[:, -1:] * uniforms[:, None], right=True)[:, 0]
     possible = (probabilities > 0) * torch.arange(1, probabilities.shape[-1] + 1, device=probabilities.device)
-    return torch.minimum(found, possible.amax(dim=-1) - 1)  # rounding may reach past the last that is possible
+    last = (possible.amax(dim=-1) - 1).clamp(min=0)  # of a row that is no distribution at all, any index will do but none outside
+    return torch.minimum(found, last)  # rounding may reach past the last that is possible
 
 
 def draw_distinct(probabilities: Tensor, uniforms: Sequence[float]) -> Tensor:

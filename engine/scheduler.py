@@ -67,7 +67,7 @@ class Scheduler:
     """`budget` is how many prompt tokens one pass reads: it bounds how long the others' streams stand still."""
 
     def __init__(self, pool: BlockPool, slots: int, budget: int) -> None:
-        self.pool, self.budget = pool, budget
+        self.pool, self.budget, self.full_budget = pool, budget, budget
         self.capacity = (pool.available, slots)
         self.free_slots = list(range(slots - 1, -1, -1))
         self.waiting: deque[Task] = deque()
@@ -90,6 +90,16 @@ class Scheduler:
             self.running.append(task)
             admitted.append(task)
         return admitted
+
+    def shrink(self) -> bool:
+        """Reads less a pass, where memory has no room for more; False if it can't be less."""
+        smaller = max(BLOCK, self.budget // 2)
+        shrunk, self.budget = smaller < self.budget, smaller
+        return shrunk
+
+    def recover(self) -> None:
+        """A pass went well: the next may be larger again."""
+        self.budget = min(self.full_budget, 2 * self.budget)
 
     def chunks(self) -> list[Chunk]:
         """The next pass over prompts, oldest first; several short ones share it."""

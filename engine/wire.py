@@ -25,6 +25,7 @@ from engine.models.card import Card, Generation
 from engine.pictures import Limits, Picture, decode_data_url, read_picture
 
 DONE = b"data: [DONE]\n\n"
+COLDEST = 1e-3  # a temperature below it is greedy all but in name, and divides by so little that fp32 overflows
 HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
 
 # The first row whose class fits decides: status, OpenAI's `type`, OpenAI's `code`.
@@ -102,6 +103,8 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
 def with_defaults(request: ChatRequest, defaults: Generation) -> Generation:
     asked = {name: getattr(request, name) for name in Generation.model_fields}
     asked["max_tokens"] = request.max_completion_tokens or request.max_tokens
+    if request.temperature is not None and request.temperature < COLDEST:
+        asked["temperature"] = 0.0
     return defaults.model_copy(update={name: value for name, value in asked.items() if value is not None})
 
 

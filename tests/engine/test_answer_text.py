@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
 
 from engine.answer_text import AnswerText
+from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
+PIECES = [
+    "<0x00>",
+    *(f"<0x{byte:02X}>" for byte in (0x41, 0xC3, 0xA9, 0xE4, 0xB8, 0x8B, 0xFF)),
+    "\u2581",
+    "\u2581a",
+    "b",
+    "\u2581\u2581",
+    "###",
+    "\u4e0b",
+]
+VICUNA = Tokenizer(models.BPE(vocab={piece: number for number, piece in enumerate(PIECES)}, merges=[], byte_fallback=True))
+VICUNA_IDS = range(len(PIECES))
 
 
 def stream(text: str, *stops: str) -> tuple[list[str], bool]:
@@ -49,3 +63,21 @@ def test_a_half_character_waits_and_a_broken_one_shows_at_the_end() -> None:
     assert [answer.push(token)[0] for token in (first, *rest)] == ["", "", "下"]
     assert answer.push(first)[0] == ""
     assert answer.finish() == "\ufffd"
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 257), max_size=60))
+def test_a_growing_answer_reads_as_the_whole_one(ids: list[int]) -> None:
+    """Whatever the tokens: halves of characters in any order, and special ones."""
+    answer = AnswerText(TOKENIZER, [])
+    pieces = [answer.push(token)[0] for token in ids]
+    assert "".join([*pieces, answer.finish()]) == answer.decode(ids)[0]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(VICUNA_IDS), max_size=60))
+def test_so_it_does_with_sentencepiece_and_its_bytes(ids: list[int]) -> None:
+    tokenizer = JsonTokenizer(VICUNA, None, [])
+    answer = AnswerText(tokenizer, [])
+    pieces = [answer.push(token)[0] for token in ids]
+    assert "".join([*pieces, answer.finish()]) == answer.decode(ids)[0]

@@ -23,6 +23,7 @@ from engine.metrics import Metrics
 from engine.models.base import EncodedPicture
 from engine.models.llama import Llama
 from engine.pictures import Picture
+from engine.scheduler import Scheduler
 from tests.engine.test_decoding import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
@@ -94,7 +95,8 @@ def test_every_mix_gives_each_its_own_answer(
 ) -> None:
     """Requests arrive and leave at any step, with few rows and blocks or many, in chunks of any size, with known prefixes or none."""
     engine = assemble(model(), rows=rows, tokens=tokens)
-    engine.capacity = replace(engine.capacity, pictures=1, prompt_tokens=chunk)
+    engine.capacity = replace(engine.capacity, pictures=1)
+    engine.scheduler = Scheduler(engine.scheduler.pool, rows, chunk)
     heard: list[Listener] = []
     at, busy = 0, True
     while busy or at <= 12:
@@ -148,7 +150,7 @@ def test_a_picture_is_another_even_with_the_same_words_around_it() -> None:
 
 def test_a_long_prompt_never_stops_the_others_for_more_than_one_budget() -> None:
     engine = assemble(TinyModel(card=tiny_card(context_length=2000)))
-    engine.capacity = replace(engine.capacity, prompt_tokens=32)
+    engine.scheduler = Scheduler(engine.scheduler.pool, engine.rows, 32)
     talking = Listener(replace(asked(Turn("user", ("Hi",)), max_tokens=60), min_tokens=60, logprobs=0)).join(engine)
     while not talking.events:
         engine.step()

@@ -144,3 +144,15 @@ def test_log_probabilities_are_those_at_the_rows_temperature() -> None:
     found = log_probabilities(given_scores, [Way(0, Generation(temperature=2.0)), Way(1, Generation(temperature=0.0))])
     torch.testing.assert_close(found[0], (given_scores[0] / 2).log_softmax(-1))
     torch.testing.assert_close(found[1], given_scores[1].log_softmax(-1))
+
+
+@pytest.mark.parametrize("made", [Generation(), Generation(top_k=5), Generation(temperature=0.0), Generation(top_p=0.5)])
+def test_a_row_that_is_no_distribution_hurts_no_other(made: Generation) -> None:
+    """An overflow in fp16 makes one row's scores NaN; an index out of bounds would be the end of a GPU's process."""
+    ways = [Way(0, made, uniform=0.5), Way(1, made, uniform=0.5)]
+    healthy = scores(4, 1)
+    alone = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(healthy, ways[1:])
+    both = torch.cat((torch.full_like(healthy, torch.nan), healthy))
+    chosen = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(both, ways)
+    assert 0 <= int(chosen[0]) < VOCABULARY
+    assert chosen[1] == alone[0]

@@ -132,6 +132,7 @@ def test_unknown_fields_are_ignored_as_by_openai() -> None:
         (body([{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {}}]), "messages[0].content[1].image_url.url"),
         (body([{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": 1}}]), "messages[0].content[1].image_url.url"),
         (body(temperature=2.5), "temperature"),
+        (body(repetition_penalty=1e-38), "repetition_penalty"),
         (body(temperature="warm"), "temperature"),
         (b'{"messages":[{"role":"user","content":"x"}],"temperature":NaN}', "temperature"),
         (body(top_p=0), "top_p"),
@@ -296,3 +297,7 @@ def test_the_tree_comes_with_the_end_and_nothing_unasked_is_said() -> None:
     assert json.loads(completion("toy", events).model_dump_json())["choices"][0]["beams"] == last["beams"] == said
     assert not {"beams", "logprobs"} & first.keys()
     assert not {"beams", "logprobs"} & json.loads(completion("toy", ANSWER).model_dump_json())["choices"][0].keys()
+
+
+def test_a_temperature_too_small_to_divide_by_is_greedy() -> None:
+    assert [asked(body(temperature=value)).generation.temperature for value in (1e-300, 1e-40, 0.0009, 0.001)] == [0, 0, 0, 0.001]
