@@ -29,9 +29,9 @@ def assemble(
     `capability` has it compute as a card of that compute capability would.
     """
     step = choose_step(model.language, capability, progress)
-    engine = BatchEngine(model, step, capacity_for(model, rows, tokens, memory), PictureCache(model, pictures), metrics)
+    engine = BatchEngine(model, step, capacity_for(model, step.compact, rows, tokens, memory), PictureCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
-        engine.runner.capture(ladder(engine.rows), progress, prompts=engine.capacity.roomy)
+        engine.runner.capture(ladder(engine.rows) if step.compact else [], progress, prompts=engine.capacity.roomy)
         if engine.capacity.roomy:
             model.capture(PICTURES)
             progress(f"eye captured for up to {max(PICTURES)} pictures")

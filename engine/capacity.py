@@ -9,14 +9,16 @@ import torch
 
 from engine.blocks import BLOCK
 from engine.devices import WORKING, free_memory
-from engine.kv_cache import SCRATCH, block_bytes
+from engine.errors import ModelError
+from engine.kv_cache import SCRATCH, block_bytes, token_bytes
 from engine.models.base import VisionLanguageModel
 from engine.models.llama import Llama
+from engine.prompt_graph import LONGEST
 
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for
 PICTURES = (1, 2, 4, 8)  # and the eye
-GPU_ROWS, CPU_ROWS = 64, 8
-GPU_PROMPT, TIGHT_PROMPT, CPU_PROMPT = 512, 256, 128  # prompt tokens a step
+GPU_ROWS, FEW_ROWS = 64, 8  # by default, with a compact step on a GPU and otherwise
+GPU_PROMPT, TIGHT_PROMPT, CPU_PROMPT = LONGEST, 256, 128  # prompt tokens a step
 SHARE = 0.9  # of what is free on a card once the weights are there
 GRAPHS = 1_200_000_000  # bytes that graphs for prompts and for pictures take
 ROOMY = 8000  # tokens that a pool should hold before memory goes to such graphs
@@ -37,17 +39,29 @@ class Capacity:
     roomy: bool = True
 
 
-def capacity_for(model: VisionLanguageModel, rows: int | None = None, tokens: int | None = None, memory: int | None = None) -> Capacity:
+def capacity_for(
+    model: VisionLanguageModel, compact: bool, rows: int | None = None, tokens: int | None = None, memory: int | None = None
+) -> Capacity:
     """`rows` at once and room for `tokens` of all conversations together; by default what the device has room for.
 
-    The pool is never larger than all rows at full length need. `memory` bounds the bytes of a card that this process takes.
+    The pool is never larger than all rows at full length need. `memory` bounds the bytes of a card that this process takes;
+    `compact` is the decode step's, see `engine.runner.Step`. Raises ModelError where there is too little.
     """
     on_gpu = model.language.device.type == "cuda"
-    rows = rows or (GPU_ROWS if on_gpu else CPU_ROWS)
+    rows = rows or (GPU_ROWS if on_gpu and compact else FEW_ROWS)
     wanted = -(-tokens // BLOCK) if tokens else rows * -(-model.card.context_length // BLOCK)
     if not on_gpu:
         return Capacity(rows, wanted, CPU_PROMPT)
-    blocks, roomy = plan_pool(room_of(model.language, memory), wanted)
+    copied = 0 if compact else rows * model.card.context_length * token_bytes(model.language.config, model.language.dtype)
+    room = [(free - copied, block) for free, block in room_of(model.language, memory)]
+    least = wanted if tokens else min(wanted, LEAST // BLOCK)
+    if fitting(room, 0, share=1.0) < least:
+        free = min(free for free, _ in room)
+        raise ModelError(
+            f"{model.card.name} leaves {max(free, 0) / 1e9:.1f} GB for conversations: too little for {least * BLOCK} tokens. "
+            "Choose --quantize 4bit, fewer --tokens or --rows, or a larger --memory."
+        )
+    blocks, roomy = plan_pool(room, wanted)
     blocks = wanted if tokens else blocks
     return Capacity(rows, blocks, GPU_PROMPT, PICTURES[-1]) if roomy else Capacity(rows, blocks, TIGHT_PROMPT, 1, roomy=False)
 
@@ -69,8 +83,8 @@ def plan_pool(room: Sequence[tuple[int, int]], wanted: int) -> tuple[int, bool]:
     return min(wanted, max(fitting(room, 0), LEAST // BLOCK)), False
 
 
-def fitting(room: Sequence[tuple[int, int]], reserve: int) -> int:
-    return min(int((free - WORKING - reserve) * SHARE) // block - SCRATCH for free, block in room)
+def fitting(room: Sequence[tuple[int, int]], reserve: int, share: float = SHARE) -> int:
+    return min(int((free - WORKING - reserve) * share) // block - SCRATCH for free, block in room)
 
 
 def room_of(language: Llama, memory: int | None) -> list[tuple[int, int]]:

@@ -68,9 +68,14 @@ class KVCache:
                 stage.copy(*upload(torch.tensor(pairs), stage.device).unbind(1))
 
 
+def token_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
+    """What a token takes in one layer, key and value."""
+    return 2 * config.num_key_value_heads * config.head_dim * dtype.itemsize
+
+
 def block_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
-    """What a block takes over all layers, keys and values."""
-    return 2 * BLOCK * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * dtype.itemsize
+    """What a block takes over all layers."""
+    return BLOCK * config.num_hidden_layers * token_bytes(config, dtype)
 
 
 class PromptView:

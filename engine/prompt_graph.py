@@ -19,7 +19,8 @@ from engine.kv_cache import Stage
 from engine.models.llama import Llama
 from engine.transfer import upload
 
-SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, 512), (4, 128))  # prompts, tokens each; smallest first
+LONGEST = 512  # tokens of a prompt in one pass
+SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, LONGEST), (4, 128))  # prompts, tokens each; smallest first
 SHORT = 512  # tokens of context that most questions stay within
 
 

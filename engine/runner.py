@@ -24,6 +24,11 @@ from engine.transfer import upload
 class Step(Protocol):
     """One token a row through a model's layers: in plain torch (`engine.kernels.plain`) or through kernels of our own."""
 
+    @property
+    def compact(self) -> bool:
+        """Whether it reads a row's own blocks only. A graph of a step that does not would always take what full rows take."""
+        ...
+
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
         """Hidden states [rows, width] through the stage's layers, not normed at the end.
 

@@ -11,6 +11,8 @@ from engine.models.llama import Cache, Llama
 class PlainStep:
     """See `engine.runner.Step`: the model's own modules, one token a row."""
 
+    compact = False
+
     def __init__(self, language: Llama) -> None:
         self.language = language
 

@@ -25,6 +25,8 @@ from engine.models.quantized import QuantizedLinear
 class CpuStep:
     """Holds a packed copy of a model's weights. One thread at a time may use it."""
 
+    compact = True
+
     def __init__(self, language: Llama, threads: int) -> None:
         """Of a model that `engine.kernels.cpu.build` found to fit."""
         self.config, self.norm = language.config, language.model.norm.weight.float()

@@ -15,6 +15,8 @@ from engine.models.llama import Cache, Llama, RMSNorm
 class BranchedStep(PlainStep):
     """Plain torch copies all blocks of a row to attend to them; this reads them where they lie."""
 
+    compact = True
+
     def __init__(self, language: Llama) -> None:
         super().__init__(language)
         devices = {layer.weight.device for layer in language.modules() if isinstance(layer, RMSNorm)}

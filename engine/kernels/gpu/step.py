@@ -54,6 +54,8 @@ class Layer:
 class GpuStep:
     """Keeps nothing of a conversation. Its methods wait for nothing and read no value on the host, so a CUDA graph may hold them."""
 
+    compact = True
+
     def __init__(self, language: Llama) -> None:
         """`language` has no LoRA branches, and its weights stay where they are."""
         config = language.config
