@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
 from pydantic import RootModel, ValidationError
+
+from engine.replacing import replacing
+
+log = structlog.get_logger()
 
 GUESSED_BYTES_PER_SECOND = 200e6  # a laptop's disk and conversion; only until the first load was measured
 
@@ -20,15 +25,17 @@ def expected_seconds(record: Path, folder: Path) -> float:
 
 
 def remember(record: Path, folder: Path, seconds: float) -> None:
-    record.parent.mkdir(parents=True, exist_ok=True)
-    partial = record.with_suffix(".partial")
-    partial.write_text(LoadTimes(read(record) | {str(folder): round(seconds, 2)}).model_dump_json(), encoding="utf-8")
-    partial.replace(record)
+    """A disk that takes no record is logged, for it too only costs an estimate."""
+    try:
+        with replacing(record) as part:
+            part.write_text(LoadTimes(read(record) | {str(folder): round(seconds, 2)}).model_dump_json(), encoding="utf-8")
+    except OSError as error:
+        log.warning("how long loading took is not remembered", record=str(record), error=str(error))
 
 
 def read(record: Path) -> dict[str, float]:
     """A lost or damaged record only costs an estimate."""
     try:
         return LoadTimes.model_validate_json(record.read_bytes()).root
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from engine.worker import Loaded
 
 if TYPE_CHECKING:
     import torch
+
+FINGERPRINT = 16  # hexadecimal digits
 
 log = structlog.get_logger()
 
@@ -66,7 +70,14 @@ def picture_folder(root: Path, model: Path) -> Path:
     """Where encoded pictures of this very model are kept: another folder once one of its files is another."""
     files = sorted(path for path in model.iterdir() if path.is_file())
     facts = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
-    return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+    return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:FINGERPRINT]}"
+
+
+def remove_outdated(root: Path, model: Path) -> None:
+    """Removes encoded pictures of earlier imports under this model's name."""
+    for folder in root.glob(f"{glob.escape(model.name)}-{'[0-9a-f]' * FINGERPRINT}"):
+        if folder != picture_folder(root, model):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def held_bytes(device: torch.device) -> int:

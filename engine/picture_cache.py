@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import structlog
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.pictures import Picture
+from engine.replacing import PART, replacing
 
 DISK_BYTES = 1 << 30
+CRASHED_SECONDS = 3600  # who has been writing a file for so long is dead
+
+log = structlog.get_logger()
 
 
 class PictureCache:
@@ -59,34 +66,54 @@ class PictureCache:
 
 
 class PictureFolder:
-    """Encodings as safetensors files, the least recently used of which go once they take more than `limit` bytes."""
+    """Encodings as safetensors files, the least recently used of which go once they take more than `limit` bytes.
+
+    A disk that fails costs time and no answer: what it does not keep is encoded again. Engines that share a folder find
+    each other's encodings; each holds those that it wrote or read to the limit.
+    """
 
     def __init__(self, folder: Path, limit: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.limit = folder, limit
-        found = sorted((path.stat().st_mtime_ns, path, path.stat().st_size) for path in folder.glob("*.safetensors"))
+        self.folder, self.limit, self.failed = folder, limit, False
+        found = sorted((status.st_mtime_ns, path, status.st_size) for path, status in files(folder, "*.safetensors"))
         self.sizes = OrderedDict((path, size) for _, path, size in found)  # least recently used first
+        for path, status in files(folder, f"*{PART}"):
+            if status.st_mtime < time.time() - CRASHED_SECONDS:
+                with suppress(OSError):
+                    path.unlink()
 
     def read(self, sha256: str) -> EncodedPicture | None:
-        path = self.folder / f"{sha256}.safetensors"
-        if path not in self.sizes:
-            return None
+        path = self.path(sha256)
         try:
             with safe_open(path, "pt") as file:
                 encoding = EncodedPicture(file.get_tensor("embeddings"), (file.metadata() or {}).get("words", ""))
-        except (OSError, SafetensorError):  # gone, or cut short by a crash: then it is encoded again
-            del self.sizes[path]
+            self.sizes[path] = path.stat().st_size
+        except (OSError, SafetensorError):  # not there, gone, or damaged: then it is encoded again
+            self.sizes.pop(path, None)
             return None
-        os.utime(path)
         self.sizes.move_to_end(path)
+        with suppress(OSError):  # a disk that can't be written to is read all the same
+            os.utime(path)
         return encoding
 
     def write(self, sha256: str, encoding: EncodedPicture) -> None:
-        path = self.folder / f"{sha256}.safetensors"
-        part = path.with_suffix(".part")
-        save_file({"embeddings": encoding.embeddings.cpu().contiguous()}, part, {"words": encoding.words})
-        part.replace(path)
-        self.sizes[path] = path.stat().st_size
-        while sum(self.sizes.values()) > self.limit:
-            oldest, _ = self.sizes.popitem(last=False)
-            oldest.unlink(missing_ok=True)
+        path = self.path(sha256)
+        try:
+            with replacing(path) as part:
+                save_file({"embeddings": encoding.embeddings.cpu().contiguous()}, part, {"words": encoding.words})
+            self.sizes[path] = path.stat().st_size
+            while sum(self.sizes.values()) > self.limit:
+                oldest, _ = self.sizes.popitem(last=False)
+                oldest.unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            if not self.failed:
+                log.warning("encoded pictures are not kept on disk", folder=str(self.folder), error=str(error))
+            self.failed = True
+
+    def path(self, sha256: str) -> Path:
+        return self.folder / f"{sha256}.safetensors"
+
+
+def files(folder: Path, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another engine may have removed it just now
+            yield path, path.stat()

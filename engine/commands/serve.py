@@ -13,7 +13,7 @@ import typer
 
 from engine.home import home, model_folder
 from engine.load_times import expected_seconds
-from engine.loading import Placement, load_engine, picture_folder
+from engine.loading import Placement, load_engine, picture_folder, remove_outdated
 from engine.logs import configure
 from engine.metrics import Metrics
 from engine.models.card import read_card
@@ -64,8 +64,9 @@ def engine(
     placement = Placement(
         tuple(device or ()), quantize, parse_capability(capability), rows, tokens, None if memory is None else int(memory * 1e9)
     )
-    pictures, metrics = picture_folder(home() / "engine" / "pictures", folder), Metrics()
-    load = functools.partial(load_engine, folder, placement, record, pictures, metrics)
+    pictures, metrics = home() / "engine" / "pictures", Metrics()
+    remove_outdated(pictures, folder)
+    load = functools.partial(load_engine, folder, placement, record, picture_folder(pictures, folder), metrics)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)
     asyncio.run(serve(read_card(folder), worker, metrics, bind, announce_to_parent if supervised else announce_to_person))
     sys.stdout.flush()

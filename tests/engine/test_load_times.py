@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from engine.load_times import expected_seconds, remember
 
 
@@ -29,3 +31,12 @@ def test_a_damaged_record_is_no_obstacle(tmp_path: Path) -> None:
     assert expected_seconds(record, tmp_path) > 0
     remember(record, tmp_path, 3.0)
     assert expected_seconds(record, tmp_path) == 3.0
+
+
+def test_a_disk_that_takes_no_record_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    record = tmp_path / "file" / "seconds.json"
+    with capture_logs() as lines:
+        remember(record, tmp_path, 3.0)
+    assert [line["log_level"] for line in lines] == ["warning"]
+    assert expected_seconds(record, tmp_path) > 0
