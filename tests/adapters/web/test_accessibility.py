@@ -10,7 +10,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from tests.adapters.web.room import Room, room, watching
+from tests.adapters.web.room import PLACE, Room, room, watching
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, echo
 
@@ -115,3 +115,26 @@ async def test_a_demo_on_the_page_offers_sample_pictures_to_ask_about(browser: B
         await expect(visit.answers).to_contain_text("How many circles are there?")
         await visit.ask("/demo export")
         await expect(page.locator(".aside a[download]")).to_have_count(2)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_an_export_is_a_page_of_its_own_without_a_serious_fault(browser: Browser, stage: Room, screen: dict[str, object]) -> None:
+    await stage.start()
+    await stage.post(drawing(), "Ann")
+    await stage.present("/compare temperature:0.2,1.8 what is it?", drawing("blue"))
+    message = await stage.sees("temperature 1.8")
+    await stage.present(message.actions[1].command)
+    demo = stage.house.bot.demos.running(PLACE)
+    assert demo is not None
+    file, _ = await stage.house.bot.demos.export(demo)
+    context = await browser.new_context(**screen)  # type: ignore[arg-type]  # Playwright's own options
+    page = await context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(file.as_uri())
+    await expect(page.locator("article")).to_have_count(2)
+    await expect(page.locator("h3")).to_have_text(["temperature 0.2", "temperature 1.8"])
+    assert await page.locator("img").first.evaluate("image => image.naturalWidth") == 120
+    assert await serious_faults(page) == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    await context.close()
