@@ -107,14 +107,14 @@ class Worker:
         try:
             while not self._stopping and self.status != "failed":
                 self._loading_since = time.monotonic()
-                if await self._life(loop, thread):
+                if await self._oversee(loop, thread):
                     await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
         finally:
             self.stop()
             self._tell_all(NotReadyError("The engine is stopping."))
             thread.shutdown(wait=False)
 
-    async def _life(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> bool:
+    async def _oversee(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> bool:
         """One engine from its loading to its end; whether it died. On return nothing here refers to it any more."""
         life = loop.run_in_executor(thread, self._live, loop)
         await asyncio.wait({life})
