@@ -6,7 +6,6 @@ Appending to the text never changes a part that is already full, so that what wa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import regex
 
@@ -23,43 +22,14 @@ def split(text: str, limit: int, length: Callable[[str], int] = len) -> tuple[st
 
     A code block that is cut is closed and opened again with its language. White space at a border is dropped.
     """
-    return Splitter(limit, length).split(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Full parts, and how the next one begins: its opening, and where in the text."""
-
-    parts: tuple[str, ...] = ()
-    opening: str = ""
-    at: int = 0
-
-
-class Splitter:
-    """Splits a text again and again while it grows, and looks no more at what can't change."""
-
-    def __init__(self, limit: int, length: Callable[[str], int] = len) -> None:
-        self._limit = limit
-        self._length = length
-        self._kept, self._seen = Cut(), ""  # what can't change, and of which text
-
-    def split(self, text: str) -> tuple[str, ...]:
-        """See `split`; the same parts, whatever was split before."""
-        cut = self._kept if text.startswith(self._seen) else Cut()
-        self._kept = cut
-        while self._length(cut.opening + text[cut.at :]) > self._limit:
-            self._kept = cut  # the border of the last full part may still move while its grapheme grows
-            cut = self._next(cut, text)
-        self._seen = text[: self._kept.at]
-        return (*cut.parts, cut.opening + text[cut.at :])
-
-    def _next(self, done: Cut, text: str) -> Cut:
-        rest = text[done.at :]
-        end = _cut(done.opening, rest, self._limit, self._length)
-        piece = done.opening + rest[:end]
+    parts, opening, rest = [], "", text
+    while length(opening + rest) > limit:
+        end = _cut(opening, rest, limit, length)
+        piece = opening + rest[:end]
         still_open = _open_fence(piece)
-        left = rest[end:].lstrip("\n")
-        return Cut((*done.parts, _part(piece)), f"{still_open}\n" if still_open else "", len(text) - len(left))
+        parts.append(_part(piece))
+        opening, rest = f"{still_open}\n" if still_open else "", rest[end:].lstrip("\n")
+    return (*parts, opening + rest)
 
 
 def _cut(opening: str, rest: str, limit: int, length: Callable[[str], int]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.splitting import Splitter, split
+from bot.splitting import split
 
 ELLIPSIS = "…"
 NOTE_LENGTH = 100  # of what an adapter may say of the file below a message
@@ -59,7 +59,6 @@ class Display:
         self._drafting = limits.draft_seconds is not None and not begun
         self._previewed: Outgoing | None = None
         self._shown: list[Outgoing | None] = [None] * begun
-        self._splitter = Splitter(limits.text, limits.length)
         self._said: Outgoing | None = None
         self._wanted: tuple[Outgoing, ...] = ()
         self._files = limits.messages is not None
@@ -158,7 +157,7 @@ class Display:
 
     def _fit(self, message: Outgoing) -> tuple[Outgoing, ...]:
         room, length = self._limits.text, self._limits.length
-        parts = self._splitter.split(message.text)
+        parts = split(message.text, room, length)
         if message.footer and length(f"{parts[-1]}\n\n{message.footer}") > room:
             parts = (*parts[:-1], *split(parts[-1], room - length(message.footer) - 2, length))
         full = replace(message, buttons=(), actions=(), files=(), columns=(), footer="", final=True)

@@ -6,7 +6,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.splitting import Splitter, split
+from bot.splitting import split
 
 PIECES = st.sampled_from(
     [
@@ -49,15 +49,6 @@ def test_every_part_is_within_the_limit_of_characters_and_of_utf16_units(text: s
 @given(text=st.lists(PIECES.filter(lambda piece: piece != "x" * 70), max_size=120).map("".join), limit=st.integers(64, 300))
 def test_no_text_is_lost(text: str, limit: int) -> None:
     assert regex.sub(r"\s", "", letters("\n".join(split(text, limit)))) == regex.sub(r"\s", "", letters(text))
-
-
-@given(pieces=st.lists(TEXTS, max_size=8), limit=st.integers(64, 300))
-def test_a_text_that_grows_is_split_as_if_it_had_come_at_once(pieces: list[str], limit: int) -> None:
-    splitter, text = Splitter(limit), ""
-    for piece in pieces:
-        text += piece
-        assert splitter.split(text) == split(text, limit)
-    assert splitter.split("another text") == ("another text",)
 
 
 @given(text=TEXTS, more=TEXTS, limit=st.integers(64, 300))
