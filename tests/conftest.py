@@ -20,7 +20,7 @@ def pocket_home() -> Path:
     """A data folder in which the pocket model is ready: GANDER_HOME if it is set, else one kept in the checkout."""
     from engine.weights.pocket.pull import pull
 
-    home = Path(os.environ.get("GANDER_HOME", CACHE))
+    home = Path(os.environ.get("GANDER_HOME") or CACHE)
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "tests.lock"):  # pytest-xdist's workers share it
         pull(home)
