@@ -20,7 +20,7 @@ test: system ## set up, check style and types, run every test
 	@deploy/setup.sh engine,discord,telegram,dev
 	@$(MAKE) --no-print-directory check
 	@$(bin)/gander model pull pocket
-	@$(bin)/pytest -n 2 $(ARGS)
+	@OMP_NUM_THREADS=1 $(bin)/pytest -n 2 $(ARGS)  # more threads than cores would only wait for each other
 
 check: ## format, lint, types and the direction of imports
 	@deploy/setup.sh engine,discord,telegram,dev
