@@ -120,22 +120,22 @@ class Runner:
             return self.graphs[size].replay(slots)
         rows = upload(torch.tensor(slots), self.device)
         lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
-        logits = self.finish(self.begin(rows), tables, lengths, self.gates[rows])
+        logits = self.through_stages(self.embed_last(rows), tables, lengths, self.gates[rows])
         self.lengths[rows] += 1
         return logits
 
-    def begin(self, rows: Tensor) -> Tensor:
+    def embed_last(self, rows: Tensor) -> Tensor:
         """The embeddings [rows, width] of the tokens that these slots go on with."""
         return self.language.embed(self.last[rows])
 
-    def finish(self, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
+    def through_stages(self, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
         """Through all stages, each on its own device."""
         for stage in self.cache.stages:
             moved = (tensor.to(stage.device) for tensor in (hidden, tables, lengths, gate))
-            hidden = self.through(stage, *moved)
+            hidden = self.through_stage(stage, *moved)
         return self.step.logits(hidden).to(self.device)
 
-    def through(self, stage: Stage, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
+    def through_stage(self, stage: Stage, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
         return self.step.layers(hidden, stage, tables, lengths, gate if self.has_branches else None)
 
 
@@ -150,9 +150,9 @@ class DecodeGraph:
         self.inputs: list[tuple[Tensor, ...]] = []  # of each stage: hidden, tables, lengths, gate
         self.outputs: list[tuple[Tensor, ...]] = []  # what the next stage gets; of the last, the logits
         for index in range(len(runner.cache.stages)):
-            self.capture(index)
+            self.capture_stage(index)
 
-    def capture(self, index: int) -> None:
+    def capture_stage(self, index: int) -> None:
         stage = self.runner.cache.stages[index]
         if index:
             self.inputs.append(tuple(tensor.to(stage.device) for tensor in self.outputs[-1]))
@@ -167,12 +167,12 @@ class DecodeGraph:
         runner, stages = self.runner, self.runner.cache.stages
         if index == 0:
             lengths, tables, gate = runner.lengths[self.rows], runner.tables[self.rows], runner.gates[self.rows]
-            hidden = runner.begin(self.rows)
+            hidden = runner.embed_last(self.rows)
             runner.lengths.index_add_(0, self.rows, torch.ones_like(lengths))
             runner.lengths[runner.filler :].zero_()
         else:
             hidden, tables, lengths, gate = self.inputs[index - 1]
-        hidden = runner.through(stages[index], hidden, tables, lengths, gate)
+        hidden = runner.through_stage(stages[index], hidden, tables, lengths, gate)
         return (runner.step.logits(hidden),) if index == len(stages) - 1 else (hidden, tables, lengths, gate)
 
     def replay(self, slots: Sequence[int]) -> Tensor:

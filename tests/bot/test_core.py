@@ -62,6 +62,7 @@ async def test_nothing_of_ours_blocks_the_loop(rig: Rig) -> None:
     with blockbuster_ctx("bot"):
         await rig.say("what is it?", attachments=(attachment(GOOSE),))
         await rig.finals(1)
+    assert rig.chat.answer("You asked: what is it?")
 
 
 async def test_a_mention_goes_on_in_the_places_conversation_and_whoever_asks_sees_it(rig: Rig) -> None:

@@ -101,6 +101,7 @@ async def test_a_demo_goes_on_after_a_restart(tmp_path: Path) -> None:
         await rig.until(lambda: rig.core.demos.running(PLACE) is not None)
         await show(rig, "white")
         await rig.until(lambda: answered(rig, "Still? at") is not None)
+        assert [asked(request) for request in engine.requests] == ["Still?"]
 
 
 async def test_slow_mode_tells_a_person_once_and_never_the_presenter(rig: Rig) -> None:
@@ -191,6 +192,7 @@ async def test_a_comparison_is_one_question_in_one_message_with_a_vote_for_each_
 async def test_what_can_t_be_compared_is_said(rig: Rig, typed: str, told: str) -> None:
     await rig.say(address=Address.COMMAND, command=typed_command(typed))
     await rig.until(lambda: any(told in text for text in texts(rig)))
+    assert not rig.engine.requests
 
 
 async def test_the_summary_counts_and_the_export_escapes_and_leaves_out_what_is_hidden(rig: Rig) -> None:

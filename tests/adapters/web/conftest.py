@@ -11,6 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.adapters.web.room import Room, room
+from tests.bot.rig import ScriptedEngine
+
 NAMES = (
     "chromium",
     "chromium-browser",
@@ -51,3 +54,10 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=path, args=sandbox)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
+    """A room for demos; its `engine` is the test file's own."""
+    async with room(tmp_path, engine) as stage:
+        yield stage

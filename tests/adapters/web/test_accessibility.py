@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from tests.adapters.web.room import PLACE, Room, room, watching
+from tests.adapters.web.room import PLACE, Room, watching
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, echo
 
@@ -28,12 +26,6 @@ def engine() -> ScriptedEngine:
     engine = ScriptedEngine(echo)
     engine.gate.set()
     return engine
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
-    async with room(tmp_path, engine) as stage:
-        yield stage
 
 
 async def serious_faults(page: Page) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from bot.message import Address, Author
@@ -33,12 +32,6 @@ def engine() -> ScriptedEngine:
     engine = ScriptedEngine(reply)
     engine.gate.set()
     return engine
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
-    async with room(tmp_path, engine) as stage:
-        yield stage
 
 
 async def scrolls(page: Page) -> bool:
