@@ -10,7 +10,6 @@ from filelock import FileLock
 
 from engine.kernels.cpu.kept import version
 
-os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton: our GPU kernels are tested without a GPU
 CACHE = Path(__file__).parent.parent / ".test_cache"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / version()))  # or each test with a data folder of its own compiles
 

@@ -1,9 +1,10 @@
-"""The GPU's kernels under Triton's interpreter (tests/conftest.py), each against plain float64, then the whole step against the model."""
+"""The GPU's kernels, each against plain float64, then the whole step against the model. Without a card Triton's interpreter runs them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -30,7 +31,7 @@ from engine.models.quantized import QuantizedLinear, use_quantized
 from engine.weights.quantization import mode_of_codes, quantize
 from tests.engine.kernels.oracle import BLOCK, Past, attended, error, past, projected, stored
 
-CPU = torch.device("cpu")
+DEVICE = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
 ROUNDING = 1e-3  # fp16's, and no more
 CONFIG = LlamaConfig(
@@ -46,12 +47,14 @@ CONFIG = LlamaConfig(
 
 @pytest.fixture
 def card() -> Card:
-    return Card.of(CPU)
+    return Card.of(DEVICE)
 
 
 @pytest.fixture(autouse=True)
-def same_numbers_every_time() -> None:
+def same_numbers_every_time() -> Iterator[None]:
     torch.manual_seed(0)
+    with DEVICE:
+        yield
 
 
 @pytest.mark.parametrize("mode", MODES)
