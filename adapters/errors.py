@@ -3,7 +3,8 @@
 BotError (bot/errors.py)
 ├── FileError     a file named on the command line that can't be opened
 ├── UsageError    an option with a value that it can't have
-└── DemoError     the demo could not show what it promises
+├── DemoError     the demo could not show what it promises
+└── BenchError    the bot under measurement ended midway
 """
 
 from __future__ import annotations
@@ -21,3 +22,7 @@ class DemoError(BotError):
 
 class UsageError(BotError):
     """An option of a command has a value that it can't have."""
+
+
+class BenchError(BotError):
+    """What was being measured ended midway."""

@@ -1,4 +1,4 @@
-"""`gander engine|model|evaluate|train|bench`: handed on whole to `python -m engine`, so that this process never meets torch."""
+"""`gander engine|model|evaluate|train|bench`: handed on to `python -m engine`, so that this process never meets torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ HANDED_ON = {
     "model": "Fetch, list and check models.",
     "evaluate": "Measure how well a model answers, on pictures it has never seen.",
     "train": "Train the pocket model's bridge.",
-    "bench": "Measure speed, beside the peers installed with it.",
 }
+BENCH = "Measure how fast a model answers, beside the peers installed with it; `gander bench bot`: what the bot itself costs."
 
 
 def add_engine_commands(app: typer.Typer) -> None:
     settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
     for name, text in HANDED_ON.items():
         app.command(name, help=text, context_settings=settings, rich_help_panel="The engine")(become_engine)
+    app.command("bench", help=BENCH, context_settings=settings, rich_help_panel="The engine")(bench)
+
+
+def bench(context: typer.Context) -> None:
+    """The bot is measured by a command of ours, since it knows no torch; everything else by the engine."""
+    if context.args[:1] == ["bot"]:
+        from adapters.cli.bench_bot import app
+
+        app(context.args[1:], prog_name="gander bench bot")
+    become_engine(context)
 
 
 def become_engine(context: typer.Context) -> None:

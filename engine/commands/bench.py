@@ -63,7 +63,10 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, as JSON.", dir_okay=False)] = None,
     png_file: Annotated[Path | None, typer.Option("--png", help="Draw tokens/s against concurrency here.", dir_okay=False)] = None,
 ) -> None:
-    """Measure our engine and transformers' ways to generate, in one run on the same weights, against the memory's speed."""
+    """Measure our engine and transformers' ways to generate, in one run on the same weights, against the memory's speed.
+
+    `gander bench bot --help`: what the bot itself costs, without an engine.
+    """
     import torch
 
     from engine.bench.chart import check_matplotlib, draw_chart

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import quantiles
 
+from adapters.bench.report import PERCENTILES, percentiles
 from tests.load.chat import Asked
 
-PERCENTILES = (50, 95, 99)
 MIB = 1 << 20
 
 
@@ -52,11 +51,3 @@ def report(questions: Sequence[Asked]) -> Report:
         final=percentiles(asked.final - asked.at for asked in answered if asked.final is not None),
         memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB,
     )
-
-
-def percentiles(values: Iterable[float]) -> tuple[float, ...]:
-    found = list(values)
-    if not found:
-        return tuple(float("nan") for _ in PERCENTILES)
-    cuts = quantiles(found, n=100, method="inclusive") if len(found) > 1 else found * 99
-    return tuple(cuts[each - 1] for each in PERCENTILES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.load.chat import Asked
-from tests.load.report import percentiles, report
+from tests.load.report import report
 from tests.load.run import Load, play
 
 
@@ -25,8 +25,3 @@ def test_what_is_lost_or_doubled_shows() -> None:
     assert (found.lost, found.doubled, found.refused, found.good) == (1, 1, 1, False)
     assert report([answered, refused]).good
     assert "1 lost, 1 answered twice" in found.lines()[0]
-
-
-def test_percentiles_are_the_usual_ones() -> None:
-    assert percentiles(range(101)) == (50.0, 95.0, 99.0)
-    assert percentiles([3.0]) == (3.0, 3.0, 3.0)

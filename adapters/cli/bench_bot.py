@@ -1,0 +1,40 @@
+"""`gander bench bot`: what the bot itself costs, apart from any engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.command()
+def bench_bot(
+    rate: Annotated[float, typer.Option(min=1, help="Messages a second, at times of their own: a slow bot is not waited for.")] = 200,
+    asks: Annotated[float, typer.Option(min=0, max=1, help="The share of them that asks the bot; the others are people's talk.")] = 0.1,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long, besides three seconds of warming up.")] = 20,
+    words: Annotated[int, typer.Option(min=1, help="Of each answer; 40 come in a second.")] = 60,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, as JSON.", dir_okay=False)] = None,
+) -> None:
+    """Measure how soon the bot starts, what memory it takes, and what it adds to a message.
+
+    The bot runs as `gander run` runs it, in a process of its own, with every platform's library loaded that is installed. The
+    engine is a stand-in in another process, which thinks for no time; the platform takes what it is told in no time.
+
+    What the bot adds to a question: from the moment when somebody sends it until the engine has the request, and from the moment
+    when the engine sends its first words until the platform is told them. Edits that follow are paced on purpose and not counted.
+    """
+    from adapters.bench.measure import Load, measure
+    from adapters.bench.report import heading, report, table
+    from adapters.cli.console import consoles, ending
+
+    load = Load(rate, asks, seconds, words)
+    with ending():
+        found = report(load, measure(load))
+    if json_file:
+        json_file.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    consoles()[0].print(heading(found), "", table(found), sep="\n")
+    if found.lost:
+        raise typer.Exit(1)
