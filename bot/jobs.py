@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.contracts import Knobs, Load, Memory, Varied
@@ -105,28 +105,17 @@ def load(connection: Connection, person: str) -> Load:
 
 def heads(connection: Connection, platforms: Collection[str]) -> tuple[Waiting, ...]:
     """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered."""
-    question, before = aliased(MessageRow), aliased(MessageRow)
-    ready = (
-        select(func.min(JobRow.id))
-        .join(question, question.id == JobRow.question)
-        .outerjoin(before, before.id == question.parent)
-        .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(platforms))
-        .where(or_(before.id.is_(None), before.role == "user", before.finish.is_not(None)))
-        .group_by(JobRow.channel, JobRow.person)
-    )
-    return _waiting(connection, _queue().where(JobRow.id.in_(ready)))
+    return tuple(Waiting(*row) for row in connection.execute(_HEADS, {"here": list(platforms)}))
 
 
 def line(connection: Connection) -> tuple[Waiting, ...]:
     """All that wait, oldest first."""
-    return _waiting(connection, _queue().where(JobRow.state == JobState.WAITING))
+    return tuple(Waiting(*row) for row in connection.execute(_QUEUE.where(JobRow.state == JobState.WAITING)))
 
 
 def claim(connection: Connection, job: int, owner: str, at: float) -> Job | None:
     """Take a waiting job; None when somebody else took it, or it was cancelled."""
-    taken = {"state": JobState.RUNNING, "owner": owner, "heartbeat": at, "started": at}
-    statement = update(JobRow).where(JobRow.id == job, JobRow.state == JobState.WAITING).values(taken)
-    row = connection.execute(statement.returning(*_JOB)).first()
+    row = connection.execute(_CLAIM, {"job": job, "me": owner, "now": at}).first()
     return _job(row) if row else None
 
 
@@ -146,7 +135,7 @@ def recover(connection: Connection, stale: float, restarted: str | None = None) 
 
 def release(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
     """Put a running job back, because its engine went away. `lost`: in the middle of the answer."""
-    mine = _running(job.id, owner)
+    mine = and_(JobRow.id == job.id, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
     connection.execute(update(JobRow).where(mine).values(_FREE | {"losses": job.losses + lost}))
 
 
@@ -154,11 +143,9 @@ def commit(
     connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[Section] = ()
 ) -> bool:
     """Store the answer, once; False when the job is no longer ours to answer (taken over, or forgotten)."""
-    answered = {"state": JobState.ANSWERED, "cancelled": False, "ended": at}
-    ours = connection.execute(update(JobRow).where(_running(job.id, owner)).values(answered)).rowcount == 1
+    ours = connection.execute(_ANSWERED, {"job": job.id, "me": owner, "now": at}).rowcount == 1
     if ours:
-        answer = {"text": text, "finish": finish, "footer": footer}
-        connection.execute(update(MessageRow).where(MessageRow.id == job.answer).values(answer))
+        connection.execute(_SAY, {"answer": job.answer, "said": text, "how": finish, "below": footer})
         votes.keep_columns(connection, job.answer, columns)
     return ours
 
@@ -171,7 +158,7 @@ def owed(connection: Connection, platforms: Collection[str], owner: str, at: flo
 
 
 def done(connection: Connection, job: int) -> None:
-    connection.execute(update(JobRow).where(JobRow.id == job).values(state=JobState.DONE))
+    connection.execute(_DONE, {"job": job})
 
 
 def cancel(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
@@ -236,6 +223,35 @@ _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), el
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
 _FREE: dict[str, Any] = {"state": JobState.WAITING, "owner": None, "heartbeat": None}
 _JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses, JobRow.varied)
+_QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
+_ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
+_HEADS = _QUEUE.where(
+    JobRow.id.in_(
+        select(func.min(JobRow.id))
+        .join(_ASKED, _ASKED.id == JobRow.question)
+        .outerjoin(_BEFORE, _BEFORE.id == _ASKED.parent)
+        .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(bindparam("here", expanding=True)))
+        .where(or_(_BEFORE.id.is_(None), _BEFORE.role == "user", _BEFORE.finish.is_not(None)))
+        .group_by(JobRow.channel, JobRow.person)
+    )
+)
+_CLAIM = (
+    update(JobRow)
+    .where(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING)
+    .values(state=JobState.RUNNING, owner=bindparam("me"), heartbeat=bindparam("now"), started=bindparam("now"))
+    .returning(*_JOB)
+)
+_ANSWERED = (
+    update(JobRow)
+    .where(JobRow.id == bindparam("job"), JobRow.state == JobState.RUNNING, JobRow.owner == bindparam("me"))
+    .values(state=JobState.ANSWERED, cancelled=False, ended=bindparam("now"))
+)
+_SAY = (
+    update(MessageRow)
+    .where(MessageRow.id == bindparam("answer"))
+    .values(text=bindparam("said"), finish=bindparam("how"), footer=bindparam("below"))
+)
+_DONE = update(JobRow).where(JobRow.id == bindparam("job")).values(state=JobState.DONE)
 
 
 def _job(row: Any) -> Job:
@@ -243,15 +259,3 @@ def _job(row: Any) -> Job:
     raw: dict[str, Any] = row.knobs
     varied = Varied(row.varied["setting"], tuple(row.varied["values"])) if row.varied else None
     return replace(job, knobs=Knobs(**raw | {"memory": Memory(raw["memory"])}), varied=varied)
-
-
-def _running(job: int, owner: str) -> ColumnElement[bool]:
-    return and_(JobRow.id == job, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
-
-
-def _queue() -> Select[int, int, str, str, int, int]:
-    return select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
-
-
-def _waiting(connection: Connection, statement: Select[int, int, str, str, int, int]) -> tuple[Waiting, ...]:
-    return tuple(Waiting(*row) for row in connection.execute(statement))

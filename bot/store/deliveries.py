@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
 
 from bot.message import Place
 from bot.ports import Known
@@ -37,17 +38,12 @@ def intend(connection: Connection, message: int | None, part: int, place: Place,
 
     None: the answer was forgotten meanwhile.
     """
-    kept = select(MessageRow.id).where(MessageRow.id == message).with_for_update(read=True, key_share=True)
-    if message is not None and connection.scalar(kept) is None:
+    if message is not None and connection.scalar(_KEPT, {"answer": message}) is None:
         return None
     if message is None:  # a notice may be the first thing that is said somewhere
         graph.keep_place(connection, place)
-    statement = insert(connection.dialect.name, DeliveryRow).values(
-        message=message, part=part, place=place.key, nonce=_new_nonce(message), platform_id=None, repeats=0, at=at
-    )
-    again = {"repeats": DeliveryRow.repeats + 1, "platform_id": None}
-    statement = statement.on_conflict_do_update(index_elements=["message", "part"], set_=again)
-    return Delivery(*connection.execute(statement.returning(*_COLUMNS)).one())
+    row = {"message": message, "part": part, "place": place.key, "nonce": _new_nonce(message), "platform_id": None, "repeats": 0, "at": at}
+    return Delivery(*connection.execute(_intend(connection.dialect.name), row).one())
 
 
 def _new_nonce(message: int | None) -> str:
@@ -56,7 +52,7 @@ def _new_nonce(message: int | None) -> str:
 
 def sent(connection: Connection, delivery: int, platform_id: str) -> None:
     """The platform took it, under this id."""
-    connection.execute(update(DeliveryRow).where(DeliveryRow.id == delivery).values(platform_id=platform_id))
+    connection.execute(_SENT, {"delivery": delivery, "name": platform_id})
 
 
 def unsent(connection: Connection, ids: Sequence[int]) -> None:
@@ -72,8 +68,7 @@ def hand_over(connection: Connection, old: int, new: int) -> None:
 
 def parts(connection: Connection, message: int) -> tuple[Delivery, ...]:
     """An answer's messages, in order."""
-    statement = select(*_COLUMNS).where(DeliveryRow.message == message)
-    return tuple(Delivery(*row) for row in connection.execute(statement.order_by(DeliveryRow.part)))
+    return tuple(Delivery(*row) for row in connection.execute(_PARTS, {"answer": message}))
 
 
 def known(connection: Connection, place: Place, until: float) -> Known:
@@ -94,4 +89,14 @@ def repeats(connection: Connection) -> int:
     return connection.scalar(select(func.sum(DeliveryRow.repeats))) or 0
 
 
+# Built once: for an answer, building statements would take longer than running them.
 _COLUMNS = (DeliveryRow.id, DeliveryRow.part, DeliveryRow.nonce, DeliveryRow.platform_id, DeliveryRow.repeats, DeliveryRow.at)
+_PARTS = select(*_COLUMNS).where(DeliveryRow.message == bindparam("answer")).order_by(DeliveryRow.part)
+_SENT = update(DeliveryRow).where(DeliveryRow.id == bindparam("delivery")).values(platform_id=bindparam("name"))
+_KEPT = select(MessageRow.id).where(MessageRow.id == bindparam("answer")).with_for_update(read=True, key_share=True)
+
+
+@cache
+def _intend(dialect: str) -> Executable:
+    again = {"repeats": DeliveryRow.repeats + 1, "platform_id": None}
+    return insert(dialect, DeliveryRow).on_conflict_do_update(index_elements=["message", "part"], set_=again).returning(*_COLUMNS)

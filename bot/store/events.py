@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from bot.message import Place
 from bot.ports import Action, Button, Outgoing, Section
@@ -30,7 +30,7 @@ class Owed:
 
 def taken(connection: Connection, place: str, event: str) -> bool:
     """Whether this event is dealt with."""
-    return connection.scalar(select(EventRow.at).where(_this(place, event))) is not None
+    return connection.scalar(_TAKEN, {"where": place, "name": event}) is not None
 
 
 def take(connection: Connection, place: Place, event: str, owner: str, at: float, reply: Outgoing | None = None) -> bool:
@@ -75,3 +75,7 @@ def _outgoing(kept: dict[str, Any]) -> Outgoing:
         "columns": tuple(Section(**each) for each in kept.get("columns", ())),
     }
     return Outgoing(**kept | parts)
+
+
+# Built once: every question needs it.
+_TAKEN = select(EventRow.at).where(EventRow.place == bindparam("where"), EventRow.event == bindparam("name"))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
 from bot.store.database import insert
-from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, VoteRow
+from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, Row, VoteRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,12 @@ class Asked:
 def introduce(connection: Connection, place: Place, author: Author) -> None:
     """Keep who and where, as they are called now."""
     keep_place(connection, place)
-    person = insert(connection.dialect.name, PersonRow).values(key=author.key, name=author.name)
-    connection.execute(person.on_conflict_do_update(index_elements=["key"], set_={"name": author.name}))
+    connection.execute(_keep(connection.dialect.name, PersonRow), {"key": author.key, "name": author.name})
 
 
 def keep_place(connection: Connection, place: Place) -> None:
     where = {"platform": place.platform, "channel": place.channel, "thread": place.thread, "server": place.server, "private": place.private}
-    statement = insert(connection.dialect.name, PlaceRow).values(key=place.key, **where)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=where))
+    connection.execute(_keep(connection.dialect.name, PlaceRow), {"key": place.key, **where})
 
 
 def place_of(row: Any) -> Place:
@@ -157,37 +155,21 @@ def unpoint(connection: Connection, place: str, persons: Sequence[str]) -> None:
 
 def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
     """The way from the root to `leaf`, both included."""
-    walk = select(MessageRow.id, MessageRow.parent).where(MessageRow.id == leaf).cte("walk", recursive=True)
-    walk = walk.union_all(select(MessageRow.id, MessageRow.parent).join(walk, MessageRow.id == walk.c.parent))
-    columns = (
-        MessageRow.id,
-        MessageRow.conversation,
-        MessageRow.person,
-        MessageRow.role,
-        MessageRow.text,
-        MessageRow.finish,
-        MessageRow.spoiler,
-    )
-    # A child is always stored after its parent: the order of ids is the order of the branch.
-    rows = connection.execute(select(*columns).join(walk, MessageRow.id == walk.c.id).order_by(MessageRow.id)).all()
+    rows = connection.execute(_BRANCH, {"leaf": leaf}).all()
     pictures = pictures_of(connection, [row.id for row in rows])
     return tuple(Turn(*row, sha256s=pictures.get(row.id, ())) for row in rows)
 
 
 def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    statement = select(MessagePictureRow.message, MessagePictureRow.sha256).where(MessagePictureRow.message.in_(messages))
     found: dict[int, tuple[str, ...]] = {}
-    for message, sha256 in connection.execute(statement.order_by(MessagePictureRow.message, MessagePictureRow.position)):
+    for message, sha256 in connection.execute(_PICTURES, {"messages": list(messages)}):
         found[message] = (*found.get(message, ()), sha256)
     return found
 
 
 def answer(connection: Connection, message: int) -> Answer | None:
     """An answer, with what its delivery needs; None: it was forgotten."""
-    question = aliased(MessageRow)
-    columns = (MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, question.platform_id, PlaceRow)
-    statement = select(*columns).outerjoin(question, question.id == MessageRow.parent).join(PlaceRow, PlaceRow.key == MessageRow.place)
-    row = connection.execute(statement.where(MessageRow.id == message)).first()
+    row = connection.execute(_ANSWER, {"answer": message}).first()
     return Answer(*row[:5], place=place_of(row)) if row else None
 
 
@@ -301,6 +283,41 @@ _FIND = _NODES.where(
     MessageRow.place == bindparam("where"),
     or_(MessageRow.platform_id == bindparam("name"), MessageRow.id == _DELIVERED.scalar_subquery()),
 )
+_WALK = select(MessageRow.id, MessageRow.parent).where(MessageRow.id == bindparam("leaf")).cte("walk", recursive=True)
+_WALK = _WALK.union_all(select(MessageRow.id, MessageRow.parent).join(_WALK, MessageRow.id == _WALK.c.parent))
+_BRANCH = (
+    select(
+        MessageRow.id,
+        MessageRow.conversation,
+        MessageRow.person,
+        MessageRow.role,
+        MessageRow.text,
+        MessageRow.finish,
+        MessageRow.spoiler,
+    )
+    .join(_WALK, MessageRow.id == _WALK.c.id)
+    .order_by(MessageRow.id)  # a child is always stored after its parent: the order of ids is the order of the branch
+)
+_PICTURES = (
+    select(MessagePictureRow.message, MessagePictureRow.sha256)
+    .where(MessagePictureRow.message.in_(bindparam("messages", expanding=True)))
+    .order_by(MessagePictureRow.message, MessagePictureRow.position)
+)
+_QUESTION = aliased(MessageRow)
+_ANSWER = (
+    select(MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, _QUESTION.platform_id, PlaceRow)
+    .outerjoin(_QUESTION, _QUESTION.id == MessageRow.parent)
+    .join(PlaceRow, PlaceRow.key == MessageRow.place)
+    .where(MessageRow.id == bindparam("answer"))
+)
+
+
+@cache
+def _keep(dialect: str, table: type[Row]) -> Executable:
+    """Insert a row, or change the row with its key."""
+    statement = insert(dialect, table)
+    new = {column.name: column for column in statement.excluded if column.name != "key"}
+    return statement.on_conflict_do_update(index_elements=["key"], set_=new)
 
 
 @cache

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from bot.ports import Section
 from bot.store import database
@@ -42,10 +42,8 @@ def keep_columns(connection: Connection, answer: int, columns: Sequence[Section]
 
 def columns_of(connection: Connection, answers: Collection[int]) -> dict[int, tuple[Section, ...]]:
     """The columns of those answers that are comparisons."""
-    columns = (AnswerColumnRow.answer, AnswerColumnRow.label, AnswerColumnRow.text)
-    rows = connection.execute(select(*columns).where(AnswerColumnRow.answer.in_(answers)).order_by(AnswerColumnRow.position))
     found: dict[int, tuple[Section, ...]] = {}
-    for answer, label, text in rows:
+    for answer, label, text in connection.execute(_COLUMNS, {"answers": list(answers)}):
         found[answer] = (*found.get(answer, ()), Section(label, text))
     return found
 
@@ -73,8 +71,20 @@ def newest(connection: Connection, place: str) -> int | None:
 
 def tally(connection: Connection, answers: Collection[int], since: float = 0.0) -> dict[int, Counter[int]]:
     """The votes for each of these answers that were cast after `since` (Unix seconds), by column."""
-    votes = select(VoteRow.answer, VoteRow.position, func.count()).where(VoteRow.answer.in_(answers), VoteRow.at >= since)
     found: dict[int, Counter[int]] = {}
-    for answer, position, count in connection.execute(votes.group_by(VoteRow.answer, VoteRow.position)):
+    for answer, position, count in connection.execute(_VOTES, {"answers": list(answers), "since": since}):
         found.setdefault(answer, Counter())[position] = count
     return found
+
+
+# Built once: every answer needs them when it ends.
+_COLUMNS = (
+    select(AnswerColumnRow.answer, AnswerColumnRow.label, AnswerColumnRow.text)
+    .where(AnswerColumnRow.answer.in_(bindparam("answers", expanding=True)))
+    .order_by(AnswerColumnRow.position)
+)
+_VOTES = (
+    select(VoteRow.answer, VoteRow.position, func.count())
+    .where(VoteRow.answer.in_(bindparam("answers", expanding=True)), VoteRow.at >= bindparam("since"))
+    .group_by(VoteRow.answer, VoteRow.position)
+)
