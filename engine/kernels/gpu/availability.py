@@ -25,12 +25,14 @@ TYPES = (torch.float16, torch.bfloat16)
 
 
 def build_step(language: Llama, able: Abilities) -> Step | None:
-    """The decode step of this model in kernels; None where card, installation or model don't allow it."""
+    """The decode step of this model in kernels, which its prompts get too; None where card, installation or model don't allow it."""
     if not available(able) or not fits(language):
         return None
     from engine.kernels.gpu.branched import BranchedStep
+    from engine.kernels.gpu.prompts import read_codes
     from engine.kernels.gpu.step import GpuStep
 
+    read_codes(language)
     return BranchedStep(language) if branched(language) else GpuStep(language)
 
 

@@ -21,6 +21,7 @@ from engine.kernels.gpu.availability import branched, build_step, fits
 from engine.kernels.gpu.branched import BranchedStep
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
+from engine.kernels.gpu.prompts import read_codes
 from engine.kernels.gpu.step import GpuStep
 from engine.kernels.plain import PlainStep
 from engine.kv_cache import Stage
@@ -139,6 +140,16 @@ def test_the_step_equals_the_model(mode: Quantization, lengths: list[int], most_
         for row, table, length in zip(hidden, tables, lengths, strict=True)
     ]
     assert error(ours, torch.stack(exact)) < 2 * ROUNDING
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+def test_a_prompt_is_read_from_the_codes_as_from_restored_weights(mode: Quantization, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.kernels.gpu.prompts.TURN", 4)
+    language, hidden, positions = half_language(mode), torch.randn(2, 5, CONFIG.hidden_size).half(), torch.arange(5)[None]
+    restored = language.logits(language(hidden, positions))
+    monkeypatch.setattr(QuantizedLinear, "blocks", None)  # nothing is restored any more
+    read_codes(language)
+    assert error(language.logits(language(hidden, positions)), restored) < 2 * ROUNDING
 
 
 def test_a_model_with_branches_attends_in_a_kernel() -> None:
