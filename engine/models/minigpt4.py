@@ -7,6 +7,7 @@ computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from engine.weights.loading import load_language, open_shards
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
 STD = (0.26862954, 0.26130258, 0.27577711)
+SQUEEZERS = 8  # threads: a picture takes one for longer than the eye takes for another in its batch
 
 
 class Eye(nn.Module):
@@ -64,6 +66,7 @@ class MiniGPT4:
         self.eye = eye
         self.look: Callable[[Tensor], Tensor] = eye
         self.language = language
+        self.squeezers = ThreadPoolExecutor(SQUEEZERS, thread_name_prefix="squeeze")  # Pillow lets go of Python's lock
 
     def capture(self, batches: Sequence[int]) -> None:
         """See `engine.models.base.VisionLanguageModel`."""
@@ -77,7 +80,8 @@ class MiniGPT4:
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 32 embeddings each."""
-        pixels = upload(torch.stack([squeeze(picture, self.eye.image_size) for picture in pictures]), self.device)
+        squeezed = self.squeezers.map(lambda picture: squeeze(picture, self.eye.image_size), pictures)
+        pixels = upload(torch.stack(list(squeezed)), self.device)
         embeddings = self.look(normalise(pixels).to(self.eye.query_tokens.dtype))
         return [EncodedPicture(embedding.clone()) for embedding in embeddings]  # a view would keep the whole batch
 
