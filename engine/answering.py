@@ -115,7 +115,8 @@ class Beams:
 
     @property
     def tokens(self) -> int:
-        return sum(len(beam.ids) for beam in self.best)
+        """Of the answers; of a search that was cut short, its length."""
+        return sum(len(beam.ids) for beam in self.best) if self.done else len(self.search.running[0].ids)
 
     @property
     def best(self) -> list[Beam]:

@@ -128,6 +128,8 @@ class BatchEngine:
                 self.metrics.prefix(conversation.task.reused, len(conversation.task.keys))
 
     def embed(self, conversation: Conversation) -> None:
+        task = conversation.task
+        self.runner.cache.clear(sorted({block for table in task.tables for block in table[task.reused // BLOCK :]}))
         conversation.embeddings = self.intake.contexts.embed(conversation.context)
 
     def read_prompts(self) -> None:
@@ -253,7 +255,6 @@ class BatchEngine:
             conversation.spoke = now
 
     def finish(self, conversation: Conversation, writing: Rows | Beams) -> None:
-        self.metrics.tokens(writing.tokens)
         self.close(conversation, writing.reason)
         conversation.job.tell(Done(len(conversation.context), writing.tokens, conversation.context.dropped_messages))
 
@@ -261,6 +262,7 @@ class BatchEngine:
         """Gives back what the conversation held; what was written stays findable for its follow-up."""
         conversation.over = True
         self.metrics.finished(reason)
+        self.metrics.tokens(conversation.writing.tokens if conversation.writing else 0)
         self.conversations.remove(conversation)
         self.scheduler.finish(conversation.task, conversation.writing.kept if conversation.writing else ())
 

@@ -42,6 +42,10 @@ class Stage:
         for pool in (self.keys, self.values):
             pool.index_copy_(1, targets, pool.index_select(1, sources))
 
+    def clear(self, blocks: Tensor) -> None:
+        for pool in (self.keys, self.values):
+            pool.index_fill_(1, blocks, 0)
+
 
 class KVCache:
     """`blocks` of them for every layer of `language`, each layer's on its own device."""
@@ -66,6 +70,11 @@ class KVCache:
         if pairs:
             for stage in self.stages:
                 stage.copy(*upload(torch.tensor(pairs), stage.device).unbind(1))
+
+    def clear(self, blocks: Sequence[int]) -> None:
+        """Forgets what these blocks held: attention weighs what lies behind a row's end by 0, and 0 · NaN is NaN."""
+        for stage in self.stages:
+            stage.clear(upload(torch.tensor(blocks, dtype=torch.long), stage.device))
 
 
 def token_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
@@ -115,6 +124,11 @@ def places(table: Sequence[int], end: int) -> Tensor:
     return (blocks[:, None] * BLOCK + torch.arange(BLOCK)).flatten()[:end]
 
 
+def filled_up(table: Sequence[int], width: int) -> list[int]:
+    """A table of `width` blocks that names a row's own alone: what others keep must not even be masked, see `KVCache.clear`."""
+    return [*table, *[table[-1]] * (width - len(table))]
+
+
 class StepView:
     """Attention for one new token a row, in plain torch: every row looks at as many blocks as the longest one has."""
 
@@ -134,4 +148,4 @@ class StepView:
         all_keys, all_values = (
             pool[self.tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values)
         )  # [rows, kv_heads, tokens, head_dim]
-        return scaled_dot_product_attention(grouped, all_keys, all_values, attn_mask=self.mask).view(rows, heads, 1, head_dim)
+        return scaled_dot_product_attention(grouped, all_keys, all_values, attn_mask=self.mask).reshape(rows, heads, 1, head_dim)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -51,9 +52,9 @@ class PictureCache:
         """Encodings by sha256 of all `pictures`; those not met before are encoded in one batch."""
         missing = self.missing(pictures)
         for picture, encoding in zip(missing, self.model.encode([picture.image for picture in missing]) if missing else [], strict=True):
-            self.keep(picture.sha256, encoding)
+            self.keep(picture.sha256, finite(encoding))
             if self.disk is not None:
-                self.disk.write(picture.sha256, encoding)
+                self.disk.write(picture.sha256, self.encoded[picture.sha256])
         found = {picture.sha256: self.encoded[picture.sha256] for picture in pictures}
         for sha256 in found:
             self.encoded.move_to_end(sha256)
@@ -63,6 +64,11 @@ class PictureCache:
 
     def keep(self, sha256: str, encoding: EncodedPicture) -> None:
         self.encoded[sha256] = encoding
+
+
+def finite(encoding: EncodedPicture) -> EncodedPicture:
+    """Without what overflowed in fp16: attention would spread it to words before the picture, whose keys others share."""
+    return replace(encoding, embeddings=encoding.embeddings.nan_to_num(0.0, 0.0, 0.0))
 
 
 class PictureFolder:

@@ -15,7 +15,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from engine.blocks import BLOCK
 from engine.capturing import capture
-from engine.kv_cache import Stage
+from engine.kv_cache import Stage, filled_up
 from engine.models.llama import Llama
 from engine.transfer import upload
 
@@ -113,7 +113,7 @@ class PromptGraph:
         tables = torch.zeros(self.tables.shape, dtype=torch.long)
         for row, part in enumerate(parts):
             blocks = part.table[: -(-part.end // BLOCK)]
-            tables[row, : len(blocks)] = torch.tensor(blocks)
+            tables[row] = torch.tensor(filled_up(blocks, tables.shape[1]))
             self.hidden[row] = pad(part.embeddings, (0, 0, 0, self.shape.tokens - len(part.embeddings)))
         borders = torch.tensor([[part.start for part in parts] + [0] * blank, [len(part.embeddings) for part in parts] + [1] * blank])
         gates = torch.tensor([float(part.gated) for part in parts] + [0.0] * blank, dtype=self.gates.dtype)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.blocks import BLOCK
 from engine.capturing import capture
-from engine.kv_cache import KVCache, PromptView, Stage
+from engine.kv_cache import KVCache, PromptView, Stage, filled_up
 from engine.models.llama import Llama
 from engine.prompt_graph import Part, PromptGraphs
 from engine.transfer import upload
@@ -54,6 +54,7 @@ class Runner:
         self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
         self.gates = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
         self.has_branches = any(getattr(module, "lora", None) is not None for module in language.modules())
+        self.named: tuple[list[int], Tensor] | None = None
         self.graphs: dict[int, DecodeGraph] = {}
         self.prompt_graphs: PromptGraphs | None = None
 
@@ -93,21 +94,25 @@ class Runner:
     def place(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, gated: bool) -> None:
         """These rows go on from `length` tokens kept in their tables' blocks."""
         self.set_tables(slots, tables)
-        rows = upload(torch.tensor(slots), self.device)
+        rows = self.rows(slots)
         self.lengths[rows] = length
         self.gates[rows] = float(gated)
 
     @torch.inference_mode()
     def set_tables(self, slots: Sequence[int], tables: Sequence[Sequence[int]]) -> None:
-        padded = torch.zeros(len(tables), self.tables.shape[1], dtype=torch.int32)
-        for row, table in enumerate(tables):
-            padded[row, : len(table)] = torch.tensor(table)
-        self.tables[upload(torch.tensor(slots), self.device)] = upload(padded, self.device)
+        filled = torch.tensor([filled_up(table, self.tables.shape[1]) for table in tables], dtype=torch.int32)
+        self.tables[self.rows(slots)] = upload(filled, self.device)
 
     @torch.inference_mode()
     def write(self, slots: Sequence[int], tokens: Tensor) -> None:
         """What each row goes on with in the next step, `tokens` [rows]."""
-        self.last[upload(torch.tensor(slots), self.device)] = tokens
+        self.last[self.rows(slots)] = tokens
+
+    def rows(self, slots: Sequence[int]) -> Tensor:
+        """The slots as indices on the device. Step after step they are the same."""
+        if self.named is None or self.named[0] != list(slots):
+            self.named = list(slots), upload(torch.tensor(slots), self.device)
+        return self.named[1]
 
     @torch.inference_mode()
     def decode(self, slots: Sequence[int], longest: int) -> Tensor:
@@ -118,7 +123,7 @@ class Runner:
         size = min((size for size in self.graphs if size >= len(slots)), default=None)
         if size is not None:
             return self.graphs[size].replay(slots)
-        rows = upload(torch.tensor(slots), self.device)
+        rows = self.rows(slots)
         lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
         logits = self.through_stages(self.embed_last(rows), tables, lengths, self.gates[rows])
         self.lengths[rows] += 1

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -70,6 +71,15 @@ def test_memory_holds_no_more_than_the_bound() -> None:
     assert (list(cache.encoded), model.encoded) == ([PICTURES[2].sha256, PICTURES[1].sha256], 3)
     assert len(cache.encode(PICTURES)) == 4  # one request may show more
     assert len(cache.encoded) == 2
+
+
+def test_what_overflows_is_left_out(tmp_path: Path) -> None:
+    model, broken = TinyModel(), torch.tensor([[torch.nan, torch.inf, 1.0]])
+    with patch.object(model, "encode", lambda pictures: [EncodedPicture(broken)]):
+        (kept,) = PictureCache(model, tmp_path).encode(PICTURES[:1]).values()
+    found = PictureFolder(tmp_path, 1 << 20).read(PICTURES[0].sha256)
+    assert found
+    assert kept.embeddings.tolist() == found.embeddings.tolist() == [[0, 0, 1]]
 
 
 def test_a_folder_that_is_removed_comes_back(tmp_path: Path) -> None:
