@@ -14,7 +14,7 @@ from types import TracebackType
 from bot import conversation
 from bot.contracts import Engine, Knobs, Texts
 from bot.drafts import Comparison, Draft
-from bot.errors import EngineRefused
+from bot.errors import EngineRefused, Refusal
 from bot.jobs import Job
 from bot.ports import Button
 from bot.store import graph
@@ -110,7 +110,7 @@ class Answerer:
     ) -> None:
         """Fill `draft`; `grown` is called after each chunk. The columns of a comparison are asked for at once: the engine
         takes them into one batch, and looks at the picture once. `explained`: the engine is asked how its choices came about.
-        Raises what Engine raises.
+        Raises what Engine raises, and Refusal where a picture is not kept any more.
         """
         if isinstance(draft, Draft) or job.varied is None:
             return await self._fill(engine, job, turns, draft.drafts[0], grown, explained=explained)
@@ -176,7 +176,10 @@ class Answerer:
         if not sha256s:
             return {}
         types = await self._database.read(graph.media_types, sha256s)
-        return {sha256: await asyncio.to_thread(self._url, sha256, types[sha256]) for sha256 in sha256s}
+        try:
+            return {sha256: await asyncio.to_thread(self._url, sha256, types[sha256]) for sha256 in sha256s}
+        except (KeyError, FileNotFoundError):  # forgotten a moment ago; or the folder was lost, or not restored with the database
+            raise Refusal("answer.picture_gone") from None
 
     def _url(self, sha256: str, media_type: str) -> str:
         return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"

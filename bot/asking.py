@@ -70,6 +70,10 @@ class Asking:
         self._enqueued = enqueued
         self._known: set[tuple[str, str, str]] = set()
 
+    def introduce_anew(self) -> None:
+        """Somebody's name was forgotten: whoever asks next is kept as they are called now."""
+        self._known.clear()
+
     async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
         """Raises Refusal; of a file that is no picture, after asking about the pictures beside it. A message that is stored already
         changes nothing."""

@@ -47,7 +47,7 @@ from bot.ports import Confiding, Diagnosing, Outgoing, Platform, Remembered
 from bot.retelling import Retelling
 from bot.revising import Revising
 from bot.showing import Stage
-from bot.store import graph
+from bot.store import forgetting, graph
 from bot.store.database import Database
 from bot.store.graph import Asked
 from bot.store.moving import move
@@ -142,7 +142,7 @@ class Core:
         return await self._resources.settings.caps(place, author)
 
     async def closed(self, place: Place) -> None:
-        places = await self._resources.database.read(graph.places_around, place, False)
+        places = await self._resources.database.read(forgetting.places_around, place, False)
         await self._dispatcher.stop(await self._resources.database.read(jobs.open_in, places, None))
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
@@ -157,10 +157,12 @@ class Core:
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
         database = self._resources.database
-        known = await database.read(graph.answers_to, place.key, message_id)
+        if await database.read(graph.find, place.key, message_id) is None:
+            return ()  # most messages that people delete were never for us
+        known = await database.read(forgetting.answers_to, place.key, message_id)
         unfinished = await database.read(jobs.unfinished, known)
         await self._dispatcher.stop(unfinished)
-        gone = await database.write(graph.withdraw, place.key, message_id, known if answers else unfinished)
+        gone = await database.write(forgetting.withdraw, place.key, message_id, known if answers else unfinished)
         await self._resources.files.delete(gone.sha256s)
         return gone.message_ids
 
@@ -191,7 +193,8 @@ class Core:
         person = incoming.author.key
         mine = await self._resources.database.read(jobs.open_answers, person)
         await self._dispatcher.stop(mine)
-        messages, pictures = await self._resources.database.write(graph.forget, person)
+        messages, pictures = await self._resources.database.write(forgetting.forget, person)
+        self._asking.introduce_anew()
         await self._resources.files.delete(pictures)
         return Forgotten(messages, len(pictures))
 
@@ -199,9 +202,9 @@ class Core:
         if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
             raise Refusal("forget.not_yours")
         database, key = self._resources.database, f"{incoming.place.platform}:{person}" if person else None
-        places = await database.read(graph.places_around, incoming.place, key is not None)
+        places = await database.read(forgetting.places_around, incoming.place, key is not None)
         await self._dispatcher.stop(await database.read(jobs.open_in, places, key))
-        messages, pictures = await database.write(graph.forget_in, places, key)
+        messages, pictures = await database.write(forgetting.forget_in, places, key)
         await self._resources.files.delete(pictures)
         return Forgotten(messages, len(pictures))
 

@@ -62,10 +62,10 @@ class Header(TypedDict, total=False):
 
 def expand(image: Image.Image) -> Image.Image:
     """The picture as 8-bit RGB or RGBA, whatever it was stored as."""
+    if image.mode.startswith("I;16"):  # before transparency, which Pillow would give it by cutting off all above 255
+        return image.convert("I").point(lambda value: value / 256).convert("RGB")
     if image.has_transparency_data:
         return image.convert("RGBA")
-    if image.mode.startswith("I;16"):
-        return image.convert("I").point(lambda value: value / 256).convert("RGB")
     if image.mode in {"I", "F"}:
         low, high = (float(bound) for bound in image.getextrema())  # type: ignore[arg-type]  # one band: two numbers
         scale = 255 / (high - low or 1)
@@ -93,9 +93,9 @@ def orientation(image: Image.Image) -> int:
 def normalise(data: bytes, kind: str, side: int) -> Image.Image:
     """Decode the first frame: upright, flat, at most `side` pixels long."""
     image: Image.Image = Image.open(BytesIO(data), formats=[kind])
-    turn = UPRIGHT.get(orientation(image))
     image.draft("RGB", (side, side))
     small = expand(image)
+    turn = UPRIGHT.get(orientation(image))  # asked now: what Pillow turns by itself in decoding (TIFF) is upright already
     small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return flatten(small if turn is None else small.transpose(turn))
 

@@ -17,7 +17,7 @@ from bot import jobs
 from bot.answering import Answerer, Stop
 from bot.contracts import InLine, Texts, Value
 from bot.drafts import Comparison, Draft, draft_of
-from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
+from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.estimates import Rate, Speed, places
 from bot.fairness import FairQueue
 from bot.insights import Insights
@@ -172,8 +172,9 @@ class Dispatcher:
                 del lane.running[job.id], self._stops[job.id], self._growing[job.answer]
                 self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.knobs.beams or 1))
                 self.wake()
-            if answered:
+            if draft.finish is not Finish.STOPPED:  # cut off, or refused: that says nothing of the engine's speed
                 self._speed.record(waiting, draft.tokens // len(draft.drafts), monotonic() - began)
+            if answered:
                 await self._deliver(job)
 
     async def _make(self, lane: Lane, job: Job, draft: Draft | Comparison) -> bool:
@@ -191,6 +192,8 @@ class Dispatcher:
         try:
             async with self._stops[job.id]:
                 await self._answerer.answer(lane.engine, job, branch, draft, grown, explained=explained)
+        except Refusal as refusal:
+            return await self._commit(job, showing, self._say(job, refusal.key, **refusal.values), Finish.FAILED)
         except EngineRefused as error:
             return await self._commit(job, showing, self._say(job, "answer.refused", reason=str(error)), Finish.FAILED)
         except (EngineUnavailable, AnswerLost) as error:

@@ -154,12 +154,14 @@ class Outbox:
         while True:
             await self._connected[pump.platform].wait()
             pump.news.clear()
-            if found := pump.channel.next(self._clock()):
+            now = self._clock()
+            if found := pump.channel.next(now):
                 await self._try(pump, *found)
             else:
+                pause = pump.channel.wait(now)  # of this very moment: asked later, what has come due meanwhile would wait for news
                 await self._close_finished(pump)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(pump.channel.wait(self._clock())):
+                    async with asyncio.timeout(pause):
                         await pump.news.wait()
 
     async def _close_finished(self, pump: Pump) -> None:

@@ -9,7 +9,7 @@ from time import time
 
 import structlog
 
-from bot.store import events, graph
+from bot.store import events, forgetting, graph
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
@@ -41,6 +41,7 @@ class Retention:
     async def sweep(self) -> None:
         messages = await self._expire() if self._days else 0
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
+        await self._files.delete(await self._database.write(forgetting.drop_unshown))
         owned = await self._database.read(graph.all_pictures)
         await asyncio.to_thread(delete_old, self._exports, self._clock() - EXPORT_SECONDS)
         orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
@@ -48,9 +49,13 @@ class Retention:
             log.info("swept", messages=messages, orphans=orphans)
 
     async def _expire(self) -> int:
-        messages, sha256s = await self._database.write(graph.expire, self._clock() - self._days * DAY_SECONDS)
-        await self._files.delete(sha256s)
-        return messages
+        before, messages = self._clock() - self._days * DAY_SECONDS, 0
+        while True:
+            expired, sha256s = await self._database.write(forgetting.expire, before)
+            await self._files.delete(sha256s)
+            messages += expired
+            if expired < forgetting.BATCH:
+                return messages
 
 
 def delete_old(folder: Path, before: float) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
 from bot.store.database import insert
-from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, Row, VoteRow
+from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,70 +207,6 @@ def media_types(connection: Connection, sha256s: Collection[str]) -> dict[str, s
 
 def name_of(connection: Connection, person: str) -> str:
     return connection.scalar(select(PersonRow.name).where(PersonRow.key == person)) or ""
-
-
-def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
-    """Delete a person's messages and the answers to them; how many, and the pictures that nobody else showed."""
-    connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
-    connection.execute(delete(VoteRow).where(VoteRow.person == person))
-    return _delete(connection, _of(person))
-
-
-def places_around(connection: Connection, place: Place, whole_server: bool) -> tuple[str, ...]:
-    """The keys of this channel and its threads; or of all places on this server, where there is one."""
-    around = PlaceRow.server == place.server if whole_server and place.server else PlaceRow.channel == place.channel
-    return tuple(connection.scalars(select(PlaceRow.key).where(PlaceRow.platform == place.platform, around)))
-
-
-def forget_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, list[str]]:
-    """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
-    said = MessageRow.place.in_(places)
-    return _delete(connection, said if person is None else and_(said, _of(person)))
-
-
-def _of(person: str) -> ColumnElement[bool]:
-    """What this person said, and the answers to it, whoever asked for them."""
-    questions = select(MessageRow.id).where(MessageRow.person == person, MessageRow.role == "user")
-    return or_(MessageRow.person == person, and_(MessageRow.role == "assistant", MessageRow.parent.in_(questions)))
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """What a deleted question leaves to do: messages to take back, and picture files that nothing shows any more."""
-
-    message_ids: tuple[str, ...]
-    sha256s: list[str]
-
-
-def answers_to(connection: Connection, place: str, platform_id: str) -> tuple[int, ...]:
-    """The answers to a person's message."""
-    question = _questions(place, platform_id).scalar_subquery()
-    return tuple(connection.scalars(select(MessageRow.id).where(MessageRow.parent == question, MessageRow.role == "assistant")))
-
-
-def withdraw(connection: Connection, place: str, platform_id: str, answers: Collection[int]) -> Withdrawn:
-    """Delete a person's message, and these answers to it."""
-    sent = select(DeliveryRow.platform_id).where(DeliveryRow.message.in_(answers), DeliveryRow.platform_id.is_not(None))
-    message_ids = tuple(name for name in connection.scalars(sent.order_by(DeliveryRow.id)) if name)
-    question = _questions(place, platform_id).scalar_subquery()
-    _, sha256s = _delete(connection, or_(MessageRow.id == question, MessageRow.id.in_(answers)))
-    return Withdrawn(message_ids, sha256s)
-
-
-def _questions(place: str, platform_id: str) -> Select[int]:
-    asked = and_(MessageRow.place == place, MessageRow.platform_id == platform_id, MessageRow.role == "user")
-    return select(MessageRow.id).where(asked)
-
-
-def expire(connection: Connection, before: float) -> tuple[int, list[str]]:
-    """Delete what is older than the retention period; how many messages, and the pictures that nothing shows any more."""
-    return _delete(connection, MessageRow.at < before)
-
-
-def _delete(connection: Connection, which: ColumnElement[bool]) -> tuple[int, list[str]]:
-    deleted = connection.execute(delete(MessageRow).where(which)).rowcount
-    unused = delete(PictureRow).where(PictureRow.sha256.not_in(select(MessagePictureRow.sha256)))
-    return deleted, list(connection.scalars(unused.returning(PictureRow.sha256)).all())
 
 
 # Built once: for a question, building statements would take longer than running them.

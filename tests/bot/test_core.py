@@ -295,8 +295,9 @@ async def test_an_edit_makes_a_question_of_what_was_none_for_a_minute(rig: Rig, 
 
 async def test_what_the_engine_refuses_is_told_in_its_words(rig: Rig) -> None:
     rig.engine.reply = lambda _: [EngineRefused("num_beams is at most 4 here")]
-    await rig.say("why?")
+    asking = await rig.say("why?")
     assert await rig.finals(1) == ["That can't be answered: num_beams is at most 4 here"]
+    assert (await rig.core.queue(asking)).tokens_per_second is None  # it measures no speed
 
 
 async def test_the_oldest_text_goes_when_the_context_is_full(rig: Rig) -> None:
@@ -334,6 +335,18 @@ async def test_forgetting_removes_words_and_pictures(rig: Rig) -> None:
     await rig.press("forget", confirm="yes")
     await rig.finals(2)
     assert (await rig.core.history(PLACE), shown.exists(), await rig.core.picture(PLACE, sha256)) == ((), False, None)
+
+
+async def test_a_picture_that_was_lost_is_asked_for_again_and_holds_up_nobody(rig: Rig) -> None:
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    sha256 = (await rig.core.history(PLACE))[0].pictures[0]
+    rig.files.path(sha256).unlink()
+    await rig.say("how old?")
+    assert "Show it to me again" in (await rig.finals(2))[1]
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    await rig.finals(3)
+    assert pictures(rig.engine.requests[-1]) == 1
 
 
 async def test_history_shows_branches_with_the_platforms_own_ids(rig: Rig) -> None:

@@ -79,19 +79,21 @@ async def test_every_mode_of_png_comes_out_as_rgb(decoder: DecodingProcess, mode
     assert Image.open(BytesIO(picture.data)).mode == "RGB"
 
 
-async def test_sixteen_bits_keep_their_brightness(decoder: DecodingProcess) -> None:
-    picture = await decoder.decode(encode(Image.new("I;16", (4, 4), 0x8000), "PNG"), "PNG")
+@pytest.mark.parametrize("bits", [{}, {"transparency": 5}])
+async def test_sixteen_bits_keep_their_brightness(decoder: DecodingProcess, bits: dict[str, int]) -> None:
+    picture = await decoder.decode(encode(Image.new("I;16", (4, 4), 0x8000), "PNG", **bits), "PNG")
     assert opened(picture.data).getpixel((1, 1)) == (128, 128, 128)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_exif_rotation_is_applied(decoder: DecodingProcess, orientation: int) -> None:
+async def test_exif_rotation_is_applied(decoder: DecodingProcess, orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     upright = quarters()
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}.get(orientation)  # the transposition that such a camera did
     stored = upright if undo is None else upright.transpose(Image.Transpose(undo))
-    picture = await decoder.decode(encode(stored, "PNG", exif=exif), "PNG")
+    picture = await decoder.decode(encode(stored, kind, exif=exif), kind)
     assert opened(picture.data).tobytes() == upright.tobytes()
 
 

@@ -74,3 +74,15 @@ async def test_one_s_own_is_forgotten_everywhere(rig: Rig) -> None:
     assert set(map(tuple, (await left(rig)).values())) == {(BEN.name,)}
     assert await forget(rig, BEN) == "Done. Deleted: 8 messages, 1 pictures."
     assert [path for path in rig.files.path("ab").parent.parent.rglob("*") if path.is_file()] == []
+
+
+async def test_who_asks_again_has_a_name_and_no_settings_of_old(rig: Rig) -> None:
+    await command(rig, ANN, Invocation("settings", {"name": "system_prompt", "value": "I am Ann.", "scope": "me"}))
+    await rig.finals(9)
+    await forget(rig, ANN)
+    await rig.say("mine", author=ANN, place=CHANNEL, attachments=(attachment(GOOSE),))
+    await rig.finals(11)
+    await rig.say("hers?", author=BEN, place=CHANNEL)
+    await rig.finals(12)
+    assert rig.chat.answer("You asked: hers?").footer == "About Ann's picture"
+    assert "Ann" not in str(rig.engine.requests[-2].messages)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from bot import jobs
 from bot.contracts import Knobs, Load
 from bot.message import Place
-from bot.store import graph
+from bot.store import forgetting
 from bot.store.database import Database
 from bot.store.tables import Finish, MessageRow
 from tests.bot.samples import ANN, BEN, PLACE, ask
@@ -137,7 +137,7 @@ async def test_load_counts_what_is_open(database: Database) -> None:
 
     def work(connection: Connection) -> None:
         assert jobs.load(connection, ANN.key) == Load(mine=1, overall=2)
-        graph.forget(connection, ANN.key)
+        forgetting.forget(connection, ANN.key)
         assert jobs.load(connection, ANN.key) == Load(mine=0, overall=1)
 
     await database.write(work)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from bot.retention import DAY_SECONDS, Retention
-from bot.store import graph
+from bot.store import forgetting, graph
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 from bot.store.tables import MessageRow
@@ -49,7 +49,10 @@ async def tell(database: Database, files: PictureFiles) -> None:
     await database.write(work)
 
 
-async def test_old_messages_go_with_pictures_that_nobody_shows_any_more(database: Database, files: PictureFiles, tmp_path: Path) -> None:
+async def test_old_messages_go_with_pictures_that_nobody_shows_any_more(
+    database: Database, files: PictureFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "BATCH", 1)
     await tell(database, files)
     await Retention(database, files, tmp_path / "exports", days=7, clock=lambda: NOW).sweep()
     assert await remaining(database) == (["young"], 1)

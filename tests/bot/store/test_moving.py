@@ -10,7 +10,7 @@ from bot import jobs
 from bot.contracts import Knobs
 from bot.jobs import NewJob
 from bot.message import Author, Place
-from bot.store import deliveries, events, graph
+from bot.store import deliveries, events, forgetting, graph
 from bot.store.database import Database
 from bot.store.graph import NewMessage
 from bot.store.moving import move
@@ -74,7 +74,7 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
         waiting = graph.answer(connection, answer)
         assert waiting is not None
         assert (waiting.place, waiting.reply_to) == (NEW, None)
-        assert jobs.open_in(connection, graph.places_around(connection, NEW, whole_server=False), None) == (answer,)
+        assert jobs.open_in(connection, forgetting.places_around(connection, NEW, whole_server=False), None) == (answer,)
 
     await database.write(work)
 

@@ -1,0 +1,97 @@
+"""Takes things out of the store again: what a person wants forgotten or withdraws, and what is older than the operator keeps.
+
+Functions take the connection of the caller's transaction. A message takes along its job, its deliveries, its votes and
+its links to pictures; a picture goes with the last message that shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, true, update
+from sqlalchemy.orm import aliased
+
+from bot.message import Place
+from bot.store.settings import Scope
+from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
+
+BATCH = 1_000  # messages that expire in one transaction: the bot goes on writing between two
+MANY = 10_000  # pictures, more than a statement names one by one
+
+
+def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
+    """Delete a person's messages, the answers to them, and what else is kept of them; how many messages, and the pictures that
+    nobody else showed."""
+    connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
+    connection.execute(delete(VoteRow).where(VoteRow.person == person))
+    connection.execute(delete(SettingRow).where(SettingRow.scope == Scope.PERSON, SettingRow.key == person))
+    return _delete(connection, _of(person))
+
+
+def forget_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, list[str]]:
+    """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
+    said = MessageRow.place.in_(places)
+    return _delete(connection, said if person is None else and_(said, _of(person)))
+
+
+def places_around(connection: Connection, place: Place, whole_server: bool) -> tuple[str, ...]:
+    """The keys of this channel and its threads; or of all places on this server, where there is one."""
+    around = PlaceRow.server == place.server if whole_server and place.server else PlaceRow.channel == place.channel
+    return tuple(connection.scalars(select(PlaceRow.key).where(PlaceRow.platform == place.platform, around)))
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What a deleted question leaves to do: messages to take back, and picture files that nothing shows any more."""
+
+    message_ids: tuple[str, ...]
+    sha256s: list[str]
+
+
+def answers_to(connection: Connection, place: str, platform_id: str) -> tuple[int, ...]:
+    """The answers to a person's message."""
+    question = _question(place, platform_id).scalar_subquery()
+    return tuple(connection.scalars(select(MessageRow.id).where(MessageRow.parent == question, MessageRow.role == "assistant")))
+
+
+def withdraw(connection: Connection, place: str, platform_id: str, answers: Collection[int]) -> Withdrawn:
+    """Delete a person's message, and these answers to it."""
+    sent = select(DeliveryRow.platform_id).where(DeliveryRow.message.in_(answers), DeliveryRow.platform_id.is_not(None))
+    message_ids = tuple(name for name in connection.scalars(sent.order_by(DeliveryRow.id)) if name)
+    question = _question(place, platform_id).scalar_subquery()
+    _, sha256s = _delete(connection, or_(MessageRow.id == question, MessageRow.id.in_(answers)))
+    return Withdrawn(message_ids, sha256s)
+
+
+def expire(connection: Connection, before: float) -> tuple[int, list[str]]:
+    """Delete messages from before this Unix time, `BATCH` at most; as `forget` counts."""
+    old = aliased(MessageRow)
+    oldest = select(old.id).where(old.at < before).order_by(old.id).limit(BATCH)
+    return _delete(connection, MessageRow.id.in_(oldest))
+
+
+def drop_unshown(connection: Connection, among: Collection[str] | None = None) -> list[str]:
+    """Delete the pictures that no message shows, all or of these: their sha256."""
+    named = true() if among is None or len(among) > MANY else PictureRow.sha256.in_(among)
+    shown = select(MessagePictureRow.sha256).where(MessagePictureRow.sha256 == PictureRow.sha256).exists()
+    return list(connection.scalars(delete(PictureRow).where(named, ~shown).returning(PictureRow.sha256)).all())
+
+
+def _of(person: str) -> ColumnElement[bool]:
+    """What this person said, and the answers to it, whoever asked for them."""
+    question = aliased(MessageRow)
+    theirs = select(question.id).where(question.person == person, question.role == "user")
+    return or_(MessageRow.person == person, and_(MessageRow.role == "assistant", MessageRow.parent.in_(theirs)))
+
+
+def _question(place: str, platform_id: str) -> Select[int]:
+    question = aliased(MessageRow)
+    return select(question.id).where(question.place == place, question.platform_id == platform_id, question.role == "user")
+
+
+def _delete(connection: Connection, which: ColumnElement[bool]) -> tuple[int, list[str]]:
+    theirs = select(MessagePictureRow.sha256).where(MessagePictureRow.message.in_(select(MessageRow.id).where(which)))
+    pictures = set(connection.scalars(theirs))
+    deleted = connection.execute(delete(MessageRow).where(which)).rowcount
+    return deleted, drop_unshown(connection, pictures)
