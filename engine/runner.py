@@ -81,7 +81,7 @@ class Runner:
         view = PromptView(self.cache, [(part.table, part.start, part.end) for part in parts])
         final: Tensor = self.language(hidden, upload(positions, self.device), view, gate)
         ends = torch.tensor([len(part.embeddings) for part in parts]).cumsum(0) - 1
-        return self.language.logits(final[0, ends.to(final.device)])
+        return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
     def prompt_gate(self, parts: Sequence[Part]) -> Tensor | None:
         """[1, tokens, 1]; None where no branch would do anything."""

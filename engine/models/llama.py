@@ -119,7 +119,7 @@ class Llama(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where ids go in and logits come out; layers may lie elsewhere."""
+        """Where ids go in; layers may lie elsewhere, and logits come out where the last of them lies."""
         return self.model.embed_tokens.weight.device
 
     @property
@@ -154,7 +154,7 @@ class Llama(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Final hidden states [..., width] → next-token logits [..., vocabulary] in fp32. Give it only the tokens that need them."""
         scores: Tensor = self.lm_head(hidden)
-        return scores.float().to(self.device)
+        return scores.float()
 
     def tie(self) -> None:
         """One table of embeddings for input and output, where the config says so."""

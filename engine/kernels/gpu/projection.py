@@ -131,7 +131,7 @@ def project(
 ) -> Tensor:
     """[rows, in] → [rows, out]: `norm` (weight, eps) is RMSNorm of x before, `gated` SwiGLU of the two halves of the outputs after.
 
-    Accumulates in fp32; the result is of x's type, or `dtype`. 64 rows at most; `in` is a multiple of 16.
+    Accumulates in fp32; the result is of x's type, or `dtype`. 128 rows at most; `in` is a multiple of 16.
     """
     rows, width_in = x.shape
     alone = rows == 1 and not matrix.packed

@@ -15,7 +15,7 @@ from engine.kernels.gpu.step import matrix_of
 from engine.models.llama import Llama
 from engine.models.quantized import QuantizedLinear
 
-TURN = 64  # rows
+TURN = 128  # rows
 
 
 class CodesProduct:
