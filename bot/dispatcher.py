@@ -28,6 +28,7 @@ from bot.message import Place
 from bot.outbox import Outbox
 from bot.ports import Section
 from bot.showing import Showing, Stage
+from bot.store import graph
 from bot.store.database import Database
 from bot.store.tables import Finish
 
@@ -181,6 +182,7 @@ class Dispatcher:
         """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
         showing, branch = await self._stage.show(job), await self._answerer.branch(job)
         if showing is None or not branch:
+            self._spawn(self._outbox.retract(job.answer))
             return False
         explained = self._outbox.platform(showing.answer.place).limits.explains
 
@@ -214,8 +216,15 @@ class Dispatcher:
         ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer, time(), columns)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
-            showing.discard()
+            await self._let_go(job, showing)
         return ours
+
+    async def _let_go(self, job: Job, showing: Showing) -> None:
+        """Somebody else's it is now, or it was forgotten: then nothing else would ever end what is shown of it."""
+        if await self._database.read(graph.answer, job.answer) is None:
+            self._spawn(self._outbox.retract(job.answer))
+        else:
+            showing.discard()
 
     def _say(self, job: Job, key: str, **values: Value) -> str:
         return self._texts.say(job.knobs.language, key, **values)
@@ -234,6 +243,8 @@ class Dispatcher:
         try:
             if showing := await self._stage.show(job):
                 await showing.end()
+            else:
+                await self._outbox.retract(job.answer)
             await self._database.write(jobs.done, job.id)
         finally:
             self._delivering.discard(job.id)

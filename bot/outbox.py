@@ -82,8 +82,17 @@ class Outbox:
             self._remove(pump, answer)
 
     def discard(self, answer: int, place: Place) -> None:
-        """Show no more of it: it was forgotten, or another bot has it now."""
+        """Show no more of it: another answer has its messages now, or another bot the answer."""
         self._remove(self._pump(place), answer)
+
+    async def retract(self, answer: int) -> None:
+        """Take back what is shown of it, if anything is: it was forgotten before its end."""
+        for pump in [pump for pump in self._pumps.values() if answer in pump.letters]:
+            letter = pump.letters[answer]
+            letter.display.retract()
+            pump.news.set()
+            await letter.over.wait()
+            self._remove(pump, answer)
 
     def say(self, place: Place, message: Outgoing, event: str | None, *, unsure_since: float | None = None) -> Notice:
         """Send a notice, in reply to an event or to none, in its turn. One that is not final can be changed until it is.
@@ -231,7 +240,9 @@ class Outbox:
         platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=intended.nonce)
         if letter.unsure_since is not None:
             await self._recall(platform, letter, platform_id, letter.unsure_since)
-        await self._database.write(deliveries.sent, intended.id, platform_id)
+        if not await self._database.write(deliveries.sent, intended.id, platform_id):
+            await platform.delete(letter.place, platform_id)  # nobody knows it, so that nothing else would ever end it
+            raise PlaceGone("the answer was forgotten while it was on its way")
         letter.parts.append(replace(intended, platform_id=platform_id))
         letter.intended = None
 

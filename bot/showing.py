@@ -63,7 +63,7 @@ class Showing:
         await self.outbox.finish(self.job.answer, answer.place)
 
     def discard(self) -> None:
-        """Nothing more is to be shown by this bot."""
+        """Nothing more of it is to be shown by this bot."""
         self.outbox.discard(self.job.answer, self.answer.place)
 
     def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:

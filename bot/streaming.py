@@ -105,6 +105,10 @@ class Display:
         self.ended = False
         self.show(message)
 
+    def retract(self) -> None:
+        """Take back all of it."""
+        self._wanted, self.ended = (), True
+
     def do_without_files(self) -> None:
         """The place takes none: all is said in messages, however many."""
         self._files = False

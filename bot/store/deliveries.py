@@ -50,9 +50,9 @@ def _new_nonce(message: int | None) -> str:
     return secrets.token_hex(12) if message is None else f"{message}-{secrets.token_hex(4)}"
 
 
-def sent(connection: Connection, delivery: int, platform_id: str) -> None:
-    """The platform took it, under this id."""
-    connection.execute(_SENT, {"delivery": delivery, "name": platform_id})
+def sent(connection: Connection, delivery: int, platform_id: str) -> bool:
+    """The platform took it, under this id; False: the answer was forgotten meanwhile."""
+    return connection.execute(_SENT, {"delivery": delivery, "name": platform_id}).rowcount == 1
 
 
 def unsent(connection: Connection, ids: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,7 +78,7 @@ class Chat:
 class ScriptedEngine:
     """Answers with what `reply` makes of a request: words, and errors in between. Waits while `gate` is closed."""
 
-    reply: Callable[[ChatRequest], Sequence[str | Exception]]
+    reply: Callable[[ChatRequest], Iterable[str | Exception]]
     name: str = "http://scripted"
     rows: int = 4
     finish: str = "stop"

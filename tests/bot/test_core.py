@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -16,7 +16,7 @@ from PIL import Image
 
 from bot import revising
 from bot.errors import DeliveryError, EngineRefused, MessageGone
-from bot.message import Address, Author, Incoming, Invocation, Reply
+from bot.message import Address, Author, Incoming, Invocation, Place, Reply
 from bot.ports import Button, Outgoing
 from bot.store import events
 from bot.store.database import open_database, sqlite_url
@@ -347,6 +347,36 @@ async def test_a_picture_that_was_lost_is_asked_for_again_and_holds_up_nobody(ri
     await rig.say("what is it?", attachments=(attachment(GOOSE),))
     await rig.finals(3)
     assert pictures(rig.engine.requests[-1]) == 1
+
+
+async def test_of_an_answer_that_is_forgotten_in_the_making_nothing_stays(rig: Rig) -> None:
+    def reply(_: ChatRequest) -> Iterator[str]:
+        yield "Half an "
+        rig.engine.gate.clear()
+        yield "answer"
+
+    rig.engine.reply = reply
+    await rig.say("why?")
+    await rig.until(lambda: "Half an " in [message.text for message in rig.chat.messages.values()])
+    await rig.press("forget", confirm="yes")
+    await rig.until(lambda: [message.text[:4] for message in rig.chat.messages.values()] == ["Done"])
+
+
+async def test_a_first_message_that_is_on_its_way_while_the_question_is_corrected_is_taken_back(rig: Rig) -> None:
+    begun, go_on, send = asyncio.Event(), asyncio.Event(), rig.chat.send
+
+    async def slow(place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        begun.set()
+        await go_on.wait()
+        return await send(place, message, reply_to=reply_to, nonce=nonce)
+
+    rig.chat.send = slow  # type: ignore[method-assign]  # a platform that takes its time
+    first = await rig.say("how many gese?")
+    await begun.wait()
+    await revise(rig, first, "how many geese?")
+    go_on.set()
+    await rig.until(lambda: rig.chat.finals() == ["You asked: how many geese?"])
+    await rig.until(lambda: len(rig.chat.messages) == 1)
 
 
 async def test_history_shows_branches_with_the_platforms_own_ids(rig: Rig) -> None:
