@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import time
 
+import structlog
 from sqlalchemy import Connection
 
 from bot import conversation, jobs
@@ -24,6 +25,8 @@ from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 
 KNOWN = 10_000  # people and places that need no second introduction
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,12 @@ class Asking:
         return tuple(pictures), refused
 
     async def _save(self, pictures: Sequence[Picture]) -> None:
-        for picture in pictures:
-            await self._parts.files.save(picture.sha256, picture.data)
+        try:
+            for picture in pictures:
+                await self._parts.files.save(picture.sha256, picture.data)
+        except OSError as error:
+            log.error("picture_not_kept", reason=str(error))
+            raise Refusal("picture.not_kept") from error
 
     async def _enqueue(self, incoming: Incoming, work: Callable[[Connection], object]) -> None:
         """Do `work` in a transaction, of somebody who may ask one more question and whom the store knows."""

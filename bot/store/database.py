@@ -17,12 +17,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError
 from bot.store.migrate import upgrade
+from bot.store.patience import PatientDatabase, may_pass, reason
 from bot.store.tables import Row
 
 BUSY_MILLISECONDS = 5_000
@@ -40,7 +41,7 @@ class Database(Protocol):
         ...
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a transaction: committed when it returns, rolled back when it raises."""
+        """Run `work` in a transaction: committed when it returns, rolled back when it raises. It may run several times."""
         ...
 
     async def close(self) -> None: ...
@@ -95,10 +96,19 @@ def insert(dialect: str, table: type[Row]) -> sqlite.Insert | postgresql.Insert:
 
 
 async def open_database(url: str) -> Database:
-    """Connect, and bring the tables up to date. `url`: `sqlite:///path`, or `postgresql://user:password@host/name`."""
+    """Connect, and bring the tables up to date. `url`: `sqlite:///path`, or `postgresql://user:password@host/name`.
+
+    Raises ConfigError where it can't be reached or written; later such troubles are waited for.
+    """
     database = _database(url)
-    await database.write(upgrade)
-    return database
+    try:
+        await database.write(upgrade)
+    except (DBAPIError, OSError) as error:
+        await database.close()
+        if not may_pass(error):
+            raise
+        raise ConfigError(f"The database can't be opened: {reason(error)}. Look at store.url, or at the data folder's disk.") from error
+    return PatientDatabase(database)
 
 
 def sqlite_url(path: Path) -> str:

@@ -349,6 +349,14 @@ async def test_a_picture_that_was_lost_is_asked_for_again_and_holds_up_nobody(ri
     assert pictures(rig.engine.requests[-1]) == 1
 
 
+async def test_a_picture_that_the_disk_does_not_take_is_refused_and_words_go_on(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_text("no folder can be made here")
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    assert "can't keep pictures" in (await rig.finals(1))[0]
+    await rig.say("why?")
+    assert (await rig.finals(2))[1] == "You asked: why?"
+
+
 async def test_of_an_answer_that_is_forgotten_in_the_making_nothing_stays(rig: Rig) -> None:
     def reply(_: ChatRequest) -> Iterator[str]:
         yield "Half an "

@@ -1,0 +1,89 @@
+"""Waits for a database that can't be used for a while: locked by a backup, on a full disk, a server that starts again.
+
+Whatever needed it goes on afterwards, so that nothing is lost and nobody has to start the bot again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
+
+PAUSE_SECONDS: Final = 1.0  # between two tries
+SQLITE_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+# PostgreSQL's classes: connections, who may connect, no such database, conflicts between bots, resources, the operator, the system.
+POSTGRES_PASSING: Final = ("08", "28", "3D", "40", "53", "57", "58", "25006")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class PatientDatabase:
+    """Another database, tried again and again while it has a trouble that passes. The log hears of its beginning and its end."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._troubled = False
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._persist(partial(self._database.read, work, *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._persist(partial(self._database.write, work, *args, **kwargs))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                done = await attempt()
+            except (DBAPIError, OSError) as error:
+                if not may_pass(error):
+                    raise
+                self._tell(error)
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                self._tell(None)
+                return done
+
+    def _tell(self, error: DBAPIError | OSError | None) -> None:
+        if error is not None and not self._troubled:
+            log.error("database_unavailable", reason=reason(error), remedy="nothing is lost: it goes on by itself once this is mended")
+        elif error is None and self._troubled:
+            log.info("database_available")
+        self._troubled = error is not None
+
+
+def may_pass(error: DBAPIError | OSError) -> bool:
+    """Whether the same transaction may succeed in a while, or once the operator has mended something."""
+    if isinstance(error, OSError):  # no connection
+        return True
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+    postgres_state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or sqlite_code in SQLITE_PASSING or postgres_state.startswith(POSTGRES_PASSING)
+
+
+def reason(error: DBAPIError | OSError) -> str:
+    """In the driver's own words, without the statement."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
