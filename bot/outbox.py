@@ -111,6 +111,8 @@ class Outbox:
         self._asked = asked
         for key, pump in self._pumps.items():
             pump.channel.expect(asked.get(key, 0))
+            if pump.letters:
+                pump.news.set()  # there may be more room for courtesies
 
     def delay(self, channel: str, number: int) -> float:
         """Seconds until the end of the `number`-th answer from now can be shown in a channel, by the platform's limits."""

@@ -71,8 +71,8 @@ class Showing:
         return Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, language=language, columns=columns)
 
     def _show(self, message: Outgoing) -> None:
-        self.display.show(message)
-        self.outbox.changed(self.answer.place)
+        if self.display.show(message):
+            self.outbox.changed(self.answer.place)
 
 
 class Stage:

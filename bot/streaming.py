@@ -60,7 +60,7 @@ class Display:
         self._previewed: Outgoing | None = None
         self._shown: list[Outgoing | None] = [None] * begun
         self._said: Outgoing | None = None
-        self._wanted: tuple[Outgoing, ...] = ()
+        self._fitted: tuple[Outgoing, ...] | None = ()  # what is said, in messages; None until somebody looks
         self._files = limits.messages is not None
         self.ended = False
         self.retold = retold
@@ -91,9 +91,13 @@ class Display:
         """The end is shown, whole."""
         return self.ended and self.step() is None
 
-    def show(self, message: Outgoing) -> None:
-        """What it says at present: the words while it waits, or the text so far."""
+    def show(self, message: Outgoing) -> bool:
+        """What it says at present: the words while it waits, or the text so far. Whether that calls for a look at it:
+        not where something that it said before is still to be shown.
+        """
+        all_shown = self._fitted is not None and self.step() is None
         self._say(replace(message, final=False))
+        return all_shown
 
     def end(self, message: Outgoing) -> None:
         """The last word."""
@@ -107,7 +111,7 @@ class Display:
 
     def retract(self) -> None:
         """Take back all of it."""
-        self._wanted, self.ended = (), True
+        self._said, self._fitted, self.ended = None, (), True
 
     def do_without_files(self) -> None:
         """The place takes none: all is said in messages, however many."""
@@ -156,8 +160,14 @@ class Display:
         return self._ends_directly or not message.final
 
     def _say(self, message: Outgoing) -> None:
-        self._said = message
-        self._wanted = self._fit(message)
+        self._said, self._fitted = message, None
+
+    @property
+    def _wanted(self) -> tuple[Outgoing, ...]:
+        """Worked out when it is looked at: most of what grows is overtaken before it is shown."""
+        if self._fitted is None:
+            self._fitted = self._fit(self._said) if self._said is not None else ()
+        return self._fitted
 
     def _fit(self, message: Outgoing) -> tuple[Outgoing, ...]:
         room, length = self._limits.text, self._limits.length

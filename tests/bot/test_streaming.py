@@ -25,15 +25,17 @@ class Reader:
     displays: dict[int, Display] = field(default_factory=dict)
     shown: dict[int, list[Outgoing]] = field(default_factory=dict)
     calls: list[tuple[float, int, Step]] = field(default_factory=list)
+    due: float = 0.0  # when it has to look again, whether or not there is news
 
     def add(self, answer: int) -> Display:
         display = self.displays[answer] = Display(self.limits)
         self.channel.add(answer, display)
         return display
 
-    def run(self, now: float, until: float) -> None:
-        """Do whatever is due between `now` and `until`."""
-        while True:
+    def run(self, now: float, until: float, *, news: bool = True) -> None:
+        """Do whatever is due between `now` and `until`; without news only what was known to become due."""
+        now = now if news else max(now, self.due)
+        while now <= until:
             while found := self.channel.next(now):
                 answer, step = found
                 self.channel.begin(answer, now)
@@ -41,9 +43,7 @@ class Reader:
                 self.calls.append((now, answer, step))
                 self.displays[answer].did(step, now)
             wait = self.channel.wait(now)
-            if wait is None or now + wait > until:
-                return
-            now += wait
+            now = self.due = float("inf") if wait is None else now + wait
 
     def _carry_out(self, answer: int, step: Step) -> None:
         messages = self.shown.setdefault(answer, [])
@@ -81,19 +81,19 @@ def test_every_end_is_shown_whole_within_limits_and_budget(
     events: list[tuple[float, int, str | None]], edits: int, seconds: float, deduplicates: bool
 ) -> None:
     limits = Limits(text=80, budget=EditBudget(edits, seconds), deduplicates=deduplicates)
-    reader, texts, clock = Reader(limits, Channel(limits)), dict[int, str](), 0.0
+    reader, texts, clock, news = Reader(limits, Channel(limits)), dict[int, str](), 0.0, True
     displays = reader.displays
     for at, answer, text in events:
-        reader.run(clock, at)
-        clock = at
+        reader.run(clock, at, news=news)
+        clock, news = at, True
         if answer not in displays:
             reader.add(answer)
         if text is None:
             displays[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
         else:
             texts[answer] = text
-            displays[answer].show(Outgoing(text, (Button.STOP,), answer))
-    reader.run(clock, clock + 10_000)
+            news = displays[answer].show(Outgoing(text, (Button.STOP,), answer))
+    reader.run(clock, clock + 10_000, news=news)
 
     assert all(display.settled for display in displays.values())
     for answer in displays:
@@ -117,6 +117,19 @@ def assert_within_budget(calls: list[float], edits: int, seconds: float) -> None
 
 def letters(text: str) -> str:
     return "".join(text.replace("```", "").split())
+
+
+def test_growth_calls_for_a_look_only_where_none_is_coming() -> None:
+    reader = Reader(LIMITS, Channel(LIMITS))
+    display = reader.add(1)
+    assert display.show(Outgoing("A"))
+    assert not display.show(Outgoing("A goose"))  # nobody has looked yet
+    reader.run(0.0, 0.0)
+    assert display.show(Outgoing("A goose on"))
+    reader.run(0.1, 0.1)  # too early for an edit: it comes by itself
+    assert not display.show(Outgoing("A goose on a lake"))
+    reader.run(0.2, 1.0, news=False)
+    assert [message.text for message in reader.shown[1]] == ["A goose on a lake"]
 
 
 def test_ends_go_before_what_still_grows() -> None:
