@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from adapters.house import House, open_engines, open_house
+from adapters.naming import only_bot
 from adapters.registry import Adapter, configured, load
 from bot.contracts import Engine
 from bot.errors import ConfigError
@@ -31,8 +32,9 @@ log = structlog.get_logger(__name__)
 async def run(config: Config, home: Path, opened: Opened) -> None:
     """Serve every platform that is configured until a signal comes. Raises ConfigError, EngineStartError."""
     adapters = prepare(config)
-    async with open_engines(config, home) as engines:
-        await serve(config, home, engines, adapters, opened)
+    with only_bot(home) as name:
+        async with open_engines(config, home) as engines:
+            await serve(config, home, engines, adapters, opened, name)
 
 
 def prepare(config: Config) -> dict[str, Adapter]:
@@ -45,9 +47,9 @@ def prepare(config: Config) -> dict[str, Adapter]:
     return adapters
 
 
-async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters: Mapping[str, Adapter], opened: Opened) -> None:
+async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters: Mapping[str, Adapter], opened: Opened, name: str) -> None:
     """The house with everybody in it, until a signal comes; then answers in the making get `DRAIN_SECONDS`."""
-    async with open_house(config, home, engines) as house:
+    async with open_house(config, home, engines, name) as house:
         parts = {name: partial(adapter.run, house, opened) for name, adapter in adapters.items()}
         async with running(house, parts) as tasks:
             await stop_asked(tasks)

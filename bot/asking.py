@@ -99,7 +99,7 @@ class Asking:
         """Another answer to the same question, beside the first."""
         resolved, now = await self._resolve(incoming, request), time()
         question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
-        answer = partial(answer_to, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), now)
+        answer = partial(answer_to, self._parts.name, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), now)
         await self._enqueue(incoming, answer)
 
     async def resume(self, incoming: Incoming, asked: Asked) -> None:
@@ -109,7 +109,7 @@ class Asking:
         resolved, now = await self._resolve(incoming, {}), time()
         text = self._parts.texts.say(resolved.knobs.language, "answer.go_on")
         answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
-        await self._enqueue(incoming, partial(_go_on, incoming, answer, text, resolved, now))
+        await self._enqueue(incoming, partial(_go_on, self._parts.name, incoming, answer, text, resolved, now))
 
     async def _attachments(self, incoming: Incoming) -> tuple[Attachment, ...]:
         if incoming.reply_to is None or incoming.attachments:
@@ -169,7 +169,8 @@ class Asking:
         message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
         stored = graph.add(connection, message)
         if stored is not None:
-            answer_to(incoming, _node(stored, message), question.resolved, question.cost, now, connection, question.varied)
+            asked = _node(stored, message)
+            answer_to(self._parts.name, incoming, asked, question.resolved, question.cost, now, connection, question.varied)
 
     def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:
         incoming = question.incoming
@@ -182,24 +183,31 @@ class Asking:
 
 
 def answer_to(
-    incoming: Incoming, question: Node, resolved: Resolved, cost: int, now: float, connection: Connection, varied: Varied | None = None
+    owner: str,
+    incoming: Incoming,
+    question: Node,
+    resolved: Resolved,
+    cost: int,
+    now: float,
+    connection: Connection,
+    varied: Varied | None = None,
 ) -> int | None:
-    """The answer to come and its job; what follows here goes on after it. Its id."""
+    """The answer to come and its job, of this bot; what follows here goes on after it. Its id."""
     place, person = incoming.place, incoming.author.key
     key, spoiler, footer = question.conversation, question.spoiler, resolved.footer
     unsaid = NewMessage(place.key, None, question.id, key, person, "assistant", "", now, spoiler=spoiler, footer=footer)
     answer = graph.add(connection, unsaid)
     if answer is not None:
-        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost, varied), now)
+        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost, owner, varied), now)
         graph.point(connection, place.key, (SHARED, person), answer, now)
     return answer
 
 
-def _go_on(incoming: Incoming, answer: Node, text: str, resolved: Resolved, now: float, connection: Connection) -> None:
+def _go_on(owner: str, incoming: Incoming, answer: Node, text: str, resolved: Resolved, now: float, connection: Connection) -> None:
     message = _child(incoming, answer, text, now, platform_id=None)
     stored = graph.add(connection, message)
     if stored is not None:
-        answer_to(incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+        answer_to(owner, incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
 
 
 def _replied_picture(connection: Connection, question: Question, now: float) -> Node | None:

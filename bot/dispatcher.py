@@ -78,7 +78,7 @@ class Dispatcher:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        recovered = await self._database.write(jobs.recover, time() - DEAD, restarted=self._name)
+        recovered = await self._database.write(jobs.recover, time() - DEAD, self._name)
         log.info("dispatcher_started", recovered=recovered)
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._lanes.watch(self.wake))
@@ -149,7 +149,7 @@ class Dispatcher:
         if self._draining or not self._lanes.have_room():
             return False
         async with self._moving:
-            heads = await self._database.read(jobs.heads, self._outbox.connected)
+            heads = await self._database.read(jobs.heads, self._outbox.connected, self._name, time() - DEAD)
             may = self._queue.within_share(heads, self._lanes.held(), self._lanes.rows, monotonic())
             chosen = self._queue.next(may) if may else None
             lane = self._lanes.best(chosen) if chosen else None
@@ -259,7 +259,8 @@ class Dispatcher:
         while True:
             now = time()
             asked = await self._database.write(jobs.beat, self._name, now)
-            recovered = await self._database.write(jobs.recover, now - DEAD)
+            async with self._moving:
+                recovered = await self._database.write(jobs.recover, now - DEAD, self._name, tuple(self._stops))
             owed = await self._database.write(jobs.owed, self._outbox.connected, self._name, now, now - DEAD)
             for number in asked & self._stops.keys():
                 self._stops[number].ask()
@@ -278,7 +279,7 @@ class Dispatcher:
                     await self._inform(place)
 
     async def _inform(self, place: InLine) -> None:
-        job = await self._database.read(jobs.waiting_for, place.answer_id, self._outbox.connected)
+        job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (showing := await self._stage.show(job)):
             showing.in_line(place)
 

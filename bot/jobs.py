@@ -23,7 +23,7 @@ OPEN = (JobState.WAITING, JobState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """An answer to make. `cost` is in tokens, prompt and answer, beams counted n-fold."""
+    """An answer to make. `cost` is in tokens, prompt and answer, beams counted n-fold; `owner`: the bot that was asked."""
 
     answer: int
     question: int
@@ -31,6 +31,7 @@ class NewJob:
     person: str
     knobs: Knobs
     cost: int
+    owner: str
     varied: Varied | None = None
 
     @property
@@ -91,6 +92,8 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> None:
         "varied": asdict(job.varied) if job.varied else None,
         "knobs": asdict(job.knobs),
         "losses": 0,
+        "owner": job.owner,
+        "heartbeat": at,
         "cancelled": False,
         "at": at,
     }
@@ -103,9 +106,12 @@ def load(connection: Connection, person: str) -> Load:
     return Load(mine, overall)
 
 
-def heads(connection: Connection, platforms: Collection[str]) -> tuple[Waiting, ...]:
-    """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered."""
-    return tuple(Waiting(*row) for row in connection.execute(_HEADS, {"here": list(platforms)}))
+def heads(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[Waiting, ...]:
+    """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered.
+
+    Of those that this bot was asked, which has their pictures and their pages, and of those of a bot without a heartbeat since `stale`.
+    """
+    return tuple(Waiting(*row) for row in connection.execute(_HEADS, {"here": list(platforms), "me": owner, "stale": stale}))
 
 
 def line(connection: Connection) -> tuple[Waiting, ...]:
@@ -121,22 +127,22 @@ def claim(connection: Connection, job: int, owner: str, at: float) -> Job | None
 
 def beat(connection: Connection, owner: str, at: float) -> frozenset[int]:
     """Say that the owner lives; the jobs among its own that somebody asked to stop."""
-    mine = and_(JobRow.owner == owner, JobRow.state.in_((JobState.RUNNING, JobState.ANSWERED)))
+    mine = and_(JobRow.owner == owner, JobRow.state.in_((*OPEN, JobState.ANSWERED)))
     connection.execute(update(JobRow).where(mine).values(heartbeat=at))
     stopped = connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
     return frozenset(stopped)
 
 
-def recover(connection: Connection, stale: float, restarted: str | None = None) -> int:
-    """Put back what a dead bot was running: anybody without a heartbeat since `stale`, and the bot that was `restarted`."""
-    dead = or_(JobRow.owner == restarted, JobRow.heartbeat < stale)
-    return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(_FREE)).rowcount
+def recover(connection: Connection, stale: float, owner: str, held: Collection[int] = ()) -> int:
+    """Put back what nobody runs: jobs of a bot without a heartbeat since `stale`, and this one's but for those that it holds."""
+    dead = or_(and_(JobRow.owner == owner, JobRow.id.not_in(held)), JobRow.heartbeat < stale)
+    return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(state=JobState.WAITING)).rowcount
 
 
 def release(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
     """Put a running job back, because its engine went away. `lost`: in the middle of the answer."""
     mine = and_(JobRow.id == job.id, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
-    connection.execute(update(JobRow).where(mine).values(_FREE | {"losses": job.losses + lost}))
+    connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING, losses=job.losses + lost))
 
 
 def commit(
@@ -197,9 +203,10 @@ def unfinished(connection: Connection, answers: Collection[int]) -> tuple[int, .
     return tuple(connection.scalars(select(JobRow.answer).where(JobRow.answer.in_(answers), JobRow.state.in_(OPEN))))
 
 
-def waiting_for(connection: Connection, answer: int, platforms: Collection[str]) -> Job | None:
-    """The job of an answer on one of these platforms, if it still waits."""
-    waits = and_(JobRow.answer == answer, JobRow.state == JobState.WAITING, JobRow.platform.in_(platforms))
+def waiting_for(connection: Connection, answer: int, owner: str, platforms: Collection[str]) -> Job | None:
+    """The job of an answer that this bot was asked for on one of these platforms, if it still waits."""
+    mine = and_(JobRow.owner == owner, JobRow.platform.in_(platforms))
+    waits = and_(JobRow.answer == answer, JobRow.state == JobState.WAITING, mine)
     row = connection.execute(select(*_JOB).where(waits)).first()
     return _job(row) if row else None
 
@@ -221,7 +228,6 @@ def open_answers(connection: Connection, person: str, place: str | None = None) 
 _ENQUEUE = insert(JobRow)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
-_FREE: dict[str, Any] = {"state": JobState.WAITING, "owner": None, "heartbeat": None}
 _JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses, JobRow.varied)
 _QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
@@ -232,6 +238,7 @@ _HEADS = _QUEUE.where(
         .outerjoin(_BEFORE, _BEFORE.id == _ASKED.parent)
         .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(bindparam("here", expanding=True)))
         .where(or_(_BEFORE.id.is_(None), _BEFORE.role == "user", _BEFORE.finish.is_not(None)))
+        .where(or_(JobRow.owner == bindparam("me"), JobRow.owner.is_(None), JobRow.heartbeat < bindparam("stale")))
         .group_by(JobRow.channel, JobRow.person)
     )
 )

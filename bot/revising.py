@@ -31,11 +31,11 @@ class Revising:
     async def revise(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
         """Ask `text` instead. Changes nothing for a message that is not stored, or was answered a while ago or gone on from."""
         resolved = await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
-        replaced = await self._parts.database.write(partial(_revise, incoming, text, resolved, time()))
+        replaced = await self._parts.database.write(partial(_revise, self._parts.name, incoming, text, resolved, time()))
         self._dispatcher.drop(replaced, incoming.place)
 
 
-def _revise(incoming: Incoming, text: str, resolved: Resolved, now: float, connection: Connection) -> tuple[Begun, ...]:
+def _revise(owner: str, incoming: Incoming, text: str, resolved: Resolved, now: float, connection: Connection) -> tuple[Begun, ...]:
     """The answers that are made anew, in the messages that they had begun."""
     question = graph.find(connection, incoming.place.key, incoming.id)
     if question is None or question.person != incoming.author.key:
@@ -44,7 +44,7 @@ def _revise(incoming: Incoming, text: str, resolved: Resolved, now: float, conne
     if not (begun or jobs.waits(connection, question.id)) or not graph.reword(connection, question.id, text):
         return ()
     for old in begun:
-        new = answer_to(incoming, question, resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+        new = answer_to(owner, incoming, question, resolved, expected_cost(text, 1, resolved.knobs), now, connection)
         if new is not None:
             deliveries.hand_over(connection, old.answer, new)
         graph.drop(connection, old.answer)

@@ -26,7 +26,7 @@ async def main(home: Path, engine: str) -> None:
     config = Config.model_validate({"engine": {"url": engine}, "access": {"everyone": True}, "limits": limits})
     configure_logs(config.logging)
     async with open_engines(config, home) as engines:
-        await serve(config, home, engines, {"bench": Room()}, print)
+        await serve(config, home, engines, {"bench": Room()}, print, "bench")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from adapters.cli.engine_access import open_engine
 from adapters.cli.engine_commands import run_engine_command
 from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
+from adapters.naming import only_bot
 from adapters.registry import load
 from adapters.run import serve
 from bot.config import data_home
@@ -75,7 +76,8 @@ async def serve_page(console: Console, home: Path, client: EngineClient) -> None
         console.print(f"\nYour turn: ask about your own pictures at {url} (Ctrl-C ends).")
         open_browser(url)
 
-    await serve(Config(), home, [client], {"web": load("web")}, opened)
+    with only_bot(home) as name:
+        await serve(Config(), home, [client], {"web": load("web")}, opened, name)
 
 
 def open_browser(url: str) -> None:

@@ -176,6 +176,7 @@ async def running(
     limits: LimitOptions = UNHURRIED,
     idle_seconds: float = 1_800.0,
     access: AccessOptions = EVERYBODY,
+    name: str = "gander",
 ) -> AsyncIterator[Rig]:
     """A bot that runs until the end of the block, when it stops as a killed one does: at once."""
     database, texts, chat, decoders = await open_database(url), load_texts(), chat or Chat(), Decoders(DecodingLimits())
@@ -194,6 +195,7 @@ async def running(
         texts=texts,
         exports=home / "exports",
         idle_seconds=idle_seconds,
+        name=name,
     )
     core = Core(resources)
     task = asyncio.create_task(core.run())

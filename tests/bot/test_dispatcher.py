@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from bot import dispatcher
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.ports import EditBudget, Limits
 from bot.store import deliveries
 from engine.api import ChatRequest
-from tests.bot.rig import Chat, ScriptedEngine, asked, echo, running
+from tests.bot.rig import Chat, ScriptedEngine, asked, echo, message, running
 
 
 def failing(*errors: Exception) -> Callable[[ChatRequest], Sequence[str | Exception]]:
@@ -114,3 +116,30 @@ async def test_one_busy_channel_does_not_flood_its_platform(database_url: str, t
         await rig.finals(4)
     calls = rig.chat.calls
     assert all(later - earlier >= 0.29 for earlier, later in zip(calls, calls[2:], strict=False))
+
+
+async def test_of_two_bots_on_one_database_the_one_that_was_asked_answers(database_url: str, tmp_path: Path) -> None:
+    """Its pictures are on its own disk, and its page is in its own process."""
+    busy, idle = ScriptedEngine(echo, away=True), ScriptedEngine(echo)
+    idle.gate.set()
+    async with (
+        running(database_url, tmp_path / "one", busy, name="one") as one,
+        running(database_url, tmp_path / "two", idle, Chat(ids=count(100)), name="two") as two,
+    ):
+        await one.say("why?")
+        await two.core.handle(message("other", "and?", place=Place("web", "pond")))
+        assert await two.finals(1) == ["You asked: and?"]
+        assert (len(idle.requests), one.chat.finals()) == (1, [])
+        busy.away = False
+        busy.gate.set()
+        assert await one.finals(1) == ["You asked: why?"]
+
+
+async def test_a_bot_that_is_dead_is_stood_in_for(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(database_url, tmp_path, ScriptedEngine(echo, away=True), name="one") as one:
+        await one.say("why?")
+    monkeypatch.setattr(dispatcher, "DEAD", 0.0)
+    async with running(database_url, tmp_path, engine, name="two") as two:
+        assert await two.finals(1) == ["You asked: why?"]

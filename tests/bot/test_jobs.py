@@ -25,7 +25,7 @@ async def test_a_claimed_job_is_claimed_once_and_keeps_its_settings(database: Da
         assert job is not None
         assert job.knobs == replace(Knobs(), beams=2)
         assert jobs.claim(connection, waiting.id, "two", at=1.0) is None
-        assert jobs.heads(connection, WEB) == ()
+        assert jobs.heads(connection, WEB, "me", stale=0.0) == ()
 
     await database.write(work)
 
@@ -38,7 +38,7 @@ async def test_heads_are_each_persons_oldest_in_each_channel(database: Database)
     await ask(database, "five", place=Place("discord", "pond"))
 
     def work(connection: Connection) -> None:
-        assert jobs.heads(connection, WEB) == (first, ben, elsewhere)
+        assert jobs.heads(connection, WEB, "me", stale=0.0) == (first, ben, elsewhere)
         assert len(jobs.line(connection)) == 5
 
     await database.read(work)
@@ -49,11 +49,11 @@ async def test_a_follow_up_waits_for_what_it_follows(database: Database) -> None
     second = await ask(database, "two", parent=first.answer, author=BEN)
 
     def work(connection: Connection) -> None:
-        assert jobs.heads(connection, WEB) == (first,)
+        assert jobs.heads(connection, WEB, "me", stale=0.0) == (first,)
         job = jobs.claim(connection, first.id, "me", at=1.0)
         assert job is not None
         assert jobs.commit(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
-        assert jobs.heads(connection, WEB) == (second,)
+        assert jobs.heads(connection, WEB, "me", stale=0.0) == (second,)
 
     await database.write(work)
 
@@ -64,7 +64,7 @@ async def test_an_answer_is_committed_once(database: Database) -> None:
     def work(connection: Connection) -> None:
         job = jobs.claim(connection, waiting.id, "dead", at=1.0)
         assert job is not None
-        assert jobs.recover(connection, stale=2.0) == 1
+        assert jobs.recover(connection, 2.0, "me") == 1
         taken = jobs.claim(connection, waiting.id, "me", at=3.0)
         assert taken is not None
         assert not jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "", 1.0)
@@ -81,7 +81,7 @@ async def test_a_living_bots_jobs_are_left_to_it(database: Database) -> None:
     def work(connection: Connection) -> None:
         jobs.claim(connection, waiting.id, "other", at=1.0)
         jobs.beat(connection, "other", at=10.0)
-        assert jobs.recover(connection, stale=5.0, restarted="me") == 0
+        assert jobs.recover(connection, 5.0, "me") == 0
 
     await database.write(work)
 

@@ -67,7 +67,7 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
     def work(connection: Connection) -> None:
         question = say(connection, OLD, "first", "7")
         answer = say(connection, OLD, "", None, question, "assistant")
-        jobs.enqueue(connection, NewJob(answer, question, OLD, ANN.key, replace(Knobs()), 100), at=1.0)
+        jobs.enqueue(connection, NewJob(answer, question, OLD, ANN.key, replace(Knobs()), 100, "me"), at=1.0)
         for _ in range(2):
             move(connection, OLD, NEW)
         assert connection.execute(select(JobRow.place, JobRow.channel)).all() == [(NEW.key, NEW.channel_key)]

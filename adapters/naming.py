@@ -1,0 +1,57 @@
+"""Names for bots: every process that answers from a data folder is told from all others on its database, and known again after
+a restart, so that what it left unfinished goes on at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from itertools import count
+from pathlib import Path
+
+from bot.errors import ConfigError
+
+
+@contextmanager
+def only_bot(home: Path) -> Iterator[str]:
+    """The name of the one bot that serves platforms from this folder. Raises ConfigError while another does."""
+    with lock(home / "bot.lock") as locked:
+        if not locked:
+            raise ConfigError(f"Another Gander serves from {home}: stop that one, or give this one a folder of its own by GANDER_HOME.")
+        yield folder_name(home)
+
+
+@contextmanager
+def one_of_the_terminals(home: Path) -> Iterator[str]:
+    """The first name that no other terminal has: a killed one's is free at once, so that its question goes on at once."""
+    for number in count(1):
+        with lock(home / f"terminal-{number}.lock") as locked:
+            if locked:
+                yield f"{folder_name(home)}-terminal-{number}"
+                return
+
+
+def folder_name(home: Path) -> str:
+    """What this data folder is called among those that share a database: made up when it is asked for first."""
+    with (home / "name").open("a+", encoding="ascii") as file:
+        flock(file, LOCK_EX)
+        file.seek(0)
+        name = file.read()
+        if not name:
+            name = secrets.token_hex(4)
+            file.write(name)
+        return name
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds it; the system lets go of it however the process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
