@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from engine.answer_text import AnswerText
+from engine.answer_text import REPLACEMENT, AnswerText
 from engine.api import FinishReason
 from engine.beams import Beam, BeamSearch
 from engine.branches import Branches
@@ -107,6 +107,7 @@ class Beams:
         self.search = BeamSearch(request.generation, self.ends, len(question.eos_ids), question.budget, question.seed, request.beam_tree)
         self.branches = Branches(task.tables, len(task.keys))
         self.shown = ""
+        self.letters, self.touching = frozenset("".join(question.stops)), dict[int, bool]()
         self.reach = 4 + max((4 * len(stop) for stop in question.stops), default=0)  # tokens; a character may take four
 
     @property
@@ -179,10 +180,19 @@ class Beams:
 
     def stopped(self, ids: tuple[int, ...]) -> bool:
         """Whether a stop string ends here. Before the last token there was none, so that an end long enough to hold one is enough."""
+        if not self.may_stop(ids[-1]):
+            return False
         if len(ids) <= self.reach:
             return self.answer(ids)[1]
         end = self.question.tokenizer.decode(ids[-self.reach :])
         return any(stop in end for stop in self.question.stops)
+
+    def may_stop(self, token: int) -> bool:
+        """Whether it has a character of a stop string, or part of one. Most have none, which saves reading what is before them."""
+        if token not in self.touching:
+            text = self.question.tokenizer.decode([token, token])  # the first of two may lose its space
+            self.touching[token] = REPLACEMENT in text or not self.letters.isdisjoint(text)
+        return self.touching[token]
 
     def text(self, beam: Beam) -> str:
         return self.answer(beam.ids)[0]

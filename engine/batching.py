@@ -68,6 +68,11 @@ class BatchEngine:
     def rows(self) -> int:
         return self.capacity.rows
 
+    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+        """See `generation.Engine`. Pictures that are known are left alone: nobody will look at them again."""
+        new = {picture.sha256: picture.image for picture in request.pictures if picture.sha256 not in self.intake.pictures.encoded}
+        return request.with_images(dict(zip(new, self.model.prepare(list(new.values())), strict=True)))
+
     def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
         self.intake.jobs.append(Job(request, tell, cancelled))
         self.metrics.submitted()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
+
+from PIL.Image import Image
 
 from engine.api import FinishReason, Role
 from engine.errors import EngineError
@@ -32,6 +34,19 @@ class GenerationRequest:
     n: int = 1  # with beams: the n best, n ≤ num_beams
     logprobs: int | None = None  # None = off; else how many alternatives a token. Never with beams
     beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All of them in order, the same one as often as it is shown."""
+        return [part for turn in self.turns for part in turn.parts if isinstance(part, Picture)]
+
+    def with_images(self, images: Mapping[str, Image]) -> GenerationRequest:
+        """The same request, with these images, by sha256, in the place of its own."""
+
+        def exchanged(part: str | Picture) -> str | Picture:
+            return replace(part, image=images.get(part.sha256, part.image)) if isinstance(part, Picture) else part
+
+        return replace(self, turns=tuple(replace(turn, parts=tuple(map(exchanged, turn.parts))) for turn in self.turns))
 
 
 class TokenLogprob(NamedTuple):
@@ -102,11 +117,15 @@ Event = TextDelta | Provisional | ChoiceFinished | Done
 
 
 class Engine(Protocol):
-    """What the worker's thread drives, and nobody else. `engine.batching.BatchEngine` is one."""
+    """What the worker's thread drives, and, but for `prepare`, nobody else. `engine.batching.BatchEngine` is one."""
 
     @property
     def rows(self) -> int:
         """How many answers it writes at once; a beam counts as one."""
+        ...
+
+    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+        """The same request with what is the processor's work on it done. Any thread may do this, before `submit`."""
         ...
 
     def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:

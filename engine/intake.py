@@ -27,10 +27,6 @@ class Job:
     arrived: float = field(default_factory=time.monotonic)
     unmet: int = 0  # pictures that had to be encoded for it
 
-    @property
-    def pictures(self) -> list[Picture]:
-        return [part for turn in self.request.turns for part in turn.parts if isinstance(part, Picture)]
-
 
 class Intake:
     """Jobs that have no prompt yet, in the order they came."""
@@ -47,12 +43,12 @@ class Intake:
 
     def prompts(self, limit: int) -> Iterator[tuple[Job, Context]]:
         """Encodes up to `limit` pictures, then gives the prompts that are complete. What can't be asked is told here, and gone."""
-        missing = self.pictures.missing([picture for job in self.jobs for picture in job.pictures])[:limit]
+        missing = self.pictures.missing([picture for job in self.jobs for picture in job.request.pictures])[:limit]
         if missing:
             self.encode(missing)
-        for job in [job for job in self.jobs if not self.pictures.missing(job.pictures)]:
+        for job in [job for job in self.jobs if not self.pictures.missing(job.request.pictures)]:
             self.jobs.remove(job)
-            for number in range(len(job.pictures)):
+            for number in range(len(job.request.pictures)):
                 self.metrics.picture(hit=number >= job.unmet)
             context = self.context(job)
             if context is not None:
@@ -60,7 +56,7 @@ class Intake:
 
     def encode(self, pictures: Sequence[Picture]) -> None:
         """All of them, or only the first where memory has no room for more at once."""
-        first = [next(job for job in self.jobs if picture in job.pictures) for picture in pictures]
+        first = [next(job for job in self.jobs if picture in job.request.pictures) for picture in pictures]
         try:
             with_memory(lambda: self.pictures.encode(pictures))
         except GenerationError as error:
@@ -80,7 +76,7 @@ class Intake:
             self.apologise(job, sorry)
             return None
         try:
-            return self.contexts.build(job.request, self.pictures.encode(job.pictures))
+            return self.contexts.build(job.request, self.pictures.encode(job.request.pictures))
         except RequestError as error:
             self.refuse(job, error)
             return None

@@ -63,7 +63,7 @@ class Server:
 
     def _read(self, body: bytes) -> tuple[ChatRequest, GenerationRequest]:
         wish = parse_request(body)
-        return wish, generation_request(wish, self.card, self.limits)
+        return wish, self.worker.prepare(generation_request(wish, self.card, self.limits))
 
     async def _streamed(self, http: web.Request, wish: ChatRequest, events: Events) -> web.StreamResponse:
         """Waits for the first event before it promises 200, so that what goes wrong at once has its own status."""

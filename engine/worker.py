@@ -130,6 +130,11 @@ class Worker:
         for job in self._jobs:
             job.cancelled.set()
 
+    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+        """The request with the processor's part of the work done, if there is an engine yet. Takes time, in any thread."""
+        loaded = self.loaded
+        return loaded.engine.prepare(request) if loaded else request
+
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Event | None]:
         """The request's events; None every few seconds while there is nothing to say. Closing it cancels the job.
 

@@ -27,7 +27,7 @@ from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
 from engine.context import Context, ContextBuilder, PictureTokens
 from engine.models.base import VisionLanguageModel
-from engine.models.minigpt4 import MiniGPT4, normalise, squeeze
+from engine.models.minigpt4 import MiniGPT4, as_bytes, normalise
 from engine.picture_cache import PictureCache
 from engine.pictures import Picture
 
@@ -76,7 +76,7 @@ class Transformers:
     @torch.inference_mode()
     def see(self, model: MiniGPT4, pictures: Sequence[Image.Image]) -> None:
         """transformers' own ViT and Q-Former, as they come."""
-        pixels = normalise(torch.stack([squeeze(picture, model.eye.image_size) for picture in pictures]))
+        pixels = normalise(as_bytes(model.prepare(pictures)))
         model.eye(pixels.to(model.device, model.eye.query_tokens.dtype))
         wait_for(model.device)
 

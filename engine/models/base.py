@@ -62,6 +62,10 @@ class VisionLanguageModel(Protocol):
         """On CUDA, before the first picture: makes ready to encode batches of these sizes at a stroke, where that pays."""
         ...
 
+    def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """What `encode` needs of RGB pictures of any size. Takes the processor's time, in any thread, and is no harm done twice."""
+        ...
+
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
-        """RGB pictures of any size → one encoding each. Preprocessing (resize, normalise) is the model's own."""
+        """RGB pictures, prepared or of any size → one encoding each."""
         ...

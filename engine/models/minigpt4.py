@@ -77,18 +77,26 @@ class MiniGPT4:
     def device(self) -> torch.device:
         return self.eye.query_tokens.device
 
+    def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """Squares of the eye's size."""
+        return list(self.squeezers.map(lambda picture: squeeze(picture, self.eye.image_size), pictures))
+
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 32 embeddings each."""
-        squeezed = self.squeezers.map(lambda picture: squeeze(picture, self.eye.image_size), pictures)
-        pixels = upload(torch.stack(list(squeezed)), self.device)
+        pixels = upload(as_bytes(self.prepare(pictures)), self.device)
         embeddings = self.look(normalise(pixels).to(self.eye.query_tokens.dtype))
         return [EncodedPicture(embedding.clone()) for embedding in embeddings]  # a view would keep the whole batch
 
 
-def squeeze(picture: Image.Image, size: int) -> Tensor:
-    """A picture of any size → bytes [size, size, 3]: made a square, bicubic, neither cropped nor padded."""
-    return torch.from_numpy(np.array(picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)))
+def squeeze(picture: Image.Image, size: int) -> Image.Image:
+    """A picture of any size made a square, bicubic, neither cropped nor padded."""
+    return picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+
+
+def as_bytes(squares: Sequence[Image.Image]) -> Tensor:
+    """RGB pictures of one size → [pictures, size, size, 3]."""
+    return torch.from_numpy(np.stack([np.asarray(square) for square in squares]))
 
 
 def normalise(pixels: Tensor) -> Tensor:

@@ -40,6 +40,10 @@ class Pocket:
     def capture(self, batches: Sequence[int]) -> None:
         """Nothing to do: pictures are looked at one by one, and not only by the device."""
 
+    def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """As they are: it looks at details in their own size."""
+        return list(pictures)
+
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 24 soft tokens each, and a line of words."""
         seen = [self.perception.see(picture) for picture in pictures]

@@ -222,6 +222,17 @@ def test_what_blocks_held_before_is_nobodys_trouble() -> None:
     assert [heard.text for heard in run(engine, *asks)] == [heard.text for heard in run(assemble(TinyModel()), *asks)]
 
 
+def test_a_prepared_picture_is_small_and_answered_alike() -> None:
+    request = asked(Turn("user", (GREY, RED, "Both?")))
+    engine = assemble(TinyModel())
+    ready = engine.prepare(request)
+    assert [picture.image.size for picture in ready.pictures] == [(4, 4), (4, 4)]
+    assert ready == request  # for what counts is whose picture it is
+    texts = [run(engine, ready)[0].text, run(assemble(TinyModel()), request)[0].text]
+    assert texts[0] == texts[1]
+    assert engine.prepare(request).pictures[0].image is GREY.image, "a known picture is not worked on again"
+
+
 def test_a_picture_is_encoded_once_also_over_a_restart(tmp_path: Path) -> None:
     first, second = TinyModel(), TinyModel()
     texts = [run(assemble(made, pictures=tmp_path), asked())[0].text for made in (first, second)]

@@ -20,7 +20,7 @@ from engine.comparison import Comparison
 from engine.errors import WeightsError
 from engine.models.base import VisionLanguageModel
 from engine.models.loader import load
-from engine.models.minigpt4 import normalise, squeeze
+from engine.models.minigpt4 import as_bytes, normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
 from engine.pictures import Limits, Picture, read_picture
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, golden_sources, imported
@@ -54,15 +54,17 @@ def pictures(version: str, names: list[str]) -> list[Picture]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_preprocessed_picture(version: str) -> None:
     expected = golden(version)[1]["preprocess.a"]
-    ours = normalise(squeeze(Image.open(GOLDEN / f"tiny-{version}" / "a.png"), expected.shape[-1])[None])[0]
+    ours = normalise(as_bytes([squeeze(Image.open(GOLDEN / f"tiny-{version}" / "a.png"), expected.shape[-1])]))[0]
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("version", "name"), CONVERSATIONS)
 def test_picture_embeddings(version: str, name: str, models: dict[str, VisionLanguageModel]) -> None:
     expected, tensors = golden(version)
-    encoded = models[version].encode([picture.image for picture in pictures(version, expected[name]["images"])])
-    for index, encoding in enumerate(encoded):
+    images = [picture.image for picture in pictures(version, expected[name]["images"])]
+    encoded = models[version].encode(images)
+    for index, (encoding, prepared) in enumerate(zip(encoded, models[version].encode(models[version].prepare(images)), strict=True)):
+        assert torch.equal(prepared.embeddings, encoding.embeddings)
         torch.testing.assert_close(encoding.embeddings, tensors[f"{name}.image{index}"][0], rtol=1e-4, atol=1e-5)
 
 

@@ -83,6 +83,10 @@ class TinyModel:
     def capture(self, batches: Sequence[int]) -> None:
         """There is nothing to capture."""
 
+    def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """Miniatures."""
+        return [picture.resize((4, 4)) for picture in pictures]
+
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """Four tokens a picture: the rows of its 4×4 miniature, spread over the width."""
         self.encoded += len(pictures)

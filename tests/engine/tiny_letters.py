@@ -40,6 +40,9 @@ class Letters:
         torch.manual_seed(0)
         self.cell, self.embedding, self.head = nn.GRUCell(8, 16), nn.Embedding(26, 8), nn.Linear(16, 26)
 
+    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+        return request
+
     def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
         self.jobs.append(self.write(request, tell, cancelled))
 
