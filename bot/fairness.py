@@ -8,9 +8,8 @@ person from starving others. Credit is memory of this process alone: losing it i
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from copy import deepcopy
 from math import ceil
 
 from bot.jobs import Waiting
@@ -18,6 +17,7 @@ from bot.jobs import Waiting
 # Small against a question's cost (hundreds of tokens), so that one turn never serves a row of cheap questions.
 QUANTUM = 64
 ABOUT_SECONDS = 120.0  # somebody who asked so recently may ask again
+REMEMBERED = 1_000  # channels, and people in each: whose turn was before theirs owes nothing any more
 LEAST_SHARE = 4  # nobody's share falls below a quarter of the rows, however many are about
 
 
@@ -44,6 +44,14 @@ class Turns:
     def charge(self, key: str, tokens: int) -> None:
         """What serving the flow costs; its next turn comes after everyone else's."""
         self._debt[key] = self._debt.pop(key, 0) + tokens
+        if len(self._debt) > REMEMBERED:
+            del self._debt[next(iter(self._debt))]
+
+    def among(self, keys: Collection[str]) -> Turns:
+        """A copy that knows these flows alone."""
+        copy = Turns(self._quantum)
+        copy._debt = {key: debt for key, debt in self._debt.items() if key in keys}
+        return copy
 
     def refund(self, key: str, tokens: int) -> None:
         """Give back what was charged and not used."""
@@ -60,7 +68,7 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._channels = Turns()
-        self._people: defaultdict[str, Turns] = defaultdict(Turns)
+        self._people: dict[str, Turns] = {}  # by channel, in the order of turns
         self._about: dict[str, float] = {}  # when somebody's question last waited
 
     def next(self, heads: Sequence[Waiting]) -> Waiting:
@@ -68,7 +76,7 @@ class FairQueue:
         candidates: dict[str, dict[str, Waiting]] = {}
         for head in heads:
             candidates.setdefault(head.channel, {})[head.person] = head
-        firsts = {channel: people[self._people[channel].next(people)] for channel, people in candidates.items()}
+        firsts = {channel: people[self._people_in(channel).next(people)] for channel, people in candidates.items()}
         return firsts[self._channels.next(firsts)]
 
     def within_share(self, heads: Sequence[Waiting], held: Mapping[str, int], rows: int, now: float) -> list[Waiting]:
@@ -81,16 +89,19 @@ class FairQueue:
     def charge(self, job: Waiting) -> None:
         """The job is being served."""
         self._channels.charge(job.channel, job.cost)
-        self._people[job.channel].charge(job.person, job.cost)
+        people = self._people[job.channel] = self._people.pop(job.channel, None) or Turns()
+        people.charge(job.person, job.cost)
+        if len(self._people) > REMEMBERED:
+            del self._people[next(iter(self._people))]
 
     def settle(self, job: Waiting, used: int) -> None:
         """The job took `used` tokens, not what was charged."""
         self._channels.refund(job.channel, job.cost - used)
-        self._people[job.channel].refund(job.person, job.cost - used)
+        self._people_in(job.channel).refund(job.person, job.cost - used)
 
     def order(self, line: Sequence[Waiting]) -> Iterator[Waiting]:
         """In which order these would be served if nothing else came. Changes nothing; each costs a look at all heads."""
-        ahead = deepcopy(self)
+        ahead = self._among(line)
         rest: dict[tuple[str, str], deque[Waiting]] = {}
         for job in line:
             rest.setdefault((job.channel, job.person), deque()).append(job)
@@ -102,3 +113,14 @@ class FairQueue:
             jobs.popleft()
             if not jobs:
                 del rest[job.channel, job.person]
+
+    def _people_in(self, channel: str) -> Turns:
+        return self._people.setdefault(channel, Turns())
+
+    def _among(self, line: Sequence[Waiting]) -> FairQueue:
+        """A copy that knows only whom the line is about."""
+        channels, people = {job.channel for job in line}, {job.person for job in line}
+        copy = FairQueue()
+        copy._channels = self._channels.among(channels)
+        copy._people = {channel: turns.among(people) for channel, turns in self._people.items() if channel in channels}
+        return copy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import heapq
+import pickle
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.fairness import QUANTUM, FairQueue
+from bot.fairness import QUANTUM, REMEMBERED, FairQueue
 from bot.jobs import Waiting
 
 RECORDED = Path(__file__).parent / "data" / "arrivals.csv"
@@ -167,6 +168,36 @@ def test_the_line_is_shown_in_the_order_of_serving_and_nothing_moves() -> None:
     modest = Waiting(9, 9, "c", "modest", 100, 1)
     line = [*greedy, modest]
     assert [*queue.order(line)] == [*queue.order(line)] == [greedy[0], modest, *greedy[1:]]
+
+
+turns = st.tuples(st.sampled_from(["a", "b", "c", "d"]), st.sampled_from(["ann", "ben", "eve"]), costs)
+
+
+@given(before=st.lists(turns, max_size=12), waiting=st.lists(turns, max_size=12))
+def test_the_line_is_shown_as_it_is_served_whoever_was_served_before(
+    before: list[tuple[str, str, int]], waiting: list[tuple[str, str, int]]
+) -> None:
+    queue = FairQueue()
+    for number, (channel, person, cost) in enumerate(before):
+        queue.charge(Waiting(number, number, channel, person, cost, 1))
+    line = [Waiting(number, number, channel, person, cost, 1) for number, (channel, person, cost) in enumerate(waiting)]
+    shown, served = [*queue.order(line)], []
+    while left := [job for job in line if job not in served]:
+        heads = {(job.channel, job.person): job for job in reversed(left)}
+        served.append(queue.next([heads[flow] for flow in dict.fromkeys((job.channel, job.person) for job in line) if flow in heads]))
+        queue.charge(served[-1])
+    assert served == shown
+
+
+def test_strangers_who_ask_once_are_not_remembered_for_ever() -> None:
+    queue, sizes = FairQueue(), []
+    for number in range(3 * REMEMBERED):
+        job = Waiting(number, number, f"c{number}", f"p{number}", 300, 1)
+        assert queue.next([job]) is job
+        queue.charge(job)
+        queue.settle(job, 100)
+        sizes.append(len(pickle.dumps(queue)))
+    assert sizes[-1] < 1.5 * sizes[REMEMBERED]
 
 
 def test_a_share_grows_when_the_others_are_gone() -> None:
