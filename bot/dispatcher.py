@@ -199,7 +199,7 @@ class Dispatcher:
         except EngineRefused as error:
             return await self._commit(job, showing, self._say(job, "answer.refused", reason=str(error)), Finish.FAILED)
         except (EngineUnavailable, AnswerLost) as error:
-            lane.lost()
+            lane.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             if not isinstance(error, AnswerLost) or job.losses + 1 < LOSSES:
                 await self._put_back(job, error)
                 return False

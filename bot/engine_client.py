@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -16,7 +17,9 @@ from bot.foreign import FOREIGN_ROWS, KINDS, OURS, Foreign, choose
 from engine.api import ChatRequest, Chunk, ErrorBody, ErrorDetail, Health, ModelList, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
+HEALTH_SECONDS: Final = 10.0  # for one look: an engine that hangs must not seem ready for long
 SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
+LONGEST_REST: Final = 60.0  # that an engine is given because it asked for one
 LINE_BYTES: Final = 1 << 20
 
 
@@ -44,6 +47,13 @@ class EngineClient:
 
     async def health(self) -> Health:
         """What the engine says of itself; of a server that isn't Gander's, as much as can be found out."""
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                return await self._look()
+        except TimeoutError:
+            raise EngineUnavailable(f"{self.name} does not say how it is.") from None
+
+    async def _look(self) -> Health:
         async with self._request("GET", "/health") as response:
             try:
                 health = Health.model_validate_json(await response.read())
@@ -145,7 +155,8 @@ class EngineClient:
             return EngineUnavailable(message, seconds(response.headers.get("Retry-After")))
         if response.status >= 500:
             return AnswerLost(message)
-        return refusal(detail) if detail else EngineRefused(message)
+        # Said to whoever asked, who need not know the address.
+        return refusal(detail) if detail else EngineRefused(f"The engine answered {response.status} {response.reason}.")
 
 
 def without_credentials(url: str) -> str:
@@ -168,4 +179,5 @@ def error_detail(body: bytes) -> ErrorDetail | None:
 
 
 def seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else 5.0
+    """0 where it is not said, or as a date."""
+    return min(float(retry_after), LONGEST_REST) if retry_after and retry_after.isdecimal() else 0.0

@@ -39,9 +39,9 @@ class ConfigError(BotError):
 
 
 class EngineUnavailable(BotError):
-    """No engine answers at present."""
+    """No engine answers at present. `retry_after`: as it asked, in seconds; 0 = it did not say."""
 
-    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 

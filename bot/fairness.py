@@ -89,7 +89,7 @@ class FairQueue:
     def charge(self, job: Waiting) -> None:
         """The job is being served."""
         self._channels.charge(job.channel, job.cost)
-        people = self._people[job.channel] = self._people.pop(job.channel, None) or Turns()
+        people = self._people[job.channel] = self._people.pop(job.channel, Turns())
         people.charge(job.person, job.cost)
         if len(self._people) > REMEMBERED:
             del self._people[next(iter(self._people))]

@@ -28,6 +28,7 @@ class Lane:
     health: Health | None = None
     running: dict[int, Waiting] = field(default_factory=dict)
     away: asyncio.Event = field(default_factory=asyncio.Event)
+    rest: float = 0.0  # seconds that it asked for before the next look
 
     @property
     def rows(self) -> int:
@@ -37,9 +38,9 @@ class Lane:
     def free(self) -> int:
         return self.rows - sum(job.rows for job in self.running.values())
 
-    def lost(self) -> None:
-        """It does not answer: nothing more goes there until it does."""
-        self.health = None
+    def lost(self, rest: float = 0.0) -> None:
+        """It does not answer: nothing more goes there until it does; it is not asked for `rest` seconds."""
+        self.health, self.rest = None, rest
         self.away.set()
 
 
@@ -106,4 +107,5 @@ async def _pause(lane: Lane) -> None:
                 await lane.away.wait()
         except TimeoutError:
             return
-    await asyncio.sleep(AWAY_POLL)
+    rest, lane.rest = lane.rest, 0.0
+    await asyncio.sleep(max(AWAY_POLL, rest))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from bot import dispatcher
+from bot import dispatcher, lanes
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.ports import EditBudget, Limits
@@ -69,6 +70,23 @@ async def test_nothing_starts_while_no_engine_answers(database_url: str, tmp_pat
         assert [state.health for state in await rig.core.engines()] == [None]
         engine.away = False
         assert await rig.finals(1) == ["You asked: why?"]
+
+
+async def test_an_engine_that_asks_for_a_rest_gets_it(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "AWAY_POLL", 0.01)
+    engine, times = ScriptedEngine(failing(EngineUnavailable("too many requests", retry_after=0.4))), []
+    engine.gate.set()
+    answers = engine.reply
+
+    def reply(request: ChatRequest) -> Iterable[str | Exception]:
+        times.append(monotonic())
+        return answers(request)
+
+    engine.reply = reply
+    async with running(database_url, tmp_path, engine) as rig:
+        await rig.say("why?")
+        await rig.finals(1)
+    assert times[1] - times[0] >= 0.4
 
 
 async def test_a_restart_goes_on_in_the_message_that_was_begun(database_url: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bot import engine_client
 from bot.engine_client import SILENCE_SECONDS, EngineClient
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from bot.foreign import FOREIGN_ROWS
@@ -157,6 +158,23 @@ async def test_a_server_that_falls_silent_is_not_waited_for_for_ever() -> None:
 
     async with answering(silent) as url, talking_to(url, silence_seconds=0.2) as client:
         with pytest.raises(AnswerLost, match="broke off"):
+            await text_of(client, question())
+
+
+async def test_an_engine_that_hangs_does_not_seem_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hanging(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(1)
+        return web.Response()
+
+    monkeypatch.setattr(engine_client, "HEALTH_SECONDS", 0.1)
+    async with answering(hanging) as url, talking_to(url) as client:
+        with pytest.raises(EngineUnavailable, match="does not say how it is"):
+            await client.health()
+
+
+async def test_who_asked_is_not_told_where_the_engine_is() -> None:
+    async with answering(saying(b"<html>proxy</html>", 413)) as url, talking_to(url) as client:
+        with pytest.raises(EngineRefused, match=r"^The engine answered 413 [\w ]+\.$"):
             await text_of(client, question())
 
 
