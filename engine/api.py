@@ -1,24 +1,33 @@
 """The wire's types: what a client of the engine may send and what comes back. No torch; the bot imports this module.
 
-The form is OpenAI's chat completions; the fields that are ours say so. Unknown fields are ignored, as OpenAI's own
-servers ignore them, so that any client works unchanged. Temperatures and penalties are dimensionless, `created` is
+The form is OpenAI's chat completions; the fields that are ours say so. Unknown fields are ignored, so that any client
+works unchanged; null stands for a field that is not given, as in OpenAI's. Temperatures and penalties are dimensionless, `created` is
 in Unix seconds, memory is in bytes.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_BEAMS = 10
 MAX_CHOICES = 8
 MAX_TOP_LOGPROBS = 20
+# No window is so wide that more could count; what is longer only costs time, everybody's.
+MAX_MESSAGES = 4_000
+MAX_PARTS = 256  # of a message
+MAX_STOPS = 16
+MAX_STOP_LENGTH = 256  # characters
 
 SEED_BITS = 64
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
+
+
+def unless_null(default: object) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value)
 
 
 def is_none(value: object) -> bool:
@@ -52,20 +61,29 @@ Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
 class Message(Wire):
-    role: Role
-    content: str | tuple[Part, ...]
+    """OpenAI's newer name for the system's role, `developer`, is understood."""
+
+    role: Annotated[Role, BeforeValidator(lambda role: "system" if role == "developer" else role)]
+    content: str | Annotated[tuple[Part, ...], Field(max_length=MAX_PARTS)]
 
 
 class StreamOptions(Wire):
-    include_usage: bool = False
+    include_usage: Annotated[bool, unless_null(False)] = False
+
+
+class ResponseFormat(Wire):
+    type: str
+
+
+StopString = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
 
 
 class ChatRequest(Wire):
     """A chat completion to make. `None` means the model's own default (its `gander.json`)."""
 
-    model: str = ""
-    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
-    stream: bool = False
+    model: Annotated[str, unless_null("")] = ""
+    messages: Annotated[tuple[Message, ...], Field(min_length=1, max_length=MAX_MESSAGES)]
+    stream: Annotated[bool, unless_null(False)] = False
     stream_options: StreamOptions | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None  # 0 = greedy
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
@@ -76,15 +94,17 @@ class ChatRequest(Wire):
     early_stopping: bool | Literal["never"] | None = None  # ours; beams only, as transformers means it
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None  # OpenAI's newer name; wins over max_tokens
-    min_tokens: Annotated[int, Field(ge=0)] = 0  # ours
-    stop: str | tuple[str, ...] | None = None
+    min_tokens: Annotated[int, Field(ge=0), unless_null(0)] = 0  # ours
+    stop: StopString | Annotated[tuple[StopString, ...], Field(max_length=MAX_STOPS)] | None = None
     seed: Annotated[int | None, Field(ge=-(2 ** (SEED_BITS - 1)), lt=2**SEED_BITS)] = None
-    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] = 1
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES), unless_null(1)] = 1
     # Of the distribution at the request's temperature (the model's own at 0), after the repetition penalty, before top_k and top_p.
     logprobs: bool | None = False  # not with beams, whose score is of the whole answer
     top_logprobs: Annotated[int | None, Field(ge=0, le=MAX_TOP_LOGPROBS)] = None  # alternatives a token; needs logprobs
-    beam_tree: bool = False  # ours; `beams` on each choice's end; needs num_beams > 1
+    beam_tree: Annotated[bool, unless_null(False)] = False  # ours; `beams` on each choice's end; needs num_beams > 1
     prompt_cache_key: str | None = None  # accepted, and not needed here: prefixes are found by their content
+    response_format: ResponseFormat | None = None  # understood to be refused, unless it is text
+    tools: tuple[Any, ...] | None = None  # understood to be refused, unless there are none
 
 
 class Usage(Wire):

@@ -41,8 +41,9 @@ class Limits:
     """What one request may carry."""
 
     bytes: int = 20 * MEBI  # one picture, encoded
-    pixels: int = 64_000_000  # one picture, width × height
+    pixels: int = 64_000_000  # all pictures, width × height
     pictures: int = 16
+    characters: int = 500_000  # all texts: a hundred windows full, read in half a second
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,18 @@ def decode_data_url(url: str, limits: Limits) -> bytes:
         raise PictureError("The picture's data URL is not valid base64.") from None
 
 
-def read_picture(data: bytes, limits: Limits) -> Picture:
-    """Encoded bytes of any size → an upright RGB picture, an animation's first frame. Takes CPU: call it off the event loop."""
+def read_picture(data: bytes, limits: Limits, taken: int = 0) -> Picture:
+    """Encoded bytes of any size → an upright RGB picture, an animation's first frame. Takes CPU: call it off the event loop.
+
+    `taken` are the pixels of the request's pictures before it.
+    """
     if len(data) > limits.bytes:
         raise too_many_bytes(len(data), limits)
     image = open_header(data, limits)
     width, height = image.size
-    if width * height > limits.pixels:
-        raise PictureError(f"The picture has {width} × {height} pixels; the limit is {limits.pixels:,} in all. Send a smaller one.")
+    if taken + width * height > limits.pixels:
+        before = f", and those before it {taken:,}" if taken else ""
+        raise PictureError(f"The picture has {width} × {height} pixels{before}; the limit is {limits.pixels:,} in all. Send a smaller one.")
     try:
         image.load()
         upright = flatten(ImageOps.exif_transpose(image))
@@ -118,7 +123,7 @@ def flatten(image: Image.Image) -> Image.Image:
         overlay = image.convert("RGBA")
         backdrop = Image.new("RGBA", overlay.size, "white")
         image = Image.alpha_composite(backdrop, overlay)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def too_many_bytes(size: int, limits: Limits) -> PictureError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from engine.errors import RequestError
 from engine.generation import Turn
@@ -130,20 +131,22 @@ def fit(turns: Sequence[Turn], measure: Callable[[Sequence[Turn]], int], limit: 
     """Drops the oldest text until `measure` (in tokens) is at most `target`, if it is more than `limit`; says how many messages.
 
     A question goes together with its answer. System messages, pictures and the last question stay; a dropped question's
-    pictures move to the next one. One big cut instead of a sliding one: a cached prefix would never match again.
+    pictures move to the next one. One big cut instead of a sliding one: a cached prefix would never match again. Where it
+    falls is searched for by halves, since measuring reads all that is left.
     """
+    if measure(turns) <= limit:
+        return list(turns), 0
     system = [turn for turn in turns if turn.role == "system"]
     exchanges = split([turn for turn in turns if turn.role != "system"])
-    kept, dropped = list(turns), 0
-    if measure(kept) <= limit:
-        return kept, 0
-    while len(exchanges) > 1 and measure(kept) > target:
-        oldest, following = exchanges[0], exchanges[1]
-        pictures = tuple(part for turn in oldest for part in turn.parts if isinstance(part, Picture))
-        exchanges[:2] = [[replace(following[0], parts=pictures + following[0].parts), *following[1:]]]
-        dropped += sum(any(isinstance(part, str) for part in turn.parts) for turn in oldest)
-        kept = [*system, *(turn for exchange in exchanges for turn in exchange)]
-    return kept, dropped
+
+    def without(oldest: int) -> list[Turn]:
+        pictures = tuple(part for turn in chain(*exchanges[:oldest]) for part in turn.parts if isinstance(part, Picture))
+        first, *rest = chain(*exchanges[oldest:])
+        return [*system, replace(first, parts=pictures + first.parts), *rest]
+
+    cut = bisect_left(range(max(len(exchanges) - 1, 0)), True, key=lambda oldest: measure(without(oldest)) <= target)
+    dropped = sum(any(isinstance(part, str) for part in turn.parts) for turn in chain(*exchanges[:cut]))
+    return without(cut) if cut else list(turns), dropped
 
 
 def split(turns: Sequence[Turn]) -> list[list[Turn]]:

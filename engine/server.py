@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ from engine.wire import DONE, HEARTBEAT, frame, generation_request, parse_reques
 from engine.worker import Worker
 
 BODY_LIMIT_BYTES = 64 * MEBI
+STALL_SECONDS = 60.0  # that a client may leave its answer unread; then its place is another's
+READERS = 2  # threads that read requests: a huge picture takes a gigabyte while it is decoded
 
 log = structlog.get_logger()
 
@@ -41,10 +44,13 @@ class Server:
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     created: int = field(default_factory=lambda: int(time.time()))
+    stall_seconds: float = STALL_SECONDS
+    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, thread_name_prefix="reader"))
 
     def application(self, key: str | None) -> web.Application:
         app = web.Application(middlewares=[with_request_id, with_error_form, with_key(key)], client_max_size=BODY_LIMIT_BYTES)
         app.on_response_prepare.append(say_request_id)
+        app.on_cleanup.append(self._close)
         app.router.add_post("/v1/chat/completions", self.chat)
         app.router.add_get("/v1/models", self.models)
         app.router.add_get("/v1/models/{name:.+}", self.model)
@@ -55,11 +61,14 @@ class Server:
     async def chat(self, http: web.Request) -> web.StreamResponse:
         if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
             raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {http.content_type!r}.")
-        wish, request = await asyncio.to_thread(self._read, await http.read())
+        wish, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, await http.read())
         async with aclosing(self.worker.stream(request)) as events:
             if wish.stream:
                 return await self._streamed(http, wish, events)
             return json_response(completion(self.card.name, [event async for event in events if event is not None]))
+
+    async def _close(self, app: web.Application) -> None:
+        self.readers.shutdown(wait=False, cancel_futures=True)
 
     def _read(self, body: bytes) -> tuple[ChatRequest, GenerationRequest]:
         wish = parse_request(body)
@@ -74,15 +83,25 @@ class Server:
         await response.prepare(http)
         framing = Framing(self.card.name, wish.stream_options is not None and wish.stream_options.include_usage)
         try:
-            await send(response, framing, first)
+            await self._send(response, framing, first)
             async for event in events:
-                await send(response, framing, event)
+                await self._send(response, framing, event)
             await response.write(DONE)
         except EngineError as error:
             await response.write(frame(refusal(error).body))
         except ClientConnectionResetError:
             log.info("client left")
+        except TimeoutError:
+            log.info("client stopped reading")
+            if http.transport is not None:
+                http.transport.abort()
         return response
+
+    async def _send(self, response: web.StreamResponse, framing: Framing, event: Event | None) -> None:
+        said = [HEARTBEAT] if event is None else map(frame, framing.chunks(event))
+        async with asyncio.timeout(self.stall_seconds):
+            for data in said:
+                await response.write(data)
 
     async def models(self, http: web.Request) -> web.Response:
         return json_response(ModelList(data=(self._entry(),)))
@@ -115,11 +134,3 @@ class Server:
 
     async def figures(self, http: web.Request) -> web.Response:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
-
-
-async def send(response: web.StreamResponse, framing: Framing, event: Event | None) -> None:
-    if event is None:
-        await response.write(HEARTBEAT)
-    else:
-        for chunk in framing.chunks(event):
-            await response.write(frame(chunk))

@@ -87,6 +87,7 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
     """
     if request.model and request.model != card.name:
         raise UnknownModelError(f"This engine serves {card.name!r}, not {request.model!r}.", "model")
+    refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
     return GenerationRequest(
         turns=tuple(read_turns(request.messages, limits)),
@@ -98,6 +99,14 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
         logprobs=checked_logprobs(request, generation),
         beam_tree=checked_beam_tree(request, generation),
     )
+
+
+def refuse_what_is_not_offered(request: ChatRequest) -> None:
+    """What would go unheard though the answer was to depend on it."""
+    if request.tools:
+        raise RequestError("This engine calls no tools: leave them out.", "tools")
+    if request.response_format is not None and request.response_format.type != "text":
+        raise RequestError(f"This engine writes plain text only, no {request.response_format.type!r}.", "response_format")
 
 
 def with_defaults(request: ChatRequest, defaults: Generation) -> Generation:
@@ -139,31 +148,51 @@ def checked_beam_tree(request: ChatRequest, generation: Generation) -> bool:
 
 
 def read_turns(messages: Sequence[Message], limits: Limits) -> Iterator[Turn]:
-    pictures = sum(isinstance(part, ImagePart) for message in messages for part in message.content)
-    if pictures > limits.pictures:
-        raise PictureError(f"The request carries {pictures} pictures; the limit is {limits.pictures}. Send fewer.", "messages")
+    check_amount(messages, limits)
+    album = Album(limits)
     for at, message in enumerate(messages):
         path = f"messages[{at}].content"
-        parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, limits))
+        parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, album))
         yield Turn(message.role, parts)
 
 
-def read_parts(message: Message, path: str, limits: Limits) -> Iterator[str | Picture]:
+def check_amount(messages: Sequence[Message], limits: Limits) -> None:
+    """Raises RequestError for more than a request may carry, before any of it is read."""
+    parts = [part for message in messages for part in ((message.content,) if isinstance(message.content, str) else message.content)]
+    pictures = sum(isinstance(part, ImagePart) for part in parts)
+    if pictures > limits.pictures:
+        raise PictureError(f"The request carries {pictures} pictures; the limit is {limits.pictures}. Send fewer.", "messages")
+    characters = sum(len(part if isinstance(part, str) else part.text) for part in parts if not isinstance(part, ImagePart))
+    if characters > limits.characters:
+        raise RequestError(
+            f"The messages have {characters:,} characters; the limit is {limits.characters:,}. Leave the oldest ones out.", "messages"
+        )
+
+
+class Album:
+    """Reads the pictures of one request, which share a limit of pixels."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.pixels = limits, 0
+
+    def read(self, path: str, url: str) -> Picture:
+        try:
+            picture = read_picture(decode_data_url(url, self.limits), self.limits, self.pixels)
+        except PictureError as error:
+            error.param = path
+            raise
+        self.pixels += picture.image.width * picture.image.height
+        return picture
+
+
+def read_parts(message: Message, path: str, album: Album) -> Iterator[str | Picture]:
     for index, part in enumerate(message.content):
         if isinstance(part, ImagePart):
             if message.role != "user":
                 raise RequestError(f"Only a user's message may hold pictures, not one of role {message.role!r}.", f"{path}[{index}]")
-            yield picture_at(f"{path}[{index}].image_url.url", part.image_url.url, limits)
+            yield album.read(f"{path}[{index}].image_url.url", part.image_url.url)
         elif isinstance(part, TextPart):
             yield part.text
-
-
-def picture_at(path: str, url: str, limits: Limits) -> Picture:
-    try:
-        return read_picture(decode_data_url(url, limits), limits)
-    except PictureError as error:
-        error.param = path
-        raise
 
 
 def refusal(error: EngineError) -> Refusal:

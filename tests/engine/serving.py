@@ -23,12 +23,14 @@ async def serving(
     capacity: int = 8,
     card: Card = CARD,
     metrics: Metrics | None = None,
+    stall_seconds: float = 60.0,
 ) -> AsyncIterator[str]:
     """Yields the server's address, `http://127.0.0.1:PORT`."""
     metrics = metrics or Metrics()
     worker = Worker(load or Letters().load, expected_seconds=0.1, capacity=capacity, metrics=metrics)
     task = asyncio.create_task(worker.run())
-    runner = web.AppRunner(Server(card, worker, metrics=metrics).application(key), handler_cancellation=True, shutdown_timeout=1)
+    server = Server(card, worker, metrics=metrics, stall_seconds=stall_seconds)
+    runner = web.AppRunner(server.application(key), handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -173,6 +173,19 @@ def test_the_oldest_text_goes_in_one_cut() -> None:
     assert kept == [turns[0], user((CAT, "question number 3")), *turns[10:]]
 
 
+def test_a_conversation_of_thousands_is_measured_a_few_times() -> None:
+    turns = [Turn(role, (f"number {number}",)) for number in range(2000) for role in ("user", "assistant")]
+    measured: list[int] = []
+
+    def measure(turns: Sequence[Turn]) -> int:
+        measured.append(len(turns))
+        return words(turns)
+
+    kept, dropped = fit(turns, measure, 101, 100)
+    assert (kept, dropped) == (turns[-50:], 3950)
+    assert sum(measured) < 3 * len(turns)  # each measuring reads them all
+
+
 def test_system_prompt_pictures_and_last_question_stay_whatever_the_target() -> None:
     turns = long_conversation()
     kept, dropped = fit(turns, words, 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from io import BytesIO
 
 import aiohttp
@@ -115,6 +116,20 @@ async def test_a_client_that_leaves_frees_the_device() -> None:
             await asyncio.gather(asked, return_exceptions=True)
             assert len((await api.chat.completions.create(model="letters", messages=HI, max_tokens=1)).choices) == 1
     assert letters.steps < 200  # of 2 × 5000
+
+
+async def test_a_client_that_stops_reading_gives_up_its_place() -> None:
+    wish = {"messages": HI, "stream": True, "max_tokens": 1_000_000, "logprobs": True, "top_logprobs": 20}  # fills the buffers soon
+    body = json.dumps(wish).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with structlog.testing.capture_logs() as lines:
+        async with serving(capacity=1, stall_seconds=0.1) as url, client(url) as api:
+            _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1)
+            writer.write(head.encode() + body)
+            while not any(line["event"] == "client stopped reading" for line in lines):  # noqa: ASYNC110  # the server decides
+                await asyncio.sleep(0.05)
+            assert (await api.chat.completions.create(model="letters", messages=HI)).choices
+            writer.close()
 
 
 async def read_some(api: AsyncOpenAI, *, stream: bool) -> None:

@@ -98,6 +98,10 @@ def test_log_probabilities_and_the_beam_tree_are_off_unless_asked_for() -> None:
             "addresses",
         ),
         (body([PICTURE] * 17), "messages", "17 pictures; the limit is 16"),
+        (body("x" * 500_001), "messages", "500,001 characters; the limit is 500,000"),
+        (body([{"type": "text", "text": "x" * 250_001}] * 2), "messages", "500,002 characters"),
+        (body(tools=[{"type": "function", "function": {"name": "look"}}]), "tools", "calls no tools"),
+        (body(response_format={"type": "json_object"}), "response_format", "no 'json_object'"),
     ],
 )
 def test_what_only_the_model_can_judge_names_its_field_too(data: bytes, param: str, reason: str) -> None:
@@ -106,8 +110,20 @@ def test_what_only_the_model_can_judge_names_its_field_too(data: bytes, param: s
     assert caught.value.param == param
 
 
-def test_unknown_fields_are_ignored_as_by_openai() -> None:
-    assert parse_request(body(logit_bias={}, user="u")).messages[0].content == "Hi"
+def test_pictures_share_the_limit_of_pixels() -> None:
+    assert asked(body([PICTURE] * 2), Limits(pixels=2))
+    with pytest.raises(PictureError, match="has 1 × 1 pixels, and those before it 2; the limit is 2 in all") as caught:
+        asked(body([PICTURE] * 3), Limits(pixels=2))
+    assert caught.value.param == "messages[0].content[2].image_url.url"
+
+
+def test_what_openai_s_clients_send_besides_is_understood_or_ignored() -> None:
+    assert asked(body(logit_bias={}, user="u", tools=[], response_format={"type": "text"}, stop=[])) == asked(body())
+    nulls = ("model", "stream", "n", "min_tokens", "beam_tree", "stop", "seed", "tools", "response_format", "stream_options")
+    assert asked(body(**dict.fromkeys(nulls))) == asked(body())
+    assert asked(b'{"messages":[{"role":"developer","content":"Be brief."}]}').turns[0].role == "system"
+    detailed = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}}
+    assert asked(body([detailed])) == asked(body([PICTURE]))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +159,10 @@ def test_unknown_fields_are_ignored_as_by_openai() -> None:
         (body(logprobs=3), "logprobs"),
         (body(logprobs=True, top_logprobs=21), "top_logprobs"),
         (body(stop=["x", 1]), "stop[1]"),
+        (body(stop=["x"] * 17), "stop"),
+        (body(stop="x" * 257), "stop"),
+        (body([{"type": "text", "text": "x"}] * 257), "messages[0].content"),
+        (json.dumps({"messages": [{"role": "user", "content": "x"}] * 4001}).encode(), "messages"),
     ],
 )
 def test_a_mistake_names_its_field(data: bytes, param: str | None) -> None:
