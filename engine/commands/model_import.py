@@ -36,6 +36,8 @@ def import_model(
     console = Console(soft_wrap=True)
     for part in sources.parts():
         console.print(f"{part.name} ({part.source}): {part.licence}", highlight=False)
+    if delta is None:
+        console.print(f"Without --delta {llama.name} has to be Vicuna that is merged already: LLaMA alone knows no chat.", highlight=False)
     with import_bar() as report:
         card = import_model(sources, out, quantize, report)
     console.print(f"Ready: {out} ({card.version}). `gander run --model {out}` serves it.", highlight=False)
@@ -46,5 +48,5 @@ def import_bar() -> Iterator[Report]:
     """Bytes written, and the time left."""
     columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns) as shown:
-        task = shown.add_task("writing", total=None)
-        yield lambda written, total: shown.update(task, completed=written, total=total)
+        task = shown.add_task("writing", total=None, visible=False)  # until the inputs are found good
+        yield lambda written, total: shown.update(task, completed=written, total=total, visible=True)

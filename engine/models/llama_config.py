@@ -61,5 +61,5 @@ class LlamaConfig:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise ModelError(f"{path} is missing. Fetch or convert the model again.") from None
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             raise ModelError(f"{path} is no LLaMA config: {error}. Fetch or convert the model again.") from None

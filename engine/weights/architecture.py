@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from engine.errors import ModelError
 
 ARCHITECTURE_NAME = "architecture.json"
 
 
-class VisionSizes(BaseModel):
-    """EVA ViT-g (Fang et al. 2022). `image_size` and `patch_size` in pixels, the rest in features."""
+class Sizes(BaseModel):
+    """A transformer's, in features."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_size: int = 224
-    patch_size: int = 14
-    hidden_size: int = 1408
-    num_hidden_layers: int = 39  # the released file's 40th block is not used
-    num_attention_heads: int = 16
-    intermediate_size: int = 6144
-    layer_norm_eps: float = 1e-6
-    ln_vision_eps: float = 1e-5
+    hidden_size: PositiveInt
+    num_hidden_layers: PositiveInt
+    num_attention_heads: PositiveInt
+    intermediate_size: PositiveInt
+    layer_norm_eps: PositiveFloat
+
+    @model_validator(mode="after")
+    def check_heads(self) -> Self:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(f"hidden_size {self.hidden_size} can't be shared by {self.num_attention_heads} heads")
+        return self
+
+
+class VisionSizes(Sizes):
+    """EVA ViT-g (Fang et al. 2022). `image_size` and `patch_size` in pixels."""
+
+    image_size: PositiveInt = 224
+    patch_size: PositiveInt = 14
+    hidden_size: PositiveInt = 1408
+    num_hidden_layers: PositiveInt = 39  # the released file's 40th block is not used
+    num_attention_heads: PositiveInt = 16
+    intermediate_size: PositiveInt = 6144
+    layer_norm_eps: PositiveFloat = 1e-6
+    ln_vision_eps: PositiveFloat = 1e-5
 
     @property
     def tokens(self) -> int:
@@ -31,18 +48,16 @@ class VisionSizes(BaseModel):
         return 1 + (self.image_size // self.patch_size) ** 2
 
 
-class QFormerSizes(BaseModel):
+class QFormerSizes(Sizes):
     """BLIP-2's Querying Transformer (Li et al. 2023)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    num_query_tokens: int = 32
-    hidden_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    cross_attention_frequency: int = 2
-    layer_norm_eps: float = 1e-12
+    num_query_tokens: PositiveInt = 32
+    hidden_size: PositiveInt = 768
+    num_hidden_layers: PositiveInt = 12
+    num_attention_heads: PositiveInt = 12
+    intermediate_size: PositiveInt = 3072
+    cross_attention_frequency: PositiveInt = 2
+    layer_norm_eps: PositiveFloat = 1e-12
 
 
 class Architecture(BaseModel):
@@ -63,4 +78,5 @@ def read_architecture(path: Path) -> Architecture:
         raise ModelError(f"{path} does not exist. Leave --architecture out for the release's sizes.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise ModelError(f"{path} is no architecture file: {first['msg']} at {'.'.join(map(str, first['loc']))}.") from None
+        where = f" at {'.'.join(map(str, first['loc']))}" if first["loc"] else ""
+        raise ModelError(f"{path} is no architecture file: {first['msg']}{where}.") from None

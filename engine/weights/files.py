@@ -32,6 +32,7 @@ SAFETENSORS_DTYPES = {
     "BOOL": torch.bool,
 }
 AGAIN = "Download it again."
+OLD_FORM = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how PyTorch's files began before 1.6
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ def open_weights(path: Path) -> dict[str, StoredTensor]:
         raise WeightsError(f"{path} is a git-lfs pointer, not the weights. Run `git lfs pull` in its folder, or download the file itself.")
     if path.suffix == ".safetensors":
         return open_safetensors(path)
+    if head.startswith(OLD_FORM):
+        save = f"p = {str(path)!r}; torch.save(torch.load(p, weights_only=True), p)"
+        raise WeightsError(f"{path} is in PyTorch's form of before 1.6 (2020). Save it in today's: python -c \"import torch; {save}\"")
     if not head.startswith(b"PK\x03\x04"):
         raise WeightsError(f"{path} is no PyTorch weight file (it begins with {head[:12]!r}): a failed or unfinished download? {AGAIN}")
     return open_torch(path)

@@ -17,11 +17,11 @@ def aside(folder: Path, resume: bool = False) -> Iterator[Path]:
     """A fresh sibling of `folder` to fill; it takes the name `folder`, replacing what was there, if the block succeeds.
 
     What a killed predecessor left is removed first, or with `resume` handed over. Raises ModelError while another process
-    fills the same folder.
+    fills the same folder, and where the disk is full or not ours to write to.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
             if not resume:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -30,6 +30,8 @@ def aside(folder: Path, resume: bool = False) -> Iterator[Path]:
             _replace(folder, partial)
     except Timeout:
         raise ModelError(f"Another process is making {folder} just now: wait for it to finish.") from None
+    except OSError as error:
+        raise ModelError(f"{folder} can't be made: {error}. Check the path, who may write there, and the free space.") from error
 
 
 def _replace(folder: Path, partial: Path) -> None:

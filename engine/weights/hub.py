@@ -26,7 +26,9 @@ def pull_repository(repository: str, home: Path, *, revision: str | None = None,
     `eye_only` leaves out weight files that hold nothing of BLIP-2's eye. Raises DownloadError that says what to do.
     """
     owner, _, name = repository.partition("/")
-    folder = home / "downloads" / f"{owner}--{name}"
+    folder, ready = home / "downloads" / f"{owner}--{name}", home / "models" / name
+    if (ready / CARD_NAME).exists():
+        raise DownloadError(f"A model called {name} lies in {ready} already. Remove it or rename it first, if it is to be fetched again.")
     if eye_only:
         fetch(repository, folder, revision, ["*.json", "*.model", "*.txt"])
         fetch(repository, folder, revision, sorted(eye_files(folder)))
@@ -34,7 +36,6 @@ def pull_repository(repository: str, home: Path, *, revision: str | None = None,
         fetch(repository, folder, revision, None)
     if not (folder / CARD_NAME).exists():
         return folder
-    ready = home / "models" / name
     with aside(ready) as partial:
         for path in folder.iterdir():
             if path.name != ".cache":

@@ -57,11 +57,11 @@ def indexed_files(index: Path, wanted: Callable[[str], bool]) -> set[str] | None
     """The files that hold wanted tensors, or None where there is no index."""
     try:
         weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        return {file for name, file in weight_map.items() if wanted(name)}
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise WeightsError(f"{index} is damaged. Download it again, or delete it if all weight files are there.") from None
-    return {file for name, file in weight_map.items() if wanted(name)}
 
 
 def numbered_files(present: set[str]) -> set[str]:

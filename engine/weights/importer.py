@@ -65,8 +65,8 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     card = make_card(out.name, sources, config, sizes, quantization)
     with aside(out, resume=True) as folder:
         special = convert_tokenizer([path for path in (sources.delta, sources.llama) if path], config.vocab_size, folder)
-        write_weights(folder, groups, progress)
         write_configs(folder, config, sizes, special)
+        write_weights(folder, groups, progress)
         (folder / CARD_NAME).write_text(card.model_dump_json(indent=1), encoding="utf-8")
     return card
 

@@ -57,10 +57,12 @@ def read_pieces(path: Path) -> SentencePieceProcessor:
         raise WeightsError(
             f"{path} is a git-lfs pointer, not the tokenizer. Run `git lfs pull` in its folder, or download the file itself."
         )
+    pieces = SentencePieceProcessor()
     try:
-        return SentencePieceProcessor(model_proto=content)
+        pieces.LoadFromSerializedProto(content)
     except RuntimeError:
         raise WeightsError(f"{path} is truncated or no SentencePiece model. Download it again.") from None
+    return pieces
 
 
 def control_ids(pieces: SentencePieceProcessor) -> dict[str, int]:
@@ -70,8 +72,12 @@ def control_ids(pieces: SentencePieceProcessor) -> dict[str, int]:
 def added_words(folder: Path, known: int, vocabulary: int) -> list[str]:
     """Words with the ids from `known` on, such as v0's `[PAD]`; a row that nobody named gets a name that no text spells."""
     path = folder / "added_tokens.json"
-    named: Mapping[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    by_id = {number: word for word, number in named.items()}
+    try:
+        by_id = {number: word for word, number in json.loads(path.read_text(encoding="utf-8")).items()}
+    except FileNotFoundError:
+        by_id = {}
+    except (ValueError, AttributeError):
+        raise WeightsError(f"{path} is damaged. Download it again, or delete it: without it [PAD] has no name.") from None
     return [by_id.get(number, f"<unused {number}>") for number in range(known, vocabulary)]
 
 

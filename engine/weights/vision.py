@@ -41,6 +41,8 @@ def open_eye(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
     Raises WeightsError that names the option to change.
     """
     if blip2.is_dir():
+        if vit is not None:
+            raise WeightsError(f"{blip2} is a folder, which holds the whole eye: leave --vit out, or give blip2_pretrained_flant5xxl.pth.")
         return open_folder(blip2, lambda name: name.startswith(HUB_PREFIXES))
     if vit is None:
         raise WeightsError(
@@ -83,7 +85,9 @@ def qkv_bias(query: Tensor, value: Tensor) -> Tensor:
 def found(tensors: Tensors, name: str, shape: tuple[int, ...], file: Path) -> StoredTensor:
     tensor = tensors.get(name)
     if tensor is None:
-        raise WeightsError(f"{file} lacks {name}: it is another model's file, or unfinished. Download it again.")
+        raise WeightsError(
+            f"{file} lacks {name}: it is unfinished, or another file than its option means (--vit, --blip2 and --checkpoint have one each)."
+        )
     if tensor.shape != shape:
         raise WeightsError(
             f"{file} has {name} of shape {list(tensor.shape)}, expected {list(shape)}. Is it the file for these sizes (--architecture)?"

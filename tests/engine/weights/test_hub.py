@@ -48,7 +48,10 @@ def test_a_ready_model_goes_among_the_models(tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in (tmp_path / "made").iterdir()}
     with running(Hub(files)) as hub:
         assert pull(tmp_path, hub.url, "gander/tiny").returncode == 0
-    assert {path.name for path in (tmp_path / "models" / "tiny").iterdir()} == set(files)
+        assert {path.name for path in (tmp_path / "models" / "tiny").iterdir()} == set(files)
+        again = pull(tmp_path, hub.url, "another/tiny")
+    assert again.returncode != 0
+    assert "Remove it or rename it" in again.stderr
 
 
 def test_of_blip2_only_the_files_that_hold_its_eye(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,9 +181,18 @@ def test_pickle_that_is_more_than_tensors_is_refused_and_not_run(sources: Source
     assert "never" not in capsys.readouterr().out
 
 
-def test_pickle_of_the_old_form_is_refused(sources: Sources, out: Path) -> None:
+def test_pickle_alone_is_refused(sources: Sources, out: Path) -> None:
     sources.checkpoint.write_bytes(pickle.dumps({"model": {}}))
     expect_refusal(sources, out, str(sources.checkpoint))
+
+
+def test_pytorch_s_old_form_says_how_to_save_it_again(sources: Sources, out: Path) -> None:
+    content = torch.load(sources.checkpoint, weights_only=True)
+    torch.save(content, sources.checkpoint, _use_new_zipfile_serialization=False)
+    with pytest.raises(WeightsError) as caught:
+        imported(sources, out)
+    subprocess.run([sys.executable, "-c", str(caught.value).rpartition('python -c "')[2].removesuffix('"')], check=True)
+    imported(sources, out)
 
 
 def test_checkpoint_of_something_else(sources: Sources, out: Path) -> None:
@@ -197,6 +209,62 @@ def test_llama_in_its_owners_format(sources: Sources, out: Path) -> None:
         path.unlink()
     (sources.llama / "params.json").write_text("{}")
     expect_refusal(sources, out, "llama-hf", "convert_llama_weights_to_hf")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("llama-hf/pytorch_model.bin.index.json", "{"),
+        ("llama-hf/pytorch_model.bin.index.json", "[]"),
+        ("llama-hf/pytorch_model.bin.index.json", '{"weight_map": []}'),
+        ("llama-hf/config.json", "[]"),
+        ("llama-hf/config.json", '{"vocab_size": 600, "hidden_size": "64", "num_attention_heads": 4}'),
+        ("llama-hf/config.json", '{"vocab_size": 600, "hidden_size": 64, "num_attention_heads": 0}'),
+        ("vicuna-delta-v0/added_tokens.json", "{"),
+        ("vicuna-delta-v0/added_tokens.json", '["[PAD]"]'),
+        ("vicuna-delta-v0/tokenizer.model", ""),
+        ("architecture.json", "{"),
+        ("architecture.json", '{"vision": {"num_attention_heads": 7}}'),
+        ("architecture.json", '{"qformer": {"num_attention_heads": 0}}'),
+    ],
+)
+def test_damaged_small_file_is_named(name: str, content: str, sources: Sources, out: Path) -> None:
+    path = sources.llama.parent / name
+    path.write_text(content)
+    expect_refusal(sources, out, str(path))
+
+
+def test_both_the_eye_s_file_and_the_folder_that_holds_it(sources: Sources, out: Path) -> None:
+    expect_refusal(replace(sources, blip2=sources.llama), out, "leave --vit out")
+
+
+def test_options_that_were_mixed_up(sources: Sources, out: Path) -> None:
+    assert sources.vit
+    expect_refusal(replace(sources, vit=sources.blip2, blip2=sources.vit), out, "eva_vit_g.pth", "--blip2")
+
+
+@pytest.mark.parametrize("blocker", ["file", "folder"])
+def test_out_where_nothing_can_be_made(blocker: str, sources: Sources, out: Path) -> None:
+    if blocker == "file":
+        out.write_text("precious")
+        out = out / "model"
+    else:
+        (out.parent / ".out.lock").mkdir()
+    with pytest.raises(ModelError, match="can't be made"):
+        imported(sources, out)
+
+
+def test_a_disk_that_fills_up_on_the_way_keeps_what_is_whole(sources: Sources, out: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))  # the language model's shard fits, the eye's does not
+    try:
+        expect_refusal(sources, out, "can't be made", "free space")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (whole,) = (out.parent / ".out.partial").glob("*.safetensors")
+    written = whole.stat().st_mtime_ns
+    imported(sources, out)
+    assert (out / whole.name).stat().st_mtime_ns == written
 
 
 def test_not_enough_disk(sources: Sources, out: Path) -> None:
