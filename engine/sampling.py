@@ -87,8 +87,10 @@ def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1)
         [[made.temperature or 1.0, made.top_p if made.top_p < 1 else 2.0, rank] for made, rank in zip(generations, ranks, strict=True)]
     )
     temperature, top_p, top_k = upload(settings, scores.device)[:, :, None].unbind(1)  # [rows, 1] each
-    likeliest, ids = scores.div(temperature).topk(max(ranks))
-    rank = torch.arange(max(ranks), device=scores.device)
+    most, scaled = max(ranks), scores.div(temperature)
+    sorts = scores.is_cuda and most == vocabulary  # there it is twice as fast as topk of all, on a CPU four times as slow
+    likeliest, ids = scaled.sort(descending=True) if sorts else scaled.topk(most)
+    rank = torch.arange(most, device=scores.device)
     likeliest = likeliest.masked_fill(rank >= top_k, -torch.inf)
     # A nucleus of all would lose its tail to rounding, so it reaches past 1.
     before = likeliest.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1)
