@@ -16,7 +16,7 @@ from adapters.house import House, open_engines, open_house
 from adapters.naming import only_bot
 from adapters.registry import Adapter, configured, load
 from bot.contracts import Engine
-from bot.errors import ConfigError
+from bot.errors import BotError, ConfigError
 from bot.options import Config
 
 DRAIN_SECONDS = 7.0  # for answers that are being made; the engine child has 12 more before it is killed
@@ -91,7 +91,8 @@ async def keep_running(name: str, work: Work) -> None:
             return task.result()
         failures = 0 if asyncio.get_running_loop().time() - begun > PAUSES_SECONDS[-1] else failures
         pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
-        log.error("failed; starting it again", part=name, pause=pause, exc_info=error)
+        expected = isinstance(error, BotError)  # what we know how to say in a line needs no traceback
+        log.error("failed; starting it again", part=name, pause=pause, reason=str(error), exc_info=None if expected else error)
         failures += 1
         await asyncio.sleep(pause)
 

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
-from aiohttp_socks import ProxyConnector
 
 from adapters.discord.client import DiscordClient
+from adapters.discord.faults import delivering
 from adapters.discord.files import Files
 from adapters.discord.invite import PORTAL, application_of
+from adapters.discord.network import network
 from adapters.house import House
 from bot.errors import ConfigError
 from bot.options import Config
@@ -41,7 +41,8 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
 
 
 async def serve(house: House, *, sees_content: bool) -> None:
-    """Raises ConfigError for a token that Discord does not take, discord.PrivilegedIntentsRequired."""
+    """Raises ConfigError for a token that Discord does not take, DeliveryError where Discord can't be reached,
+    discord.PrivilegedIntentsRequired."""
     token = house.config.discord.token
     async with network(house.config.network.proxy) as (session, options):
         files = Files(session, options.get("proxy"))
@@ -51,7 +52,8 @@ async def serve(house: House, *, sees_content: bool) -> None:
         reconnecting.addFilter(without_traceback)
         try:
             async with client, beside(client.platform.watch()):
-                await client.start(token.get_secret_value() if token else "")
+                with delivering():
+                    await client.start(token.get_secret_value() if token else "")
         except discord.LoginFailure:
             raise ConfigError(
                 f"Discord does not know this token. Reset it ({PORTAL} → your application → Bot) and set the new one."
@@ -77,19 +79,3 @@ def without_traceback(record: logging.LogRecord) -> bool:
     if str(record.msg).startswith("Attempting a reconnect"):
         record.exc_info = None
     return True
-
-
-@asynccontextmanager
-async def network(proxy: str) -> AsyncIterator[tuple[aiohttp.ClientSession, dict[str, Any]]]:
-    """A session for files, and what discord.py needs to take the same way out."""
-    if not proxy:
-        async with aiohttp.ClientSession() as session:
-            yield session, {}
-    elif proxy.startswith("socks"):
-        # Names are resolved by the proxy; socks5h says so elsewhere.
-        address = proxy.replace("socks5h://", "socks5://", 1)
-        async with aiohttp.ClientSession(connector=ProxyConnector.from_url(address, rdns=True)) as session:
-            yield session, {"connector": ProxyConnector.from_url(address, rdns=True)}
-    else:
-        async with aiohttp.ClientSession() as session:
-            yield session, {"proxy": proxy}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import httpx
 from telegram import Bot, User
-from telegram.error import InvalidToken
+from telegram.error import InvalidToken, TelegramError
 from telegram.request import HTTPXRequest
 
+from adapters.telegram.failures import delivery_error
 from bot.errors import ConfigError
 from bot.options import Config
 
@@ -31,7 +32,7 @@ class Account:
 
 @asynccontextmanager
 async def signed_in(config: Config) -> AsyncIterator[Account]:
-    """Raises ConfigError for a wrong token."""
+    """Raises ConfigError for a wrong token, DeliveryError where Telegram can't be reached."""
     os.environ.setdefault("PTB_TIMEDELTA", "1")  # its deprecated whole seconds come with a warning each
     proxy = config.network.proxy.replace("socks5h://", "socks5://") or None  # httpx resolves names there anyway
     async with httpx.AsyncClient(proxy=proxy, timeout=PATIENCE_SECONDS) as http, _client(config, proxy) as client:
@@ -51,11 +52,11 @@ async def _client(config: Config, proxy: str | None) -> AsyncIterator[Bot]:
     )
     try:
         await client.initialize()
-    except InvalidToken:
-        await client.shutdown()
-        raise ConfigError(UNKNOWN_BOT) from None
-    try:
         yield client
+    except InvalidToken:
+        raise ConfigError(UNKNOWN_BOT) from None
+    except TelegramError as error:
+        raise delivery_error(error) from error
     finally:
         await client.shutdown()
 

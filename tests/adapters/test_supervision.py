@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from adapters import run
-from bot.errors import ConfigError
+from bot.errors import ConfigError, DeliveryError
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,20 @@ async def test_a_part_that_fails_is_started_again() -> None:
 
     await run.keep_running("part", work)
     assert lives == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("failure", "traceback"), [(DeliveryError("Discord can't be reached"), False), (KeyError("Discord"), True)])
+async def test_a_failure_that_was_expected_is_one_line(failure: Exception, traceback: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    failures = [failure]
+
+    async def work() -> None:
+        if failures:
+            raise failures.pop()
+
+    await run.keep_running("part", work)
+    logged = capsys.readouterr().out
+    assert "Discord" in logged.splitlines()[0]
+    assert ("Traceback" in logged) is traceback
 
 
 async def test_a_bad_configuration_is_not_tried_again() -> None:

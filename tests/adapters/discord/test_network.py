@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.discord.adapter import network
+from adapters.discord.faults import delivering
 from adapters.discord.files import CHUNK, Files, allowed
+from adapters.discord.network import network
 from bot.errors import DeliveryError
 from tests.adapters.conformance import Listener, collect
 from tests.adapters.discord.proxies import http_proxy, socks_proxy
@@ -95,3 +97,26 @@ async def test_the_connection_takes_the_proxy(proxy: type, monkeypatch: pytest.M
         async with connected(client):
             assert wire.identified  # only the proxies know a server of that name
         assert {host for host, _ in visits} == {"discord.example"}
+
+
+async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A SOCKS5 proxy that reaches nobody (RFC 1928, reply 4)."""
+    await reader.readexactly(3)
+    writer.write(b"\x05\x00")
+    await reader.read(1 << 10)
+    writer.write(b"\x05\x04\x00\x01" + bytes(6))
+    writer.close()
+
+
+@pytest.mark.parametrize("proxy_runs", [True, False])
+async def test_a_socks_proxy_that_fails_is_a_connection_that_fails(proxy_runs: bool) -> None:
+    server = await asyncio.start_server(refusing, "127.0.0.1", 0)
+    address = f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if not proxy_runs:
+        server.close()
+    async with network(address) as (session, _):
+        with pytest.raises(DeliveryError, match="can't be reached"):
+            await collect(Files(session, trusted=anywhere).fetch("http://cdn.example/picture"))
+        with pytest.raises(DeliveryError, match="can't be reached"), delivering():
+            await session.get("http://discord.example/")
+    server.close()

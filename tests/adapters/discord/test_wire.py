@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from discord.http import Route
 from pydantic import SecretStr
 
 from adapters.discord.adapter import run
@@ -163,6 +164,12 @@ async def test_a_wrong_token_gives_one_clear_line(wire: Wire, tmp_path: Path) ->
         with pytest.raises(ConfigError, match=r"^Discord does not know this token\. Reset it .*$") as error:
             await run(house, print)
     assert "another" not in str(error.value)
+
+
+async def test_a_discord_that_is_away_at_the_start_is_one_clear_line(wire: Wire, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Route, "BASE", "http://127.0.0.1:9/api/v10")
+    with pytest.raises(DeliveryError, match=r"^Discord can't be reached: ClientConnectorError$"):
+        await run(house, print)
 
 
 async def test_without_the_content_intent_it_says_so_once_and_works(wire: Wire, house: House, capsys: pytest.CaptureFixture[str]) -> None:

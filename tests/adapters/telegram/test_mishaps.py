@@ -10,7 +10,7 @@ import pytest
 from adapters.house import open_house
 from adapters.telegram import adapter
 from adapters.telegram.client import signed_in
-from bot.errors import ConfigError
+from bot.errors import ConfigError, DeliveryError
 from tests.adapters.telegram.rig import config, connected, whole
 from tests.adapters.telegram.server import TOKEN, ApiError, BotApi, serving
 from tests.adapters.telegram.world import ANN, ME, Json, World
@@ -24,6 +24,13 @@ async def test_a_wrong_token_is_one_clear_line() -> None:
             async with signed_in(config(address)):
                 pass
     assert TOKEN not in str(refused.value)
+
+
+async def test_a_telegram_that_is_away_at_the_start_is_one_clear_line() -> None:
+    with pytest.raises(DeliveryError, match=r"^httpx\.ConnectError") as away:
+        async with signed_in(config("http://127.0.0.1:9")):
+            pass
+    assert TOKEN not in str(away.value)
 
 
 async def test_a_token_that_is_taken_back_ends_polling_with_the_same_line(tmp_path: Path) -> None:
