@@ -11,7 +11,9 @@ from string import Formatter
 import pytest
 
 from adapters.discord.invite import NEEDED
+from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
+from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
 from bot.ports import Button
 from bot.rules import LISTS
@@ -131,6 +133,28 @@ def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) ->
         for command in COMMANDS.values():
             options = [texts.say(language, f"option.{option.name}.name") for option in command.options if not option.hidden]
             assert len(set(options)) == len(options), command.name
+
+
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, language: str) -> None:
+    examples = [found for text in texts.written(language).values() for form in forms(text) for found in re.findall(r"`(/[^`]+)`", form)]
+    assert len(examples) > 20
+    for example in examples:
+        invocation = parse_command(example.format(name="goose"), COMMANDS, texts)
+        assert invocation is not None, example
+        assert invocation.name != "help" or example.startswith("/help"), example
+        for name, value in invocation.options.items():
+            option = COMMANDS[invocation.name].option(name)
+            assert option is not None, example
+            option.read(value, texts)
+            if option.setting:
+                SETTINGS[option.setting].parse(value)
+
+
+def test_the_help_of_setup_names_every_rule_as_it_is_typed(texts: Texts) -> None:
+    for rule in (*KEPT, ADULTS, COOLDOWN, *CAPS):
+        assert rule in texts.say(ENGLISH, "command.setup.help")
+        assert texts.say(CHINESE, f"choice.rule.{rule}") in texts.say(CHINESE, "command.setup.help")
 
 
 def test_saying_fills_in_and_chooses_the_plural(texts: Texts) -> None:
