@@ -22,6 +22,7 @@ from engine.generation import Event, GenerationRequest
 from engine.metrics import MEDIA_TYPE, Metrics
 from engine.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.models.card import Card
+from engine.picture_shelf import PictureShelf
 from engine.pictures import MEBI, Limits
 from engine.wire import DONE, HEARTBEAT, frame, generation_request, parse_request, refusal
 from engine.worker import Worker
@@ -43,6 +44,7 @@ class Server:
     worker: Worker
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
+    shelf: PictureShelf = field(default_factory=PictureShelf)
     created: int = field(default_factory=lambda: int(time.time()))
     stall_seconds: float = STALL_SECONDS
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, thread_name_prefix="reader"))
@@ -72,7 +74,7 @@ class Server:
 
     def _read(self, body: bytes) -> tuple[ChatRequest, GenerationRequest]:
         wish = parse_request(body)
-        return wish, self.worker.prepare(generation_request(wish, self.card, self.limits))
+        return wish, self.worker.prepare(generation_request(wish, self.card, self.limits, self.shelf.read))
 
     async def _streamed(self, http: web.Request, wish: ChatRequest, events: Events) -> web.StreamResponse:
         """Waits for the first event before it promises 200, so that what goes wrong at once has its own status."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.generation import GenerationRequest, Turn
 from engine.models.card import Card, Generation
 from engine.pictures import Limits, Picture, decode_data_url, read_picture
 
+Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.read_picture`
 DONE = b"data: [DONE]\n\n"
 COLDEST = 1e-3  # a temperature below it is greedy all but in name, and divides by so little that fp32 overflows
 HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
@@ -80,7 +81,7 @@ def field_path(location: Sequence[int | str], value: Any) -> str:
     return path
 
 
-def generation_request(request: ChatRequest, card: Card, limits: Limits) -> GenerationRequest:
+def generation_request(request: ChatRequest, card: Card, limits: Limits, read: Read = read_picture) -> GenerationRequest:
     """A valid request → what the decoder is asked: pictures decoded and checked, gaps filled from the model's card.
 
     Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
@@ -90,7 +91,7 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits) -> Gene
     refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
     return GenerationRequest(
-        turns=tuple(read_turns(request.messages, limits)),
+        turns=tuple(read_turns(request.messages, Album(limits, read))),
         generation=generation,
         min_tokens=checked_min_tokens(request, generation),
         stop=checked_stop(request),
@@ -147,9 +148,8 @@ def checked_beam_tree(request: ChatRequest, generation: Generation) -> bool:
     return request.beam_tree
 
 
-def read_turns(messages: Sequence[Message], limits: Limits) -> Iterator[Turn]:
-    check_amount(messages, limits)
-    album = Album(limits)
+def read_turns(messages: Sequence[Message], album: Album) -> Iterator[Turn]:
+    check_amount(messages, album.limits)
     for at, message in enumerate(messages):
         path = f"messages[{at}].content"
         parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, album))
@@ -172,12 +172,12 @@ def check_amount(messages: Sequence[Message], limits: Limits) -> None:
 class Album:
     """Reads the pictures of one request, which share a limit of pixels."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits, self.pixels = limits, 0
+    def __init__(self, limits: Limits, read: Read) -> None:
+        self.limits, self.pixels, self._read = limits, 0, read
 
     def read(self, path: str, url: str) -> Picture:
         try:
-            picture = read_picture(decode_data_url(url, self.limits), self.limits, self.pixels)
+            picture = self._read(decode_data_url(url, self.limits), self.limits, self.pixels)
         except PictureError as error:
             error.param = path
             raise

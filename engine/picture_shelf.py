@@ -1,0 +1,44 @@
+"""Keeps pictures that were read lately, for every follow-up sends its conversation's pictures again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from threading import Lock
+
+from engine.pictures import MEBI, Limits, Picture, read_picture
+
+BOUND_BYTES = 64 * MEBI  # of pixels
+
+
+class PictureShelf:
+    """At most `bound` bytes of pixels, least recently sent out first. Any thread may ask."""
+
+    def __init__(self, bound: int = BOUND_BYTES) -> None:
+        self.bound = bound
+        self.pictures: OrderedDict[str, Picture] = OrderedDict()
+        self.lock = Lock()
+
+    def read(self, data: bytes, limits: Limits, taken: int = 0) -> Picture:
+        """See `engine.pictures.read_picture`."""
+        picture = self.find(hashlib.sha256(data).hexdigest())
+        if picture is None or taken + pixels(picture) > limits.pixels:
+            picture = read_picture(data, limits, taken)
+            self.keep(picture)
+        return picture
+
+    def find(self, sha256: str) -> Picture | None:
+        with self.lock:
+            if sha256 in self.pictures:
+                self.pictures.move_to_end(sha256)
+            return self.pictures.get(sha256)
+
+    def keep(self, picture: Picture) -> None:
+        with self.lock:
+            self.pictures[picture.sha256] = picture
+            while sum(3 * pixels(kept) for kept in self.pictures.values()) > self.bound:
+                self.pictures.popitem(last=False)
+
+
+def pixels(picture: Picture) -> int:
+    return picture.image.width * picture.image.height

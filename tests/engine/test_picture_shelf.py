@@ -1,0 +1,40 @@
+"""A picture that is sent again is not decoded again, and what is kept for that stays within its bound."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from engine.errors import PictureError
+from engine.picture_shelf import PictureShelf
+from engine.pictures import Limits
+from tests.engine.test_pictures import encoded
+
+LIMITS = Limits()
+FIRST, SECOND, THIRD = (encoded(Image.new("RGB", (20, 10), colour)) for colour in ("red", "green", "blue"))
+
+
+def test_the_same_bytes_are_decoded_once() -> None:
+    shelf = PictureShelf()
+    picture = shelf.read(FIRST, LIMITS)
+    assert shelf.read(bytes(FIRST), LIMITS) is picture
+    assert shelf.read(SECOND, LIMITS) is not picture
+
+
+def test_what_was_not_sent_for_longest_goes_first() -> None:
+    shelf = PictureShelf(bound=2 * 20 * 10 * 3)
+    kept = [shelf.read(data, LIMITS) for data in (FIRST, SECOND, FIRST, THIRD)]
+    assert list(shelf.pictures.values()) == [kept[0], kept[3]]
+
+
+def test_one_larger_than_all_room_is_read_and_not_kept() -> None:
+    shelf = PictureShelf(bound=5)
+    assert shelf.read(FIRST, LIMITS).image.size == (20, 10)
+    assert not shelf.pictures
+
+
+def test_a_request_s_limit_holds_for_known_pictures_too() -> None:
+    shelf, limits = PictureShelf(), Limits(pixels=300)
+    shelf.read(FIRST, limits)
+    with pytest.raises(PictureError, match="the limit is 300"):
+        shelf.read(FIRST, limits, taken=200)
