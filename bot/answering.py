@@ -48,7 +48,7 @@ def buttons(finish: str | None) -> tuple[Button, ...]:
 
 def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
     """What is shown of an answer; one that ended without a word says so."""
-    if text or finish is None:
+    if text.strip() or finish is None:
         return text
     return texts.say(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
 

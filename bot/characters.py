@@ -1,4 +1,4 @@
-"""Characters that every database keeps and every platform takes: a person's own client can send others."""
+"""Characters that every database keeps and every platform takes: a person's own client, or a model, can send others."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import structlog
 
 from bot import jobs
 from bot.answering import Answerer, Stop
+from bot.characters import whole_characters
 from bot.contracts import InLine, Texts, Value
 from bot.drafts import Comparison, Draft, draft_of
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
@@ -197,7 +198,7 @@ class Dispatcher:
         except Refusal as refusal:
             return await self._commit(job, showing, self._say(job, refusal.key, **refusal.values), Finish.FAILED)
         except EngineRefused as error:
-            return await self._commit(job, showing, self._say(job, "answer.refused", reason=str(error)), Finish.FAILED)
+            return await self._commit(job, showing, self._say(job, "answer.refused", reason=whole_characters(str(error))), Finish.FAILED)
         except (EngineUnavailable, AnswerLost) as error:
             lane.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             if not isinstance(error, AnswerLost) or job.losses + 1 < LOSSES:

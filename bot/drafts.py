@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bot.characters import whole_characters
 from bot.contracts import Texts
 from bot.jobs import Job
 from bot.ports import Section
@@ -44,8 +45,8 @@ class Draft:
 
     def take(self, chunk: Chunk) -> None:
         for choice in chunk.choices:
-            self.preview = choice.provisional if choice.provisional is not None else self.preview
-            self.said += choice.delta.content or ""
+            self.preview = whole_characters(choice.provisional) if choice.provisional is not None else self.preview
+            self.said += whole_characters(choice.delta.content or "")
             self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
             self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()
             self.beams = choice.beams or self.beams

@@ -45,7 +45,8 @@ class Showing:
         self._show(Outgoing(text, buttons(None), self.job.answer, language=language))
 
     def grown(self, text: str, columns: tuple[Section, ...]) -> None:
-        self._show(self._message(text, None, columns))
+        if text.strip():  # platforms take no message without a word
+            self._show(self._message(text, None, columns))
 
     async def type(self) -> None:
         await self.outbox.type(self.answer.place, self.display)

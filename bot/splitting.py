@@ -18,7 +18,8 @@ GRAPHEME = regex.compile(r"\X")
 
 
 def split(text: str, limit: int, length: Callable[[str], int] = len) -> tuple[str, ...]:
-    """Parts of at most `limit` (as `length` counts); at least one. `limit` must leave room for a fence: 64 or more.
+    """Parts of at most `limit` (as `length` counts); at least one, and of several none blank. `limit` must leave room for a fence:
+    64 or more.
 
     A code block that is cut is closed and opened again with its language. White space at a border is dropped.
     """
@@ -27,9 +28,11 @@ def split(text: str, limit: int, length: Callable[[str], int] = len) -> tuple[st
         end = _cut(opening, rest, limit, length)
         piece = opening + rest[:end]
         still_open = _open_fence(piece)
-        parts.append(_part(piece))
+        if piece.strip():
+            parts.append(_part(piece))
         opening, rest = f"{still_open}\n" if still_open else "", rest[end:].lstrip("\n")
-    return (*parts, opening + rest)
+    last = opening + rest
+    return (*parts, last) if last.strip() or not parts else tuple(parts)
 
 
 def _cut(opening: str, rest: str, limit: int, length: Callable[[str], int]) -> int:

@@ -46,13 +46,13 @@ class Chat:
     calls: list[float] = field(default_factory=list)  # when it was called, in seconds
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
-        self._fail()
+        self._fail(message)
         name = f"bot{next(self.ids)}"
         self.messages[name], self.replies[name] = message, reply_to
         return name
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        self._fail()
+        self._fail(message)
         if message_id not in self.messages:
             raise MessageGone(f"{message_id} is gone")
         self.messages[message_id] = message
@@ -68,7 +68,9 @@ class Chat:
     def answer(self, text: str) -> Outgoing:
         return next(message for message in self.messages.values() if message.final and message.text == text)
 
-    def _fail(self) -> None:
+    def _fail(self, message: Outgoing) -> None:
+        if not message.text.strip():
+            raise ValueError("no platform takes a message without a word")
         self.calls.append(monotonic())
         if self.failures:
             raise self.failures.pop(0)

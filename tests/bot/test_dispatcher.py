@@ -38,6 +38,15 @@ async def test_an_answer_that_an_engine_lost_is_made_again_in_the_same_message(d
         assert list(rig.chat.messages) == ["bot1"]
 
 
+@pytest.mark.parametrize(("words", "said"), [(["a\0", " goose"], "a goose"), ([" ", "\n"], "I have nothing to say to that.")])
+async def test_what_no_platform_or_database_takes_is_left_out(database_url: str, tmp_path: Path, words: list[str], said: str) -> None:
+    engine, chat = ScriptedEngine(lambda _: words), Chat()
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine, chat) as rig:
+        await rig.say("why?")
+        assert await rig.finals(1) == [said]
+
+
 async def test_a_question_that_every_engine_dies_of_is_given_up(database_url: str, tmp_path: Path) -> None:
     engine = ScriptedEngine(failing(*[AnswerLost("it crashed")] * 9))
     engine.gate.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -84,3 +85,10 @@ def test_code_goes_on_as_code_in_its_language() -> None:
 def test_a_short_text_is_left_as_it_is() -> None:
     assert split("  Hello\n", 64) == ("  Hello\n",)
     assert split("", 64) == ("",)
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\n \n"])
+@pytest.mark.parametrize("after", ["", "two"])
+def test_of_several_parts_none_is_blank(blank: str, after: str) -> None:
+    parts = split(f"one{blank * 500}{after}", 64)
+    assert [part.strip() for part in parts] == ["one", *after.split()]
