@@ -64,12 +64,14 @@ class AnswerLost(BotError):
 
 
 class DeliveryError(BotError):
-    """The platform did not take a message. `unheard`: or it did, and its answer was lost on the way."""
+    """The platform did not take a message. `unheard`: or it did, and its answer was lost on the way. `rejected`: it read it, and will
+    hardly take it another time."""
 
-    def __init__(self, message: str, retry_after: float | None = None, *, unheard: bool = False) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, unheard: bool = False, rejected: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.unheard = unheard
+        self.rejected = rejected
 
 
 class FileRefused(DeliveryError):

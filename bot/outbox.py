@@ -22,6 +22,7 @@ from bot.streaming import Channel, Delete, Display, Preview, Send, Step
 
 LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
 TRIES = 1_000  # of one message without success, the better part of a day, before it is given up
+TRIES_REJECTED = 6  # half a minute: of a message that the platform finds fault with
 
 log = structlog.get_logger(__name__)
 
@@ -277,7 +278,7 @@ class Outbox:
             letter.unsure_since = letter.unsure_since or letter.intended.at
         if error.retry_after is not None:
             pump.channel.pause(self._clock() + error.retry_after)
-        elif letter.failures < TRIES:
+        elif letter.failures < (TRIES_REJECTED if error.rejected else TRIES):
             pump.channel.rest(key, self._clock() + min(0.5 * 2 ** min(letter.failures, 10), LONGEST_PAUSE))
         else:
             await self._give_up(pump, key, letter, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -40,4 +41,4 @@ def fault_of(error: discord.HTTPException) -> DeliveryError:
         return MessageGone(said)
     if error.code in PLACE_IS_GONE or isinstance(error, discord.Forbidden):
         return PlaceGone(f"{said} (/diagnose in that channel tells what is missing)")
-    return DeliveryError(said)
+    return DeliveryError(said, rejected=error.status == HTTPStatus.BAD_REQUEST)

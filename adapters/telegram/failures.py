@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from bot.errors import DeliveryError, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
 
 UNCHANGED = "message is not modified"
 MESSAGE_GONE = (
@@ -16,6 +16,8 @@ MESSAGE_GONE = (
     "message to delete not found",
     "replied message not found",
     "message_id_invalid",
+    "message can't be edited",
+    "message can't be deleted",
 )
 PLACE_GONE = (
     "chat not found",
@@ -25,6 +27,7 @@ PLACE_GONE = (
     "message thread not found",
     "peer_id",
 )
+FILES_REFUSED = (*(f"rights to send {kind}" for kind in ("photos", "documents")), "send_photos_forbidden", "send_docs_forbidden")
 BAD_FORMAT = ("can't parse entities", "entity", "entities")
 
 
@@ -35,11 +38,14 @@ def delivery_error(error: TelegramError) -> DeliveryError:
         return DeliveryError(error.message, retry_after=seconds_of(error.retry_after))
     if isinstance(error, ChatMigrated):
         return DeliveryError(error.message, retry_after=0.0)
+    if _says(words, FILES_REFUSED):
+        return FileRefused(error.message)
     if isinstance(error, Forbidden) or _says(words, PLACE_GONE):
         return PlaceGone(error.message)
     if isinstance(error, BadRequest) and _says(words, MESSAGE_GONE):
         return MessageGone(error.message)
-    return DeliveryError(error.message, unheard=isinstance(error, NetworkError) and not isinstance(error, BadRequest))
+    rejected = isinstance(error, BadRequest)
+    return DeliveryError(error.message, unheard=isinstance(error, NetworkError) and not rejected, rejected=rejected)
 
 
 def seconds_of(retry_after: float | timedelta) -> float:

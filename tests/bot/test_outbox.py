@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.outbox import Outbox
+import pytest
+
+from bot.errors import DeliveryError
+from bot.outbox import TRIES_REJECTED, Outbox
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.store.database import open_database, sqlite_url
 from tests.bot.rig import Chat
@@ -25,16 +30,41 @@ class Slow:
         return self.now
 
 
-async def test_what_comes_due_while_something_else_is_done_does_not_wait_for_news(tmp_path: Path) -> None:
-    database, chat = await open_database(sqlite_url(tmp_path / "gander.db")), Chat(limits=Limits(200, EditBudget(1, seconds=1.0)))
-    outbox = Outbox(database, Slow(0.4))
+@asynccontextmanager
+async def speaking(home: Path, chat: Chat, clock: Slow) -> AsyncIterator[Outbox]:
+    database = await open_database(sqlite_url(home / "gander.db"))
+    outbox = Outbox(database, clock)
     outbox.attach(chat)
     pumps = asyncio.create_task(outbox.run())
-    for text in ("one", "two", "three"):
-        outbox.say(PLACE, Outgoing(text), None)
-    async with asyncio.timeout(20):
-        while len(chat.messages) < 3:  # noqa: ASYNC110  # the pump decides
-            await asyncio.sleep(0.01)
+    yield outbox
     pumps.cancel()
     await asyncio.gather(pumps, return_exceptions=True)
     await database.close()
+
+
+async def shown(chat: Chat, number: int) -> list[str]:
+    async with asyncio.timeout(20):
+        while len(chat.messages) < number:  # noqa: ASYNC110  # the pump decides
+            await asyncio.sleep(0.01)
+    return chat.finals()
+
+
+async def test_what_comes_due_while_something_else_is_done_does_not_wait_for_news(tmp_path: Path) -> None:
+    chat = Chat(limits=Limits(200, EditBudget(1, seconds=1.0)))
+    async with speaking(tmp_path, chat, Slow(0.4)) as outbox:
+        for text in ("one", "two", "three"):
+            outbox.say(PLACE, Outgoing(text), None)
+        assert await shown(chat, 3) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(("rejected", "said"), [(True, ["two"]), (False, ["one", "two"])])
+async def test_what_a_platform_finds_fault_with_is_given_up_soon(tmp_path: Path, rejected: bool, said: list[str]) -> None:
+    chat = Chat()
+    async with speaking(tmp_path, chat, Slow(100.0)) as outbox:
+        chat.failures = [DeliveryError("Invalid Form Body", rejected=rejected)] * TRIES_REJECTED
+        outbox.say(PLACE, Outgoing("one"), None)
+        async with asyncio.timeout(20):
+            while len(chat.calls) < TRIES_REJECTED:  # noqa: ASYNC110  # the pump decides
+                await asyncio.sleep(0.01)
+        outbox.say(PLACE, Outgoing("two"), None)
+        assert sorted(await shown(chat, len(said))) == said

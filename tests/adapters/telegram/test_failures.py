@@ -8,7 +8,7 @@ import pytest
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged, seconds_of
-from bot.errors import DeliveryError, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,9 @@ from bot.errors import DeliveryError, MessageGone, PlaceGone
         (BadRequest("Message to be replied not found"), MessageGone),
         (BadRequest("Message to edit not found"), MessageGone),
         (BadRequest("MESSAGE_ID_INVALID"), MessageGone),
+        (BadRequest("Message can't be edited"), MessageGone),
+        (BadRequest("Not enough rights to send photos to the chat"), FileRefused),
+        (BadRequest("CHAT_SEND_DOCS_FORBIDDEN"), FileRefused),
         (Forbidden("Forbidden: bot was blocked by the user"), PlaceGone),
         (Forbidden("Forbidden: bot was kicked from the supergroup chat"), PlaceGone),
         (BadRequest("Chat not found"), PlaceGone),
@@ -29,6 +32,7 @@ from bot.errors import DeliveryError, MessageGone, PlaceGone
 def test_each_error_is_the_cores(error: TelegramError, kind: type[DeliveryError]) -> None:
     told = delivery_error(error)
     assert (type(told), told.retry_after, told.unheard) == (kind, None, False)
+    assert told.rejected is (error.message == "Message is too long")
 
 
 @pytest.mark.parametrize("error", [TimedOut(), NetworkError("Bad Gateway"), NetworkError("httpx.ReadError: ")])
