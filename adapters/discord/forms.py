@@ -19,13 +19,14 @@ Submit = Callable[[Interaction, Invocation], Awaitable[None]]
 
 LABEL_LENGTH: Final = 45
 QUESTION_LENGTH: Final = 1000
+OPEN_SECONDS: Final = 900.0  # who closes a form tells nobody, and discord.py would keep it for ever
 
 
 class AskForm(ui.Modal):
     """What somebody wants to know about a picture."""
 
     def __init__(self, texts: Texts, language: str, submit: Submit) -> None:
-        super().__init__(title=texts.say(language, "discord.menu_ask")[:LABEL_LENGTH])
+        super().__init__(title=texts.say(language, "discord.menu_ask")[:LABEL_LENGTH], timeout=OPEN_SECONDS)
         self._submit = submit
         self._question: ui.TextInput[AskForm] = ui.TextInput(style=discord.TextStyle.paragraph, max_length=QUESTION_LENGTH)
         self.add_item(ui.Label(text=texts.say(language, "option.prompt.description")[:LABEL_LENGTH], component=self._question))
@@ -38,7 +39,7 @@ class SettingForm(ui.Modal):
     """A new value for one setting, and whom it is for. Left empty, the value is taken back."""
 
     def __init__(self, setting: Setting, texts: Texts, language: str, submit: Submit) -> None:
-        super().__init__(title=texts.say(language, f"setting.{setting.name}.name")[:LABEL_LENGTH])
+        super().__init__(title=texts.say(language, f"setting.{setting.name}.name")[:LABEL_LENGTH], timeout=OPEN_SECONDS)
         self._setting = setting
         self._submit = submit
         self._value = _value_field(setting, texts, language)

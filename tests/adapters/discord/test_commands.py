@@ -7,6 +7,7 @@ from typing import Any
 
 from simcord.actors import MemberActor
 
+from adapters.discord.forms import OPEN_SECONDS
 from bot.commands.registry import COMMANDS
 from bot.options import LimitOptions, RoleLimits
 from bot.texts import CHINESE, load_texts
@@ -116,6 +117,15 @@ async def test_describe_answers_about_anybody_s_picture(whole: Whole) -> None:
     photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=[("goose.png", GOOSE)])
     await whole.server.ann.context_menu(whole.server.channel, "Describe", photo)
     assert await whole.ends(1) == ["You asked: What is in this picture?"]
+
+
+async def test_a_form_that_nobody_sends_is_forgotten(whole: Whole) -> None:
+    photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=[("goose.png", GOOSE)])
+    await whole.server.ann.context_menu(whole.server.channel, "Ask about this picture", photo)
+    kept = whole.server.client._connection._view_store._modals
+    assert len(kept) == 1
+    await whole.server.env.advance_time(OPEN_SECONDS + 1)
+    assert kept == {}
 
 
 async def test_ask_about_this_picture_opens_a_form(whole: Whole) -> None:
