@@ -1,9 +1,9 @@
-"""Which files of a Discord message the bot may be shown: attachments, forwarded ones, and pictures that Discord proxied."""
+"""Which files of a Discord message the bot may be shown: attachments, stickers, forwarded ones, and pictures that Discord proxied."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -18,9 +18,9 @@ PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".t
 
 
 def own_files(message: discord.Message, fetch: Fetch) -> tuple[Attachment, ...]:
-    """All that came with a message: what is no picture is refused later, with a word to the person."""
-    here = (*attached(message.attachments, fetch), *embedded(message.embeds, message.content, fetch))
-    return (*here, *forwarded(message.message_snapshots, fetch))
+    """All that came with a message, or with the one that it forwards: what is no picture is refused later, with a word to the person."""
+    forwarded = (file for snapshot in message.message_snapshots for file in _files_of(snapshot, fetch))
+    return (*_files_of(message, fetch), *forwarded)
 
 
 def shown_pictures(message: discord.Message, fetch: Fetch) -> tuple[Attachment, ...]:
@@ -28,17 +28,20 @@ def shown_pictures(message: discord.Message, fetch: Fetch) -> tuple[Attachment, 
     return tuple(file for file in own_files(message, fetch) if looks_like_picture(file))
 
 
-def forwarded(snapshots: Iterable[discord.MessageSnapshot], fetch: Fetch) -> tuple[Attachment, ...]:
-    found: list[Attachment] = []
-    for snapshot in snapshots:
-        found += [*attached(snapshot.attachments, fetch), *embedded(snapshot.embeds, snapshot.content, fetch)]
-    return tuple(found)
+def _files_of(part: discord.Message | discord.MessageSnapshot, fetch: Fetch) -> tuple[Attachment, ...]:
+    return (*attached(part.attachments, fetch), *_stickers(part.stickers, fetch), *embedded(part.embeds, part.content, fetch))
 
 
 def attached(files: Iterable[discord.Attachment], fetch: Fetch) -> tuple[Attachment, ...]:
     return tuple(
         Attachment(file.filename, partial(fetch, file.url), file.size, file.content_type, spoiler=file.is_spoiler()) for file in files
     )
+
+
+def _stickers(stickers: Iterable[discord.StickerItem], fetch: Fetch) -> Iterator[Attachment]:
+    for sticker in stickers:
+        kind = "application/json" if sticker.format is discord.StickerFormatType.lottie else "image/*"  # a drawing that moves
+        yield Attachment(sticker.name, partial(fetch, sticker.url), content_type=kind)
 
 
 def embedded(embeds: Sequence[discord.Embed], text: str, fetch: Fetch) -> tuple[Attachment, ...]:

@@ -14,7 +14,7 @@ from adapters.discord.content import content_of
 from adapters.discord.diagnosis import findings
 from adapters.discord.faults import delivering
 from adapters.discord.interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
-from adapters.discord.markdown import defuse
+from adapters.discord.markdown import defuse, hide
 from adapters.discord.places import NAME, channel_id, guild_id
 from bot.errors import DeliveryError, FileRefused, PlaceGone
 from bot.message import Incoming, Place
@@ -23,14 +23,14 @@ from bot.texts import Texts, choose_language
 
 ASK_AGAIN_SECONDS: Final = 5.0  # whether the button was pressed
 WATCH_SECONDS: Final = 10.0  # between two looks for interactions whose time is over
-RESERVE: Final = 50  # of a message, for spoiler tags and the marks of small print
+RESERVE: Final = 50  # of a message, for the marks of small print
 
 
 class DiscordLimits(Limits):
-    """A text counts as long as it is once defused."""
+    """A text counts as long as it can become: defused, and under spoiler tags. Discord counts code points."""
 
     def length(self, text: str) -> int:
-        return len(defuse(text))
+        return len(hide(defuse(text)))
 
 
 LIMITS: Final = DiscordLimits(

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.discord.content import content_of
+from adapters.discord.interactions import MESSAGE_LENGTH
 from adapters.discord.markdown import GAP, defuse, hide, small_print
+from adapters.discord.platform import LIMITS
+from bot.ports import Outgoing
+from bot.splitting import split
+from tests.adapters.discord.rig import TEXTS
 
 # Discord's own rule for a masked link, from its client's simple-markdown.
 LINK = re.compile(r"\[((?:\[[^\]]*\]|[^\[\]]|\](?=[^\[]*\]))*)\]\(\s*<?((?:\([^)]*\)|[^\s\\]|\\.)*?)>?(?:\s+['\"]([\s\S]*?)['\"])?\s*\)")
@@ -62,6 +68,13 @@ def test_nothing_ends_a_spoiler_early(text: str) -> None:
     assert hidden.endswith("||")
     assert "||" not in hidden[2:-2]
     assert not hidden[:-2].endswith(("\\", "|"))
+
+
+@pytest.mark.parametrize("line", ["a || b\n", "@everyone\n", "||" * 20 + "\n"])
+def test_a_hidden_answer_fits_into_its_messages(line: str) -> None:
+    parts = split(line * 500, LIMITS.text, LIMITS.length)
+    assert len(parts) > 1
+    assert max(len(content_of(Outgoing(part, spoiler=True), TEXTS).text) for part in parts) <= MESSAGE_LENGTH
 
 
 def test_a_name_in_small_print_stays_one_line_of_small_print() -> None:

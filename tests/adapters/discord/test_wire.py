@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from adapters.discord.adapter import run
 from adapters.discord.client import DiscordClient
+from adapters.discord.files import allowed
 from adapters.discord.unfurling import PATIENCE_SECONDS, Unfurling
 from adapters.house import House, open_house
 from bot.errors import ConfigError, DeliveryError, MessageGone
@@ -120,6 +121,19 @@ async def test_a_link_s_picture_is_waited_for(client: DiscordClient, wire: Wire,
     assert bot.heard[0].pictures == (b"goose",)
     await wire.dispatch("MESSAGE_CREATE", message_payload("2", ANN, "next"))
     assert (await bot.hears(2)).incoming.text == "next"  # and the update was no question of its own
+
+
+@pytest.mark.parametrize(("form", "name"), [(1, "9.png"), (2, "9.png"), (4, "9.gif")])
+async def test_a_sticker_is_a_picture(wire: Wire, bot: Listener, form: int, name: str) -> None:
+    host = "media.discordapp.net" if form == 4 else "cdn.discordapp.com"
+    url = f"https://{host}/stickers/{name}"
+    async with connected(new_client(bot, Cdn(elsewhere={url: b"goose"}), **AT_ONCE)):
+        await wire.dispatch(
+            "MESSAGE_CREATE", message_payload("1", ANN, "") | {"sticker_items": [{"id": "9", "name": "g", "format_type": form}]}
+        )
+        await bot.hears()
+    assert allowed(url)
+    assert bot.heard[0].pictures == (b"goose",)
 
 
 async def test_a_change_does_not_overtake_its_message(client: DiscordClient, wire: Wire, bot: Listener) -> None:
