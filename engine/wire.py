@@ -63,10 +63,11 @@ def request_error(error: ValidationError, body: bytes) -> RequestError:
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return RequestError(f"The body is not valid JSON: {details[0]['msg'].removeprefix('Invalid JSON: ')}.")
-    # A union reports every branch; the deepest one is where the caller's intent went wrong.
-    deepest = max(details, key=lambda detail: len(detail["loc"]))
+    # A union reports every branch; the deepest one is where the caller's intent went wrong, or the one that was only too long.
+    deepest = max(details, key=lambda detail: (len(detail["loc"]), detail["type"] == "too_long"))
     path = field_path(deepest["loc"], from_json(body))
-    return RequestError(f"{deepest['msg']}{f' ({path})' if path else ''}.", path or None)
+    message = deepest["msg"].replace("Tuple should", "The list should").replace(" after validation", "")  # Python's word, and pydantic's
+    return RequestError(f"{message}{f' ({path})' if path else ''}.", path or None)
 
 
 def field_path(location: Sequence[int | str], value: Any) -> str:

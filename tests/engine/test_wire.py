@@ -171,6 +171,12 @@ def test_a_mistake_names_its_field(data: bytes, param: str | None) -> None:
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize("fields", [{"stop": ["x"] * 17}, {"messages": [{"role": "user", "content": "x"}] * 4001}])
+def test_a_list_that_is_too_long_hears_how_long_it_may_be(fields: dict[str, object]) -> None:
+    with pytest.raises(RequestError, match=r"^The list should have at most (16|4000) items, not (17|4001) \((stop|messages)\)\.$"):
+        parse_request(body(**fields))
+
+
 @settings(deadline=None)
 @given(some.binary(max_size=200))
 def test_hostile_bytes_are_only_ever_a_request_error(data: bytes) -> None:
