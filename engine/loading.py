@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 FINGERPRINT = 16  # hexadecimal digits
+SEEING = (Path(__file__).parent / "models", Path(__file__).parent / "weights" / "pocket")  # what here makes encodings of pictures
 
 log = structlog.get_logger()
 
@@ -67,14 +68,14 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
 
 
 def picture_folder(root: Path, model: Path) -> Path:
-    """Where encoded pictures of this very model are kept: another folder once one of its files is another."""
-    files = sorted(path for path in model.iterdir() if path.is_file())
+    """Where encoded pictures of this very model are kept: another folder once one of its files is another, or of ours that see."""
+    files = [path for folder in (model, *SEEING) for path in sorted(folder.iterdir()) if path.is_file()]
     facts = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
     return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:FINGERPRINT]}"
 
 
 def remove_outdated(root: Path, model: Path) -> None:
-    """Removes encoded pictures of earlier imports under this model's name."""
+    """Removes encoded pictures of earlier imports under this model's name, and of earlier versions of Gander."""
     for folder in root.glob(f"{glob.escape(model.name)}-{'[0-9a-f]' * FINGERPRINT}"):
         if folder != picture_folder(root, model):
             shutil.rmtree(folder, ignore_errors=True)

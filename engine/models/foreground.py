@@ -13,6 +13,7 @@ from engine.models.vocabulary import COLOURS
 EVEN = 3  # grey levels by which neighbours of an even colour may differ
 STEPS = 40  # points that are looked at between two others
 SHADING = 72  # grey levels by which even a shaded ground does not differ from its border
+FILLED = 0.5  # share of the edge from which it shows no ground
 DISTINCT = 24  # grey levels by which a thing differs from the ground
 
 
@@ -42,6 +43,12 @@ def joined(picture: Image.Image, start: tuple[float, float], end: tuple[float, f
         for a, b, side in zip(start, end, picture.size, strict=True)
     )
     return bool((np.abs(pixels[y, x] - ground).max(-1) > SHADING).all())
+
+
+def frame_filled(picture: Image.Image) -> bool:
+    """Whether most of an RGB picture's edge differs from its own usual colour: then there is no ground for things to stand on."""
+    thing = _is_foreground(picture)
+    return float(np.concatenate((thing[0], thing[-1], thing[:, 0], thing[:, -1])).mean()) >= FILLED
 
 
 def extent(picture: Image.Image) -> float:

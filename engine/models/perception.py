@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity
 
 from engine.models.bridge import Bridge, concept_tokens
 from engine.models.eye import SIDE, Eye, Sight, border_colour, letterboxed, normalise, pixels_of, square
-from engine.models.foreground import evenness, extent, foreground_colours, joined
+from engine.models.foreground import evenness, extent, foreground_colours, frame_filled, joined
 from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
 from engine.models.scene import Found, Kind, SceneMaps, find
 from engine.models.seen import SECOND_COLOUR, Group, Guess, Seen, Subject, arrange
@@ -57,9 +57,11 @@ class Perception:
         if kind is Kind.TEXT:
             return Seen(Subject.TEXT, (), ground)
         found = _without_parts(picture, [_in_picture(thing, picture.size) for thing in find(maps)])
-        if kind in (Kind.SHAPES, Kind.THINGS) and found and (ground or len(found) > 1):
+        stretched = square(picture)
+        countable = len(found) > 1 and not (evenness(stretched) < DRAWN_EVEN and frame_filled(stretched))
+        if kind in (Kind.SHAPES, Kind.THINGS) and (countable or (len(found) == 1 and ground)):
             return Seen(Subject.THINGS, self._groups(picture, found), ground)
-        whole = self._looks([square(picture)])[0]
+        whole = self._looks([stretched])[0]
         if kind is Kind.NOTHING and not (whole.guesses and whole.guesses[0].probability >= STRANGE):
             return Seen(Subject.NOTHING, (), ground)
         return Seen(Subject.PHOTO, (Group(1, guesses=whole.guesses),))

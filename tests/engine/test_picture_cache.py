@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from structlog.testing import capture_logs
 
+from engine import loading
 from engine.loading import picture_folder, remove_outdated
 from engine.models.base import EncodedPicture
 from engine.picture_cache import CRASHED_SECONDS, PictureCache, PictureFolder
@@ -142,6 +143,18 @@ def test_what_a_crash_left_half_written_goes_at_the_start(tmp_path: Path) -> Non
     os.utime(crashed, (crashed.stat().st_mtime - 2 * CRASHED_SECONDS,) * 2)
     PictureFolder(tmp_path, 1 << 20)
     assert list(tmp_path.iterdir()) == [under_way]  # another engine may be writing it
+
+
+def test_pictures_of_an_earlier_gander_are_encoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ours = tmp_path / "pocket", tmp_path / "ours"
+    for folder in (model, ours):
+        folder.mkdir()
+    (ours / "bridge.safetensors").write_bytes(b"old")
+    monkeypatch.setattr(loading, "SEEING", (ours,))
+    former = picture_folder(tmp_path, model)
+    assert picture_folder(tmp_path, model) == former
+    (ours / "bridge.safetensors").write_bytes(b"newer")
+    assert picture_folder(tmp_path, model) != former
 
 
 def test_pictures_of_an_earlier_import_go(tmp_path: Path) -> None:

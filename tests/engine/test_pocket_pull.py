@@ -59,7 +59,9 @@ def test_a_ready_folder_needs_neither_network_nor_wheels(pocket_folder: Path, tm
     (home / "models").mkdir()
     (home / "models" / "pocket").symlink_to(pocket_folder)
     monkeypatch.setenv("PATH", "")
+    card = (pocket_folder / CARD_NAME).stat().st_mtime_ns
     assert pull(home, source=tmp_path / "nowhere") == home / "models" / "pocket"
+    assert (pocket_folder / CARD_NAME).stat().st_mtime_ns == card  # or the engine would take it for another model
 
 
 def test_a_half_written_folder_is_not_taken_for_a_ready_one(tmp_path: Path) -> None:

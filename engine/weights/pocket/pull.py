@@ -42,7 +42,12 @@ def pull(home: Path, source: Path | None = None, progress: Progress | None = Non
 
 
 def _put_card(folder: Path) -> None:
-    """The card may change with the trained bridge, which the repository ships; the frozen parts then stay."""
+    """The card may change with the trained bridge, which the repository ships; the frozen parts then stay.
+
+    One that is up to date is not touched: a changed file would make the engine forget the pictures that it has encoded.
+    """
+    if (folder / CARD_NAME).exists() and (folder / CARD_NAME).read_bytes() == CARD.read_bytes():
+        return
     new = folder / f"{CARD_NAME}.new"
     shutil.copyfile(CARD, new)
     new.replace(folder / CARD_NAME)
