@@ -36,7 +36,7 @@ from bot.store.tables import Finish
 HEARTBEAT = 5.0  # seconds
 DEAD = 60.0  # seconds without a heartbeat
 TICK = 2.0  # seconds between two looks at the queue when nothing calls for one
-LOSSES = 5  # engines that went away under one question, before it is taken for the cause
+LOSSES = 5  # engines and bots that went away under one question, before it is taken for the cause
 TOLD = 200  # at the head of the line whose place is worked out: all, within the default limits
 
 log = structlog.get_logger(__name__)
@@ -185,6 +185,8 @@ class Dispatcher:
         if showing is None or not branch:
             self._spawn(self._outbox.retract(job.answer))
             return False
+        if job.losses >= LOSSES:
+            return await self._fail(job, showing, "answer.lost", count=LOSSES)
         explained = self._outbox.platform(showing.answer.place).limits.explains
 
         def grown() -> None:
@@ -196,21 +198,23 @@ class Dispatcher:
             async with self._stops[job.id]:
                 await self._answerer.answer(lane.engine, job, branch, draft, grown, explained=explained)
         except Refusal as refusal:
-            return await self._commit(job, showing, self._say(job, refusal.key, **refusal.values), Finish.FAILED)
+            return await self._fail(job, showing, refusal.key, **refusal.values)
         except EngineRefused as error:
-            return await self._commit(job, showing, self._say(job, "answer.refused", reason=whole_characters(str(error))), Finish.FAILED)
+            return await self._fail(job, showing, "answer.refused", reason=whole_characters(str(error)))
         except (EngineUnavailable, AnswerLost) as error:
             lane.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
-            if not isinstance(error, AnswerLost) or job.losses + 1 < LOSSES:
-                await self._put_back(job, error)
-                return False
-            return await self._commit(job, showing, self._say(job, "answer.lost", count=LOSSES), Finish.FAILED)
+            await self._put_back(job, error)
+            return False
         finally:
             typing.cancel()
         if explained:
             self.insights.keep(job, draft)
         notes = await self._answerer.notes(job, branch, draft)
         return await self._commit(job, showing, draft.text, draft.finish, *notes, columns=draft.columns)
+
+    async def _fail(self, job: Job, showing: Showing, key: str, **values: Value) -> bool:
+        """Answer with why there is no answer."""
+        return await self._commit(job, showing, self._texts.say(job.knobs.language, key, **values), Finish.FAILED)
 
     async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, *notes: str, columns: tuple[Section, ...] = ()) -> bool:
         footer = " · ".join(filter(None, (showing.answer.footer, *notes)))
@@ -226,9 +230,6 @@ class Dispatcher:
             self._spawn(self._outbox.retract(job.answer))
         else:
             showing.discard()
-
-    def _say(self, job: Job, key: str, **values: Value) -> str:
-        return self._texts.say(job.knobs.language, key, **values)
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         log.warning("answer_put_back", reason=str(error))

@@ -136,7 +136,8 @@ def beat(connection: Connection, owner: str, at: float) -> frozenset[int]:
 def recover(connection: Connection, stale: float, owner: str, held: Collection[int] = ()) -> int:
     """Put back what nobody runs: jobs of a bot without a heartbeat since `stale`, and this one's but for those that it holds."""
     dead = or_(and_(JobRow.owner == owner, JobRow.id.not_in(held)), JobRow.heartbeat < stale)
-    return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(state=JobState.WAITING)).rowcount
+    back = {"state": JobState.WAITING, "losses": JobRow.losses + 1}
+    return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(back)).rowcount
 
 
 def release(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:

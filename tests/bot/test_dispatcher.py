@@ -56,6 +56,17 @@ async def test_a_question_that_every_engine_dies_of_is_given_up(database_url: st
         assert len(engine.requests) == 5
 
 
+async def test_a_question_that_the_bot_itself_dies_of_is_given_up(database_url: str, tmp_path: Path) -> None:
+    engine, chat = ScriptedEngine(echo), Chat()
+    async with running(database_url, tmp_path, engine, chat) as rig:
+        await rig.say("why?")
+    for _ in range(dispatcher.LOSSES):
+        async with running(database_url, tmp_path, engine, chat) as rig:
+            await rig.until(lambda: engine.running == 1)
+    async with running(database_url, tmp_path, engine, chat) as rig:
+        assert "I tried 5 times" in (await rig.finals(1))[0]
+
+
 @pytest.mark.parametrize(("rows", "beams", "most"), [(2, 1, 2), (4, 2, 2), (3, 2, 1), (1, 3, 1)])
 async def test_no_engine_gets_more_rows_than_it_has(database_url: str, tmp_path: Path, rows: int, beams: int, most: int) -> None:
     engine = ScriptedEngine(echo, rows=rows)

@@ -67,6 +67,7 @@ async def test_an_answer_is_committed_once(database: Database) -> None:
         assert jobs.recover(connection, 2.0, "me") == 1
         taken = jobs.claim(connection, waiting.id, "me", at=3.0)
         assert taken is not None
+        assert taken.losses == 1
         assert not jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "", 1.0)
         assert jobs.commit(connection, taken, "me", "a goose", Finish.STOP, "", 1.0)
         assert not jobs.commit(connection, taken, "me", "a swan", Finish.STOP, "", 1.0)
