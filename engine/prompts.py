@@ -32,7 +32,7 @@ class Renderer:
         """
         check(turns)
         segments = self.system(turns)
-        for turn in turns:
+        for turn in since_newest_picture(turns) if self.template.one_picture else turns:
             segments += self.user(turn) if turn.role == "user" else self.assistant(turn) if turn.role == "assistant" else []
         return merge([*segments, self.template.answer])
 
@@ -89,6 +89,16 @@ def check(turns: Sequence[Turn]) -> None:
             raise RequestError(
                 f"A picture stands in a message of role {turn.role!r}; only a user can show one.", f"messages[{index}].content"
             )
+
+
+def since_newest_picture(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The conversation as if it began with the last picture in it."""
+    shown = [(at, part) for at, turn in enumerate(turns) for part in turn.parts if isinstance(part, Picture)]
+    if not shown:
+        return turns
+    at, newest = shown[-1]
+    texts = tuple(part for part in turns[at].parts if isinstance(part, str))
+    return [replace(turns[at], parts=(newest, *texts)), *turns[at + 1 :]]
 
 
 def pictures_first(parts: Sequence[Segment]) -> list[Segment]:

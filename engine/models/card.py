@@ -58,6 +58,7 @@ class Template(BaseModel):
     assistant: str  # a finished answer, `{content}`
     answer: str  # what opens the answer to be generated
     picture: str = "{picture}"
+    one_picture: bool = False  # the model knows conversations about one picture: they begin with the newest
     lone_picture: str | None = None  # a picture that is not the last of its message (v0: a turn of its own)
     stop: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()  # what else marks turns: a message that spells it could forge one, so it is broken up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,18 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from engine.decoding import Decoder
 from engine.errors import WeightsError
+from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.models.bridge import Bridge
 from engine.models.card import read_card
 from engine.models.eye import SIDE, Eye, letterboxed
 from engine.models.loader import load, load_language
 from engine.models.pocket import Pocket, load_bridge
+from engine.pictures import Picture
 from engine.weights.pocket import BRIDGE
+
+PICTURES = Path(__file__).parent / "pictures"
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,12 @@ def two_shapes(width: int = 480, height: int = 320) -> Image.Image:
     return picture
 
 
+def circle(hue: str) -> Image.Image:
+    picture = Image.new("RGB", (300, 300), "white")
+    ImageDraw.Draw(picture).ellipse((80, 80, 220, 220), fill=hue)
+    return picture
+
+
 def test_sees_colours_shapes_and_places_in_a_wide_picture(pocket: Pocket) -> None:
     (encoded,) = pocket.encode([two_shapes()])
     assert encoded.words == "[2 shapes: a red circle on the left, a blue square on the right. Background: white.]"
@@ -46,6 +58,20 @@ def test_one_picture_is_seen_alike_alone_and_among_others(pocket: Pocket) -> Non
     _, among = pocket.encode([Image.new("RGB", (60, 80), "red"), two_shapes()])
     assert torch.equal(alone.embeddings, among.embeddings)
     assert alone.words == among.words
+
+
+def test_one_cat_that_fills_the_frame_is_one(pocket: Pocket) -> None:
+    (encoded,) = pocket.encode([Image.open(PICTURES / "chelsea.jpg")])
+    assert encoded.words.startswith("[Photo: a cat ")
+
+
+def test_a_second_picture_is_what_the_next_question_is_about(pocket: Pocket) -> None:
+    def shown(hue: str) -> Turn:
+        return Turn("user", (Picture(shape := circle(hue), hashlib.sha256(shape.tobytes()).hexdigest()), "What is this?"))
+
+    turns = (shown("red"), Turn("assistant", ("I see a red circle.",)), shown("blue"))
+    events = Decoder(pocket).generate(GenerationRequest(turns, pocket.card.generation))
+    assert "blue circle" in "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3)])

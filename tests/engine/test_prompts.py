@@ -104,6 +104,15 @@ def test_words_stand_where_the_template_wants_them() -> None:
     assert "<|im_start|>user\n▢\n(cat)\nWhat?<|im_end|>" in prompt(CHATML, user((CAT, "What?")))
 
 
+def test_where_one_picture_is_known_the_conversation_begins_with_the_newest() -> None:
+    single = CHATML.model_copy(update={"one_picture": True})
+    begun = (system(("Be good.",)), user(("Hi",)), user((CAT, "What?")), assistant(("a cat",)))
+    newest = (user((DOG, "And this?")), assistant(("a dog",)), user(("Sure?",)))
+    assert prompt(single, *begun, *newest) == prompt(CHATML, begun[0], *newest)
+    assert prompt(single, user((CAT, "or", DOG, "?"))) == prompt(CHATML, user((DOG, "or", "?")))
+    assert prompt(single, *begun[:2]) == prompt(CHATML, *begun[:2])
+
+
 def test_system_prompts() -> None:
     plain = VICUNA.model_copy(update={"default_system_without_pictures": "Only talk."})
     assert prompt(plain, user(("Hi",))).startswith("Only talk.###Human: Hi")
