@@ -68,7 +68,7 @@ def pictures(tmp_path: Path) -> Path:
     ("name", "reason"),
     [
         ("cut.png", "damaged or cut off"),
-        ("text.png", "no picture that I can read"),
+        ("text.png", "a picture that I can read"),
         ("empty.png", "empty"),
         ("bomb.png", "up to 50 million"),
         ("missing.png", "No such file"),
