@@ -7,10 +7,12 @@ relied on: fp16 and plain torch. A capability given by hand (`--capability 7.5`)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 AMPERE = (8, 0)
+STATUS = Path("/proc/self/status")
 WORKING = 250_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a prompt, restored rows, logits
 
 
@@ -33,6 +35,17 @@ def abilities(device: torch.device, capability: tuple[int, int] | None = None) -
 def default_device() -> torch.device:
     """The first GPU, else the CPU."""
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def held_bytes(device: torch.device) -> int:
+    """What this process holds: reserved on a GPU; on the CPU its own memory, mapped files left out, which the system can take back.
+
+    Linux only, 0 elsewhere.
+    """
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    lines = STATUS.read_text(encoding="ascii", errors="replace").splitlines() if STATUS.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -8,16 +8,13 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 
 from engine.load_times import remember
 from engine.metrics import Metrics
 from engine.worker import Loaded
-
-if TYPE_CHECKING:
-    import torch
 
 FINGERPRINT = 16  # hexadecimal digits
 SEEING = (Path(__file__).parent / "models", Path(__file__).parent / "weights" / "pocket")  # what here makes encodings of pictures
@@ -43,7 +40,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     import torch
 
     from engine.assembly import assemble
-    from engine.devices import default_device
+    from engine.devices import default_device, held_bytes
     from engine.models.loader import load
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
@@ -79,17 +76,3 @@ def remove_outdated(root: Path, model: Path) -> None:
     for folder in root.glob(f"{glob.escape(model.name)}-{'[0-9a-f]' * FINGERPRINT}"):
         if folder != picture_folder(root, model):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def held_bytes(device: torch.device) -> int:
-    """What this process holds on the device: reserved on a GPU, resident on the CPU."""
-    import torch
-
-    return torch.cuda.memory_reserved(device) if device.type == "cuda" else resident_bytes()
-
-
-def resident_bytes() -> int:
-    """The process's memory in RAM; Linux only, 0 elsewhere."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)

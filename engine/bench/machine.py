@@ -11,7 +11,6 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 CPU_FACTS = Path("/proc/cpuinfo")
-OWN_STATUS = Path("/proc/self/status")
 IDLE = 0.5  # processes that wait or run besides us, on average over a minute, up to which a machine counts as idle
 
 
@@ -54,17 +53,6 @@ def processor() -> str:
 
 def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def held_bytes(device: torch.device) -> int:
-    """What this process holds: reserved on a GPU; on the CPU its own memory, mapped files left out, which the system can take back.
-
-    Linux only, 0 elsewhere.
-    """
-    if device.type == "cuda":
-        return torch.cuda.memory_reserved(device)
-    value = field(OWN_STATUS, "RssAnon")
-    return int(value.split()[0]) * 1024 if value else 0
 
 
 def field(path: Path, name: str) -> str | None:

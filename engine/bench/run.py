@@ -12,12 +12,13 @@ import torch
 
 from engine.bench.compete import WARM_UP, findings
 from engine.bench.contenders import Contender, Enter, UnableError
-from engine.bench.machine import held_bytes, this_machine
+from engine.bench.machine import this_machine
 from engine.bench.report import Finding, Report
 from engine.bench.roofline import Roofline, copy_bandwidth, roofline
 from engine.bench.scenarios import OnePerson, Scenario
 from engine.bench.subjects import Open
 from engine.bench.workload import opening, prompt_tokens
+from engine.devices import held_bytes
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Quantization
 
