@@ -2,20 +2,25 @@
 
 import { say } from "./texts.js";
 
-/** An error whose message can be shown as it is: it says what to do. */
-export class Trouble extends Error {}
+/** An error whose message can be shown as it is: it says what to do. `key`: of its text. */
+export class Trouble extends Error {
+  constructor(key, values, options) {
+    super(say(key, values), options);
+    this.key = key;
+  }
+}
 
 async function request(path, options) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: { "Accept-Language": document.documentElement.lang, ...options?.headers } });
   } catch (error) {
-    throw new Trouble(say("error-network"), { cause: error });
+    throw new Trouble("error-network", {}, { cause: error });
   }
   if (response.ok) return response.status === 204 ? null : response.json();
-  if (response.status === 401) throw new Trouble(say("error-login"));
+  if (response.status === 401) throw new Trouble("error-login");
   const body = await response.json().catch(() => ({}));
-  throw new Trouble(body.key ? say(body.key, body.values) : say("error-server", { status: response.status }));
+  throw body.key ? new Trouble(body.key, body.values) : new Trouble("error-server", { status: response.status });
 }
 
 /** Who we are and what can be set. A newcomer is given a cookie first, and asks again. */
@@ -76,8 +81,9 @@ export class Events {
 
   /** The browser retries a broken stream by itself, but gives up on a refused one, as while the server starts again. */
   #failed() {
-    this.handlers.online(false);
-    if (this.#source.readyState === EventSource.CLOSED) setTimeout(() => this.open(), 2000);
+    if (this.#source.readyState !== EventSource.CLOSED) return this.handlers.online(false);
+    this.handlers.refused();
+    setTimeout(() => this.open(), 2000);
   }
 
   #close() {

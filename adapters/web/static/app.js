@@ -11,7 +11,17 @@ import { loadLanguage, preferredLanguage, rememberLanguage, say } from "./texts.
 import { Thread, announce } from "./thread.js";
 
 const PAGE = 200;
+const RELOAD = 2000; // milliseconds until a page that could not begin tries again
 const REPLIABLE = /^[0-9a-f]{24}$/; // ids that the server takes as a parent
+
+function banner(text) {
+  find("banner").textContent = text;
+  find("banner").hidden = !text;
+}
+
+function unreachable(trouble) {
+  return trouble.key === "error-login" ? trouble.message : say("offline");
+}
 
 class App {
   graph = new Graph();
@@ -102,21 +112,21 @@ class App {
     find("state").className = `dot ${engine.state}`;
     find("state").title = say(`state-${engine.state}`, { detail: engine.detail ?? "", seconds: Math.ceil(engine.seconds_left ?? 0) });
     const key = engine.state === "loading" && engine.seconds_left ? "state-loading-left" : `state-${engine.state}`;
-    this.banner(engine.state === "ready" ? "" : say(key, { detail: engine.detail ?? "", seconds: Math.ceil(engine.seconds_left ?? 0) }));
+    banner(engine.state === "ready" ? "" : say(key, { detail: engine.detail ?? "", seconds: Math.ceil(engine.seconds_left ?? 0) }));
   }
 
   online(online) {
     if (online) this.showEngineAgain();
-    else this.banner(say("offline"));
+    else banner(say("offline"));
+  }
+
+  /** The server is there and will not tell us anything, as to somebody who is signed out. */
+  refused() {
+    api.session().catch((trouble) => banner(unreachable(trouble)));
   }
 
   async showEngineAgain() {
     this.showEngine((await api.session()).engine);
-  }
-
-  banner(text) {
-    find("banner").textContent = text;
-    find("banner").hidden = !text;
   }
 
   // What the person does
@@ -265,9 +275,14 @@ async function start() {
       engine: (engine) => app.showEngine(engine),
       reload: () => app.reload(),
       online: (online) => app.online(online),
+      refused: () => app.refused(),
     },
     () => app.composer.busy,
   );
 }
 
-start();
+start().catch((trouble) => {
+  if (!(trouble instanceof api.Trouble)) throw trouble;
+  banner(unreachable(trouble));
+  setTimeout(() => location.reload(), RELOAD);
+});

@@ -18,8 +18,9 @@ function beamsWords(count) {
 }
 
 export class Knobs {
-  #own = JSON.parse(localStorage.getItem(KEY) ?? "{}"); // what this person moved; the rest is the bot's default
+  #own = JSON.parse(localStorage.getItem(KEY) ?? "{}"); // what this person moved, at some time; the rest is the bot's default
   #defaults = { temperature: 1, beams: 1 };
+  #caps = {};
   #missing = [];
 
   constructor() {
@@ -41,15 +42,17 @@ export class Knobs {
   /** From the server: values in force without ours, the operator's caps, and the knobs that its engine lacks. */
   configure({ defaults, caps, missing }) {
     this.#defaults = defaults;
+    this.#caps = caps;
     this.#missing = missing;
     find("temperature").max = caps.temperature;
     find("beams").max = caps.beams;
     this.draw();
   }
 
-  /** What to send with a question: only what was moved. */
+  /** What to send with a question: only what was moved, as far as it is allowed and known here now. */
   get chosen() {
-    return this.#own;
+    const known = Object.entries(this.#own).filter(([name]) => name in this.#caps && !this.#missing.includes(name));
+    return Object.fromEntries(known.map(([name, value]) => [name, Math.min(value, this.#caps[name])]));
   }
 
   #open(open) {
@@ -69,7 +72,7 @@ export class Knobs {
   }
 
   draw() {
-    const { temperature, beams } = { ...this.#defaults, ...this.#own };
+    const { temperature, beams } = { ...this.#defaults, ...this.chosen };
     find("temperature").value = temperature;
     find("beams").value = beams;
     find("temperature-value").textContent = temperature.toFixed(2);

@@ -15,6 +15,7 @@ const INLINE = new RegExp(
   "g",
 );
 
+const DEEPEST = 20; // blocks within blocks: what lies deeper is plain text, or a long row of ">" would be too much for the browser
 const BULLET = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const FENCE = /^\s*(```+|~~~+)\s*(\S*)/;
 const TABLE_RULE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$/;
@@ -141,13 +142,18 @@ function takeBlock(lines) {
   return takeParagraph(lines);
 }
 
+let depth = 0; // of the blocks that are open
+
 /** Nodes of whole lines. Every step takes at least one line, so that it ends on any input. */
 function blocks(lines) {
+  if (depth === DEEPEST) return [paragraph(lines)];
   const nodes = [];
+  depth += 1;
   while (lines.length) {
     if (lines[0].trim()) nodes.push(takeBlock(lines));
     else lines.shift();
   }
+  depth -= 1;
   return nodes;
 }
 

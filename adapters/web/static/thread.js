@@ -36,6 +36,9 @@ export class Thread {
     this.graph = graph;
     this.actions = actions;
     this.#scroller.addEventListener("scroll", () => this.#scrolled());
+    // Words grow, pictures load late, and the field below takes room: whoever looks at the end goes on looking at it.
+    const follower = new ResizeObserver(() => this.#following && this.toEnd());
+    for (const box of [this.#list, this.#scroller]) follower.observe(box);
     find("to-end").onclick = () => this.toEnd("smooth");
     find("viewer-close").onclick = () => find("viewer").close();
     find("viewer").onclick = (event) => event.target === find("viewer") && find("viewer").close();
@@ -48,7 +51,6 @@ export class Thread {
       this.#list.replaceChildren(...all);
     }
     find("welcome").hidden = all.length > 0;
-    if (this.#following) this.toEnd();
   }
 
   /** Draws a message again that is on the screen. */
@@ -61,7 +63,6 @@ export class Thread {
       old.replaceWith(item);
       if (focused) item.querySelector(`[data-action="${focused}"]`)?.focus();
     }
-    if (this.#following) this.toEnd();
   }
 
   /** Something that the bot says beside the conversation, such as the answer to a command. It goes with the page. */

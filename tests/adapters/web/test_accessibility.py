@@ -72,7 +72,7 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
         await visit.add_picture()
         await visit.ask_and_wait("# What?\n\n| a | b |\n|-|-|\n| 1 | 2 |", 1)
         await visit.ask("/compare temperature:0.2,1.8 what is it?")
-        await visit.finished(1)
+        await visit.finished(2)
         await expect(page.locator(".commands button")).to_have_count(2)
         await page.locator("#knobs-button").click()
         assert await serious_faults(page) == []

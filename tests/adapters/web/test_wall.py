@@ -41,8 +41,11 @@ async def scrolls(page: Page) -> bool:
 
 
 async def smallest_words(page: Page) -> float:
-    sizes = "nodes => Math.min(...nodes.map(node => parseFloat(getComputedStyle(node).fontSize)))"
-    return float(await page.locator(".words").evaluate_all(sizes))
+    """Of all that can be read on it now, in pixels."""
+    sizes = """nodes => Math.min(...nodes
+        .filter(node => node.checkVisibility() && [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()))
+        .map(node => parseFloat(getComputedStyle(node).fontSize)))"""
+    return float(await page.locator("body *").evaluate_all(sizes))
 
 
 async def test_pictures_appear_and_their_answers_grow_while_others_wait_in_line(
@@ -61,6 +64,7 @@ async def test_pictures_appear_and_their_answers_grow_while_others_wait_in_line(
         await expect(page.locator("#also li")).to_have_count(3)
         await expect(page.locator("#stage .seen")).to_have_js_property("complete", value=True)
         assert not await scrolls(page)
+        assert await smallest_words(page) >= LEGIBLE
         engine.gate.set()
         await expect(page.locator("#stage .words")).to_contain_text("a goose a goose")
         await expect(page.locator("#speed")).not_to_have_text("0")
