@@ -94,10 +94,6 @@ class Answerer:
         self._files = files
         self._texts = texts
 
-    async def branch(self, job: Job) -> tuple[Turn, ...]:
-        """What the question follows, and the question."""
-        return conversation.said(await self._database.read(graph.branch, job.question))
-
     async def answer(
         self,
         engine: Engine,

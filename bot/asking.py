@@ -155,9 +155,15 @@ class Asking:
         self._parts.limits.admit(jobs.load(connection, incoming.author.key))
         if not known:
             graph.introduce(connection, incoming.place, incoming.author)
-        # A command's answer is enqueued and the command dealt with in one transaction, or a kill between them would ask twice.
-        if incoming.command is None or events.take(connection, incoming.place, incoming.id, self._parts.name, time()):
+        if self._is_new(connection, incoming):
             work(connection)
+
+    def _is_new(self, connection: Connection, incoming: Incoming) -> bool:
+        """Whether the event is not dealt with. A question's row is its message; what was refused has an event's, as commands have."""
+        if incoming.command is None:
+            return not events.taken(connection, incoming.place.key, incoming.id)
+        # A command's answer is enqueued and the command dealt with in one transaction, or a kill between them would ask twice.
+        return events.take(connection, incoming.place, incoming.id, self._parts.name, time())
 
     def _store(self, question: Question, now: float, connection: Connection) -> None:
         incoming = question.incoming

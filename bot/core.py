@@ -251,7 +251,7 @@ class Core:
         if incoming.edited:
             await self._revise(incoming)
             return
-        if await self._notices.are_said(incoming):
+        if incoming.command and await self._notices.are_said(incoming):  # of questions the store finds out, when it takes them
             return
         if not self._resources.commands.is_upkeep(incoming):
             await self._permit(incoming)

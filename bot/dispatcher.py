@@ -12,8 +12,9 @@ from time import monotonic, time
 from typing import NoReturn
 
 import structlog
+from sqlalchemy import Connection
 
-from bot import jobs
+from bot import conversation, jobs
 from bot.answering import Answerer, Stop
 from bot.characters import whole_characters
 from bot.contracts import InLine, Texts, Value
@@ -28,9 +29,10 @@ from bot.logs import job_logged
 from bot.message import Place
 from bot.outbox import Outbox
 from bot.ports import Section
-from bot.showing import Showing, Stage
+from bot.showing import Scene, Showing, Stage, read_scene
 from bot.store import graph
 from bot.store.database import Database
+from bot.store.graph import Turn
 from bot.store.tables import Finish
 
 HEARTBEAT = 5.0  # seconds
@@ -49,6 +51,15 @@ class Line:
     waiting: int
     running: int
     places: Mapping[int, InLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job that is claimed, with what its answer begins with."""
+
+    job: Job
+    scene: Scene
+    branch: tuple[Turn, ...]  # what the question follows, and the question
 
 
 class Dispatcher:
@@ -156,20 +167,21 @@ class Dispatcher:
             lane = self._lanes.best(chosen) if chosen else None
             if chosen is None or lane is None:
                 return False
-            job = await self._database.write(jobs.claim, chosen.id, self._name, time())
-            if job is not None:
+            taken = await self._database.write(_take, chosen.id, self._name, time())
+            if taken is not None:
                 self._queue.charge(chosen)
-                lane.running[job.id] = chosen
-                self._stops[job.id] = Stop()
-                self._spawn(self._see_through(lane, chosen, job))
+                lane.running[chosen.id] = chosen
+                self._stops[chosen.id] = Stop()
+                self._spawn(self._see_through(lane, chosen, taken))
         return True
 
-    async def _see_through(self, lane: Lane, waiting: Waiting, job: Job) -> None:
-        draft, began = draft_of(job, self._texts), monotonic()
+    async def _see_through(self, lane: Lane, waiting: Waiting, taken: Taken) -> None:
+        job, began = taken.job, monotonic()
+        draft = draft_of(job, self._texts)
         self._growing[job.answer] = draft
         with job_logged(job.name):
             try:
-                answered = await self._make(lane, job, draft)
+                answered = await self._make(lane, taken, draft)
             finally:
                 del lane.running[job.id], self._stops[job.id], self._growing[job.answer]
                 self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.knobs.beams or 1))
@@ -179,12 +191,10 @@ class Dispatcher:
             if answered:
                 await self._deliver(job)
 
-    async def _make(self, lane: Lane, job: Job, draft: Draft | Comparison) -> bool:
+    async def _make(self, lane: Lane, taken: Taken, draft: Draft | Comparison) -> bool:
         """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
-        showing, branch = await self._stage.show(job), await self._answerer.branch(job)
-        if showing is None or not branch:
-            self._spawn(self._outbox.retract(job.answer))
-            return False
+        job, branch = taken.job, taken.branch
+        showing = self._stage.open(job, taken.scene)
         if job.losses >= LOSSES:
             return await self._fail(job, showing, "answer.lost", count=LOSSES)
         explained = self._outbox.platform(showing.answer.place).limits.explains
@@ -277,13 +287,21 @@ class Dispatcher:
         while True:
             await asyncio.sleep(TICK)
             for place in (await self.line()).places.values():
-                async with self._moving:
-                    await self._inform(place)
+                if place.position:  # it does not run
+                    async with self._moving:
+                        await self._inform(place)
 
     async def _inform(self, place: InLine) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (showing := await self._stage.show(job)):
             showing.in_line(place)
+
+
+def _take(connection: Connection, number: int, owner: str, at: float) -> Taken | None:
+    """Claim a job; None when somebody else took it, or it was cancelled."""
+    job = jobs.claim(connection, number, owner, at)
+    scene = read_scene(connection, job.answer) if job else None
+    return Taken(job, scene, conversation.said(graph.branch(connection, job.question))) if job and scene else None
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -63,11 +63,13 @@ class Outbox:
                 self._tasks.create_task(self._move(pump))
             await asyncio.Event().wait()
 
-    async def begin(self, answer: int, place: Place, reply_to: str | None, *, busy: bool = True) -> Display:
-        """The display of an answer; with the messages that it had begun before a restart. `busy`: mark the question."""
+    def begin(self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True) -> Display:
+        """The display of an answer; where there is none yet, with the messages that were `recorded`, from before a restart.
+
+        `busy`: mark the question.
+        """
         pump = self._pump(place)
         if answer not in pump.letters:
-            recorded = await self._database.read(deliveries.parts, answer)
             known = [delivery for delivery in recorded if delivery.platform_id]
             display = Display(self._limits(place), begun=len(known), retold=not busy)
             self._post(pump, answer, Letter(answer, place, reply_to, display, event=reply_to if busy else None, parts=known))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
 from bot.answering import buttons, words
 from bot.ballot import ballot
 from bot.contracts import InLine, Texts
@@ -12,13 +14,32 @@ from bot.demo.presenting import Presenting
 from bot.jobs import Job
 from bot.outbox import Outbox
 from bot.ports import Outgoing, Section
-from bot.store import graph, votes
+from bot.store import deliveries, graph, votes
 from bot.store.database import Database
+from bot.store.deliveries import Delivery
 from bot.store.tables import Finish
 from bot.streaming import Display
 
 WORTH_TELLING = 1.5  # seconds; who waits for less sees the answer before they have read about the line
 NOTHING = votes.Standing((), Counter())  # of an answer that is not finished
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the store knows of an answer that is to be shown."""
+
+    answer: graph.Answer
+    standing: votes.Standing
+    sent: tuple[Delivery, ...]
+
+
+def read_scene(connection: Connection, number: int) -> Scene | None:
+    """None: the answer was forgotten."""
+    answer = graph.answer(connection, number)
+    if answer is None:
+        return None
+    standing = NOTHING if answer.finish is None else votes.standing(connection, number)
+    return Scene(answer, standing, deliveries.parts(connection, number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +108,12 @@ class Stage:
 
     async def show(self, job: Job, *, busy: bool = True) -> Showing | None:
         """None: the question was forgotten. `busy`: it is being worked on, and marked so where the platform can."""
-        answer = await self._database.read(graph.answer, job.answer)
-        if answer is None:
-            return None
-        standing = NOTHING if answer.finish is None else await self._database.read(votes.standing, job.answer)
-        display = await self._outbox.begin(job.answer, answer.place, answer.reply_to, busy=busy)
+        scene = await self._database.read(read_scene, job.answer)
+        return self.open(job, scene, busy=busy) if scene else None
+
+    def open(self, job: Job, scene: Scene, *, busy: bool = True) -> Showing:
+        """As `show`, of what was read already."""
+        answer = scene.answer
+        display = self._outbox.begin(job.answer, answer.place, answer.reply_to, scene.sent, busy=busy)
         liked_here = self._presenting.running(answer.place) is not None
-        return Showing(job, answer, display, self._outbox, self._texts, standing, liked_here)
+        return Showing(job, answer, display, self._outbox, self._texts, scene.standing, liked_here)
