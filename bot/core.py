@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -100,6 +101,8 @@ class Core:
         """Until cancelled. What is unfinished then goes on at the next start."""
         # The store's threads compete with the event loop for the interpreter: by default a thread may keep it for 5 ms.
         sys.setswitchinterval(SWITCH_SECONDS)
+        # What was loaded at the start stays: a full collection that walked it would stop everything for a tenth of a second.
+        gc.freeze()
         await self._presenting.load()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())

@@ -69,7 +69,7 @@ class FairQueue:
     def __init__(self) -> None:
         self._channels = Turns()
         self._people: dict[str, Turns] = {}  # by channel, in the order of turns
-        self._about: dict[str, float] = {}  # when somebody's question last waited
+        self._about: dict[str, float] = {}  # when somebody's question last waited; the longest ago first
 
     def next(self, heads: Sequence[Waiting]) -> Waiting:
         """The fairest of the heads (at least one): each person's oldest question in each channel."""
@@ -81,9 +81,13 @@ class FairQueue:
 
     def within_share(self, heads: Sequence[Waiting], held: Mapping[str, int], rows: int, now: float) -> list[Waiting]:
         """The heads whose people may hold one more question's rows. `held`: rows by person, of `rows` on all engines."""
-        self._about |= {head.person: now for head in heads}
-        self._about = {person: at for person, at in self._about.items() if person in held or now - at < ABOUT_SECONDS}
-        share = rows / min(max(len(self._about), 1), LEAST_SHARE)
+        for head in heads:
+            self._about.pop(head.person, None)
+            self._about[head.person] = now
+        while self._about and now - next(iter(self._about.values())) >= ABOUT_SECONDS:
+            del self._about[next(iter(self._about))]
+        about = len(self._about) + sum(person not in self._about for person in held)
+        share = rows / min(max(about, 1), LEAST_SHARE)
         return [head for head in heads if not held.get(head.person) or held[head.person] + head.rows <= share]
 
     def charge(self, job: Waiting) -> None:
