@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -81,6 +81,7 @@ class Dispatcher:
         self.insights = Insights()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
+        self._waiting = False  # whether any question waited at the last look
         self._attached = asyncio.Event()
         self._moving = asyncio.Lock()  # held while a question leaves the line, or is told where it stands
         self._stops: dict[int, Stop] = {}  # of running jobs
@@ -97,8 +98,7 @@ class Dispatcher:
             self._tasks.create_task(self._keep_alive())
             self._tasks.create_task(self._keep_informed())
             while True:
-                while await self._start_next():
-                    pass
+                await self._start()
                 await _news(self._news, TICK)
 
     def wake(self) -> None:
@@ -156,24 +156,33 @@ class Dispatcher:
         """An answer that is being made, as far as it has come."""
         return self._growing.get(answer)
 
-    async def _start_next(self) -> bool:
-        """Start the fairest question that an engine has room for; False: none."""
-        if self._draining or not self._lanes.have_room():
-            return False
+    async def _start(self) -> None:
+        """Start the questions that engines have room for, fairest first; one that comes meanwhile calls for another look."""
+        self._waiting = True
+        if not self._lanes.have_room():
+            return
+        heads, behind = await self._database.read(_look, self._outbox.connected, self._name, time() - DEAD)
+        while not (self._draining or self._news.is_set()) and (chosen := await self._start_fairest(heads)):
+            heads.remove(chosen)
+            if behind:
+                self.wake()  # the next of that person's may start, too
+        self._waiting = behind or bool(heads)
+
+    async def _start_fairest(self, heads: Sequence[Waiting]) -> Waiting | None:
+        """Which it was; None: no engine has room for one."""
+        may = self._queue.within_share(heads, self._lanes.held(), self._lanes.rows, monotonic())
+        chosen = self._queue.next(may) if may else None
+        lane = self._lanes.best(chosen) if chosen else None
+        if chosen is None or lane is None:
+            return None
         async with self._moving:
-            heads = await self._database.read(jobs.heads, self._outbox.connected, self._name, time() - DEAD)
-            may = self._queue.within_share(heads, self._lanes.held(), self._lanes.rows, monotonic())
-            chosen = self._queue.next(may) if may else None
-            lane = self._lanes.best(chosen) if chosen else None
-            if chosen is None or lane is None:
-                return False
             taken = await self._database.write(_take, chosen.id, self._name, time())
             if taken is not None:
                 self._queue.charge(chosen)
                 lane.running[chosen.id] = chosen
                 self._stops[chosen.id] = Stop()
                 self._spawn(self._see_through(lane, chosen, taken))
-        return True
+        return chosen
 
     async def _see_through(self, lane: Lane, waiting: Waiting, taken: Taken) -> None:
         job, began = taken.job, monotonic()
@@ -185,7 +194,8 @@ class Dispatcher:
             finally:
                 del lane.running[job.id], self._stops[job.id], self._growing[job.answer]
                 self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.knobs.beams or 1))
-                self.wake()
+                if self._waiting:
+                    self.wake()
             if draft.finish is not Finish.STOPPED:  # cut off, or refused: that says nothing of the engine's speed
                 self._speed.record(waiting, draft.tokens // len(draft.drafts), monotonic() - began)
             if answered:
@@ -244,6 +254,7 @@ class Dispatcher:
     async def _put_back(self, job: Job, error: Exception) -> None:
         log.warning("answer_put_back", reason=str(error))
         await self._database.write(jobs.release, job, self._name, lost=isinstance(error, AnswerLost))
+        self.wake()
 
     def _deliver_soon(self, job: Job) -> None:
         if job.id not in self._delivering | self._stops.keys():
@@ -295,6 +306,12 @@ class Dispatcher:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (showing := await self._stage.show(job)):
             showing.in_line(place)
+
+
+def _look(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[Waiting], bool]:
+    """The questions whose turn can come, and whether others wait behind them."""
+    heads = jobs.heads(connection, platforms, owner, stale)
+    return list(heads), jobs.waiting(connection) > len(heads)
 
 
 def _take(connection: Connection, number: int, owner: str, at: float) -> Taken | None:

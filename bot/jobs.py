@@ -114,6 +114,11 @@ def heads(connection: Connection, platforms: Collection[str], owner: str, stale:
     return tuple(Waiting(*row) for row in connection.execute(_HEADS, {"here": list(platforms), "me": owner, "stale": stale}))
 
 
+def waiting(connection: Connection) -> int:
+    """How many wait, on whatever platform."""
+    return connection.scalar(_WAITING) or 0
+
+
 def line(connection: Connection) -> tuple[Waiting, ...]:
     """All that wait, oldest first."""
     return tuple(Waiting(*row) for row in connection.execute(_QUEUE.where(JobRow.state == JobState.WAITING)))
@@ -231,6 +236,7 @@ _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), el
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
 _JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses, JobRow.varied)
 _QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
+_WAITING = select(func.count()).where(JobRow.state == JobState.WAITING)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
 _HEADS = _QUEUE.where(
     JobRow.id.in_(

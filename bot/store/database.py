@@ -27,7 +27,7 @@ from bot.store.patience import PatientDatabase, may_pass, reason
 from bot.store.tables import Row
 
 BUSY_MILLISECONDS = 5_000
-READERS = 1  # threads
+READERS = 2  # threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
