@@ -40,4 +40,4 @@ def load(name: str) -> Adapter:
     try:
         return cast(Adapter, import_module(MODULES[name]))
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{name} needs a package that is not installed ({error.name}): pip install 'gander[{name}]'") from error
+        raise ConfigError(f"{name} needs {error.name}, which is not installed: pip install '.[{name}]' in Gander's folder") from error

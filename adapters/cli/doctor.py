@@ -67,7 +67,7 @@ def look_at_machine(home: Path) -> Iterator[Finding]:
 
 def look_at_torch(home: Path) -> Iterator[Finding]:
     if find_spec("torch") is None:
-        yield Finding("torch", "not installed", "pip install 'gander[engine]', or set engine.url to an engine elsewhere.", missing=True)
+        yield Finding("torch", "not installed", "make run fetches it; or set engine.url to an engine elsewhere.", missing=True)
         return
     child = subprocess.run(engine_command("facts"), env=engine_environment(home), capture_output=True, check=False)
     try:

@@ -13,7 +13,7 @@ def check_matplotlib() -> None:
     try:
         import matplotlib as mpl
     except ImportError:
-        raise StartError("--png needs matplotlib: `pip install 'gander[bench]'`, or leave --png out.") from None
+        raise StartError("--png needs matplotlib: `pip install '.[bench]'`, or leave --png out.") from None
     mpl.use("Agg")
 
 

@@ -1,0 +1,85 @@
+"""What the documents say is there: links lead somewhere, commands exist, and both READMEs give the same ones."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.options import Config
+
+ROOT = Path(__file__).parent.parent
+PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"))
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def typed(text: str) -> list[str]:
+    """The lines of indented code, without remarks."""
+    return [line.split(" # ")[0].strip() for line in re.findall(r"^ {4}(.+)$", text, flags=re.MULTILINE)]
+
+
+def steps(text: str) -> list[str]:
+    """What each numbered step tells to type or to press, step after step; in no order within one, which is the language's."""
+    numbered = re.findall(r"^\d\. .+(?:\n {3}.+)*", text, flags=re.MULTILINE)
+    return [" ".join(sorted(re.findall(r"`[^`]+`|https?://[^)\s]+", step))) for step in numbered]
+
+
+def anchors(text: str) -> set[str]:
+    """Headings as GitHub links to them."""
+    titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", text):
+        name, _, heading = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not heading or heading in anchors(file.read_text("utf-8")), target
+
+
+def test_both_readmes_give_the_same_commands() -> None:
+    english, chinese = map(read, READMES)
+    assert len(typed(english)) > 10
+    assert typed(chinese) == typed(english)
+
+
+def test_both_readmes_set_platforms_up_by_the_same_steps() -> None:
+    english, chinese = map(read, READMES)
+    assert len(steps(english)) == 8 + 6  # Discord's and Telegram's
+    assert steps(chinese) == steps(english)
+
+
+def test_the_two_commands_come_first() -> None:
+    for name in READMES:
+        assert [line.split("  ")[0] for line in typed(read(name))[:2]] == ["make demo", "make test"]
+
+
+def test_commands_of_the_documents_exist() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    named = set(re.findall(r"(?:^ {4}(?:.*/)?|`)gander ([a-z]+)", text, flags=re.MULTILINE))
+    assert {"run", "model", "discord"} <= named <= set(help_of().split())
+    assert set(re.findall(r"`gander model ([a-z]+)", text)) <= set(help_of("model").split())
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= set(re.findall(r"^(\w+):", read("Makefile"), flags=re.MULTILINE))
+
+
+def help_of(*command: str) -> str:
+    said = subprocess.run([sys.executable, "-P", "-m", "adapters", *command, "--help"], capture_output=True, text=True, check=True)
+    return said.stdout
+
+
+def test_options_of_the_documents_exist() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for section, name in re.findall(r"`(\w+)\.(\w+)(?: = [^`]+)?`", page.read_text("utf-8")):
+            options = Config.model_fields.get(section)
+            if options is not None:
+                assert name in getattr(options.annotation, "model_fields", {}) or section == "settings", f"{page.name}: {section}.{name}"
