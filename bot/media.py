@@ -12,6 +12,7 @@ from bot.message import Attachment, Picture
 
 HEAD: Final = 512  # bytes that settle what a file is
 NAME_LENGTH: Final = 48
+AT_ONCE: Final = 16  # files in memory: a room full of people that all show something large must not fill it
 KINDS: Final = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -64,12 +65,14 @@ class Intake:
     def __init__(self, limits: FileLimits, decoder: Decoder) -> None:
         self._limits = limits
         self._decoder = decoder
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def take(self, attachment: Attachment) -> Picture:
         """Fetch, check and decode one file. Raises Refusal."""
         try:
-            data = await self._fetch(attachment)
-            return await self._decoder.decode(data, recognise(data[:HEAD]))
+            async with self._room:
+                data = await self._fetch(attachment)
+                return await self._decoder.decode(data, recognise(data[:HEAD]))
         except Refusal as refusal:
             raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bot.decoding_process import Decoders, DecodingLimits
 from bot.errors import DeliveryError, Refusal
-from bot.media import FileLimits, Intake
+from bot.media import AT_ONCE, FileLimits, Intake
 from bot.message import Attachment
 from tests.bot import hostile
 from tests.bot.hostile import encode
@@ -157,3 +157,20 @@ async def test_nothing_is_decoded_or_hashed_in_the_process_of_the_bot(intake: In
     monkeypatch.setattr(Image, "open", forbidden)
     monkeypatch.setattr(hashlib, "sha256", forbidden)
     assert len((await intake.take(attached(RED))).sha256) == 64
+
+
+async def test_only_so_many_files_are_in_memory_at_once(intake: Intake) -> None:
+    fetched, go_on = 0, asyncio.Event()
+
+    async def read() -> AsyncIterator[bytes]:
+        nonlocal fetched
+        fetched += 1
+        await go_on.wait()
+        yield b"no picture"
+
+    taking = [asyncio.create_task(intake.take(Attachment("goose.png", read))) for _ in range(2 * AT_ONCE)]
+    await asyncio.sleep(0.01)
+    assert fetched == AT_ONCE
+    go_on.set()
+    refused = await asyncio.gather(*taking, return_exceptions=True)
+    assert [each.key for each in refused if isinstance(each, Refusal)] == ["picture.unknown"] * 2 * AT_ONCE
