@@ -59,8 +59,8 @@ class Outbox:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
-            for pump in self._pumps.values():
-                self._tasks.create_task(self._move(pump))
+            for key, pump in self._pumps.items():
+                self._tasks.create_task(self._move(key, pump))
             await asyncio.Event().wait()
 
     def begin(self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True) -> Display:
@@ -146,7 +146,7 @@ class Outbox:
             pump = self._pumps[key] = Pump(place.platform, Channel(self._limits(place)))
             pump.channel.expect(self._asked.get(key, 0))
             if self._tasks is not None:
-                self._tasks.create_task(self._move(pump))
+                self._tasks.create_task(self._move(key, pump))
         return pump
 
     def _limits(self, place: Place) -> Limits:
@@ -164,8 +164,9 @@ class Outbox:
         pump.channel.add(key, letter.display)
         pump.news.set()
 
-    async def _move(self, pump: Pump) -> None:
-        while True:
+    async def _move(self, key: str, pump: Pump) -> None:
+        """Until there is nothing left to say, and nothing to remember of what was: a channel that speaks again gets another pump."""
+        while pump.letters or not pump.channel.rested(self._clock()):
             await self._connected[pump.platform].wait()
             pump.news.clear()
             now = self._clock()
@@ -177,6 +178,7 @@ class Outbox:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await pump.news.wait()
+        del self._pumps[key]
 
     async def _close_finished(self, pump: Pump) -> None:
         for key, letter in list(pump.letters.items()):
@@ -195,6 +197,7 @@ class Outbox:
             letter.over.set()
             self._mark(letter, busy=False)
         pump.channel.drop(key)
+        pump.news.set()
 
     async def _try(self, pump: Pump, key: int, step: Step) -> None:
         letter = pump.letters[key]

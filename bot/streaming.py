@@ -208,6 +208,10 @@ class Budget:
         """When one more is free."""
         return self._spent[0] + self.allowed.seconds if self._spent else None
 
+    def full_at(self) -> float:
+        """When all of it is."""
+        return self._spent[-1] + self.allowed.seconds if self._spent else float("-inf")
+
 
 class Channel:
     """All answers that are being shown in one channel, by their id."""
@@ -242,11 +246,16 @@ class Channel:
         return self._end(due) or self._courtesy(due, now, free)
 
     def wait(self, now: float) -> float | None:
-        """Seconds until `next` may have more to say; None: not before something new is shown."""
-        times = [display.fades_at for display in self._displays.values() if display.fades_at is not None]
+        """Seconds until `next` may have more to say, or the channel has `rested`; None: not before something new is shown."""
+        times = [] if self._displays else [self._rests_at()]
+        times += [display.fades_at for display in self._displays.values() if display.fades_at is not None]
         if any(display.step() for display in self._displays.values()):
             times += [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now, *self._resting.values()]
         return min((time - now for time in times if time > now), default=None)
+
+    def rested(self, now: float) -> bool:
+        """Whether nothing that was shown counts any more."""
+        return now >= self._rests_at()
 
     def delay(self, number: int, now: float) -> float:
         """Seconds until the end of the `number`-th answer from now can be shown: the ends that are due go before it."""
@@ -271,6 +280,9 @@ class Channel:
         """A step of this answer failed for no reason that concerns the others."""
         if answer in self._displays:
             self._resting[answer] = until
+
+    def _rests_at(self) -> float:
+        return max(self._budget.full_at(), self._paused_until)
 
     def _end(self, due: Mapping[int, Display]) -> tuple[int, Step] | None:
         for answer, display in due.items():

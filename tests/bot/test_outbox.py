@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,27 @@ async def shown(chat: Chat, number: int) -> list[str]:
         while len(chat.messages) < number:  # noqa: ASYNC110  # the pump decides
             await asyncio.sleep(0.01)
     return chat.finals()
+
+
+async def test_a_channel_that_is_silent_is_remembered_no_longer_than_its_budget(tmp_path: Path) -> None:
+    database, chat = await open_database(sqlite_url(tmp_path / "gander.db")), Chat(limits=Limits(200, EditBudget(2, seconds=0.2)))
+    outbox = Outbox(database)
+    outbox.attach(chat)
+    pumps, before = asyncio.create_task(outbox.run()), len(asyncio.all_tasks()) + 1
+    for number in range(50):
+        outbox.say(replace(PLACE, channel=f"c{number}"), Outgoing("one"), None)
+    async with asyncio.timeout(20):
+        while len(chat.messages) < 50 or len(asyncio.all_tasks()) > before:  # noqa: ASYNC110  # the pumps decide
+            await asyncio.sleep(0.01)
+    for _ in range(3):
+        outbox.say(PLACE, Outgoing("again"), None)
+    async with asyncio.timeout(20):
+        while len(chat.messages) < 53:  # noqa: ASYNC110  # the pump decides
+            await asyncio.sleep(0.01)
+    assert chat.calls[-1] - chat.calls[-3] >= 0.19
+    pumps.cancel()
+    await asyncio.gather(pumps, return_exceptions=True)
+    await database.close()
 
 
 async def test_what_comes_due_while_something_else_is_done_does_not_wait_for_news(tmp_path: Path) -> None:
