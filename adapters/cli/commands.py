@@ -25,9 +25,10 @@ def ask(
     """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
     from adapters.cli.asking import ask_once
     from adapters.cli.console import run
+    from adapters.cli.pictures import is_file
 
     *files, question = words
-    if Path(question).is_file():
+    if is_file(Path(question)):
         raise typer.BadParameter(f"{question} is a file; the question comes last: gander ask {' '.join(words)} 'What is this?'")
     knobs = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "num_beams": beams, "max_tokens": max_tokens, "seed": seed}
     given = {name: value for name, value in knobs.items() if value is not None}

@@ -26,6 +26,16 @@ async def take_pictures(paths: Sequence[Path]) -> list[Picture]:
         await decoders.close()
 
 
+def is_file(path: Path) -> bool:
+    """Whether this names a file. What may not be looked at is one, and opening it tells why; a long question is none."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+    except OSError:  # a name that no file can have
+        return False
+
+
 def attachment(path: Path) -> Attachment:
     try:
         size = path.stat().st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ class Chat:
         self._screen = screen
         self._parse = parse
         self._locale = locale
-        self._author = Author(NAME, getpass.getuser(), name=getpass.getuser(), manages=True)
+        self._author = Author(NAME, user_name(), user_name(), manages=True)
 
     async def say(self, line: str) -> None:
         """Hand over what was typed. Raises FileError for a picture that can't be opened, Refusal for an unknown number."""
@@ -65,3 +66,11 @@ class Chat:
         if message is None:
             raise Refusal("answer.unknown")
         return Reply(message, is_ours=True)
+
+
+def user_name() -> str:
+    """A container may run as a number that has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from adapters.cli.pictures import is_file
+
 PIECE = re.compile(r"""(?<!\S)(?:'(?P<single>[^']+)'|"(?P<double>[^"]+)"|(?P<bare>(?:\\.|[^\s\\])+))(?!\S)""")
 REPLY = re.compile(r">\s*(?P<number>\d{1,6})(?!\S)\s*(?P<rest>.*)", re.DOTALL)
 ESCAPED = re.compile(r"\\(.)")
@@ -51,7 +53,7 @@ def _file(text: str) -> Path | None:
     """The file of this name. A bare word without a dot or a slash is never one: it is a word of the question."""
     if not re.search(r"[./\\~]", text) or len(text) > 4096 or "\0" in text:
         return None
-    return next((path for path in _readings(text) if path.is_file()), None)
+    return next((path for path in _readings(text) if is_file(path)), None)
 
 
 def _readings(text: str) -> Iterator[Path]:

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict, deque
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
@@ -91,17 +91,22 @@ def check_origin(request: web.Request, sessions: Sessions) -> None:
     A page without a password answers to loopback names only: otherwise any site could name itself 127.0.0.1 (DNS
     rebinding) and read along.
     """
-    host = urlsplit(f"//{request.host}")
-    if sessions.open and host.hostname not in LOOPBACK_NAMES:
-        raise web.HTTPForbidden(
-            text=f"This page answers to localhost only, not to {host.hostname}. Set web.password to serve it elsewhere."
-        )
+    host = _address(f"//{request.host}").hostname
+    if sessions.open and host not in LOOPBACK_NAMES:
+        raise web.HTTPForbidden(text=f"This page answers to localhost only, not to {host}. Set web.password to serve it elsewhere.")
     if request.method in ("GET", "HEAD"):
         return
     origin = request.headers.get("Origin")
-    same = urlsplit(origin).netloc == request.host if origin else request.headers.get("Sec-Fetch-Site") == "same-origin"
+    same = _address(origin).netloc == request.host if origin else request.headers.get("Sec-Fetch-Site") == "same-origin"
     if not same:
         raise web.HTTPForbidden(text="This request came from another site.")
+
+
+def _address(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise web.HTTPBadRequest(text="That is no address.") from None
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

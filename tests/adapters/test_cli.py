@@ -101,7 +101,8 @@ def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
-    asked = gander("ask", "Hi", "--engine-url", "http://127.0.0.1:9", home=tmp_path)
+    longer_than_a_file_s_name = "What is this, and why? " * 20
+    asked = gander("ask", longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
     assert asked.returncode == 1
     assert "No engine answers at http://127.0.0.1:9" in asked.stderr
 

@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from adapters.terminal.chat import user_name
 from tests.adapters.standin import StandIn
 
 
@@ -157,3 +159,10 @@ async def test_a_killed_terminal_leaves_the_next_one_working(tmp_path: Path) -> 
         code, output, _ = await piped(tmp_path, url, "and now?\n")
     assert code == 0
     assert "Fine." in output
+
+
+def test_whoever_has_no_name_goes_by_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert user_name() == "54321"

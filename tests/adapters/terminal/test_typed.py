@@ -50,7 +50,18 @@ def test_a_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "line", ["What's this? It isn't a file.", "/temperature 0.7", "and/or?", "a.b", "1/2 of it", "", "it's 'quoted' words", "🪿"]
+    "line",
+    [
+        "What's this? It isn't a file.",
+        "/temperature 0.7",
+        "and/or?",
+        "a.b",
+        "1/2 of it",
+        "",
+        "it's 'quoted' words",
+        "🪿",
+        "What is this, and why? " * 20 + "Tell me.",  # longer than any file's name
+    ],
 )
 def test_words_stay_words(line: str) -> None:
     assert understand(line) == Typed(line)

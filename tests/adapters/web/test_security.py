@@ -76,6 +76,12 @@ async def test_an_open_page_answers_to_loopback_names_only(url: str) -> None:
         assert "web.password" in await response.text()
 
 
+@pytest.mark.parametrize("headers", [{"Host": "["}, {"Origin": "http://["}])
+async def test_what_is_no_address_is_refused(url: str, headers: dict[str, str]) -> None:
+    async with aiohttp.ClientSession() as http, http.post(url + "/api/buttons", headers=headers) as response:
+        assert response.status == 400
+
+
 async def test_without_a_cookie_there_is_nothing_to_see(url: str) -> None:
     async with aiohttp.ClientSession(headers={"Origin": url}) as http:
         for path in ("/api/messages", "/api/events", "/api/pictures/" + "0" * 64):
