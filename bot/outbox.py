@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from time import monotonic, time
 
 import structlog
@@ -242,6 +243,8 @@ class Outbox:
         return letter.intended
 
     async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
+        if step.message.files and not await asyncio.to_thread(all_there, step.message.files):
+            raise FileRefused("a file that was to be sent is there no more")
         intended = await self._intend(letter, step.part)
         # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
         reply_to = letter.reply_to if step.part == 0 else None
@@ -302,3 +305,7 @@ def _id(delivery: Delivery) -> str:
     if delivery.platform_id is None:
         raise LookupError(f"delivery {delivery.id} has no message yet")
     return delivery.platform_id
+
+
+def all_there(files: Iterable[Path]) -> bool:
+    return all(file.exists() for file in files)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -31,7 +32,7 @@ class Slow:
 
 
 @asynccontextmanager
-async def speaking(home: Path, chat: Chat, clock: Slow) -> AsyncIterator[Outbox]:
+async def speaking(home: Path, chat: Chat, clock: Callable[[], float]) -> AsyncIterator[Outbox]:
     database = await open_database(sqlite_url(home / "gander.db"))
     outbox = Outbox(database, clock)
     outbox.attach(chat)
@@ -50,24 +51,28 @@ async def shown(chat: Chat, number: int) -> list[str]:
 
 
 async def test_a_channel_that_is_silent_is_remembered_no_longer_than_its_budget(tmp_path: Path) -> None:
-    database, chat = await open_database(sqlite_url(tmp_path / "gander.db")), Chat(limits=Limits(200, EditBudget(2, seconds=0.2)))
-    outbox = Outbox(database)
-    outbox.attach(chat)
-    pumps, before = asyncio.create_task(outbox.run()), len(asyncio.all_tasks()) + 1
-    for number in range(50):
-        outbox.say(replace(PLACE, channel=f"c{number}"), Outgoing("one"), None)
-    async with asyncio.timeout(20):
-        while len(chat.messages) < 50 or len(asyncio.all_tasks()) > before:  # noqa: ASYNC110  # the pumps decide
-            await asyncio.sleep(0.01)
-    for _ in range(3):
-        outbox.say(PLACE, Outgoing("again"), None)
-    async with asyncio.timeout(20):
-        while len(chat.messages) < 53:  # noqa: ASYNC110  # the pump decides
-            await asyncio.sleep(0.01)
-    assert chat.calls[-1] - chat.calls[-3] >= 0.19
-    pumps.cancel()
-    await asyncio.gather(pumps, return_exceptions=True)
-    await database.close()
+    chat = Chat(limits=Limits(200, EditBudget(2, seconds=0.2)))
+    async with speaking(tmp_path, chat, monotonic) as outbox:
+        tasks = len(asyncio.all_tasks())
+        for number in range(50):
+            outbox.say(replace(PLACE, channel=f"c{number}"), Outgoing("one"), None)
+        await shown(chat, 50)
+        async with asyncio.timeout(20):
+            while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110  # the pumps decide
+                await asyncio.sleep(0.01)
+        for _ in range(3):
+            outbox.say(PLACE, Outgoing("again"), None)
+        await shown(chat, 53)
+    assert chat.calls[-1] - chat.calls[-3] >= 0.19  # its budget is minded as before
+
+
+async def test_a_file_that_is_gone_keeps_no_words_back(tmp_path: Path) -> None:
+    """As when an export is said on a platform that was away until the export had gone."""
+    chat = Chat()
+    async with speaking(tmp_path, chat, monotonic) as outbox:
+        outbox.say(PLACE, Outgoing("the export", files=(tmp_path / "gone.html",)), None)
+        await shown(chat, 1)
+    assert [(message.text, message.files) for message in chat.messages.values()] == [("the export", ())]
 
 
 async def test_what_comes_due_while_something_else_is_done_does_not_wait_for_news(tmp_path: Path) -> None:
