@@ -27,7 +27,17 @@ class Files:
         self._http = http
         self._side = side
 
-    def of(self, message: Message | ExternalReplyInfo) -> tuple[Attachment, ...]:
+    def all_of(self, message: Message) -> tuple[Attachment, ...]:
+        """What came with a message: what is no picture is refused later, with a word to the person."""
+        if shown := self.pictures_of(message):
+            return shown
+        other = message.document or message.animation or message.video or message.audio
+        kind = "application/octet-stream"
+        return (
+            (self._attachment(other.file_name or "file", other.file_id, other.file_size, other.mime_type or kind, False),) if other else ()
+        )
+
+    def pictures_of(self, message: Message | ExternalReplyInfo) -> tuple[Attachment, ...]:
         """What it shows: a photo, a picture sent as a file, or the still that stands for something moving."""
         spoiler = bool(message.has_media_spoiler)
         if message.photo:

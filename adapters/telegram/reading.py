@@ -133,16 +133,16 @@ class Reader:
         return Address.REPLY if is_ours else Address.OVERHEARD
 
     def _shown(self, message: Message) -> tuple[Attachment, ...]:
-        """Its own pictures, then those that it quotes from another chat."""
-        quoted = self.files.of(message.external_reply) if message.external_reply else ()
-        return (*self.files.of(message), *quoted)
+        """Its own files, then the pictures that it quotes from another chat."""
+        quoted = self.files.pictures_of(message.external_reply) if message.external_reply else ()
+        return (*self.files.all_of(message), *quoted)
 
     def _reply(self, message: Message) -> Reply | None:
         reply = _replied(message)
         if reply is None:
             return None
         author = author_of(reply)
-        return Reply(str(reply.message_id), author, self.files.of(reply), is_ours=author.id == str(self.me.id))
+        return Reply(str(reply.message_id), author, self.files.pictures_of(reply), is_ours=author.id == str(self.me.id))
 
 
 def _words(message: Message) -> str:

@@ -33,11 +33,20 @@ async def test_a_gif_that_telegram_keeps_as_a_file_is_seen(telegram: Connected) 
     assert (await telegram.bot.hears()).pictures == (b"GIF89a",)
 
 
-async def test_what_moves_and_has_no_still_is_no_picture(telegram: Connected) -> None:
-    moving = _moving(telegram.world, "video")
-    del moving["video"]["thumbnail"]
-    await telegram.world.say(telegram.world.private(), "seen?", **moving)
-    assert (await telegram.bot.hears()).pictures == ()
+async def test_a_file_that_is_no_picture_gets_one_kind_line(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat, diary = telegram.world.private(), telegram.world.document(b"dear diary", "notes.txt", "text/plain")
+        await telegram.world.say(chat, "What does it say?", document=diary)
+        film = _moving(telegram.world, "video")["video"]
+        film |= {"file_id": telegram.world.file(b"....ftypisom"), "file_name": "goose.mp4"}
+        del film["thumbnail"]
+        await telegram.world.say(chat, "And this?", video=film)
+        notes, goose = await telegram.answers(chat, 2)
+        assert "“notes.txt” isn't a picture" in notes
+        assert "“goose.mp4” is a video" in goose
+        replied = telegram.world.keep(chat, BOB, document=diary)
+        await telegram.world.say(chat, "What do you think?", reply_to_message=replied)
+        assert (await telegram.answers(chat, 3))[2].startswith("You asked: What do you think?")
 
 
 async def test_the_answer_about_a_hidden_picture_is_hidden_and_so_is_what_follows(tmp_path: Path) -> None:

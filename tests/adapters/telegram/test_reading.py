@@ -27,12 +27,6 @@ async def test_pain_2_sees_a_picture_that_is_sent_as_a_file(telegram: Connected)
     assert (heard.pictures, heard.incoming.attachments[0].name, heard.incoming.text) == ((PNG,), "goose.png", "this?")
 
 
-async def test_leaves_other_files_alone(telegram: Connected) -> None:
-    document = telegram.world.document(b"%PDF", "report.pdf", "application/pdf")
-    await telegram.world.say(telegram.world.private(), "and this?", document=document)
-    assert (await telegram.bot.hears()).pictures == ()
-
-
 @pytest.mark.parametrize(
     ("caption", "text", "address"),
     [("what @gander_bot is it?", "what is it?", Address.MENTION), ("/ask what is it?", "/ask what is it?", Address.COMMAND)],
