@@ -70,7 +70,7 @@ class EngineOptions(Section):
     model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
     quantize: Literal["auto", "none", "int8", "4bit"] = "auto"  # auto = the most exact one that fits
     devices: tuple[str, ...] = ()  # GPUs' numbers or torch's names; empty = the first GPU, else the CPU
-    rows: int = Field(default=0, ge=0)  # answers written at once; 0 = 64 on a GPU, 8 on a CPU
+    rows: int = Field(default=0, ge=0)  # answers written at once; 0 = 64 on a GPU, 10 on a CPU
     memory: float = Field(default=0, ge=0)  # gigabytes of each GPU that an engine takes at most; 0 = what is free
 
     @property

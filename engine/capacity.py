@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.api import MAX_BEAMS
 from engine.blocks import BLOCK
 from engine.devices import WORKING, free_memory
 from engine.errors import ModelError
@@ -17,7 +18,8 @@ from engine.prompt_graph import LONGEST
 
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for
 PICTURES = (1, 2, 4, 8)  # and the eye
-GPU_ROWS, FEW_ROWS = 64, 8  # by default, with a compact step on a GPU and otherwise
+GPU_ROWS, FEW_ROWS = 64, 8  # by default, on a GPU with a compact step and without
+CPU_ROWS = MAX_BEAMS  # on a CPU: every search that may be asked for
 GPU_PROMPT, TIGHT_PROMPT, CPU_PROMPT = LONGEST, 256, 128  # prompt tokens a step
 SHARE = 0.9  # of what is free on a card once the weights are there
 GRAPHS = 1_200_000_000  # bytes that graphs for prompts and for pictures take
@@ -48,7 +50,7 @@ def capacity_for(
     `compact` is the decode step's, see `engine.runner.Step`. Raises ModelError where there is too little.
     """
     on_gpu = model.language.device.type == "cuda"
-    rows = rows or (GPU_ROWS if on_gpu and compact else FEW_ROWS)
+    rows = rows or (CPU_ROWS if not on_gpu else GPU_ROWS if compact else FEW_ROWS)
     wanted = -(-tokens // BLOCK) if tokens else rows * -(-model.card.context_length // BLOCK)
     if not on_gpu:
         return Capacity(rows, wanted, CPU_PROMPT)

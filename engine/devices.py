@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from engine.errors import StartError
+
 AMPERE = (8, 0)
 STATUS = Path("/proc/self/status")
 WORKING = 250_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a prompt, restored rows, logits
@@ -46,6 +48,14 @@ def held_bytes(device: torch.device) -> int:
         return torch.cuda.memory_reserved(device)
     lines = STATUS.read_text(encoding="ascii", errors="replace").splitlines() if STATUS.exists() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
+
+
+def find_device(name: str) -> torch.device:
+    """By torch's name. Raises StartError for one that is not here."""
+    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if (f"{name}:0" if name == "cuda" else name) not in here:
+        raise StartError(f"There is no device {name!r} here. torch sees {', '.join(here)}.")
+    return torch.device(name)
 
 
 def free_memory(device: torch.device) -> int | None:

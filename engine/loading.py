@@ -12,6 +12,7 @@ from typing import Literal
 
 import structlog
 
+from engine.errors import ModelError
 from engine.load_times import remember
 from engine.metrics import Metrics
 from engine.worker import Loaded
@@ -35,29 +36,40 @@ class Placement:
 
 
 def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
-    """Loads the model in `folder`; `record` learns how long that took, `pictures` keeps encoded pictures. Raises ModelError."""
+    """Loads the model in `folder`; `record` learns how long that took, `pictures` keeps encoded pictures.
+
+    Raises ModelError, and StartError for a device that is not here.
+    """
     begun = time.monotonic()
     import torch
 
     from engine.assembly import assemble
-    from engine.devices import default_device, held_bytes
+    from engine.devices import default_device, find_device, held_bytes
+    from engine.memory import out_of_memory
     from engine.models.loader import load
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
-    devices = [torch.device(name) for name in placement.devices] or [default_device()]
-    model = load(
-        folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability, memory=placement.memory
-    )
-    engine = assemble(
-        model,
-        rows=placement.rows,
-        tokens=placement.tokens,
-        memory=placement.memory,
-        capability=placement.capability,
-        pictures=pictures,
-        metrics=metrics,
-        progress=log.info,
-    )
+    devices = [find_device(name) for name in placement.devices] or [default_device()]
+    try:
+        model = load(
+            folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability, memory=placement.memory
+        )
+        engine = assemble(
+            model,
+            rows=placement.rows,
+            tokens=placement.tokens,
+            memory=placement.memory,
+            capability=placement.capability,
+            pictures=pictures,
+            metrics=metrics,
+            progress=log.info,
+        )
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise ModelError(
+            f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit."
+        ) from None
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.rows, seconds=round(seconds, 1))

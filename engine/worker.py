@@ -25,7 +25,7 @@ from typing import Literal
 
 import structlog
 
-from engine.errors import EngineError, ModelError, NotReadyError, OverloadedError
+from engine.errors import EngineError, NotReadyError, OverloadedError
 from engine.generation import Done, Engine, Event, GenerationRequest
 from engine.metrics import Metrics
 
@@ -180,7 +180,7 @@ class Worker:
         self._metrics.restarted()
         hopeless = self.loaded is None or self._deaths > RESTARTS
         self.status = "failed" if hopeless else "loading"
-        log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, ModelError) else death)
+        log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, EngineError) else death)
         forget_frames(death)
         self.loaded, self.death = None, death
         if hopeless:

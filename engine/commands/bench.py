@@ -67,18 +67,16 @@ def bench(
 
     `gander bench bot --help`: what the bot itself costs, without an engine.
     """
-    import torch
-
     from engine.bench.chart import check_matplotlib, draw_chart
     from engine.bench.line_up import entrants, rows_needed, scenarios
     from engine.bench.peers import quiet_transformers
     from engine.bench.run import Bench
     from engine.bench.subjects import RANDOM, opener
     from engine.bench.table import heading, remarks, table
-    from engine.devices import default_device
+    from engine.devices import default_device, find_device
 
     quiet_transformers()
-    place = torch.device(device) if device else default_device()
+    place = find_device(device) if device else default_device()
     on_gpu = place.type == "cuda"
     length, crowds = tokens or (128 if on_gpu else 64), streams or [8, 32, 64]
     chosen = scenario or (NAMES if on_gpu else ("one",))

@@ -11,6 +11,7 @@ from engine.commands.model_import import import_model
 from engine.commands.model_measure import measure_model
 from engine.commands.model_plan import plan
 from engine.commands.pull import pull
+from engine.errors import ModelError
 from engine.home import models, ready_models
 from engine.models.card import read_card
 
@@ -26,11 +27,18 @@ app.command("pull")(pull)
 def list_models() -> None:
     """Show the models that are ready to use, and where they lie."""
     table = Table("name", "kind", "weights", "size", "folder", box=None)
+    damaged: list[str] = []
     for folder in ready_models():
-        card = read_card(folder)
+        try:
+            card = read_card(folder)
+        except ModelError as error:
+            damaged.append(str(error))
+            continue
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        table.add_row(card.name, card.architecture, card.quantization, f"{size / 1e6:,.0f} MB", str(folder))
+        table.add_row(folder.name, card.architecture, card.quantization, f"{size / 1e6:,.0f} MB", str(folder))
     if table.row_count:
         Console(soft_wrap=True).print(table)
-    else:
+    elif not damaged:
         typer.echo(f"No model in {models()} yet. `gander model pull pocket` fetches the small one.")
+    for reason in damaged:
+        typer.secho(reason, fg="red", err=True)

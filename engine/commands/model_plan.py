@@ -28,12 +28,13 @@ def plan(
 ) -> None:
     """Show the device memory needed in fp16, int8 and 4 bit, and which of them fits. Nothing is loaded."""
     from engine.arrangement import arrange
+    from engine.devices import find_device
     from engine.weights.plan import CONTEXT, MODES, RELEASE, pick, release_shapes, shapes_of
 
     shapes = release_shapes(model) if model in RELEASE else shapes_of(model_folder(model))
     card = int(memory * 1e9) if memory else card_here()
     picked = pick(shapes, card - CONTEXT) if card else None
-    engines = arrange(model_folder(model), device, quantize) if device else []
+    engines = arrange(model_folder(model), list(map(str, map(find_device, device))), quantize) if device else []
     if as_json:
         needed = {mode: {count: shapes.needed(mode, count) for count in CONVERSATIONS} for mode in MODES}
         typer.echo(json.dumps({"needed": needed, "card": card, "picked": picked, "engines": engines}))

@@ -41,7 +41,9 @@ def engine(
     ] = "auto",
     rows: Annotated[
         int | None,
-        typer.Option(help="How many answers are written at once (a beam counts as one). Default: 64 on a GPU, 8 on a CPU.", min=1),
+        typer.Option(
+            help="How many answers are written at once (a beam counts as one). Default: 64 on a GPU, 10 on a CPU.", min=1, max=1024
+        ),
     ] = None,
     tokens: Annotated[
         int | None,

@@ -18,6 +18,8 @@ pocket = typer.Typer(no_args_is_help=True, help="The pocket model's bridge: spri
 app.add_typer(pocket, name="pocket")
 
 Folder = Annotated[Path, typer.Option(help="Where prepared data, checkpoints and logs lie.")]
+Model = Annotated[str, typer.Argument(help="A ready model's name or folder: pocket.")]
+Data = Annotated[Path, typer.Argument(help="What `prepare` made.", exists=True, file_okay=False)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result on the same machine.")]
 
 
@@ -52,7 +54,7 @@ def prepare(
 
 
 @pocket.command()
-def look(model: Path, data: Path, folder: Folder, steps: int = 900, batch: int = 512, rate: float = 1e-3, seed: Seed = 0) -> None:
+def look(model: Model, data: Data, folder: Folder, steps: int = 900, batch: int = 512, rate: float = 1e-3, seed: Seed = 0) -> None:
     """Stage 1: learn what stands where, in which colour, and what drawn things are called."""
     from engine.training import run
     from engine.training.loop import Schedule
@@ -63,7 +65,7 @@ def look(model: Path, data: Path, folder: Folder, steps: int = 900, batch: int =
 
 
 @pocket.command()
-def speak(model: Path, data: Path, folder: Folder, steps: int = 1500, batch: int = 128, rate: float = 6e-4, seed: Seed = 0) -> None:
+def speak(model: Model, data: Data, folder: Folder, steps: int = 1500, batch: int = 128, rate: float = 6e-4, seed: Seed = 0) -> None:
     """Stage 2: learn to answer from what was seen."""
     from engine.training import run
     from engine.training.loop import Schedule
@@ -73,7 +75,7 @@ def speak(model: Path, data: Path, folder: Folder, steps: int = 1500, batch: int
 
 
 @pocket.command()
-def measure(model: Path, data: Path, folder: Folder) -> None:
+def measure(model: Model, data: Data, folder: Folder) -> None:
     """Measure both stages on prepared data that they were not trained on."""
     from engine.training.measure import measure_look, measure_speak
     from engine.training.run import read_bridge
@@ -104,12 +106,13 @@ def curve(folder: Folder, path: Annotated[Path, typer.Argument(help="The PNG to 
     draw_curve(folder, path)
 
 
-def _start(model: Path) -> tuple[Accelerator, Parts]:
+def _start(model: str) -> tuple[Accelerator, Parts]:
     import torch
     from accelerate import Accelerator
 
+    from engine.home import model_folder
     from engine.training.run import Parts
 
     accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
     dtype = torch.bfloat16 if accelerator.device.type == "cuda" else torch.float32
-    return accelerator, Parts.load(model, accelerator.device, dtype)
+    return accelerator, Parts.load(model_folder(model), accelerator.device, dtype)

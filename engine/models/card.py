@@ -91,4 +91,6 @@ def read_card(folder: Path) -> Card:
     except FileNotFoundError:
         raise ModelError(f"{folder} is no ready model folder: it has no {CARD_NAME}. `gander model list` shows what there is.") from None
     except ValidationError as error:
-        raise ModelError(f"{path} is damaged or of a newer version: {error.errors()[0]['msg']} at {error.errors()[0]['loc']}.") from None
+        first = error.errors()[0]
+        where = f" ({'.'.join(map(str, first['loc']))})" if first["loc"] else ""
+        raise ModelError(f"{path} is damaged or of a newer version: {first['msg']}{where}.") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.blocks import BLOCK
-from engine.capacity import FEW_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
+from engine.capacity import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
 from engine.weights.plan import release_shapes
 from tests.engine.tiny import TinyModel
 
@@ -43,5 +43,5 @@ def test_full_batches_have_a_graph_of_their_own() -> None:
 
 def test_on_a_cpu_all_rows_may_be_full() -> None:
     capacity = capacity_for(TinyModel(), compact=False)
-    assert (capacity.rows, capacity.blocks) == (FEW_ROWS, FEW_ROWS * -(-600 // BLOCK))
+    assert (capacity.rows, capacity.blocks) == (CPU_ROWS, CPU_ROWS * -(-600 // BLOCK))
     assert capacity_for(TinyModel(), compact=True, rows=3, tokens=100).blocks == 7

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import EngineError, ModelError
+from engine.errors import EngineError, ModelError, StartError
 from engine.generation import Done, Event, GenerationRequest, TextDelta, Turn
 from engine.loading import Placement, load_engine
 from engine.models.card import Generation
@@ -51,6 +51,17 @@ def test_weights_are_quantised_while_they_are_loaded(folder: Path, tmp_path: Pat
         model = load(folder, quantize="int8" if mode == "int8" else "4bit")
         assert str(model.language.model.layers[0].get_parameter("self_attn.qkv_proj.weight").dtype) == bits
         assert answer(folder, Placement(("cpu",), "int8" if mode == "int8" else "4bit"), tmp_path / "seconds.json")[1]
+
+
+def test_a_device_that_is_not_here_is_named(folder: Path, tmp_path: Path) -> None:
+    for name in ("banana", "cuda:99"):
+        with pytest.raises(StartError, match=f"no device '{name}' here. torch sees cpu"):
+            load_engine(folder, Placement((name,)), tmp_path / "seconds.json")
+
+
+def test_more_tokens_than_memory_holds_name_the_options(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="fewer --tokens"):
+        load_engine(folder, Placement(("cpu",), tokens=10**13), tmp_path / "seconds.json")
 
 
 def test_a_small_model_is_not_split(folder: Path, tmp_path: Path) -> None:

@@ -28,6 +28,15 @@ def test_the_size_is_said_before_anything_is_fetched_and_a_failure_names_the_fil
     assert "Traceback" not in failed.stderr
 
 
+def test_a_damaged_model_hides_no_other_from_the_list(pocket_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "models" / "damaged").mkdir(parents=True)
+    (tmp_path / "models" / "damaged" / "gander.json").write_text('{"format": 2}')
+    (tmp_path / "models" / "small").symlink_to(pocket_folder)
+    listed = run("list", home=tmp_path)
+    assert "small" in listed.stdout
+    assert "damaged/gander.json is damaged or of a newer version: Input should be 1 (format)." in listed.stderr
+
+
 def test_an_unknown_model_is_refused_by_name(tmp_path: Path) -> None:
     refused = run("pull", "pockt", home=tmp_path)
     assert refused.returncode == 2
