@@ -21,7 +21,8 @@ from engine.models.card import Card
 from engine.server import Server
 from engine.worker import Worker
 
-GRACE_SECONDS = 10.0  # for answers under way when the stop comes
+GRACE_SECONDS = 10.0  # for answers under way when the stop comes; whose asker is then told
+PARTING_SECONDS = 1.0  # for telling them, and for the device's last step
 KEY_BYTES = 16  # shorter keys could be guessed
 
 log = structlog.get_logger()
@@ -78,16 +79,17 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     if bind.supervised:
         await loop.connect_read_pipe(lambda: Leash(stop), sys.stdin)
     app = Server(card, worker, metrics=metrics).application(bind.key)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE_SECONDS)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
     work = asyncio.create_task(worker.run())
     try:
         announce(await listen(runner, bind))
         await asyncio.wait({work, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await runner.cleanup()
+        closing = asyncio.create_task(runner.cleanup())
+        await asyncio.wait({closing}, timeout=GRACE_SECONDS)
         worker.stop()
-        await asyncio.wait({work}, timeout=GRACE_SECONDS)
+        await asyncio.wait({work, closing}, timeout=PARTING_SECONDS)
     if worker.death is not None and worker.status == "failed":
         raise worker.death
 

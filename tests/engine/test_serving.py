@@ -1,0 +1,43 @@
+"""From the first bind to the last answer: who asks while the engine stops gets the answer, or hears that it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+
+import aiohttp
+import pytest
+
+from engine import serving
+from engine.metrics import Metrics
+from engine.serving import Bind, serve
+from engine.worker import Worker
+from tests.engine.tiny_letters import CARD, Letters
+
+HI = [{"role": "user", "content": "Hi"}]
+
+
+async def last_words(grace: float, tokens: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The stream of an answer of so many tokens, 10 ms each, in the middle of which the engine is told to stop."""
+    monkeypatch.setattr(serving, "GRACE_SECONDS", grace)
+    url, letters, metrics = asyncio.get_running_loop().create_future(), Letters(pause_seconds=0.01), Metrics()
+    worker = Worker(letters.load, expected_seconds=0.1, metrics=metrics)
+    served = asyncio.create_task(serve(CARD, worker, metrics, Bind("127.0.0.1", 0, None), url.set_result))
+    async with aiohttp.ClientSession() as http:
+        body = {"messages": HI, "stream": True, "max_tokens": tokens}
+        answer = await http.post(f"{await url}/v1/chat/completions", json=body)
+        os.kill(os.getpid(), signal.SIGTERM)
+        text = await answer.text()
+        await served
+    return text
+
+
+async def test_an_answer_under_way_is_finished_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await last_words(10, 30, monkeypatch)).endswith("data: [DONE]\n\n")
+
+
+async def test_one_that_takes_too_long_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = await last_words(0.1, 1_000_000, monkeypatch)
+    assert json.loads(text.strip().rpartition("data: ")[2])["error"]["message"] == "The engine is stopping."
