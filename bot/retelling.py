@@ -45,6 +45,7 @@ class Retelling:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
+        self._due.clear()  # whoever would have shown them ended with the last run
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
