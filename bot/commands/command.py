@@ -85,15 +85,22 @@ class Option:
     keeps: bool = False  # its value becomes a setting's and is checked there
 
     def read(self, given: Value, texts: Texts) -> Value:
-        """The option's value from what a platform or a person gave. Raises Refusal for a choice that there is not."""
+        """The option's value from what a platform or a person gave. Raises Refusal for a choice that there is not, and for a name
+        where an id is needed: without it, the command would be about somebody else."""
         if self.kind is OptionKind.FLAG:
             return given if isinstance(given, bool) else str(given).strip().lower() in YES
         if self.kind is OptionKind.CHOICE:
             return self._choose(str(given), texts)
-        return NO_ID.sub("", str(given)) if self.kind in IDS else given
+        return self._id(str(given)) if self.kind in IDS else given
 
     def label(self, choice: str, texts: Texts, language: str) -> str:
         return texts.say(language, self.words.format(choice=choice))
+
+    def _id(self, given: str) -> str:
+        found = NO_ID.sub("", given)
+        if not any(letter.isdecimal() for letter in found):
+            raise Refusal("settings.not_an_id", name=self.name, given=given[:40])
+        return found
 
     def _choose(self, given: str, texts: Texts) -> str:
         wanted = given.strip().lower()

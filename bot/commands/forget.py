@@ -18,8 +18,6 @@ ASKER: Final = Option("asker", OptionKind.TEXT, hidden=True)  # whose button it 
 async def run(context: Context) -> Outgoing:
     person = str(context.options.get(PERSON.name, ""))
     channel = context.options.get(WHAT.name) == "channel"
-    if PERSON.name in context.options and not person:  # a name is no id: without one, this would be about whoever asks
-        raise Refusal("forget.whom")
     if not context.options.get(CONFIRM.name):
         return _ask_first(context, person, channel=channel)
     if context.options.get(ASKER.name, context.incoming.author.id) != context.incoming.author.id:

@@ -160,3 +160,8 @@ async def test_another_bot_on_the_database_sees_a_change_soon(database: Database
     await Setting(database).up(rule="moderators", role="7")
     now[0] += 6
     assert await other.moderates(SERVER, CREW)
+
+
+async def test_a_limit_for_a_role_that_is_none_does_not_become_everybodys(setting: Setting) -> None:
+    assert await setting.refusal(rule="beams", amount=1, role="@crew") == "settings.not_an_id"
+    assert (await setting.rules.here(SERVER)).caps == {}
