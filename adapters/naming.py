@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from itertools import count
 from pathlib import Path
+from typing import TextIO
 
 from bot.errors import ConfigError
 
 
 @contextmanager
 def only_bot(home: Path) -> Iterator[str]:
-    """The name of the one bot that serves platforms from this folder. Raises ConfigError while another does."""
+    """The name of the one bot that serves platforms from this folder. Raises ConfigError while another does, or where nobody may write."""
     with lock(home / "bot.lock") as locked:
         if not locked:
             raise ConfigError(f"Another Gander serves from {home}: stop that one, or give this one a folder of its own by GANDER_HOME.")
@@ -34,7 +35,7 @@ def one_of_the_terminals(home: Path) -> Iterator[str]:
 
 def folder_name(home: Path) -> str:
     """What this data folder is called among those that share a database: made up when it is asked for first."""
-    with (home / "name").open("a+", encoding="ascii") as file:
+    with opened(home / "name") as file:
         flock(file, LOCK_EX)
         file.seek(0)
         name = file.read()
@@ -47,11 +48,20 @@ def folder_name(home: Path) -> str:
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
     """Whether nobody else holds it; the system lets go of it however the process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with opened(path) as file:
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
+
+
+def opened(path: Path) -> TextIO:
+    """A file of the data folder, which is made if it isn't there. Raises ConfigError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="ascii")
+    except OSError as error:
+        remedy = "Make the data folder writable, or name another one by GANDER_HOME."
+        raise ConfigError(f"{path} can't be written: {error.strerror}. {remedy}") from error

@@ -21,7 +21,13 @@ from engine.errors import EngineError, ModelError, StartError
 # default has them hold a core for milliseconds: beside other busy processes on two cores decoding then drops tenfold.
 SPIN = "10000"
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The engine's side of `gander`.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The engine's side of `gander`.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.command("engine")(engine)
 app.command("bench")(bench)
 app.command("facts", hidden=True)(facts)

@@ -25,7 +25,7 @@ def test_the_bots_image_has_no_engine_and_neither_runs_as_root() -> None:
     assert "engine]" not in images["bot"]
     assert "[engine]" in images["engine"]
     for name in ("bot", "engine"):
-        assert images[name].index("USER gander") < images[name].index("ENTRYPOINT")
+        assert images[name].index("USER 10001") < images[name].index("ENTRYPOINT")
 
 
 def test_compose_builds_stages_that_exist_and_gives_the_engine_a_gpu() -> None:
@@ -44,6 +44,13 @@ def test_everything_that_the_images_copy_exists() -> None:
     for line in re.findall(r"^COPY (.+) \S+$", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE):
         for name in line.split():
             assert (DEPLOY.parent / name).exists(), name
+
+
+def test_the_engine_can_compile_kernels_and_keep_them() -> None:
+    """Without a compiler, or with a home that is read-only, plain torch would decode, several times slower."""
+    assert " gcc libc6-dev " in stages()["engine"]
+    assert "TRITON_HOME=/data\n" in stages()["engine"]
+    assert "TRITON_HOME=/var/lib/gander\n" in (DEPLOY / "gander.service").read_text()
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")

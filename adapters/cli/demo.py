@@ -15,7 +15,7 @@ from adapters.cli.answer import Answer, show_answer
 from adapters.cli.asking import make_request
 from adapters.cli.console import consoles, run
 from adapters.cli.engine_access import open_engine
-from adapters.cli.engine_commands import run_engine_command
+from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
 from adapters.naming import only_bot
@@ -25,27 +25,18 @@ from bot.config import data_home
 from bot.engine_client import EngineClient
 from bot.options import Config
 
-MODEL = "pocket"
-
 
 def show_demo(once: bool) -> None:
     """Ends the process with the status of what failed."""
     home = data_home(os.environ)
     answers, _ = consoles()
     answers.print(f"Gander keeps its data in {home}. To remove it: rm -r {shlex.quote(str(home))}")
-    fetch_model(home)
+    fetch_pocket(home)
     run(show(home, answers, once))
 
 
-def fetch_model(home: Path) -> None:
-    if (home / "models" / MODEL / "gander.json").is_file():
-        return
-    if status := run_engine_command(home, "model", "pull", MODEL):
-        sys.exit(status)
-
-
 async def show(home: Path, console: Console, once: bool) -> None:
-    async with open_engine(console, home, MODEL, None) as (client, health):
+    async with open_engine(console, home, POCKET, None) as (client, health):
         console.print(Text(health.notice, style="italic"))
         for sample in SAMPLES:
             await show_sample(console, client, sample)

@@ -78,6 +78,8 @@ def look_at_torch(home: Path) -> Iterator[Finding]:
         return
     yield Finding("torch", f"{facts.torch} for {facts.built_for}, {facts.threads} threads")
     yield look_at_gpu(facts)
+    if facts.gpus:
+        yield look_for_compiler()
 
 
 def look_at_gpu(facts: MachineFacts) -> Finding:
@@ -88,6 +90,14 @@ def look_at_gpu(facts: MachineFacts) -> Finding:
     if facts.built_for == "CPU":
         return Finding("GPU", "there is one that this torch can't use", "Install a CUDA build of torch: make clean, then make demo.")
     return Finding("GPU", "there is one that torch does not see", "Check the driver with nvidia-smi.")
+
+
+def look_for_compiler() -> Finding:
+    """As Triton looks for one, for the kernels of a GPU."""
+    compiler = os.environ.get("CC") or shutil.which("clang") or shutil.which("gcc")
+    if compiler:
+        return Finding("C compiler", compiler)
+    return Finding("C compiler", "none, so that a GPU answers several times slower", "apt install gcc python3-dev.")
 
 
 def look_at_models(home: Path) -> Iterator[Finding]:

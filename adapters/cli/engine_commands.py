@@ -9,6 +9,8 @@ from pathlib import Path
 
 import typer
 
+POCKET = "pocket"  # the small model, which anyone can fetch
+
 HANDED_ON = {
     "engine": "Serve a model to OpenAI clients (chat completions over HTTP).",
     "model": "Fetch, list and check models.",
@@ -42,9 +44,10 @@ def become_engine(context: typer.Context) -> None:
     os.execve(arguments[0], arguments, engine_environment(data_home(os.environ)))  # noqa: S606 - no shell is meant
 
 
-def run_engine_command(home: Path, *arguments: str) -> int:
-    """Run one engine command inside ours, on the same terminal. Returns its exit status."""
-    return subprocess.run(engine_command(*arguments), env=engine_environment(home), check=False).returncode
+def fetch_pocket(home: Path) -> None:
+    """Make the small model ready, on the same terminal: at once where it is. Ends the process with the status of what failed."""
+    if status := subprocess.run(engine_command("model", "pull", POCKET), env=engine_environment(home), check=False).returncode:
+        sys.exit(status)
 
 
 def engine_command(*arguments: str) -> list[str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.cli.console import consoles, ending, quiet_logs
+from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.run import run
 from adapters.terminal.opening import open_chat
 from adapters.terminal.repl import converse, in_background
@@ -23,8 +24,16 @@ def serve_all(file: Path | None, model: str | None) -> None:
     with ending():
         config = with_engine(load_config(find_config(file, os.environ), os.environ), model, None)
         check_ready_for_public(config)
+        home = data_home(os.environ)
+        if needs_pocket(config, home):
+            fetch_pocket(home)
         configure_logs(config.logging, secret_values(config))
-        asyncio.run(run(config, data_home(os.environ), say_address))
+        asyncio.run(run(config, home, say_address))
+
+
+def needs_pocket(config: Config, home: Path) -> bool:
+    """Whether an engine of our own would start with the small model, which isn't there."""
+    return not config.engine.remote and config.engine.model == POCKET and not (home / "models" / POCKET).exists()
 
 
 def talk(file: Path | None, model: str | None, engine_url: str | None) -> None:

