@@ -39,21 +39,28 @@ def find_command(name: str, commands: Mapping[str, Command], texts: Texts) -> Co
 
 
 def _options(command: Command, rest: str, texts: Texts) -> dict[str, Value]:
-    """Options given by name anywhere, the others in their order; a text takes all that is left."""
+    """Options given by name anywhere, the others in their order; a text takes all that is left, one that is named and not in quotes too."""
     by_name = {name: option for option in command.options for name in (option.name, *_translated(option, texts))}
     found: dict[str, Value] = {}
+    unquoted: set[str] = set()
 
     def take(match: re.Match[str]) -> str:
         option = by_name.get(match["name"].lower())
         if option is None:
             return match[0]
-        found[option.name] = match["value"].strip('"“”')
+        found[option.name] = value = match["value"].strip('"“”')
+        if value == match["value"]:
+            unquoted.add(option.name)
         return ""
 
     left = NAMED.sub(take, rest).strip()
     for option in command.options:
-        if left and option.name not in found and not option.hidden and option.kind is not OptionKind.PICTURE:
+        if not left or option.hidden or option.kind is OptionKind.PICTURE:
+            continue
+        if option.name not in found:
             left = _take_next(command, option, left, found)
+        elif option.kind is OptionKind.TEXT and option.name in unquoted:
+            found[option.name], left = f"{found[option.name]} {left}", ""
     return found
 
 
