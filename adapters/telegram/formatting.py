@@ -46,7 +46,7 @@ def most_units(markdown: str) -> int:
 
 
 def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False) -> Formatted:
-    """`footer` stands below in italics; a spoiler covers everything."""
+    """`footer` stands below in italics; a spoiler covers everything, code too: that is plain then, or Telegram would show it."""
     source = whole_characters(markdown)
     text, spans = read_markdown(source)
     if not text.strip():
@@ -56,7 +56,7 @@ def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False) -
         text = f"{text}\n\n{footer}"
         spans.append(Span(start, len(text), MessageEntity.ITALIC))
     if spoiler:
-        spans.insert(0, Span(0, len(text), MessageEntity.SPOILER))
+        spans = [Span(0, len(text), MessageEntity.SPOILER), *(span for span in spans if span.kind not in VERBATIM)]
     return _finish(text, spans[:MOST_ENTITIES])
 
 

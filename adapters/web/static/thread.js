@@ -39,7 +39,7 @@ export class Thread {
     // Words grow, pictures load late, and the field below takes room: whoever looks at the end goes on looking at it.
     const follower = new ResizeObserver(() => this.#following && this.toEnd());
     for (const box of [this.#list, this.#scroller]) follower.observe(box);
-    find("to-end").onclick = () => this.toEnd("smooth");
+    find("to-end").onclick = () => this.toEnd();
     find("viewer-close").onclick = () => find("viewer").close();
     find("viewer").onclick = (event) => event.target === find("viewer") && find("viewer").close();
   }
@@ -84,8 +84,8 @@ export class Thread {
     this.#items.clear();
   }
 
-  toEnd(behavior = "instant") {
-    this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior });
+  toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#following = true;
   }
 

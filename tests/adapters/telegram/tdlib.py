@@ -30,9 +30,13 @@ def execute(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def complaint(text: str, entities: Sequence[Mapping[str, Any]]) -> str | None:
     """What Telegram has against these entities; None: nothing."""
-    formatted = {"@type": "formattedText", "text": text, "entities": [_entity(entity) for entity in entities]}
-    answer = execute({"@type": "getMarkdownText", "text": formatted})
+    answer = _judged(text, entities)
     return f"Bad Request: can't parse entities: {answer['message']}" if answer["@type"] == "error" else None
+
+
+def understood(text: str, entities: Sequence[Mapping[str, Any]]) -> str:
+    """The text as Telegram shows it, in its own Markdown."""
+    return str(_judged(text, entities)["text"])
 
 
 def mentions(text: str, entities: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -49,6 +53,11 @@ def mentions(text: str, entities: Sequence[Mapping[str, Any]]) -> list[str]:
 def cut(text: str, offset: int, length: int) -> str:
     """By UTF-16 units."""
     return text.encode("utf-16-le")[2 * offset : 2 * (offset + length)].decode("utf-16-le")
+
+
+def _judged(text: str, entities: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    formatted = {"@type": "formattedText", "text": text, "entities": [_entity(entity) for entity in entities]}
+    return execute({"@type": "getMarkdownText", "text": formatted})
 
 
 def _entity(entity: Mapping[str, Any]) -> dict[str, Any]:

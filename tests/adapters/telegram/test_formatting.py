@@ -142,6 +142,9 @@ def test_a_mention_is_broken_outside_code_and_kept_within() -> None:
     judged(formatted)
 
 
-def test_a_spoiler_covers_the_answer_and_its_footer() -> None:
-    formatted = format_markdown("A `goose`.", "temperature 0.7", spoiler=True)
-    assert (formatted.entities[0].type, formatted.entities[0].length) == ("spoiler", utf16_length(formatted.text))
+@pytest.mark.parametrize(("text", "shown"), [("A `goose`.", "||A goose.||"), ("```py\ngoose = 1\n```", "||goose = 1||")])
+def test_a_spoiler_covers_the_answer_its_code_and_its_footer(text: str, shown: str) -> None:
+    formatted = format_markdown(text, spoiler=True)
+    assert tdlib.understood(formatted.text, [entity.to_dict() for entity in formatted.entities]) == shown
+    footed = format_markdown(text, "temperature 0.7", spoiler=True)
+    assert (footed.entities[0].type, footed.entities[0].length) == ("spoiler", utf16_length(footed.text))
