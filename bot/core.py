@@ -221,7 +221,8 @@ class Core:
         async def now() -> Outgoing:
             return words(await self.queue(incoming))
 
-        await self._retelling.follow(lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
+        whose = f"{incoming.place.key} {incoming.author.key}"
+        await self._retelling.follow(whose, lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
 
     def file_bytes(self, incoming: Incoming) -> int | None:
         return self._outbox.platform(incoming.place).limits.file_bytes

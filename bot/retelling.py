@@ -41,7 +41,7 @@ class Retelling:
         self._outbox = outbox
         self._stage = stage
         self._due: set[int] = set()  # answers whose votes changed
-        self._followed: list[Following] = []
+        self._followed: dict[str, Following] = {}  # one a person and place
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
@@ -49,7 +49,9 @@ class Retelling:
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
-                self._followed = [each for each in self._followed if await _tell(each)]
+                for whose, followed in list(self._followed.items()):
+                    if not await _tell(followed) and self._followed.get(whose) is followed:
+                        del self._followed[whose]
 
     def voted(self, answer: int) -> None:
         """Show the votes for an answer, soon."""
@@ -57,12 +59,14 @@ class Retelling:
             self._due.add(answer)
             self._tasks.create_task(self._show_votes(answer))
 
-    async def follow(self, say: Callable[[Outgoing], Notice], words: Callable[[], Awaitable[Outgoing]]) -> None:
-        """Say what `words` says, and keep it true while it is not final."""
+    async def follow(self, whose: str, say: Callable[[Outgoing], Notice], words: Callable[[], Awaitable[Outgoing]]) -> None:
+        """Say what `words` says, and keep it true while it is not final, in place of what was kept true of the same `whose` before."""
         first = await words()
+        if before := self._followed.pop(whose, None):
+            before.notice.change(replace(first, final=True))
         notice = say(first)
         if not first.final:
-            self._followed.append(Following(notice, words, monotonic() + FOLLOW_SECONDS))
+            self._followed[whose] = Following(notice, words, monotonic() + FOLLOW_SECONDS)
 
     async def _show_votes(self, answer: int) -> None:
         stored = await self._database.read(graph.answer, answer)

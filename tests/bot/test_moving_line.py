@@ -27,9 +27,12 @@ async def test_waiting_messages_and_the_queue_move_as_the_line_moves(tmp_path: P
         await rig.until(lambda: says("You are number 2 in line"))
         await rig.press("queue", author=CY)
         await rig.until(lambda: says("Yours is number 2 in line"))
-        queue = next(name for name, message in chat.messages.items() if "Yours is number" in message.text)
+        await rig.press("queue", author=CY)  # from now on the newer one moves alone
+        await rig.until(lambda: sum("Yours is number" in message.text for message in chat.messages.values()) == 2)
+        older, queue = (name for name, message in chat.messages.items() if "Yours is number" in message.text)
         await rig.press("stop", author=ANN)
         await rig.until(lambda: "Yours is number 1 in line" in chat.messages[queue].text)
+        assert "Yours is number 2 in line" in chat.messages[older].text
         await rig.until(lambda: not says("You are number 2 in line"))
         engine.gate.set()
         await rig.until(
