@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from telegram import CallbackQuery, Message, Update, User
 
@@ -78,17 +79,18 @@ class Reader:
 
     def stopped(self, update: Update) -> Incoming | None:
         """The button of a draft, which belongs to no message. The library does not know this update yet."""
-        told = update.api_kwargs.get(STOPPED_DRAFT)
-        if told is None:
+        told: Any = update.api_kwargs.get(STOPPED_DRAFT)
+        try:
+            person, topic, draft = str(int(told["chat"]["id"])), told.get("message_thread_id"), int(told["draft_id"])
+        except (TypeError, KeyError, ValueError):  # not this update, or in a shape that is new to us: it must hold up nothing
             return None
-        person, topic = str(told["chat"]["id"]), told.get("message_thread_id")
         return Incoming(
             id=f"0{PRESSED}{update.update_id}",
             place=Place(NAME, person, thread=str(topic) if topic else None, private=True),
             author=Author(NAME, person, "", manages=True),
             address=Address.COMMAND,
             sent_at=datetime.now(UTC),
-            command=Invocation(Button.STOP, {ANSWER.name: int(told["draft_id"])}),
+            command=Invocation(Button.STOP, {ANSWER.name: draft}),
         )
 
     def _pressed(self, data: str) -> Invocation | None:

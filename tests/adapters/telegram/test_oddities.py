@@ -53,6 +53,13 @@ async def test_odd_messages_hold_up_nothing(telegram: Connected, private: bool) 
     assert all(heard.pictures == () for heard in telegram.bot.heard)
 
 
+@pytest.mark.parametrize("told", [{}, {"chat": {}}, {"chat": {"id": 1}, "draft_id": "two"}, {"chat": None, "draft_id": 1}, 7])
+async def test_an_update_that_nobody_can_read_holds_up_nothing(telegram: Connected, told: Json | int) -> None:
+    await telegram.world.tell("stopped_message_generation", told)  # type: ignore[arg-type]  # no Json, on purpose
+    await telegram.world.say(telegram.world.private(), "still there?")
+    assert (await telegram.bot.hears()).incoming.text == "still there?"
+
+
 async def test_an_anonymous_manager_and_a_channel_are_who_they_write_as(telegram: Connected) -> None:
     group = telegram.world.group()
     anonymous = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
