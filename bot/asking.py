@@ -161,7 +161,7 @@ class Asking:
     def _is_new(self, connection: Connection, incoming: Incoming) -> bool:
         """Whether the event is not dealt with. A question's row is its message; what was refused has an event's, as commands have."""
         if incoming.command is None:
-            return not events.taken(connection, incoming.place.key, incoming.id)
+            return incoming.edited or not events.taken(connection, incoming.place.key, incoming.id)
         # A command's answer is enqueued and the command dealt with in one transaction, or a kill between them would ask twice.
         return events.take(connection, incoming.place, incoming.id, self._parts.name, time())
 

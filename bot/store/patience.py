@@ -43,36 +43,38 @@ class PatientDatabase:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._troubled = False
+        self._troubled: set[str] = set()  # reading, writing, or both: on a full disk one goes on without the other
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._persist(partial(self._database.read, work, *args, **kwargs))
+        return await self._persist("read", partial(self._database.read, work, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._persist(partial(self._database.write, work, *args, **kwargs))
+        return await self._persist("write", partial(self._database.write, work, *args, **kwargs))
 
     async def close(self) -> None:
         await self._database.close()
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, kind: str, attempt: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
                 done = await attempt()
             except (DBAPIError, OSError) as error:
                 if not may_pass(error):
                     raise
-                self._tell(error)
+                self._tell(kind, error)
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                self._tell(None)
+                if kind in self._troubled:
+                    self._troubled.discard(kind)
+                    log.info("database_available", to=kind)
                 return done
 
-    def _tell(self, error: DBAPIError | OSError | None) -> None:
-        if error is not None and not self._troubled:
-            log.error("database_unavailable", reason=reason(error), remedy="nothing is lost: it goes on by itself once this is mended")
-        elif error is None and self._troubled:
-            log.info("database_available")
-        self._troubled = error is not None
+    def _tell(self, kind: str, error: DBAPIError | OSError) -> None:
+        """Once, however many wait."""
+        if kind not in self._troubled:
+            self._troubled.add(kind)
+            remedy = "nothing is lost: it goes on by itself once this is mended"
+            log.error("database_unavailable", to=kind, reason=reason(error), remedy=remedy)
 
 
 def may_pass(error: DBAPIError | OSError) -> bool:

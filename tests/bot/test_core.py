@@ -293,6 +293,13 @@ async def test_an_edit_makes_a_question_of_what_was_none_for_a_minute(rig: Rig, 
     assert (rig.chat.finals().count("You asked: why?"), len(rig.chat.finals())) == (answers, answers + 1)
 
 
+async def test_what_was_refused_is_asked_once_it_is_corrected(rig: Rig) -> None:
+    first = await rig.say("what is in this picture?")
+    assert "Which picture?" in (await rig.finals(1))[0]
+    await revise(rig, first, "what is a goose?")
+    assert (await rig.finals(2))[1] == "You asked: what is a goose?"
+
+
 async def test_what_the_engine_refuses_is_told_in_its_words(rig: Rig) -> None:
     rig.engine.reply = lambda _: [EngineRefused("num_beams is at most 4 here")]
     asking = await rig.say("why?")

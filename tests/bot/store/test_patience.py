@@ -40,6 +40,7 @@ async def test_a_lock_is_waited_for_and_told_once(tmp_path: Path) -> None:
         async with asyncio.timeout(20):
             while not logged:  # noqa: ASYNC110  # another thread decides
                 await asyncio.sleep(0.005)
+        assert await store.read(count_people) == 0  # that goes on
         assert not writing.done()
         backup.execute("COMMIT")
         await writing
