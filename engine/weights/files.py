@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
+from engine.weights.hub_folder import everything, weight_files
 
 SAFETENSORS_DTYPES = {
     "F64": torch.float64,
@@ -86,6 +87,19 @@ def open_weights(path: Path) -> dict[str, StoredTensor]:
     if not head.startswith(b"PK\x03\x04"):
         raise WeightsError(f"{path} is no PyTorch weight file (it begins with {head[:12]!r}): a failed or unfinished download? {AGAIN}")
     return open_torch(path)
+
+
+def open_folder(folder: Path, wanted: Callable[[str], bool] = everything) -> dict[str, StoredTensor]:
+    """All tensors of the folder whose name is `wanted`. Files that hold only others need not be there.
+
+    A file that the index forgot is read all the same. Raises WeightsError that names the missing file or folder.
+    """
+    if not folder.is_dir():
+        raise WeightsError(f"{folder} is not a folder. Give the folder that holds config.json and the weight files.")
+    tensors: dict[str, StoredTensor] = {}
+    for path in weight_files(folder, wanted):
+        tensors.update({name: tensor for name, tensor in open_weights(path).items() if wanted(name)})
+    return tensors
 
 
 def open_safetensors(path: Path) -> dict[str, StoredTensor]:

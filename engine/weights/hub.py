@@ -16,8 +16,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationE
 from engine.errors import DownloadError
 from engine.models.card import CARD_NAME
 from engine.weights.folder import aside
-from engine.weights.hub_folder import FORMS, indexed_files
-from engine.weights.vision import HUB_PREFIXES
+from engine.weights.hub_folder import EYE_PREFIXES, FORMS, indexed_files
 
 
 def pull_repository(repository: str, home: Path, *, revision: str | None = None, eye_only: bool = False) -> Path:
@@ -46,7 +45,7 @@ def pull_repository(repository: str, home: Path, *, revision: str | None = None,
 def eye_files(folder: Path) -> set[str]:
     """The weight files that the first index names for the eye. Raises DownloadError where there is no index."""
     for stem, suffix in FORMS:
-        found = indexed_files(folder / f"{stem}.{suffix}.index.json", lambda name: name.startswith(HUB_PREFIXES))
+        found = indexed_files(folder / f"{stem}.{suffix}.index.json", lambda name: name.startswith(EYE_PREFIXES))
         if found:
             return found
     raise DownloadError(f"{folder} has no index that tells where an eye lies. Leave --eye-only out.")

@@ -1,4 +1,4 @@
-"""A model folder in Hugging Face's form: which weight files belong to it, whether all are there, and their tensors."""
+"""A model folder in Hugging Face's form: which weight files belong to it, and whether all are there. No torch."""
 
 from __future__ import annotations
 
@@ -8,27 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import WeightsError
-from engine.weights.files import StoredTensor, open_weights
 
+EYE_PREFIXES = ("vision_model.", "qformer.", "query_tokens")  # of BLIP-2's tensors
 FORMS = (("model", "safetensors"), ("pytorch_model", "bin"))
 NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)\.(safetensors|bin)")
 
 
 def everything(name: str) -> bool:
     return True
-
-
-def open_folder(folder: Path, wanted: Callable[[str], bool] = everything) -> dict[str, StoredTensor]:
-    """All tensors of the folder whose name is `wanted`. Files that hold only others need not be there.
-
-    A file that the index forgot is read all the same. Raises WeightsError that names the missing file or folder.
-    """
-    if not folder.is_dir():
-        raise WeightsError(f"{folder} is not a folder. Give the folder that holds config.json and the weight files.")
-    tensors: dict[str, StoredTensor] = {}
-    for path in weight_files(folder, wanted):
-        tensors.update({name: tensor for name, tensor in open_weights(path).items() if wanted(name)})
-    return tensors
 
 
 def weight_files(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from engine.errors import WeightsError
 from engine.models.llama_config import LlamaConfig
-from engine.weights.files import StoredTensor
-from engine.weights.hub_folder import open_folder
+from engine.weights.files import StoredTensor, open_folder
 
 EMBEDDING = "model.embed_tokens.weight"
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.weights.files import StoredTensor, open_weights
-from engine.weights.hub_folder import open_folder
+from engine.weights.files import StoredTensor, open_folder, open_weights
+from engine.weights.hub_folder import EYE_PREFIXES
 from engine.weights.shards import Slot, Step
 
-HUB_PREFIXES = ("vision_model.", "qformer.", "query_tokens")
 VIT_NAMES = (
     (r"cls_token", r"embeddings.class_embedding"),
     (r"pos_embed", r"embeddings.position_embedding"),
@@ -43,7 +42,7 @@ def open_eye(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
     if blip2.is_dir():
         if vit is not None:
             raise WeightsError(f"{blip2} is a folder, which holds the whole eye: leave --vit out, or give blip2_pretrained_flant5xxl.pth.")
-        return open_folder(blip2, lambda name: name.startswith(HUB_PREFIXES))
+        return open_folder(blip2, lambda name: name.startswith(EYE_PREFIXES))
     if vit is None:
         raise WeightsError(
             f"{blip2} holds only half of the eye: give eva_vit_g.pth as --vit, or a copy of Salesforce/blip2-flan-t5-xxl as --blip2."

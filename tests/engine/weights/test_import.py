@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError, WeightsError
 from engine.models.card import read_card
 from engine.weights import shards
-from engine.weights.hub_folder import open_folder
+from engine.weights.files import open_folder
 from engine.weights.importer import Sources
 from engine.weights.language import merge
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, copied_sources, golden_sources, imported

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from engine.commands.model import app
 from engine.models.card import Quantization
 from engine.weights.plan import MODES, pick, release_shapes, shapes_of
 from tests.engine.weights.release_files import golden_sources, imported
@@ -49,8 +49,9 @@ def test_auto_never_restores_what_is_stored_quantised() -> None:
 
 
 def run(tmp_path: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "engine", "model", "plan", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env={"GANDER_HOME": str(tmp_path), "COLUMNS": "120"}).stdout
+    done = CliRunner(env={"GANDER_HOME": str(tmp_path), "COLUMNS": "120"}).invoke(app, ["plan", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def test_the_command_has_a_row_for_cards_of_16_gb(tmp_path: Path) -> None:
