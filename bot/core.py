@@ -38,6 +38,7 @@ from bot.demo.presenting import Presenting
 from bot.demo.wall import Walls
 from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal
+from bot.forgetting import Forgetting
 from bot.history import history, shown_here
 from bot.insights import Insight
 from bot.lanes import Lane, Lanes
@@ -96,6 +97,7 @@ class Core:
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._asking = Asking(parts, self._dispatcher.wake)
         self._revising = Revising(parts, self._dispatcher)
+        self._forgetting = Forgetting(r.database, r.files, self._dispatcher, self._asking.introduce_anew)
 
     async def run(self) -> NoReturn:
         """Until cancelled. What is unfinished then goes on at the next start."""
@@ -159,15 +161,7 @@ class Core:
         return self._dispatcher.insights.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
-        database = self._resources.database
-        if await database.read(graph.find, place.key, message_id) is None:
-            return ()  # most messages that people delete were never for us
-        known = await database.read(forgetting.answers_to, place.key, message_id)
-        unfinished = await database.read(jobs.unfinished, known)
-        await self._dispatcher.stop(unfinished)
-        gone = await database.write(forgetting.withdraw, place.key, message_id, known if answers else unfinished)
-        await self._resources.files.delete(gone.sha256s)
-        return gone.message_ids
+        return await self._forgetting.withdraw(place, message_id, answers=answers)
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
         await self._asking.ask(incoming, question, request)
@@ -193,23 +187,12 @@ class Core:
         await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:
-        person = incoming.author.key
-        mine = await self._resources.database.read(jobs.open_answers, person)
-        await self._dispatcher.stop(mine)
-        messages, pictures = await self._resources.database.write(forgetting.forget, person)
-        self._asking.introduce_anew()
-        await self._resources.files.delete(pictures)
-        return Forgotten(messages, len(pictures))
+        return await self._forgetting.person(incoming.author.key)
 
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
         if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
             raise Refusal("forget.not_yours")
-        database, key = self._resources.database, f"{incoming.place.platform}:{person}" if person else None
-        places = await database.read(forgetting.places_around, incoming.place, key is not None)
-        await self._dispatcher.stop(await database.read(jobs.open_in, places, key))
-        messages, pictures = await database.write(forgetting.forget_in, places, key)
-        await self._resources.files.delete(pictures)
-        return Forgotten(messages, len(pictures))
+        return await self._forgetting.here(incoming.place, person)
 
     async def queue(self, incoming: Incoming) -> Queue:
         line = await self._dispatcher.line()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 
@@ -25,7 +25,7 @@ class PictureFiles:
     async def load(self, sha256: str) -> bytes:
         return await asyncio.to_thread(self.path(sha256).read_bytes)
 
-    async def delete(self, sha256s: list[str]) -> None:
+    async def delete(self, sha256s: Sequence[str]) -> None:
         await asyncio.to_thread(self._delete, sha256s)
 
     async def prune(self, kept: Collection[str], before: float) -> int:
@@ -49,7 +49,7 @@ class PictureFiles:
             aside.unlink(missing_ok=True)
         _sync_folder(path.parent)
 
-    def _delete(self, sha256s: list[str]) -> None:
+    def _delete(self, sha256s: Sequence[str]) -> None:
         for sha256 in sha256s:
             self.path(sha256).unlink(missing_ok=True)
 

@@ -1,0 +1,53 @@
+"""Carries out what people want forgotten: ends what is being made of it, then deletes it from the store and from the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bot import jobs
+from bot.contracts import Forgotten
+from bot.dispatcher import Dispatcher
+from bot.message import Place
+from bot.store import forgetting, graph
+from bot.store.database import Database
+from bot.store.pictures import PictureFiles
+
+
+class Forgetting:
+    """`nameless` is called when names were forgotten, too."""
+
+    def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, nameless: Callable[[], None]) -> None:
+        self._database = database
+        self._files = files
+        self._dispatcher = dispatcher
+        self._nameless = nameless
+
+    async def person(self, person: str) -> Forgotten:
+        """All of a person, by their key."""
+        await self._dispatcher.stop(await self._database.read(jobs.open_answers, person))
+        messages, pictures = await self._database.write(forgetting.forget, person)
+        self._nameless()
+        return await self._delete(messages, pictures)
+
+    async def here(self, place: Place, person: str | None) -> Forgotten:
+        """What was said in this channel; or what one person, by the platform's id, said on this server."""
+        key = f"{place.platform}:{person}" if person else None
+        places = await self._database.read(forgetting.places_around, place, key is not None)
+        await self._dispatcher.stop(await self._database.read(jobs.open_in, places, key))
+        messages, pictures = await self._database.write(forgetting.forget_in, places, key)
+        return await self._delete(messages, pictures)
+
+    async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        """See bot/ports.py."""
+        if await self._database.read(graph.find, place.key, message_id) is None:
+            return ()  # most messages that people delete were never for us
+        known = await self._database.read(forgetting.answers_to, place.key, message_id)
+        unfinished = await self._database.read(jobs.unfinished, known)
+        await self._dispatcher.stop(unfinished)
+        gone = await self._database.write(forgetting.withdraw, place.key, message_id, known if answers else unfinished)
+        await self._files.delete(gone.sha256s)
+        return gone.message_ids
+
+    async def _delete(self, messages: int, pictures: Sequence[str]) -> Forgotten:
+        await self._files.delete(pictures)
+        return Forgotten(messages, len(pictures))
