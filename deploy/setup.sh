@@ -10,6 +10,7 @@ venv=.venv
 stamp=$venv/.gander-ready
 
 step() { printf '\n[%s/4] %s\n' "$1" "$2"; }
+trap 'printf "\nSet-up stopped. The same command goes on where it was.\n" >&2; exit 130' INT
 fail() { printf '\nSet-up stopped: %s\n' "$1" >&2; exit 1; }
 
 suits() { command -v "$1" >/dev/null && "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; }
