@@ -95,10 +95,9 @@ class Worker:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the model is loaded, from how long it took before; None when it isn't loading."""
-        if self.status != "loading":
-            return None
-        return max(1.0, self._expected_seconds - (time.monotonic() - self._loading_since))
+        """Until the model is loaded, from how long it took before; None when it isn't loading, or takes longer: a first start compiles."""
+        left = self._expected_seconds - (time.monotonic() - self._loading_since)
+        return left if self.status == "loading" and left > 0 else None
 
     async def run(self) -> None:
         """Keep the thread at work until `stop()`; returns early once the model can't be loaded or keeps dying."""
@@ -165,7 +164,7 @@ class Worker:
         if self.status == "failed":
             raise NotReadyError(f"The model could not be loaded: {self.failure}", retry_after=60)
         if self.status == "loading":
-            raise NotReadyError("The model is still loading; try again shortly.", retry_after=round(self.seconds_left or 1))
+            raise NotReadyError("The model is still loading; try again shortly.", retry_after=max(1, round(self.seconds_left or 1)))
 
     def _admit(self, request: GenerationRequest) -> Job:
         if len(self._jobs) >= self._capacity:

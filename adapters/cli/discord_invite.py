@@ -18,7 +18,9 @@ def print_links(file: Path | None) -> None:
     with ending():
         token = load_config(find_config(file, os.environ), os.environ).discord.token
         if token is None:
-            raise ConfigError("There is no Discord bot yet: set GANDER_DISCORD_TOKEN. The README says under Discord where tokens come from.")
+            raise ConfigError(
+                "There is no Discord bot yet: set GANDER_DISCORD_TOKEN. The README says under Discord where tokens come from."
+            )
         load("discord")  # says what to install where the SDK is missing
         from adapters.discord.invite import application_of, personal_link, server_link
 

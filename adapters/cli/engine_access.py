@@ -47,5 +47,6 @@ async def until_ready(console: Console, client: EngineClient, child: EngineChild
                     return health
                 if health.status == "failed":
                     raise EngineUnavailable(f"The engine can't answer: {health.detail}")
-                shown.update(f"Loading {health.model}: about {health.seconds_left or 0:.0f} s left …")
+                left = f"about {health.seconds_left:.0f} s left" if health.seconds_left else "a first start takes longer"
+                shown.update(f"Loading {health.model}: {left} …")
             await asyncio.sleep(POLL_SECONDS)

@@ -148,6 +148,20 @@ async def test_while_a_slow_model_loads_askers_hear_when_to_come_again() -> None
         loading.set()
 
 
+async def test_a_load_that_takes_longer_than_expected_promises_no_seconds() -> None:
+    loading = threading.Event()
+
+    def slow() -> Loaded:
+        loading.wait(timeout=10)
+        return Letters().load()
+
+    async with at_work(slow, expected_seconds=0, patience_seconds=0.01) as worker:
+        with pytest.raises(NotReadyError) as refused:
+            await answer(worker, question())
+        assert (worker.status, worker.seconds_left, refused.value.retry_after) == ("loading", None, 1)
+        loading.set()
+
+
 async def test_a_short_load_is_waited_for() -> None:
     async with at_work(Letters().load, patience_seconds=30) as worker:
         assert worker.status == "loading"
