@@ -29,6 +29,8 @@ def delivering() -> Iterator[None]:
         raise DeliveryError("Discord asks to wait", error.retry_after) from error
     except discord.HTTPException as error:
         raise fault_of(error) from error
+    except FileNotFoundError as error:  # an export that was deleted while it waited
+        raise FileRefused(f"{error.filename} is gone") from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise DeliveryError(f"Discord can't be reached: {type(error).__name__}") from error
 

@@ -15,7 +15,7 @@ from adapters.discord.client import DiscordClient
 from adapters.discord.files import allowed
 from adapters.discord.unfurling import PATIENCE_SECONDS, Unfurling
 from adapters.house import House, open_house
-from bot.errors import ConfigError, DeliveryError, MessageGone
+from bot.errors import ConfigError, DeliveryError, FileRefused, MessageGone
 from bot.message import Place
 from bot.options import Config, DiscordOptions
 from bot.ports import Outgoing
@@ -74,6 +74,11 @@ async def test_a_file_comes_and_goes_with_an_edit(client: DiscordClient, wire: W
     assert wire.files[name] == {"answer.md": LONG.whole.encode()}
     await client.platform.edit(PLACE, name, Outgoing("Little"))
     assert [body["attachments"] for method, _, body in wire.requests if method == "PATCH"][-1] == []
+
+
+async def test_a_file_that_is_gone_meanwhile_is_left_out(client: DiscordClient, tmp_path: Path) -> None:
+    with pytest.raises(FileRefused, match=r"gone\.html"):
+        await client.platform.send(PLACE, Outgoing("Here", files=(tmp_path / "gone.html",)), reply_to=None, nonce="n1")
 
 
 async def test_what_was_deleted_is_said_to_be_gone(client: DiscordClient) -> None:

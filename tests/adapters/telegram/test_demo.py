@@ -5,9 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from tests.adapters.telegram.rig import Whole, whole
+from bot.errors import FileRefused
+from bot.message import Place
+from bot.ports import Outgoing
+from tests.adapters.telegram.rig import Connected, Whole, whole
+from tests.adapters.telegram.server import ApiError
 from tests.adapters.telegram.world import ANN, BOB
 
 
@@ -39,6 +44,23 @@ async def test_an_export_comes_as_two_documents_to_the_presenter_alone(tmp_path:
         await telegram.world.say(group, "/demo export")
         await telegram.until(lambda: len(telegram.api.called("sendDocument")) == 2)
         assert {int(call["chat_id"]) for call in telegram.api.called("sendDocument")} == {private}
+
+
+async def test_where_it_may_send_no_pictures_samples_come_in_words(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        telegram.world.managers.add((group, ANN["id"]))
+        telegram.api.refuse("sendPhoto", *[ApiError("Bad Request: not enough rights to send photos to the chat")] * 3)
+        await telegram.world.say(group, "/demo start")
+        await telegram.until(lambda: len(telegram.said(group)) == 5)
+        assert [each["text"] for each in telegram.said(group)[2:]] == ["Some shapes", "Somebody", "Somebody else"]
+        assert "How many circles are there?" in _labels(telegram, group)
+
+
+async def test_a_file_that_is_gone_meanwhile_is_left_out(telegram: Connected, tmp_path: Path) -> None:
+    place = Place("telegram", str(telegram.world.private()), private=True)
+    with pytest.raises(FileRefused, match=r"gone\.html"):
+        await telegram.platform.send(place, Outgoing("Here", files=(tmp_path / "gone.html",)), reply_to=None, nonce="n")
 
 
 def _labels(telegram: Whole, chat: int) -> list[str]:
