@@ -52,15 +52,17 @@ async def serve(house: House, *, sees_content: bool) -> None:
         reconnecting.addFilter(without_traceback)
         try:
             async with client, beside(client.platform.watch()):
-                with delivering():
-                    await client.start(token.get_secret_value() if token else "")
+                try:
+                    with delivering():
+                        await client.start(token.get_secret_value() if token else "")
+                finally:
+                    house.bot.detach(client.platform)  # before the client is closed: what is said then waits for the next
         except discord.LoginFailure:
             raise ConfigError(
                 f"Discord does not know this token. Reset it ({PORTAL} → your application → Bot) and set the new one."
             ) from None
         finally:
             reconnecting.removeFilter(without_traceback)
-            house.bot.detach(client.platform)
 
 
 @asynccontextmanager

@@ -33,6 +33,8 @@ def delivering() -> Iterator[None]:
         raise FileRefused(f"{error.filename} is gone") from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise DeliveryError(f"Discord can't be reached: {type(error).__name__}") from error
+    except RuntimeError as error:  # aiohttp's word for a session that was closed: the connection is being made anew
+        raise DeliveryError(f"Discord can't be reached: {error}") from error
 
 
 def fault_of(error: discord.HTTPException) -> DeliveryError:

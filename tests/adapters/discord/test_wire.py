@@ -81,6 +81,16 @@ async def test_a_file_that_is_gone_meanwhile_is_left_out(client: DiscordClient, 
         await client.platform.send(PLACE, Outgoing("Here", files=(tmp_path / "gone.html",)), reply_to=None, nonce="n1")
 
 
+async def test_what_is_said_over_a_closed_connection_waits_for_the_next(wire: Wire, bot: Listener) -> None:
+    client = new_client(bot, Cdn(), **AT_ONCE)
+    async with connected(client):
+        name = await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n1")
+    with pytest.raises(DeliveryError):
+        await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n2")
+    with pytest.raises(DeliveryError):
+        await client.platform.edit(PLACE, name, Outgoing("Two geese."))
+
+
 async def test_what_was_deleted_is_said_to_be_gone(client: DiscordClient) -> None:
     with pytest.raises(MessageGone):
         await client.platform.edit(PLACE, "1", Outgoing("A goose."))
