@@ -186,7 +186,7 @@ class Demos(Protocol):
     async def summarize(self, demo: Demo) -> Summary: ...
 
     async def export(self, demo: Demo) -> tuple[Path, ...]:
-        """Files with all of it that was not hidden."""
+        """Files with all of it that was not hidden. Refusal `demo.not_written` where the disk takes none."""
         ...
 
     def wall(self, demo: Demo) -> str:

@@ -7,6 +7,7 @@ from textwrap import shorten
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.demo.entries import Summary
 from bot.demo.samples import SAMPLES, Sample
+from bot.errors import Refusal
 from bot.ports import Action, Outgoing
 from bot.store.demos import Demo
 
@@ -67,7 +68,10 @@ def _sample(context: Context, sample: Sample) -> Outgoing:
 
 async def _stop(context: Context) -> None:
     demo = await context.actions.demos.stop(context.incoming)
-    await _export(context, demo)
+    try:
+        await _export(context, demo)
+    except Refusal as refusal:  # the room hears of the end all the same
+        _confide(context, Outgoing(context.say(refusal.key)))
     lines = [context.say("demo.over"), *_figures(context, await context.actions.demos.summarize(demo)), context.say("demo.how_to_export")]
     context.actions.announce(context.incoming, Outgoing("\n".join(lines)))
 

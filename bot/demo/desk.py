@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from time import time
 
+import structlog
+
 from bot.contracts import Texts
 from bot.demo.entries import Summary, entries, summarize
 from bot.demo.export import write_export
@@ -17,6 +19,8 @@ from bot.store import demos, votes
 from bot.store.database import Database
 from bot.store.demos import Demo
 from bot.store.pictures import PictureFiles
+
+log = structlog.get_logger(__name__)
 
 
 class Desk:
@@ -57,7 +61,11 @@ class Desk:
     async def export(self, demo: Demo) -> tuple[Path, ...]:
         """What was not hidden: one HTML file with its pictures in it, and one of JSON lines."""
         shown = [entry for entry in await self._database.read(entries, demo) if not entry.shown.hidden]
-        return await asyncio.to_thread(write_export, self._exports, demo, shown, self._files, self._texts)
+        try:
+            return await asyncio.to_thread(write_export, self._exports, demo, shown, self._files, self._texts)
+        except OSError as error:
+            log.error("export_not_written", reason=str(error))
+            raise Refusal("demo.not_written") from error
 
     def wall(self, demo: Demo) -> str:
         """The wall's address; empty: no page is served."""

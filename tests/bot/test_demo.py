@@ -265,3 +265,11 @@ async def test_an_export_that_no_message_takes_is_downloaded(rig: Rig) -> None:
         await rig.press("demo", author=PRESENTER, action="export")
         await rig.until(lambda told=told: any(told in text and ".jsonl" in text for text in texts(rig)))  # type: ignore[misc]  # bound now
     assert not any(len(message.files) == 2 for message in rig.chat.messages.values())
+
+
+async def test_a_demo_ends_with_its_summary_though_the_disk_takes_no_export(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "exports").write_text("no folder can be made here")
+    await start(rig)
+    await rig.press("demo", author=PRESENTER, action="stop")
+    await rig.until(lambda: any("That was the demo" in text for text in texts(rig)))
+    assert any("can't write the demo's files" in text for text in texts(rig))
