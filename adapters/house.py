@@ -82,7 +82,8 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
 async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Engine]]:
     """The engines that the configuration names, or our own, which live as long as this block. Raises EngineStartError."""
     key = config.engine.key.get_secret_value() if config.engine.key else None
-    async with aiohttp.ClientSession() as session:
+    # As many answers at once as the engines have rows: by default a session opens a hundred connections and no more.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         if config.engine.remote:
             yield [EngineClient(session, url, key, model=config.engine.model) for url in config.engine.remote]
             return

@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from time import monotonic
 
 from aiohttp import web
@@ -29,7 +30,7 @@ async def serve(words: Words, port: int, rows: int, pace: float) -> None:
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the bot was killed
             for count, word in enumerate(answer, start=1):  # noqa: B007 - how many there were
-                await response.write(_event(_chunk(ChunkChoice(delta=Delta(content=f"{word} ")))))
+                await response.write(_said(word))
                 await asyncio.sleep(pace)
             ended = _chunk(ChunkChoice(finish_reason="stop"))
             usage = Usage(prompt_tokens=1, completion_tokens=count, total_tokens=count + 1)
@@ -58,6 +59,11 @@ def times(length: int) -> Words:
         return (f"{received!r}:{monotonic()!r}" if number == 0 else "word" for number in range(length))
 
     return words
+
+
+@lru_cache(maxsize=1_000)
+def _said(word: str) -> bytes:
+    return _event(_chunk(ChunkChoice(delta=Delta(content=f"{word} "))))
 
 
 def _chunk(choice: ChunkChoice) -> Chunk:
