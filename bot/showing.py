@@ -90,7 +90,10 @@ class Showing:
 
     def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:
         answer, language = self.answer, self.job.knobs.language
-        return Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, language=language, columns=columns)
+        ended = finish is not None
+        return Outgoing(
+            text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language, columns=columns
+        )
 
     def _show(self, message: Outgoing) -> None:
         if self.display.show(message):

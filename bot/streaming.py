@@ -96,7 +96,7 @@ class Display:
         not where something that it said before is still to be shown.
         """
         all_shown = self._fitted is not None and self.step() is None
-        self._say(replace(message, final=False))
+        self._say(replace(message, final=False) if message.final else message)
         return all_shown
 
     def end(self, message: Outgoing) -> None:

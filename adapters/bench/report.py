@@ -18,7 +18,8 @@ ROWS = {
     "stored": "a question, until it is stored for good",
     "asked": "a question, until the engine has it",
     "shown": "first words, until the platform is told",
-    "added": "added to a question: the last two",
+    "question": "added to a question: the last two",
+    "message": "added to any message, talk or question",
 }
 
 
@@ -67,7 +68,8 @@ def waits(heard: Iterable[Heard]) -> dict[str, list[float]]:
         if each.received is not None and each.answered is not None and each.shown is not None:
             found["asked"].append(each.received - each.at)
             found["shown"].append(each.shown - each.answered)
-            found["added"].append(found["asked"][-1] + found["shown"][-1])
+            found["question"].append(found["asked"][-1] + found["shown"][-1])
+    found["message"] = found["overheard"] + found["question"]
     return found
 
 

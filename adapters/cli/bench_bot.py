@@ -10,7 +10,19 @@ import typer
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
-@app.command()
+EXPLAINED = "\n\n".join(
+    (
+        "Measure how soon the bot starts, what memory it takes, and what it adds to a message.",
+        "It runs as with `gander run`, in a process of its own, with every platform's library that is installed; the engine is a stand-in "
+        "in another process, which needs no time to think; the platform takes none to show.",
+        "What is added to a question: from when it is sent until the engine has the request, and from when the engine sends its first "
+        "words until the platform is told. The edits that follow are paced on purpose and not counted.",
+        "What is added to people's talk, which a bot in a group hears and does not answer: until it is dealt with.",
+    )
+)
+
+
+@app.command(help=EXPLAINED)
 def bench_bot(
     rate: Annotated[float, typer.Option(min=1, help="Messages a second, at times of their own: a slow bot is not waited for.")] = 200,
     asks: Annotated[float, typer.Option(min=0, max=1, help="The share of them that asks the bot; the others are people's talk.")] = 0.1,
@@ -18,14 +30,7 @@ def bench_bot(
     words: Annotated[int, typer.Option(min=1, help="Of each answer; 40 come in a second.")] = 60,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, as JSON.", dir_okay=False)] = None,
 ) -> None:
-    """Measure how soon the bot starts, what memory it takes, and what it adds to a message.
-
-    The bot runs as `gander run` runs it, in a process of its own, with every platform's library loaded that is installed. The
-    engine is a stand-in in another process, which thinks for no time; the platform takes what it is told in no time.
-
-    What the bot adds to a question: from the moment when somebody sends it until the engine has the request, and from the moment
-    when the engine sends its first words until the platform is told them. Edits that follow are paced on purpose and not counted.
-    """
+    """Measure how soon the bot starts, what memory it takes, and what it adds to a message."""
     from adapters.bench.measure import Load, measure
     from adapters.bench.report import heading, report, table
     from adapters.cli.console import consoles, ending

@@ -37,8 +37,9 @@ def test_what_is_missing_shows() -> None:
     run = Run(0.5, Ready(memory=memory), Seen(memory=memory, heard=[early, talk, answered, lost]), counted_from=9.5)
     found = report(Load(rate=1, asks=0.5, seconds=1, words=1), run)
     assert (found.messages, found.questions, found.lost) == (3, 2, 1)
-    assert found.milliseconds["added"].p50 == pytest.approx(5.0)
+    assert found.milliseconds["question"].p50 == pytest.approx(5.0)
     assert found.milliseconds["overheard"].most == pytest.approx(1.0)
+    assert found.milliseconds["message"].p50 == pytest.approx(3.0)
 
 
 def test_help_says_what_is_counted() -> None:
