@@ -30,7 +30,7 @@ class Heard(BaseModel):
 
 
 class Memory(BaseModel):
-    """Resident, of the bot's process, in MiB: now, and at its most so far."""
+    """Resident, of the bot's process, in MB of 10⁶ bytes: now, and at its most so far."""
 
     now: float
     most: float

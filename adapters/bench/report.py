@@ -33,7 +33,7 @@ class Spread(BaseModel):
 
 
 class Report(BaseModel):
-    """`lost`: questions without an answer. Memory in MiB, resident; None where the system does not tell."""
+    """`lost`: questions without an answer. Memory in MB, resident; None where the system does not tell."""
 
     load: Load
     start_seconds: float
@@ -99,7 +99,7 @@ def table(found: Report) -> Table:
 def heading(found: Report) -> str:
     memory = "unknown here"
     if found.memory_at_rest is not None:
-        memory = f"{found.memory_at_rest:.0f} MiB at rest, {found.memory_at_most:.0f} at most"
+        memory = f"{found.memory_at_rest:.0f} MB at rest, {found.memory_at_most:.0f} at most"
     return (
         f"The bot took its first message {found.start_seconds:.2f} s after its start; memory: {memory}.\n"
         f"{found.load.rate:g} messages a second for {found.load.seconds:g} s, {found.messages} in all: "

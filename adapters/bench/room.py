@@ -23,6 +23,7 @@ NAME = "bench"
 LIMITS = Limits(text=2_000, budget=EditBudget(edits=5, seconds=5.0), deduplicates=True)  # what Discord allows in a channel
 PATIENCE_SECONDS = 60.0  # for answers, after the last message
 LOOK_SECONDS = 0.1
+KIB, MB = 1024, 1e6  # bytes
 STATUS = Path("/proc/self/status")
 
 
@@ -91,7 +92,7 @@ def memory() -> Memory | None:
     kilobytes = {
         name: value.split()[0] for name, _, value in (line.partition(":") for line in STATUS.read_text().splitlines()) if value.strip()
     }
-    return Memory(now=int(kilobytes["VmRSS"]) / 1024, most=int(kilobytes["VmHWM"]) / 1024)
+    return Memory(now=int(kilobytes["VmRSS"]) * KIB / MB, most=int(kilobytes["VmHWM"]) * KIB / MB)
 
 
 def _note(heard: Heard, message: Outgoing) -> None:

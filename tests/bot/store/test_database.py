@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot.errors import ConfigError
 from bot.store import graph
-from bot.store.database import Database, insert, open_database, sqlite_url
+from bot.store.database import CHECKPOINT_WRITES, Database, insert, open_database, sqlite_url
 from bot.store.graph import NewMessage
 from bot.store.tables import PersonRow, Row
 
@@ -25,8 +25,8 @@ async def test_migrations_make_exactly_the_tables(database: Database) -> None:
     assert await database.read(differences) == []
 
 
-def add_person(connection: Connection, name: str) -> None:
-    connection.execute(insert(connection.dialect.name, PersonRow).values(key="web:1", name=name))
+def add_person(connection: Connection, name: str, key: str = "web:1") -> None:
+    connection.execute(insert(connection.dialect.name, PersonRow).values(key=key, name=name))
 
 
 def name_of_person(connection: Connection) -> str | None:
@@ -46,6 +46,17 @@ async def test_sqlite_is_set_up_for_many_readers_and_a_kill(tmp_path: Path) -> N
 
     database = await open_database(sqlite_url(tmp_path / "gander.db"))
     assert await database.read(pragmas) == ["wal", 1, 5_000]
+    await database.close()
+
+
+async def test_what_is_written_reaches_sqlites_own_file_meanwhile(tmp_path: Path) -> None:
+    database, file = await open_database(sqlite_url(tmp_path / "gander.db")), tmp_path / "gander.db"
+    before = file.stat().st_size
+    for number in range(CHECKPOINT_WRITES):
+        await database.write(add_person, "A" * 1_000, f"web:{number}")
+    async with asyncio.timeout(10):
+        while file.stat().st_size < before + 1_000 * (CHECKPOINT_WRITES - 1):  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0.01)
     await database.close()
 
 
