@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError
 from bot.store.migrate import upgrade
-from bot.store.patience import PatientDatabase, may_pass, reason
+from bot.store.patience import PatientDatabase, damaged, may_pass, reason
 from bot.store.tables import Row
 
 BUSY_MILLISECONDS = 5_000
@@ -111,13 +111,18 @@ def insert(dialect: str, table: type[Row]) -> sqlite.Insert | postgresql.Insert:
 async def open_database(url: str) -> Database:
     """Connect, and bring the tables up to date. `url`: `sqlite:///path`, or `postgresql://user:password@host/name`.
 
-    Raises ConfigError where it can't be reached or written; later such troubles are waited for.
+    Raises ConfigError where it can't be reached or written, or is a newer Gander's; later troubles of the first kind are waited for.
     """
     database = _database(url)
     try:
         await database.write(upgrade)
+    except ConfigError:
+        await database.close()
+        raise
     except (DBAPIError, OSError) as error:
         await database.close()
+        if damaged(error):
+            raise ConfigError(f"The database can't be used: {reason(error)}. Restore a backup, or move it away to begin anew.") from error
         if not may_pass(error):
             raise
         raise ConfigError(f"The database can't be opened: {reason(error)}. Look at store.url, or at the data folder's disk.") from error

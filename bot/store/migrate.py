@@ -6,19 +6,25 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from bot.errors import ConfigError
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 0x67616E64  # any number that all bots on one PostgreSQL agree on
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Run the missing migrations inside the caller's transaction."""
+    """Run the missing migrations inside the caller's transaction. Raises ConfigError for tables of a newer Gander."""
     # Alembic is needed once a start; importing it here keeps `gander --help` quick.
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:  # its cause is the revision that our migrations lack
+        raise ConfigError("The database belongs to a newer Gander: start that one, or restore a backup that this one made.") from error

@@ -86,6 +86,11 @@ def may_pass(error: DBAPIError | OSError) -> bool:
     return error.connection_invalidated or sqlite_code in SQLITE_PASSING or postgres_state.startswith(POSTGRES_PASSING)
 
 
+def damaged(error: DBAPIError | OSError) -> bool:
+    """Whether SQLite's file is no database of its, or not any more."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+
+
 def reason(error: DBAPIError | OSError) -> str:
     """In the driver's own words, without the statement."""
     return str(error.orig if isinstance(error, DBAPIError) else error)

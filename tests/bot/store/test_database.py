@@ -84,6 +84,18 @@ async def test_read_then_write_in_two_processes_never_conflicts(database: Databa
     await second.close()
 
 
+async def test_a_newer_gander_s_database_is_refused_with_the_remedy(database: Database, database_url: str) -> None:
+    await database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(ConfigError, match=r"a newer Gander: start that one, or restore a backup"):
+        await open_database(database_url)
+
+
+async def test_a_file_that_is_no_database_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "gander.db").write_text("I am no database. " * 100)
+    with pytest.raises(ConfigError, match=r"not a database\. Restore a backup"):
+        await open_database(sqlite_url(tmp_path / "gander.db"))
+
+
 @pytest.mark.parametrize("url", ["mysql://x/y", "not a url"])
 async def test_another_database_is_refused_by_name(url: str) -> None:
     with pytest.raises(ConfigError, match=r"store\.url"):
