@@ -63,7 +63,7 @@ class Server:
     async def chat(self, http: web.Request) -> web.StreamResponse:
         if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
             raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {http.content_type!r}.")
-        wish, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, await http.read())
+        wish, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, await whole_body(http))
         async with aclosing(self.worker.stream(request)) as events:
             if wish.stream:
                 return await self._streamed(http, wish, events)
@@ -136,3 +136,10 @@ class Server:
 
     async def figures(self, http: web.Request) -> web.Response:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
+
+
+async def whole_body(http: web.Request) -> bytes:
+    try:
+        return await http.read()
+    except web.RequestPayloadError:
+        raise RequestError("The body can't be read: it is cut off, or not encoded as its headers say.") from None

@@ -185,6 +185,14 @@ async def test_whatever_comes_in_errors_have_openai_s_form(
         assert reason in (await response.json())["error"]["message"]
 
 
+async def test_a_body_that_is_not_compressed_as_it_says_is_the_caller_s_fault() -> None:
+    async with serving() as url, aiohttp.ClientSession() as http:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        response = await http.post(f"{url}/v1/chat/completions", data=BytesIO(b"{}"), headers=headers)
+        assert response.status == 400
+        assert "The body can't be read" in (await response.json())["error"]["message"]
+
+
 async def test_a_sound_request_id_is_kept_and_a_hostile_one_replaced() -> None:
     async with serving() as url, aiohttp.ClientSession() as http:
         kept = await http.post(f"{url}/v1/chat/completions", json={"messages": HI, "stream": True}, headers={"X-Request-Id": "job-42"})
