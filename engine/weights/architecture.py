@@ -18,10 +18,7 @@ class Sizes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden_size: PositiveInt
-    num_hidden_layers: PositiveInt
     num_attention_heads: PositiveInt
-    intermediate_size: PositiveInt
-    layer_norm_eps: PositiveFloat
 
     @model_validator(mode="after")
     def check_heads(self) -> Self:

@@ -111,15 +111,18 @@ def open_safetensors(path: Path) -> dict[str, StoredTensor]:
             entries = json.loads(file.read(min(length, size)))
         entries.pop("__metadata__", None)
         tensors = {name: stored_entry(path, 8 + length, entry) for name, entry in entries.items()}
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RuntimeError):
         raise WeightsError(f"{path} is truncated or no safetensors file. {AGAIN}") from None
     return complete(path, size, tensors)
 
 
 def stored_entry(path: Path, start: int, entry: Mapping[str, Any]) -> StoredTensor:
-    shape = tuple(entry["shape"])
+    shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
     stride = torch.empty(shape, device="meta").stride()
-    return StoredTensor(path, start + entry["data_offsets"][0], SAFETENSORS_DTYPES[entry["dtype"]], shape, stride)
+    tensor = StoredTensor(path, start + begin, SAFETENSORS_DTYPES[entry["dtype"]], shape, stride)
+    if begin < 0 or end - begin != tensor.span * tensor.dtype.itemsize:
+        raise ValueError(entry)
+    return tensor
 
 
 def open_torch(path: Path) -> dict[str, StoredTensor]:

@@ -132,6 +132,17 @@ def test_truncated_safetensors(tmp_path: Path) -> None:
         save_file({"a": torch.zeros(100)}, path)
 
 
+@pytest.mark.parametrize(
+    ("shape", "offsets"), [([2], [-8, 0]), ([2], [0, 4]), ([-2], [0, 8]), ([1 << 62, 1 << 62], [0, 8]), ("ab", [0, 8]), ([2], [0])]
+)
+def test_safetensors_whose_header_lies(shape: object, offsets: list[int], tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": offsets}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(WeightsError, match="truncated or no safetensors"):
+        open_weights(path)
+
+
 def test_shard_that_is_not_there(sources: Sources, out: Path) -> None:
     (sources.llama / "pytorch_model-00002-of-00003.bin").unlink()
     expect_refusal(sources, out, "pytorch_model-00002-of-00003.bin", "missing")
