@@ -139,7 +139,7 @@ class Answerer:
         # By a direct reply it is plain whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
             name = called(await self._database.read(graph.name_of, seen.person))
-            notes.append(self._texts.say(language, "answer.about", name=name))
+            notes.append(self._texts.say(language, "answer.about" if name else "answer.about_earlier", name=name))
         if draft.dropped:
             notes.append(self._texts.say(language, "answer.dropped", count=draft.dropped))
         if draft.finish is Finish.LENGTH:

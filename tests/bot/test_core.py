@@ -104,6 +104,14 @@ async def test_a_picture_in_the_replied_to_message_is_seen_and_not_its_text(rig:
     assert (pictures(rig.engine.requests[1]), spoken(rig.engine.requests[1])) == (1, ["and this?"])
 
 
+async def test_a_picture_of_nobody_known_is_an_earlier_one(rig: Rig) -> None:
+    await rig.say("what is it?", reply_to=Reply("stranger1", None, (attachment(GOOSE),)))
+    await rig.finals(1)
+    await rig.say("how old?", author=BEN)
+    await rig.finals(2)
+    assert rig.chat.answer("You asked: how old?").footer == "About a picture that was shown before"
+
+
 async def test_a_picture_without_words_is_described(rig: Rig) -> None:
     await rig.say(attachments=(attachment(GOOSE),))
     assert await rig.finals(1) == ["You asked: What is in this picture?"]
