@@ -8,10 +8,10 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from textwrap import shorten
 from types import TracebackType
 
 from bot import conversation
+from bot.characters import in_short
 from bot.contracts import Engine, Knobs, Texts
 from bot.drafts import Comparison, Draft
 from bot.errors import EngineRefused, Refusal
@@ -55,7 +55,7 @@ def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
 
 def called(name: str) -> str:
     """A person's name as it may stand in a sentence of ours: people choose it, to turn the text around it, too."""
-    return shorten(UNRULY.sub(" ", name), LONGEST_NAME, placeholder="…")
+    return in_short(UNRULY.sub(" ", name), LONGEST_NAME)
 
 
 class Stop:

@@ -1,4 +1,4 @@
-"""Characters that every database keeps and every platform takes: a person's own client, or a model, can send others."""
+"""Characters that every database keeps and every platform takes, since a client or a model can send others; and as many as fit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from bot.message import Author, Incoming, Invocation
 def whole_characters(text: str) -> str:
     """Without half characters, which can't be encoded, and NUL, which PostgreSQL refuses."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+
+
+def in_short(text: str, most: int) -> str:
+    """On one line, at most so many characters; cut at a space where one is near, which Chinese has not."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    cut = line[: most - 1]
+    words, _, _ = cut.rpartition(" ")
+    return f"{(words if len(words) > most // 2 else cut).rstrip()}…"
 
 
 def cleaned(incoming: Incoming) -> Incoming:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
-
+from bot.characters import in_short
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.demo.entries import Summary
 from bot.demo.samples import SAMPLES, Sample
@@ -87,7 +86,7 @@ def _figures(context: Context, summary: Summary) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return shorten(text.replace("**", ""), QUOTED, placeholder="…")
+    return in_short(text.replace("**", ""), QUOTED)
 
 
 async def _export(context: Context, demo: Demo) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
-
+from bot.characters import in_short
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.commands.drawings import drawing
 from bot.contracts import Value
@@ -57,7 +56,7 @@ def name_of(context: Context, setting: Setting) -> str:
 def words_of(context: Context, setting: Setting, value: Value) -> str:
     if setting.kind is Kind.CHOICE:
         return context.say(f"choice.{setting.name}.{value}")
-    return shorten(shown(value), SHOWN_LENGTH, placeholder="…")
+    return in_short(shown(value), SHOWN_LENGTH)
 
 
 async def _explain(context: Context, setting: Setting) -> str:

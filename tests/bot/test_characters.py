@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.characters import whole_characters
+from bot.characters import in_short, whole_characters
 from bot.message import Address, Author, Invocation, Reply
 from tests.bot.rig import ScriptedEngine, echo, running
 
@@ -16,6 +16,19 @@ HALF, NUL = "\ud83e", "\x00"
 @pytest.mark.parametrize(("text", "whole"), [("🪿", "🪿"), (f"a{HALF}b", "a\ufffdb"), (f"a{NUL}b", "ab"), ("", "")])
 def test_half_characters_and_nul_go(text: str, whole: str) -> None:
     assert whole_characters(text) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("a  grey\nduck", "a grey duck"),
+        ("a goose that swims", "a goose…"),
+        ("湖上有一只灰色的鹅在慢慢地游", "湖上有一只灰色的鹅在…"),
+        ("a " + "b" * 20, "a bbbbbbbb…"),
+    ],
+)
+def test_what_is_quoted_is_cut_between_words_where_there_are_spaces(text: str, short: str) -> None:
+    assert in_short(text, 11) == short
 
 
 async def test_they_are_asked_and_kept_like_any_other(database_url: str, tmp_path: Path) -> None:
