@@ -35,8 +35,9 @@ def test_compose_builds_stages_that_exist_and_gives_the_engine_a_gpu() -> None:
     (gpu,) = services["engine"]["deploy"]["resources"]["reservations"]["devices"]
     assert gpu["capabilities"] == ["gpu"]
     for service in services.values():
-        assert set(service["secrets"]) <= compose["secrets"].keys()
+        assert set(service.get("secrets", ())) <= compose["secrets"].keys()
         assert service["cap_drop"] == ["ALL"]
+    assert (services["fetch"]["networks"], services["fetch"]["profiles"]) == (["outside"], ["setup"])  # it alone needs a way out, once
     assert services["bot"]["ports"] == ["127.0.0.1:8484:8484"]
 
 

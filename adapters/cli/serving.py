@@ -25,15 +25,10 @@ def serve_all(file: Path | None, model: str | None) -> None:
         config = with_engine(load_config(find_config(file, os.environ), os.environ), model, None)
         check_ready_for_public(config)
         home = data_home(os.environ)
-        if needs_pocket(config, home):
+        if config.engine.model == POCKET and not config.engine.remote:
             fetch_pocket(home)
         configure_logs(config.logging, secret_values(config))
         asyncio.run(run(config, home, say_address))
-
-
-def needs_pocket(config: Config, home: Path) -> bool:
-    """Whether an engine of our own would start with the small model, which isn't there."""
-    return not config.engine.remote and config.engine.model == POCKET and not (home / "models" / POCKET).exists()
 
 
 def talk(file: Path | None, model: str | None, engine_url: str | None) -> None:
