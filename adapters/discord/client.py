@@ -15,6 +15,7 @@ from discord import app_commands
 from adapters.discord.buttons import MORE, action, pressed
 from adapters.discord.commands import Native, Words
 from adapters.discord.content import NOBODY
+from adapters.discord.faults import delivering
 from adapters.discord.files import Fetch
 from adapters.discord.forms import SettingForm
 from adapters.discord.interactions import Interactions
@@ -112,19 +113,27 @@ class DiscordClient(discord.Client):
                 await self._take(payload.message, edited=True)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        await self._withdraw(payload.channel_id, payload.guild_id, payload.message_id)
+        await self._withdraw(payload, {payload.message_id})
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        for message_id in sorted(payload.message_ids):
-            await self._withdraw(payload.channel_id, payload.guild_id, message_id)
+        await self._withdraw(payload, payload.message_ids)
 
-    async def _withdraw(self, channel_id: int, guild_id: int | None, message_id: int) -> None:
-        place = place_of(self.get_channel(channel_id) or discord.Object(channel_id), guild_id)
-        async with self._turn(channel_id):
-            answers = await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers)
-        for answer in answers:
-            with suppress(DeliveryError):
-                await self.platform.delete(place, answer)
+    async def _withdraw(self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message_ids: set[int]) -> None:
+        place = place_of(await self._channel(event.channel_id, event.guild_id), event.guild_id)
+        for message_id in sorted(message_ids):
+            async with self._turn(event.channel_id):
+                answers = await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers)
+            for answer in answers:
+                with suppress(DeliveryError):
+                    await self.platform.delete(place, answer)
+
+    async def _channel(self, channel_id: int, guild_id: int | None) -> discord.abc.Snowflake:
+        """Discord tells a new connection of no archived thread: which channel it belongs to is asked for."""
+        known = self.get_channel(channel_id)
+        if known is None and guild_id is not None:
+            with suppress(DeliveryError), delivering():
+                return await self.fetch_channel(channel_id)
+        return known or discord.Object(channel_id)
 
     def _turn(self, channel_id: int) -> asyncio.Lock:
         """What is said, changed and deleted in one channel goes on in that order: a picture may take long to fetch."""

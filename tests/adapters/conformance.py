@@ -41,6 +41,7 @@ class Listener:
     attached: list[Platform] = field(default_factory=list)
     moves: list[tuple[Place, Place]] = field(default_factory=list)
     closings: list[Place] = field(default_factory=list)
+    withdrawn: list[tuple[str, str]] = field(default_factory=list)  # places and messages
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def attach(self, platform: Platform) -> None:
@@ -63,6 +64,7 @@ class Listener:
             return self.heard[count - 1]
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        self.withdrawn.append((place.key, message_id))
         return ()
 
     async def moved(self, old: Place, new: Place) -> None:

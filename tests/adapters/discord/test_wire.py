@@ -22,7 +22,7 @@ from bot.ports import Outgoing
 from bot.store.database import sqlite_url
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
-from tests.adapters.discord.wire import ANN, CHANNEL, TOKEN, Failure, Wire, connected, message_payload
+from tests.adapters.discord.wire import ANN, CHANNEL, SERVER, TOKEN, Failure, Wire, connected, message_payload
 from tests.bot.rig import ScriptedEngine, echo, running
 
 PLACE = Place("discord", CHANNEL, private=True)
@@ -167,6 +167,16 @@ async def test_a_link_without_a_picture_holds_up_nothing_for_long(
     await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, LINK))
     assert (await bot.hears()).incoming.attachments == ()
     assert PATIENCE_SECONDS == 2.0
+
+
+async def test_what_is_deleted_in_an_archived_thread_is_found_there(client: DiscordClient, wire: Wire, bot: Listener) -> None:
+    """Of which a new connection is told nothing."""
+    await wire.dispatch("MESSAGE_DELETE", {"id": "1", "channel_id": "11", "guild_id": SERVER})
+    await wire.dispatch("MESSAGE_DELETE_BULK", {"ids": ["3", "2"], "channel_id": "12", "guild_id": SERVER})
+    async with asyncio.timeout(20):
+        while len(bot.withdrawn) < 3:  # noqa: ASYNC110  # the connection tells when it likes
+            await asyncio.sleep(0.01)
+    assert sorted(bot.withdrawn) == [("discord:10/11", "1"), ("discord:12", "2"), ("discord:12", "3")]
 
 
 async def test_a_dropped_connection_is_resumed_and_nothing_is_missed(

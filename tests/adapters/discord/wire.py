@@ -32,6 +32,21 @@ APPLICATION: dict[str, Any] = {
 }
 TOKEN = "Nzc.wire.token"
 CHANNEL = "10"
+SERVER = "3"
+ARCHIVED: dict[str, Any] = {
+    "id": "11",
+    "type": 11,
+    "guild_id": SERVER,
+    "parent_id": CHANNEL,
+    "owner_id": "5",
+    "name": "old geese",
+    "message_count": 1,
+    "member_count": 1,
+    "rate_limit_per_user": 0,
+    "thread_metadata": {"archived": True, "auto_archive_duration": 60, "archive_timestamp": "2026-01-01T00:00:00+00:00"},
+}
+
+SHOWN = {"users/@me": BOT, "oauth2/applications/@me": APPLICATION, "channels/11": ARCHIVED}
 
 
 @dataclass
@@ -83,10 +98,8 @@ class Wire:
 
     def _route(self, method: str, path: list[str], body: dict[str, Any]) -> web.Response:
         match method, path:
-            case "GET", ["users", "@me"]:
-                return answer(BOT)
-            case "GET", ["oauth2", "applications", "@me"]:
-                return answer(APPLICATION)
+            case "GET", [*name] if "/".join(name) in SHOWN:
+                return answer(SHOWN["/".join(name)])
             case "PUT", ["applications", "77", "commands"]:
                 return answer([])
             case "POST", ["interactions", name, *_]:
