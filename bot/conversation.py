@@ -22,7 +22,9 @@ SHARED = ""  # whose pointer a place's common conversation has
 _POINTED_AT = re.compile(
     r"\b(?:the|this|that|these|those|my|our|attached|uploaded)\s+(?:\w+\s+)?(?:pictures?|photos?|photographs?|images?|pics?|screenshots?|drawings?)\b"
     r"|\b(?:in|on|from|about)\s+(?:it|here)\s+(?:can|do)\s+you\s+see\b|\bwhat\s+(?:can|do)\s+you\s+see\b"
-    r"|(?:[这那]|上面的?|以上)(?:[一二两三几]?[张幅些个副])?(?:图|照片|相片|画|截图)|(?:图|照片|相片|截图|画面)(?:片)?[里中上]|看到了?什么",
+    # Simplified and Traditional Chinese.
+    r"|(?:[这那這]|上面的?|以上)(?:[一二两三几兩幾]?[张幅些个副張個])?(?:图|圖|照片|相片|画|畫|截图|截圖)"
+    r"|(?:图|圖|照片|相片|截图|截圖|画面|畫面)(?:片)?[里中上裡裏]|看到了?什[么麼]",
     re.IGNORECASE,
 )
 

@@ -32,6 +32,9 @@ BRANCH = (
         "图中是什么",
         "描述一下上面的照片",
         "你看到了什么",
+        "這張圖片裡有什麼？",
+        "這兩張照片",
+        "你看到了什麼",
     ],
 )
 def test_these_questions_need_a_picture(question: str) -> None:
@@ -47,6 +50,7 @@ def test_these_questions_need_a_picture(question: str) -> None:
         "what is this?",
         "怎么画一只鹅？",
         "推荐一个图书馆",
+        "怎麼畫一隻鵝？",
         "",
     ],
 )
