@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -57,7 +57,7 @@ def play(load: Load, bot: subprocess.Popen[str]) -> float:
     """Say every message at its time, however the earlier ones fare. Returns when the first was due."""
     random, begun = Random(7), monotonic() + 0.1  # noqa: S311 - the same times and questions in every run
     at = begun
-    with pipe(bot.stdin) as mouth:
+    with suppress(BrokenPipeError), pipe(bot.stdin) as mouth:  # that the bot ended is told where it is listened to
         for number in range(round(load.rate * (load.seconds + WARM_UP_SECONDS))):
             sleep(max(at - monotonic(), 0))
             message = Message(name=f"m{number}", channel=number % CHANNELS, at=at, asks=random.random() < load.asks)

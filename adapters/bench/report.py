@@ -33,7 +33,7 @@ class Spread(BaseModel):
 
 
 class Report(BaseModel):
-    """`lost`: questions without an answer. Memory in MB, resident; None where the system does not tell."""
+    """`lost`: questions without the engine's answer, whole. Memory in MB, resident; None where the system does not tell."""
 
     load: Load
     start_seconds: float
@@ -54,7 +54,7 @@ def report(load: Load, run: Run) -> Report:
         memory_at_most=run.seen.memory and run.seen.memory.most,
         messages=len(heard),
         questions=sum(each.asks for each in heard),
-        lost=sum(each.asks and each.ended is None for each in heard),
+        lost=sum(each.asks and None in (each.shown, each.ended) for each in heard),
         milliseconds={name: spread(values) for name, values in waits(heard).items() if values},
     )
 
