@@ -81,9 +81,10 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     app = Server(card, worker, metrics=metrics).application(bind.key)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
+    url = await listen(runner, bind)  # before anything is loaded, which takes a minute that a busy port would waste
     work = asyncio.create_task(worker.run())
     try:
-        announce(await listen(runner, bind))
+        announce(url)
         await asyncio.wait({work, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         closing = asyncio.create_task(runner.cleanup())
@@ -99,6 +100,7 @@ async def listen(runner: web.AppRunner, bind: Bind) -> str:
     try:
         await web.TCPSite(runner, bind.host, bind.port).start()
     except OSError as error:
+        await runner.cleanup()
         raise StartError(f"Can't listen on {bind.host}:{bind.port}: {error.strerror}. `--port 0` takes any free port.") from None
     host, port = runner.addresses[0][:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -6,14 +6,17 @@ import asyncio
 import json
 import os
 import signal
+import threading
 
 import aiohttp
 import pytest
 
 from engine import serving
+from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.serving import Bind, serve
-from engine.worker import Worker
+from engine.worker import Loaded, Worker
+from tests.engine.serving import serving as on_loopback
 from tests.engine.tiny_letters import CARD, Letters
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -32,6 +35,21 @@ async def last_words(grace: float, tokens: int, monkeypatch: pytest.MonkeyPatch)
         text = await answer.text()
         await served
     return text
+
+
+async def test_nothing_is_loaded_for_a_port_that_is_taken() -> None:
+    begun = threading.Event()
+
+    def load() -> Loaded:
+        begun.set()
+        return Letters().load()
+
+    worker = Worker(load, expected_seconds=0.1)
+    async with on_loopback() as url:
+        port = int(url.rpartition(":")[2])
+        with pytest.raises(StartError, match=f"Can't listen on 127.0.0.1:{port}"):
+            await serve(CARD, worker, Metrics(), Bind("127.0.0.1", port, None), print)
+    assert not begun.is_set()
 
 
 async def test_an_answer_under_way_is_finished_first(monkeypatch: pytest.MonkeyPatch) -> None:
