@@ -32,10 +32,10 @@ class Files:
         if shown := self.pictures_of(message):
             return shown
         other = message.document or message.animation or message.video or message.audio
-        kind = "application/octet-stream"
-        return (
-            (self._attachment(other.file_name or "file", other.file_id, other.file_size, other.mime_type or kind, False),) if other else ()
-        )
+        if other is None:
+            return ()
+        kind = other.mime_type or "application/octet-stream"
+        return (self._attachment(other.file_name or "file", other.file_id, other.file_size, kind, False),)
 
     def pictures_of(self, message: Message | ExternalReplyInfo) -> tuple[Attachment, ...]:
         """What it shows: a photo, a picture sent as a file, or the still that stands for something moving."""

@@ -13,7 +13,7 @@ from adapters.telegram.failures import seconds_of
 from adapters.telegram.inbox import ALLOWED_UPDATES, Inbox
 
 POLL_SECONDS = 50  # how long Telegram holds a request while there is no news
-BUSY_SECONDS = 1.0  # between two looks while earlier updates are still being stored
+BUSY_SECONDS = 0.25  # between two looks while earlier updates are still being stored: so long a slow one may hold up others
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0)  # before each attempt in a row
 CONFLICT_SECONDS = 10.0
 
