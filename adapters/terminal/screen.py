@@ -17,6 +17,7 @@ from bot.ports import Button, EditBudget, Limits, Outgoing
 
 NAME = "terminal"
 PLACE = Place(NAME, channel="local", private=True)
+HARD_BREAK = "  \n"  # in Markdown; a newline alone would only be a space
 WORDS = {Button.AGAIN: "/again", Button.CONTINUE: "/continue"}  # what to type where others press
 
 
@@ -105,7 +106,7 @@ class Screen:
 
     def _print(self, message_id: str, message: Outgoing) -> None:
         text = printable(message.text)
-        self._console.print(Markdown(text) if self._console.is_terminal else Text(text))
+        self._console.print(Markdown(text.replace("\n", HARD_BREAK)) if self._console.is_terminal else Text(text))
         for line in (*(f"{action.label}: {action.command}" for action in message.actions), *map(str, message.files)):
             self._console.print(Text(printable(line), style="dim"))
         if message.answer_id is None:
