@@ -14,6 +14,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,6 +31,15 @@ STEADY_SECONDS: Final = 60.0  # an end after so long a life, or by a signal, is 
 LOG_BYTES: Final = 10_000_000
 
 log = structlog.get_logger()
+
+
+def check_installed() -> None:
+    """Raises EngineStartError where the bot was installed without the engine's libraries."""
+    if find_spec("torch") is None:
+        raise EngineStartError(
+            "The engine's libraries are not installed here: `make run` installs them, or pip install '.[engine]' in Gander's folder. "
+            "Or set engine.url to an engine elsewhere."
+        )
 
 
 class Announcement(BaseModel):
@@ -114,6 +124,7 @@ class EngineChild:
 @asynccontextmanager
 async def running_engine(home: Path, model: str, arguments: Sequence[str] = ()) -> AsyncIterator[EngineChild]:
     """An engine that is started, listening and supervised inside the block, and stopped after it. Raises EngineStartError."""
+    check_installed()
     child = EngineChild(home, model, arguments)
     supervision = asyncio.create_task(child.supervise())
     listening = asyncio.create_task(child.url())

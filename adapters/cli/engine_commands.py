@@ -40,14 +40,25 @@ def become_engine(context: typer.Context) -> None:
     """Become the engine's command: its output, its signals and its exit status are ours."""
     from bot.config import data_home
 
+    need_engine()
     arguments = engine_command(str(context.info_name), *context.args)
     os.execve(arguments[0], arguments, engine_environment(data_home(os.environ)))  # noqa: S606 - no shell is meant
 
 
 def fetch_pocket(home: Path) -> None:
     """Make the small model ready, on the same terminal: at once where it is. Ends the process with the status of what failed."""
+    need_engine()
     if status := subprocess.run(engine_command("model", "pull", POCKET), env=engine_environment(home), check=False).returncode:
         sys.exit(status)
+
+
+def need_engine() -> None:
+    """Ends the process with what to install where the engine is not."""
+    from adapters.cli.console import ending
+    from bot.engine_child import check_installed
+
+    with ending():
+        check_installed()
 
 
 def engine_command(*arguments: str) -> list[str]:

