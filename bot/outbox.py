@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, time
 
 import structlog
+from sqlalchemy import Connection
 
 from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
 from bot.letters import Letter, Notice, Pump
@@ -251,7 +252,7 @@ class Outbox:
         platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=intended.nonce)
         if letter.unsure_since is not None:
             await self._recall(platform, letter, platform_id, letter.unsure_since)
-        if not await self._database.write(deliveries.sent, intended.id, platform_id):
+        if not await self._database.write(_record, letter, step, intended.id, platform_id):
             await platform.delete(letter.place, platform_id)  # nobody knows it, so that nothing else would ever end it
             raise PlaceGone("the answer was forgotten while it was on its way")
         letter.parts.append(replace(intended, platform_id=platform_id))
@@ -298,6 +299,13 @@ class Outbox:
         else:
             self._remove(pump, key)
         log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
+
+
+def _record(connection: Connection, letter: Letter, step: Send, delivery: int, platform_id: str) -> bool:
+    """The platform took it; False: the answer was forgotten meanwhile. A kill after this says a notice that is whole no second time."""
+    if letter.answer is None and letter.event is not None and not letter.stays and letter.display.completed_by(step):
+        events.said(connection, letter.place.key, letter.event)
+    return deliveries.sent(connection, delivery, platform_id)
 
 
 def _id(delivery: Delivery) -> str:

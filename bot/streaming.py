@@ -91,6 +91,10 @@ class Display:
         """The end is shown, whole."""
         return self.ended and self.step() is None
 
+    def completed_by(self, step: Send) -> bool:
+        """Whether this is the last of it."""
+        return self.ended and step.part == len(self._wanted) - 1
+
     def show(self, message: Outgoing) -> bool:
         """What it says at present: the words while it waits, or the text so far. Whether that calls for a look at it:
         not where something that it said before is still to be shown.

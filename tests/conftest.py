@@ -10,6 +10,20 @@ from filelock import FileLock
 
 from engine.kernels.cpu.kept import version
 
+GPUS = ("/dev/nvidiactl", "/dev/dxg")  # the second is WSL's
+
+
+def has_gpu() -> bool:
+    """torch is asked only where there may be one, for importing it takes a second."""
+    if not any(Path(path).exists() for path in GPUS):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+if not has_gpu():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton: our GPU kernels are tested without a GPU
 CACHE = Path(__file__).parent.parent / ".test_cache"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / version()))  # or each test with a data folder of its own compiles
 

@@ -29,9 +29,10 @@ async def test_a_caption_that_gets_its_mention_by_an_edit_is_asked(tmp_path: Pat
         shown = await telegram.world.say(group, "look at that", photo=telegram.world.photo(PNG))
         await telegram.world.edit(shown, "@gander_bot look at that")
         assert [text.splitlines()[0] for text in await telegram.answers(group)] == ["You asked: look at that"]
-        await telegram.world.edit(shown, "@gander_bot look at this")  # answered: it stays as it was answered
+        await telegram.world.edit(shown, "@gander_bot look at this")  # at once, and nobody has gone on from the answer
+        await telegram.until(lambda: [each["text"].splitlines()[0] for each in telegram.said(group)] == ["You asked: look at this"])
         await telegram.world.say(group, "@gander_bot done?", by=BOB)
-        await telegram.until(lambda: len(telegram.engine.requests) == 2)
+        await telegram.until(lambda: len(telegram.engine.requests) == 3)
     assert "data:image/" in str(telegram.engine.requests[0])
 
 
