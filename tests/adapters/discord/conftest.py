@@ -11,7 +11,7 @@ from adapters.discord.client import DiscordClient
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.discord.whole import Whole, whole_bot
-from tests.adapters.discord.wire import Wire, connected, wired
+from tests.adapters.strict.discord.server import Wire, connected, wired
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from bot.ports import Button
 from bot.settings import SETTINGS
 from bot.store.database import sqlite_url
 from bot.texts import CHINESE
-from tests.adapters.discord.interacting import interaction
 from tests.adapters.discord.rig import AT_ONCE, TEXTS, Cdn, new_client
-from tests.adapters.discord.wire import BOT, Wire, connected, message_payload
+from tests.adapters.strict.discord.interacting import interaction
+from tests.adapters.strict.discord.server import BOT, Wire, connected, message_payload
 from tests.bot.rig import Rig, ScriptedEngine, echo, running
 
 NUMBERS = count(1)

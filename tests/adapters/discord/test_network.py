@@ -16,7 +16,7 @@ from bot.errors import DeliveryError
 from tests.adapters.conformance import Listener, collect
 from tests.adapters.discord.proxies import http_proxy, socks_proxy
 from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
-from tests.adapters.discord.wire import connected, wired
+from tests.adapters.strict.discord.server import connected, wired
 
 LARGE = bytes(range(256)) * 1024
 

@@ -15,9 +15,9 @@ from bot.errors import DeliveryError, MessageGone
 from bot.message import Place
 from bot.ports import Outgoing
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.interacting import interaction
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
-from tests.adapters.discord.wire import CHANNEL, Failure, Wire, connected
+from tests.adapters.strict.discord.interacting import interaction
+from tests.adapters.strict.discord.server import CHANNEL, Failure, Wire, connected
 
 PLACE = Place("discord", CHANNEL, server="99")
 NUMBERS = count(1)

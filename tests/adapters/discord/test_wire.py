@@ -22,7 +22,7 @@ from bot.ports import Outgoing
 from bot.store.database import sqlite_url
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
-from tests.adapters.discord.wire import ANN, CHANNEL, SERVER, TOKEN, Failure, Wire, connected, message_payload
+from tests.adapters.strict.discord.server import ANN, CHANNEL, SERVER, TOKEN, Failure, Wire, connected, message_payload
 from tests.bot.rig import ScriptedEngine, echo, running
 
 PLACE = Place("discord", CHANNEL, private=True)

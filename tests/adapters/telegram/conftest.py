@@ -11,8 +11,8 @@ import structlog
 
 from bot.logs import configure_logs
 from bot.options import LoggingOptions
+from tests.adapters.strict.telegram.server import TOKEN
 from tests.adapters.telegram.rig import Connected, connected
-from tests.adapters.telegram.server import TOKEN
 
 
 @pytest.fixture

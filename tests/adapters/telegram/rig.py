@@ -26,8 +26,8 @@ from bot.message import Invocation
 from bot.options import Config
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener
-from tests.adapters.telegram.server import TOKEN, BotApi, serving
-from tests.adapters.telegram.world import ME, Json, World
+from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
+from tests.adapters.strict.telegram.world import ME, Json, World
 from tests.bot.rig import UNHURRIED, ScriptedEngine, echo
 
 ALBUM_SECONDS = 0.1  # a loopback server tells all parts at once

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from bot.commands.registry import COMMANDS
+from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Whole, whole
-from tests.adapters.telegram.world import ANN, BOB
 
 
 async def test_commands_are_offered_per_scope_and_language(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from adapters.telegram.webhook import HEADER, Webhook
 from bot.message import Incoming
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener
+from tests.adapters.strict.telegram.server import BotApi, serving
+from tests.adapters.strict.telegram.world import ANN, BOB, Json
 from tests.adapters.telegram.rig import config, inbox, whole
-from tests.adapters.telegram.server import BotApi, serving
-from tests.adapters.telegram.world import ANN, BOB, Json
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 from bot.message import Address, Place
 from bot.ports import Button
 from tests.adapters.conformance import Conformance, Rig
-from tests.adapters.telegram import tdlib
+from tests.adapters.strict.telegram import tdlib
+from tests.adapters.strict.telegram.world import ME, Json
 from tests.adapters.telegram.rig import Connected, connected
-from tests.adapters.telegram.world import ME, Json
 
 
 class TelegramRig(Rig):

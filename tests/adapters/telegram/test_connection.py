@@ -18,10 +18,10 @@ from bot.config import secret_values
 from bot.logs import configure_logs
 from bot.options import LoggingOptions
 from tests.adapters.conformance import PNG
+from tests.adapters.strict.telegram.server import TOKEN, ApiError, BotApi, serving
+from tests.adapters.strict.telegram.world import ME, Json
 from tests.adapters.telegram.proxies import proxying
 from tests.adapters.telegram.rig import config, whole
-from tests.adapters.telegram.server import TOKEN, ApiError, BotApi, serving
-from tests.adapters.telegram.world import ME, Json
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from PIL import Image
 from bot.errors import FileRefused
 from bot.message import Place
 from bot.ports import Outgoing
+from tests.adapters.strict.telegram.server import ApiError
+from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Connected, Whole, whole
-from tests.adapters.telegram.server import ApiError
-from tests.adapters.telegram.world import ANN, BOB
 
 
 async def test_a_demo_in_a_group(tmp_path: Path) -> None:

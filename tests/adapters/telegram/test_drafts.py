@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import Literal
 
+from tests.adapters.strict.telegram.server import ApiError
+from tests.adapters.strict.telegram.world import ANN
 from tests.adapters.telegram.rig import Whole, whole
-from tests.adapters.telegram.server import ApiError
-from tests.adapters.telegram.world import ANN
 from tests.bot.rig import ScriptedEngine
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.adapters.conformance import PNG
+from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import connected, whole
-from tests.adapters.telegram.world import ANN, BOB
 
 
 async def test_an_edited_caption_is_answered_in_its_new_words_though_the_answer_had_begun(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Self
 
 from tests.adapters.standin import StandIn
-from tests.adapters.telegram.server import TOKEN, BotApi, serving
-from tests.adapters.telegram.world import ANN, BOB, ME, Json
+from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
+from tests.adapters.strict.telegram.world import ANN, BOB, ME, Json
 
 OWED = "SELECT (SELECT count(*) FROM job WHERE state != 'done') + (SELECT count(*) FROM event WHERE reply IS NOT NULL)"
 SETTLED_SECONDS = 0.7  # without anything more being said, after which a second copy would have come

@@ -11,9 +11,9 @@ from adapters.house import open_house
 from adapters.telegram import adapter
 from adapters.telegram.client import signed_in
 from bot.errors import ConfigError, DeliveryError
+from tests.adapters.strict.telegram.server import TOKEN, ApiError, BotApi, serving
+from tests.adapters.strict.telegram.world import ANN, ME, Json, World
 from tests.adapters.telegram.rig import config, connected, whole
-from tests.adapters.telegram.server import TOKEN, ApiError, BotApi, serving
-from tests.adapters.telegram.world import ANN, ME, Json, World
 from tests.bot.rig import ScriptedEngine, echo
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from bot.message import Address, Invocation
 from tests.adapters.conformance import PNG
+from tests.adapters.strict.telegram.world import ANN, Json
 from tests.adapters.telegram.rig import Connected
-from tests.adapters.telegram.world import ANN, Json
 
 CHANNEL: Json = {"id": -100_9, "type": "channel", "title": "News"}
 ODD: dict[str, Json] = {

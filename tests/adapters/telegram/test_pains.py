@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from engine.api import ChatRequest
-from tests.adapters.telegram import tdlib
+from tests.adapters.strict.telegram import tdlib
+from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Whole, whole
-from tests.adapters.telegram.world import ANN, BOB
 from tests.bot.rig import ScriptedEngine, asked, echo
 
 EVE = {

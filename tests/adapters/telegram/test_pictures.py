@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.adapters.conformance import PNG
+from tests.adapters.strict.telegram.server import BotApi
+from tests.adapters.strict.telegram.world import BOB, Json, World
 from tests.adapters.telegram.rig import Connected, whole
-from tests.adapters.telegram.server import BotApi
-from tests.adapters.telegram.world import BOB, Json, World
 
 STILL = PNG + b"still"
 

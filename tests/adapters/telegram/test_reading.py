@@ -6,8 +6,8 @@ import pytest
 
 from bot.message import Address, Invocation
 from tests.adapters.conformance import PNG, collect
+from tests.adapters.strict.telegram.world import ANN, BOB, ME
 from tests.adapters.telegram.rig import Connected
-from tests.adapters.telegram.world import ANN, BOB, ME
 
 
 async def test_pain_1_sees_the_picture_of_the_message_that_is_replied_to(telegram: Connected) -> None:

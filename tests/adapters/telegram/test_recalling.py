@@ -9,9 +9,9 @@ import pytest
 from bot.message import Place
 from bot.ports import Known
 from tests.adapters.conformance import PNG
+from tests.adapters.strict.telegram.server import ApiError
+from tests.adapters.strict.telegram.world import ANN, BOB, ME
 from tests.adapters.telegram.rig import connected, whole
-from tests.adapters.telegram.server import ApiError
-from tests.adapters.telegram.world import ANN, BOB, ME
 
 
 async def test_only_the_copy_goes() -> None:

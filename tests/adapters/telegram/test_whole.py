@@ -14,9 +14,9 @@ import pytest
 from adapters.telegram.platform import TelegramPlatform
 from adapters.web import adapter as web
 from bot.ports import EditBudget
+from tests.adapters.strict.telegram.server import ApiError
+from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Whole, whole
-from tests.adapters.telegram.server import ApiError
-from tests.adapters.telegram.world import ANN, BOB
 from tests.adapters.web.browserless import Visitor
 from tests.bot.rig import ScriptedEngine
 

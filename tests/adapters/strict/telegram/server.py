@@ -20,8 +20,8 @@ from aiogram.methods import TelegramMethod
 from aiohttp import web
 from pydantic import ValidationError
 
-from tests.adapters.telegram import tdlib
-from tests.adapters.telegram.world import ME, Json, World
+from tests.adapters.strict.telegram import tdlib
+from tests.adapters.strict.telegram.world import ME, Json, World
 
 TOKEN = "4242424242:AAGeeseGeeseGeeseGeeseGeeseGeeseGee"
 MOST_TEXT = 4096

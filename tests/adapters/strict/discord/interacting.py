@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from tests.adapters.discord.wire import ANN, CHANNEL
+from tests.adapters.strict.discord.server import ANN, CHANNEL
 
 NONE = discord.Permissions.none()
 
