@@ -63,7 +63,7 @@ async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters:
 async def running(house: House, parts: Mapping[str, Work] | None = None) -> AsyncIterator[set[asyncio.Task[None]]]:
     """The core and `parts` run inside this block, each started again when it fails. Gives their tasks."""
     work: dict[str, Work] = {"core": house.bot.run, "retention": house.retention.run, **(parts or {})}
-    tasks = {asyncio.create_task(keep_running(name, part), name=name) for name, part in work.items()}
+    tasks = {asyncio.create_task(keep_running(name, part, partial(house.bot.served, name)), name=name) for name, part in work.items()}
     try:
         yield tasks
     finally:
@@ -72,12 +72,13 @@ async def running(house: House, parts: Mapping[str, Work] | None = None) -> Asyn
         await asyncio.wait(tasks)
 
 
-async def keep_running(name: str, work: Work) -> None:
+async def keep_running(name: str, work: Work, worked: Callable[[], bool] = lambda: False) -> None:
     """Run `work` until it ends by itself; log what it fails with and start it again, ever later.
 
-    Raises ConfigError: what can't be used now can't be used later.
+    Raises ConfigError: what can't be used now can't be used later. Unless it ever `worked`: then a token that is refused takes
+    nobody else along, and may be good again. The same failure in a row is said once.
     """
-    failures = 0
+    failures, told = 0, ""
     while True:
         begun = asyncio.get_running_loop().time()
         task = asyncio.create_task(work(), name=name)
@@ -87,14 +88,21 @@ async def keep_running(name: str, work: Work) -> None:
             task.cancel()
             await asyncio.wait({task})
         error = task.exception()
-        if error is None or isinstance(error, ConfigError):
+        if error is None or (isinstance(error, ConfigError) and not worked()):
             return task.result()
-        failures = 0 if asyncio.get_running_loop().time() - begun > PAUSES_SECONDS[-1] else failures
+        if asyncio.get_running_loop().time() - begun > PAUSES_SECONDS[-1]:
+            failures, told = 0, ""
         pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
-        expected = isinstance(error, BotError)  # what we know how to say in a line needs no traceback
-        log.error("failed; starting it again", part=name, pause=pause, reason=str(error), exc_info=None if expected else error)
+        if told != (told := f"{type(error).__name__}: {error}"):
+            _tell(name, error, pause)
         failures += 1
         await asyncio.sleep(pause)
+
+
+def _tell(name: str, error: BaseException, pause: float) -> None:
+    expected = isinstance(error, BotError)  # what we know how to say in a line needs no traceback
+    remedy = "the others go on; it is tried again until it works"
+    log.error("failed; starting it again", part=name, pause=pause, reason=str(error), remedy=remedy, exc_info=None if expected else error)
 
 
 async def stop_asked(tasks: set[asyncio.Task[None]]) -> None:

@@ -124,6 +124,10 @@ class Core:
     def detach(self, platform: Platform) -> None:
         self._outbox.detach(platform)
 
+    def served(self, platform: str) -> bool:
+        """Whether the platform of this name was ever attached since the start."""
+        return self._outbox.knows(platform)
+
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
         incoming = self._presenting.heard(cleaned(incoming))

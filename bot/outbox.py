@@ -50,6 +50,10 @@ class Outbox:
         if self._platforms.get(platform.name) is platform:
             self._connected[platform.name].clear()
 
+    def knows(self, platform: str) -> bool:
+        """Whether it was attached at some time."""
+        return platform in self._platforms
+
     @property
     def connected(self) -> tuple[str, ...]:
         return tuple(name for name, event in self._connected.items() if event.is_set())
@@ -106,7 +110,8 @@ class Outbox:
         """
         display = Display(replace(self._limits(place), draft_seconds=None), ends_directly=True)
         display.end(message)
-        pump = self._pump(place, aside=message.private and self._limits(place).whispers)
+        # What one person alone is told goes by the way of its own interaction, which counts in nobody else's budget.
+        pump = self._pump(place, aside=event if message.private and self._limits(place).whispers else None)
         key = next(self._notices)
         self._post(pump, key, Letter(None, place, event, display, event, unsure_since=unsure_since, stays=not message.final))
         return Notice(pump, key)
@@ -140,9 +145,9 @@ class Outbox:
             await platform.typing(place)
             await asyncio.sleep(platform.limits.typing_seconds * 0.8)
 
-    def _pump(self, place: Place, *, aside: bool = False) -> Pump:
-        """The channel's, or the one beside it for what does not count there."""
-        key = f"{place.channel_key} aside" if aside else place.channel_key
+    def _pump(self, place: Place, *, aside: str | None = None) -> Pump:
+        """The channel's, or the one beside it for what does not count there: of this event."""
+        key = place.channel_key if aside is None else f"{place.channel_key} aside {aside}"
         pump = self._pumps.get(key)
         if pump is None:
             pump = self._pumps[key] = Pump(place.platform, Channel(self._limits(place)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import discord
 import structlog
 
+from adapters.beside import beside
 from adapters.discord.client import DiscordClient
 from adapters.discord.faults import delivering
 from adapters.discord.files import Files
@@ -63,17 +62,6 @@ async def serve(house: House, *, sees_content: bool) -> None:
             ) from None
         finally:
             reconnecting.removeFilter(without_traceback)
-
-
-@asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """`work` goes on while this block does."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 def without_traceback(record: logging.LogRecord) -> bool:

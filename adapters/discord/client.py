@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -27,13 +28,14 @@ from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
 from bot.commands.registry import COMMANDS
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation
 from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Bot, Button
 from bot.settings import SETTINGS
 from bot.texts import Texts, choose_language
 
+SYNC_PAUSES: Final = (5.0, 30.0, 120.0, 600.0)  # seconds before each further try to tell of the commands
 LONGEST_WAIT: Final = 30.0  # seconds that discord.py may wait for a rate limit by itself; a longer one is the core's to plan around
 
 log = structlog.get_logger(__name__)
@@ -82,15 +84,37 @@ class DiscordClient(discord.Client):
             self.tree.add_command(entry)
         self._reader = Reader(self, fetch, parse, sees_content=sees_content)
         self._unfurling = Unfurling()
+        self._offering: asyncio.Task[None] | None = None
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def setup_hook(self) -> None:
         await self.tree.set_translator(Words(self._texts))
-        await self.tree.sync()
+        self._offering = asyncio.create_task(self._offer_commands())
+
+    async def close(self) -> None:
+        if self._offering is not None:
+            self._offering.cancel()
+            await asyncio.wait({self._offering})
+        await super().close()
 
     async def on_ready(self) -> None:
         log.info("connected to Discord", servers=len(self.guilds))
         self._bot.attach(self.platform)
+
+    async def _offer_commands(self) -> None:
+        """Tell Discord of the commands, however long that takes: those that it knows work meanwhile, and so does everything else."""
+        for tries in count():
+            try:
+                with delivering():
+                    await self.tree.sync()
+            except DeliveryError as error:
+                if error.rejected or isinstance(error, PlaceGone):
+                    log.error("Discord does not take the commands; those that it knew before go on", reason=str(error))
+                    return
+                log.warning("the commands could not be told to Discord yet; trying again", reason=str(error))
+                await asyncio.sleep(error.retry_after or SYNC_PAUSES[min(tries, len(SYNC_PAUSES) - 1)])
+            else:
+                return
 
     async def on_disconnect(self) -> None:
         if not self.is_closed():

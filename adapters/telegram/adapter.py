@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 from telegram.error import InvalidToken
 
+from adapters.beside import beside
 from adapters.house import House
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
 from adapters.telegram.inbox import Inbox
@@ -38,8 +39,8 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
         house.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
-            await register(account.client, house.texts)
-            await receive(house, account, inbox(house, account, panels))
+            async with beside(register(account.client, house.texts)):
+                await receive(house, account, inbox(house, account, panels))
         except ExceptionGroup as errors:
             if errors.subgroup(InvalidToken):
                 raise ConfigError(UNKNOWN_BOT) from None

@@ -48,16 +48,16 @@ async def page(house: House) -> AsyncIterator[str]:
     platform = WebPlatform(hubs)
     walls = WallPages(house.bot.walls, house.bot.demos.export)
     app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls)
-    house.bot.attach(platform)
-    news = asyncio.create_task(tell_about_engines(house, hubs))
-    try:
-        async with serving(app, options.host, options.port) as url:
+    async with serving(app, options.host, options.port) as url:
+        house.bot.attach(platform)
+        news = asyncio.create_task(tell_about_engines(house, hubs))
+        try:
             house.bot.demos.page = options.address.rstrip("/") or url
             yield url
-    finally:
-        news.cancel()
-        await asyncio.wait({news})
-        house.bot.detach(platform)
+        finally:
+            news.cancel()
+            await asyncio.wait({news})
+            house.bot.detach(platform)
 
 
 async def tell_about_engines(house: House, hubs: Hubs) -> None:

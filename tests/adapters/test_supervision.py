@@ -49,6 +49,19 @@ async def test_a_bad_configuration_is_not_tried_again() -> None:
         await run.keep_running("part", work)
 
 
+async def test_what_ever_worked_is_tried_again_and_its_failure_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    lives: list[int] = []
+
+    async def work() -> None:
+        lives.append(len(lives))
+        if len(lives) < 3:
+            raise ConfigError("the token is refused")
+
+    await run.keep_running("part", work, lambda: True)
+    assert lives == [0, 1, 2]
+    assert capsys.readouterr().out.count("the token is refused") == 1
+
+
 async def test_stopping_ends_the_work_first() -> None:
     ended = asyncio.Event()
     begun = asyncio.Event()

@@ -94,3 +94,12 @@ async def test_what_a_platform_finds_fault_with_is_given_up_soon(tmp_path: Path,
                 await asyncio.sleep(0.01)
         outbox.say(PLACE, Outgoing("two"), None)
         assert sorted(await shown(chat, len(said))) == said
+
+
+async def test_what_one_person_alone_is_told_counts_in_nobody_elses_budget(tmp_path: Path) -> None:
+    """Each goes by the way of its own interaction: thirty at once are said at once, though a channel takes two in an hour."""
+    chat = Chat(limits=Limits(200, EditBudget(2, seconds=3_600.0), whispers=True))
+    async with speaking(tmp_path, chat, monotonic) as outbox:
+        for number in range(30):
+            outbox.say(PLACE, Outgoing(f"help {number}", private=True), f"e{number}")
+        assert len(await shown(chat, 30)) == 30

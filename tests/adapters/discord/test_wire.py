@@ -28,6 +28,15 @@ from tests.bot.rig import ScriptedEngine, echo, running
 PLACE = Place("discord", CHANNEL, private=True)
 
 
+@pytest.mark.parametrize("failure", [Failure(429, {"retry_after": 300.0, "global": False}), Failure(400, {"code": 50035}), Failure(503)])
+async def test_commands_that_discord_does_not_take_yet_delay_nothing(wire: Wire, bot: Listener, failure: Failure) -> None:
+    wire.failures["PUT"] = [failure] * 9
+    async with connected(new_client(bot, Cdn(), **AT_ONCE)):
+        await wire.dispatch("MESSAGE_CREATE", message_payload("5000", ANN, "hello") | {"channel_id": CHANNEL})
+        assert (await bot.hears()).incoming.text == "hello"
+    assert len(wire.failures["PUT"]) < 9
+
+
 async def test_a_repeated_send_is_shown_once(client: DiscordClient, wire: Wire) -> None:
     names = {await client.platform.send(PLACE, Outgoing("A goose."), reply_to=None, nonce="n1") for _ in range(2)}
     assert list(wire.messages) == [*names]

@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import socket
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +15,7 @@ import structlog
 
 from adapters.telegram.client import signed_in
 from adapters.telegram.webhook import HEADER
+from adapters.web import adapter as web
 from bot.config import secret_values
 from bot.logs import configure_logs
 from bot.options import LoggingOptions
@@ -22,6 +24,7 @@ from tests.adapters.strict.telegram.server import TOKEN, ApiError, BotApi, servi
 from tests.adapters.strict.telegram.world import ME, Json
 from tests.adapters.telegram.proxies import proxying
 from tests.adapters.telegram.rig import config, whole
+from tests.adapters.web.browserless import Visitor
 
 
 @pytest.fixture
@@ -63,6 +66,34 @@ async def test_an_album_by_webhook_is_one_question(tmp_path: Path, port: int) ->
         assert await asyncio.gather(*map(post, telegram.world.updates)) == [200, 200]
         assert await telegram.answers(chat) == ["You asked: Both?"]
     assert str(telegram.engine.requests[0]).count("data:image/") == 2
+
+
+@pytest.mark.parametrize("code", [401, 404])
+async def test_a_token_that_worked_and_is_refused_for_a_while_takes_nobody_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr("adapters.run.PAUSES_SECONDS", (0.0, 0.1))
+    pages: asyncio.Queue[str] = asyncio.Queue()
+    page = partial(web.run, opened=pages.put_nowait)
+    async with whole(tmp_path, beside={"web": page}, web={"port": 0}) as telegram, Visitor(await pages.get()) as visitor:
+        refusal = ApiError("Unauthorized" if code == 401 else "Not Found", code)
+        telegram.api.refuse("getUpdates", *[refusal] * 2)
+        telegram.api.refuse("getMe", *[refusal] * 2)
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "Still there?")
+        assert await telegram.answers(chat) == ["You asked: Still there?"]
+        await visitor.ask("And the page?")
+        await telegram.until(lambda: len(telegram.engine.requests) == 2)
+
+
+async def test_commands_that_can_not_be_offered_delay_nothing(tmp_path: Path) -> None:
+    api = BotApi(held={"setMyCommands": asyncio.Event()})
+    async with whole(tmp_path, api=api) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "Heard?")
+        assert await telegram.answers(chat) == ["You asked: Heard?"]
+    assert api.called("setMyCommands")
+    assert not api.commands
 
 
 @pytest.mark.parametrize("socks", [False, True])

@@ -67,6 +67,7 @@ class BotApi:
     blocked_by: set[int] = field(default_factory=set)
     before: dict[str, list[Callable[[], None]]] = field(default_factory=dict)  # by method: done as its next calls arrive, which are lost …
     after: dict[str, list[Callable[[], None]]] = field(default_factory=dict)  # … or carried out, and never answered
+    held: dict[str, asyncio.Event] = field(default_factory=dict)  # by method or file: not answered before it is set
     disk: Path | None = None  # a server in local mode lays files there and tells their paths
     _poll: asyncio.Task[list[Json]] | None = None
 
@@ -84,10 +85,15 @@ class BotApi:
         handler: Callable[[Json], Awaitable[Any]] | None = getattr(self, f"_{method}", None)
         if handler is None:
             raise ApiError("Not Found: method not found", 404)
+        await self.hold(method)
         _interrupt(self.before, method)
         result = await handler(params)
         _interrupt(self.after, method)
         return result
+
+    async def hold(self, name: str) -> None:
+        if name in self.held:
+            await self.held[name].wait()
 
     async def _getMe(self, params: Json) -> Json:
         return ME | {"can_read_all_group_messages": not self.world.privacy}
@@ -332,7 +338,9 @@ async def _handle(request: web.Request) -> web.Response:
 
 async def _download(request: web.Request) -> web.Response:
     api = request.app[API]
-    data = api.world.files.get(request.match_info["path"].removeprefix("photos/"))
+    name = request.match_info["path"].removeprefix("photos/")
+    await api.hold(name)
+    data = api.world.files.get(name)
     if data is None or request.match_info["token"] != api.token:
         raise web.HTTPNotFound
     return web.Response(body=data)
