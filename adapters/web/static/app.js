@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
-import { find, firstWords, newId } from "./dom.js";
+import { find, firstWords, newId, spoken } from "./dom.js";
 import { Graph } from "./graph.js";
 import { explain } from "./insight.js";
 import { Knobs } from "./knobs.js";
@@ -96,7 +96,7 @@ class App {
     const sent = this.sent.get(message.parent);
     if (!sent) return; // said to another page, or before this one was loaded
     this.thread.aside(sent.anchor, sent.command ?? "", message);
-    find("announcer").textContent = firstWords(message.text, 400);
+    find("announcer").textContent = spoken(message.text);
     this.draw();
   }
 

@@ -34,7 +34,13 @@ export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** The beginning of a person's text, in one line and as it was written. */
 export function firstWords(text, count = 60) {
-  const line = text.replace(/[*_`#>]/g, "").replace(/\s+/g, " ").trim();
+  const line = text.replace(/\s+/g, " ").trim();
   return line.length > count ? `${line.slice(0, count - 1)}…` : line || say("picture-only");
+}
+
+/** The beginning of what a model wrote, to be heard: without the signs of Markdown. */
+export function spoken(text) {
+  return firstWords(text.replace(/[*_`#>]/g, ""), 400);
 }

@@ -1,6 +1,7 @@
 // Shows one path through the graph. Only what changed is drawn again, so that a long conversation streams smoothly.
 
-import { find, firstWords, icon, iconButton, make } from "./dom.js";
+import { copyText } from "./code.js";
+import { find, icon, iconButton, make, spoken } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { say } from "./texts.js";
 
@@ -125,7 +126,7 @@ export class Thread {
   }
 
   #text(message) {
-    if (message.role === "person") return make("div", { className: "text", textContent: message.text, hidden: !message.text });
+    if (message.role === "person") return make("div", { className: "text", dir: "auto", textContent: message.text, hidden: !message.text });
     if (!message.text) return make("div", { className: "text thinking", textContent: say("thinking") });
     const text = message.columns?.length ? columns(message.columns) : make("div", { className: "text" }, ...markdown(message.text));
     if (!message.spoiler) return text;
@@ -137,7 +138,7 @@ export class Thread {
     const tools = make("div", { className: "actions" }, ...this.#versions(message));
     const add = (name, label, onclick) => tools.append(iconButton(name, label, onclick)) ?? (tools.lastChild.dataset.action = name);
     if (message.role === "bot" && message.final) {
-      if (navigator.clipboard) add("copy", say("copy"), (event) => this.#copy(event.currentTarget, message.text));
+      add("copy", say("copy"), (event) => this.#copy(event.currentTarget, message.text));
       if (message.text && !message.columns?.length) add("knobs", say("insight"), () => this.actions.explain(message));
       if (message.buttons.includes("again")) add("again", say("again"), () => this.actions.press("again", message));
       if (message.buttons.includes("continue")) tools.append(this.#continueButton(message));
@@ -159,7 +160,7 @@ export class Thread {
   }
 
   async #copy(button, text) {
-    await navigator.clipboard.writeText(text);
+    await copyText(text);
     button.replaceChildren(icon("check"));
     find("announcer").textContent = say("copied");
     setTimeout(() => button.replaceChildren(icon("copy")), 1500);
@@ -183,5 +184,5 @@ export class Thread {
 }
 
 export function announce(message) {
-  find("announcer").textContent = message.final ? say("answered", { text: firstWords(message.text, 400) }) : say("answering");
+  find("announcer").textContent = message.final ? say("answered", { text: spoken(message.text) }) : say("answering");
 }
