@@ -25,6 +25,7 @@ class Draft:
     dropped: int = 0  # of the oldest messages, for lack of room
     choices: list[TokenLogprobs] = field(default_factory=list)  # where they were asked for: every token, and what else it could be
     beams: tuple[BeamNode, ...] = ()  # where they were asked for: what a beam search weighed
+    length_penalty: float | None = None  # by which it ranked what finished
 
     @property
     def text(self) -> str:
@@ -50,6 +51,7 @@ class Draft:
             self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
             self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()
             self.beams = choice.beams or self.beams
+            self.length_penalty = choice.length_penalty if choice.beams else self.length_penalty
         self.tokens = chunk.usage.completion_tokens if chunk.usage else self.tokens + 1
         self.prompt_tokens = chunk.usage.prompt_tokens if chunk.usage else self.prompt_tokens
         self.dropped = chunk.dropped_messages or self.dropped

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.drafts import Comparison, Draft
 from bot.jobs import Job
+from bot.store.tables import Finish
 from engine.api import BeamNode, TokenLogprobs
 
 KEPT = 100  # answers
@@ -21,9 +22,10 @@ class Insight:
     """One answer's. `temperature` None: the model's own default; `choices` and `beams` are empty where the engine told none."""
 
     temperature: float | None
-    text: str
     choices: tuple[TokenLogprobs, ...]
     beams: tuple[BeamNode, ...]
+    length_penalty: float | None  # that the beams were ranked by, as the engine says
+    stopped: bool  # by a person, before the engine could tell all
 
 
 class Insights:
@@ -35,7 +37,8 @@ class Insights:
     def keep(self, job: Job, draft: Draft | Comparison) -> None:
         if isinstance(draft, Comparison):
             return
-        insight = Insight(job.knobs.temperature, draft.text, tuple(draft.choices[:MOST_TOKENS]), draft.beams)
+        stopped = draft.finish is Finish.STOPPED
+        insight = Insight(job.knobs.temperature, tuple(draft.choices[:MOST_TOKENS]), draft.beams, draft.length_penalty, stopped)
         self._kept[job.answer] = job.place, insight
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

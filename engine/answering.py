@@ -150,19 +150,22 @@ class Beams:
 
     def found(self) -> Iterator[Event]:
         """Once the search is done: its `n` best, whole."""
-        tree = tuple(self.tree()) if self.question.request.beam_tree else ()
+        request = self.question.request
+        tree = tuple(self.tree()) if request.beam_tree else ()
+        penalty = request.generation.length_penalty if request.beam_tree else None
         for choice, beam in enumerate(self.best):
             yield TextDelta(choice, self.text(beam))
-            yield ChoiceFinished(choice, self.reason_of(beam), tree)
+            yield ChoiceFinished(choice, self.reason_of(beam), tree, penalty)
 
     def tree(self) -> Iterator[Hypothesis]:
         decode, nodes = self.question.tokenizer.decode, self.search.nodes
+        became = {self.search.ended.get(beam.ids): choice for choice, beam in reversed([*enumerate(self.best)])}
         texts: list[str] = []
-        for node in nodes:
+        for at, node in enumerate(nodes):
             before = [] if node.parent is None else [nodes[node.parent].token]
             piece = decode([*before, node.token])[len(decode(before)) :]  # as it reads after the one before
             texts.append(("" if node.parent is None else texts[node.parent]) + piece)
-            yield Hypothesis(self.trimmed(texts[-1]), node.score, node.parent, node.step)
+            yield Hypothesis(self.trimmed(texts[-1]), node.score, node.parent, node.step, node.rank, became.get(at))
 
     def trimmed(self, text: str) -> str:
         return AnswerText(self.question.tokenizer, self.question.stops).cut(text)[0]

@@ -139,13 +139,16 @@ class Logprobs(Wire):
 class BeamNode(Wire):
     """Ours: a hypothesis that a beam search held. `score` is the sum of its log-probabilities, in natural logarithms.
 
-    `parent` is the place in the list of the hypothesis that it continues, None for the first ones; `step` counts tokens from 1.
+    `parent` is the place in the list of the hypothesis that it continues, None for the first ones; `step` counts tokens from 1, the
+    one that ends an answer included.
     """
 
-    text: str  # whole, from the answer's beginning
+    text: str  # whole, from the answer's beginning; empty = it ended before its first word
     score: float
     parent: int | None
     step: int
+    rank: Annotated[float | None, Field(exclude_if=is_none)] = None  # of a finished one: score / step ** length_penalty; the highest wins
+    choice: Annotated[int | None, Field(exclude_if=is_none)] = None  # the `index` of the answer that it became
 
 
 class ChunkChoice(Wire):
@@ -155,6 +158,7 @@ class ChunkChoice(Wire):
     finish_reason: FinishReason | None = None
     # ours; on the end of a beam search that was asked for its tree
     beams: Annotated[tuple[BeamNode, ...] | None, Field(exclude_if=is_none)] = None
+    length_penalty: Annotated[float | None, Field(exclude_if=is_none)] = None  # ours; with `beams`: by which they were ranked
     # ours; beams: the best text so far, replaces what came before, never appends
     provisional: Annotated[str | None, Field(exclude_if=is_none)] = None
 
@@ -183,6 +187,7 @@ class Choice(Wire):
     logprobs: Annotated[Logprobs | None, Field(exclude_if=is_none)] = None
     finish_reason: FinishReason
     beams: Annotated[tuple[BeamNode, ...] | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
+    length_penalty: Annotated[float | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
 
 
 class Completion(Wire):

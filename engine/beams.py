@@ -35,6 +35,7 @@ class Node:
     score: float
     parent: int | None
     step: int  # how many tokens it has
+    rank: float | None = None  # of a finished one: its score, divided by length^penalty
 
 
 class BeamSearch:
@@ -60,6 +61,7 @@ class BeamSearch:
         self.done = False
         self.nodes: list[Node] = []
         self.node_of_row: list[int | None] = [None] * self.width
+        self.ended: dict[tuple[int, ...], int] = {}  # the nodes of those that finished, by their tokens
 
     def step(self, log_probabilities: Tensor) -> list[int]:
         """[num_beams, vocabulary] in, already penalised → for each row of the next step, the row that it continues."""
@@ -71,7 +73,7 @@ class BeamSearch:
         going = sorted(barred, key=lambda pair: -pair[1].score)[: self.width]
         going += [(going[0][0], Beam(going[0][1].ids, NEVER))] * (self.width - len(going))  # fewer tokens possible than beams
         if self.keeps_tree:
-            self.remember([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end])
+            self.remember([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end], finished=True)
             self.node_of_row = self.remember(going)
         self.running = [beam for _, beam in going]
         self.done = all(ended) or self.can_not_improve()
@@ -99,13 +101,16 @@ class BeamSearch:
         count = min(self.candidates, int(probabilities.count_nonzero()))
         return draw_distinct(probabilities, step_uniforms(self.seed, len(self.running[0].ids), count))
 
-    def remember(self, continued: Sequence[tuple[int, Beam]]) -> list[int | None]:
+    def remember(self, continued: Sequence[tuple[int, Beam]], *, finished: bool = False) -> list[int | None]:
         """Where in the tree these (row that is continued, beam) now stand; None for one that can't go on."""
         places: list[int | None] = []
         for row, beam in continued:
             alive = beam.score > NEVER / 2
             places.append(len(self.nodes) if alive else None)
-            self.nodes += [Node(beam.ids[-1], beam.score, self.node_of_row[row], len(beam.ids))] * alive
+            if alive and finished:
+                self.ended[beam.ids] = len(self.nodes)
+            rank = self.normalised(beam).score if finished else None
+            self.nodes += [Node(beam.ids[-1], beam.score, self.node_of_row[row], len(beam.ids), rank)] * alive
         return places
 
     def normalised(self, beam: Beam) -> Beam:

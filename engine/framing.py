@@ -50,7 +50,11 @@ class Framing:
     def _endings(self, done: Done) -> Iterator[Chunk]:
         for ending in self._finished:
             end = ChunkChoice(
-                index=ending.choice, delta=self._delta(ending.choice), finish_reason=ending.reason, beams=beam_tree(ending.beams)
+                index=ending.choice,
+                delta=self._delta(ending.choice),
+                finish_reason=ending.reason,
+                beams=beam_tree(ending.beams),
+                length_penalty=ending.length_penalty,
             )
             chunk = self._chunk(end)
             dropped = done.dropped_messages if ending is self._finished[-1] else 0
@@ -87,6 +91,7 @@ def whole_choice(ending: ChoiceFinished, deltas: Sequence[TextDelta]) -> Choice:
         logprobs=logprobs([scored for delta in deltas for scored in delta.logprobs]),
         finish_reason=ending.reason,
         beams=beam_tree(ending.beams),
+        length_penalty=ending.length_penalty,
     )
 
 

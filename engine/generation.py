@@ -63,13 +63,16 @@ class TokenLogprob(NamedTuple):
 class Hypothesis(NamedTuple):
     """A beam at `step` (counted in tokens from 1), which continues the one at `parent` in the same tuple; None for the first.
 
-    `text` is whole, `score` the sum of its log-probabilities.
+    `text` is whole, `score` the sum of its log-probabilities; `rank`, of a finished one, is what it was compared by with the others.
+    `choice` is the answer that it became.
     """
 
     text: str
     score: float
     parent: int | None
     step: int
+    rank: float | None = None
+    choice: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,13 @@ class Provisional:
 class ChoiceFinished:
     """No more text of this choice. `length` = it ran into `max_tokens` or the context window.
 
-    `beams`, where asked for, is the tree of the search, parents before children.
+    `beams`, where asked for, is the tree of the search, parents before children, with the `length_penalty` that it ranked by.
     """
 
     choice: int
     reason: FinishReason
     beams: tuple[Hypothesis, ...] = ()
+    length_penalty: float | None = None
 
 
 @dataclass(frozen=True)

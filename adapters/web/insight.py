@@ -12,9 +12,10 @@ from engine.api import Alternative, BeamNode, TokenLogprobs
 def insight_view(insight: Insight) -> dict[str, Any]:
     return {
         "temperature": insight.temperature,
-        "text": insight.text,
+        "stopped": insight.stopped,
         "tokens": [_token(token) for token in insight.choices],
         "beams": [_beam(node) for node in insight.beams],
+        "length_penalty": insight.length_penalty,
     }
 
 
@@ -26,4 +27,5 @@ def _token(token: TokenLogprobs) -> dict[str, Any]:
 
 
 def _beam(node: BeamNode) -> dict[str, Any]:
-    return {"text": node.text, "score": node.score, "parent": node.parent, "step": node.step}
+    """`rank`: of a finished one; `chosen`: the engine's word that it became the answer."""
+    return {**node.model_dump(include={"text", "score", "parent", "step", "rank"}), "chosen": node.choice == 0}

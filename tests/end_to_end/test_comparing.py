@@ -85,5 +85,5 @@ async def test_a_comparison_s_picture_is_encoded_once_and_answers_tell_how_they_
         beamed = await ann.ask("m4", "/ask what is it? beams:3")
         told = ann.house.bot.insight(PLACE, beamed.answer_id or 0)
         assert told is not None
-        assert any(node.text.strip() == beamed.text.strip() for node in told.beams)
+        assert [node.text.strip() for node in told.beams if node.choice == 0] == [beamed.text.strip()]
         assert all(node.parent is None or told.beams[node.parent].step == node.step - 1 for node in told.beams)

@@ -109,7 +109,7 @@ def unscored(events: Sequence[object]) -> list[object]:
     return [
         replace(event, logprobs=())
         if isinstance(event, TextDelta)
-        else replace(event, beams=tuple(node._replace(score=0.0) for node in event.beams))
+        else replace(event, beams=tuple(node._replace(score=0.0, rank=None) for node in event.beams))
         if isinstance(event, ChoiceFinished)
         else event
         for event in events

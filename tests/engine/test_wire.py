@@ -316,13 +316,17 @@ def test_log_probabilities_have_openai_s_form() -> None:
 
 
 def test_the_tree_comes_with_the_end_and_nothing_unasked_is_said() -> None:
-    tree = (Hypothesis("A", -0.5, None, 1), Hypothesis("A cat", -0.75, 0, 2))
-    events: list[Event] = [TextDelta(0, "A cat"), ChoiceFinished(0, "stop", tree), Done(1, 2, 0)]
-    said = [{"text": "A", "score": -0.5, "parent": None, "step": 1}, {"text": "A cat", "score": -0.75, "parent": 0, "step": 2}]
+    tree = (Hypothesis("A", -0.5, None, 1), Hypothesis("A cat", -0.75, 0, 2, -0.1875, 0))
+    events: list[Event] = [TextDelta(0, "A cat"), ChoiceFinished(0, "stop", tree, 2.0), Done(1, 2, 0)]
+    said = [
+        {"text": "A", "score": -0.5, "parent": None, "step": 1},
+        {"text": "A cat", "score": -0.75, "parent": 0, "step": 2, "rank": -0.1875, "choice": 0},
+    ]
     first, last = (json.loads(chunk.model_dump_json())["choices"][0] for chunk in chunks(events))
     assert json.loads(completion("toy", events).model_dump_json())["choices"][0]["beams"] == last["beams"] == said
-    assert not {"beams", "logprobs"} & first.keys()
-    assert not {"beams", "logprobs"} & json.loads(completion("toy", ANSWER).model_dump_json())["choices"][0].keys()
+    assert last["length_penalty"] == 2
+    assert not {"beams", "length_penalty", "logprobs"} & first.keys()
+    assert not {"beams", "length_penalty", "logprobs"} & json.loads(completion("toy", ANSWER).model_dump_json())["choices"][0].keys()
 
 
 def test_a_temperature_too_small_to_divide_by_is_greedy() -> None:
