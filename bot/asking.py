@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import time
 
@@ -168,11 +168,14 @@ class Asking:
     def _store(self, question: Question, now: float, connection: Connection) -> None:
         incoming = question.incoming
         graph.add_pictures(connection, question.pictures, now)
-        parent = self._parent(connection, question, now)
+        replaced = _replaced(connection, incoming)
+        parent = graph.parent_of(connection, replaced.id) if replaced else self._parent(connection, question, now)
         if not question.pictures and (not question.text or conversation.speaks_of_picture(question.text)):
             _check_sight(connection, parent)
         shown = () if question.shows_anothers else question.pictures
         message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
+        if replaced:  # the first question of a conversation has no parent to have it from
+            message = replace(message, conversation=replaced.conversation)
         stored = graph.add(connection, message)
         if stored is not None:
             asked = _node(stored, message)
@@ -214,6 +217,12 @@ def _go_on(owner: str, incoming: Incoming, answer: Node, text: str, resolved: Re
     stored = graph.add(connection, message)
     if stored is not None:
         answer_to(owner, incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+
+
+def _replaced(connection: Connection, incoming: Incoming) -> Node | None:
+    """The person's own question that this one is asked instead of."""
+    node = graph.find(connection, incoming.place.key, incoming.instead_of) if incoming.instead_of else None
+    return node if node and node.person == incoming.author.key else None
 
 
 def _replied_picture(connection: Connection, question: Question, now: float) -> Node | None:

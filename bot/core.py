@@ -33,6 +33,7 @@ from bot.contracts import (
     Varied,
 )
 from bot.conversation import IDLE_SECONDS, SHARED
+from bot.conversation_list import ConversationList
 from bot.demo.desk import Desk
 from bot.demo.presenting import Presenting
 from bot.demo.wall import Walls
@@ -97,6 +98,7 @@ class Core:
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._asking = Asking(parts, self._dispatcher.wake)
         self._revising = Revising(parts, self._dispatcher)
+        self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
         self._forgetting = Forgetting(r.database, r.files, self._dispatcher, self._asking.introduce_anew)
 
     async def run(self) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, true
 
 from bot.answering import buttons, words
 from bot.ballot import ballot
@@ -16,9 +16,9 @@ from bot.store.tables import DeliveryRow, JobRow, MessagePictureRow, MessageRow,
 from bot.store.votes import Standing
 
 
-def history(connection: Connection, texts: Texts, place: str, limit: int) -> tuple[Remembered, ...]:
-    """The newest messages, oldest first."""
-    rows = list(reversed(connection.execute(_newest(place, limit)).all()))
+def history(connection: Connection, texts: Texts, place: str, limit: int, conversation: str | None = None) -> tuple[Remembered, ...]:
+    """The newest messages, of one conversation or of all, oldest first."""
+    rows = list(reversed(connection.execute(_newest(place, limit, conversation)).all()))
     ids = [row.id for row in rows]
     pictures = graph.pictures_of(connection, ids)
     sent, standing = _sent(connection, ids), votes.standings(connection, ids)
@@ -32,12 +32,21 @@ def shown_here(connection: Connection, place: str, sha256: str) -> bool:
     return connection.scalar(found) is not None
 
 
-def _newest(place: str, limit: int) -> Select[Any]:
-    columns = (MessageRow.id, MessageRow.parent, MessageRow.role, MessageRow.text, MessageRow.finish, MessageRow.footer)
+def _newest(place: str, limit: int, conversation: str | None) -> Select[Any]:
+    columns = (
+        MessageRow.id,
+        MessageRow.parent,
+        MessageRow.conversation,
+        MessageRow.role,
+        MessageRow.text,
+        MessageRow.finish,
+        MessageRow.footer,
+    )
     more = (MessageRow.platform_id, MessageRow.at, PersonRow.name, JobRow.knobs)
     joined = select(*columns, *more).join(PersonRow, PersonRow.key == MessageRow.person)
     joined = joined.outerjoin(JobRow, JobRow.answer == MessageRow.id)
-    return joined.where(MessageRow.place == place).order_by(MessageRow.id.desc()).limit(limit)
+    wanted = true() if conversation is None else MessageRow.conversation == conversation
+    return joined.where(MessageRow.place == place, wanted).order_by(MessageRow.id.desc()).limit(limit)
 
 
 def _sent(connection: Connection, ids: list[int]) -> dict[int, tuple[str, ...]]:
@@ -55,6 +64,7 @@ def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[s
     return Remembered(
         id=row.id,
         parent=row.parent,
+        conversation=row.conversation,
         role="assistant" if answered else "user",
         author="" if answered else row.name,
         text=words(texts, row.knobs["language"], row.text, row.finish) if row.knobs else row.text,

@@ -133,6 +133,7 @@ class Incoming:
     reply_to: Reply | None = None
     command: Invocation | None = None
     locale: str | None = None  # BCP 47, what the platform says of the person
+    instead_of: str | None = None  # the id of a question: this one is asked in its place, in a branch beside it
     edited: bool = False  # the author changed a message that we may hold: while it waits, its new text is asked instead
 
     @property

@@ -182,6 +182,7 @@ class Remembered:
     buttons: tuple[Button, ...] = ()
     footer: str = ""
     pending: bool = False  # an answer that is not finished
+    conversation: str = ""  # the key that all branches of one conversation share
     columns: tuple[Section, ...] = ()  # of a comparison
     actions: tuple[Action, ...] = ()  # what people vote with
 

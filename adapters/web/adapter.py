@@ -11,6 +11,7 @@ import structlog
 
 from adapters.house import House
 from adapters.web.about import engine_view
+from adapters.web.conversations import ConversationPages
 from adapters.web.hub import Hubs
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
@@ -47,7 +48,8 @@ async def page(house: House) -> AsyncIterator[str]:
     hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits()
     platform = WebPlatform(hubs)
     walls = WallPages(house.bot.walls, house.bot.demos.export)
-    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls)
+    conversations = ConversationPages(house.bot.conversations, hubs, sessions)
+    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, conversations)
     async with serving(app, options.host, options.port) as url:
         house.bot.attach(platform)
         news = asyncio.create_task(tell_about_engines(house, hubs))

@@ -37,6 +37,7 @@ class Question(Knobs):
     id: MessageId
     text: Annotated[str, Field(max_length=16_000)] = ""
     parent: MessageId | None = None
+    instead_of: MessageId | None = None  # a question of theirs that this one is asked in the place of
 
 
 class Press(Knobs):
@@ -91,7 +92,7 @@ def asked(question: Question, attachments: tuple[Attachment, ...], person: str, 
         command = Invocation("ask", {"prompt": question.text, **question.options()})
     plain = event(question.id, person, command, locale)
     reply = Reply(question.parent) if question.parent else None
-    return replace(plain, text=question.text, attachments=attachments, reply_to=reply)
+    return replace(plain, text=question.text, attachments=attachments, reply_to=reply, instead_of=question.instead_of)
 
 
 def fresh_start(question: Question, person: str, locale: str | None) -> Incoming:
@@ -120,3 +121,8 @@ def locale_of(request: web.Request) -> str | None:
     """The language that the page is shown in: its script names it here, whatever the browser's own preference is."""
     first = request.headers.get("Accept-Language", "").split(",")[0].split(";")[0].strip()
     return first[:35] or None
+
+
+def whole(text: str) -> int:
+    """A whole number of an address; 0 for anything else."""
+    return int(text) if text.isdecimal() and len(text) < 18 else 0

@@ -36,4 +36,5 @@ def _shown(message: Remembered, ids: dict[int, str]) -> dict[str, Any]:
         "columns": [asdict(column) for column in message.columns],
         "actions": [asdict(action) for action in message.actions],
         "at": message.at.isoformat(),
+        "conversation": message.conversation,
     }

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from adapters.web.about import Surroundings, engine_view, knobs_view
-from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated
+from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated, whole
 from adapters.web.history import STORED, as_shown
 from adapters.web.hub import Hubs
 from adapters.web.insight import insight_view
 from adapters.web.platform import place_of
-from adapters.web.security import Sessions
+from adapters.web.security import CODE_SECONDS, Sessions, known
 from adapters.web.streams import STATIC, stream_events
 from bot.ports import Bot, Button
 
 MAX_FOLLOWERS = 24  # open pages of one person
 MAX_HISTORY = 2000
+ADDRESS = re.compile(r"/c/[0-9a-f]{16}")  # of a conversation
 PICTURES = frozenset({".png", ".jpg"})
 STOP_LOOKS, STOP_PAUSE = 50, 0.1  # seconds between looks whether an answer has stopped
 RECENT = 50  # messages among which a new one is looked for
@@ -44,7 +46,10 @@ class Pages:
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
             web.get("/", self.index),
+            web.get(r"/c/{conversation:[0-9a-f]{16}}", self.index),
             web.post("/login", self.login),
+            web.post("/logout", self.logout),
+            web.post("/api/devices", self.device),
             web.get("/api/session", self.session),
             web.get("/api/messages", self.history),
             web.post("/api/messages", self.ask),
@@ -62,12 +67,30 @@ class Pages:
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
+        code = str(form.get("code", "")).strip()
         trouble = self._sessions.trouble_with(str(form.get("password", "")), request.remote or "")
+        token = self._sessions.accept(code) if code and not trouble else None
+        if code and token is None:
+            trouble = trouble or "wrong-code"
+        to = str(form.get("to", ""))
+        back = to if ADDRESS.fullmatch(to) else "/"
         if trouble:
-            raise web.HTTPSeeOther(f"/?trouble={trouble}")
-        response = web.Response(status=303, headers={"Location": "/"})
-        self._sessions.give(request, response)
+            raise web.HTTPSeeOther(f"{back}?trouble={trouble}")
+        response = web.Response(status=303, headers={"Location": back})
+        self._sessions.give(request, response, token)
         return response
+
+    async def logout(self, request: web.Request) -> web.StreamResponse:
+        response = web.Response(status=303, headers={"Location": "/"})
+        self._sessions.sign_out(request, response)
+        return response
+
+    async def device(self, request: web.Request) -> web.StreamResponse:
+        """A code for one more device of this person. Without a password there is no other device: the page answers to loopback alone."""
+        known(self._sessions, request)
+        if self._sessions.open:
+            raise web.HTTPNotFound
+        return web.json_response({"code": self._sessions.offer(request), "seconds": CODE_SECONDS})
 
     async def session(self, request: web.Request) -> web.StreamResponse:
         """Who you are and what can be set. A newcomer gets the cookie here and asks again."""
@@ -82,32 +105,33 @@ class Pages:
             {
                 "engine": engine_view(await self._surroundings.engines()),
                 "knobs": await knobs_view(self._surroundings, person, locale_of(request)),
+                "signed_in": not self._sessions.open,
                 "limits": {"pictures": self._limits.pictures, "bytes": self._limits.bytes},
             }
         )
 
     async def history(self, request: web.Request) -> web.StreamResponse:
-        person = self._known(request)
-        limit = min(_whole(request.query.get("limit", "")) or 200, MAX_HISTORY)
+        person = known(self._sessions, request)
+        limit = min(whole(request.query.get("limit", "")) or 200, MAX_HISTORY)
         messages = await self._bot.history(place_of(person), limit + 1)
         return web.json_response({"messages": as_shown(messages[-limit:]), "more": len(messages) > limit})
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Take a question. The reply shows it as it was stored; null = it was a command, or refused (the reason is an event)."""
-        person = self._known(request)
+        person = known(self._sessions, request)
         try:
             question, attachments = await read_question(request, self._limits.pictures)
         except web.HTTPRequestEntityTooLarge as error:
             raise Unacceptable("error-too-large", megabytes=self._limits.bytes // 1_000_000) from error
         command = self._surroundings.parse(question.text)
-        if command is None and question.parent is None:
+        if command is None and question.parent is None and question.instead_of is None:
             await self._bot.handle(fresh_start(question, person, locale_of(request)))
         await self._bot.handle(asked(question, attachments, person, command, locale_of(request)))
         shown = await self._tell(person, question.id)
         return web.json_response({"message": shown, "command": command is not None})
 
     async def press(self, request: web.Request) -> web.StreamResponse:
-        person = self._known(request)
+        person = known(self._sessions, request)
         press = validated(Press, await request.text())
         await self._bot.handle(pressed(press, person, locale_of(request)))
         if press.button is Button.STOP:
@@ -118,21 +142,21 @@ class Pages:
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
         """A picture that this person showed: its name never changes its content, so that it may be kept by the browser."""
-        path = await self._bot.picture(place_of(self._known(request)), request.match_info["sha256"])
+        path = await self._bot.picture(place_of(known(self._sessions, request)), request.match_info["sha256"])
         if path is None:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
     async def insight(self, request: web.Request) -> web.StreamResponse:
         """How an answer to this person came about; refused when it is not known any more."""
-        insight = self._surroundings.insight(place_of(self._known(request)), int(request.match_info["answer"]))
+        insight = self._surroundings.insight(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
         if insight is None:
             raise Unacceptable("insight-gone")
         return web.json_response(insight_view(insight))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""
-        path = self._hubs.handouts.find(self._known(request), request.match_info["token"])
+        path = self._hubs.handouts.find(known(self._sessions, request), request.match_info["token"])
         if path is None:
             raise web.HTTPNotFound
         shown = "inline" if path.suffix in PICTURES else "attachment"
@@ -140,7 +164,7 @@ class Pages:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events. A page that comes back names the last one it has."""
-        hub = self._hubs.of(self._known(request))
+        hub = self._hubs.of(known(self._sessions, request))
         if hub.followers >= MAX_FOLLOWERS:
             raise web.HTTPTooManyRequests
         return await stream_events(request, hub)
@@ -164,13 +188,3 @@ class Pages:
                 self._hubs.of(person).publish("message", shown["id"], shown)
                 return
             await asyncio.sleep(STOP_PAUSE)
-
-    def _known(self, request: web.Request) -> str:
-        person = self._sessions.person(request)
-        if person is None:
-            raise web.HTTPUnauthorized
-        return person
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else 0

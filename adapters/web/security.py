@@ -22,6 +22,8 @@ COOKIE_SECONDS = 365 * 24 * 3600
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 TRIES_PER_MINUTE = 10
 REMEMBERED_ADDRESSES = 1000
+CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRSTUVWXYZ23456789", 8  # none that look alike
+CODE_SECONDS = 600
 TOKEN = re.compile(r"[0-9a-f]{48}")
 
 HEADERS = {
@@ -42,6 +44,7 @@ class Sessions:
         self._password = password
         self._key = hashlib.scrypt((password or "").encode(), salt=b"gander's web sessions", n=2**14, r=8, p=1)
         self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+        self._codes: dict[str, tuple[str, float]] = {}  # → whose, and until when
 
     @property
     def open(self) -> bool:
@@ -58,11 +61,29 @@ class Sessions:
             return None
         return hashlib.sha256(token.encode()).hexdigest()[:24]
 
-    def give(self, request: web.Request, response: web.StreamResponse) -> None:
-        """A cookie for this visitor: the same person as before, if they have been here under another password."""
-        token = request.cookies.get(COOKIE, "").partition(".")[0]
-        token = token if TOKEN.fullmatch(token) else secrets.token_hex(24)
-        response.set_cookie(COOKIE, self.cookie_for(token), max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.secure)
+    def give(self, request: web.Request, response: web.StreamResponse, token: str | None = None) -> None:
+        """A cookie for this visitor: who `token` is, else the same person as before, if they have been here and signed out."""
+        self._set(request, response, self.cookie_for(token or _token_of(request) or secrets.token_hex(24)))
+
+    def sign_out(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Let nobody in with this browser's cookie any more; who signs in there again is the same person as before."""
+        self._set(request, response, f"{_token_of(request)}.")
+
+    def offer(self, request: web.Request) -> str:
+        """A code with which one more device, once and within `CODE_SECONDS`, signs in as this visitor."""
+        now = time.monotonic()
+        self._codes = {code: (token, until) for code, (token, until) in self._codes.items() if until > now}
+        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+        self._codes[code] = _token_of(request), now + CODE_SECONDS
+        return code
+
+    def accept(self, code: str) -> str | None:
+        """Whose device it becomes: a token for `give`. None: such a code was not given, or is used up or too old."""
+        token, until = self._codes.pop(code.strip().upper(), ("", 0.0))
+        return token if token and until > time.monotonic() else None
+
+    def _set(self, request: web.Request, response: web.StreamResponse, cookie: str) -> None:
+        response.set_cookie(COOKIE, cookie, max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.secure)
 
     def trouble_with(self, password: str, address: str) -> str | None:
         """What is wrong with a try to sign in: a key of the page's texts; None = welcome."""
@@ -83,6 +104,20 @@ class Sessions:
 
     def _sign(self, token: str) -> str:
         return hmac.new(self._key, token.encode(), hashlib.sha256).hexdigest()
+
+
+def _token_of(request: web.Request) -> str:
+    """Empty for a visitor who never had one."""
+    token = request.cookies.get(COOKIE, "").partition(".")[0]
+    return token if TOKEN.fullmatch(token) else ""
+
+
+def known(sessions: Sessions, request: web.Request) -> str:
+    """Who asks; refused without a valid cookie."""
+    person = sessions.person(request)
+    if person is None:
+        raise web.HTTPUnauthorized
+    return person
 
 
 def check_origin(request: web.Request, sessions: Sessions) -> None:

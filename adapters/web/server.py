@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from adapters.web.conversations import ConversationPages
 from adapters.web.hub import Hubs
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.security import LOOPBACK_NAMES, Sessions, add_headers, check_origin
@@ -32,7 +33,14 @@ def guard(sessions: Sessions) -> Middleware:
     return guarded
 
 
-def application(pages: Pages, hubs: Hubs, sessions: Sessions, limits: UploadLimits, walls: WallPages | None = None) -> web.Application:
+def application(
+    pages: Pages,
+    hubs: Hubs,
+    sessions: Sessions,
+    limits: UploadLimits,
+    walls: WallPages | None = None,
+    conversations: ConversationPages | None = None,
+) -> web.Application:
     async def end_streams(_: web.Application) -> None:
         hubs.close()
         if walls is not None:
@@ -41,7 +49,7 @@ def application(pages: Pages, hubs: Hubs, sessions: Sessions, limits: UploadLimi
     app = web.Application(middlewares=[guard(sessions)], client_max_size=limits.bytes + FORM_OVERHEAD)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(end_streams)
-    app.add_routes([*pages.routes(), *(walls.routes() if walls else [])])
+    app.add_routes([*pages.routes(), *(walls.routes() if walls else []), *(conversations.routes() if conversations else [])])
     return app
 
 

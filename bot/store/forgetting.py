@@ -35,6 +35,11 @@ def forget_in(connection: Connection, places: Collection[str], person: str | Non
     return _delete(connection, said if person is None else and_(said, _of(person)))
 
 
+def forget_conversation(connection: Connection, place: str, conversation: str) -> tuple[int, list[str]]:
+    """Delete one conversation of a place, all its branches; as `forget` counts."""
+    return _delete(connection, and_(MessageRow.place == place, MessageRow.conversation == conversation))
+
+
 def places_around(connection: Connection, place: Place, whole_server: bool) -> tuple[str, ...]:
     """The keys of this channel and its threads; or of all places on this server, where there is one."""
     around = PlaceRow.server == place.server if whole_server and place.server else PlaceRow.channel == place.channel

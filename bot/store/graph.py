@@ -136,6 +136,12 @@ def find(connection: Connection, place: str, platform_id: str) -> Node | None:
     return Node(*row) if row else None
 
 
+def parent_of(connection: Connection, message: int) -> Node | None:
+    """What a stored message follows; None: it begins its conversation."""
+    row = connection.execute(_PARENT, {"message": message}).first()
+    return Node(*row) if row else None
+
+
 def newest(connection: Connection, place: str, person: str, since: float) -> Node | None:
     """Where the place's conversation (`person` empty) or the person's own stands, if it went on after `since`."""
     row = connection.execute(_NEWEST, {"where": place, "whose": person, "since": since}).first()
@@ -214,6 +220,8 @@ _NODES = select(MessageRow.id, MessageRow.conversation, MessageRow.person, Messa
 _NEWEST = _NODES.join(PointerRow, PointerRow.message == MessageRow.id).where(
     PointerRow.place == bindparam("where"), PointerRow.person == bindparam("whose"), PointerRow.at >= bindparam("since")
 )
+_CHILD = aliased(MessageRow)
+_PARENT = _NODES.join(_CHILD, _CHILD.parent == MessageRow.id).where(_CHILD.id == bindparam("message"))
 _DELIVERED = select(DeliveryRow.message).where(DeliveryRow.place == bindparam("where"), DeliveryRow.platform_id == bindparam("name"))
 _FIND = _NODES.where(
     MessageRow.place == bindparam("where"),

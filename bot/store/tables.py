@@ -98,6 +98,7 @@ class MessageRow(Row):
     footer: Mapped[str]
     spoiler: Mapped[bool]
     at: Mapped[float]
+    title: Mapped[str | None]  # of a conversation's first message: how its person named it; goes with the message
 
 
 class MessagePictureRow(Row):

@@ -3,8 +3,9 @@
 import { loadLanguage, preferredLanguage, say } from "./texts.js";
 
 // A Strict cookie does not come along when somebody follows a link from elsewhere; our own request carries it.
-if ((await fetch("/api/session")).ok) location.replace("/");
+if ((await fetch("/api/session")).ok) location.replace(location.pathname);
 await loadLanguage(preferredLanguage());
 const trouble = new URLSearchParams(location.search).get("trouble");
 document.getElementById("password").placeholder = say("password");
-if (["wrong-password", "too-many-tries"].includes(trouble)) document.getElementById("wrong").textContent = say(trouble);
+document.getElementById("to").value = location.pathname;
+if (["wrong-password", "wrong-code", "too-many-tries"].includes(trouble)) document.getElementById("wrong").textContent = say(trouble);

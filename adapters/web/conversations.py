@@ -1,0 +1,94 @@
+"""The addresses of a person's conversations: the list, one of them, its title, its export, its end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from adapters.web.forms import validated, whole
+from adapters.web.history import as_shown
+from adapters.web.hub import Hubs
+from adapters.web.platform import place_of
+from adapters.web.security import Sessions, known
+from bot.conversation_list import TITLE_LENGTH, ConversationList
+from bot.store.conversations import Listed
+
+PAGE = 50  # conversations of one look at the list
+MAX_MESSAGES = 5_000  # of one conversation on the page
+KEY = r"{key:[0-9a-f]{16}}"
+CHUNK_BYTES = 1 << 18
+
+
+class Renaming(BaseModel):
+    """A new title; an empty one gives the first question back."""
+
+    title: str = Field(max_length=TITLE_LENGTH)
+
+
+class ConversationPages:
+    def __init__(self, conversations: ConversationList, hubs: Hubs, sessions: Sessions) -> None:
+        self._conversations = conversations
+        self._hubs = hubs
+        self._sessions = sessions
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        return [
+            web.get("/api/conversations", self.find),
+            web.get(f"/api/conversations/{KEY}", self.messages),
+            web.patch(f"/api/conversations/{KEY}", self.rename),
+            web.delete(f"/api/conversations/{KEY}", self.forget),
+            web.get(f"/api/conversations/{KEY}/export", self.export),
+        ]
+
+    async def find(self, request: web.Request) -> web.StreamResponse:
+        """The newest, or those before the message `before`; with `search` those that speak of it."""
+        place = place_of(known(self._sessions, request))
+        before = whole(request.query.get("before", "")) or None
+        found = await self._conversations.find(place, request.query.get("search", "")[:200], before, PAGE + 1)
+        return web.json_response({"conversations": [_shown(listed) for listed in found[:PAGE]], "more": len(found) > PAGE})
+
+    async def messages(self, request: web.Request) -> web.StreamResponse:
+        """All of a conversation that the page shows at once: its newest messages. An empty list: there is none of this name."""
+        place = place_of(known(self._sessions, request))
+        messages = await self._conversations.messages(place, request.match_info["key"], MAX_MESSAGES)
+        return web.json_response({"messages": as_shown(messages)})
+
+    async def rename(self, request: web.Request) -> web.StreamResponse:
+        person = known(self._sessions, request)
+        renaming = validated(Renaming, await request.text())
+        if not await self._conversations.rename(place_of(person), request.match_info["key"], renaming.title):
+            raise web.HTTPNotFound
+        return self._changed(person)
+
+    async def forget(self, request: web.Request) -> web.StreamResponse:
+        person = known(self._sessions, request)
+        await self._conversations.forget(place_of(person), request.match_info["key"])
+        return self._changed(person)
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """A zip of Markdown, JSON and pictures."""
+        place, key = place_of(known(self._sessions, request)), request.match_info["key"]
+        with TemporaryDirectory(prefix="gander-export-") as folder:
+            file = Path(folder) / "conversation.zip"
+            if not await self._conversations.export(place, key, file):
+                raise web.HTTPNotFound
+            name = f"gander-{datetime.now(UTC):%Y-%m-%d}-{key[:6]}.zip"
+            response = web.FileResponse(file, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+            await response.prepare(request)
+            await response.write_eof()
+            return response
+
+    def _changed(self, person: str) -> web.Response:
+        """Other pages of the same person look again."""
+        self._hubs.of(person).publish("reload", "reload", {})
+        return web.Response(status=204)
+
+
+def _shown(listed: Listed) -> dict[str, Any]:
+    picture = f"/api/pictures/{listed.picture}" if listed.picture else None
+    return {"key": listed.key, "title": listed.title, "picture": picture, "at": listed.begun.isoformat(), "newest": listed.newest}

@@ -1,0 +1,75 @@
+"""One conversation as a zip that its person can keep: Markdown to read, JSON to count, the pictures beside them.
+
+What people and models wrote is hostile wherever the Markdown is shown later: no tag of theirs stays one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+from bot.ports import Remembered
+from bot.store.pictures import PictureFiles
+
+PNG = b"\x89PNG"
+
+# Code keeps its signs, since Markdown shows them as they are there.
+_CODE = re.compile(r"(^(?:```|~~~).*?(?:^(?:```|~~~)[ \t]*$|\Z)|`+[^`\n]+`+)", re.MULTILINE | re.DOTALL)
+
+
+async def write_conversation(file: Path, said: Sequence[Remembered], files: PictureFiles) -> None:
+    """`said`: all branches of it, oldest first. A picture that was forgotten a moment ago is left out."""
+    await asyncio.to_thread(_write, file, said, {sha256: files.path(sha256) for message in said for sha256 in message.pictures})
+
+
+def _write(file: Path, said: Sequence[Remembered], paths: Mapping[str, Path]) -> None:
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        names = dict(_pictures(archive, paths))
+        archive.writestr("conversation.md", "".join(_page(said, names)))
+        records = [_record(message, names) for message in said]
+        archive.writestr("conversation.json", json.dumps(records, ensure_ascii=False, indent=1))
+
+
+def _pictures(archive: ZipFile, paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    for number, (sha256, path) in enumerate(paths.items(), 1):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        name = f"pictures/{number}.{'png' if data.startswith(PNG) else 'jpg'}"
+        archive.writestr(name, data, ZIP_STORED)
+        yield sha256, name
+
+
+def _page(said: Sequence[Remembered], names: Mapping[str, str]) -> Iterator[str]:
+    """In the order in which it was said; whatever follows something else than the message above it says what."""
+    numbers = {message.id: number for number, message in enumerate(said, 1)}
+    for above, message in zip((None, *said), said, strict=False):
+        who = "🪿" if message.role == "assistant" else "🧑"
+        after = numbers.get(message.parent or 0)
+        branch = f" · ↳ {after}" if after and (above is None or above.id != message.parent) else ""
+        yield f"### {numbers[message.id]} {who} {message.at:%Y-%m-%d %H:%M} UTC{branch}\n\n"
+        yield from (f"![]({names[sha256]})\n\n" for sha256 in message.pictures if sha256 in names)
+        yield f"{_harmless(message.text)}\n\n"
+
+
+def _harmless(text: str) -> str:
+    parts = _CODE.split(text)
+    return "".join(part if number % 2 else re.sub(r"<(?=[a-zA-Z/!?])", r"\\<", part) for number, part in enumerate(parts))
+
+
+def _record(message: Remembered, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "parent": message.parent,
+        "role": message.role,
+        "text": message.text,
+        "pictures": [names[sha256] for sha256 in message.pictures if sha256 in names],
+        "at": message.at.isoformat(),
+        "footer": message.footer,
+    }

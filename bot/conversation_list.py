@@ -1,0 +1,56 @@
+"""A person's conversations on a page of their own: to look for, to open, to rename, to take along and to delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.contracts import Forgotten, Texts
+from bot.conversation_export import write_conversation
+from bot.dispatcher import Dispatcher
+from bot.history import history
+from bot.message import Place
+from bot.ports import Remembered
+from bot.store import conversations, forgetting
+from bot.store.conversations import Listed
+from bot.store.database import Database
+from bot.store.pictures import PictureFiles
+
+TITLE_LENGTH = 200
+EVERYTHING = 100_000  # messages of one conversation
+
+
+class ConversationList:
+    """Conversations are named by their key. One that isn't there (any more) is empty, has no title to change and nothing to delete."""
+
+    def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, texts: Texts) -> None:
+        self._database = database
+        self._files = files
+        self._dispatcher = dispatcher
+        self._texts = texts
+
+    async def find(self, place: Place, search: str = "", before: int | None = None, limit: int = 50) -> tuple[Listed, ...]:
+        """Those spoken in last come first; see bot/store/conversations.py."""
+        return await self._database.read(conversations.listed, place.key, search.strip(), before, limit)
+
+    async def messages(self, place: Place, key: str, limit: int = EVERYTHING) -> tuple[Remembered, ...]:
+        """The newest messages of one conversation, all branches, oldest first."""
+        return await self._database.read(history, self._texts, place.key, limit, key)
+
+    async def rename(self, place: Place, key: str, title: str) -> bool:
+        """An empty title gives the first question back. False: there is no such conversation."""
+        return await self._database.write(conversations.rename, place.key, key, title.strip()[:TITLE_LENGTH])
+
+    async def forget(self, place: Place, key: str) -> Forgotten:
+        """Stop what is being answered in a conversation and delete all of it, with pictures that nothing else shows."""
+        await self._dispatcher.stop(await self._database.read(conversations.unfinished, place.key, key))
+        messages, pictures = await self._database.write(forgetting.forget_conversation, place.key, key)
+        await self._files.delete(pictures)
+        return Forgotten(messages, len(pictures))
+
+    async def export(self, place: Place, key: str, file: Path) -> bool:
+        """Write a zip of Markdown, JSON and the pictures. False, and no file: there is no such conversation."""
+        said = await self.messages(place, key)
+        if not said:
+            return False
+        await write_conversation(file, said, self._files)
+        return True
