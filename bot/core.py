@@ -85,7 +85,7 @@ class Core:
 
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
-        self._outbox = Outbox(r.database)
+        self._outbox = Outbox(r.database, r.texts)
         self._notices = Notices(r.database, self._outbox, r.name)
         self._lanes = Lanes(Lane(engine) for engine in r.engines)
         self._presenting = Presenting(r.database)

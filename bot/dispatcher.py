@@ -97,6 +97,7 @@ class Dispatcher:
             self._tasks.create_task(self._lanes.watch(self.wake))
             self._tasks.create_task(self._keep_alive())
             self._tasks.create_task(self._keep_informed())
+            self._tasks.create_task(self._obey_deletions())
             while True:
                 await self._start()
                 await _news(self._news, TICK)
@@ -301,6 +302,11 @@ class Dispatcher:
                 if place.position:  # it does not run
                     async with self._moving:
                         await self._inform(place)
+
+    async def _obey_deletions(self) -> NoReturn:
+        """Whoever deletes a growing answer wants no more of it."""
+        while True:
+            await self.stop([await self._outbox.deleted.get()])
 
     async def _inform(self, place: InLine) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)

@@ -11,6 +11,9 @@ BotError
 └── DeliveryError         the platform did not take a message; `retry_after` in seconds, None = don't know
     ├── FileRefused       the place takes no files: the text has to go in messages
     ├── MessageGone       the message to edit or to reply to was deleted
+    ├── MessageFrozen     it is there and can't be changed any more, as everything in a closed thread
+    │   └── MessageLost   it has another id now, which nobody knows
+    ├── TextBlocked       the place's own moderation lets these words not pass
     └── PlaceGone         kicked, blocked, or the channel was deleted: stop trying
 """
 
@@ -80,6 +83,18 @@ class FileRefused(DeliveryError):
 
 class MessageGone(DeliveryError):
     """The message is no longer there."""
+
+
+class MessageFrozen(DeliveryError):
+    """What is there can't be changed; where it met something new, nothing can be said there."""
+
+
+class MessageLost(MessageFrozen):
+    """The message stayed behind, or came along under another id: as when a channel gets a new one."""
+
+
+class TextBlocked(DeliveryError):
+    """The place's own moderation does not let these words pass."""
 
 
 class PlaceGone(DeliveryError):

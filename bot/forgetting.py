@@ -8,7 +8,7 @@ from bot import jobs
 from bot.contracts import Forgotten
 from bot.dispatcher import Dispatcher
 from bot.message import Place
-from bot.store import forgetting, graph
+from bot.store import deliveries, forgetting, graph
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
@@ -41,6 +41,9 @@ class Forgetting:
         """See bot/ports.py."""
         if await self._database.read(graph.find, place.key, message_id) is None:
             return ()  # most messages that people delete were never for us
+        if ours := await self._database.read(deliveries.answers_in, place, message_id):
+            await self._dispatcher.stop(ours)
+            return ()
         known = await self._database.read(forgetting.answers_to, place.key, message_id)
         unfinished = await self._database.read(jobs.unfinished, known)
         await self._dispatcher.stop(unfinished)

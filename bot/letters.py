@@ -23,9 +23,17 @@ class Letter:
     parts: list[Delivery] = field(default_factory=list)  # those the platform has
     intended: Delivery | None = None  # recorded, and not known to be sent by this process
     unsure_since: float | None = None  # Unix seconds; since then a send of it may have gone through unheard
+    unheard: bool = False  # an earlier try of the send on its way may have been carried out, with words of then
+    stale: list[str] = field(default_factory=list)  # messages that can't be changed: to be deleted once they are said anew
+    reworded: bool = False  # what could not be said is replaced by why
     failures: int = 0
     stays: bool = False  # a notice that is going to be changed
+    chained: bool = False  # each part replies to the one before it
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def follows(self, part: int) -> str | None:
+        """The message that this part replies to because it is the one before it; None: it replies to what was asked, if to anything."""
+        return self.parts[part - 1].platform_id if part and self.chained else None
 
 
 @dataclass(slots=True)

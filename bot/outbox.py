@@ -13,7 +13,9 @@ from time import monotonic, time
 import structlog
 from sqlalchemy import Connection
 
-from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
+from bot.contracts import Texts
+from bot.detours import Detours
+from bot.errors import DeliveryError, FileRefused, MessageFrozen, PlaceGone, TextBlocked
 from bot.letters import Letter, Notice, Pump
 from bot.message import Place
 from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling
@@ -32,8 +34,10 @@ log = structlog.get_logger(__name__)
 class Outbox:
     """All that the bot says. `run` owns the pumps; the rest may be called at any time while it runs."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, database: Database, texts: Texts, clock: Callable[[], float] = monotonic) -> None:
+        self.deleted: asyncio.Queue[int] = asyncio.Queue()  # answers of which a person deleted something
         self._database = database
+        self._detours = Detours(database, texts, self.deleted)
         self._clock = clock
         self._platforms: dict[str, Platform] = {}
         self._connected: dict[str, asyncio.Event] = {}
@@ -77,8 +81,10 @@ class Outbox:
         pump = self._pump(place)
         if answer not in pump.letters:
             known = [delivery for delivery in recorded if delivery.platform_id]
-            display = Display(self._limits(place), begun=len(known), retold=not busy)
-            self._post(pump, answer, Letter(answer, place, reply_to, display, event=reply_to if busy else None, parts=known))
+            limits = self._limits(place)
+            display = Display(limits, begun=len(known), retold=not busy)
+            event = reply_to if busy else None
+            self._post(pump, answer, Letter(answer, place, reply_to, display, event, parts=known, chained=limits.chains))
             self._mark(pump.letters[answer], busy=True)
         return pump.letters[answer].display
 
@@ -108,12 +114,14 @@ class Outbox:
 
         `unsure_since`: it may have been sent since then (Unix seconds).
         """
-        display = Display(replace(self._limits(place), draft_seconds=None), ends_directly=True)
+        limits = replace(self._limits(place), draft_seconds=None)
+        display = Display(limits, ends_directly=True)
         display.end(message)
         # What one person alone is told goes by the way of its own interaction, which counts in nobody else's budget.
         pump = self._pump(place, aside=event if message.private and self._limits(place).whispers else None)
         key = next(self._notices)
-        self._post(pump, key, Letter(None, place, event, display, event, unsure_since=unsure_since, stays=not message.final))
+        letter = Letter(None, place, event, display, event, unsure_since=unsure_since, stays=not message.final, chained=limits.chains)
+        self._post(pump, key, letter)
         return Notice(pump, key)
 
     def expect(self, asked: Mapping[str, int]) -> None:
@@ -213,16 +221,15 @@ class Outbox:
                 await self._intend(letter, step.part)
             pump.channel.begin(key, self._clock())
             await self._carry_out(letter, step)
-        except PlaceGone as error:
-            await self._give_up(pump, key, letter, error)
         except FileRefused:
             letter.display.do_without_files()
         except DeliveryError as error:
-            if not (isinstance(error, MessageGone) and await self._do_without(letter, step)):
-                await self._delay(pump, key, letter, error)
+            if not await self._detours.take(letter, step, error):
+                await self._delay(pump, key, letter, step, error)
         else:
             letter.failures = 0
-            letter.display.did(step, self._clock())
+            letter.display.did(step, self._clock(), unsure=letter.unheard)
+            letter.unheard = False
 
     async def _carry_out(self, letter: Letter, step: Step) -> None:
         platform = self.platform(letter.place)
@@ -234,7 +241,7 @@ class Outbox:
         elif isinstance(step, Delete):
             delivery = letter.parts[step.part]
             await platform.delete(letter.place, _id(delivery))
-            await self._forget(letter, step.part)
+            await self._detours.forget(letter, step.part)
         else:
             await platform.edit(letter.place, _id(letter.parts[step.part]), step.message)
 
@@ -245,16 +252,17 @@ class Outbox:
         if letter.intended is None:
             raise PlaceGone("the answer was forgotten while it was on its way")
         if letter.intended.repeats:
-            letter.unsure_since = letter.unsure_since or letter.intended.at
+            self._doubt(letter)
         return letter.intended
 
     async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
         if step.message.files and not await asyncio.to_thread(all_there, step.message.files):
             raise FileRefused("a file that was to be sent is there no more")
         intended = await self._intend(letter, step.part)
-        # Later parts follow the first one by themselves; a reply link on each would only repeat the question.
-        reply_to = letter.reply_to if step.part == 0 else None
+        # Where later parts follow the first one by themselves, a reply link on each would only repeat the question.
+        reply_to = letter.reply_to if step.part == 0 else letter.follows(step.part)
         platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=intended.nonce)
+        letter.unheard = letter.unheard and platform.limits.deduplicates
         if letter.unsure_since is not None:
             await self._recall(platform, letter, platform_id, letter.unsure_since)
         if not await self._database.write(_record, letter, step, intended.id, platform_id):
@@ -262,6 +270,7 @@ class Outbox:
             raise PlaceGone("the answer was forgotten while it was on its way")
         letter.parts.append(replace(intended, platform_id=platform_id))
         letter.intended = None
+        await self._detours.sweep(platform, letter)
 
     async def _recall(self, platform: Platform, letter: Letter, platform_id: str, since: float) -> None:
         """Take back the first copy of what is now sent anew, before this one is recorded: a kill here starts it over."""
@@ -270,32 +279,25 @@ class Outbox:
             await platform.recall(letter.place, platform_id, known)
         letter.unsure_since = None
 
-    async def _do_without(self, letter: Letter, step: Step) -> bool:
-        """What was deleted: a reply goes without its link, an edit becomes a new message. False: neither explains the error."""
-        if isinstance(step, Preview):
-            return False
-        if isinstance(step, Send):
-            linked, letter.reply_to = letter.reply_to, None
-            return linked is not None
-        await self._forget(letter, step.part)
-        letter.display.gone(step.part)
-        return True
-
-    async def _forget(self, letter: Letter, part: int) -> None:
-        await self._database.write(deliveries.unsent, [delivery.id for delivery in letter.parts[part:]])
-        del letter.parts[part:]
-
-    async def _delay(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
+    async def _delay(self, pump: Pump, key: int, letter: Letter, step: Step, error: DeliveryError) -> None:
+        if isinstance(error, PlaceGone | MessageFrozen | TextBlocked):
+            await self._give_up(pump, key, letter, error)
+            return
         letter.failures += 1
         log.info("delivery_delayed", place=letter.place.key, answer=letter.answer, failures=letter.failures, reason=str(error))
-        if error.unheard and letter.intended is not None:
-            letter.unsure_since = letter.unsure_since or letter.intended.at
+        if isinstance(step, Send) and error.unheard:
+            self._doubt(letter)
         if error.retry_after is not None:
             pump.channel.pause(self._clock() + error.retry_after)
         elif letter.failures < (TRIES_REJECTED if error.rejected else TRIES):
             pump.channel.rest(key, self._clock() + min(0.5 * 2 ** min(letter.failures, 10), LONGEST_PAUSE))
-        else:
+        elif not self._detours.reword(letter, "delivery.refused"):
             await self._give_up(pump, key, letter, error)
+
+    def _doubt(self, letter: Letter) -> None:
+        """The send on its way may have been carried out before, unheard."""
+        if letter.intended is not None:
+            letter.unheard, letter.unsure_since = True, letter.unsure_since or letter.intended.at
 
     async def _give_up(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
         letter.over.set()

@@ -83,6 +83,7 @@ class Limits:
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     explains: bool = False  # it shows how answers came about (bot/insights.py): engines are asked for it
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
+    chains: bool = False  # each further part replies to the one before it, or it would fall out of the thread of its question
 
     def length(self, text: str) -> int:
         return len(text)
@@ -99,7 +100,7 @@ class Platform(Protocol):
         ...
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        """Replace a message. "Not modified" is success; MessageGone when it was deleted."""
+        """Replace a message. "Not modified" is success; MessageGone when it was deleted, MessageFrozen when it can't be changed."""
         ...
 
     async def delete(self, place: Place, message_id: str) -> None: ...
@@ -204,7 +205,7 @@ class Bot(Protocol):
         ...
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
-        """A person deleted their message: forget it, and stop what is being answered to it.
+        """A person deleted a message: forget it, and stop what is being answered to it, or in it.
 
         The platform's ids of the messages to delete there: unfinished answers, and with `answers` the finished ones too.
         """

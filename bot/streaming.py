@@ -62,9 +62,16 @@ class Display:
         self._said: Outgoing | None = None
         self._fitted: tuple[Outgoing, ...] | None = ()  # what is said, in messages; None until somebody looks
         self._files = limits.messages is not None
+        self._removed: set[int] = set()  # parts that a person deleted
+        self._held = False
         self.ended = False
         self.retold = retold
         self.touched = 0.0  # when it was last sent or edited
+
+    @property
+    def said(self) -> Outgoing | None:
+        """What it says at present, whole; None: nothing yet, or it was taken back."""
+        return self._said
 
     @property
     def begun(self) -> bool:
@@ -128,12 +135,14 @@ class Display:
             self._previewed = None
 
     def step(self) -> Step | None:
+        if self._held and not self.ended:
+            return None
         if self._drafting and not self.ended:
             return self._next_preview()
         for part, message in enumerate(self._wanted):
             if part == len(self._shown):
-                return Send(part, message if self._may_send(message) else Outgoing(ELLIPSIS, final=False))
-            if self._shown[part] != message:
+                return None if self._removed else Send(part, self._first_words(message))
+            if self._shown[part] != message and part not in self._removed:
                 return Edit(part, message)
         return Delete(len(self._shown) - 1) if self.ended and len(self._shown) > len(self._wanted) else None
 
@@ -144,24 +153,33 @@ class Display:
             return Send(part, self._wanted[part])
         return Preview(self._wanted[-1]) if self._wanted and self._wanted[-1] != self._previewed else None
 
-    def did(self, step: Step, now: float) -> None:
+    def did(self, step: Step, now: float, *, unsure: bool = False) -> None:
+        """`unsure`: of a send, that a message stands there now, and whether it says this or what an earlier try of it said."""
         self.touched = now
         if isinstance(step, Preview):
             self._previewed = step.message
         elif isinstance(step, Delete):
             self._shown.pop()
         elif isinstance(step, Send):
-            self._shown.append(step.message)
+            self._shown.append(None if unsure else step.message)
         else:
             self._shown[step.part] = step.message
 
-    def gone(self, part: int) -> None:
-        """Somebody deleted a message of it: what follows it is sent anew, so that the order holds."""
+    def anew(self, part: int) -> None:
+        """This message can't be changed any more: it and what follows it are sent anew, so that the order holds."""
         del self._shown[part:]
 
-    def _may_send(self, message: Outgoing) -> bool:
+    def remove(self, part: int) -> None:
+        """A person deleted this message: it does not come back, and nothing more follows."""
+        self._removed.add(part)
+
+    def hold(self) -> None:
+        """Show no more of it before its end."""
+        self._held = True
+
+    def _first_words(self, message: Outgoing) -> Outgoing:
         # The end is an edit of a message whose id is known: a kill during a send can only leave an ellipsis behind.
-        return self._ends_directly or not message.final
+        return message if self._ends_directly or not message.final else Outgoing(ELLIPSIS, private=message.private, final=False)
 
     def _say(self, message: Outgoing) -> None:
         self._said, self._fitted = message, None

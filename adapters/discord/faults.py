@@ -10,14 +10,16 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageFrozen, MessageGone, PlaceGone, TextBlocked
 
 # Codes of https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 UNKNOWN_MESSAGE: Final = 10008
 REPLY_NEEDS_HISTORY: Final = 160002  # "Cannot reply without permission to read message history": the link is the fault
 TOO_LARGE: Final = 40005  # "Request entity too large"
 REPLY_IS_GONE: Final = frozenset({UNKNOWN_MESSAGE, REPLY_NEEDS_HISTORY})
-PLACE_IS_GONE: Final = frozenset({10003, 10004, 50001, 50007, 50013, 50083, 20022})
+PLACE_IS_GONE: Final = frozenset({10003, 10004, 50001, 50007, 50013, 20022})
+CLOSED: Final = frozenset({50083, 160005})  # "Thread is archived", "Thread is locked"
+BLOCKED: Final = 200000  # "Message was blocked by automatic moderation"
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def delivering() -> Iterator[None]:
     except FileNotFoundError as error:  # an export that was deleted while it waited
         raise FileRefused(f"{error.filename} is gone") from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise DeliveryError(f"Discord can't be reached: {type(error).__name__}") from error
+        raise DeliveryError(f"Discord can't be reached: {type(error).__name__}", unheard=True) from error
     except RuntimeError as error:  # aiohttp's word for a session that was closed: the connection is being made anew
         raise DeliveryError(f"Discord can't be reached: {error}") from error
 
@@ -43,6 +45,11 @@ def fault_of(error: discord.HTTPException) -> DeliveryError:
         return FileRefused(said)
     if error.code in REPLY_IS_GONE:
         return MessageGone(said)
+    if error.code in CLOSED:
+        return MessageFrozen(said)
+    if error.code == BLOCKED:
+        return TextBlocked(said)
     if error.code in PLACE_IS_GONE or isinstance(error, discord.Forbidden):
         return PlaceGone(f"{said} (/diagnose in that channel tells what is missing)")
-    return DeliveryError(said, rejected=error.status == HTTPStatus.BAD_REQUEST)
+    unheard = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return DeliveryError(said, unheard=unheard, rejected=error.status == HTTPStatus.BAD_REQUEST)

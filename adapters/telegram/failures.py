@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageFrozen, MessageGone, PlaceGone
 
 UNCHANGED = "message is not modified"
 MESSAGE_GONE = (
@@ -16,9 +16,8 @@ MESSAGE_GONE = (
     "message to delete not found",
     "replied message not found",
     "message_id_invalid",
-    "message can't be edited",
-    "message can't be deleted",
 )
+FROZEN = ("message can't be edited", "message can't be deleted")
 PLACE_GONE = (
     "chat not found",
     "not enough rights to send",
@@ -44,6 +43,8 @@ def delivery_error(error: TelegramError) -> DeliveryError:
         return PlaceGone(error.message)
     if isinstance(error, BadRequest) and _says(words, MESSAGE_GONE):
         return MessageGone(error.message)
+    if isinstance(error, BadRequest) and _says(words, FROZEN):
+        return MessageFrozen(error.message)
     rejected = isinstance(error, BadRequest)
     return DeliveryError(error.message, unheard=isinstance(error, NetworkError) and not rejected, rejected=rejected)
 

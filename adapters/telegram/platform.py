@@ -20,7 +20,7 @@ from adapters.telegram.pace import Pace
 from adapters.telegram.panels import Panels
 from adapters.telegram.places import NAME, chat_of, message_of, thread_of
 from adapters.telegram.recalling import recall
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, MessageGone, MessageLost
 from bot.message import Incoming, Place
 from bot.ports import Button, EditBudget, Known, Limits, Outgoing
 from bot.texts import Texts
@@ -52,7 +52,7 @@ class TelegramPlatform:
     name = NAME
     # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.
     limits: Limits = TelegramLimits(
-        4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, marks=True
+        4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, marks=True, chains=True
     )
     private_limits: Limits = TelegramLimits(
         4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, draft_seconds=30.0
@@ -90,7 +90,12 @@ class TelegramPlatform:
         return str(await self._formatted(place, send, message))
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        await self._edit(place, message_of(message_id), message, keyboard(message, self._texts))
+        try:
+            await self._edit(place, message_of(message_id), message, keyboard(message, self._texts))
+        except MessageGone as error:
+            if chat_of(place) in self._moved:
+                raise MessageLost("a supergroup numbers its messages anew") from error
+            raise
 
     async def delete(self, place: Place, message_id: str) -> None:
         await self._translated(place, self._client.delete_message(self._chat(place), message_of(message_id)))

@@ -71,6 +71,12 @@ def parts(connection: Connection, message: int) -> tuple[Delivery, ...]:
     return tuple(Delivery(*row) for row in connection.execute(_PARTS, {"answer": message}))
 
 
+def answers_in(connection: Connection, place: Place, platform_id: str) -> list[int]:
+    """The answer that this message of ours belongs to, if it belongs to any."""
+    mine = (DeliveryRow.place == place.key, DeliveryRow.platform_id == platform_id)
+    return [answer for answer in connection.scalars(select(DeliveryRow.message).where(*mine)) if answer is not None]
+
+
 def known(connection: Connection, place: Place, until: float) -> Known:
     """The messages of the place's channel, its threads' too; `earlier`: until a moment (Unix seconds)."""
     here = select(PlaceRow.key).where(PlaceRow.platform == place.platform, PlaceRow.channel == place.channel)

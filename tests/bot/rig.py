@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
 from bot.decoding_process import Decoders, DecodingLimits
-from bot.errors import DeliveryError, EngineUnavailable, MessageGone
+from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, TextBlocked
 from bot.limits import PersonLimits
 from bot.media import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
@@ -42,19 +43,30 @@ class Chat:
     messages: dict[str, Outgoing] = field(default_factory=dict)
     replies: dict[str, str | None] = field(default_factory=dict)
     failures: list[DeliveryError] = field(default_factory=list)  # raised by the next calls, one each
+    frozen: set[str] = field(default_factory=set)  # messages that can't be changed
+    unspeakable: str = ""  # a word that the place's moderation blocks
+    lost: int = 0  # of the next sends so many are carried out, and nobody hears of it
+    nonces: dict[str, str] = field(default_factory=dict)
     ids: count[int] = field(default_factory=lambda: count(1))
     calls: list[float] = field(default_factory=list)  # when it was called, in seconds
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         self._fail(message)
-        name = f"bot{next(self.ids)}"
+        if self.limits.deduplicates and nonce in self.nonces:
+            return self.nonces[nonce]
+        name = self.nonces[nonce] = f"bot{next(self.ids)}"
         self.messages[name], self.replies[name] = message, reply_to
+        if self.lost:
+            self.lost -= 1
+            raise DeliveryError("no reply", unheard=True)
         return name
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
         self._fail(message)
         if message_id not in self.messages:
             raise MessageGone(f"{message_id} is gone")
+        if message_id in self.frozen:
+            raise MessageFrozen(f"{message_id} can't be changed")
         self.messages[message_id] = message
 
     async def delete(self, place: Place, message_id: str) -> None:
@@ -74,6 +86,8 @@ class Chat:
         self.calls.append(monotonic())
         if self.failures:
             raise self.failures.pop(0)
+        if self.unspeakable and self.unspeakable in message.text:
+            raise TextBlocked("blocked")
 
 
 @dataclass
@@ -113,6 +127,27 @@ class ScriptedEngine:
 
     def _chunk(self, choice: ChunkChoice) -> Chunk:
         return Chunk(id="c", created=0, model="scripted", choices=(choice,))
+
+
+class Valve(asyncio.Event):
+    """A gate that lets so many words through as it is told to, and all once it is `set`."""
+
+    def __init__(self, words: int) -> None:
+        super().__init__()
+        self._left = asyncio.Semaphore(words)
+
+    def let(self, words: int) -> None:
+        """So many more."""
+        for _ in range(words):
+            self._left.release()
+
+    async def wait(self) -> Literal[True]:
+        if not self.is_set():
+            waiting = [asyncio.ensure_future(each) for each in (self._left.acquire(), super().wait())]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for each in waiting:
+                each.cancel()
+        return True
 
 
 def asked(request: ChatRequest) -> str:

@@ -15,8 +15,11 @@ from bot.errors import DeliveryError
 from bot.outbox import TRIES_REJECTED, Outbox
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.store.database import open_database, sqlite_url
+from bot.texts import load_texts
 from tests.bot.rig import Chat
 from tests.bot.samples import PLACE
+
+UNSHOWN = "My answer could not be shown here. Please ask again, or ask in other words."
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Slow:
 @asynccontextmanager
 async def speaking(home: Path, chat: Chat, clock: Callable[[], float]) -> AsyncIterator[Outbox]:
     database = await open_database(sqlite_url(home / "gander.db"))
-    outbox = Outbox(database, clock)
+    outbox = Outbox(database, load_texts(), clock)
     outbox.attach(chat)
     pumps = asyncio.create_task(outbox.run())
     yield outbox
@@ -83,7 +86,7 @@ async def test_what_comes_due_while_something_else_is_done_does_not_wait_for_new
         assert await shown(chat, 3) == ["one", "two", "three"]
 
 
-@pytest.mark.parametrize(("rejected", "said"), [(True, ["two"]), (False, ["one", "two"])])
+@pytest.mark.parametrize(("rejected", "said"), [(True, [UNSHOWN, "two"]), (False, ["one", "two"])])
 async def test_what_a_platform_finds_fault_with_is_given_up_soon(tmp_path: Path, rejected: bool, said: list[str]) -> None:
     chat = Chat()
     async with speaking(tmp_path, chat, Slow(100.0)) as outbox:

@@ -22,7 +22,7 @@ from tests.bot.samples import ANN, PLACE
 @pytest.fixture
 async def showing(tmp_path: Path) -> AsyncIterator[Showing]:
     database, chat = await open_database(sqlite_url(tmp_path / "gander.db")), Chat()
-    outbox = Outbox(database)
+    outbox = Outbox(database, load_texts())
     outbox.attach(chat)
     job = Job(1, 2, 1, PLACE.key, ANN.key, Knobs(), 0)
     answer = graph.Answer("", None, "", False, "17", PLACE)

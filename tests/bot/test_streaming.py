@@ -220,10 +220,10 @@ def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> Non
     assert steps == [Edit(0, Outgoing("short")), Delete(1)]
 
 
-def test_a_deleted_message_is_sent_anew_with_what_follows() -> None:
+def test_a_message_that_can_not_be_changed_is_sent_anew_with_what_follows() -> None:
     display = Display(Limits(text=80, budget=LIMITS.budget, deduplicates=True), begun=3)
     display.end(Outgoing("goose " * 30))
-    display.gone(1)
+    display.anew(1)
     assert display.step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
 
 

@@ -8,7 +8,7 @@ import pytest
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged, seconds_of
-from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
+from bot.errors import DeliveryError, FileRefused, MessageFrozen, MessageGone, PlaceGone
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from bot.errors import DeliveryError, FileRefused, MessageGone, PlaceGone
         (BadRequest("Message to be replied not found"), MessageGone),
         (BadRequest("Message to edit not found"), MessageGone),
         (BadRequest("MESSAGE_ID_INVALID"), MessageGone),
-        (BadRequest("Message can't be edited"), MessageGone),
+        (BadRequest("Message can't be edited"), MessageFrozen),
         (BadRequest("Not enough rights to send photos to the chat"), FileRefused),
         (BadRequest("CHAT_SEND_DOCS_FORBIDDEN"), FileRefused),
         (Forbidden("Forbidden: bot was blocked by the user"), PlaceGone),

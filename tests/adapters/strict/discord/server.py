@@ -114,6 +114,9 @@ class Wire:
                 return answer(self._post(body))
             case "PATCH", ["channels", "10", "messages", name] if name in self.messages:
                 return answer(self._put(name, body))
+            case "DELETE", ["channels", "10", "messages", name] if name in self.messages:
+                del self.messages[name]
+                return web.Response(status=204)
         return answer({"message": "Unknown Message", "code": 10008}, 404)
 
     def _put(self, name: str, body: dict[str, Any]) -> dict[str, Any]:

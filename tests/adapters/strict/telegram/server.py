@@ -139,7 +139,9 @@ class BotApi:
         if reply := params.get("reply_parameters"):
             if (chat, reply["message_id"]) not in self.world.messages:
                 raise ApiError("Bad Request: message to be replied not found")
-            more["reply_to_message"] = self.world.messages[chat, reply["message_id"]]
+            more["reply_to_message"] = replied = self.world.messages[chat, reply["message_id"]]
+            if thread := replied.get("message_thread_id"):  # only what replies there is a comment under a channel's post
+                more["message_thread_id"] = thread
         if topic := params.get("message_thread_id"):
             if not self.world.chats[chat].get("is_forum"):
                 raise ApiError("Bad Request: message thread not found")
