@@ -16,11 +16,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NoReturn
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from bot.background import beside
 from bot.errors import EngineStartError
 
 HOPELESS: Final = (2, 78)  # bad arguments; EX_CONFIG: to start the same again would end the same
@@ -57,28 +58,40 @@ class EngineChild:
         self._home = home
         self._arguments = ("--model", model, *arguments)
         self._port = 0  # after the first start the same again, so that the address stays
-        self._announced = asyncio.Event()
+        self._settled = asyncio.Event()  # it listens, or has given up
         self._url = ""
         self._failure: EngineStartError | None = None
         self.pid = 0
 
-    async def supervise(self) -> None:
+    async def supervise(self) -> NoReturn:
         """Start the engine, and start it again whenever it ends. Raises EngineStartError with its last words when that does not help."""
+        try:
+            await self._keep_alive()
+        except OSError as error:  # no log can be written, or no process be started
+            self._failure = EngineStartError(start_fault(error))
+            raise self._failure from error
+        except EngineStartError as error:
+            self._failure = error
+            raise
+        finally:
+            self._settled.set()
+
+    async def _keep_alive(self) -> NoReturn:
         failures = 0
         while True:
             begun = time.monotonic()
             code = await self._live()
             failures = 0 if code < 0 or time.monotonic() - begun > STEADY_SECONDS else failures + 1
             if code in HOPELESS or failures == ATTEMPTS:
-                self._failure = EngineStartError(f"The engine can't start: {self.last_words()}")
-                raise self._failure
+                raise EngineStartError(f"The engine can't start: {self.last_words()}")
             pause = PAUSES_SECONDS[failures]
             log.warning("engine ended; starting it again", code=code, pause=pause, log=str(self.log_file))
             await asyncio.sleep(pause)
 
     async def url(self) -> str:
-        """The engine's address, as soon as it listens."""
-        await self._announced.wait()
+        """The engine's address, as soon as it listens. Raises EngineStartError once `supervise()` has given up."""
+        await self._settled.wait()
+        self.check()
         return self._url
 
     def check(self) -> None:
@@ -118,24 +131,48 @@ class EngineChild:
         except ValidationError:
             return  # it ended before it listened; the exit code tells
         self._port = int(self._url.rpartition(":")[2])
-        self._announced.set()
+        self._settled.set()
 
 
 @asynccontextmanager
 async def running_engine(home: Path, model: str, arguments: Sequence[str] = ()) -> AsyncIterator[EngineChild]:
-    """An engine that is started, listening and supervised inside the block, and stopped after it. Raises EngineStartError."""
-    check_installed()
-    child = EngineChild(home, model, arguments)
-    supervision = asyncio.create_task(child.supervise())
-    listening = asyncio.create_task(child.url())
-    try:
-        await asyncio.wait({supervision, listening}, return_when=asyncio.FIRST_COMPLETED)
-        child.check()
+    """An engine that is started, listening and supervised inside the block, and stopped after it.
+
+    Raises EngineStartError; the block is cancelled if that happens while it runs.
+    """
+    async with supervised([EngineChild(home, model, arguments)]) as (child,):
         yield child
+
+
+@asynccontextmanager
+async def supervised(children: Sequence[EngineChild]) -> AsyncIterator[Sequence[EngineChild]]:
+    """Engines that are started, listening and supervised inside the block, and stopped after it.
+
+    Raises EngineStartError: where one does not start at all, and, which cancels the block, where later the last one gives up.
+    """
+    check_installed()
+    async with beside(oversee(children)):
+        for child in children:
+            await child.url()
+        yield children
+
+
+async def oversee(children: Sequence[EngineChild]) -> None:
+    """Until all have given up. Raises what the last one gave up with; of the others, each is said in the log."""
+    lives = {asyncio.create_task(child.supervise()): child for child in children}
+    try:
+        while lives:
+            ended, _ = await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
+            for life in ended:
+                child = lives.pop(life)
+                if not lives:
+                    await life
+                log.error("engine given up", reason=str(life.exception()), log=str(child.log_file))
     finally:
-        for task in (listening, supervision):
-            task.cancel()
-        await asyncio.wait({listening, supervision})
+        for life in lives:
+            life.cancel()
+        if lives:
+            await asyncio.wait(lives)
 
 
 async def stop(process: Process) -> None:
@@ -155,3 +192,10 @@ def open_log(file: Path) -> IO[bytes]:
     if file.exists() and file.stat().st_size > LOG_BYTES:
         file.replace(file.with_suffix(".log.1"))
     return file.open("ab")
+
+
+def start_fault(error: OSError) -> str:
+    """Why no child could be started, with what to do."""
+    if error.filename is None:  # the system has no room for a process
+        return f"The engine can't be started: {error.strerror}."
+    return f"{error.filename} can't be written: {error.strerror}. Make the data folder writable, or name another one by GANDER_HOME."

@@ -9,13 +9,13 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bot.engine_child import EngineChild, running_engine
+from bot.engine_child import EngineChild, supervised
 from bot.errors import EngineStartError
 from bot.options import EngineOptions
 
@@ -27,12 +27,12 @@ class Arrangement(BaseModel):
 
 
 @asynccontextmanager
-async def running_engines(home: Path, options: EngineOptions) -> AsyncIterator[list[EngineChild]]:
-    """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError."""
-    async with AsyncExitStack() as stack:
-        groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
-        engines = [options.model_copy(update={"devices": devices}) for devices in groups]
-        yield [await stack.enter_async_context(running_engine(home, options.model, engine.arguments)) for engine in engines]
+async def running_engines(home: Path, options: EngineOptions) -> AsyncIterator[Sequence[EngineChild]]:
+    """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError, as `supervised`."""
+    groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
+    engines = [options.model_copy(update={"devices": devices}) for devices in groups]
+    async with supervised([EngineChild(home, options.model, engine.arguments) for engine in engines]) as children:
+        yield children
 
 
 async def arrange(home: Path, options: EngineOptions) -> list[tuple[str, ...]]:

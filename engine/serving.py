@@ -91,6 +91,9 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
         await asyncio.wait({closing}, timeout=GRACE_SECONDS)
         worker.stop()
         await asyncio.wait({work, closing}, timeout=PARTING_SECONDS)
+    for task in (work, closing):
+        if task.done():
+            task.result()
     if worker.death is not None and worker.status == "failed":
         raise worker.death
 

@@ -16,6 +16,7 @@ from adapters.discord.files import Files
 from adapters.discord.invite import PORTAL, application_of
 from adapters.discord.network import network
 from adapters.house import House
+from bot.background import beside
 from bot.errors import ConfigError
 from bot.options import Config
 

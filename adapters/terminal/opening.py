@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from adapters.naming import one_of_the_terminals
 from adapters.run import running
 from adapters.terminal.chat import Chat
 from adapters.terminal.screen import Screen
+from bot.background import beside
 from bot.options import Config
 
 
@@ -22,7 +24,19 @@ async def open_chat(config: Config, home: Path, console: Console) -> AsyncIterat
     """Raises ConfigError, EngineStartError."""
     screen = Screen(console)
     with one_of_the_terminals(home) as name:
-        async with open_engines(config, home) as engines, open_house(config, home, engines, name) as house, running(house):
+        async with (
+            open_engines(config, home) as engines,
+            open_house(config, home, engines, name) as house,
+            running(house) as tasks,
+            beside(first_end(tasks)),
+        ):
             house.bot.attach(screen)
             yield Chat(house.bot, screen, house.parse, os.environ.get("LC_ALL") or os.environ.get("LANG"))
             house.bot.detach(screen)
+
+
+async def first_end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Raises what the first of them to end failed with."""
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in ended:
+        task.result()

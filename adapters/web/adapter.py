@@ -18,6 +18,7 @@ from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
 from adapters.web.walls import WallPages
+from bot.background import beside
 from bot.contracts import EngineState, Resolved, Value
 from bot.insights import Insight
 from bot.message import Author, Invocation, Place
@@ -52,13 +53,11 @@ async def page(house: House) -> AsyncIterator[str]:
     app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, conversations)
     async with serving(app, options.host, options.port) as url:
         house.bot.attach(platform)
-        news = asyncio.create_task(tell_about_engines(house, hubs))
         try:
-            house.bot.demos.page = options.address.rstrip("/") or url
-            yield url
+            async with beside(tell_about_engines(house, hubs)):
+                house.bot.demos.page = options.address.rstrip("/") or url
+                yield url
         finally:
-            news.cancel()
-            await asyncio.wait({news})
             house.bot.detach(platform)
 
 

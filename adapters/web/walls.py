@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel, Field
 
@@ -26,6 +27,8 @@ LOOK_SECONDS = 0.25
 MAX_FOLLOWERS = 50  # pages of one wall
 CODE = r"{code:[\w-]{16,64}}"
 WALL_PAGE = "wall.html"
+
+log = structlog.get_logger(__name__)
 
 Export = Callable[[Demo], Awaitable[tuple[Path, ...]]]
 
@@ -68,6 +71,7 @@ class WallPages:
             raise web.HTTPTooManyRequests
         if demo.code not in self._looking:
             self._looking[demo.code] = asyncio.create_task(self._watch(demo.code, hub))
+            self._looking[demo.code].add_done_callback(report)
         return await stream_events(request, hub)
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
@@ -118,6 +122,12 @@ class WallPages:
         finally:
             del self._looking[code], self._hubs[code]
             hub.close()
+
+
+def report(watch: asyncio.Task[None]) -> None:
+    """The pages of a wall whose watch fails come back by themselves, to a new one; why it failed is for the log."""
+    if not watch.cancelled() and (error := watch.exception()):
+        log.error("wall_lost", reason=str(error), exc_info=error)
 
 
 def check_key(demo: Demo, key: str) -> None:

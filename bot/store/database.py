@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -31,6 +32,8 @@ BUSY_MILLISECONDS = 5_000
 READERS = 2  # threads
 CHECKPOINT_WRITES = 100  # about as often as SQLite by itself
 OVERDUE_PAGES = 10_000  # in the write-ahead log, 40 MB: then a write does it after all
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +73,7 @@ class SqliteDatabase:
         done = await _in_thread(self._writer, self._writing, lambda connection: work(connection, *args, **kwargs))
         self._written += 1
         if self._written % CHECKPOINT_WRITES == 0:
-            self._readers.submit(self._checkpoint)
+            self._readers.submit(self._checkpoint).add_done_callback(_report)
         return done
 
     def _checkpoint(self) -> None:
@@ -82,6 +85,12 @@ class SqliteDatabase:
         for executor in (self._writer, self._readers):  # a last write may ask for a checkpoint
             await asyncio.to_thread(executor.shutdown)
         self._reading.dispose()
+
+
+def _report(checkpoint: Future[None]) -> None:
+    """Nothing is lost by one that fails, since the next moves all of it; a disk that fails is the operator's to know."""
+    if error := checkpoint.exception():
+        log.warning("checkpoint_failed", reason=str(error))
 
 
 class PostgresDatabase:

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot import engine_child
 from bot.engine_child import EngineChild, running_engine
 from bot.engine_client import EngineClient
 from bot.errors import AnswerLost, EngineStartError, EngineUnavailable
@@ -135,6 +136,32 @@ async def test_damaged_weights_are_named(tiny_home: Path, tmp_path: Path) -> Non
     child = EngineChild(tmp_path, "tiny")
     with pytest.raises(EngineStartError, match=damaged.name):
         await asyncio.wait_for(child.supervise(), 60)
+
+
+@pytest.mark.parametrize("blocked", ["", "logs"])
+async def test_a_folder_that_cannot_be_written_is_named_at_once(tiny_home: Path, tmp_path: Path, blocked: str) -> None:
+    home = tmp_path / "home"
+    if blocked:
+        home.mkdir()
+    (home / blocked).write_text("a file stands where the folder should be")
+    with pytest.raises(EngineStartError, match=f"{home / 'logs'}.* can't be written: .*GANDER_HOME"):
+        async with engine(home):
+            raise AssertionError("an engine without a log was started")
+
+
+async def test_who_waits_for_something_else_hears_that_the_engine_gave_up(tiny_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_child, "STEADY_SECONDS", 1e9)
+    monkeypatch.setattr(engine_child, "PAUSES_SECONDS", (0.0,) * engine_child.ATTEMPTS)
+
+    async def waiting() -> None:
+        async with engine(tiny_home) as (child, client):
+            await ready(client)
+            child._arguments = ("--no-such-option",)  # what an update of the engine could do to a running bot
+            os.kill(child.pid, signal.SIGKILL)
+            await asyncio.Event().wait()
+
+    with pytest.raises(EngineStartError, match="The engine can't start"):
+        await waiting()
 
 
 def serve_by_hand(home: Path, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:

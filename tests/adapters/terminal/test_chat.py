@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import os
-import pty
 import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,26 +12,17 @@ from PIL import Image
 
 from adapters.terminal.chat import user_name
 from tests.adapters.standin import StandIn
-
-
-def environment(home: Path) -> dict[str, str]:
-    return os.environ | {
-        "GANDER_HOME": str(home),
-        "LANG": "en_GB.UTF-8",
-        "LC_ALL": "",
-        "TERM": "xterm-256color",
-        "COLUMNS": "100",
-        "LINES": "30",
-    }
-
-
-def command(url: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "adapters", "chat", "--engine-url", url]
+from tests.adapters.terminal.real import Terminal, command, environment, terminal
 
 
 async def piped(home: Path, url: str, lines: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        *command(url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(home), cwd=home
+        *command("chat", "--engine-url", url),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(home),
+        cwd=home,
     )
     output, errors = await process.communicate(lines.encode())
     return process.returncode or 0, output.decode(), errors.decode()
@@ -61,61 +47,8 @@ async def test_bad_input_is_explained_and_the_next_line_is_answered(tmp_path: Pa
     assert "Traceback" not in errors
 
 
-class Terminal:
-    """A process on a terminal of its own: what it shows, and keys."""
-
-    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
-        self.process = process
-        self.shown = ""
-        self._master = master
-        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end inside a letter
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def interrupt(self) -> None:
-        """Ctrl-C, as the terminal sends it to whoever is in front."""
-        os.write(self._master, b"\x03")
-
-    async def sees(self, text: str) -> None:
-        """Read until `text` was shown, and forget what came before."""
-        while text not in self.shown:
-            self.shown += self._decoder.decode(await asyncio.to_thread(os.read, self._master, 65536))
-        self.shown = self.shown.partition(text)[2]
-
-
-@asynccontextmanager
-async def terminal(home: Path, url: str) -> AsyncIterator[Terminal]:
-    master, slave = pty.openpty()
-    process = subprocess.Popen(  # noqa: ASYNC220 - a pseudo-terminal needs the blocking one
-        command(url),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=environment(home),
-        cwd=home,
-        start_new_session=True,
-        preexec_fn=own_terminal,
-    )
-    os.close(slave)
-    try:
-        yield Terminal(process, master)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
-
-
-def own_terminal() -> None:
-    """Makes standard input the child's controlling terminal, so that Ctrl-C reaches it."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
 async def test_a_question_is_asked_and_answered(tmp_path: Path) -> None:
-    async with StandIn().serving() as url, terminal(tmp_path, url) as seen:
+    async with StandIn().serving() as url, terminal(tmp_path, "chat", "--engine-url", url) as seen:
         await seen.sees("› ")
         seen.type("how many?\n")
         await seen.sees("One goose.")
@@ -127,7 +60,7 @@ async def test_a_question_is_asked_and_answered(tmp_path: Path) -> None:
 
 async def test_control_c_stops_the_answer_and_then_leaves(tmp_path: Path) -> None:
     standin = StandIn(words=tuple(f"word{number} " for number in range(1000)), pause=0.05)
-    async with standin.serving() as url, terminal(tmp_path, url) as seen:
+    async with standin.serving() as url, terminal(tmp_path, "chat", "--engine-url", url) as seen:
         await seen.sees("› ")
         seen.type("count\n")
         await seen.sees("word3")
@@ -150,7 +83,7 @@ async def left(seen: Terminal) -> int:
 async def test_a_killed_terminal_leaves_the_next_one_working(tmp_path: Path) -> None:
     standin = StandIn(words=tuple("slow " for _ in range(100)), pause=0.05)
     async with standin.serving() as url:
-        async with terminal(tmp_path, url) as seen:
+        async with terminal(tmp_path, "chat", "--engine-url", url) as seen:
             await seen.sees("› ")
             seen.type("count\n")
             await seen.sees("slow")

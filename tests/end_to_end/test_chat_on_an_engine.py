@@ -1,0 +1,28 @@
+"""`gander chat` on an engine of its own that ends for good: neither the prompt nor an answer is waited at for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from tests.adapters.terminal.real import terminal
+
+
+@pytest.mark.parametrize("line", ["", "Tell me a long story.\n"])
+async def test_an_engine_that_ends_for_good_ends_the_chat_with_its_reason(tiny_home: Path, tmp_path: Path, line: str) -> None:
+    model = tmp_path / "models" / "tiny"
+    model.parent.mkdir()
+    model.symlink_to(tiny_home / "models" / "tiny")
+    async with terminal(tmp_path, "chat", "--model", "tiny") as seen:
+        await seen.sees("› ")
+        seen.type(line)
+        model.unlink()
+        for child in psutil.Process(seen.process.pid).children():
+            if "engine" in child.cmdline():
+                child.kill()
+        await seen.sees("The engine can't start: There is no model 'tiny'")
+        assert await asyncio.to_thread(seen.process.wait) == 1
+        assert "Traceback" not in seen.shown
