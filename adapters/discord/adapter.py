@@ -9,7 +9,6 @@ from typing import Any
 import discord
 import structlog
 
-from adapters.beside import beside
 from adapters.discord.client import DiscordClient
 from adapters.discord.faults import delivering
 from adapters.discord.files import Files

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import structlog
 from telegram.error import InvalidToken
 
-from adapters.beside import beside
 from adapters.house import House
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
 from adapters.telegram.inbox import Inbox
@@ -19,6 +18,7 @@ from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
 from adapters.telegram.registration import register
 from adapters.telegram.webhook import Webhook
+from bot.background import beside
 from bot.config import check_ready_for_public
 from bot.errors import ConfigError
 from bot.options import Config
