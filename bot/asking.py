@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 
 from bot import conversation, jobs
 from bot.answering import expected_cost
+from bot.arrivals import Arrivals
 from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED
 from bot.errors import Refusal
@@ -68,8 +70,9 @@ class Parts:
 class Asking:
     """Questions in. `enqueued` is called when one is stored."""
 
-    def __init__(self, parts: Parts, enqueued: Callable[[], None]) -> None:
+    def __init__(self, parts: Parts, arrivals: Arrivals, enqueued: Callable[[], None]) -> None:
         self._parts = parts
+        self._arrivals = arrivals
         self._enqueued = enqueued
         self._known: set[tuple[str, str, str]] = set()
 
@@ -79,7 +82,22 @@ class Asking:
 
     async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
         """Raises Refusal; of a file that is no picture, after asking about the pictures beside it. A message that is stored already
-        changes nothing."""
+        changes nothing. Raises Withdrawn."""
+        async with self._arrivals.wanted(incoming.arrival):
+            question, refused = await self._read(incoming, text, request, varied)
+            await self._arrivals.turn(incoming.arrival, follows=not (question.pictures or incoming.reply_to))
+        await self._enqueue(incoming, partial(self._store, question, time()))
+        # A picture that was being forgotten while it was shown again would be missing now.
+        await self._save(question.pictures)
+        if refused is not None:
+            raise refused
+
+    async def _read(
+        self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None
+    ) -> tuple[Question, Refusal | None]:
+        """The question with its pictures, fetched beside those of others; and why one of its files is none."""
+        if incoming.reply_to is not None:
+            await self._arrivals.stored(incoming.arrival, incoming.reply_to.message_id)
         attachments = await self._attachments(incoming)
         if not (text or attachments or incoming.reply_to):
             raise Refusal("ask.empty")
@@ -87,13 +105,8 @@ class Asking:
         if varied is not None:
             for value in varied.values:  # each within its range and the caps
                 await self._resolve(incoming, {varied.setting: value})
-        pictures, refused = await self._take(attachments)
-        question = Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied)
-        await self._enqueue(incoming, partial(self._store, question, time()))
-        # A picture that was being forgotten while it was shown again would be missing now.
-        await self._save(pictures)
-        if refused is not None:
-            raise refused
+        pictures, refused = await self._take(attachments, incoming.author.key)
+        return Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied), refused
 
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""
@@ -120,19 +133,23 @@ class Asking:
     async def _resolve(self, incoming: Incoming, request: Mapping[str, Value]) -> Resolved:
         return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
 
-    async def _take(self, attachments: Sequence[Attachment]) -> tuple[tuple[Picture, ...], Refusal | None]:
+    async def _take(self, attachments: Sequence[Attachment], whose: str) -> tuple[tuple[Picture, ...], Refusal | None]:
         """The pictures, and why one of the files is none. Raises that Refusal where no picture is left."""
-        pictures: list[Picture] = []
-        refused: Refusal | None = None
-        for attachment in attachments:
-            try:
-                pictures.append(await self._parts.intake.take(attachment))
-            except Refusal as refusal:
-                refused = refused or refusal
+        async with asyncio.TaskGroup() as tasks:
+            taking = [tasks.create_task(self._take_one(attachment, whose)) for attachment in attachments]
+        taken = [task.result() for task in taking]
+        pictures = tuple(each for each in taken if isinstance(each, Picture))
+        refused = next((each for each in taken if isinstance(each, Refusal)), None)
         if refused is not None and not pictures:
             raise refused
         await self._save(pictures)
-        return tuple(pictures), refused
+        return pictures, refused
+
+    async def _take_one(self, attachment: Attachment, whose: str) -> Picture | Refusal:
+        try:
+            return await self._parts.intake.take(attachment, whose)
+        except Refusal as refusal:
+            return refusal
 
     async def _save(self, pictures: Sequence[Picture]) -> None:
         try:
@@ -208,7 +225,9 @@ def answer_to(
     answer = graph.add(connection, unsaid)
     if answer is not None:
         jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost, owner, varied), now)
-        graph.point(connection, place.key, (SHARED, person), answer, now)
+        arrival = incoming.arrival
+        if arrival is None or arrival.points:
+            graph.point(connection, place.key, (SHARED, person), answer, arrival.came if arrival else now)
     return answer
 
 

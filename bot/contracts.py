@@ -109,8 +109,8 @@ class RateLimits(Protocol):
 
 
 class Intake(Protocol):
-    async def take(self, attachment: Attachment) -> Picture:
-        """Fetch, check, decode and clean one attachment. The caller stores it."""
+    async def take(self, attachment: Attachment, whose: str = "") -> Picture:
+        """Fetch, check, decode and clean one attachment of a person. The caller stores it."""
         ...
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import structlog
 
 from bot import jobs
 from bot.answering import Answerer
+from bot.arrivals import Arrival, Arrivals
 from bot.asking import Asking, Parts
 from bot.characters import cleaned
 from bot.contracts import (
@@ -38,7 +40,7 @@ from bot.demo.desk import Desk
 from bot.demo.presenting import Presenting
 from bot.demo.wall import Walls
 from bot.dispatcher import Dispatcher
-from bot.errors import Ignored, Refusal
+from bot.errors import Ignored, Refusal, Withdrawn
 from bot.forgetting import Forgetting
 from bot.history import history, shown_here
 from bot.insights import Insight
@@ -96,7 +98,8 @@ class Core:
         self.demos = Desk(r.database, r.files, r.texts, self._presenting, self._retelling, r.exports)
         self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
-        self._asking = Asking(parts, self._dispatcher.wake)
+        self._arrivals = Arrivals()
+        self._asking = Asking(parts, self._arrivals, self._dispatcher.wake)
         self._revising = Revising(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
         self._forgetting = Forgetting(r.database, r.files, self._dispatcher, self._asking.introduce_anew)
@@ -130,13 +133,26 @@ class Core:
         """Whether the platform of this name was ever attached since the start."""
         return self._outbox.knows(platform)
 
+    def arriving(self, place: Place, event: str, author: Author) -> AbstractContextManager[Arrival]:
+        return self._arrivals.arriving(place.key, event, author.key)
+
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
         incoming = self._presenting.heard(cleaned(incoming))
         if not await self._resources.permissions.hears(incoming):
             return
+        with ExitStack() as stack:
+            arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
+            arrival.asks = incoming.command is None
+            await self._answer(replace(incoming, arrival=arrival))
+
+    async def _answer(self, incoming: Incoming) -> None:
         try:
             await self._take(incoming)
+        except Withdrawn:
+            if incoming.command:  # somebody waits for words
+                text = self._resources.texts.say(await self._language(incoming), "answer.stopped")
+                await self._notices.say(incoming, Outgoing(text, private=True))
         except Ignored:
             log.info("ignored", place=incoming.place.key, person=incoming.author.key)
         except Refusal as refusal:
@@ -145,6 +161,7 @@ class Core:
             await self._notices.say(incoming, Outgoing(text, private=True))
 
     async def moved(self, old: Place, new: Place) -> None:
+        await self._arrivals.settled(old.channel_key)
         await self._resources.permissions.follow(old, new)
         await self._resources.database.write(move, old, new)
         await self._presenting.load()
@@ -153,6 +170,7 @@ class Core:
         return await self._resources.settings.caps(place, author)
 
     async def closed(self, place: Place) -> None:
+        await self._arrivals.drop(None, place.key)
         places = await self._resources.database.read(forgetting.places_around, place, False)
         await self._dispatcher.stop(await self._resources.database.read(jobs.open_in, places, None))
 
@@ -167,6 +185,7 @@ class Core:
         return self._dispatcher.insights.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        await self._arrivals.withdraw(place.key, message_id)
         return await self._forgetting.withdraw(place, message_id, answers=answers)
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
@@ -184,20 +203,26 @@ class Core:
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         if answer_id is not None:
             return await self._dispatcher.stop([(await self._own(incoming, answer_id)).answer])
+        coming = await self._arrivals.drop(incoming.author.key, incoming.place.key, but=incoming.arrival)
         mine = await self._resources.database.read(jobs.open_answers, incoming.author.key, incoming.place.key)
-        return await self._dispatcher.stop(mine)
+        return coming + await self._dispatcher.stop(mine)
 
     async def reset(self, incoming: Incoming) -> None:
         resolved = await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)
-        persons = [incoming.author.key] if resolved.knobs.memory is Memory.PERSONAL else [incoming.author.key, SHARED]
+        personal = resolved.knobs.memory is Memory.PERSONAL
+        persons = [incoming.author.key] if personal else [incoming.author.key, SHARED]
+        self._arrivals.begin_afresh(incoming.place.key, incoming.author.key if personal else None)
         await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:
+        await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
         return await self._forgetting.person(incoming.author.key)
 
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
         if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
             raise Refusal("forget.not_yours")
+        whose = f"{incoming.place.platform}:{person}" if person else None
+        await self._arrivals.drop(whose, incoming.place.key, but=incoming.arrival)
         return await self._forgetting.here(incoming.place, person)
 
     async def queue(self, incoming: Incoming) -> Queue:
@@ -263,6 +288,7 @@ class Core:
         await self._resources.limits.check(incoming)
         if (asked := self._resources.commands.asked(incoming)) is None:
             return
+        await self._arrivals.turn(incoming.arrival, follows=True)
         known = await self._resources.database.read(graph.find, incoming.place.key, incoming.id)
         if known is None and datetime.now(UTC) - incoming.sent_at < EDITABLE:
             await self._resources.permissions.check(incoming)

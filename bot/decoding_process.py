@@ -20,6 +20,7 @@ import structlog
 from bot.decoding_worker import READY, Header
 from bot.errors import Refusal
 from bot.message import Picture
+from bot.turnstile import Turnstile
 
 MIB: Final = 1 << 20
 MILLION: Final = 1_000_000
@@ -139,14 +140,16 @@ class Decoders:
         self._idle = asyncio.LifoQueue[DecodingProcess]()  # last in, first out: mostly one child is ever started
         for process in self._all:
             self._idle.put_nowait(process)
+        self._turnstile = Turnstile(count)
 
-    async def decode(self, data: bytes, kind: str) -> Picture:
-        """As `DecodingProcess.decode`; waits while all children are busy."""
-        process = await self._idle.get()
-        try:
-            return await process.decode(data, kind)
-        finally:
-            self._idle.put_nowait(process)
+    async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture:
+        """As `DecodingProcess.decode`; waits while all children are busy, those the least who have the least to decode."""
+        async with self._turnstile.inside(whose):
+            process = self._idle.get_nowait()
+            try:
+                return await process.decode(data, kind)
+            finally:
+                self._idle.put_nowait(process)
 
     async def close(self) -> None:
         for process in self._all:

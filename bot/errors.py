@@ -3,6 +3,7 @@
 BotError
 ├── Refusal               said to the person, in their language: a key of texts/*.toml with its values
 ├── Ignored               not even refused: telling the person once more would only cost the others
+│   └── Withdrawn         the person took it back, or stopped it, before it was stored
 ├── ConfigError           names the option, the value and the remedy; ends the start
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
 ├── EngineRefused         the engine rejected the request: its own sentence and the field
@@ -35,6 +36,10 @@ class Refusal(BotError):
 
 class Ignored(BotError):
     """Something that was refused a moment ago already, and is dropped without a word."""
+
+
+class Withdrawn(Ignored):
+    """Something that the person took back before it was stored."""
 
 
 class ConfigError(BotError):

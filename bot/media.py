@@ -9,10 +9,12 @@ from typing import Final, Protocol
 from bot.decoding_process import MIB
 from bot.errors import DeliveryError, Refusal
 from bot.message import Attachment, Picture
+from bot.turnstile import Turnstile
 
 HEAD: Final = 512  # bytes that settle what a file is
 NAME_LENGTH: Final = 48
-AT_ONCE: Final = 16  # files in memory: a room full of people that all show something large must not fill it
+AT_ONCE: Final = 16  # of the largest files in memory: a room full of people that all show something large must not fill it
+UNKNOWN_SIZE: Final = MIB  # what a file counts for whose size nobody tells, and the least that any does
 KINDS: Final = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -40,7 +42,7 @@ class FileLimits:
 class Decoder(Protocol):
     """What turns a file into a Picture, or refuses: `decoding_process.Decoders`."""
 
-    async def decode(self, data: bytes, kind: str) -> Picture: ...
+    async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture: ...
 
 
 def recognise(head: bytes) -> str:
@@ -65,14 +67,14 @@ class Intake:
     def __init__(self, limits: FileLimits, decoder: Decoder) -> None:
         self._limits = limits
         self._decoder = decoder
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = Turnstile(AT_ONCE * limits.size, each=AT_ONCE * limits.size // 4)
 
-    async def take(self, attachment: Attachment) -> Picture:
-        """Fetch, check and decode one file. Raises Refusal."""
+    async def take(self, attachment: Attachment, whose: str = "") -> Picture:
+        """Fetch, check and decode one file of a person. Raises Refusal."""
         try:
-            async with self._room:
+            async with self._room.inside(whose, min(max(attachment.size or 0, UNKNOWN_SIZE), self._limits.size)):
                 data = await self._fetch(attachment)
-                return await self._decoder.decode(data, recognise(data[:HEAD]))
+                return await self._decoder.decode(data, recognise(data[:HEAD]), whose)
         except Refusal as refusal:
             raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
 

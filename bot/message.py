@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.arrivals import Arrival
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -134,6 +136,7 @@ class Incoming:
     command: Invocation | None = None
     locale: str | None = None  # BCP 47, what the platform says of the person
     instead_of: str | None = None  # the id of a question: this one is asked in its place, in a branch beside it
+    arrival: Arrival | None = field(default=None, compare=False, repr=False)  # its place in the order; None: the core gives it one
     edited: bool = False  # the author changed a message that we may hold: while it waits, its new text is asked instead
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from bot.arrivals import Arrival
 from bot.message import Author, Incoming, Place
 
 
@@ -199,9 +201,17 @@ class Bot(Protocol):
         """The connection is gone: its answers wait in the store."""
         ...
 
+    def arriving(self, place: Place, event: str, author: Author) -> AbstractContextManager[Arrival]:
+        """Keep an event's place in the order while it is still being read: its `Incoming.arrival`. For adapters that ask the platform
+        before they can hand it over."""
+        ...
+
     async def handle(self, incoming: Incoming) -> None:
-        """Take one event. Returns when all is stored: confirm it to the platform afterwards. Refusals are said to the person,
-        so that nothing is raised that the adapter could have caused. The same event twice is taken once."""
+        """Take one event, beside others: the core keeps a place's order, and lets no slow file hold up anybody else.
+
+        Returns when all is stored: confirm it to the platform afterwards. Refusals are said to the person, so that nothing is
+        raised that the adapter could have caused. The same event twice is taken once.
+        """
         ...
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import discord
 import structlog
@@ -22,11 +22,12 @@ from adapters.discord.forms import SettingForm
 from adapters.discord.interactions import Interactions
 from adapters.discord.menus import Menus
 from adapters.discord.panel import OPENING, PICK
-from adapters.discord.places import place_of
+from adapters.discord.places import author_of, place_of
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
+from bot.arrivals import Arrival
 from bot.commands.registry import COMMANDS
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation
@@ -85,7 +86,6 @@ class DiscordClient(discord.Client):
         self._reader = Reader(self, fetch, parse, sees_content=sees_content)
         self._unfurling = Unfurling()
         self._offering: asyncio.Task[None] | None = None
-        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def setup_hook(self) -> None:
         await self.tree.set_translator(Words(self._texts))
@@ -124,17 +124,19 @@ class DiscordClient(discord.Client):
         log.info("connected to Discord again; nothing was missed")
 
     async def on_message(self, message: discord.Message) -> None:
-        async with self._turn(message.channel.id):
-            if self._reader.hears(message):
-                await self._unfurling.wait(message)
+        if not self._reader.hears(message):
             await self._take(message)
+            return
+        with self._arriving(message) as arrival:
+            await self._unfurling.wait(message)
+            await self._take(message, arrival)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         self._unfurling.updated(payload.message)
         # Embeds that arrive late are no edit: nobody changed what was said.
         if payload.message.edited_at is not None:
-            async with self._turn(payload.channel_id):
-                await self._take(payload.message, edited=True)
+            with self._arriving(payload.message) as arrival:
+                await self._take(payload.message, arrival, edited=True)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         await self._withdraw(payload, {payload.message_id})
@@ -145,8 +147,7 @@ class DiscordClient(discord.Client):
     async def _withdraw(self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message_ids: set[int]) -> None:
         place = place_of(await self._channel(event.channel_id, event.guild_id), event.guild_id)
         for message_id in sorted(message_ids):
-            async with self._turn(event.channel_id):
-                answers = await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers)
+            answers = await self._bot.withdraw(place, str(message_id), answers=self._options.delete_answers)
             for answer in answers:
                 with suppress(DeliveryError):
                     await self.platform.delete(place, answer)
@@ -159,13 +160,14 @@ class DiscordClient(discord.Client):
                 return await self.fetch_channel(channel_id)
         return known or discord.Object(channel_id)
 
-    def _turn(self, channel_id: int) -> asyncio.Lock:
-        """What is said, changed and deleted in one channel goes on in that order: a picture may take long to fetch."""
-        return self._turns.setdefault(channel_id, asyncio.Lock())
+    def _arriving(self, message: discord.Message) -> AbstractContextManager[Arrival]:
+        """Its place in the order is that of its coming, however long reading it takes."""
+        place = place_of(message.channel, message.guild.id if message.guild else None)
+        return self._bot.arriving(place, str(message.id), author_of(message.author))
 
-    async def _take(self, message: discord.Message, *, edited: bool = False) -> None:
+    async def _take(self, message: discord.Message, arrival: Arrival | None = None, *, edited: bool = False) -> None:
         if incoming := await self._reader.read(message, edited=edited):
-            await self._bot.handle(incoming)
+            await self._bot.handle(replace(incoming, arrival=arrival))
 
     async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
         """Every interaction comes by here; those of commands and forms are taken by discord.py's own ways."""

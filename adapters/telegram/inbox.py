@@ -1,11 +1,11 @@
-"""Hands updates to the core: albums gathered, each chat's events in their order, chats beside each other."""
+"""Hands updates to the core as they come: albums gathered, each event with its place in the order of its chat."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
-from weakref import WeakValueDictionary
 
 import structlog
 from telegram import CallbackQuery, ChatMemberUpdated, Message, Update
@@ -13,9 +13,11 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
 from adapters.telegram.panels import Panels, owner_and_command
+from adapters.telegram.people import author_of
 from adapters.telegram.places import NAME, place_of
 from adapters.telegram.reading import STOPPED_DRAFT, Reader
 from adapters.telegram.recent import Recent
+from bot.arrivals import Arrival
 from bot.message import Incoming, Place
 from bot.ports import MovingBot
 from bot.texts import choose_language
@@ -49,46 +51,62 @@ class Inbox:
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
         self._handed_over: Recent[tuple[int, str], int] = Recent()  # by album: the number of its first part
+        self._moves: dict[int, asyncio.Event] = {}  # that are under way, by the new id
         self._stored: Recent[int, None] = Recent()  # numbers of updates: Telegram offers some twice
-        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, update: Update) -> None:
         """Raises what the core raises; the update is to be offered again then."""
         if update.update_id in self._stored:
             return
+        if (chat := update.effective_chat) and (moved := self._moves.get(chat.id)):
+            await moved.wait()
         if (message := update.message) and (album := _album(message)):
             await self._join(message, album)
         else:
-            async with AsyncExitStack() as turns:
-                for number in _chats(update):
-                    await turns.enter_async_context(self._turn(number))
-                await self._take(update)
+            await self._take(update)
         self._stored[update.update_id] = None
 
     async def _take(self, update: Update) -> None:
         if query := update.callback_query:
             await self._take_press(query)
         elif (message := update.message) and message.migrate_to_chat_id:
-            await self._move(place_of(message), message.migrate_to_chat_id)
+            await self._move(message, message.migrate_to_chat_id)
         elif (member := update.my_chat_member) and member.new_chat_member.status in GONE:
             await self._leave(member)
         elif (message := update.message) and (message.text or message.effective_attachment):
-            await self._hand_over(await self._reader.message([message]))
+            await self._take_message([message])
         elif edited := update.edited_message:
             await self._take_edit(edited)
         elif stopped := self._reader.stopped(update):
             await self._hand_over(stopped)
 
+    async def _take_message(self, parts: Sequence[Message]) -> None:
+        with self._arriving(parts[0]) as arrival:
+            incoming = await self._reader.message(parts)
+            await self._hand_over(replace(incoming, arrival=arrival))
+
     async def _take_edit(self, message: Message) -> None:
         """The words of an album are known under the number of its first part, whichever they stand on."""
-        incoming = await self._reader.message([message], edited=True)
         first = self._handed_over.get(album) if (album := _album(message)) else None
-        await self._hand_over(replace(incoming, id=str(first)) if first else incoming)
+        number = str(first or message.message_id)
+        with self._arriving(message, number) as arrival:
+            incoming = await self._reader.message([message], edited=True)
+            await self._hand_over(replace(incoming, id=number, arrival=arrival))
 
-    async def _move(self, old: Place, chat: int) -> None:
-        """A group became a supergroup, with another id."""
-        new = replace(old, channel=str(chat))
-        await self._bot.moved(old, new)
+    def _arriving(self, message: Message, number: str = "") -> AbstractContextManager[Arrival]:
+        """Its place in the order is that of its coming, however long reading it takes."""
+        return self._bot.arriving(place_of(message), number or str(message.message_id), author_of(message))
+
+    async def _move(self, message: Message, chat: int) -> None:
+        """A group became a supergroup, with another id: what is said there waits until all of the old one is there."""
+        old = place_of(message)
+        new, moved = replace(old, channel=str(chat)), asyncio.Event()
+        self._moves[chat] = moved
+        try:
+            await self._bot.moved(old, new)
+        finally:
+            moved.set()
+            del self._moves[chat]
         log.warning("a group has a new id, and is still let in: name it in [access] instead of the old one", old=old.key, new=new.key)
 
     async def _leave(self, member: ChatMemberUpdated) -> None:
@@ -126,14 +144,17 @@ class Inbox:
             return
         album = self._albums[key] = Album([message])
         try:
-            async with self._turn(message.chat.id):
+            with self._arriving(message) as arrival:
                 await self._gather(album)
                 del self._albums[key]
                 parts = sorted(album.parts, key=lambda part: part.message_id)
-                await self._hand_over(await self._reader.message(parts))
-            self._handed_over[key] = parts[0].message_id
+                self._handed_over[key] = parts[0].message_id
+                incoming = await self._reader.message(parts)
+                await self._hand_over(replace(incoming, arrival=arrival))
             album.stored = True
         finally:
+            if not album.stored:
+                self._handed_over.pop(key, None)
             self._albums.pop(key, None)
             album.over.set()
 
@@ -145,17 +166,6 @@ class Inbox:
                     await album.grew.wait()
                 album.grew.clear()
 
-    def _turn(self, chat: int) -> asyncio.Lock:
-        """A chat's events go one after another, in the order of their coming."""
-        return self._turns.setdefault(chat, asyncio.Lock())
-
 
 def _album(message: Message) -> tuple[int, str] | None:
     return (message.chat.id, message.media_group_id) if message.media_group_id else None
-
-
-def _chats(update: Update) -> tuple[int, ...]:
-    """The chats whose turn an update takes: of a group that gets a new id, both."""
-    chat = update.effective_chat
-    new = update.message.migrate_to_chat_id if update.message else None
-    return tuple(number for number in (chat.id if chat else None, new) if number)

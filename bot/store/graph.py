@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.message import Author, Picture, Place
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, Row
+
+OVERTAKING_SECONDS = 300.0  # a slow file's question may be stored so much later than those that came after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def newest(connection: Connection, place: str, person: str, since: float) -> Nod
 
 
 def point(connection: Connection, place: str, persons: Sequence[str], message: int, at: float) -> None:
-    """The next message of these persons here continues at `message`."""
+    """The next message of these persons here continues at `message`, unless one that came later was stored before it."""
     rows = [{"place": place, "person": person, "message": message, "at": at} for person in persons]
     connection.execute(_point(connection.dialect.name), rows)
 
@@ -273,4 +275,6 @@ def _add(dialect: str) -> Executable:
 def _point(dialect: str) -> Executable:
     statement = insert(dialect, PointerRow)
     new = {"message": statement.excluded.message, "at": statement.excluded.at}
-    return statement.on_conflict_do_update(index_elements=["place", "person"], set_=new)
+    # What stands far ahead is no overtaking: then somebody has set back the clock.
+    overtaken = and_(PointerRow.at > statement.excluded.at, PointerRow.at < statement.excluded.at + OVERTAKING_SECONDS)
+    return statement.on_conflict_do_update(index_elements=["place", "person"], set_=new, where=~overtaken)

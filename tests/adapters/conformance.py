@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.arrivals import Arrival, Arrivals
 from bot.errors import MessageGone
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button, Outgoing, Platform, Remembered
@@ -42,6 +44,7 @@ class Listener:
     moves: list[tuple[Place, Place]] = field(default_factory=list)
     closings: list[Place] = field(default_factory=list)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)  # places and messages
+    arrivals: Arrivals = field(default_factory=Arrivals)
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def attach(self, platform: Platform) -> None:
@@ -50,9 +53,13 @@ class Listener:
     def detach(self, platform: Platform) -> None:
         self.attached.remove(platform)
 
+    def arriving(self, place: Place, event: str, author: Author) -> AbstractContextManager[Arrival]:
+        return self.arrivals.arriving(place.key, event, author.key)
+
     async def handle(self, incoming: Incoming) -> None:
         shown = incoming.attachments if incoming.address is not Address.OVERHEARD else ()
         files = [await collect(attachment.read()) for attachment in shown]
+        await self.arrivals.turn(incoming.arrival, follows=True)
         async with self._arrived:
             self.heard.append(Heard(incoming, tuple(files)))
             self._arrived.notify_all()

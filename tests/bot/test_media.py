@@ -168,9 +168,35 @@ async def test_only_so_many_files_are_in_memory_at_once(intake: Intake) -> None:
         await go_on.wait()
         yield b"no picture"
 
-    taking = [asyncio.create_task(intake.take(Attachment("goose.png", read))) for _ in range(2 * AT_ONCE)]
+    shown = [Attachment("goose.png", read, size) for size in [LIMITS.size] * 2 * AT_ONCE]
+    taking = [asyncio.create_task(intake.take(each, f"person {number}")) for number, each in enumerate(shown)]
     await asyncio.sleep(0.01)
     assert fetched == AT_ONCE
     go_on.set()
     refused = await asyncio.gather(*taking, return_exceptions=True)
     assert [each.key for each in refused if isinstance(each, Refusal)] == ["picture.unknown"] * 2 * AT_ONCE
+
+
+async def test_one_persons_stalled_files_leave_room_for_everybody_else(intake: Intake) -> None:
+    async def read() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    stalled = [asyncio.create_task(intake.take(Attachment("goose.png", read, LIMITS.size), "ann")) for _ in range(3 * AT_ONCE)]
+    async with asyncio.timeout(30):
+        assert (await intake.take(attached(RED), "ben")).width == 20
+    for task in stalled:
+        task.cancel()
+    await asyncio.wait(stalled)
+
+
+async def test_who_has_the_least_to_decode_is_next() -> None:
+    decoders, turns = Decoders(DecodingLimits(), count=1), []
+
+    async def decode(whose: str) -> None:
+        await decoders.decode(RED, "PNG", whose)
+        turns.append(whose)
+
+    await asyncio.gather(*(decode(whose) for whose in ("ann", "ann", "ann", "ann", "ben")))
+    await decoders.close()
+    assert turns.index("ben") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from PIL import Image
 from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
+from bot.arrivals import Arrival
 from bot.message import Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
 from bot.ports import Platform, Remembered
@@ -44,6 +45,9 @@ class Apart:
 
     def detach(self, platform: Platform) -> None:
         self.platforms.remove(platform)
+
+    def arriving(self, place: Place, event: str, author: Author) -> AbstractContextManager[Arrival]:
+        return self._core.core.arriving(place, event, author)
 
     async def handle(self, incoming: Incoming) -> None:
         await self.outside(self._core.core.handle(incoming))

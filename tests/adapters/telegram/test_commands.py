@@ -15,6 +15,7 @@ from tests.adapters.telegram.rig import Whole, whole
 async def test_commands_are_offered_per_scope_and_language(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         offered = telegram.api.commands
+        await telegram.until(lambda: len(offered) == 12)
     scopes = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
     assert offered.keys() == {(scope, language) for scope in scopes for language in ("", "en", "zh")}
     for (scope, _), commands in offered.items():

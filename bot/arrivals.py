@@ -1,0 +1,139 @@
+"""The order of a place: what arrived earlier is stored earlier, while files are fetched and decoded beside each other.
+
+Nobody is held up for long by somebody else: whoever takes longer than `PATIENCE_SECONDS` is overtaken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import Final
+
+from bot.errors import Withdrawn
+
+PATIENCE_SECONDS: Final = 2.0  # after its arrival, in which others wait for what is not stored yet
+
+
+@dataclass(eq=False, slots=True)
+class Arrival:
+    """One event, from its coming until it is dealt with."""
+
+    place: str
+    event: str
+    person: str
+    at: float  # seconds on the clock
+    came: float = field(default_factory=time)  # Unix seconds: a conversation goes on where the newest of them was asked
+    points: bool = True  # False: the conversation was begun afresh since
+    asks: bool = True  # as far as is known
+    storing: bool = False  # too late to be taken back
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _withdrawn: bool = False
+    _work: asyncio.Timeout | None = None
+
+    def withdraw(self) -> None:
+        """Nobody wants it any more: what is done for it ends, if it is not being stored already."""
+        self._withdrawn = True
+        if self._work is not None:
+            self._work.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def wanted(self) -> AsyncIterator[None]:
+        """What is done in this block ends when it is withdrawn. Raises Withdrawn then."""
+        if self._withdrawn:
+            raise Withdrawn("taken back before it was stored")
+        self.asks = True
+        try:
+            async with asyncio.timeout(None) as self._work:
+                yield
+            self.storing = True
+        except TimeoutError:
+            if self._withdrawn:
+                raise Withdrawn("taken back before it was stored") from None
+            raise
+        finally:
+            self._work = None
+
+
+class Arrivals:
+    """What has arrived and is not dealt with, of all places."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._open: dict[str, list[Arrival]] = {}  # by place, in the order of their coming
+
+    @contextmanager
+    def arriving(self, place: str, event: str, person: str) -> Iterator[Arrival]:
+        """From here on it has its place in the order; at the end of the block it is dealt with."""
+        arrival = Arrival(place, event, person, self._clock())
+        self._open.setdefault(place, []).append(arrival)
+        try:
+            yield arrival
+        finally:
+            arrival.over.set()
+            self._open[place].remove(arrival)
+            if not self._open[place]:
+                del self._open[place]
+
+    @asynccontextmanager
+    async def wanted(self, arrival: Arrival | None) -> AsyncIterator[None]:
+        """As `Arrival.wanted`; what has no place in the order is wanted."""
+        async with arrival.wanted() if arrival else nullcontext():
+            yield
+
+    async def stored(self, arrival: Arrival | None, event: str) -> None:
+        """Wait until an earlier message is dealt with: this one replies to it."""
+        for earlier in self._before(arrival):
+            if earlier.event == event:
+                await earlier.over.wait()
+
+    async def turn(self, arrival: Arrival | None, *, follows: bool) -> None:
+        """Wait for what came before. `follows`: it may go on from what the same person said, however long that takes."""
+        for earlier in self._before(arrival):
+            if arrival and ((follows and earlier.person == arrival.person) or earlier.event == arrival.event):
+                await earlier.over.wait()
+            else:
+                await self._bear(earlier)
+
+    async def withdraw(self, place: str, event: str) -> None:
+        """Take back a message that is not stored yet; afterwards it is stored, or never will be."""
+        for arrival in [each for each in self._open.get(place, ()) if each.event == event]:
+            arrival.withdraw()
+            await arrival.over.wait()
+
+    async def drop(self, person: str | None, place: str | None = None, but: Arrival | None = None) -> int:
+        """Take back all that this person, or everybody, asks in a place, or anywhere; how many questions. What was too late for that is
+        stored afterwards."""
+        found = [each for each in self._of(place) if each is not but and each.asks and person in {None, each.person}]
+        for arrival in found:
+            arrival.withdraw()
+        late = [arrival for arrival in found if arrival.storing]
+        for arrival in late:
+            await arrival.over.wait()
+        return len(found) - len(late)
+
+    async def settled(self, channel: str) -> None:
+        """Wait until all that has come in a channel (its key), or in a thread of it, is dealt with."""
+        for arrival in [each for each in self._of(None) if each.place == channel or each.place.startswith(f"{channel}/")]:
+            await arrival.over.wait()
+
+    def begin_afresh(self, place: str, person: str | None) -> None:
+        """What is not stored yet is no part of the conversation that comes: of this person's, or of everybody's."""
+        for arrival in self._open.get(place, ()):
+            arrival.points = arrival.points and person not in {None, arrival.person}
+
+    def _of(self, place: str | None) -> list[Arrival]:
+        return [each for here, all_here in self._open.items() if place in {None, here} for each in all_here]
+
+    def _before(self, arrival: Arrival | None) -> list[Arrival]:
+        here = self._open.get(arrival.place, []) if arrival else []
+        return here[: here.index(arrival)] if arrival in here else []
+
+    async def _bear(self, earlier: Arrival) -> None:
+        try:
+            async with asyncio.timeout(max(earlier.at + PATIENCE_SECONDS - self._clock(), 0)):
+                await earlier.over.wait()
+        except TimeoutError:
+            return

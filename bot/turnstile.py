@@ -1,0 +1,63 @@
+"""Lets so much in at once; next is who has the least inside, and of these who was let in longest ago: one person's many files hold up
+nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    whose: str
+    weight: int
+    entered: asyncio.Future[None]
+
+
+class Turnstile:
+    """`room` for all together and `each` for one person, in whatever unit the weights have."""
+
+    def __init__(self, room: int, each: int | None = None) -> None:
+        self._room = room
+        self._each = room if each is None else each
+        self._inside: Counter[str] = Counter()  # by person
+        self._waiting: list[Waiting] = []
+        self._entries = count(1)
+        self._last: dict[str, int] = {}  # entry of each person who is inside or waits
+
+    @asynccontextmanager
+    async def inside(self, whose: str, weight: int = 1) -> AsyncIterator[None]:
+        """The block runs when there is room. What is heavier than all of the room goes in alone."""
+        weight = min(weight, self._each)
+        waiting = Waiting(whose, weight, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._admit()
+        try:
+            await waiting.entered
+            yield
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            else:
+                self._inside[whose] -= weight
+                self._inside += Counter()  # forgets those who have nothing inside
+            if not self._inside[whose] and all(each.whose != whose for each in self._waiting):
+                self._last.pop(whose, None)
+            self._admit()
+
+    def _admit(self) -> None:
+        while fitting := [each for each in self._waiting if self._fits(each)]:
+            chosen = min(fitting, key=lambda each: (self._inside[each.whose], self._last.get(each.whose, 0)))
+            self._waiting.remove(chosen)
+            self._inside[chosen.whose] += chosen.weight
+            self._last[chosen.whose] = next(self._entries)
+            if not chosen.entered.done():
+                chosen.entered.set_result(None)
+
+    def _fits(self, waiting: Waiting) -> bool:
+        left = self._room - self._inside.total()
+        return waiting.weight <= min(left, self._each - self._inside[waiting.whose])

@@ -1,0 +1,203 @@
+"""A place keeps its order, and no slow file, no person and no reply holds up anybody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from sqlalchemy import select
+
+from bot.arrivals import PATIENCE_SECONDS
+from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
+from bot.store.database import sqlite_url
+from bot.store.tables import MessageRow
+from tests.bot.hostile import encode
+from tests.bot.rig import Rig, ScriptedEngine, asked, attachment, echo, message, running
+from tests.bot.samples import ANN, BEN, PLACE
+
+GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
+CLEO = Author("web", "cleo", "Cleo")
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
+        yield rig
+
+
+@dataclass
+class Slow:
+    """A file whose bytes come when they may."""
+
+    data: bytes = GOOSE
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def attachment(self) -> Attachment:
+        return Attachment("goose.png", self._read, len(self.data), "image/png")
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        self.asked.set()
+        await self.go_on.wait()
+        yield self.data
+
+
+async def begin(rig: Rig, slow: Slow, text: str = "slow", author: Author = ANN, name: str = "slow") -> asyncio.Task[None]:
+    """Somebody asks about a file that takes long; it is being fetched."""
+    incoming = message(name, text, author=author, attachments=(slow.attachment(),))
+    task = asyncio.create_task(rig.core.handle(incoming))
+    await slow.asked.wait()
+    return task
+
+
+async def test_a_stalled_file_holds_up_nobody_else_in_its_channel(rig: Rig) -> None:
+    slow = Slow()
+    task = await begin(rig, slow)
+    await rig.say("words", author=BEN)
+    await rig.say("a picture", author=CLEO, attachments=(attachment(GOOSE),))
+    assert sorted(await rig.finals(2)) == ["You asked: a picture", "You asked: words"]
+    assert not task.done()
+    slow.go_on.set()
+    await task
+    await rig.finals(3)
+
+
+async def test_files_are_fetched_beside_each_other_and_stored_in_their_order(rig: Rig) -> None:
+    files = [Slow() for _ in range(25)]
+    tasks = [await begin(rig, slow, str(n), Author("web", f"p{n}", f"P{n}"), f"m{n}") for n, slow in enumerate(files)]
+    for slow in reversed(files):
+        slow.go_on.set()
+    await asyncio.gather(*tasks)
+    await rig.finals(25)
+    stored = select(MessageRow.text).where(MessageRow.role == "user").order_by(MessageRow.id)
+    texts = await rig.database.read(lambda connection: list(connection.scalars(stored)))
+    assert texts == [str(number) for number in range(25)]
+
+
+async def test_what_the_same_person_says_next_goes_on_from_their_slow_picture(rig: Rig) -> None:
+    slow = Slow()
+    task = await begin(rig, slow, "what is this?")
+    then = asyncio.create_task(rig.say("and how old?"))
+    await rig.say("elsewhere", place=Place("web", "pond"))
+    await asyncio.sleep(PATIENCE_SECONDS + 0.1)
+    assert not then.done()
+    slow.go_on.set()
+    await asyncio.gather(task, then)
+    await rig.finals(3)
+    assert "data:image/png" in str(next(each for each in rig.engine.requests if asked(each) == "and how old?"))
+
+
+async def test_a_reply_waits_for_the_message_that_it_replies_to(rig: Rig) -> None:
+    slow = Slow()
+    task = await begin(rig, slow)
+    reply = asyncio.create_task(rig.say("who?", author=BEN, reply_to=Reply("slow", ANN, (slow.attachment(),))))
+    slow.go_on.set()
+    await asyncio.gather(task, reply)
+    await rig.finals(2)
+    assert sum("who?" in asked(request) for request in rig.engine.requests) == 1
+    assert sum("data:image/png" in str(request) for request in rig.engine.requests) == 2
+
+
+async def test_who_was_overtaken_does_not_take_the_conversation_back(rig: Rig) -> None:
+    slow = Slow()
+    task = await begin(rig, slow)
+    await rig.say("newer", author=BEN)
+    slow.go_on.set()
+    await task
+    await rig.finals(2)
+    await rig.say("and then?", author=CLEO)
+    await rig.finals(3)
+    assert [str(each.content) for each in rig.engine.requests[-1].messages] == ["newer", "You asked: newer", "and then?"]
+
+
+async def test_stop_passes_at_once_and_stops_what_is_still_being_fetched(rig: Rig) -> None:
+    task = await begin(rig, Slow())
+    await rig.press("stop")
+    await task
+    assert await rig.finals(1) == ["Stopped."]
+    assert rig.engine.requests == []
+
+
+async def test_a_command_whose_picture_is_being_fetched_ends_with_words_when_it_is_stopped(rig: Rig) -> None:
+    slow = Slow()
+    ask = message("ask", address=Address.COMMAND, command=Invocation("ask", {"prompt": "slow"}), attachments=(slow.attachment(),))
+    task = asyncio.create_task(rig.core.handle(ask))
+    await slow.asked.wait()
+    await rig.press("stop")
+    await task
+    assert sorted(await rig.finals(2)) == ["Stopped.", "Stopped."]
+
+
+@pytest.mark.parametrize("command", ["help", "reset", "queue"])
+async def test_commands_pass_what_is_being_fetched(rig: Rig, command: str) -> None:
+    slow = Slow()
+    task = await begin(rig, slow)
+    await rig.press(command)
+    await rig.finals(1)
+    assert not task.done()
+    slow.go_on.set()
+    await task
+    await rig.finals(2)
+
+
+async def test_a_reset_counts_for_what_was_asked_before_it_and_stored_after_it(rig: Rig) -> None:
+    slow = Slow()
+    task = await begin(rig, slow)
+    await rig.press("reset")
+    slow.go_on.set()
+    await task
+    await rig.say("fresh")
+    await rig.finals(3)
+    request = next(each for each in rig.engine.requests if asked(each) == "fresh")
+    assert [str(each.content) for each in request.messages] == ["fresh"]
+
+
+async def test_a_message_that_is_deleted_while_its_file_comes_is_not_asked(rig: Rig) -> None:
+    task = await begin(rig, Slow())
+    assert await rig.core.withdraw(PLACE, "slow", answers=False) == ()
+    await task
+    await rig.say("after it")
+    assert await rig.finals(1) == ["You asked: after it"]
+
+
+async def test_what_a_person_has_forgotten_while_their_file_comes_is_not_asked(rig: Rig) -> None:
+    task = await begin(rig, Slow())
+    await rig.core.forget(message("forget"))
+    await task
+    await rig.say("after it")
+    assert await rig.finals(1) == ["You asked: after it"]
+
+
+async def test_an_edit_waits_for_the_message_that_it_changes(rig: Rig) -> None:
+    slow = Slow()
+    rig.engine.gate.clear()
+    task = await begin(rig, slow, "gese?")
+    edit: Incoming = message("slow", "geese?", attachments=(slow.attachment(),), edited=True)
+    edited = asyncio.create_task(rig.core.handle(edit))
+    slow.go_on.set()
+    await asyncio.gather(task, edited)
+    rig.engine.gate.set()
+    assert await rig.finals(1) == ["You asked: geese?"]
+
+
+async def test_many_files_of_one_message_keep_their_order(rig: Rig) -> None:
+    pictures = [encode(Image.new("RGB", (20 + n, 10)), "PNG") for n in range(4)]
+    files = [Slow(data) for data in pictures]
+    task = asyncio.create_task(rig.say("compare", attachments=tuple(slow.attachment() for slow in files)))
+    for slow in files:
+        await slow.asked.wait()
+    for slow in reversed(files):
+        slow.go_on.set()
+    await task
+    await rig.finals(1)
+    one_by_one = [await rig.say(f"{n}", attachments=(attachment(data),), author=BEN) for n, data in enumerate(pictures)]
+    await rig.finals(1 + len(one_by_one))
+    shown = [part for part in rig.engine.requests[0].messages[-1].content if not isinstance(part, str) and part.type == "image_url"]
+    singly = {asked(request): str(request) for request in rig.engine.requests[1:]}
+    assert [part.image_url.url in singly[str(n)] for n, part in enumerate(shown)] == [True] * 4
