@@ -37,6 +37,13 @@ class AnswerText:
         self.prefix, self.read = self.read, len(self.ids)
         return self.whole
 
+    def fork(self) -> AnswerText:
+        """Another one that begins as this one, and goes on by itself."""
+        other = AnswerText(self.tokenizer, self.stops)
+        other.ids, other.read = self.ids[self.prefix :], self.read - self.prefix
+        other.given, other.whole = self.given, self.whole
+        return other
+
     def finish(self) -> str:
         """What was held back and turned out to be text after all."""
         return self.give(self.cut(self.current())[0])

@@ -158,17 +158,16 @@ class Beams:
             yield ChoiceFinished(choice, self.reason_of(beam), tree, penalty)
 
     def tree(self) -> Iterator[Hypothesis]:
-        decode, nodes = self.question.tokenizer.decode, self.search.nodes
         became = {self.search.ended.get(beam.ids): choice for choice, beam in reversed([*enumerate(self.best)])}
-        texts: list[str] = []
-        for at, node in enumerate(nodes):
-            before = [] if node.parent is None else [nodes[node.parent].token]
-            piece = decode([*before, node.token])[len(decode(before)) :]  # as it reads after the one before
-            texts.append(("" if node.parent is None else texts[node.parent]) + piece)
-            yield Hypothesis(self.trimmed(texts[-1]), node.score, node.parent, node.step, node.rank, became.get(at))
-
-    def trimmed(self, text: str) -> str:
-        return AnswerText(self.question.tokenizer, self.question.stops).cut(text)[0]
+        texts: list[AnswerText] = []
+        for at, node in enumerate(self.search.nodes):
+            text = AnswerText(self.question.tokenizer, self.question.stops) if node.parent is None else texts[node.parent].fork()
+            texts.append(text)
+            if node.token not in self.question.eos_ids:
+                text.ids.append(node.token)
+            choice, shown = became.get(at), text.cut(text.current())[0]
+            whole = shown.rstrip(REPLACEMENT) if choice is None else shown
+            yield Hypothesis(whole, node.score, node.parent, node.step, node.rank, choice)
 
     @property
     def reason(self) -> FinishReason:

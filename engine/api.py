@@ -143,7 +143,7 @@ class BeamNode(Wire):
     one that ends an answer included.
     """
 
-    text: str  # whole, from the answer's beginning; empty = it ended before its first word
+    text: str  # whole, from the answer's beginning, half characters only at an answer's end; empty = it ended before its first word
     score: float
     parent: int | None
     step: int

@@ -158,7 +158,8 @@ class Worker:
         """Wait for a model that is nearly loaded; for one that is not, say when to come again."""
         if self.status == "loading" and (self.seconds_left or 0) <= self._patience_seconds:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), self._patience_seconds)
+                async with asyncio.timeout(self._patience_seconds):  # `wait_for` would begin to wait later, and let others pass
+                    await self._settled.wait()
         if self._stopping and self.status != "failed":
             raise NotReadyError("The engine is stopping.")
         if self.status == "failed":
@@ -215,8 +216,10 @@ class Worker:
 
 
 async def heard(job: Job) -> Event | EngineError | None:
+    """None every few seconds without an event."""
     try:
-        return await asyncio.wait_for(job.events.get(), HEARTBEAT_SECONDS)
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            return await job.events.get()
     except TimeoutError:
         return None
 

@@ -253,7 +253,7 @@ def test_the_tree_of_a_beam_search_leads_to_its_answer() -> None:
     (listener,) = run(assemble(model()), replace(asked(num_beams=3, max_tokens=8), beam_tree=True))
     (ending,) = (event for event in listener.events if isinstance(event, ChoiceFinished))
     tree = ending.beams
-    assert any(node.text == listener.text for node in tree)
+    assert [node.text for node in tree if node.choice == 0] == [listener.text]
     for at, node in enumerate(tree):
         assert (node.parent is None) == (node.step == 1)
         if node.parent is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from aiohttp import ClientSession
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
@@ -92,11 +93,25 @@ async def test_the_tree_of_beams_ends_in_the_answer() -> None:
         extra = {"num_beams": 3, "beam_tree": True}
         whole = await api.chat.completions.create(model="tiny", messages=HI, max_tokens=6, extra_body=extra)
     tree = (whole.choices[0].model_extra or {})["beams"]
-    assert whole.choices[0].message.content in {node["text"] for node in tree}
+    assert [node["text"] for node in tree if node.get("choice") == 0] == [whole.choices[0].message.content]
     for node in tree:
         parent = None if node["parent"] is None else tree[node["parent"]]
         assert node["step"] == (1 if parent is None else parent["step"] + 1)
         assert node["score"] <= (0 if parent is None else parent["score"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_tree_of_half_characters_knows_its_answers(seed: int) -> None:
+    """At this temperature the tiny model says any bytes, few of which are characters by themselves."""
+    async with client() as api:
+        extra = {"num_beams": 4, "beam_tree": True}
+        whole = await api.chat.completions.create(model="tiny", messages=HI, max_tokens=16, n=2, temperature=2, seed=seed, extra_body=extra)
+    told = {choice.index: choice.message.content for choice in whole.choices}
+    tree = (whole.choices[0].model_extra or {})["beams"]
+    assert {node["choice"]: node["text"] for node in tree if "choice" in node} == told
+    for node in tree:
+        if "choice" not in node:
+            assert not node["text"].endswith("\ufffd")
 
 
 async def test_prometheus_reads_what_the_engine_did() -> None:

@@ -43,15 +43,30 @@ async def test_events_come_in_order_and_end_with_done() -> None:
 
 
 async def test_first_come_first_served() -> None:
-    finished: list[int] = []
+    letters = Letters()
+    async with at_work(letters.load) as worker:
+        await asyncio.gather(*(answer(worker, question(f"question {number}", max_tokens=3)) for number in range(3)))
+    assert letters.begun == ["question 0", "question 1", "question 2"]
 
-    async def ask(number: int) -> None:
-        await answer(worker, question(max_tokens=3))
-        finished.append(number)
 
-    async with at_work(Letters().load) as worker:
-        await asyncio.gather(*(ask(number) for number in range(3)))
-    assert finished == [0, 1, 2]
+async def test_who_comes_as_the_model_gets_ready_passes_nobody() -> None:
+    letters, loading, loop = Letters(), threading.Event(), asyncio.get_running_loop()
+
+    def load() -> Loaded:
+        loading.wait(timeout=60)
+        return letters.load()
+
+    async with at_work(load, patience_seconds=60) as worker:
+        asked = [asyncio.create_task(answer(worker, question(f"question {number}", max_tokens=3))) for number in range(2)]
+        loop.call_soon(
+            loop.call_soon, worker._set_ready, Loaded(letters, "cpu", lambda: 1)
+        )  # between the last one's coming and its waiting
+        asked.append(asyncio.create_task(answer(worker, question("question 2", max_tokens=3))))
+        for _ in range(10):
+            await asyncio.sleep(0)  # all are admitted
+        loading.set()
+        await asyncio.gather(*asked)
+    assert letters.begun == ["question 0", "question 1", "question 2"]
 
 
 async def test_a_closed_stream_stops_the_device_within_a_step() -> None:

@@ -33,6 +33,7 @@ class Letters:
     pause_seconds: float = 0.0
     steps: int = 0
     rows: int = 1
+    begun: list[str] = field(default_factory=list)  # the questions, in the order in which it took them up
     running: threading.Event = field(default_factory=threading.Event)
     jobs: deque[Iterator[None]] = field(default_factory=deque)
 
@@ -61,6 +62,7 @@ class Letters:
             return
         if "poison" in text:
             self.embedding(torch.tensor([99]))  # an IndexError from inside torch, as a bug would be
+        self.begun.append(text)
         self.running.set()
         state, letter = torch.zeros(1, 16), torch.tensor([len(text) % 26])
         for _ in range(request.generation.max_tokens):

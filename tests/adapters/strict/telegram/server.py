@@ -68,6 +68,7 @@ class BotApi:
     before: dict[str, list[Callable[[], None]]] = field(default_factory=dict)  # by method: done as its next calls arrive, which are lost …
     after: dict[str, list[Callable[[], None]]] = field(default_factory=dict)  # … or carried out, and never answered
     held: dict[str, asyncio.Event] = field(default_factory=dict)  # by method or file: not answered before it is set
+    mute: dict[str, asyncio.Event] = field(default_factory=dict)  # by method: carried out, and not answered before it is set
     disk: Path | None = None  # a server in local mode lays files there and tells their paths
     _poll: asyncio.Task[list[Json]] | None = None
 
@@ -89,6 +90,8 @@ class BotApi:
         _interrupt(self.before, method)
         result = await handler(params)
         _interrupt(self.after, method)
+        if method in self.mute:
+            await self.mute[method].wait()
         return result
 
     async def hold(self, name: str) -> None:
