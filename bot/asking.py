@@ -169,7 +169,8 @@ class Asking:
         self._enqueued()
 
     def _admit(self, connection: Connection, incoming: Incoming, known: bool, work: Callable[[Connection], object]) -> None:
-        self._parts.limits.admit(jobs.load(connection, incoming.author.key))
+        if not incoming.author.alone:
+            self._parts.limits.admit(jobs.load(connection, incoming.author.key))
         if not known:
             graph.introduce(connection, incoming.place, incoming.author)
         if self._is_new(connection, incoming):

@@ -55,6 +55,8 @@ class PersonLimits:
 
     async def check(self, incoming: Incoming) -> None:
         """Count one event of this person. Raises Refusal that says how long to wait, and Ignored when that was just said."""
+        if incoming.author.alone:
+            return
         allowed = await self._rules.allowance(incoming.place, incoming.author)
         now = self._clock()
         self._sweep(now)

@@ -54,6 +54,7 @@ class Author:
     manages: bool = False
     roles: frozenset[str] = frozenset()
     moderates: bool = False
+    alone: bool = False  # on their own machine: limits that share the bot among people are not for them
 
     @property
     def key(self) -> str:

@@ -26,7 +26,7 @@ class Chat:
         self._screen = screen
         self._parse = parse
         self._locale = locale
-        self._author = Author(NAME, user_name(), user_name(), manages=True)
+        self._author = Author(NAME, user_name(), user_name(), manages=True, alone=True)
 
     async def say(self, line: str) -> None:
         """Hand over what was typed. Raises FileError for a picture that can't be opened, Refusal for an unknown number."""

@@ -18,6 +18,7 @@ from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
 from adapters.web.walls import WallPages
+from adapters.web.welcome import WelcomePages
 from bot.background import beside
 from bot.contracts import EngineState, Resolved, Value
 from bot.insights import Insight
@@ -49,8 +50,8 @@ async def page(house: House) -> AsyncIterator[str]:
     hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits()
     platform = WebPlatform(hubs)
     walls = WallPages(house.bot.walls, house.bot.demos.export)
-    conversations = ConversationPages(house.bot.conversations, hubs, sessions)
-    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, conversations)
+    rooms = (ConversationPages(house.bot.conversations, hubs, sessions), WelcomePages(house.texts, sessions))
+    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
     async with serving(app, options.host, options.port) as url:
         house.bot.attach(platform)
         try:

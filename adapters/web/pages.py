@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +17,7 @@ from adapters.web.insight import insight_view
 from adapters.web.platform import place_of
 from adapters.web.security import CODE_SECONDS, Sessions, known
 from adapters.web.streams import STATIC, stream_events
+from bot.message import Incoming
 from bot.ports import Bot, Button
 
 MAX_FOLLOWERS = 24  # open pages of one person
@@ -125,15 +126,15 @@ class Pages:
             raise Unacceptable("error-too-large", megabytes=self._limits.bytes // 1_000_000) from error
         command = self._surroundings.parse(question.text)
         if command is None and question.parent is None and question.instead_of is None:
-            await self._bot.handle(fresh_start(question, person, locale_of(request)))
-        await self._bot.handle(asked(question, attachments, person, command, locale_of(request)))
+            await self._hear(fresh_start(question, person, locale_of(request)))
+        await self._hear(asked(question, attachments, person, command, locale_of(request)))
         shown = await self._tell(person, question.id)
         return web.json_response({"message": shown, "command": command is not None})
 
     async def press(self, request: web.Request) -> web.StreamResponse:
         person = known(self._sessions, request)
         press = validated(Press, await request.text())
-        await self._bot.handle(pressed(press, person, locale_of(request)))
+        await self._hear(pressed(press, person, locale_of(request)))
         if press.button is Button.STOP:
             await self._see_stopped(person, press.answer)
         else:
@@ -168,6 +169,11 @@ class Pages:
         if hub.followers >= MAX_FOLLOWERS:
             raise web.HTTPTooManyRequests
         return await stream_events(request, hub)
+
+    async def _hear(self, incoming: Incoming) -> None:
+        """Without a password only this machine reaches the page, and nobody has to share the bot."""
+        author = replace(incoming.author, alone=self._sessions.open)
+        await self._bot.handle(replace(incoming, author=author))
 
     async def _tell(self, person: str, question: str) -> dict[str, Any] | None:
         """Show what was stored just now on all pages of this person: the question, which is returned, and what has no message yet."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from adapters.web.conversations import ConversationPages
 from adapters.web.hub import Hubs
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.security import LOOPBACK_NAMES, Sessions, add_headers, check_origin
@@ -20,6 +20,13 @@ from bot.errors import ConfigError
 PORTS_TRIED = 20
 FORM_OVERHEAD = 1_000_000  # bytes of a form beside its pictures
 STOP_SECONDS = 3.0  # for requests in flight
+
+
+class Routed(Protocol):
+    """A part of the page with addresses of its own."""
+
+    def routes(self) -> list[web.AbstractRouteDef]: ...
+
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +46,10 @@ def application(
     sessions: Sessions,
     limits: UploadLimits,
     walls: WallPages | None = None,
-    conversations: ConversationPages | None = None,
+    rooms: Sequence[Routed] = (),
 ) -> web.Application:
+    """`rooms`: whatever else has addresses here."""
+
     async def end_streams(_: web.Application) -> None:
         hubs.close()
         if walls is not None:
@@ -49,7 +58,7 @@ def application(
     app = web.Application(middlewares=[guard(sessions)], client_max_size=limits.bytes + FORM_OVERHEAD)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(end_streams)
-    app.add_routes([*pages.routes(), *(walls.routes() if walls else []), *(conversations.routes() if conversations else [])])
+    app.add_routes([*pages.routes(), *(walls.routes() if walls else []), *(route for room in rooms for route in room.routes())])
     return app
 
 

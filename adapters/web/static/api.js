@@ -31,6 +31,12 @@ export async function session() {
 
 export const history = (limit) => request(`/api/messages?limit=${limit}`);
 
+/** Sample pictures with their questions, and the commands that the page offers. */
+export const welcome = () => request("/api/welcome");
+
+/** A code with which one more device signs in as this person. */
+export const device = () => request("/api/devices", { method: "POST" });
+
 /** Sends a question with its pictures. `id` is ours, so that a repeated request is not a second question. */
 export function ask({ id, text, parent, knobs, pictures }) {
   const form = new FormData();

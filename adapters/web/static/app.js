@@ -1,14 +1,18 @@
 // The page's composition root: brings the parts together and decides what each event changes.
 
+import { account } from "./account.js";
 import * as api from "./api.js";
+import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { find, firstWords, newId, spoken } from "./dom.js";
 import { Graph } from "./graph.js";
 import { explain } from "./insight.js";
 import { Knobs } from "./knobs.js";
+import { Model } from "./model.js";
 import { Sidebar } from "./sidebar.js";
 import { loadLanguage, preferredLanguage, rememberLanguage, say } from "./texts.js";
 import { Thread, announce } from "./thread.js";
+import { Welcome } from "./welcome.js";
 
 const PAGE = 200;
 const RELOAD = 2000; // milliseconds until a page that could not begin tries again
@@ -26,6 +30,7 @@ function unreachable(trouble) {
 class App {
   graph = new Graph();
   knobs = new Knobs();
+  model = new Model();
   current = null; // the first message of the conversation on the screen; null = a new one
   replyTo = null; // the message that the person chose to continue from
   sent = new Map(); // what we sent, commands too → { anchor: the message it was sent under, command }
@@ -43,6 +48,9 @@ class App {
     });
     this.sidebar = new Sidebar({ open: (root) => this.open(root), fresh: () => this.fresh(), older: () => this.older() });
     this.composer = new Composer({ send: (question) => this.send(question), stop: () => this.stop() }, session.limits);
+    this.welcome = new Welcome((file, questions) => this.composer.add([file], questions));
+    new Completion(() => this.welcome.commands, () => this.composer.refresh());
+    account(session.signed_in, (trouble) => this.composer.say(trouble.message));
     find("insight-close").onclick = () => find("insight").close();
     find("insight").onclick = (event) => event.target === find("insight") && find("insight").close();
     find("reply-cancel").onclick = () => this.reply(null);
@@ -89,6 +97,7 @@ class App {
     if (!known) this.thread.update(this.graph.get(whole.parent) ?? whole);
     this.thread.update(whole);
     if (whole.role === "bot" && (!known || (!wasFinal && whole.final))) announce(whole);
+    if (whole.role === "bot" && whole.final) this.model.read();
     this.draw();
   }
 
@@ -106,9 +115,7 @@ class App {
   }
 
   showEngine(engine) {
-    find("model-name").textContent = engine.model || "Gander";
-    find("notice").textContent = engine.notice;
-    find("notice").hidden = !engine.notice;
+    this.model.show(engine);
     find("state").className = `dot ${engine.state}`;
     find("state").title = say(`state-${engine.state}`, { detail: engine.detail ?? "", seconds: Math.ceil(engine.seconds_left ?? 0) });
     const key = engine.state === "loading" && engine.seconds_left ? "state-loading-left" : `state-${engine.state}`;
@@ -236,6 +243,7 @@ class App {
   async changeLanguage(language) {
     rememberLanguage(language);
     await loadLanguage(language);
+    this.welcome.load();
     this.knobs.draw();
     this.composer.refresh();
     this.thread.forget();
@@ -265,6 +273,7 @@ async function start() {
   await loadLanguage(language);
   find("language").value = language;
   const app = new App(await api.session());
+  app.welcome.load();
   await app.fetch();
   const newest = app.graph.roots()[0];
   if (newest) app.open(newest.id);

@@ -15,6 +15,7 @@ function setButton(button, name, label) {
 export class Composer {
   #pictures = []; // { file, url }
   #question = find("question");
+  #suggested = []; // questions that suit the picture that was added last
   #busy = false; // an answer on the screen is being written
 
   /** `actions`: send({ text, pictures }) → promise of whether it was taken, stop(). `limits`: { pictures, bytes } of one message. */
@@ -103,8 +104,9 @@ export class Composer {
     });
   }
 
-  /** Takes files, or says why not. The server looks again, at the bytes. */
-  add(files) {
+  /** Takes files, or says why not. The server looks again, at the bytes. `suggested`: questions to offer about them. */
+  add(files, suggested = []) {
+    this.#suggested = suggested;
     this.say("");
     for (const file of files) {
       const total = this.#pictures.reduce((sum, picture) => sum + picture.file.size, file.size);
@@ -163,8 +165,9 @@ export class Composer {
       this.refresh();
       this.focus();
     };
-    const chip = (key) => make("button", { type: "button", className: "chip", textContent: say(key), onclick: () => use(say(key)) });
-    find("suggestions").replaceChildren(...SUGGESTIONS.map(chip));
+    const chip = (text) => make("button", { type: "button", className: "chip", textContent: text, onclick: () => use(text) });
+    const questions = this.#suggested.length ? this.#suggested : SUGGESTIONS.map((key) => say(key));
+    find("suggestions").replaceChildren(...questions.map(chip));
     find("suggestions").hidden = !this.#pictures.length || this.#question.value !== "";
   }
 

@@ -27,6 +27,7 @@ export class Knobs {
     find("knobs-button").onclick = () => this.#open(find("knobs").hidden);
     find("temperature").oninput = (event) => this.#set("temperature", event.target.valueAsNumber);
     find("beams").oninput = (event) => this.#set("beams", event.target.valueAsNumber);
+    find("knobs-close").onclick = () => this.#close();
     find("knobs-reset").onclick = () => this.#keep({});
     document.addEventListener("pointerdown", (event) => {
       if (!event.target.closest("#knobs, #knobs-button")) this.#open(false);
@@ -34,8 +35,7 @@ export class Knobs {
     find("composer").addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || find("knobs").hidden) return;
       event.stopPropagation();
-      this.#open(false);
-      find("knobs-button").focus();
+      this.#close();
     });
   }
 
@@ -53,6 +53,11 @@ export class Knobs {
   get chosen() {
     const known = Object.entries(this.#own).filter(([name]) => name in this.#caps && !this.#missing.includes(name));
     return Object.fromEntries(known.map(([name, value]) => [name, Math.min(value, this.#caps[name])]));
+  }
+
+  #close() {
+    this.#open(false);
+    find("knobs-button").focus();
   }
 
   #open(open) {

@@ -1,0 +1,153 @@
+"""What a first visit finds, in a real browser: samples, commands, the model by name, its notice once, colours, devices."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from bot.options import Config
+from engine.api import Health
+from tests.adapters.web.whole import Visit, config, served, started, visiting
+from tests.bot.rig import ScriptedEngine, asked
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LYING_PHONE = {"width": 844, "height": 390}
+FOUR_TIMES = {"width": 320, "height": 225}  # what 1280 × 900 has at 400 %
+
+
+class Toy(ScriptedEngine):
+    """An engine with something to say of itself."""
+
+    async def health(self) -> Health:
+        return (await super().health()).model_copy(update={"model": "pocket", "notice": "A toy that knows colours."})
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    engine = Toy(lambda request: ("You asked: ", asked(request)))
+    engine.gate.set()
+    return engine
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
+    async with served(tmp_path, engine) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
+    async with visiting(browser, url, locale="en-GB") as visit:
+        yield visit
+
+
+async def test_a_sample_is_taken_with_questions_that_suit_it(visit: Visit, engine: ScriptedEngine) -> None:
+    await visit.page.get_by_role("button", name="Try the sample “Some shapes”").click()
+    await expect(visit.page.locator("#pictures img")).to_have_count(1)
+    await visit.page.get_by_role("button", name="How many circles are there?").click()
+    await visit.question.press("Enter")
+    await visit.finished(1)
+    assert asked(engine.requests[-1]) == "How many circles are there?"
+
+
+async def test_commands_are_completed_while_they_are_typed(visit: Visit) -> None:
+    options = visit.page.locator("#completions").get_by_role("option")
+    await visit.question.press_sequentially("/")
+    await expect(options.filter(has_text="/temperature")).to_be_visible()
+    await expect(options.filter(has_text="/setup")).to_have_count(0)
+    await visit.question.press_sequentially("te")
+    await expect(options).to_have_count(1)
+    await visit.question.press("Tab")
+    await expect(visit.question).to_have_value("/temperature ")
+    await expect(options).to_have_count(0)
+    await visit.question.fill("/")
+    await visit.question.press("Escape")
+    await expect(options).to_have_count(0)
+    await visit.question.fill("/help")
+    await visit.question.press("Enter")
+    await expect(visit.page.locator(".aside")).to_be_visible()
+
+
+async def test_the_model_has_a_name_and_its_notice_is_folded_after_the_first_answer(visit: Visit) -> None:
+    notice = visit.page.locator("#notice")
+    await expect(visit.page.locator("#model-name")).to_have_text("Pocket model")
+    await expect(notice).to_have_text("A toy that knows colours.")
+    await visit.ask_and_wait("Hello", 1)
+    await visit.page.reload()
+    await started(visit.page)
+    await expect(visit.page.locator("#model-name")).to_have_text("Pocket model")
+    await expect(notice).to_be_hidden()
+    await visit.page.get_by_role("button", name="About it").click()
+    await expect(notice).to_be_visible()
+
+
+async def test_colours_can_be_chosen_and_are_kept(visit: Visit) -> None:
+    paper = "() => getComputedStyle(document.documentElement).backgroundColor"
+    await visit.page.get_by_label("Colours").select_option("dark")
+    assert await visit.page.evaluate(paper) == "rgb(23, 23, 21)"
+    await visit.page.reload()
+    await started(visit.page)
+    assert await visit.page.evaluate(paper) == "rgb(23, 23, 21)"
+    await visit.page.get_by_label("Colours").select_option("light")
+    assert await visit.page.evaluate(paper) == "rgb(247, 245, 240)"
+
+
+@pytest.mark.parametrize("size", [LYING_PHONE, FOUR_TIMES])
+async def test_every_knob_can_be_reached_where_there_is_little_room(browser: Browser, url: str, size: dict[str, int]) -> None:
+    async with visiting(browser, url, locale="en", viewport=size) as visit:
+        await visit.page.locator("#knobs-button").click()
+        for control in ("#temperature", "#beams", "#knobs-close"):
+            await visit.page.locator(control).scroll_into_view_if_needed()
+            await expect(visit.page.locator(control)).to_be_in_viewport(ratio=1)
+        await visit.page.locator("#knobs-close").click()
+        await expect(visit.page.locator("#knobs")).to_be_hidden()
+
+
+async def test_it_can_be_installed_and_pretends_nothing(visit: Visit) -> None:
+    manifest = await visit.page.evaluate("async () => (await fetch(document.querySelector('[rel=manifest]').href)).json()")
+    assert manifest["display"] == "standalone"
+    sizes = "async (src) => { const image = new Image(); image.src = src; await image.decode(); return image.naturalWidth; }"
+    assert [await visit.page.evaluate(sizes, icon["src"]) for icon in manifest["icons"][:2]] == [192, 512]
+    assert await visit.page.evaluate("async () => (await navigator.serviceWorker.getRegistrations()).length") == 0
+
+
+async def test_nobody_on_their_own_machine_is_told_to_slow_down(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
+    limits = {"burst": 1, "cooldown_seconds": 3600, "questions_per_person": 1}
+    options = Config.model_validate({"web": {"port": 0}, "limits": limits})
+    async with served(tmp_path, engine, options) as url, visiting(browser, url, locale="en") as visit:
+        for number in range(1, 4):
+            await visit.ask_and_wait(f"Question {number}", number)
+
+
+async def test_a_phone_is_told_of_no_mouse(browser: Browser, url: str) -> None:
+    async with visiting(browser, url, locale="en", has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}) as visit:
+        await expect(visit.page.get_by_text("Choose a picture")).to_be_visible()
+        await expect(visit.page.get_by_text("Or drop one anywhere")).to_be_hidden()
+
+
+async def test_signing_out_and_a_second_device(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
+    async with served(tmp_path, engine, config(password="honk")) as url, visiting(browser, url, locale="en") as phone:
+        await sign_in(phone, "honk")
+        await phone.ask_and_wait("Do you remember?", 1)
+        await phone.page.get_by_role("button", name="Use another device").click()
+        await expect(phone.page.locator("#device-code")).not_to_be_empty()
+        code = await phone.page.locator("#device-code").text_content() or ""
+        async with visiting(browser, url, locale="en") as laptop:
+            await laptop.page.get_by_text("I have a code").click()
+            await laptop.page.get_by_label("Code", exact=True).fill(code)
+            await sign_in(laptop, "honk")
+            await expect(laptop.answers).to_have_text(["You asked: Do you remember?"])
+        await phone.page.get_by_role("button", name="Close").click()
+        await phone.page.get_by_role("button", name="Sign out").click()
+        await expect(phone.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+async def sign_in(visit: Visit, password: str) -> None:
+    await visit.page.get_by_label("Password").fill(password)
+    await visit.page.get_by_role("button", name="Sign in").click()
+    await expect(visit.page.locator("#knobs-summary")).not_to_be_empty()
