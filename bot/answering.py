@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -11,7 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from bot import conversation
-from bot.characters import in_short
+from bot.characters import called
 from bot.contracts import Engine, Knobs, Texts
 from bot.drafts import Comparison, Draft
 from bot.errors import EngineRefused, Refusal
@@ -29,8 +28,6 @@ PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
 Grown = Callable[[], None]  # called after each chunk
 ALTERNATIVES = 6  # shown for each word
-LONGEST_NAME = 60  # characters
-UNRULY = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, line ends, directions
 
 
 def expected_cost(text: str, pictures: int, knobs: Knobs) -> int:
@@ -51,11 +48,6 @@ def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
     if text.strip() or finish is None:
         return text
     return texts.say(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
-
-
-def called(name: str) -> str:
-    """A person's name as it may stand in a sentence of ours: people choose it, to turn the text around it, too."""
-    return in_short(UNRULY.sub(" ", name), LONGEST_NAME)
 
 
 class Stop:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Final
 
 from bot.message import Author, Incoming, Invocation
+
+
+LONGEST_NAME: Final = 60  # characters
+UNRULY: Final = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, line ends, directions
+MARKS: Final = re.compile(r"[\\`*_{}\[\]()#+\-.!~|>]")  # that Markdown gives a meaning
 
 
 def whole_characters(text: str) -> str:
@@ -20,6 +27,16 @@ def in_short(text: str, most: int) -> str:
     cut = line[: most - 1]
     words, _, _ = cut.rpartition(" ")
     return f"{(words if len(words) > most // 2 else cut).rstrip()}…"
+
+
+def called(name: str) -> str:
+    """A person's name as it may stand in a sentence of ours: people choose it, to turn the text around it, too."""
+    return in_short(UNRULY.sub(" ", name), LONGEST_NAME)
+
+
+def plainly(text: str) -> str:
+    """As Markdown that shows these very characters."""
+    return MARKS.sub(r"\\\g<0>", text)
 
 
 def cleaned(incoming: Incoming) -> Incoming:

@@ -168,6 +168,15 @@ class Forgotten:
     pictures: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What `/forget` would delete: messages with the answers to them, and pictures that nobody else showed."""
+
+    messages: int
+    pictures: int
+    people: tuple[tuple[str, int], ...]  # the names of those who wrote it, with how many messages each; who wrote most comes first
+
+
 class Demos(Protocol):
     """What a command may do about demonstrations."""
 
@@ -230,6 +239,10 @@ class Actions(Protocol):
 
     async def forget(self, incoming: Incoming) -> Forgotten:
         """Delete what this person wrote and showed, everywhere, and the answers to it."""
+        ...
+
+    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> Held:
+        """What would be forgotten: of this person here, of all in this channel, or else of who asks. Refusal as `forget_here`."""
         ...
 
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:

@@ -24,6 +24,7 @@ from bot.contracts import (
     Engine,
     EngineState,
     Forgotten,
+    Held,
     Intake,
     Memory,
     Permissions,
@@ -157,7 +158,7 @@ class Core:
             log.info("ignored", place=incoming.place.key, person=incoming.author.key)
         except Refusal as refusal:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
-            text = self._resources.texts.say(await self._language(incoming), refusal.key, **refusal.values)
+            text = self._resources.texts.on(incoming.place.platform).say(await self._language(incoming), refusal.key, **refusal.values)
             await self._notices.say(incoming, Outgoing(text, private=True))
 
     async def moved(self, old: Place, new: Place) -> None:
@@ -218,9 +219,14 @@ class Core:
         await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
         return await self._forgetting.person(incoming.author.key)
 
+    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> Held:
+        if not (person or channel):
+            return await self._forgetting.held(incoming.author.key)
+        await self._check_moderates(incoming)
+        return await self._forgetting.held_here(incoming.place, person)
+
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
-        if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
-            raise Refusal("forget.not_yours")
+        await self._check_moderates(incoming)
         whose = f"{incoming.place.platform}:{person}" if person else None
         await self._arrivals.drop(whose, incoming.place.key, but=incoming.arrival)
         return await self._forgetting.here(incoming.place, person)
@@ -303,6 +309,10 @@ class Core:
             if incoming.address is Address.SHOWN:  # nobody asked for anything
                 raise Ignored(refusal.key) from None
             raise
+
+    async def _check_moderates(self, incoming: Incoming) -> None:
+        if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
+            raise Refusal("forget.not_yours")
 
     async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
         """The answer that is meant, if the person may do something with it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bot import jobs
-from bot.contracts import Forgotten
+from bot.contracts import Forgotten, Held
 from bot.dispatcher import Dispatcher
 from bot.message import Place
 from bot.store import deliveries, forgetting, graph
@@ -22,6 +22,15 @@ class Forgetting:
         self._dispatcher = dispatcher
         self._nameless = nameless
 
+    async def held(self, person: str) -> Held:
+        """What `person` would delete."""
+        return await self._database.read(forgetting.held, person)
+
+    async def held_here(self, place: Place, person: str | None) -> Held:
+        """What `here` would delete."""
+        key, places = await self._meant(place, person)
+        return await self._database.read(forgetting.held_in, places, key)
+
     async def person(self, person: str) -> Forgotten:
         """All of a person, by their key."""
         await self._dispatcher.stop(await self._database.read(jobs.open_answers, person))
@@ -31,8 +40,7 @@ class Forgetting:
 
     async def here(self, place: Place, person: str | None) -> Forgotten:
         """What was said in this channel; or what one person, by the platform's id, said on this server."""
-        key = f"{place.platform}:{person}" if person else None
-        places = await self._database.read(forgetting.places_around, place, key is not None)
+        key, places = await self._meant(place, person)
         await self._dispatcher.stop(await self._database.read(jobs.open_in, places, key))
         messages, pictures = await self._database.write(forgetting.forget_in, places, key)
         return await self._delete(messages, pictures)
@@ -50,6 +58,11 @@ class Forgetting:
         gone = await self._database.write(forgetting.withdraw, place.key, message_id, known if answers else unfinished)
         await self._files.delete(gone.sha256s)
         return gone.message_ids
+
+    async def _meant(self, place: Place, person: str | None) -> tuple[str | None, tuple[str, ...]]:
+        """The person's key, and the places that count."""
+        key = f"{place.platform}:{person}" if person else None
+        return key, await self._database.read(forgetting.places_around, place, key is not None)
 
     async def _delete(self, messages: int, pictures: Sequence[str]) -> Forgotten:
         await self._files.delete(pictures)

@@ -11,6 +11,7 @@ from typing import Final
 from bot.contracts import Knobs, Memory, Resolved, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
+from bot.numbers import print_number
 from bot.permissions import may_set_for_all
 from bot.rulebook import RuleBook
 from bot.settings import SETTINGS, Kind, Setting, find_setting
@@ -151,7 +152,7 @@ class ScopedSettings:
 
 def shown(value: Value | None) -> str:
     """A value as people read it: 1.0 as 1."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return print_number(value) if isinstance(value, float) else str(value)
 
 
 def _pick(setting: Setting, layers: Iterable[tuple[Origin, Mapping[str, Value]]], cap: float | None) -> Effective:

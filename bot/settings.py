@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.contracts import Memory, Value
 from bot.errors import Refusal
+from bot.numbers import read_number, read_whole
 from bot.texts import CHINESE, ENGLISH, LANGUAGES
 from engine.api import MAX_BEAMS
 
@@ -60,15 +61,12 @@ class Setting:
         return given
 
     def _number(self, given: Value) -> float | int:
-        try:
-            number = float(str(given).replace(",", ".")) if not isinstance(given, bool) else float("nan")
-        except ValueError:
-            number = float("nan")
         whole = self.kind is Kind.WHOLE
-        if not self.low <= number <= self.high or (whole and number != int(number)):
+        number = read_whole(given) if whole else read_number(given)
+        if number is None or not self.low <= number <= self.high:
             key = "settings.not_a_whole_number_in_range" if whole else "settings.not_a_number_in_range"
             raise Refusal(key, name=self.name, low=self.low, high=self.high, given=str(given)[:40])
-        return int(number) if whole else number
+        return number
 
     @property
     def shapes_answer(self) -> bool:

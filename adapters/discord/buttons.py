@@ -6,6 +6,7 @@ from typing import Final
 
 import discord
 
+from bot.ids import read_own
 from bot.ports import Button, Outgoing
 from bot.texts import Texts
 
@@ -25,9 +26,8 @@ def pressed(identifier: str) -> tuple[Button, int] | None:
     """What a button's id says; None for a component that is not one of these."""
     prefix, _, rest = identifier.partition(":")
     name, _, answer = rest.partition(":")
-    if prefix != PREFIX or name not in set(Button) or not answer.isdecimal():
-        return None
-    return Button(name), int(answer)
+    number = read_own(answer)
+    return None if prefix != PREFIX or name not in set(Button) or number is None else (Button(name), number)
 
 
 def action(identifier: str) -> str | None:

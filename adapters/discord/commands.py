@@ -35,6 +35,7 @@ PLAIN: Final[dict[OptionKind, Any]] = {
     OptionKind.PERSON: discord.User,
     OptionKind.ROLE: discord.Role,
     OptionKind.CHANNEL: app_commands.AppCommandChannel | app_commands.AppCommandThread,
+    OptionKind.SERVER: str,
     OptionKind.PICTURE: discord.Attachment,
     OptionKind.NUMBER: float,
     OptionKind.WHOLE: int,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from telegram import CallbackQuery, Message, Update, User
 
-from adapters.telegram.mentions import mentioned, strip_mention
+from adapters.telegram.mentions import mentioned, named, strip_mention
 from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import Managers, author_of
 from adapters.telegram.pictures import Files
@@ -17,6 +17,8 @@ from adapters.telegram.places import NAME, PRESSED, place_of
 from bot.commands.command import ANSWER
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
+from bot.contracts import Value
+from bot.ids import read_own
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.ports import Button
 from bot.texts import Texts
@@ -98,15 +100,23 @@ class Reader:
         invocation = self.parse(data, None)
         if invocation is None or ANSWER.name not in invocation.options:
             return invocation
-        answer = str(invocation.options[ANSWER.name])
-        return replace(invocation, options={**invocation.options, ANSWER.name: int(answer)}) if answer.isdecimal() else None
+        answer = read_own(invocation.options[ANSWER.name])
+        return None if answer is None else replace(invocation, options={**invocation.options, ANSWER.name: answer})
 
     def _understand(self, message: Message) -> tuple[str, Invocation | None]:
         """What was said to the bot, without its mention, and the command that it is."""
         text = strip_mention(message, self.me)
         if not self._is_command(text, private=place_of(message).private):
             return text, None
-        return text, self._local(text) or self.parse(text, self.me.username)
+        return text, self._local(text) or self._parse(message, text)
+
+    def _parse(self, message: Message, text: str) -> Invocation | None:
+        """Whoever Telegram names with an id is the person of a command that takes one; in words they are called as they were."""
+        if not (people := named(message, self.me)):
+            return self.parse(text, self.me.username)
+        mentions = {f"<@{person}>": words for person, words in people.items()}
+        command = self.parse(strip_mention(message, self.me, {person: f"<@{person}>" for person in people}), self.me.username)
+        return command and replace(command, options={name: _in_words(value, mentions) for name, value in command.options.items()})
 
     def _knows(self, name: str) -> bool:
         return name.lower() == START or find_command(name, COMMANDS, self.texts) is not None
@@ -145,6 +155,15 @@ class Reader:
             return None
         author = author_of(reply)
         return Reply(str(reply.message_id), author, self.files.pictures_of(reply), is_ours=author.id == str(self.me.id))
+
+
+def _in_words(value: Value, mentions: Mapping[str, str]) -> Value:
+    """A typed option with people's names; a mention alone is whom a command is about."""
+    if not isinstance(value, str) or value.strip() in mentions:
+        return value
+    for mention, words in mentions.items():
+        value = value.replace(mention, words)
+    return value
 
 
 def _words(message: Message) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.web.platform import author_of, place_of
+from bot.ids import read_own
 from bot.message import Address, Attachment, Incoming, Invocation, Reply
 from bot.ports import Button
 
@@ -125,4 +126,4 @@ def locale_of(request: web.Request) -> str | None:
 
 def whole(text: str) -> int:
     """A whole number of an address; 0 for anything else."""
-    return int(text) if text.isdecimal() and len(text) < 18 else 0
+    return read_own(text) or 0

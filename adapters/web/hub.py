@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.web.handouts import Handouts
+from bot.ids import read_own
 
 KEPT_STATES = 200  # of one person; a page that missed more than this loads its history again
 KEPT_HUBS = 2000  # people; one whose hub was let go loads the history again, too
@@ -84,9 +85,8 @@ class Hub:
         if not after:
             return 0
         epoch, _, number = after.partition("-")
-        if epoch != self._epoch or not number.isdecimal() or int(number) < self._lost:
-            return None
-        return int(number)
+        reached = read_own(number)
+        return None if epoch != self._epoch or reached is None or reached < self._lost else reached
 
 
 async def happens(event: asyncio.Event, seconds: float) -> bool:

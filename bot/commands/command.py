@@ -6,25 +6,26 @@ texts `command.<name>.name`, `.description` and `.help`, and `option.<name>.name
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from math import inf, nan
+from math import inf
 
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
+from bot.ids import read_id, read_own
 from bot.message import Incoming
+from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Outgoing
 from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.settings import SETTINGS, Kind, Setting
-from bot.texts import LANGUAGES, Texts
+from bot.texts import Texts
 
-NO_ID = re.compile(r"[^\d/-]")  # typed, a person is a mention: <@123>; a thread's channel stands before it: 12/34
-LARGEST_ID = (1 << 63) - 1
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
+NO = frozenset({"false", "no", "n", "0", "off", "否", "不"})
+REPLIED = frozenset({"reply", "回复", "回覆"})  # typed for a person: whose message this is a reply to
 
 
 Suggestion = tuple[str, Value]  # as it is shown, and the value itself
@@ -63,10 +64,11 @@ class OptionKind(StrEnum):
     PERSON = "person"  # a person's id on the platform, and so on
     ROLE = "role"
     CHANNEL = "channel"
+    SERVER = "server"
     PICTURE = "picture"  # native only; it arrives as one of the message's attachments
 
 
-IDS = frozenset({OptionKind.PERSON, OptionKind.ROLE, OptionKind.CHANNEL})
+IDS = frozenset({OptionKind.PERSON, OptionKind.ROLE, OptionKind.CHANNEL, OptionKind.SERVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +86,43 @@ class Option:
     hidden: bool = False  # set by buttons, never shown
     keeps: bool = False  # its value becomes a setting's and is checked there
 
-    def read(self, given: Value, texts: Texts) -> Value:
+    def read(self, given: Value, texts: Texts, incoming: Incoming) -> Value:
         """The option's value from what a platform or a person gave. Raises Refusal for a choice that there is not, and for a name
-        where an id is needed: without it, the command would be about somebody else."""
+        where an id is needed: with a guess, the command would be about somebody else."""
         if self.kind is OptionKind.FLAG:
-            return given if isinstance(given, bool) else str(given).strip().lower() in YES
+            return self._flag(given)
         if self.kind is OptionKind.CHOICE:
             return self._choose(str(given), texts)
-        return self._id(str(given)) if self.kind in IDS else given
+        return self._id(str(given), incoming) if self.kind in IDS else given
 
     def label(self, choice: str, texts: Texts, language: str) -> str:
         return texts.say(language, self.words.format(choice=choice))
 
-    def _id(self, given: str) -> str:
-        found = NO_ID.sub("", given)
-        if not any(letter.isdecimal() for letter in found):
-            raise Refusal("settings.not_an_id", name=self.name, given=given[:40])
+    def _flag(self, given: Value) -> bool:
+        word = str(given).strip().lower()
+        if not isinstance(given, bool) and word not in YES | NO:
+            raise Refusal("settings.not_a_flag", name=self.name, given=word[:40])
+        return given if isinstance(given, bool) else word in YES
+
+    def _id(self, given: str, incoming: Incoming) -> str:
+        if self.kind is OptionKind.PERSON and given.strip().lower() in REPLIED:
+            return self._replied(incoming)
+        found = read_id(self.kind, given, incoming.place.platform)
+        if found is None:
+            raise Refusal(f"settings.not_an_id.{self.kind}", name=self.name, given=given[:40])
         return found
+
+    def _replied(self, incoming: Incoming) -> str:
+        """Who wrote the message that is replied to; of the bot's own, nobody is meant for sure."""
+        reply = incoming.reply_to
+        if reply is None or reply.author is None or reply.is_ours:
+            raise Refusal("settings.nobody_replied_to", name=self.name)
+        return reply.author.id
 
     def _choose(self, given: str, texts: Texts) -> str:
         wanted = given.strip().lower()
         for choice in self.choices:
-            if wanted in {choice.lower(), *(self.label(choice, texts, language).lower() for language in LANGUAGES)}:
+            if wanted in {choice.lower(), *(label.lower() for label in texts.forms(self.words.format(choice=choice)))}:
                 return choice
         if self.keeps:
             return given
@@ -136,19 +153,16 @@ class Context:
     def answer_id(self) -> int | None:
         """The answer whose button was pressed; None = the newest one."""
         given = self.options.get(ANSWER.name)
-        # Typed, or sent by somebody's own client: no answer has a number that no database could hold.
-        if given is not None and not (str(given).isdecimal() and int(given) <= LARGEST_ID):
+        answer = None if given is None else read_own(given)
+        if given is not None and answer is None:
             raise Refusal("answer.unknown")
-        return None if given is None else int(given)
+        return answer
 
     def number(self, option: Option, default: float) -> float:
         """An option's number. Raises Refusal that names its range."""
         given, low, high = self.options.get(option.name, default), option.low or 0, option.high or inf
-        try:
-            number = float(str(given).replace(",", "."))
-        except ValueError:
-            number = nan
-        if not low <= number <= high:
+        number = read_whole(given) if option.kind is OptionKind.WHOLE else read_number(given)
+        if number is None or not low <= number <= high:
             raise Refusal("settings.not_a_number_in_range", name=option.name, low=low, high=high, given=str(given)[:40])
         return number
 
@@ -183,10 +197,6 @@ class Command:
         return texts.translations(f"command.{self.name}.description")
 
 
-def option_names(option: Option, texts: Texts) -> dict[str, str]:
-    return texts.translations(f"option.{option.name}.name")
-
-
 def option_descriptions(option: Option, texts: Texts) -> dict[str, str]:
     return texts.translations(f"option.{option.name}.description")
 
@@ -211,7 +221,7 @@ def complete_setting(setting: Setting, typing: Typing) -> Iterator[Suggestion]:
     """A number's usual values up to the person's cap, which is one of them; a choice's words."""
     cap = typing.caps.get(setting.name, setting.high)
     numbers = sorted({*(each for each in setting.suggestions if each <= cap), *((cap,) if setting.name in typing.caps else ())})
-    yield from ((f"{each:g}", int(each) if setting.kind is Kind.WHOLE else each) for each in numbers)
+    yield from ((print_number(each), int(each) if setting.kind is Kind.WHOLE else each) for each in numbers)
     yield from ((typing.texts.say(typing.language, f"choice.{setting.name}.{choice}"), choice) for choice in setting.choices)
 
 

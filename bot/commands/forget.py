@@ -1,39 +1,62 @@
-"""`/forget`: delete what this person wrote and showed, once they have confirmed it. Managers may clear their channel, or a person."""
+"""`/forget`: delete what this person wrote and showed, once they have seen whose and how much it is. Managers may clear their channel,
+or a person.
+
+Only the button below the question deletes, or the command that stands in it: whatever is typed first is answered by showing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from bot.characters import called, plainly
 from bot.commands.command import Command, Context, Option, OptionKind
+from bot.contracts import Held
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
 
-CONFIRM: Final = Option("confirm", OptionKind.FLAG)
+CONFIRM: Final = Option("confirm", OptionKind.FLAG, hidden=True)  # understood from before there was only the button
 WHAT: Final = Option("what", OptionKind.CHOICE, choices=("me", "channel"), words="choice.forget.{choice}")
 PERSON: Final = Option("person", OptionKind.PERSON)
 ASKER: Final = Option("asker", OptionKind.TEXT, hidden=True)  # whose button it is: what somebody else presses would delete theirs
+NAMED: Final = 5  # people who are named; of more, only how many
 
 
 async def run(context: Context) -> Outgoing:
     person = str(context.options.get(PERSON.name, ""))
-    channel = context.options.get(WHAT.name) == "channel"
-    if not context.options.get(CONFIRM.name):
-        return _ask_first(context, person, channel=channel)
-    if context.options.get(ASKER.name, context.incoming.author.id) != context.incoming.author.id:
+    channel = not person and context.options.get(WHAT.name) == "channel"
+    if ASKER.name not in context.options:
+        return await _ask_first(context, person, channel=channel)
+    if context.options[ASKER.name] != context.incoming.author.id:
         raise Refusal("forget.not_your_button")
     if person or channel:
         gone = await context.actions.forget_here(context.incoming, person or None)
     else:
         gone = await context.actions.forget(context.incoming)
-    return context.reply(context.say("forget.done", messages=gone.messages, pictures=gone.pictures))
+    done = context.say("forget.done", messages=gone.messages, pictures=gone.pictures)
+    return context.reply("\n".join([done, context.say("forget.stays")]))
 
 
-def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoing:
+async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoing:
+    """Whose and how much it is. Raises Refusal where there is nothing of this person or channel, and for who may not."""
+    held = await context.actions.held(context.incoming, person or None, channel=channel)
     what, which = ("person", f" {PERSON.name}:{person}") if person else ("channel", f" {WHAT.name}:channel") if channel else ("me", "")
-    confirmed = f"/forget {CONFIRM.name}:yes{which} {ASKER.name}:{context.incoming.author.id}"
-    question = context.reply(context.say(f"forget.confirm.{what}"))
-    return replace(question, actions=(Action(context.say("forget.yes"), confirmed),))
+    if what != "me" and not held.messages:
+        raise Refusal(f"forget.nothing.{what}", person=person)
+    whose = _names(context, held.people, person)
+    lines = [context.say(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures), context.say("forget.stays")]
+    # Of Telegram's 64 bytes two ids leave little: that it is confirmed needs no word of its own.
+    confirmed = f"/forget{which} {ASKER.name}:{context.incoming.author.id}"
+    return replace(context.reply("\n".join(lines)), actions=(Action(context.say("forget.yes"), confirmed),))
 
 
-COMMAND = Command("forget", run, (CONFIRM, WHAT, PERSON, ASKER))
+def _names(context: Context, people: Sequence[tuple[str, int]], person: str) -> str:
+    """Those whose it is, by name, with how many messages each wrote."""
+    named = [f"**{plainly(called(name)) or person or '?'}** ({count})" for name, count in people[:NAMED]]
+    if others := len(people) - NAMED:
+        named += [context.say("forget.others", count=others)] if others > 0 else []
+    return context.say("forget.comma").join(named)
+
+
+COMMAND = Command("forget", run, (WHAT, PERSON, CONFIRM, ASKER))

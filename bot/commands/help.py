@@ -25,7 +25,7 @@ TOPIC = Option("topic", OptionKind.TEXT, complete=topics)
 async def run(context: Context) -> Outgoing:
     if topic := str(context.options.get(TOPIC.name, "")).strip().lstrip("/"):
         return context.reply(_about(context, topic))
-    lines = (f"`/{name}` {context.say(f'command.{name}.description')}" for name in context.commands)
+    lines = (f"/{name} {context.say(f'command.{name}.description')}" for name in context.commands)
     return context.reply("\n".join([context.say("help.intro"), *lines, context.say("help.more")]))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from bot.commands.command import Command, Option, OptionKind, option_names
+from bot.commands.command import Command, Option, OptionKind
 from bot.contracts import Value
 from bot.message import Invocation
 from bot.texts import Texts
@@ -35,7 +35,7 @@ def parse_command(text: str, commands: Mapping[str, Command], texts: Texts, bot_
 def find_command(name: str, commands: Mapping[str, Command], texts: Texts) -> Command | None:
     """The command that goes by this name in any language."""
     wanted = name.lower()
-    return next((command for command in commands.values() if wanted in {command.name, *command.names(texts).values()}), None)
+    return next((command for command in commands.values() if wanted in {command.name, *texts.forms(f"command.{command.name}.name")}), None)
 
 
 def _options(command: Command, rest: str, texts: Texts) -> dict[str, Value]:
@@ -79,4 +79,4 @@ def _take_next(command: Command, option: Option, left: str, found: dict[str, Val
 
 
 def _translated(option: Option, texts: Texts) -> tuple[str, ...]:
-    return () if option.hidden else tuple(option_names(option, texts).values())
+    return () if option.hidden else tuple(texts.forms(f"option.{option.name}.name"))

@@ -80,7 +80,7 @@ class CommandRunner:
             return incoming.text.strip(), {}
         if command.name != ask.COMMAND.name:
             return None
-        given = self._read(ask.COMMAND, command.options)
+        given = self._read(ask.COMMAND, incoming)
         return str(given.get(ask.PROMPT.name, "")).strip(), {name: value for name, value in given.items() if name in SETTINGS}
 
     async def run(self, incoming: Incoming, actions: Actions) -> Outgoing | None:
@@ -91,17 +91,18 @@ class CommandRunner:
         command = self._commands[incoming.command.name]
         if command.for_managers and not _manages(incoming):
             raise Refusal("settings.not_yours_to_open")
-        options = self._read(command, incoming.command.options)
+        options = self._read(command, incoming)
         language = await self._settings.language(incoming.place, incoming.author, incoming.locale)
-        return await command.run(Context(incoming, options, actions, self._settings, self._rules, self._texts, language, self._commands))
+        texts = self._texts.on(incoming.place.platform)
+        return await command.run(Context(incoming, options, actions, self._settings, self._rules, texts, language, self._commands))
 
-    def _read(self, command: Command, given: Mapping[str, Value]) -> dict[str, Value]:
+    def _read(self, command: Command, incoming: Incoming) -> dict[str, Value]:
         read: dict[str, Value] = {}
-        for name, value in given.items():
+        for name, value in (incoming.command.options if incoming.command else {}).items():
             option = command.option(name)
             if option is None:
                 raise Refusal("help.unknown_option", command=command.name, name=name[:40])
-            read[name] = option.read(value, self._texts)
+            read[name] = option.read(value, self._texts, incoming)
         return read
 
 

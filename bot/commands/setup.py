@@ -10,6 +10,7 @@ from bot.commands.command import Command, Context, Option, OptionKind, Suggestio
 from bot.commands.forget import PERSON
 from bot.commands.knobs import CLEAR
 from bot.errors import Refusal
+from bot.numbers import print_number, read_number
 from bot.options import RoleLimits
 from bot.ports import Outgoing
 from bot.rulebook import EVERYWHERE, rules_home
@@ -29,7 +30,7 @@ def amounts(typing: Typing) -> Iterator[Suggestion]:
     """The usual values of what is limited."""
     rule = typing.given.get(RULE.name)
     if rule == COOLDOWN:
-        yield from ((f"{seconds:g}", seconds) for seconds in COOLDOWNS)
+        yield from ((print_number(seconds), seconds) for seconds in COOLDOWNS)
     elif rule in CAPS:
         yield from ((label, float(value)) for label, value in complete_setting(SETTINGS[str(rule)], typing))
 
@@ -38,7 +39,7 @@ MOST: Final = max(LONGEST_COOLDOWN, *(SETTINGS[name].high for name in CAPS))
 AMOUNT: Final = Option("amount", OptionKind.NUMBER, low=0, high=MOST, complete=amounts)
 CHANNEL: Final = Option("channel", OptionKind.CHANNEL)
 ROLE: Final = Option("role", OptionKind.ROLE)
-SERVER: Final = Option("server", OptionKind.TEXT)
+SERVER: Final = Option("server", OptionKind.SERVER)
 WIDE: Final = Option("everywhere", OptionKind.FLAG)
 TARGETS: Final = {CHANNEL.name: "channels", ROLE.name: "roles", PERSON.name: "people", SERVER.name: "servers"}
 # The list that each rule keeps of each kind of target.
@@ -106,11 +107,8 @@ def _amount(context: Context, rule: str) -> float:
 
 
 def _seconds(given: str | int | float | bool) -> float:
-    try:
-        seconds = float(str(given).replace(",", "."))
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= LONGEST_COOLDOWN:
+    seconds = read_number(given)
+    if seconds is None or not 0 <= seconds <= LONGEST_COOLDOWN:
         raise Refusal("settings.not_a_number_in_range", name=COOLDOWN, low=0, high=LONGEST_COOLDOWN, given=str(given)[:40])
     return seconds
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import aliased
 
+from bot.contracts import Held
 from bot.message import Place
 from bot.store.settings import Scope
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
@@ -29,10 +30,19 @@ def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     return _delete(connection, _of(person))
 
 
+def held(connection: Connection, person: str) -> Held:
+    """What `forget` would delete of messages and pictures."""
+    return _held(connection, _of(person))
+
+
+def held_in(connection: Connection, places: Collection[str], person: str | None) -> Held:
+    """What `forget_in` would delete."""
+    return _held(connection, _said_in(places, person))
+
+
 def forget_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, list[str]]:
     """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
-    said = MessageRow.place.in_(places)
-    return _delete(connection, said if person is None else and_(said, _of(person)))
+    return _delete(connection, _said_in(places, person))
 
 
 def forget_conversation(connection: Connection, place: str, conversation: str) -> tuple[int, list[str]]:
@@ -81,6 +91,22 @@ def drop_unshown(connection: Connection, among: Collection[str] | None = None) -
     named = true() if among is None or len(among) > MANY else PictureRow.sha256.in_(among)
     shown = select(MessagePictureRow.sha256).where(MessagePictureRow.sha256 == PictureRow.sha256).exists()
     return list(connection.scalars(delete(PictureRow).where(named, ~shown).returning(PictureRow.sha256)).all())
+
+
+def _said_in(places: Collection[str], person: str | None) -> ColumnElement[bool]:
+    said = MessageRow.place.in_(places)
+    return said if person is None else and_(said, _of(person))
+
+
+def _held(connection: Connection, which: ColumnElement[bool]) -> Held:
+    messages = connection.scalar(select(func.count()).select_from(MessageRow).where(which)) or 0
+    theirs = select(MessageRow.id).where(which)
+    elsewhere = select(MessagePictureRow.sha256).where(MessagePictureRow.message.not_in(theirs))
+    shown = select(func.count(MessagePictureRow.sha256.distinct())).where(MessagePictureRow.message.in_(theirs))
+    pictures = connection.scalar(shown.where(MessagePictureRow.sha256.not_in(elsewhere))) or 0
+    written = select(PersonRow.name, func.count()).join(MessageRow, MessageRow.person == PersonRow.key)
+    people = written.where(which, MessageRow.role == "user").group_by(PersonRow.key, PersonRow.name).order_by(func.count().desc(), PersonRow.name)
+    return Held(messages, pictures, tuple((name, count) for name, count in connection.execute(people)))
 
 
 def _of(person: str) -> ColumnElement[bool]:

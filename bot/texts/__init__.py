@@ -1,13 +1,16 @@
 """Every word the bot says, in every language it speaks: one TOML file each beside this module.
 
 A text's key is its path in the file (`picture.too_large`). A text that depends on a number is a table of `one` and
-`other`, chosen by the value `count`.
+`other`, chosen by the value `count`. Each platform has words of its own for some things: what stands below `on.chat`
+is said instead where there are no servers, below `on.telegram` on Telegram, and so on (`Texts.on`).
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +22,45 @@ LANGUAGES: Final = (ENGLISH, CHINESE)
 PLURAL: Final = {"one", "other"}
 FOLDER: Final = Path(__file__).parent
 
+# Whose words are said on a platform, the nearest first.
+DIALECTS: Final[Mapping[str, tuple[str, ...]]] = {"telegram": ("telegram", "chat"), "web": ("web", "chat"), "terminal": ("terminal", "chat")}
+OWN: Final = "on."
+TRANSLATING: Final = frozenset({"discord"})  # platforms that show a command under its translated name
+COMMAND: Final = re.compile(r"(?<![\w/])/([a-z]+)(?![\w/])")
+
 Text = str | Mapping[str, str]
 
 
 class Texts:
     """The texts of all languages; make one with `load_texts`."""
 
-    def __init__(self, languages: Mapping[str, Mapping[str, Text]]) -> None:
+    def __init__(self, languages: Mapping[str, Mapping[str, Text]], own: Mapping[str, Mapping[str, Text]] | None = None) -> None:
+        """`own`: by language, the texts of single platforms, whose keys begin with theirs (`telegram.ask.empty`)."""
         self._languages = languages
+        self._own = own or {language: {} for language in languages}
+        self._dialects: dict[str, Texts] = {}
+
+    def on(self, platform: str) -> Texts:
+        """The texts as they are said on this platform."""
+        if platform not in self._dialects:
+            words = {language: self._dialect(platform, language) for language in self._languages}
+            self._dialects[platform] = Texts(words, self._own)
+        return self._dialects[platform]
+
+    def _dialect(self, platform: str, language: str) -> Mapping[str, Text]:
+        texts = dict(self._languages[language])
+        for dialect in reversed(DIALECTS.get(platform, (platform,))):
+            start = f"{dialect}."
+            texts |= {key.removeprefix(start): text for key, text in self._own[language].items() if key.startswith(start)}
+        return {key: _named(text, texts) for key, text in texts.items()} if platform in TRANSLATING else texts
+
+    def own(self, language: str) -> Mapping[str, Text]:
+        """What single platforms say otherwise, as it is written; keys begin with whose it is."""
+        return self._own[language]
+
+    def forms(self, key: str) -> frozenset[str]:
+        """A text without values as it is said in any language, on any platform: what people may type."""
+        return _forms(self, key)
 
     def say(self, language: str, key: str, **values: Value) -> str:
         """The bot's own words. A language that it does not speak falls back to English; an unknown key is a KeyError."""
@@ -45,7 +79,25 @@ class Texts:
 
 
 def load_texts() -> Texts:
-    return Texts({language: dict(_flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8")))) for language in LANGUAGES})
+    written = {language: dict(_flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8")))) for language in LANGUAGES}
+    shared = {language: {key: text for key, text in texts.items() if not key.startswith(OWN)} for language, texts in written.items()}
+    own = {
+        language: {key.removeprefix(OWN): text for key, text in texts.items() if key.startswith(OWN)} for language, texts in written.items()
+    }
+    return Texts(shared, own)
+
+
+@cache
+def _forms(texts: Texts, key: str) -> frozenset[str]:
+    views = (texts, *map(texts.on, DIALECTS))
+    return frozenset(view.say(language, key) for view in views for language in LANGUAGES)
+
+
+def _named(text: Text, texts: Mapping[str, Text]) -> Text:
+    """With the commands in it under the names that they have in this language."""
+    if not isinstance(text, str):
+        return {form: str(_named(words, texts)) for form, words in text.items()}
+    return COMMAND.sub(lambda found: f"/{texts.get(f'command.{found[1]}.name', found[1])}", text)
 
 
 def match_language(wanted: str) -> str | None:

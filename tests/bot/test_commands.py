@@ -12,7 +12,7 @@ import pytest
 from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
-from bot.contracts import Demos, EngineState, Forgotten, InLine, Queue, Value, Varied
+from bot.contracts import Demos, EngineState, Forgotten, Held, InLine, Queue, Value, Varied
 from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply
 from bot.options import AccessOptions, LimitOptions
@@ -57,6 +57,9 @@ class Diary:
 
     async def reset(self, incoming: Incoming) -> None:
         self.done.append(("reset",))
+
+    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> Held:
+        return Held(4, 2, (("*Ann*", 2),))
 
     async def forget(self, incoming: Incoming) -> Forgotten:
         self.done.append(("forget",))
@@ -241,10 +244,12 @@ async def test_forget_is_confirmed_by_the_asker_s_own_button(runner: CommandRunn
 
 
 async def test_forget_asks_first(runner: CommandRunner, diary: Diary) -> None:
-    assert "/forget confirm:yes" in await say(runner, diary, commanded("forget"))
-    assert "/forget confirm:yes" in await say(runner, diary, commanded("forget", confirm="no"))
+    for options in ({}, {"confirm": "no"}, {"confirm": "yes"}, {"confirm": "yes", "person": "17"}, {"confirm": True, "what": "channel"}):
+        shown = await say(runner, diary, given("forget", options))
+        assert "4 messages, 2 pictures" in shown
+        assert "**\\*Ann\\*** (2)" in shown
     assert diary.done == []
-    assert await say(runner, diary, commanded("forget", confirm="yes")) == "Done. Deleted: 4 messages, 2 pictures."
+    assert (await say(runner, diary, given("forget", {"asker": ADA.id}))).startswith("Done. Deleted: 4 messages, 2 pictures.")
 
 
 async def test_reset_is_said_to_all(runner: CommandRunner, diary: Diary) -> None:
@@ -300,8 +305,8 @@ async def test_diagnose_tells_managers_what_is_found_and_what_the_place_is_calle
 async def test_help_lists_every_command_and_explains_each(runner: CommandRunner, diary: Diary) -> None:
     listed = await say(runner, diary, commanded("help"))
     for name in COMMANDS:
-        assert f"`/{name}`" in listed
-        assert f"`/{name}" in await say(runner, diary, commanded("help", topic=f"/{name}"))
+        assert f"/{name} " in listed
+        assert f"/{name}" in await say(runner, diary, commanded("help", topic=f"/{name}"))
     assert "top_p" in await say(runner, diary, commanded("help", topic="top_p"))
     assert await say(runner, diary, commanded("help", topic="束数")) == await say(runner, diary, commanded("help", topic="beams"))
 

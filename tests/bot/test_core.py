@@ -347,7 +347,7 @@ async def test_forgetting_removes_words_and_pictures(rig: Rig) -> None:
     shown = await rig.core.picture(PLACE, sha256)
     assert shown is not None
     assert shown.exists()
-    await rig.press("forget", confirm="yes")
+    await rig.press("forget", asker=ANN.id)
     await rig.finals(2)
     assert (await rig.core.history(PLACE), shown.exists(), await rig.core.picture(PLACE, sha256)) == ((), False, None)
 
@@ -381,7 +381,7 @@ async def test_of_an_answer_that_is_forgotten_in_the_making_nothing_stays(rig: R
     rig.engine.reply = reply
     await rig.say("why?")
     await rig.until(lambda: "Half an " in [message.text for message in rig.chat.messages.values()])
-    await rig.press("forget", confirm="yes")
+    await rig.press("forget", asker=ANN.id)
     await rig.until(lambda: len(rig.chat.messages) == 1 == len(rig.chat.finals()))
     assert rig.chat.finals()[0].startswith("Done. Deleted: 2 messages")
 

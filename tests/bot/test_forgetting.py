@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.commands.parser import parse_command
+from bot.commands.registry import COMMANDS
 from bot.message import Address, Author, Invocation, Place
+from bot.texts import load_texts
 from tests.bot.hostile import encode
 from tests.bot.rig import Rig, ScriptedEngine, attachment, echo, running
 
@@ -45,17 +49,32 @@ async def command(rig: Rig, author: Author, invocation: Invocation) -> None:
 
 
 async def forget(rig: Rig, author: Author, **options: str) -> str:
-    """What the bot says to it."""
+    """What the bot says to it, and to the press of its button where it shows one."""
     before = len(rig.chat.finals())
     await command(rig, author, Invocation("forget", {"confirm": "yes", **options}))
-    return (await rig.finals(before + 1))[-1]
+    shown = (await rig.finals(before + 1))[-1]
+    asked = next(message for message in reversed(rig.chat.messages.values()) if message.text == shown)
+    if not asked.actions:
+        return shown
+    pressed = parse_command(asked.actions[0].command, COMMANDS, load_texts())
+    assert pressed is not None
+    await command(rig, author, pressed)
+    done = (await rig.finals(before + 2))[-1]
+    return f"{shown}\n{done.splitlines()[0]}"
+
+
+def counted(said: str) -> list[str]:
+    """The numbers of messages that were named before, and afterwards: whoever confirms knows what goes."""
+    return re.findall(r"(\d+) messages, (\d+) pictures", said)
 
 
 BOTH = [ANN.name, BEN.name]
 
 
 async def test_a_channel_is_forgotten_with_its_threads(rig: Rig) -> None:
-    assert await forget(rig, KEEPER, what="channel") == "Done. Deleted: 8 messages, 0 pictures."
+    said = await forget(rig, KEEPER, what="channel")
+    assert "**Ann** (2), **Ben** (2)" in said
+    assert counted(said) == [("8", "0")] * 2
     assert await left(rig) == {CHANNEL.key: [], THREAD.key: [], OTHER.key: BOTH, ELSEWHERE.key: BOTH}
     assert [path.name for path in rig.files.path("ab").parent.parent.rglob("*") if path.is_file()]  # others still show the picture
 
@@ -64,15 +83,17 @@ async def test_a_person_is_forgotten_on_this_server_alone(rig: Rig) -> None:
     [of_ann, *_] = [said.id for said in await rig.core.history(CHANNEL) if said.role == "assistant"]
     await command(rig, KEEPER, Invocation("again", {"answer_id": of_ann}))  # it goes with the question, whoever asked for it
     await rig.finals(9)
-    assert await forget(rig, KEEPER, person=ANN.id) == "Done. Deleted: 7 messages, 0 pictures."
+    said = await forget(rig, KEEPER, person=ANN.id)
+    assert "that I keep of **Ann** (3)" in said
+    assert counted(said) == [("7", "0")] * 2
     only_ben = [BEN.name]
     assert await left(rig) == {CHANNEL.key: only_ben, THREAD.key: only_ben, OTHER.key: only_ben, ELSEWHERE.key: BOTH}
 
 
 async def test_one_s_own_is_forgotten_everywhere(rig: Rig) -> None:
-    assert await forget(rig, ANN) == "Done. Deleted: 8 messages, 0 pictures."
+    assert counted(await forget(rig, ANN)) == [("8", "0")] * 2
     assert set(map(tuple, (await left(rig)).values())) == {(BEN.name,)}
-    assert await forget(rig, BEN) == "Done. Deleted: 8 messages, 1 pictures."
+    assert counted(await forget(rig, BEN)) == [("8", "1")] * 2
     assert [path for path in rig.files.path("ab").parent.parent.rglob("*") if path.is_file()] == []
 
 
@@ -81,14 +102,17 @@ async def test_who_asks_again_has_a_name_and_no_settings_of_old(rig: Rig) -> Non
     await rig.finals(9)
     await forget(rig, ANN)
     await rig.say("mine", author=ANN, place=CHANNEL, attachments=(attachment(GOOSE),))
-    await rig.finals(11)
-    await rig.say("hers?", author=BEN, place=CHANNEL)
     await rig.finals(12)
+    await rig.say("hers?", author=BEN, place=CHANNEL)
+    await rig.finals(13)
     assert rig.chat.answer("You asked: hers?").footer == "About Ann's picture"
     assert "Ann" not in str(rig.engine.requests[-2].messages)
 
 
 async def test_a_person_whom_nobody_can_find_by_name_is_not_taken_for_whoever_asks(rig: Rig) -> None:
-    assert "by name" in await forget(rig, KEEPER, person="@Ann")
-    assert "by name" in await forget(rig, ANN, person="Ben")
+    for name in ("@Ann", "Ben", "@ann1", "ann 1", "1st", "<@&1>", "1\u0661", "9" * 38):
+        assert "names nobody for sure" in await forget(rig, KEEPER, person=name)
+        assert "names nobody for sure" in await forget(rig, ANN, person=name)
+    assert "a person with the id 7" in await forget(rig, KEEPER, person="7")
+    assert await forget(rig, ANN, person=BEN.id) == "Only those who manage this chat can delete what others said. /forget deletes what is yours."
     assert set(map(tuple, (await left(rig)).values())) == {tuple(BOTH)}

@@ -56,6 +56,8 @@ def parsed(text: str, bot_name: str | None = "TheBot") -> Invocation | None:
         ("/again temperature:1.2", "again", {"temperature": "1.2"}),
         ("/continue", "continue", {}),
         ("/forget confirm:yes", "forget", {"confirm": "yes"}),
+        ("/forget chat", "forget", {"what": "chat"}),
+        ("/setup rule:allow chat:5", "setup", {"rule": "allow", "channel": "5"}),
         ("/help beams", "help", {"topic": "beams"}),
         ("/frobnicate now", "help", {"topic": "frobnicate"}),
     ],

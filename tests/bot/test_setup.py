@@ -21,7 +21,7 @@ from tests.bot.people import ADA, BOB, GROUP, MODERATOR, PRIVATE, SERVER, THREAD
 from tests.bot.test_commands import Diary
 
 TEXTS = load_texts()
-ELSEWHERE = Place("discord", "general", server="duck")
+ELSEWHERE = Place("discord", "general", server="77")
 CREW = replace(ADA, roles=frozenset({"7"}))
 FRAME = AccessOptions(allow_servers=frozenset({"discord:goose"}), operators=frozenset({"discord:mo"}))
 
@@ -125,7 +125,7 @@ async def test_moderators_and_bots_are_named(setting: Setting) -> None:
 
 
 async def test_operators_add_to_the_configuration_for_everywhere(setting: Setting) -> None:
-    assert "**Rules everywhere**" in await setting.up(MODERATOR, PRIVATE, rule="allow", server="duck", everywhere=True)
+    assert "**Rules everywhere**" in await setting.up(MODERATOR, PRIVATE, rule="allow", server="77", everywhere=True)
     assert await setting.lets_in(ADA, ELSEWHERE) == ""
     await setting.up(MODERATOR, PRIVATE, rule="deny", person="9", everywhere=True)
     assert await setting.lets_in(Author("discord", "9", "Nine"), ELSEWHERE) == "access.denied"
@@ -145,7 +145,7 @@ async def test_what_can_t_be_a_rule_is_refused_with_the_remedy(setting: Setting)
     assert await setting.refusal(ADA, PRIVATE) == "setup.private"
     assert await setting.refusal(rule="allow") == "setup.whom"
     assert await setting.refusal(rule="moderators", person="8") == "setup.whom"
-    assert await setting.refusal(rule="allow", server="duck") == "setup.servers"
+    assert await setting.refusal(rule="allow", server="77") == "setup.servers"
     assert await setting.refusal(rule="beams") == "setup.amount"
     assert await setting.refusal(rule="beams", amount=7) == "settings.above_cap"
     assert await setting.refusal(rule="beams", amount=0) == "settings.not_a_whole_number_in_range"
@@ -163,5 +163,7 @@ async def test_another_bot_on_the_database_sees_a_change_soon(database: Database
 
 
 async def test_a_limit_for_a_role_that_is_none_does_not_become_everybodys(setting: Setting) -> None:
-    assert await setting.refusal(rule="beams", amount=1, role="@crew") == "settings.not_an_id"
+    assert await setting.refusal(rule="beams", amount=1, role="@crew") == "settings.not_an_id.role"
+    assert await setting.refusal(rule="allow", person="@fred2024") == "settings.not_an_id.person"
+    assert await setting.lets_in() == ""
     assert (await setting.rules.here(SERVER)).caps == {}

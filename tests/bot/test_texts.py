@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
 
@@ -16,15 +17,21 @@ from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
+from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button
 from bot.rules import LISTS
 from bot.scopes import Origin
 from bot.settings import SETTINGS
 from bot.store.settings import Scope
-from bot.texts import CHINESE, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
+from bot.texts import CHINESE, DIALECTS, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
 
 ROOT = Path(__file__).parents[2]
 HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def said_on(platform: str) -> Incoming:
+    author = Author(platform, "1", "Ann")
+    return Incoming("1", Place(platform, "1"), author, Address.COMMAND, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +86,8 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"button.{button}" for button in Button)
     yield from (f"sample.{sample.name}.{part}" for sample in SAMPLES.values() for part in ("title", *sample.questions))
     yield from (f"forget.confirm.{what}" for what in ("me", "channel", "person"))
+    yield from (f"forget.nothing.{what}" for what in ("channel", "person"))
+    yield from (f"settings.not_an_id.{kind}" for kind in IDS)
     yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
     yield from (f"setup.list.{name}" for name in LISTS)
 
@@ -87,6 +96,36 @@ def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Te
     english, chinese = texts.written(ENGLISH), texts.written(CHINESE)
     assert english.keys() == chinese.keys()
     assert {key: placeholders(text) for key, text in english.items()} == {key: placeholders(text) for key, text in chinese.items()}
+    assert texts.own(ENGLISH).keys() == texts.own(CHINESE).keys()
+
+
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+def test_what_a_platform_says_otherwise_is_said_elsewhere_too_with_the_same_values(texts: Texts, language: str) -> None:
+    for key, text in texts.own(language).items():
+        whose, _, shared = key.partition(".")
+        assert whose in {name for names in DIALECTS.values() for name in names}, key
+        assert placeholders(text) <= placeholders(texts.written(language)[shared]), key
+
+
+# What Telegram has not, and what is said of it there.
+FOREIGN = re.compile(r"\b(?<!{)(channel|server|role|thread)s?\b(?!})|频道|服务器|身份组|子区", re.IGNORECASE)
+NOWHERE_SAID = re.compile(
+    r"discord\.|option\.(role|server)\.|choice\.scope\.server|setup\.list\.(allow|deny)_(servers|roles)|choice\.rule\.adults|forget\.stays"
+)
+
+
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+@pytest.mark.parametrize("platform", ["telegram", "web", "terminal"])
+def test_where_there_are_no_channels_nobody_is_told_of_one(texts: Texts, platform: str, language: str) -> None:
+    said = texts.on(platform).written(language)
+    words = {key: forms(text) for key, text in said.items() if not NOWHERE_SAID.match(key)}
+    assert {key: each for key, each in words.items() if any(FOREIGN.search(form) for form in each)} == {}
+
+
+def test_a_command_in_a_text_has_the_name_that_people_see_there(texts: Texts) -> None:
+    assert "/提问 `问题:这是什么？`" in texts.on("discord").say(CHINESE, "ask.empty")
+    assert "/ask 这是什么？" in texts.on("telegram").say(CHINESE, "ask.empty")
+    assert "/ask `prompt:what is this?`" in texts.on("discord").say(ENGLISH, "ask.empty")
 
 
 def test_a_plural_has_every_form_of_its_language(texts: Texts) -> None:
@@ -110,7 +149,7 @@ def test_chinese_is_written_in_chinese_and_english_is_not(texts: Texts) -> None:
         assert key in exceptions or not any(HAN.search(form) for form in forms(text)), key
     for key, text in texts.written(CHINESE).items():
         names = (
-            key in exceptions or key in {"settings.line", "setup.line"} or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
+            key in exceptions or key in {"settings.line", "setup.line", "forget.comma"} or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
         )
         assert names or all(HAN.search(form) for form in forms(text)), key
 
@@ -137,18 +176,22 @@ def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) ->
 
 
 @pytest.mark.parametrize("language", [ENGLISH, CHINESE])
-def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, language: str) -> None:
-    examples = [found for text in texts.written(language).values() for form in forms(text) for found in re.findall(r"`(/[^`]+)`", form)]
+@pytest.mark.parametrize("platform", ["discord", "telegram"])
+def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, language: str, platform: str) -> None:
+    said = texts.on(platform).written(language)
+    written = [form for key, text in said.items() for form in forms(text)]
+    examples = [found for form in written for found in re.findall(r"`(/[^`]+)`", form)]
+    examples += [" ".join(found) for form in written for found in re.findall(r"(?<![\w/`])(/[^\W\d_]+) `([^`]+)`", form)]
     assert len(examples) > 20
     for example in examples:
-        invocation = parse_command(example.format(name="goose"), COMMANDS, texts)
+        invocation = parse_command(example.format(name="goose", rule="beams"), COMMANDS, texts)
         assert invocation is not None, example
-        assert invocation.name != "help" or example.startswith("/help"), example
+        assert invocation.name != "help" or example.startswith(("/help", "/帮助")), example
         for name, value in invocation.options.items():
             option = COMMANDS[invocation.name].option(name)
             assert option is not None, example
             if option.kind not in IDS:  # there a mention stands for an id
-                option.read(value, texts)
+                option.read(value, texts, said_on(platform))
             if option.setting:
                 SETTINGS[option.setting].parse(value)
 

@@ -141,11 +141,14 @@ async def test_moderators_act_on_what_others_asked(whole: Whole) -> None:
     await whole.ends(1)
     await moderator.click(server.said()[-1], label="Again")
     await whole.ends(2)
-    denied = await steward.slash(server.channel, "forget", confirm=True, person=server.ann)
+    denied = await steward.slash(server.channel, "forget", person=server.ann)
     assert "Only moderators" in await whole.told(denied)
     await whole.told(await keeper.slash(server.channel, "setup", rule="moderators", role=stewards))
-    done = await steward.slash(server.channel, "forget", confirm=True, person=server.ann)
-    assert "Deleted: 3 messages" in await whole.told(done)
+    shown = await steward.slash(server.channel, "forget", person=server.ann)
+    assert "3 messages" in await whole.told(shown)
+    assert shown.response is not None
+    done = await steward.click(shown.response, label="Yes, delete it")
+    await whole.until(lambda: any("Deleted: 3 messages" in each.content for each in done.followups))
 
 
 async def test_a_cap_of_the_configuration_holds_for_every_way_to_ask(tmp_path: Path) -> None:

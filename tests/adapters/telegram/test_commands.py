@@ -38,7 +38,7 @@ async def test_a_command_in_a_group_by_name_sets_the_value_for_those_who_may(tmp
         group = telegram.world.group()
         telegram.world.managers.add((group, ANN["id"]))
         await telegram.world.say(group, "/temperature@gander_bot 0.7")
-        assert await telegram.answers(group) == ["temperature is now 0.7 for this channel."]
+        assert await telegram.answers(group) == ["temperature is now 0.7 for this chat."]
         await telegram.world.say(group, "/temperature 0.1 channel", by=BOB | {"language_code": "en"})
         assert "Only those who manage" in (await telegram.answers(group, 2))[1]
 
@@ -133,7 +133,7 @@ async def test_diagnose_says_what_privacy_mode_hides(tmp_path: Path) -> None:
         await telegram.world.say(group, "/diagnose@gander_bot")
         assert "every message" in (await telegram.answers(group, 2))[1]
         await telegram.world.say(group, "/diagnose", by=BOB | {"language_code": "en"})
-        assert "Only those who manage" in (await telegram.answers(group, 3))[2]
+        assert "Only administrators" in (await telegram.answers(group, 3))[2]
 
 
 async def _press(telegram: Whole, chat: int, label: str, by: dict[str, object] = ANN) -> None:

@@ -51,7 +51,7 @@ class World:
 
     async def say(self, chat: int, text: str = "", *, by: Json = ANN, **more: Any) -> Json:
         """Somebody writes; the message as Telegram tells it."""
-        message = self.keep(chat, by, **_words(text, caption=bool(more.keys() & CAPTIONED)), **more)
+        message = self.keep(chat, by, **{**_words(text, caption=bool(more.keys() & CAPTIONED)), **more})
         await self._tell_of("message", message)
         return message
 

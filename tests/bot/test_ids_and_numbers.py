@@ -1,0 +1,157 @@
+"""Ids and numbers as people give them: what is accepted is printed back the same, and everything else is refused, never guessed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adapters.discord.buttons import custom_id, pressed
+from bot.commands.command import ANSWER, IDS, Context, Option, OptionKind
+from bot.commands.compare import _varied
+from bot.commands.registry import COMMANDS
+from bot.errors import Refusal
+from bot.ids import read_id, read_own
+from bot.numbers import print_number, read_number, read_whole
+from bot.ports import Button
+from bot.settings import SETTINGS, Kind
+from bot.texts import load_texts
+from tests.bot.people import commanded
+
+TEXTS = load_texts()
+PLATFORMS = ("discord", "telegram", "web", "terminal")
+MENTION = re.compile(r"<(?:@[!&]?|#)(.*)>")
+# Words around digits, signs, mentions broken and whole, and digits of other alphabets.
+LETTERS = st.sampled_from("0123456789" * 3 + "-+.,/<>@!&# ab²٣０．：\u202e")
+TYPED = st.text(LETTERS, max_size=24) | st.text(max_size=24) | st.integers().map(str) | st.floats().map(str)
+KINDS = st.sampled_from(sorted(IDS))
+NUMERIC = [setting for setting in SETTINGS.values() if setting.kind in {Kind.NUMBER, Kind.WHOLE}]
+
+
+@given(KINDS, TYPED, st.sampled_from(PLATFORMS))
+@example("person", "@ann42", "telegram")
+@example("person", "@fred2024", "discord")
+@example("person", "9" * 38, "telegram")
+@example("role", "@crew7", "discord")
+@example("person", "42²", "discord")
+@example("person", "-0", "telegram")
+def test_an_id_is_what_was_given_and_nothing_else(kind: OptionKind, typed: str, platform: str) -> None:
+    found = read_id(kind, typed, platform)
+    if found is not None:
+        mention = MENTION.fullmatch(typed.strip())
+        assert found == (mention[1] if mention else typed.strip()).removeprefix("!").removeprefix("&")
+        assert "/".join(str(int(part)) for part in found.split("/")) == found
+        assert read_id(kind, found, platform) == found
+
+
+@given(st.integers(0, (1 << 64) - 1))
+def test_every_id_of_discord_is_accepted_and_every_mention_of_its_kind(number: int) -> None:
+    for kind, mentions in {"person": ("<@{}>", "<@!{}>"), "role": ("<@&{}>",), "channel": ("<#{}>",), "server": ()}.items():
+        for form in ("{}", *mentions):
+            assert read_id(kind, form.format(number), "discord") == str(number)
+        others = {"<@{}>", "<@!{}>", "<@&{}>", "<#{}>", "@{}", "a{}", "{}a", "{}.0", " {} {} "} - set(mentions)
+        assert {read_id(kind, form.format(number, number), "discord") for form in others} == {None}
+
+
+@given(st.integers(-(1 << 52) + 1, (1 << 52) - 1))
+def test_every_id_of_telegram_is_accepted(number: int) -> None:
+    assert read_id("person", str(number), "telegram") == str(number) == read_id("channel", str(number), "telegram")
+    assert read_id("channel", f"{number}/12", "telegram") == f"{number}/12"
+    assert read_id("role", str(number), "telegram") is read_id("server", str(number), "telegram") is None
+
+
+@given(TYPED)
+@example("1,000")
+@example("1.000.000")
+@example("1e3")
+@example("nan")
+@example("3²")
+def test_a_number_is_printed_back_the_same(typed: str) -> None:
+    number = read_number(typed)
+    if number is not None:
+        assert read_number(print_number(number)) == number
+        plain = typed.strip().translate(str.maketrans("０１２３４５６７８９．，－＋", "0123456789.,-+")).replace(",", ".")
+        assert float(plain) == number
+        digits = re.sub(r"\D", "", plain).strip("0")
+        assert digits == re.sub(r"\D", "", print_number(number)).strip("0")
+    whole = read_whole(typed)
+    if whole is not None:
+        assert read_whole(print_number(whole)) == whole
+        assert number == whole
+
+
+@pytest.mark.parametrize("typed", ["1,000", "12,345,678", "1e3", "nan", "inf", "-inf", "1_000", "0x10", "3²", "", ".", "9" * 400])
+def test_what_could_be_two_numbers_or_none_is_refused(typed: str) -> None:
+    assert read_number(typed) is None
+    assert read_whole(typed) is None
+
+
+@pytest.mark.parametrize(("typed", "number"), [("0,7", 0.7), ("0.7", 0.7), (" .5 ", 0.5), ("０．７", 0.7), ("-3", -3.0), ("+2", 2.0), ("5.", 5.0)])
+def test_a_number_is_read_as_it_is_written_in_many_countries(typed: str, number: float) -> None:
+    assert read_number(typed) == number
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9).map(lambda number: round(number, 5)))
+def test_every_number_that_is_shown_can_be_typed(number: float) -> None:
+    assert read_number(print_number(number)) == number
+
+
+@given(st.sampled_from(NUMERIC), TYPED | st.floats() | st.integers() | st.booleans())
+def test_a_setting_s_value_is_kept_as_given_or_refused(setting: Any, given_value: Any) -> None:
+    try:
+        kept = setting.parse(given_value)
+    except Refusal as refused:
+        assert TEXTS.say("en", refused.key, **refused.values)
+        return
+    assert setting.low <= kept <= setting.high
+    assert setting.parse(print_number(kept)) == kept
+    assert not isinstance(given_value, int | float) or kept == given_value
+
+
+@given(TYPED | st.floats() | st.integers())
+def test_a_command_s_number_is_the_one_that_was_given(given_value: Any) -> None:
+    for kind, reader in ((OptionKind.NUMBER, read_number), (OptionKind.WHOLE, read_whole)):
+        option = Option("slow", kind, low=0, high=3600)
+        try:
+            number = context(slow=given_value).number(option, 0)
+        except Refusal as refused:
+            assert refused.key == "settings.not_a_number_in_range"
+        else:
+            assert number == reader(given_value)
+            assert 0 <= number <= 3600
+
+
+@given(TYPED | st.integers())
+def test_the_id_of_an_answer_is_its_own_or_is_refused(given_value: Any) -> None:
+    try:
+        found = context(**{ANSWER.name: given_value}).answer_id
+    except Refusal as refused:
+        assert refused.key == "answer.unknown"
+    else:
+        assert str(found) == str(given_value)
+        assert read_own(str(found)) == found
+
+
+@given(st.sampled_from(Button), st.integers(0, sys.maxsize))
+def test_a_button_s_id_names_its_answer(button: Button, answer: int) -> None:
+    assert pressed(custom_id(button, answer)) == (button, answer)
+
+
+@given(st.text(LETTERS, max_size=24))
+def test_a_button_s_id_that_is_not_ours_names_none(rest: str) -> None:
+    found = pressed(f"gander:stop:{rest}")
+    assert found is None or custom_id(*found) == f"gander:stop:{rest}"
+
+
+@given(st.lists(st.floats(0, 2).map(lambda number: round(number, 3)), min_size=2, max_size=6, unique=True))
+def test_the_values_of_a_comparison_are_those_that_were_given(values: list[float]) -> None:
+    assert _varied("temperature", ",".join(map(print_number, values))).values == tuple(values)
+
+
+def context(**options: Any) -> Context:
+    none: Any = None
+    return Context(commanded("demo"), options, none, none, none, TEXTS, "en", COMMANDS)
