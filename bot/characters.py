@@ -8,7 +8,6 @@ from typing import Final
 
 from bot.message import Author, Incoming, Invocation
 
-
 LONGEST_NAME: Final = 60  # characters
 UNRULY: Final = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, line ends, directions
 MARKS: Final = re.compile(r"[\\`*_{}\[\]()#+\-.!~|>]")  # that Markdown gives a meaning

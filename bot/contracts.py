@@ -115,6 +115,10 @@ class Intake(Protocol):
 
 
 class Texts(Protocol):
+    def on(self, platform: str) -> Texts:
+        """The texts as they are said on this platform."""
+        ...
+
     def say(self, language: str, key: str, **values: Value) -> str:
         """The bot's own words. An unknown language falls back to English; an unknown key is a KeyError."""
         ...

@@ -1,4 +1,4 @@
-"""Whom and what a command names: purely an id, or a platform's real mention. A name is nobody's for sure and is never searched for digits."""
+"""Whom and what a command names: purely an id, or a platform's real mention. No name is searched for digits: it is nobody's for sure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as people type them and as they are shown: what is taken is printed back the same, and what could mean two things is not taken."""
+"""Numbers as people type them and as they are shown: what is taken is printed back the same, and what could be two is not taken."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from bot.characters import called, plainly
 from bot.commands.command import Command, Context, Option, OptionKind
-from bot.contracts import Held
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
 
@@ -45,10 +44,10 @@ async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoin
     if what != "me" and not held.messages:
         raise Refusal(f"forget.nothing.{what}", person=person)
     whose = _names(context, held.people, person)
-    lines = [context.say(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures), context.say("forget.stays")]
+    question = context.say(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures)
     # Of Telegram's 64 bytes two ids leave little: that it is confirmed needs no word of its own.
     confirmed = f"/forget{which} {ASKER.name}:{context.incoming.author.id}"
-    return replace(context.reply("\n".join(lines)), actions=(Action(context.say("forget.yes"), confirmed),))
+    return replace(context.reply(f"{question}\n{context.say('forget.stays')}"), actions=(Action(context.say("forget.yes"), confirmed),))
 
 
 def _names(context: Context, people: Sequence[tuple[str, int]], person: str) -> str:

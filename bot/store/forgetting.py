@@ -105,7 +105,11 @@ def _held(connection: Connection, which: ColumnElement[bool]) -> Held:
     shown = select(func.count(MessagePictureRow.sha256.distinct())).where(MessagePictureRow.message.in_(theirs))
     pictures = connection.scalar(shown.where(MessagePictureRow.sha256.not_in(elsewhere))) or 0
     written = select(PersonRow.name, func.count()).join(MessageRow, MessageRow.person == PersonRow.key)
-    people = written.where(which, MessageRow.role == "user").group_by(PersonRow.key, PersonRow.name).order_by(func.count().desc(), PersonRow.name)
+    people = (
+        written.where(which, MessageRow.role == "user")
+        .group_by(PersonRow.key, PersonRow.name)
+        .order_by(func.count().desc(), PersonRow.name)
+    )
     return Held(messages, pictures, tuple((name, count) for name, count in connection.execute(people)))
 
 

@@ -23,7 +23,11 @@ PLURAL: Final = {"one", "other"}
 FOLDER: Final = Path(__file__).parent
 
 # Whose words are said on a platform, the nearest first.
-DIALECTS: Final[Mapping[str, tuple[str, ...]]] = {"telegram": ("telegram", "chat"), "web": ("web", "chat"), "terminal": ("terminal", "chat")}
+DIALECTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "telegram": ("telegram", "chat"),
+    "web": ("web", "chat"),
+    "terminal": ("terminal", "chat"),
+}
 OWN: Final = "on."
 TRANSLATING: Final = frozenset({"discord"})  # platforms that show a command under its translated name
 COMMAND: Final = re.compile(r"(?<![\w/])/([a-z]+)(?![\w/])")

@@ -244,7 +244,14 @@ async def test_forget_is_confirmed_by_the_asker_s_own_button(runner: CommandRunn
 
 
 async def test_forget_asks_first(runner: CommandRunner, diary: Diary) -> None:
-    for options in ({}, {"confirm": "no"}, {"confirm": "yes"}, {"confirm": "yes", "person": "17"}, {"confirm": True, "what": "channel"}):
+    typed: tuple[dict[str, Value], ...] = (
+        {},
+        {"confirm": "no"},
+        {"confirm": "yes"},
+        {"confirm": "yes", "person": "17"},
+        {"confirm": True, "what": "channel"},
+    )
+    for options in typed:
         shown = await say(runner, diary, given("forget", options))
         assert "4 messages, 2 pictures" in shown
         assert "**\\*Ann\\*** (2)" in shown

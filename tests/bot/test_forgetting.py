@@ -63,7 +63,7 @@ async def forget(rig: Rig, author: Author, **options: str) -> str:
     return f"{shown}\n{done.splitlines()[0]}"
 
 
-def counted(said: str) -> list[str]:
+def counted(said: str) -> list[tuple[str, str]]:
     """The numbers of messages that were named before, and afterwards: whoever confirms knows what goes."""
     return re.findall(r"(\d+) messages, (\d+) pictures", said)
 
@@ -114,5 +114,8 @@ async def test_a_person_whom_nobody_can_find_by_name_is_not_taken_for_whoever_as
         assert "names nobody for sure" in await forget(rig, KEEPER, person=name)
         assert "names nobody for sure" in await forget(rig, ANN, person=name)
     assert "a person with the id 7" in await forget(rig, KEEPER, person="7")
-    assert await forget(rig, ANN, person=BEN.id) == "Only those who manage this chat can delete what others said. /forget deletes what is yours."
+    assert (
+        await forget(rig, ANN, person=BEN.id)
+        == "Only those who manage this chat can delete what others said. /forget deletes what is yours."
+    )
     assert set(map(tuple, (await left(rig)).values())) == {tuple(BOTH)}

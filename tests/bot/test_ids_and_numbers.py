@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -90,7 +92,9 @@ def test_what_could_be_two_numbers_or_none_is_refused(typed: str) -> None:
     assert read_whole(typed) is None
 
 
-@pytest.mark.parametrize(("typed", "number"), [("0,7", 0.7), ("0.7", 0.7), (" .5 ", 0.5), ("０．７", 0.7), ("-3", -3.0), ("+2", 2.0), ("5.", 5.0)])
+@pytest.mark.parametrize(
+    ("typed", "number"), [("0,7", 0.7), ("0.7", 0.7), (" .5 ", 0.5), ("０．７", 0.7), ("-3", -3.0), ("+2", 2.0), ("5.", 5.0)]
+)
 def test_a_number_is_read_as_it_is_written_in_many_countries(typed: str, number: float) -> None:
     assert read_number(typed) == number
 
@@ -102,9 +106,8 @@ def test_every_number_that_is_shown_can_be_typed(number: float) -> None:
 
 @given(st.sampled_from(NUMERIC), TYPED | st.floats() | st.integers() | st.booleans())
 def test_a_setting_s_value_is_kept_as_given_or_refused(setting: Any, given_value: Any) -> None:
-    try:
-        kept = setting.parse(given_value)
-    except Refusal as refused:
+    kept, refused = outcome(lambda: setting.parse(given_value))
+    if refused is not None:
         assert TEXTS.say("en", refused.key, **refused.values)
         return
     assert setting.low <= kept <= setting.high
@@ -116,24 +119,22 @@ def test_a_setting_s_value_is_kept_as_given_or_refused(setting: Any, given_value
 def test_a_command_s_number_is_the_one_that_was_given(given_value: Any) -> None:
     for kind, reader in ((OptionKind.NUMBER, read_number), (OptionKind.WHOLE, read_whole)):
         option = Option("slow", kind, low=0, high=3600)
-        try:
-            number = context(slow=given_value).number(option, 0)
-        except Refusal as refused:
-            assert refused.key == "settings.not_a_number_in_range"
-        else:
+        number, refused = outcome(partial(context(slow=given_value).number, option, 0))
+        if refused is None:
             assert number == reader(given_value)
             assert 0 <= number <= 3600
+        else:
+            assert refused.key == "settings.not_a_number_in_range"
 
 
 @given(TYPED | st.integers())
 def test_the_id_of_an_answer_is_its_own_or_is_refused(given_value: Any) -> None:
-    try:
-        found = context(**{ANSWER.name: given_value}).answer_id
-    except Refusal as refused:
-        assert refused.key == "answer.unknown"
-    else:
+    found, refused = outcome(lambda: context(**{ANSWER.name: given_value}).answer_id)
+    if refused is None:
         assert str(found) == str(given_value)
         assert read_own(str(found)) == found
+    else:
+        assert refused.key == "answer.unknown"
 
 
 @given(st.sampled_from(Button), st.integers(0, sys.maxsize))
@@ -150,6 +151,14 @@ def test_a_button_s_id_that_is_not_ours_names_none(rest: str) -> None:
 @given(st.lists(st.floats(0, 2).map(lambda number: round(number, 3)), min_size=2, max_size=6, unique=True))
 def test_the_values_of_a_comparison_are_those_that_were_given(values: list[float]) -> None:
     assert _varied("temperature", ",".join(map(print_number, values))).values == tuple(values)
+
+
+def outcome(work: Callable[[], Any]) -> tuple[Any, Refusal | None]:
+    """What came of it: a value, or why not."""
+    try:
+        return work(), None
+    except Refusal as refused:
+        return None, refused
 
 
 def context(**options: Any) -> Context:

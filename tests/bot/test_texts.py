@@ -110,7 +110,7 @@ def test_what_a_platform_says_otherwise_is_said_elsewhere_too_with_the_same_valu
 # What Telegram has not, and what is said of it there.
 FOREIGN = re.compile(r"\b(?<!{)(channel|server|role|thread)s?\b(?!})|频道|服务器|身份组|子区", re.IGNORECASE)
 NOWHERE_SAID = re.compile(
-    r"discord\.|option\.(role|server)\.|choice\.scope\.server|setup\.list\.(allow|deny)_(servers|roles)|choice\.rule\.adults|forget\.stays"
+    r"discord\.|delivery\.blocked|option\.(role|server)\.|choice\.scope\.server|setup\.list\.(allow|deny)_(servers|roles)|choice\.rule\.adults|forget\.stays"
 )
 
 
@@ -149,7 +149,9 @@ def test_chinese_is_written_in_chinese_and_english_is_not(texts: Texts) -> None:
         assert key in exceptions or not any(HAN.search(form) for form in forms(text)), key
     for key, text in texts.written(CHINESE).items():
         names = (
-            key in exceptions or key in {"settings.line", "setup.line", "forget.comma"} or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
+            key in exceptions
+            or key in {"settings.line", "setup.line", "forget.comma"}
+            or re.fullmatch(r"(setting|option)\.top_[pk]\.(name|footer)", key)
         )
         assert names or all(HAN.search(form) for form in forms(text)), key
 

@@ -82,7 +82,7 @@ async def test_an_answer_s_buttons_and_refusals_are_in_chinese(reader: Reader, w
     await reader.rig.until(lambda: TEXTS.say(CHINESE, f"button.{Button.AGAIN}") in str(wire.messages))
     [answer] = wire.messages.values()
     assert answer["content"] == "You asked: 鹅？"
-    assert TEXTS.say(CHINESE, "ask.empty") in await reader.does(2, command("ask"))
+    assert TEXTS.on("discord").say(CHINESE, "ask.empty") in await reader.does(2, command("ask"))
 
 
 async def test_taken_along_an_endless_answer_is_five_messages_with_a_file(reader: Reader, wire: Wire) -> None:

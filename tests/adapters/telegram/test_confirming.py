@@ -105,7 +105,7 @@ async def test_the_same_update_twice_at_once_is_answered_once(tmp_path: Path, po
         await telegram.answers(chat, 2)
         await telegram.until(lambda: not any(telegram.world.reactions.values()))
     texts = sorted(each["text"] for each in telegram.said(chat))
-    assert [text.splitlines()[0] for text in texts] == ["You asked: Twice?", "temperature is now 0.7 for this channel."]
+    assert [text.splitlines()[0] for text in texts] == ["You asked: Twice?", "temperature is now 0.7 for this chat."]
 
 
 @asynccontextmanager

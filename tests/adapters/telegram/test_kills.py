@@ -94,7 +94,7 @@ async def test_nothing_is_lost_or_said_twice_wherever_the_kill_falls(tmp_path: P
         assert await _killed(unheard, bot, chat, "And now?", 2) == ["One goose."] * 2
         assert len(bot.standin.requests) == 2
         said = await _killed(lost, bot, chat, "/temperature 0.7", 3)
-        assert said[2:] == ["temperature is now 0.7 for this channel."]
+        assert said[2:] == ["temperature is now 0.7 for this chat."]
         said = await _killed(unheard, bot, chat, "/again", 4)
         assert said[3:] == ["One goose.\n\ntemperature 0.7"]
         assert len(bot.standin.requests) == 3
