@@ -11,7 +11,7 @@ from typing import Final
 GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+", re.ASCII)
 DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)", re.ASCII)
 WHOLE: Final = re.compile(r"[+-]?\d{1,15}", re.ASCII)
-EXACT: Final = 15  # digits that a float keeps
+LONGEST: Final = 400  # characters
 # As Chinese and Japanese keyboards write them.
 WIDE: Final = str.maketrans("０１２３４５６７８９．，－＋", "0123456789.,-+")
 
@@ -23,9 +23,11 @@ def read_number(given: str | float) -> float | None:
     if isinstance(given, int | float):
         return float(given) if isfinite(given) else None
     text = given.strip().translate(WIDE)
-    if GROUPED.fullmatch(text) or not DECIMAL.fullmatch(text) or sum(map(str.isdigit, text)) > EXACT:
+    if GROUPED.fullmatch(text) or not DECIMAL.fullmatch(text) or len(text) > LONGEST:
         return None
-    return float(text.replace(",", "."))
+    written = text.replace(",", ".")
+    number = float(written)
+    return number if isfinite(number) and Decimal(written) == Decimal(repr(number)) else None  # more digits than a float keeps
 
 
 def read_whole(given: str | float) -> int | None:
@@ -39,6 +41,4 @@ def read_whole(given: str | float) -> int | None:
 
 def print_number(number: float) -> str:
     """As people read it: 1.0 as 1, every digit that counts, no exponent. `read_number` reads it back."""
-    if number == int(number):
-        return str(int(number))
-    return format(Decimal(repr(number)), "f")
+    return str(number) if isinstance(number, int) else format(Decimal(repr(number + 0.0)).normalize(), "f")
