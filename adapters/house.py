@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.aside import Aside
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
@@ -40,6 +41,7 @@ class House:
     retention: Retention
     settings: ScopedSettings
     texts: Texts
+    aside: Aside
 
     def parse(self, text: str, bot_name: str | None = None) -> Invocation | None:
         """The command that `text` is, in any of our languages; None for anything else."""
@@ -72,7 +74,7 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             idle_seconds=config.conversation.idle_minutes * 60,
         )
         retention = Retention(database, files, home / "exports", config.retention.days)
-        yield House(config, home, Core(resources), retention, settings, texts)
+        yield House(config, home, Core(resources), retention, settings, texts, Aside(database, name))
     finally:
         await decoders.close()
         await database.close()

@@ -9,13 +9,14 @@ from time import time
 
 import structlog
 
-from bot.store import events, forgetting, graph
+from bot.store import events, forgetting, graph, updates
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
 SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
 EVENT_SECONDS = 2 * DAY_SECONDS  # no platform offers an event again after so long
+UPDATE_SECONDS = 30 * DAY_SECONDS  # in which somebody may look at what could not be read
 EXPORT_SECONDS = DAY_SECONDS  # in which the exports of demos have reached whoever asked
 ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a young one may still get it
 
@@ -41,6 +42,7 @@ class Retention:
     async def sweep(self) -> None:
         messages = await self._expire() if self._days else 0
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
+        await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)
         await self._files.delete(await self._database.write(forgetting.drop_unshown))
         owned = await self._database.read(graph.all_pictures)
         await asyncio.to_thread(delete_old, self._exports, self._clock() - EXPORT_SECONDS)

@@ -16,6 +16,7 @@ from adapters.telegram.pictures import Files
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
+from adapters.telegram.receiving import Receiver
 from adapters.telegram.registration import register
 from adapters.telegram.webhook import Webhook
 from bot.background import beside
@@ -41,21 +42,19 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
         try:
             async with beside(register(account.client, house.texts)):
                 await receive(house, account, inbox(house, account, panels))
-        except ExceptionGroup as errors:
-            if errors.subgroup(InvalidToken):
-                raise ConfigError(UNKNOWN_BOT) from None
-            raise
+        except InvalidToken:
+            raise ConfigError(UNKNOWN_BOT) from None
         finally:
             house.bot.detach(platform)
 
 
 async def receive(house: House, account: Account, updates: Inbox) -> None:
     """Until cancelled."""
-    options = house.config.telegram
+    options, receiver = house.config.telegram, Receiver(account.client, updates, house.aside)
     if options.webhook_url:
-        await Webhook(account.client, updates, options).run()
+        await Webhook(account.client, receiver, options).run()
     else:
-        await Poller(account.client, updates).run()
+        await Poller(account, receiver).run()
 
 
 def inbox(house: House, account: Account, panels: Panels) -> Inbox:

@@ -1,19 +1,21 @@
-"""Our own loop over getUpdates: an update is confirmed when it is stored, never before, so that a kill loses none."""
+"""Our own loop over getUpdates: an update is confirmed when nothing can lose it any more, never before."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NoReturn
 
 import structlog
-from telegram import Bot, Update
-from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
+from adapters.telegram.client import UNKNOWN_BOT, Account
 from adapters.telegram.failures import seconds_of
-from adapters.telegram.inbox import ALLOWED_UPDATES, Inbox
+from adapters.telegram.inbox import ALLOWED_UPDATES
+from adapters.telegram.receiving import NUMBER, Raw, Receiver
+from bot.errors import ConfigError
 
 POLL_SECONDS = 50  # how long Telegram holds a request while there is no news
-BUSY_SECONDS = 0.25  # between two looks while earlier updates are still being stored: so long a slow one may hold up others
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0)  # before each attempt in a row
 CONFLICT_SECONDS = 10.0
 
@@ -21,52 +23,37 @@ log = structlog.get_logger(__name__)
 
 
 class Poller:
-    """Fetches updates and gives each to the inbox. One that is slow to store holds up nobody but its own chat."""
+    """Fetches updates and gives each to the receiver, all of a batch at once."""
 
-    def __init__(self, client: Bot, inbox: Inbox, poll_seconds: int = POLL_SECONDS) -> None:
-        self._client = client
-        self._inbox = inbox
+    def __init__(self, account: Account, receiver: Receiver, poll_seconds: int = POLL_SECONDS) -> None:
+        self._account = account
+        self._receiver = receiver
         self._poll_seconds = poll_seconds
         self._offset = 0  # the first update that is not confirmed
-        self._open: dict[int, asyncio.Task[None]] = {}  # taken on and not stored yet
-        self._stored: set[int] = set()  # behind one that is still open
         self._failures = 0
 
     async def run(self) -> NoReturn:
-        """Until cancelled. Raises what storing raises, and InvalidToken."""
-        await self._client.delete_webhook()  # which would take the updates away from us
-        async with asyncio.TaskGroup() as tasks:
+        """Until cancelled. Raises what the store raises, and ConfigError for a token that is refused."""
+        await self._account.client.delete_webhook()  # which would take the updates away from us
+        async with self._receiver.open():
             while True:
-                for update in await self._fetch():
-                    if update.update_id not in self._open and update.update_id not in self._stored:
-                        self._open[update.update_id] = tasks.create_task(self._inbox.take(update))
-                if self._open:
-                    await asyncio.wait(self._open.values(), timeout=BUSY_SECONDS)
-                self._confirm()
+                updates = await self._fetch()
+                await asyncio.gather(*map(self._receiver.take, updates))
+                self._offset = max([self._offset, *(update[NUMBER] + 1 for update in updates)])
 
-    async def _fetch(self) -> tuple[Update, ...]:
-        """What is not confirmed yet; what came before is confirmed by asking."""
+    async def _fetch(self) -> Sequence[Raw]:
+        """What is not confirmed yet, as it came; what came before is confirmed by asking."""
         try:
-            seconds = 0 if self._open else self._poll_seconds
-            updates = await self._client.get_updates(self._offset, timeout=seconds, allowed_updates=ALLOWED_UPDATES)
+            await self._account.client.get_updates(self._offset, timeout=self._poll_seconds, allowed_updates=ALLOWED_UPDATES)
         except InvalidToken:
-            raise
-        except (Conflict, NetworkError, RetryAfter) as error:
+            raise ConfigError(UNKNOWN_BOT) from None
+        except TelegramError as error:
             await self._wait_after(error)
             return ()
         self._failures = 0
-        return updates
+        return self._account.updates.batch
 
-    def _confirm(self) -> None:
-        """Move the offset over everything that is stored, up to the first update that is not."""
-        for number in [number for number, task in self._open.items() if task.done()]:
-            del self._open[number]
-            self._stored.add(number)
-        if self._stored:
-            self._offset = max(self._offset, min(self._open, default=max(self._stored) + 1))
-            self._stored = {number for number in self._stored if number >= self._offset}
-
-    async def _wait_after(self, error: Conflict | NetworkError | RetryAfter) -> None:
+    async def _wait_after(self, error: TelegramError) -> None:
         pause = PAUSES_SECONDS[min(self._failures, len(PAUSES_SECONDS) - 1)]
         if isinstance(error, RetryAfter):
             pause = seconds_of(error.retry_after)
@@ -75,6 +62,7 @@ class Poller:
             if self._failures == 0:
                 log.error("another program polls with this bot's token, or a webhook is set: stop it, or give this bot a token of its own")
         elif self._failures == 0:
-            log.warning("Telegram can't be reached; trying again", reason=error.message)
+            said = "Telegram can't be reached; trying again" if isinstance(error, NetworkError) else "Telegram tells no news; trying again"
+            log.warning(said, reason=error.message)
         self._failures += 1
         await asyncio.sleep(pause)

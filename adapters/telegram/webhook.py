@@ -1,4 +1,4 @@
-"""Updates by webhook: Telegram calls us, behind a proxy that speaks HTTPS, and gets its 200 when the update is stored."""
+"""Updates by webhook: Telegram calls us, behind a proxy that speaks HTTPS, and gets its 200 when nothing can lose the update any more."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
-from telegram import Bot, Update
+from telegram import Bot
 
-from adapters.telegram.inbox import ALLOWED_UPDATES, Inbox
+from adapters.telegram.inbox import ALLOWED_UPDATES
+from adapters.telegram.receiving import NUMBER, Receiver
 from bot.errors import ConfigError
 from bot.options import TelegramOptions
 
@@ -25,9 +26,9 @@ log = structlog.get_logger(__name__)
 class Webhook:
     """The server for one bot. Its secret follows from the token, so that it outlasts a restart and nobody has to keep it."""
 
-    def __init__(self, client: Bot, inbox: Inbox, options: TelegramOptions) -> None:
+    def __init__(self, client: Bot, receiver: Receiver, options: TelegramOptions) -> None:
         self._client = client
-        self._inbox = inbox
+        self._receiver = receiver
         self._options = options
         self._secret = hmac.new(client.token.encode(), b"gander webhook", sha256).hexdigest()
 
@@ -38,10 +39,11 @@ class Webhook:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
-            await self._listen(runner)
-            await self._client.set_webhook(self._options.webhook_url, allowed_updates=ALLOWED_UPDATES, secret_token=self._secret)
-            log.info("Telegram calls", url=self._options.webhook_url, port=self._options.webhook_port)
-            await asyncio.Event().wait()
+            async with self._receiver.open():
+                await self._listen(runner)
+                await self._client.set_webhook(self._options.webhook_url, allowed_updates=ALLOWED_UPDATES, secret_token=self._secret)
+                log.info("Telegram calls", url=self._options.webhook_url, port=self._options.webhook_port)
+                await asyncio.Event().wait()
         finally:
             await runner.cleanup()
 
@@ -56,8 +58,10 @@ class Webhook:
         if not hmac.compare_digest(request.headers.get(HEADER, "").encode(), self._secret.encode()):
             raise web.HTTPForbidden
         try:
-            update = Update.de_json(json.loads(await request.read()), self._client)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            update = json.loads(await request.read())
+        except ValueError as error:
             raise web.HTTPBadRequest from error
-        await self._inbox.take(update)
+        if not isinstance(update, dict) or not isinstance(update.get(NUMBER), int):
+            raise web.HTTPBadRequest
+        await self._receiver.take(update)
         return web.Response()

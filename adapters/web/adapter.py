@@ -13,6 +13,7 @@ from adapters.house import House
 from adapters.web.about import engine_view
 from adapters.web.conversations import ConversationPages
 from adapters.web.hub import Hubs
+from adapters.web.metrics import MetricsPage
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
@@ -52,6 +53,7 @@ async def page(house: House) -> AsyncIterator[str]:
     walls = WallPages(house.bot.walls, house.bot.demos.export)
     rooms = (ConversationPages(house.bot.conversations, hubs, sessions), WelcomePages(house.texts, sessions))
     app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
+    app.add_routes(MetricsPage(house.aside.unreadable, password_of(house.config)).routes())
     async with serving(app, options.host, options.port) as url:
         house.bot.attach(platform)
         try:

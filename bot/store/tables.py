@@ -186,6 +186,19 @@ class DeliveryRow(Row):
     at: Mapped[float]
 
 
+class UpdateRow(Row):
+    """An update as a platform told it, which is confirmed there: still to be dealt with, or nobody could read it."""
+
+    __tablename__ = "kept_update"
+
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)  # the bot that was told
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # the platform's
+    raw: Mapped[str]  # JSON
+    fault: Mapped[str]  # why it can't be read; empty: it waits
+    at: Mapped[float] = mapped_column(index=True)
+
+
 class AnswerColumnRow(Row):
     """One column of a comparison. The answer's own text holds them all, for whatever knows no columns."""
 

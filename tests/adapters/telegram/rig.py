@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from adapters.house import House, open_house
 from adapters.run import running
@@ -20,10 +21,13 @@ from adapters.telegram.pictures import Files
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
+from adapters.telegram.receiving import Receiver
+from bot.aside import Aside
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.message import Invocation
 from bot.options import Config
+from bot.store.database import open_database, sqlite_url
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener
 from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
@@ -54,11 +58,11 @@ def config(address: str, telegram: Mapping[str, object] | None = None, **more: o
 async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
     """A bot that polls."""
     api = api or BotApi()
-    async with serving(api) as address, signed_in(config(address)) as account:
+    async with serving(api) as address, signed_in(config(address)) as account, keeping_aside() as aside:
         bot, texts = Listener(), load_texts()
         panels = Panels(texts)
         platform = TelegramPlatform(account.client, panels, texts)
-        polling = asyncio.create_task(Poller(account.client, inbox(account, bot, panels)).run())
+        polling = asyncio.create_task(Poller(account, Receiver(account.client, inbox(account, bot, panels), aside)).run())
         try:
             yield Connected(api, account, platform, bot)
         finally:
@@ -66,6 +70,15 @@ async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
             await asyncio.wait({polling})
     if not polling.cancelled() and (error := polling.exception()):
         raise error
+
+
+@asynccontextmanager
+async def keeping_aside(kind: type[Aside] = Aside) -> AsyncIterator[Aside]:
+    """A store of its own for updates that take long or can't be read."""
+    with TemporaryDirectory() as folder:
+        database = await open_database(sqlite_url(Path(folder) / "gander.db"))
+        yield kind(database, "gander")
+        await database.close()
 
 
 @dataclass

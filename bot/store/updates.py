@@ -1,0 +1,55 @@
+"""Updates of a platform that are confirmed to it and not dealt with yet, or that nobody could read: as they came.
+
+Functions take the connection of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+
+from bot.store.database import insert
+from bot.store.tables import UpdateRow
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One update that is still to be dealt with, as the platform told it."""
+
+    number: int
+    update: Mapping[str, Any]
+
+
+def keep(connection: Connection, platform: str, owner: str, number: int, update: Mapping[str, Any], fault: str, at: float) -> None:
+    """Keep an update, or what is known of one that is kept already."""
+    row = {"platform": platform, "owner": owner, "number": number, "raw": json.dumps(update), "fault": fault, "at": at}
+    statement = insert(connection.dialect.name, UpdateRow).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["platform", "owner", "number"], set_={"fault": statement.excluded.fault})
+    )
+
+
+def release(connection: Connection, platform: str, owner: str, number: int) -> None:
+    """It is dealt with."""
+    connection.execute(delete(UpdateRow).where(UpdateRow.platform == platform, UpdateRow.owner == owner, UpdateRow.number == number))
+
+
+def pending(connection: Connection, platform: str, owner: str) -> tuple[Kept, ...]:
+    """What is still to be dealt with, oldest first."""
+    mine = select(UpdateRow.number, UpdateRow.raw).where(UpdateRow.platform == platform, UpdateRow.owner == owner, UpdateRow.fault == "")
+    return tuple(Kept(number, json.loads(raw)) for number, raw in connection.execute(mine.order_by(UpdateRow.number)))
+
+
+def unreadable(connection: Connection) -> dict[str, int]:
+    """How many updates are kept that could not be read, by platform."""
+    counted = select(UpdateRow.platform, func.count()).where(UpdateRow.fault != "").group_by(UpdateRow.platform)
+    return dict(connection.execute(counted).all())
+
+
+def expire(connection: Connection, before: float) -> None:
+    """Forget what was kept before this Unix time: it holds what people wrote."""
+    connection.execute(delete(UpdateRow).where(UpdateRow.at < before))
