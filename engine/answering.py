@@ -14,7 +14,7 @@ from engine.branches import Branches
 from engine.generation import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.models.base import Tokenizer
 from engine.runner import Runner
-from engine.sampling import Sampler, Way, row_uniforms
+from engine.sampling import Sampler, Way, stream_key
 from engine.scheduler import Task
 
 
@@ -42,8 +42,6 @@ class Row:
         self.launched = 0  # tokens that the device was asked for
         self.ids: list[int] = []  # tokens that were seen, EOS included
         self.reason: FinishReason | None = None
-        sampled = question.request.generation.temperature > 0
-        self.uniforms = row_uniforms(question.seed, choice, question.budget) if sampled else [0.0] * question.budget
 
     @property
     def due(self) -> bool:
@@ -54,7 +52,8 @@ class Row:
         """How its next token is chosen; asked for once a token."""
         request, position = self.question.request, self.launched
         self.launched += 1
-        return Way(self.slot, request.generation, position < request.min_tokens, self.uniforms[position])
+        key = stream_key(self.question.seed, (self.choice, position)) if request.generation.temperature > 0 else 0
+        return Way(self.slot, request.generation, position < request.min_tokens, key)
 
     def see(self, token: int, logprobs: tuple[TokenLogprob, ...] = ()) -> Iterator[Event]:
         """The token that the device chose. What came after the end is not the answer's."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.models.card import Generation
-from engine.sampling import candidates, draw_distinct, step_uniforms
+from engine.sampling import candidates, gumbels, stream_key
 from engine.transfer import upload
 
 NEVER = -1e9
@@ -85,21 +85,25 @@ class BeamSearch:
         if self.generation.temperature > 0:
             scores, ids = candidates(log_probabilities, [self.generation] * self.width, self.keep)
             total = (scores + before).flatten()
-            picked = self.draw(total)
+            picked = self.draw(total, ids)
         else:
             scores, ids = log_probabilities.topk(min(self.candidates, log_probabilities.shape[-1]))  # no row can give more
             total = (scores + before).flatten()
             picked = total.topk(self.candidates).indices
-        parents, tokens = picked // scores.shape[-1], ids.flatten()[picked]
+        parents, tokens = picked // scores.shape[-1], ids.expand_as(scores).flatten()[picked]
         found = torch.stack((parents.double(), tokens.double(), total[picked].double())).tolist()  # one transfer
         return [
             (int(parent), Beam((*self.running[int(parent)].ids, int(token)), score)) for parent, token, score in zip(*found, strict=True)
         ]
 
-    def draw(self, total: Tensor) -> Tensor:
-        probabilities = total.softmax(dim=-1)
-        count = min(self.candidates, int(probabilities.count_nonzero()))
-        return draw_distinct(probabilities, step_uniforms(self.seed, len(self.running[0].ids), count))
+    def draw(self, total: Tensor, ids: Tensor) -> Tensor:
+        """Places in `total`, one drawn after another without replacement (Gumbel top-k, Kool et al. 2019).
+
+        A beam's numbers are a function of what it says, for its row is another one when two of nearly the same score change places.
+        """
+        keys = upload(torch.tensor([stream_key(self.seed, beam.ids) for beam in self.running]), total.device)
+        count = min(self.candidates, int(total.softmax(dim=-1).count_nonzero()))
+        return (total + gumbels(keys, ids).flatten()).topk(count).indices
 
     def remember(self, continued: Sequence[tuple[int, Beam]], *, finished: bool = False) -> list[int | None]:
         """Where in the tree these (row that is continued, beam) now stand; None for one that can't go on."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 import structlog
 
-from engine.errors import ModelError
+from engine.errors import ModelError, StartError
 from engine.load_times import remember
 from engine.metrics import Metrics
 from engine.worker import Loaded
@@ -33,6 +33,7 @@ class Placement:
     rows: int | None = None  # answers at once; None = as the device allows
     tokens: int | None = None  # of all conversations together that are kept; None = as memory allows
     memory: int | None = None  # bytes of each card that this process takes at most; None = all that is free
+    exact: bool = False  # fp32 throughout, nothing quantised; on a CPU only
 
 
 def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
@@ -50,9 +51,17 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
     devices = [find_device(name) for name in placement.devices] or [default_device()]
+    if placement.exact and any(device.type != "cpu" for device in devices):
+        raise StartError("--dtype float32 is for CPUs: give --device cpu as well, or leave it out.")
     try:
         model = load(
-            folder, devices[0], others=devices[1:], quantize=placement.quantize, capability=placement.capability, memory=placement.memory
+            folder,
+            devices[0],
+            placement.exact,
+            others=devices[1:],
+            quantize=placement.quantize,
+            capability=placement.capability,
+            memory=placement.memory,
         )
         engine = assemble(
             model,

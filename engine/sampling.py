@@ -1,14 +1,16 @@
 """Which token comes next: transformers' processors in transformers' order, every row in its own way.
 
-Random numbers are a function of seed, row and position alone, so that no neighbour disturbs an answer.
+A draw is the largest of score plus Gumbel noise (Gumbel 1954; Maddison et al. 2014), whose every number is a function of seed,
+choice, position and token id alone: no neighbour disturbs an answer, and scores that moved a little change near-ties only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hashlib
+from array import array
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +18,9 @@ from engine.models.card import Generation
 from engine.transfer import upload
 
 MASK_64 = (1 << 64) - 1
+# SplitMix64 (Steele, Lea and Flood 2014) as signed integers: its step, then what it multiplies by after each shift.
+STEP = 0x9E3779B97F4A7C15 - (1 << 64)
+MIX = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64)))
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Way:
     slot: int
     generation: Generation
     ends_barred: bool = False  # the answer is shorter than `min_tokens` yet
-    uniform: float = 0.0  # the random number of this seed, row and position
+    key: int = 0  # what `stream_key` makes of this seed, choice and position
 
 
 class Sampler:
@@ -58,9 +63,9 @@ class Sampler:
         if all(way.generation.temperature == 0 for way in ways):
             return likeliest
         warped, ids = candidates(scores, [way.generation for way in ways])
-        drawn = draw(warped.softmax(dim=-1), self.upload([way.uniform for way in ways], torch.float64))
+        drawn = (warped + gumbels(self.upload([way.key for way in ways]), ids)).argmax(dim=-1, keepdim=True)
         greedy = self.upload([way.generation.temperature == 0 for way in ways])
-        return torch.where(greedy, likeliest, ids.gather(1, drawn[:, None])[:, 0])
+        return torch.where(greedy, likeliest, ids.expand_as(warped).gather(1, drawn)[:, 0])
 
     def note(self, tokens: Tensor, ways: Sequence[Way], parents: Sequence[int] | None = None) -> None:
         """The rows wrote `tokens` [rows], after each became what row `parents[i]` was; kept only where a penalty asks for it."""
@@ -78,8 +83,9 @@ class Sampler:
 def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1) -> tuple[Tensor, Tensor]:
     """Temperature, then top-k, then top-p (Holtzman et al. 2019) over `scores` [rows, vocabulary].
 
-    → (scores, ids) [rows, candidates], likeliest first, -inf where a token is out; at least `keep` stay in each row. Rows at
-    temperature 0 are left as they are at 1. Sorting stops where every row's top-k does.
+    → (scores, ids) [rows, candidates], -inf where a token is out; at least `keep` stay in each row. Likeliest first, but where
+    nothing is cut off nothing is sorted, and ids are [1, vocabulary]. Rows at temperature 0 are left as they are at 1. Sorting
+    stops where every row's top-k does.
     """
     vocabulary = scores.shape[-1]
     ranks = [min(max(made.top_k, keep), vocabulary) if made.top_k else vocabulary for made in generations]
@@ -88,6 +94,8 @@ def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1)
     )
     temperature, top_p, top_k = upload(settings, scores.device)[:, :, None].unbind(1)  # [rows, 1] each
     most, scaled = max(ranks), scores.div(temperature)
+    if all(made.top_p >= 1 and rank == vocabulary for made, rank in zip(generations, ranks, strict=True)):
+        return scaled, torch.arange(vocabulary, device=scores.device)[None]
     sorts = scores.is_cuda and most == vocabulary  # there it is twice as fast as topk of all, on a CPU four times as slow
     likeliest, ids = scaled.sort(descending=True) if sorts else scaled.topk(most)
     rank = torch.arange(most, device=scores.device)
@@ -98,37 +106,25 @@ def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1)
     return likeliest.masked_fill((before >= top_p) & (rank >= keep), -torch.inf), ids
 
 
-def row_uniforms(seed: int, row: int, count: int) -> list[float]:
-    """`count` numbers in [0, 1), one a position (Philox counters, Salmon et al. 2011)."""
-    return philox(seed, (0, 0, row, 1), count)
+def stream_key(seed: int, words: Iterable[int]) -> int:
+    """A signed 64-bit number that is another one for every seed and every sequence of integers."""
+    text = array("q", words).tobytes()
+    return int.from_bytes(hashlib.blake2b(text, key=(seed & MASK_64).to_bytes(8, "little"), digest_size=8).digest(), "little", signed=True)
 
 
-def step_uniforms(seed: int, position: int, count: int) -> list[float]:
-    """`count` numbers in [0, 1) for all beams of one step."""
-    return philox(seed, (0, position, 0, 0), count)
+def gumbels(keys: Tensor, ids: Tensor) -> Tensor:
+    """Standard Gumbel numbers [rows, n] of each row's key [rows] for token `ids` [rows or 1, n], finite, the same on every device.
 
-
-def philox(seed: int, counter: tuple[int, int, int, int], count: int) -> list[float]:
-    numbers = np.random.Generator(np.random.Philox(key=seed & MASK_64, counter=list(counter))).random(count)
-    return [float(number) for number in numbers]
-
-
-def draw(probabilities: Tensor, uniforms: Tensor) -> Tensor:
-    """Indices [rows] into `probabilities` [rows, n], which need not sum to 1, by inverting each distribution at its number in [0, 1)."""
-    cumulative = probabilities.double().cumsum(dim=-1)
-    found = torch.searchsorted(cumulative, cumulative[:, -1:] * uniforms[:, None], right=True)[:, 0]
-    possible = (probabilities > 0) * torch.arange(1, probabilities.shape[-1] + 1, device=probabilities.device)
-    last = (possible.amax(dim=-1) - 1).clamp(min=0)  # of a row that is no distribution at all, any index will do but none outside
-    return torch.minimum(found, last)  # rounding may reach past the last that is possible
-
-
-def draw_distinct(probabilities: Tensor, uniforms: Sequence[float]) -> Tensor:
-    """As many different indices into `probabilities` [n] as there are uniforms, one after another without replacement; [draws]."""
-    remaining, drawn = probabilities.clone()[None], []
-    for number in uniforms:
-        drawn.append(draw(remaining, torch.tensor([number], dtype=torch.float64, device=probabilities.device)))
-        remaining = remaining.index_fill(1, drawn[-1], 0.0)
-    return torch.cat(drawn)
+    SplitMix64 at place `id` of the stream that begins at the key. Small shares of 2^64 keep their relative precision in fp32, and
+    they are what large numbers come from.
+    """
+    mixed = ids * STEP + keys[:, None]  # wraps around
+    for shift, factor in MIX:
+        mixed ^= (mixed >> shift) & ((1 << (64 - shift)) - 1)
+        mixed *= factor
+    mixed ^= (mixed >> 31) & ((1 << 33) - 1)
+    share = ((mixed >> 1) & ((1 << 63) - 1)).float().mul_(2.0**-63).clamp_(2.0**-64, 1 - 2.0**-24)
+    return share.neg_().log1p_().neg_().log_().neg_()
 
 
 def log_probabilities(scores: Tensor, ways: Sequence[Way]) -> Tensor:

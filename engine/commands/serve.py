@@ -39,6 +39,10 @@ def engine(
     quantize: Annotated[
         Literal["auto", "none", "int8", "4bit"], typer.Option(help="Hold the language model's matrices in fewer bits; auto: as they fit.")
     ] = "auto",
+    dtype: Annotated[
+        Literal["auto", "float32"],
+        typer.Option(help="What is computed in. float32, on CPUs: slower, but a seed's answer hardly depends on company or cache."),
+    ] = "auto",
     rows: Annotated[
         int | None,
         typer.Option(
@@ -64,7 +68,13 @@ def engine(
     folder = model_folder(model).resolve()
     record = home() / "engine" / "load_seconds.json"
     placement = Placement(
-        tuple(device or ()), quantize, parse_capability(capability), rows, tokens, None if memory is None else int(memory * 1e9)
+        tuple(device or ()),
+        quantize,
+        parse_capability(capability),
+        rows,
+        tokens,
+        None if memory is None else int(memory * 1e9),
+        exact=dtype == "float32",
     )
     pictures, metrics = home() / "engine" / "pictures", Metrics()
     remove_outdated(pictures, folder)

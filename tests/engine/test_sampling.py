@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from transformers import (
 )
 
 from engine.models.card import Generation
-from engine.sampling import Sampler, Way, candidates, draw, draw_distinct, log_probabilities, row_uniforms, step_uniforms
+from engine.sampling import Sampler, Way, candidates, gumbels, log_probabilities, stream_key
 
 VOCABULARY = 50
 generations = st.builds(
@@ -48,7 +49,7 @@ def warpers(generation: Generation, keep: int) -> Any:
 def test_every_row_is_warped_as_transformers_would(seed: int, each: list[Generation], keep: int) -> None:
     given_scores = scores(seed, len(each))
     warped, ids = candidates(given_scores, each, keep)
-    ours = torch.full_like(given_scores, -torch.inf).scatter(1, ids, warped)
+    ours = torch.full_like(given_scores, -torch.inf).scatter(1, ids.expand_as(warped), warped)
     theirs = [warpers(made, keep)(torch.empty(1, 0, dtype=torch.long), row[None]) for made, row in zip(each, given_scores, strict=True)]
     torch.testing.assert_close(ours, torch.cat(theirs))
 
@@ -97,7 +98,7 @@ def test_choices_follow_the_distribution(made: Generation) -> None:
     row, draws = scores(11, 1) / 2, 20_000
     expected = warpers(made, 1)(torch.empty(1, 0, dtype=torch.long), row).softmax(dim=-1)[0].double()
     sampler = Sampler(1, VOCABULARY, [7], torch.device("cpu"))
-    ways = [Way(0, made, uniform=number) for number in row_uniforms(5, 0, draws)]
+    ways = [Way(0, made, key=stream_key(5, (0, position))) for position in range(draws)]
     chosen = sampler.choose(row.expand(draws, -1), ways)
     counts = chosen.bincount(minlength=VOCABULARY)
     assert not counts[expected == 0].any()
@@ -113,30 +114,40 @@ def test_choices_follow_the_distribution(made: Generation) -> None:
 def test_greedy_and_sampled_rows_share_a_batch() -> None:
     sampler = Sampler(2, VOCABULARY, [7], torch.device("cpu"))
     given_scores = scores(5, 2)
-    ways = [Way(0, Generation(temperature=0.0)), Way(1, Generation(temperature=1.0), uniform=0.999999)]
-    chosen = sampler.choose(given_scores, ways).tolist()
-    assert chosen[0] == int(given_scores[0].argmax())
-    assert chosen[1] != int(given_scores[1].argmax())
+    chosen = []
+    for position in range(40):
+        ways = [Way(0, Generation(temperature=0.0)), Way(1, Generation(temperature=2.0), key=stream_key(1, (0, position)))]
+        chosen.append(sampler.choose(given_scores, ways).tolist())
+    assert {greedy for greedy, _ in chosen} == {int(given_scores[0].argmax())}
+    assert len({drawn for _, drawn in chosen}) > 5
 
 
-@pytest.mark.parametrize("uniform", [0.0, 0.5, 1 - 2**-53])
-def test_what_is_impossible_is_never_drawn(uniform: float) -> None:
-    probabilities = torch.tensor([[0.0, 0.3, 0.0, 0.7, 0.0]])
-    assert int(draw(probabilities, torch.tensor([uniform], dtype=torch.float64))) in (1, 3)
+def test_what_is_impossible_is_never_drawn() -> None:
+    """Not even where the only token left drew the smallest number that there is."""
+    scores = torch.full((2000, 4), -torch.inf)
+    scores[:, 2] = -50.0
+    keys = torch.tensor([stream_key(0, (row,)) for row in range(2000)])
+    noise = gumbels(keys, torch.arange(4)[None])
+    assert noise.isfinite().all()
+    assert (scores + noise).argmax(dim=-1).eq(2).all()
 
 
-def test_draws_without_replacement() -> None:
-    probabilities = torch.tensor([0.5, 0.0, 0.25, 0.25])
-    firsts = [draw_distinct(probabilities, step_uniforms(3, position, 3)).tolist() for position in range(4000)]
-    assert all(sorted(drawn) == [0, 2, 3] for drawn in firsts)
-    assert sum(drawn[1] == 2 for drawn in firsts if drawn[0] == 0) / sum(drawn[0] == 0 for drawn in firsts) == pytest.approx(0.5, abs=0.05)
+def test_random_numbers_depend_on_seed_choice_position_and_token_alone() -> None:
+    ids, keys = torch.arange(50)[None], torch.tensor([stream_key(1, (2, 3)), stream_key(2, (2, 3)), stream_key(1, (2, 4))])
+    numbers = gumbels(keys, ids)
+    assert torch.equal(gumbels(keys[1:], ids)[0], numbers[1])
+    assert torch.equal(gumbels(keys, ids.flip(1).expand(3, -1)).flip(1), numbers)
+    assert len(set(numbers.flatten().tolist())) == numbers.numel()
 
 
-def test_random_numbers_depend_on_seed_row_and_position_alone() -> None:
-    assert row_uniforms(1, 2, 3) == row_uniforms(1, 2, 5)[:3]
-    assert step_uniforms(1, 2, 3) == step_uniforms(1, 2, 5)[:3]
-    different = [row_uniforms(1, 2, 1), row_uniforms(2, 2, 1), row_uniforms(1, 3, 1), step_uniforms(1, 2, 1), step_uniforms(1, 3, 1)]
-    assert len({numbers[0] for numbers in different}) == 5
+def test_random_numbers_are_the_same_on_every_machine() -> None:
+    """SplitMix64's own: the streams that begin at 0 and at 1234567, of which the published numbers are known."""
+    golden = 0x9E3779B97F4A7C15
+    published = {0: 0xE220A8397B1DCDAF, 1234567: 6457827717110365317}
+    for start, number in published.items():
+        key = (start + golden) - (1 << 64)
+        expected = -math.log(-math.log1p(-((number >> 1) / 2**63)))
+        assert float(gumbels(torch.tensor([key]), torch.tensor([[0]]))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_log_probabilities_are_those_at_the_rows_temperature() -> None:
@@ -149,7 +160,7 @@ def test_log_probabilities_are_those_at_the_rows_temperature() -> None:
 @pytest.mark.parametrize("made", [Generation(), Generation(top_k=5), Generation(temperature=0.0), Generation(top_p=0.5)])
 def test_a_row_that_is_no_distribution_hurts_no_other(made: Generation) -> None:
     """An overflow in fp16 makes one row's scores NaN; an index out of bounds would be the end of a GPU's process."""
-    ways = [Way(0, made, uniform=0.5), Way(1, made, uniform=0.5)]
+    ways = [Way(0, made, key=5), Way(1, made, key=5)]
     healthy = scores(4, 1)
     alone = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(healthy, ways[1:])
     both = torch.cat((torch.full_like(healthy, torch.nan), healthy))

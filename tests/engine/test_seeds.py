@@ -1,0 +1,108 @@
+"""What a seed promises: in fp32 neither neighbours nor a cached prompt change more than one draw in 100,000, by the real pocket model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.assembly import assemble
+from engine.batching import BatchEngine
+from engine.generation import GenerationRequest, Turn
+from engine.loading import Placement, load_engine
+from engine.models.card import Generation
+from engine.models.loader import load
+from engine.sampling import Sampler, Way, gumbels, stream_key
+from tests.engine.test_batching import Listener
+
+GREEDY = Generation(temperature=0.0, max_tokens=24)
+ASKED = "Tell me a story about a goose and a fox who share one small boat on a wide river."
+OTHERS = ("What is the capital of France, and what would you eat there?", "Count to ten.", "Hello!")
+LIKELIEST = 400  # tokens a position that draws are tried over; the rest of the vocabulary comes to nothing
+SEEDS = 4600
+
+
+def about(question: str) -> GenerationRequest:
+    return GenerationRequest((Turn("user", (question,)),), GREEDY)
+
+
+def heard(engine: BatchEngine, questions: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, list[str]]:
+    """Scores [positions, vocabulary] of the first question's answer, and all answers."""
+    found: list[Tensor] = []
+    choose = Sampler.choose
+
+    def noted(sampler: Sampler, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+        found.extend(scores[at].clone() for at, way in enumerate(ways) if way.slot == listeners[0].slot(engine))
+        return choose(sampler, scores, ways)
+
+    monkeypatch.setattr(Sampler, "choose", noted)
+    listeners = [Asked(about(question)) for question in questions]
+    for listener in listeners:
+        listener.join(engine)
+    while engine.step():
+        pass
+    return torch.stack(found)[: GREEDY.max_tokens], [listener.text for listener in listeners]
+
+
+class Asked(Listener):
+    def slot(self, engine: BatchEngine) -> int:
+        """Where this request's row is."""
+        tasks = [each.task for each in engine.conversations if each.job.request is self.request]
+        return tasks[0].slots[0] if tasks else -1
+
+
+def drawn(scores: Tensor, ids: Tensor, seed: int) -> Tensor:
+    keys = torch.tensor([stream_key(seed, (0, position)) for position in range(len(scores))])
+    return (scores.gather(1, ids) + gumbels(keys, ids)).argmax(dim=-1)
+
+
+@pytest.fixture(scope="module")
+def engine(pocket_folder: Path) -> BatchEngine:
+    return assemble(load(pocket_folder, torch.device("cpu"), exact=True), rows=6)
+
+
+def test_company_and_cache_change_at_most_one_draw_in_100_000(engine: BatchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    cold, texts = heard(engine, [ASKED], monkeypatch)
+    warm, _ = heard(engine, [ASKED], monkeypatch)
+    crowded, others = heard(engine, [ASKED, *OTHERS], monkeypatch)
+    assert others[0] == texts[0]
+    assert len(cold) == len(warm) == len(crowded) == GREEDY.max_tokens
+    assert not torch.equal(cold, crowded)  # else nothing is tried
+    ids = cold.topk(LIKELIEST).indices
+    for other in (warm, crowded):
+        changed = sum(int((drawn(cold, ids, seed) != drawn(other, ids, seed)).sum()) for seed in range(SEEDS))
+        assert changed <= SEEDS * GREEDY.max_tokens / 100_000
+
+
+def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: BatchEngine) -> None:
+    """Beam sampling among them; each after the prompt was read and in the company of others."""
+    ways = [
+        Generation(temperature=1.2, top_p=0.95, max_tokens=16),
+        Generation(temperature=1.0, max_tokens=16),
+        Generation(temperature=0.8, top_k=50, repetition_penalty=1.2, max_tokens=16),
+        Generation(temperature=1.5, num_beams=2, max_tokens=10),
+    ]
+    requests = [replace(about(OTHERS[0]), generation=made, seed=seed) for seed, made in enumerate(ways)]
+    apart = []
+    for request in requests:
+        apart.append(listener := Listener(request))
+        listener.join(engine)
+        while engine.step():
+            pass
+    together = [Listener(request) for request in requests]
+    for listener in together:
+        listener.join(engine)
+    while engine.step():
+        pass
+    assert [listener.text for listener in together] == [listener.text for listener in apart]
+    assert len({listener.text for listener in apart}) == len(ways)
+
+
+def test_float32_is_an_option_on_cpus(pocket_folder: Path, tmp_path: Path) -> None:
+    loaded = load_engine(pocket_folder, Placement(("cpu",), rows=1, tokens=512, exact=True), tmp_path / "seconds.json")
+    assert isinstance(loaded.engine, BatchEngine)
+    assert {weight.dtype for weight in loaded.engine.model.language.parameters()} == {torch.float32}
