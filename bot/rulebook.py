@@ -53,6 +53,11 @@ class RuleBook:
             allowed = allowed.within(rules, author)
         return allowed
 
+    async def pauses(self, place: Place, author: Author) -> tuple[tuple[Home, float], ...]:
+        """The seconds that have to lie between two questions of this person, and where they are asked for."""
+        asked = [(home, (await self.at(home)).pause(author)) for home in (EVERYWHERE, rules_home(place))]
+        return tuple((home, seconds) for home, seconds in asked if seconds)
+
     async def moderates(self, place: Place, author: Author) -> bool:
         """Whether this person may act on what others asked here: by the platform's rights, or by a role that was named."""
         named = (await self.frame()).moderator_roles | (await self.here(place)).access.moderator_roles

@@ -7,7 +7,7 @@ frame keeps out; those for everywhere, which only operators set, add to the fram
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import Field
@@ -30,6 +30,14 @@ class Rules(Section):
     caps: Caps = Field(default={})
     roles: Mapping[Key, RoleLimits] = Field(default={})
 
+    def allowance(self, author: Author, caps: Mapping[str, float]) -> Allowance:
+        """What these rules alone give a person where `caps` hold."""
+        return allowance(LimitOptions(cooldown_seconds=self.cooldown_seconds, caps={**caps, **self.caps}, roles=self.roles), author)
+
+    def pause(self, author: Author) -> float:
+        """Seconds that have to lie between two questions of this person."""
+        return self.allowance(author, {}).cooldown_seconds
+
     def added_to(self, frame: AccessOptions) -> AccessOptions:
         """The frame with these lists besides its own."""
         lists = {name: getattr(frame, name) | getattr(self.access, name) for name in LISTS}
@@ -51,11 +59,10 @@ class Allowance:
     caps: Mapping[str, float]  # a setting's highest value
 
     def within(self, rules: Rules, author: Author) -> Allowance:
-        """What the rules leave of it."""
-        limits = LimitOptions(cooldown_seconds=rules.cooldown_seconds, caps={**self.caps, **rules.caps}, roles=rules.roles)
-        local = allowance(limits, author)
+        """What the rules leave of it. Their cooldown is a pause between questions (`Rules.pause`), and no matter of other events."""
+        local = rules.allowance(author, self.caps)
         caps = {name: min(cap, self.caps.get(name, cap)) for name, cap in local.caps.items()}
-        return Allowance(self.burst, max(self.cooldown_seconds, local.cooldown_seconds), caps)
+        return replace(self, caps=caps)
 
 
 def allowance(options: LimitOptions, author: Author) -> Allowance:

@@ -10,6 +10,7 @@ from bot.commands.command import Command, Context, Option, OptionKind, Suggestio
 from bot.commands.forget import PERSON
 from bot.commands.knobs import CLEAR
 from bot.errors import Refusal
+from bot.limits import LONGEST_PAUSE
 from bot.numbers import print_number, read_number
 from bot.options import RoleLimits
 from bot.ports import Outgoing
@@ -19,7 +20,6 @@ from bot.scopes import shown
 from bot.settings import SETTINGS
 from bot.store.settings import Home
 
-LONGEST_COOLDOWN: Final = 3600  # seconds
 COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones
 COOLDOWN: Final = "cooldown"
 ADULTS: Final = "adults"
@@ -35,7 +35,7 @@ def amounts(typing: Typing) -> Iterator[Suggestion]:
         yield from ((label, float(value)) for label, value in complete_setting(SETTINGS[str(rule)], typing))
 
 
-MOST: Final = max(LONGEST_COOLDOWN, *(SETTINGS[name].high for name in CAPS))
+MOST: Final = max(LONGEST_PAUSE, *(SETTINGS[name].high for name in CAPS))
 AMOUNT: Final = Option("amount", OptionKind.NUMBER, low=0, high=MOST, complete=amounts)
 CHANNEL: Final = Option("channel", OptionKind.CHANNEL)
 ROLE: Final = Option("role", OptionKind.ROLE)
@@ -108,8 +108,8 @@ def _amount(context: Context, rule: str) -> float:
 
 def _seconds(given: str | int | float | bool) -> float:
     seconds = read_number(given)
-    if seconds is None or not 0 <= seconds <= LONGEST_COOLDOWN:
-        raise Refusal("settings.not_a_number_in_range", name=COOLDOWN, low=0, high=LONGEST_COOLDOWN, given=str(given)[:40])
+    if seconds is None or not 0 <= seconds <= LONGEST_PAUSE:
+        raise Refusal("settings.not_a_number_in_range", name=COOLDOWN, low=0, high=LONGEST_PAUSE, given=str(given)[:40])
     return seconds
 
 

@@ -18,6 +18,7 @@ from bot.rules import Allowance, Rules, allowance
 from bot.store.database import Database, open_database, sqlite_url
 from tests.bot.people import ADA, BOB, said
 from tests.bot.rig import ScriptedEngine, echo, running
+from tests.bot.samples import ANN, BEN, PLACE
 
 OPTIONS = LimitOptions(burst=3, cooldown_seconds=2, questions_per_person=2, questions_overall=10, caps={"beams": 4, "max_new_tokens": 500})
 ROLES = {
@@ -138,5 +139,44 @@ async def test_people_who_rested_are_forgotten(quick: Database, monkeypatch: pyt
 def test_rules_make_an_allowance_smaller_and_never_larger() -> None:
     frame = Allowance(3, 2.0, {"beams": 4, "max_new_tokens": 500})
     rules = Rules(cooldown_seconds=30, caps={"beams": 2}, roles={"discord:fan": RoleLimits(cooldown_seconds=0, caps={"beams": 9})})
-    assert frame.within(rules, ADA) == Allowance(3, 30.0, {"beams": 2, "max_new_tokens": 500})
+    assert frame.within(rules, ADA) == Allowance(3, 2.0, {"beams": 2, "max_new_tokens": 500})
+    assert [rules.pause(each) for each in (ADA, replace(ADA, roles=frozenset({"fan"})))] == [30, 0]
     assert frame.within(rules, replace(ADA, roles=frozenset({"fan"}))) == frame
+
+
+async def test_seconds_between_two_questions_are_just_that(database_url: str, tmp_path: Path) -> None:
+    """Whatever else a person does counts for nothing, and nothing else is refused."""
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    keeper = replace(ANN, manages=True)
+    async with running(database_url, tmp_path, engine) as rig:
+
+        async def says(words: str) -> None:
+            await rig.until(lambda: any(words in said for said in rig.chat.finals()))
+
+        await rig.press("setup", author=keeper, rule="cooldown", amount="30")
+        await says("seconds between two questions: 30")
+        for topic in ("beams", "temperature"):
+            await rig.press("help", author=keeper, topic=topic)
+            await says(f"/{topic}")
+        await rig.say("first?", author=keeper)
+        await says("You asked: first?")
+        await rig.say("at once?", author=keeper)
+        await says("Here 30 seconds lie between two questions of a person: yours can come in")
+        await rig.say("by somebody else?", author=BEN)
+        await rig.say("elsewhere?", author=keeper, place=replace(PLACE, channel="lake", server="ducks"))
+        await says("You asked: by somebody else?")
+        await says("You asked: elsewhere?")
+        assert "You asked: at once?" not in rig.chat.finals()
+
+
+async def test_who_asks_too_fast_can_stop_what_is_being_written(database_url: str, tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda request: ["Half", " an answer"])
+    async with running(database_url, tmp_path, engine, limits=LimitOptions(burst=1, cooldown_seconds=1_000)) as rig:
+        await rig.say("slow?")
+        await rig.until(lambda: engine.running == 1)
+        await rig.say("more?")
+        assert "A little slower" in (await rig.finals(1))[0]
+        await rig.press("stop")
+        await rig.until(lambda: engine.running == 0)
+        assert "Stopped." in await rig.finals(2)
