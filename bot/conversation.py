@@ -43,8 +43,10 @@ def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachm
 
 def replied_to(connection: Connection, incoming: Incoming) -> Node | None:
     """The stored message that this one replies to."""
-    reply = incoming.reply_to
-    return graph.find(connection, incoming.place.key, reply.message_id) if reply else None
+    place, reply = incoming.place.key, incoming.reply_to
+    if reply is None:
+        return None
+    return graph.find(connection, place, reply.message_id) if reply.number is None else graph.numbered(connection, place, reply.number)
 
 
 def continued(connection: Connection, incoming: Incoming, memory: Memory, *, shows_picture: bool, since: float) -> Node | None:

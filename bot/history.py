@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, true
+from sqlalchemy.orm import aliased
 
 from bot.answering import buttons, words
 from bot.ballot import ballot
@@ -43,8 +44,9 @@ def _newest(place: str, limit: int, conversation: str | None) -> Select[Any]:
         MessageRow.footer,
     )
     more = (MessageRow.platform_id, MessageRow.at, PersonRow.name, JobRow.knobs)
-    joined = select(*columns, *more).join(PersonRow, PersonRow.key == MessageRow.person)
-    joined = joined.outerjoin(JobRow, JobRow.answer == MessageRow.id)
+    before = aliased(MessageRow)
+    joined = select(*columns, *more, before.platform_id.label("replies_to")).join(PersonRow, PersonRow.key == MessageRow.person)
+    joined = joined.outerjoin(JobRow, JobRow.answer == MessageRow.id).outerjoin(before, before.id == MessageRow.parent)
     wanted = true() if conversation is None else MessageRow.conversation == conversation
     return joined.where(MessageRow.place == place, wanted).order_by(MessageRow.id.desc()).limit(limit)
 
@@ -74,6 +76,7 @@ def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[s
         buttons=buttons(row.finish) if answered else (),
         footer=row.footer,
         pending=answered and row.finish is None,
+        replies_to=row.replies_to,
         columns=standing.columns,
         actions=ballot(row.id, standing, liked_here=False),
     )

@@ -98,6 +98,7 @@ class Reply:
     author: Author | None = None
     attachments: tuple[Attachment, ...] = ()
     is_ours: bool = False  # one of the bot's own messages
+    number: int | None = None  # our own number of it (`Remembered.id`): on a page also what has no message yet can be replied to
 
 
 class Address(StrEnum):

@@ -186,6 +186,7 @@ class Remembered:
     footer: str = ""
     pending: bool = False  # an answer that is not finished
     conversation: str = ""  # the key that all branches of one conversation share
+    replies_to: str | None = None  # the platform's id of `parent`, where that is a person's message
     columns: tuple[Section, ...] = ()  # of a comparison
     actions: tuple[Action, ...] = ()  # what people vote with
 

@@ -48,7 +48,7 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
 async def page(house: House) -> AsyncIterator[str]:
     """The page is served inside this block; gives its address."""
     options = house.config.web
-    hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits()
+    hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits(file_bytes=house.config.media.files.size)
     platform = WebPlatform(hubs)
     walls = WallPages(house.bot.walls, house.bot.demos.export)
     rooms = (ConversationPages(house.bot.conversations, hubs, sessions), WelcomePages(house.texts, sessions))

@@ -11,14 +11,17 @@ from typing import IO, Annotated, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.web.platform import author_of, place_of
+from adapters.web.platform import author_of, number_of, place_of
 from bot.ids import read_own
 from bot.message import Address, Attachment, Incoming, Invocation, Reply
 from bot.ports import Button
 
 CHUNK_BYTES = 1 << 18
 
+CHARACTERS = 16_000  # of one question
+
 MessageId = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
+Shown = Annotated[str, Field(pattern=r"^([0-9a-f]{24}|stored-[1-9][0-9]{0,14})$")]  # a message on the page, as it is named there
 
 
 class Knobs(BaseModel):
@@ -36,8 +39,8 @@ class Knobs(BaseModel):
 
 class Question(Knobs):
     id: MessageId
-    text: Annotated[str, Field(max_length=16_000)] = ""
-    parent: MessageId | None = None
+    text: Annotated[str, Field(max_length=CHARACTERS)] = ""
+    parent: Shown | None = None  # None: it begins a conversation
     instead_of: MessageId | None = None  # a question of theirs that this one is asked in the place of
 
 
@@ -92,13 +95,10 @@ def asked(question: Question, attachments: tuple[Attachment, ...], person: str, 
     if command is None and question.options():
         command = Invocation("ask", {"prompt": question.text, **question.options()})
     plain = event(question.id, person, command, locale)
-    reply = Reply(question.parent) if question.parent else None
+    # A reply to nothing continues nothing: what is asked on an empty page begins a conversation, whatever else was said lately.
+    parent = question.parent or ""
+    reply = Reply(parent, number=number_of(parent))
     return replace(plain, text=question.text, attachments=attachments, reply_to=reply, instead_of=question.instead_of)
-
-
-def fresh_start(question: Question, person: str, locale: str | None) -> Incoming:
-    """What must happen before a question that replies to nothing: on the page that means a new conversation."""
-    return event(f"{question.id}-fresh", person, Invocation("reset"), locale)
 
 
 def pressed(press: Press, person: str, locale: str | None) -> Incoming:

@@ -1,31 +1,30 @@
-"""A place's stored messages as the page shows them. Ids are those that the page already knows from the live events."""
+"""A place's stored messages as the page shows them, under the names that it already knows from the live events."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
+from adapters.web.platform import stored
 from bot.ports import Button, Remembered
-
-STORED = "stored-"  # begins the ids of what was never sent
 
 
 def page_id(message: Remembered) -> str:
-    """The platform's id, which replies name; a message without one (a pressed button) gets one that can't be replied to."""
-    return message.message_ids[0] if message.message_ids else f"{STORED}{message.id}"
+    """The page's own name of a question that was asked there; else one that is made of the message's number."""
+    return message.message_ids[0] if message.role == "user" and message.message_ids else stored(message.id)
 
 
 def as_shown(messages: tuple[Remembered, ...]) -> list[dict[str, Any]]:
-    """Oldest first. A parent that was not fetched is named by nothing: its child begins a conversation on the page."""
-    ids = {message.id: page_id(message) for message in messages}
-    return [_shown(message, ids) for message in messages]
+    """Oldest first. A `parent` may be one that was not fetched."""
+    return [_shown(message) for message in messages]
 
 
-def _shown(message: Remembered, ids: dict[int, str]) -> dict[str, Any]:
+def _shown(message: Remembered) -> dict[str, Any]:
     answer = message.role == "assistant"
     return {
-        "id": ids[message.id],
-        "parent": ids.get(message.parent) if message.parent is not None else None,
+        "id": page_id(message),
+        "parent": None if message.parent is None else message.replies_to or stored(message.parent),
+        "number": message.id,
         "role": "bot" if answer else "person",
         "text": message.text,
         "footer": "" if message.footer == message.text else message.footer,

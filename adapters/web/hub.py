@@ -50,6 +50,11 @@ class Hub:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def position(self) -> str:
+        """The id of the newest event: who has looked at everything goes on from there."""
+        return f"{self._epoch}-{self._number}"
+
     def latest(self, subject: str) -> Event | None:
         _, event = self._states.get(subject, (0, None))
         return event

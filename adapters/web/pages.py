@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from aiohttp import web
 
 from adapters.web.about import Surroundings, engine_view, knobs_view
-from adapters.web.forms import Press, Unacceptable, asked, fresh_start, locale_of, pressed, read_question, validated, whole
-from adapters.web.history import STORED, as_shown
+from adapters.web.assets import assets, respond
+from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_question, validated, whole
+from adapters.web.history import as_shown
 from adapters.web.hub import Hubs
 from adapters.web.insight import insight_view
-from adapters.web.platform import place_of
+from adapters.web.platform import place_of, stored
 from adapters.web.security import CODE_SECONDS, Sessions, known
-from adapters.web.streams import STATIC, stream_events
+from adapters.web.streams import stream_events
 from bot.message import Incoming
 from bot.ports import Bot, Button
 
@@ -30,10 +31,11 @@ RECENT = 50  # messages among which a new one is looked for
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What one question may carry: `bytes` counts all its pictures together."""
+    """What one question may carry: `bytes` counts all its pictures together, `file_bytes` each by itself."""
 
     pictures: int = 8
     bytes: int = 64_000_000
+    file_bytes: int = 20_000_000
 
 
 class Pages:
@@ -51,6 +53,7 @@ class Pages:
             web.post("/login", self.login),
             web.post("/logout", self.logout),
             web.post("/api/devices", self.device),
+            web.get("/api/start", self.start),
             web.get("/api/session", self.session),
             web.get("/api/messages", self.history),
             web.post("/api/messages", self.ask),
@@ -59,12 +62,17 @@ class Pages:
             web.get("/api/files/{token}/{name}", self.file),
             web.get(r"/api/insights/{answer:\d{1,15}}", self.insight),
             web.get("/api/events", self.events),
-            web.static("/static", STATIC),
+            web.get("/static/{name:.+}", self.asset),
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         known = self._sessions.open or self._sessions.person(request)
-        return web.FileResponse(STATIC / ("index.html" if known else "login.html"))
+        await asyncio.to_thread(assets)
+        return respond(request, "index.html" if known else "login.html", {"Cache-Control": "no-store"})
+
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(assets)
+        return respond(request, request.match_info["name"])
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
@@ -93,53 +101,47 @@ class Pages:
             raise web.HTTPNotFound
         return web.json_response({"code": self._sessions.offer(request), "seconds": CODE_SECONDS})
 
-    async def session(self, request: web.Request) -> web.StreamResponse:
-        """Who you are and what can be set. A newcomer gets the cookie here and asks again."""
-        person = self._sessions.person(request)
-        if person is None and not self._sessions.open:
-            raise web.HTTPUnauthorized
+    async def start(self, request: web.Request) -> web.StreamResponse:
+        """All that a page begins with, in one answer: each would cost a far-away page another journey. A newcomer gets the cookie here."""
+        cookie = None if self._sessions.person(request) or not self._sessions.open else self._sessions.new_cookie(request)
+        person = self._sessions.person_of(cookie) if cookie else known(self._sessions, request)
         if person is None:
-            response = web.json_response({"new": True})
-            self._sessions.give(request, response)
-            return response
-        return web.json_response(
-            {
-                "engine": engine_view(await self._surroundings.engines()),
-                "knobs": await knobs_view(self._surroundings, person, locale_of(request)),
-                "signed_in": not self._sessions.open,
-                "limits": {"pictures": self._limits.pictures, "bytes": self._limits.bytes},
-            }
-        )
+            raise web.HTTPUnauthorized
+        position = self._hubs.of(person).position  # before the look: what changes meanwhile is told
+        told = {**await self._settings(request, person), **await self._messages(request, person), "events": position}
+        response = packed(told)
+        if cookie:
+            self._sessions.set_cookie(request, response, cookie)
+        return response
+
+    async def session(self, request: web.Request) -> web.StreamResponse:
+        """Who you are and what can be set."""
+        return packed(await self._settings(request, known(self._sessions, request)))
 
     async def history(self, request: web.Request) -> web.StreamResponse:
-        person = known(self._sessions, request)
-        limit = min(whole(request.query.get("limit", "")) or 200, MAX_HISTORY)
-        messages = await self._bot.history(place_of(person), limit + 1)
-        return web.json_response({"messages": as_shown(messages[-limit:]), "more": len(messages) > limit})
+        return packed(await self._messages(request, known(self._sessions, request)))
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
-        """Take a question. The reply shows it as it was stored; null = it was a command, or refused (the reason is an event)."""
+        """Take a question. The reply says what was stored: nothing of a question that was refused (the reason is an event)."""
         person = known(self._sessions, request)
         try:
             question, attachments = await read_question(request, self._limits.pictures)
         except web.HTTPRequestEntityTooLarge as error:
             raise Unacceptable("error-too-large", megabytes=self._limits.bytes // 1_000_000) from error
-        command = self._surroundings.parse(question.text)
-        if command is None and question.parent is None and question.instead_of is None:
-            await self._hear(fresh_start(question, person, locale_of(request)))
+        command, before = self._surroundings.parse(question.text), await self._newest(person)
         await self._hear(asked(question, attachments, person, command, locale_of(request)))
-        shown = await self._tell(person, question.id)
-        return web.json_response({"message": shown, "command": command is not None})
+        if command is not None:  # it may have set, stopped or forgotten anything
+            self._hubs.of(person).publish("reload", "reload", {})
+        return packed({"messages": await self._tell(person, before, question.id), "command": command is not None})
 
     async def press(self, request: web.Request) -> web.StreamResponse:
+        """What a pressed button stored: another answer, or a question to go on with its answer."""
         person = known(self._sessions, request)
-        press = validated(Press, await request.text())
+        press, before = validated(Press, await request.text()), await self._newest(person)
         await self._hear(pressed(press, person, locale_of(request)))
         if press.button is Button.STOP:
             await self._see_stopped(person, press.answer)
-        else:
-            await self._tell(person, press.id)
-        return web.Response(status=204)
+        return packed({"messages": await self._tell(person, before)})
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
         """A picture that this person showed: its name never changes its content, so that it may be kept by the browser."""
@@ -153,7 +155,7 @@ class Pages:
         insight = self._surroundings.insight(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
         if insight is None:
             raise Unacceptable("insight-gone")
-        return web.json_response(insight_view(insight))
+        return packed(insight_view(insight))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""
@@ -175,22 +177,51 @@ class Pages:
         author = replace(incoming.author, alone=self._sessions.open)
         await self._bot.handle(replace(incoming, author=author))
 
-    async def _tell(self, person: str, question: str) -> dict[str, Any] | None:
-        """Show what was stored just now on all pages of this person: the question, which is returned, and what has no message yet."""
-        recent = as_shown(await self._bot.history(place_of(person), RECENT))
-        news = [message for message in recent if message["id"] == question or message["id"].startswith(STORED)]
+    async def _settings(self, request: web.Request, person: str) -> dict[str, Any]:
+        return {
+            "engine": engine_view(await self._surroundings.engines()),
+            "knobs": await knobs_view(self._surroundings, person, locale_of(request)),
+            "signed_in": not self._sessions.open,
+            "limits": {**asdict(self._limits), "characters": CHARACTERS},
+        }
+
+    async def _messages(self, request: web.Request, person: str) -> dict[str, Any]:
+        limit = min(whole(request.query.get("limit", "")) or 200, MAX_HISTORY)
+        messages = await self._bot.history(place_of(person), limit + 1)
+        return {"messages": as_shown(messages[-limit:]), "more": len(messages) > limit}
+
+    async def _newest(self, person: str) -> int:
+        """The number of the newest message; 0 where there is none."""
+        return max((message.id for message in await self._bot.history(place_of(person), 1)), default=0)
+
+    async def _tell(self, person: str, before: int, question: str = "") -> list[dict[str, Any]]:
+        """Show what was stored after the message `before` on all pages of this person, and the question, should it be older: it was
+        sent twice then. An answer that began meanwhile is newer there.
+        """
+        messages = as_shown(await self._bot.history(place_of(person), RECENT))
+        news = [message for message in messages if message["number"] > before or question in (message["id"], message["parent"])]
+        hub = self._hubs.of(person)
         for message in news:
-            self._hubs.of(person).publish("message", message["id"], message)
-        return next((message for message in news if message["id"] == question), None)
+            if hub.latest(message["id"]) is None:
+                hub.publish("message", message["id"], message)
+        return news
 
     async def _see_stopped(self, person: str, answer: int) -> None:
         """An answer that was stopped before its first word is never sent: the page must hear of its end from us."""
         for _ in range(STOP_LOOKS):
-            recent = as_shown(await self._bot.history(place_of(person), RECENT))
-            shown = next((message for message in recent if message["answer"] == answer), None)
-            if shown is None or not shown["id"].startswith(STORED):
+            recent = await self._bot.history(place_of(person), MAX_HISTORY)
+            found = next((message for message in recent if message.id == answer), None)
+            if found is None or found.message_ids:
                 return
-            if shown["final"]:
-                self._hubs.of(person).publish("message", shown["id"], shown)
+            if not found.pending:
+                (shown,) = (message for message in as_shown(recent) if message["number"] == answer)
+                self._hubs.of(person).publish("message", stored(answer), shown)
                 return
             await asyncio.sleep(STOP_PAUSE)
+
+
+def packed(data: Any) -> web.Response:
+    """JSON, compressed where the browser takes that."""
+    response = web.json_response(data)
+    response.enable_compression()
+    return response

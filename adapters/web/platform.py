@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from adapters.web.hub import Hubs
@@ -13,6 +15,8 @@ from bot.message import Author, Place
 from bot.ports import EditBudget, Limits, Outgoing
 
 NAME = "web"
+STORED = "stored-"  # begins the page's names of answers, and of questions that have no name of the page's own
+KEPT_NAMES = 10_000
 
 
 def place_of(person: str) -> Place:
@@ -22,6 +26,25 @@ def place_of(person: str) -> Place:
 def author_of(person: str) -> Author:
     """A person manages the place that is theirs alone."""
     return Author(NAME, person, name="", manages=True)
+
+
+def stored(number: int) -> str:
+    """The page's name of a message, from its number in the store: an answer has it before it is sent, and keeps it."""
+    return f"{STORED}{number}"
+
+
+def number_of(name: str) -> int | None:
+    """The number that is in a name; None: it is a name of the page's own."""
+    found = re.fullmatch(rf"{STORED}(\d+)", name)
+    return int(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimits(Limits):
+    """An answer is one message on the page, however long."""
+
+    def length(self, text: str) -> int:
+        return 0
 
 
 def shown(message: Outgoing, files: Sequence[str] = ()) -> dict[str, Any]:
@@ -45,32 +68,45 @@ class WebPlatform:
     """ports.Platform. An id follows from its nonce, so that a repeated send shows one message, even after a restart."""
 
     name = NAME
-    limits = Limits(text=200_000, budget=EditBudget(edits=12, seconds=1.0), deduplicates=True, explains=True)
+    limits: Limits = PageLimits(text=200_000, budget=EditBudget(edits=12, seconds=1.0), deduplicates=True, explains=True)
 
     def __init__(self, hubs: Hubs) -> None:
         self._hubs = hubs
+        self._names: OrderedDict[str, str] = OrderedDict()  # of the newest messages, by id: what the page calls them
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         message_id = hashlib.sha256(nonce.encode()).hexdigest()[:24]
-        hub = self._hubs.of(place.channel)
-        if hub.latest(message_id) is None:
-            hub.publish("message", message_id, {"id": message_id, "parent": reply_to, **self._shown(place, message)})
+        if message_id not in self._names:
+            name = self._named(message_id, message)
+            # What answers no message, such as a pressed button's, has its parent from the history.
+            parent = {"parent": reply_to} if reply_to or message.answer_id is None else {}
+            self._hubs.of(place.channel).publish("message", name, {"id": name, **parent, **self._shown(place, message)})
         return message_id
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
-        hub = self._hubs.of(place.channel)
-        known = hub.latest(message_id)
+        hub, name = self._hubs.of(place.channel), self._named(message_id, message)
+        known = hub.latest(name)
         if known is not None and known.kind == "deleted":
             raise MessageGone(f"message {message_id} was deleted")
         # After a restart the hub does not know the parent; the page has it from its history.
-        parent = {} if known is None else {"parent": known.data["parent"]} if "parent" in known.data else {}
-        hub.publish("message", message_id, {"id": message_id, **parent, **self._shown(place, message)})
+        parent = {"parent": known.data["parent"]} if known is not None and "parent" in known.data else {}
+        hub.publish("message", name, {"id": name, **parent, **self._shown(place, message)})
 
     async def delete(self, place: Place, message_id: str) -> None:
-        self._hubs.of(place.channel).publish("deleted", message_id, {"id": message_id})
+        name = self._names.get(message_id)
+        if name is None:  # from before a restart: the page looks at what there still is
+            self._hubs.of(place.channel).publish("reload", "reload", {})
+        else:
+            self._hubs.of(place.channel).publish("deleted", name, {"id": name})
 
     async def typing(self, place: Place) -> None:
         """The page shows an unfinished answer by itself."""
+
+    def _named(self, message_id: str, message: Outgoing) -> str:
+        name = self._names[message_id] = message_id if message.answer_id is None else stored(message.answer_id)
+        if len(self._names) > KEPT_NAMES:
+            self._names.popitem(last=False)
+        return name
 
     def _shown(self, place: Place, message: Outgoing) -> dict[str, Any]:
         return shown(message, [self._hubs.handouts.give(place.channel, file) for file in message.files])

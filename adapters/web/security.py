@@ -61,13 +61,17 @@ class Sessions:
             return None
         return hashlib.sha256(token.encode()).hexdigest()[:24]
 
+    def new_cookie(self, request: web.Request) -> str:
+        """For this visitor: the same person as before, if they have been here and signed out."""
+        return self.cookie_for(_token_of(request) or secrets.token_hex(24))
+
     def give(self, request: web.Request, response: web.StreamResponse, token: str | None = None) -> None:
-        """A cookie for this visitor: who `token` is, else the same person as before, if they have been here and signed out."""
-        self._set(request, response, self.cookie_for(token or _token_of(request) or secrets.token_hex(24)))
+        """A cookie for this visitor: who `token` is, else the same person as before."""
+        self.set_cookie(request, response, self.cookie_for(token) if token else self.new_cookie(request))
 
     def sign_out(self, request: web.Request, response: web.StreamResponse) -> None:
         """Let nobody in with this browser's cookie any more; who signs in there again is the same person as before."""
-        self._set(request, response, f"{_token_of(request)}.")
+        self.set_cookie(request, response, f"{_token_of(request)}.")
 
     def offer(self, request: web.Request) -> str:
         """A code with which one more device, once and within `CODE_SECONDS`, signs in as this visitor."""
@@ -82,7 +86,7 @@ class Sessions:
         token, until = self._codes.pop(code.strip().upper(), ("", 0.0))
         return token if token and until > time.monotonic() else None
 
-    def _set(self, request: web.Request, response: web.StreamResponse, cookie: str) -> None:
+    def set_cookie(self, request: web.Request, response: web.StreamResponse, cookie: str) -> None:
         response.set_cookie(COOKIE, cookie, max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.secure)
 
     def trouble_with(self, password: str, address: str) -> str | None:

@@ -1,16 +1,14 @@
-"""Server-sent events of a hub, and where the page's files lie: what the page and the walls share."""
+"""Server-sent events of a hub: what the page and the walls share."""
 
 from __future__ import annotations
 
 import json
 from contextlib import aclosing, suppress
-from pathlib import Path
 
 from aiohttp import web
 
 from adapters.web.hub import Event, Hub
 
-STATIC = Path(__file__).parent / "static"
 HEARTBEAT_SECONDS = 15.0  # a comment into the stream: finds pages that went away without a word
 
 

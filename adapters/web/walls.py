@@ -16,9 +16,10 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from adapters.web.assets import assets, respond
 from adapters.web.forms import validated
 from adapters.web.hub import Hub
-from adapters.web.streams import STATIC, stream_events
+from adapters.web.streams import stream_events
 from adapters.web.telling import Teller
 from bot.demo.wall import Walls
 from bot.store.demos import Demo
@@ -61,7 +62,8 @@ class WallPages:
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         await self._demo(request)
-        return web.FileResponse(STATIC / WALL_PAGE)
+        await asyncio.to_thread(assets)
+        return respond(request, WALL_PAGE, {"Cache-Control": "no-store"})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: `entry` and `gone` for questions, `now` for the rest."""

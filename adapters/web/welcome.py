@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
+from adapters.web.assets import STATIC
 from adapters.web.forms import locale_of
 from adapters.web.security import Sessions, known
-from adapters.web.streams import STATIC
 from bot.commands.registry import COMMANDS
 from bot.demo.samples import SAMPLES, Sample
 from bot.texts import Texts, choose_language

@@ -144,6 +144,12 @@ def parent_of(connection: Connection, message: int) -> Node | None:
     return Node(*row) if row else None
 
 
+def numbered(connection: Connection, place: str, number: int) -> Node | None:
+    """The message of this number, if it is one of this place."""
+    row = connection.execute(_NUMBERED, {"where": place, "number": number}).first()
+    return Node(*row) if row else None
+
+
 def newest(connection: Connection, place: str, person: str, since: float) -> Node | None:
     """Where the place's conversation (`person` empty) or the person's own stands, if it went on after `since`."""
     row = connection.execute(_NEWEST, {"where": place, "whose": person, "since": since}).first()
@@ -219,6 +225,7 @@ def name_of(connection: Connection, person: str) -> str:
 
 # Built once: for a question, building statements would take longer than running them.
 _NODES = select(MessageRow.id, MessageRow.conversation, MessageRow.person, MessageRow.spoiler)
+_NUMBERED = _NODES.where(MessageRow.place == bindparam("where"), MessageRow.id == bindparam("number"))
 _NEWEST = _NODES.join(PointerRow, PointerRow.message == MessageRow.id).where(
     PointerRow.place == bindparam("where"), PointerRow.person == bindparam("whose"), PointerRow.at >= bindparam("since")
 )

@@ -23,11 +23,11 @@ async function request(path, options) {
   throw body.key ? new Trouble(body.key, body.values) : new Trouble("error-server", { status: response.status });
 }
 
-/** Who we are and what can be set. A newcomer is given a cookie first, and asks again. */
-export async function session() {
-  const told = await request("/api/session");
-  return told.new ? request("/api/session") : told;
-}
+/** All that a page begins with, in one answer: what can be set, the newest messages, and where the events go on from there. */
+export const start = (limit, language) => request(`/api/start?limit=${limit}`, { headers: { "Accept-Language": language } });
+
+/** Who we are and what can be set. */
+export const session = () => request("/api/session");
 
 export const history = (limit) => request(`/api/messages?limit=${limit}`);
 
@@ -37,7 +37,7 @@ export const welcome = () => request("/api/welcome");
 /** A code with which one more device signs in as this person. */
 export const device = () => request("/api/devices", { method: "POST" });
 
-/** Sends a question with its pictures. `id` is ours, so that a repeated request is not a second question. */
+/** Sends a question with its pictures; what was stored. `id` is ours, so that a repeated request is not a second question. */
 export function ask({ id, text, parent, knobs, pictures }) {
   const form = new FormData();
   form.set("message", JSON.stringify({ id, text, parent, ...knobs }));
@@ -60,11 +60,13 @@ const KINDS = ["message", "deleted", "engine", "reload"];
  * A hidden page gives its connection back (browsers allow six to a server) unless `busy()`, and resumes where it was.
  */
 export class Events {
+  #last;
   #source = null;
-  #last = "";
 
-  constructor(handlers, busy) {
+  /** `last`: the event after which to begin. */
+  constructor(handlers, busy, last) {
     this.handlers = handlers;
+    this.#last = last;
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.open();
       else if (!busy()) this.#close();

@@ -5,10 +5,12 @@ import * as api from "./api.js";
 import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { find, firstWords, newId, spoken } from "./dom.js";
+import { Drafts } from "./drafts.js";
 import { Graph } from "./graph.js";
+import { Header, banner } from "./header.js";
 import { explain } from "./insight.js";
 import { Knobs } from "./knobs.js";
-import { Model } from "./model.js";
+import { Sending } from "./sending.js";
 import { Sidebar } from "./sidebar.js";
 import { loadLanguage, preferredLanguage, rememberLanguage, say } from "./texts.js";
 import { Thread, announce } from "./thread.js";
@@ -16,64 +18,60 @@ import { Welcome } from "./welcome.js";
 
 const PAGE = 200;
 const RELOAD = 2000; // milliseconds until a page that could not begin tries again
-const REPLIABLE = /^[0-9a-f]{24}$/; // ids that the server takes as a parent
-
-function banner(text) {
-  find("banner").textContent = text;
-  find("banner").hidden = !text;
-}
-
-function unreachable(trouble) {
-  return trouble.key === "error-login" ? trouble.message : say("offline");
-}
+const SEEN = "gander.seen"; // in this tab: the last message on the screen, empty on an empty page
 
 class App {
   graph = new Graph();
   knobs = new Knobs();
-  model = new Model();
+  header = new Header();
+  sending = new Sending(this.graph);
   current = null; // the first message of the conversation on the screen; null = a new one
-  replyTo = null; // the message that the person chose to continue from
-  sent = new Map(); // what we sent, commands too → { anchor: the message it was sent under, command }
+  sent = new Map(); // what we sent, by id → { anchor: the message before it, place: its conversation, command, taken, late: asides until we know }
   limit = PAGE; // how many of the newest messages are fetched
-  meanwhile = null; // messages that come while the history is asked for
+  meanwhile = null; // what comes while the history is asked for, to be done again afterwards
   more = false; // older messages exist on the server
 
-  constructor(session) {
+  constructor(begun, drafts) {
+    this.drafts = drafts;
     this.thread = new Thread(this.graph, {
       reply: (message) => this.reply(message),
       press: (button, message) => this.press(button, message),
       choose: (id) => this.choose(id),
-      type: (command) => this.type(command),
+      type: (command) => this.ask({ text: command, pictures: [] }),
       explain: (message) => this.explain(message),
     });
     this.sidebar = new Sidebar({ open: (root) => this.open(root), fresh: () => this.fresh(), older: () => this.older() });
-    this.composer = new Composer({ send: (question) => this.send(question), stop: () => this.stop() }, session.limits);
+    const actions = { send: () => this.send(), stop: () => this.stop(), changed: () => this.drafts.keep(this.current) };
+    this.composer = new Composer(actions, begun.limits);
     this.welcome = new Welcome((file, questions) => this.composer.add([file], questions));
-    new Completion(() => this.welcome.commands, () => this.composer.refresh());
-    account(session.signed_in, (trouble) => this.composer.say(trouble.message));
+    new Completion(() => this.welcome.commands, () => this.composer.typed());
+    account(begun.signed_in, (trouble) => this.composer.say(words(trouble)));
     find("insight-close").onclick = () => find("insight").close();
     find("insight").onclick = (event) => event.target === find("insight") && find("insight").close();
     find("reply-cancel").onclick = () => this.reply(null);
     find("language").onchange = (event) => this.changeLanguage(event.target.value);
     document.addEventListener("keydown", (event) => this.key(event));
-    this.configure(session);
+    this.configure(begun);
+    this.takeHistory(begun);
   }
 
-  configure(session) {
-    this.knobs.configure(session.knobs);
-    this.showEngine(session.engine);
+  configure({ knobs, engine }) {
+    this.knobs.configure(knobs);
+    this.header.showEngine(engine);
   }
 
   // What the server tells
 
+  takeHistory({ messages, more }) {
+    this.graph.merge(messages, more ? messages[0].number : 0);
+    this.more = more;
+  }
+
   async fetch() {
-    const meanwhile = (this.meanwhile = []); // what comes while the server looks is newer than what it saw
-    const page = await api.history(this.limit);
-    this.graph.clear();
-    this.thread.forget();
-    for (const message of [...page.messages, ...meanwhile]) this.graph.put(message);
-    this.meanwhile = null;
-    this.more = page.more;
+    const meanwhile = (this.meanwhile = []);
+    this.takeHistory(await api.history(this.limit));
+    for (const again of meanwhile) again();
+    if (this.meanwhile === meanwhile) this.meanwhile = null;
     this.draw();
   }
 
@@ -83,103 +81,142 @@ class App {
   }
 
   async reload() {
-    await this.fetch();
-    this.configure(await api.session());
+    try {
+      await this.fetch();
+      this.configure(await api.session());
+    } catch (trouble) {
+      this.failed(trouble);
+    }
   }
 
   received(message) {
     if (message.aside) return this.aside(message);
-    this.meanwhile?.push(message);
+    const settled = this.drafts.settle(message.id);
+    this.meanwhile?.push(() => this.graph.put(message));
     const known = this.graph.get(message.id);
     if (!known && message.parent === undefined) return this.reload();
     const wasFinal = known?.final;
     const whole = this.graph.put(message);
-    if (!known) this.thread.update(this.graph.get(whole.parent) ?? whole);
-    this.thread.update(whole);
     if (whole.role === "bot" && (!known || (!wasFinal && whole.final))) announce(whole);
-    if (whole.role === "bot" && whole.final) this.model.read();
+    if (whole.role === "bot" && whole.final) this.header.read();
+    if (settled) this.open(this.current ?? this.graph.root(message.id));
     this.draw();
   }
 
+  /** Said beside the conversation: the answer to a command, or why a question was refused. The latter stands where the question is. */
   aside(message) {
     const sent = this.sent.get(message.parent);
     if (!sent) return; // said to another page, or before this one was loaded
-    this.thread.aside(sent.anchor, sent.command ?? "", message);
+    if (sent.command === null && sent.taken === undefined) return sent.late.push(message);
+    if (sent.taken === false) this.problem(sent.place, message.text);
+    else this.thread.aside(sent.command === null ? message.parent : sent.anchor, sent.command ?? "", message);
     find("announcer").textContent = spoken(message.text);
     this.draw();
   }
 
   deleted({ id }) {
+    this.meanwhile?.push(() => this.graph.remove(id));
     this.graph.remove(id);
     this.draw();
   }
 
-  showEngine(engine) {
-    this.model.show(engine);
-    find("state").className = `dot ${engine.state}`;
-    find("state").title = say(`state-${engine.state}`, { detail: engine.detail ?? "", seconds: Math.ceil(engine.seconds_left ?? 0) });
-    const key = engine.state === "loading" && engine.seconds_left ? "state-loading-left" : `state-${engine.state}`;
-    banner(engine.state === "ready" ? "" : say(key, { detail: engine.detail ?? "", seconds: Math.ceil(engine.seconds_left ?? 0) }));
+  async online(online) {
+    this.header.online = online;
+    if (online) await this.look();
   }
 
-  online(online) {
-    if (online) this.showEngineAgain();
-    else banner(say("offline"));
+  /** How is the server, now that it can be asked? */
+  async look() {
+    try {
+      this.header.showEngine((await api.session()).engine);
+    } catch (trouble) {
+      this.failed(trouble);
+    }
   }
 
-  /** The server is there and will not tell us anything, as to somebody who is signed out. */
-  refused() {
-    api.session().catch((trouble) => banner(unreachable(trouble)));
-  }
-
-  async showEngineAgain() {
-    this.showEngine((await api.session()).engine);
+  failed(trouble) {
+    if (!(trouble instanceof api.Trouble)) throw trouble;
+    this.header.refused(unreachable(trouble));
   }
 
   // What the person does
 
-  /** Shows the question at once, and takes it back when it was not accepted. True: it was, and the field stays empty. */
-  async send({ text, pictures }) {
-    const id = newId();
-    const { current, replyTo } = this;
-    const parent = replyTo ?? this.path().findLast((message) => REPLIABLE.test(message.id))?.id ?? null;
-    const typed = text.startsWith("/"); // a command, it seems; the server knows
-    this.sent.set(id, { anchor: parent, command: typed ? text : "" });
-    if (!typed) this.show({ id, parent, role: "person", text, pictures: pictures.map((picture) => picture.url), at: new Date().toISOString() });
-    try {
-      const { message, command } = await api.ask({ id, text, parent, knobs: this.knobs.chosen, pictures: pictures.map((picture) => picture.file) });
-      if (message) this.received(message);
-      if (message && typed) this.open(this.graph.root(id));
-      if (command) await this.reload();
-      if (!message && !command) this.takeBack(id, current, replyTo);
-      return command || Boolean(message);
-    } catch (trouble) {
-      this.takeBack(id, current, replyTo);
-      throw trouble;
-    }
+  get draft() {
+    return this.drafts.of(this.current);
   }
 
-  show(question) {
-    this.graph.put(question);
-    this.graph.choose(question.id);
-    this.reply(null);
-    this.open(this.graph.root(question.id));
+  send() {
+    const { text, pictures, id } = this.draft;
+    const replyTo = this.graph.get(this.draft.replyTo)?.id ?? null;
+    Object.assign(this.draft, { text: "", pictures: [], replyTo: null, id: null, problem: "" });
+    this.drafts.keep(this.current);
+    this.showDraft();
+    return this.ask({ text: text.trim(), pictures, id, parent: replyTo });
   }
 
-  takeBack(id, current, replyTo) {
-    this.graph.remove(id);
-    this.current = current;
-    this.reply(this.graph.get(replyTo) ?? null);
+  /** Shows the question at once; when it was not accepted, it goes back to where it was written. */
+  async ask({ text, pictures, id = null, parent = null }) {
+    const question = { id: id ?? newId(), text, pictures, parent: parent ?? this.path().at(-1)?.id ?? null, knobs: this.knobs.chosen };
+    const command = text.startsWith("/") ? text : null; // a command, it seems; the server knows
+    const sent = { anchor: question.parent, place: this.current, command, late: [] };
+    this.sent.set(question.id, sent);
+    if (command === null) this.show(question);
+    const files = pictures.map(({ file }) => file);
+    const { taken, problem = "" } = await this.sending.send({ ...question, pictures: files }).catch((trouble) => refused(trouble));
+    sent.taken = taken;
+    if (!taken) this.takeBack(question, sent.place, problem);
+    else if (command !== null) this.ran(question, sent.place);
+    for (const message of sent.late) this.aside(message);
     this.draw();
+  }
+
+  show({ id, parent, text, pictures }) {
+    const place = this.current;
+    this.graph.put({ id, parent, role: "person", text, pictures: pictures.map(({ url }) => url), at: new Date().toISOString() });
+    this.graph.choose(id);
+    if (place === null) this.thread.adoptAsides(id);
+    this.open(this.graph.root(id));
+  }
+
+  /** A command was carried out. One that asked something is in the graph; pictures that it had no use for come back. */
+  ran({ id, pictures }, place) {
+    const question = this.graph.get(id);
+    if (question) this.graph.choose(id);
+    if (question && this.current === place) this.open(this.graph.root(id));
+    if (!question && pictures.length) this.restore(place, { id: null, text: "", pictures, problem: "" });
+  }
+
+  takeBack({ id, text, pictures }, place, problem) {
+    this.graph.remove(id);
+    this.thread.releaseAsides(id);
+    if (this.current === id) this.current = null;
+    this.restore(place, { id, text, pictures, problem });
+  }
+
+  restore(place, what) {
+    const conversation = this.graph.root(place);
+    this.drafts.restore(conversation, what);
+    if (this.current === conversation) this.showDraft();
+  }
+
+  problem(place, words) {
+    const conversation = this.graph.root(place);
+    this.drafts.of(conversation).problem = words;
+    if (this.current === conversation) this.composer.say(words);
   }
 
   async press(button, message) {
     try {
       const id = newId();
-      if (button !== "stop") this.sent.set(id, { anchor: message.id }); // a stopped answer shows that it stopped
-      await api.press(id, button, message.answer, button === "again" ? this.knobs.chosen : {});
+      if (button !== "stop") this.sent.set(id, { anchor: message.id, command: "", taken: true }); // a stopped answer shows that it stopped
+      const { messages } = await api.press(id, button, message.answer, button === "again" ? this.knobs.chosen : {});
+      this.graph.merge(messages);
+      const after = button === "again" ? message.parent : message.id;
+      const made = messages.findLast(({ parent }) => parent === after);
+      if (made) this.graph.choose(made.id);
+      this.draw();
     } catch (trouble) {
-      this.composer.say(trouble.message);
+      this.composer.say(words(trouble));
     }
   }
 
@@ -187,16 +224,7 @@ class App {
     try {
       await explain(message.answer);
     } catch (trouble) {
-      this.composer.say(trouble.message);
-    }
-  }
-
-  /** What a button stands for, typed for the person. */
-  async type(command) {
-    try {
-      await this.send({ text: command, pictures: [] });
-    } catch (trouble) {
-      this.composer.say(trouble.message);
+      this.composer.say(words(trouble));
     }
   }
 
@@ -206,33 +234,32 @@ class App {
   }
 
   reply(message) {
-    this.replyTo = message?.id ?? null;
-    find("replying").hidden = !message;
-    if (!message) return;
-    find("replying-text").textContent = say("replying", { text: firstWords(message.text) });
-    this.composer.focus();
+    this.draft.replyTo = message?.id ?? null;
+    this.drafts.keep(this.current);
+    this.showReply();
+    if (message) this.composer.focus();
   }
 
   choose(id) {
     this.graph.choose(id);
     this.draw();
-    this.thread.update(this.graph.get(id));
   }
 
   open(root) {
     this.current = root;
-    this.reply(null);
+    this.showDraft();
     this.draw();
     this.thread.toEnd();
   }
 
   fresh() {
+    this.thread.clearAsides();
     this.open(null);
     this.composer.focus();
   }
 
   key(event) {
-    if (event.key === "Escape" && this.replyTo) this.reply(null);
+    if (event.key === "Escape" && this.draft.replyTo) this.reply(null);
     else if (event.key === "Escape" && !find("viewer").open) this.stop();
     else if (event.key === "/" && !event.target.closest("input, textarea, select")) {
       event.preventDefault();
@@ -247,8 +274,8 @@ class App {
     this.knobs.draw();
     this.composer.refresh();
     this.thread.forget();
-    this.reply(null);
-    await this.showEngineAgain();
+    this.showReply();
+    this.header.redraw();
     this.draw();
   }
 
@@ -259,35 +286,75 @@ class App {
   }
 
   draw() {
+    this.follow(this.graph.root(this.current));
     const path = this.path();
+    this.graph.keep(path);
     this.thread.show(path);
     this.sidebar.draw(this.graph.roots(), this.current, this.more);
     this.composer.busy = Boolean(this.graph.unfinished(path));
     find("question").placeholder = say(path.length ? "placeholder-more" : "placeholder");
     document.title = path.length ? `${firstWords(path[0].text, 40)} · Gander` : "Gander";
+    sessionStorage.setItem(SEEN, path.at(-1)?.id ?? "");
   }
+
+  /** The conversation on the screen begins elsewhere now: older messages were fetched, or it is no more. */
+  follow(root) {
+    if (root === this.current) return;
+    if (root !== null) this.drafts.move(this.current, root);
+    this.current = root;
+    this.showDraft();
+  }
+
+  /** As before a reload; else the conversation that was spoken in last. */
+  begin() {
+    const seen = sessionStorage.getItem(SEEN);
+    if (this.graph.get(seen)) this.graph.choose(seen);
+    this.open(seen === "" ? null : (this.graph.root(seen) ?? this.graph.roots()[0]?.id ?? null));
+  }
+
+  showDraft() {
+    this.composer.show(this.draft);
+    this.showReply();
+  }
+
+  showReply() {
+    const message = this.graph.get(this.draft.replyTo);
+    find("replying").hidden = !message;
+    find("replying-text").textContent = message ? say("replying", { text: firstWords(message.text) }) : "";
+  }
+}
+
+/** What to say of an error that a person can do something about; any other is ours. */
+function words(trouble) {
+  if (!(trouble instanceof api.Trouble)) throw trouble;
+  return trouble.message;
+}
+
+function refused(trouble) {
+  return { taken: false, problem: words(trouble) };
+}
+
+function unreachable(trouble) {
+  return trouble.key === "error-login" ? trouble.message : say("offline");
 }
 
 async function start() {
   const language = preferredLanguage();
-  await loadLanguage(language);
+  const drafts = new Drafts();
+  const [begun] = await Promise.all([api.start(PAGE, language), loadLanguage(language), drafts.load()]);
   find("language").value = language;
-  const app = new App(await api.session());
+  const app = new App(begun, drafts);
+  app.begin();
   app.welcome.load();
-  await app.fetch();
-  const newest = app.graph.roots()[0];
-  if (newest) app.open(newest.id);
-  app.events = new api.Events(
-    {
-      message: (message) => app.received(message),
-      deleted: (message) => app.deleted(message),
-      engine: (engine) => app.showEngine(engine),
-      reload: () => app.reload(),
-      online: (online) => app.online(online),
-      refused: () => app.refused(),
-    },
-    () => app.composer.busy,
-  );
+  const handlers = {
+    message: (message) => app.received(message),
+    deleted: (message) => app.deleted(message),
+    engine: (engine) => app.header.showEngine(engine),
+    reload: () => app.reload(),
+    online: (online) => app.online(online),
+    refused: () => app.look(),
+  };
+  app.events = new api.Events(handlers, () => app.composer.busy, begun.events);
 }
 
 start().catch((trouble) => {

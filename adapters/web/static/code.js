@@ -41,7 +41,10 @@ export async function copyText(text) {
 
 function colour(element, language) {
   if (library) return draw(element, language);
-  loading ??= import("./vendor/highlight.js").then((module) => (library = module.default));
+  loading ??= import("./vendor/highlight.js").then((module) => {
+    library = module.default;
+    document.dispatchEvent(new Event("gander:library")); // what grows is drawn again from this copy, which nobody sees any more
+  });
   loading.then(() => draw(element, language), () => (loading = null)); // not loaded: code is readable without colours
 }
 

@@ -1,24 +1,28 @@
-// The field at the bottom: words, pictures (chosen, pasted, dropped), and the button that sends or stops.
+// The field at the bottom: words, pictures (chosen, pasted, dropped), and the button that sends or stops. It shows one draft.
 
-import { find, iconButton, make } from "./dom.js";
+import { find, iconButton, icon, make } from "./dom.js";
+import { shown } from "./drafts.js";
+import { pasted } from "./pasting.js";
 import { say } from "./texts.js";
 
 const SUGGESTIONS = ["suggest-1", "suggest-2", "suggest-3"];
+const NEAR = 0.8; // of what a question may have: from here on its length is shown
 
-function setButton(button, name, label) {
-  button.querySelector("use").setAttribute("href", `/static/icons.svg#${name}`);
-  button.setAttribute("aria-label", say(label));
-  button.title = say(label);
-  button.dataset.does = name;
+function setButton(button, does) {
+  if (button.dataset.does !== does) button.replaceChildren(icon(does));
+  button.setAttribute("aria-label", say(does));
+  button.title = say(does);
+  button.dataset.does = does;
 }
 
 export class Composer {
-  #pictures = []; // { file, url }
   #question = find("question");
+  #draft = { text: "", pictures: [], problem: "" };
+  #offered = []; // pictures that came with pasted words
   #suggested = []; // questions that suit the picture that was added last
   #busy = false; // an answer on the screen is being written
 
-  /** `actions`: send({ text, pictures }) → promise of whether it was taken, stop(). `limits`: { pictures, bytes } of one message. */
+  /** `actions`: send(), stop(), changed(). `limits`: { pictures, bytes, file_bytes, characters } of one message. */
   constructor(actions, limits) {
     this.actions = actions;
     this.limits = limits;
@@ -40,9 +44,17 @@ export class Composer {
     this.#question.focus();
   }
 
+  /** Shows a draft, and writes into it from now on. */
+  show(draft) {
+    this.#draft = draft;
+    this.#offered = this.#suggested = [];
+    this.#question.value = draft.text;
+    this.refresh();
+  }
+
   say(problem) {
-    find("problem").textContent = problem;
-    find("problem").hidden = !problem;
+    this.#draft.problem = problem;
+    this.#drawProblem();
   }
 
   /** Draws everything that depends on the language. */
@@ -57,16 +69,27 @@ export class Composer {
       if (find("send").dataset.does === "stop") this.actions.stop();
       else this.#send();
     };
-    this.#question.oninput = () => {
-      this.#grow();
-      this.#drawButton();
-    };
+    this.#question.oninput = () => this.typed();
     this.#question.onkeydown = (event) => {
       // 229 and isComposing: Enter that ends the choice of a Chinese character sends nothing.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#send();
     };
+  }
+
+  /** The words in the field are others now. */
+  typed() {
+    this.#draft.text = this.#question.value;
+    this.#changed();
+    this.#grow();
+    this.#drawButton();
+  }
+
+  /** What is in the field now is something new: no longer what was tried to send before. */
+  #changed() {
+    this.#draft.id = null;
+    this.actions.changed();
   }
 
   #wirePictures() {
@@ -77,13 +100,23 @@ export class Composer {
       this.add(find("file").files);
       find("file").value = "";
     };
-    document.addEventListener("paste", (event) => {
-      const files = [...event.clipboardData.files];
-      if (!files.length) return;
+    document.addEventListener("paste", (event) => this.#paste(event));
+    find("offer-take").onclick = () => this.add(this.#offered);
+    this.#wireDrop();
+  }
+
+  #paste(event) {
+    const { files, text, offered } = pasted(event.clipboardData);
+    this.#offered = offered;
+    if (files.length) {
       event.preventDefault();
       this.add(files);
-    });
-    this.#wireDrop();
+    } else if (text && offered.length && !event.target.closest?.("input, textarea")) {
+      event.preventDefault();
+      this.#question.setRangeText(text, this.#question.selectionStart, this.#question.selectionEnd, "end");
+      this.typed();
+    }
+    this.#drawOffer();
   }
 
   #wireDrop() {
@@ -104,46 +137,45 @@ export class Composer {
     });
   }
 
-  /** Takes files, or says why not. The server looks again, at the bytes. `suggested`: questions to offer about them. */
+  /**
+   * Takes files, or says of each why not, before a byte of it is sent. The server looks again, at the bytes.
+   * `suggested`: questions to offer about them.
+   */
   add(files, suggested = []) {
     this.#suggested = suggested;
-    this.say("");
+    const problems = [];
     for (const file of files) {
-      const total = this.#pictures.reduce((sum, picture) => sum + picture.file.size, file.size);
-      if (file.type && !file.type.startsWith("image/")) this.say(say("error-not-picture", { name: file.name }));
-      else if (this.#pictures.length >= this.limits.pictures) this.say(say("error-too-many", { count: this.limits.pictures }));
-      else if (total > this.limits.bytes) this.say(say("error-too-large", { megabytes: Math.floor(this.limits.bytes / 1e6) }));
-      else this.#pictures.push({ file, url: URL.createObjectURL(file) });
+      const problem = this.#problemWith(file);
+      if (problem) problems.push(problem);
+      else this.#draft.pictures.push(shown(file));
     }
+    this.#offered = [];
+    this.say([...new Set(problems)].join("\n"));
+    this.#changed();
     this.#draw();
     this.focus();
   }
 
-  /** Empties the field at once; what was not taken comes back into it. */
-  async #send() {
-    const text = this.#question.value.trim();
-    const pictures = this.#pictures;
-    if (!text && !pictures.length) return;
-    this.say("");
-    this.#fill("", []);
-    try {
-      const taken = await this.actions.send({ text, pictures });
-      if (!taken) this.#fill(text, pictures);
-    } catch (trouble) {
-      this.#fill(text, pictures);
-      this.say(trouble.message);
-    }
+  #problemWith(file) {
+    const { pictures, bytes, file_bytes: most } = this.limits;
+    const total = this.#draft.pictures.reduce((sum, picture) => sum + picture.file.size, file.size);
+    const megabytes = (count) => Math.floor(count / 1e6);
+    if (file.type && !file.type.startsWith("image/")) return say("error-not-picture", { name: file.name });
+    if (file.size > most) return say("error-file-too-large", { name: file.name, size: Math.ceil(file.size / 1e6), megabytes: megabytes(most) });
+    if (this.#draft.pictures.length >= pictures) return say("error-too-many", { count: pictures });
+    return total > bytes ? say("error-too-large", { megabytes: megabytes(bytes) }) : "";
   }
 
-  #fill(text, pictures) {
-    this.#question.value = text;
-    this.#pictures = pictures;
-    this.refresh();
+  #send() {
+    if (find("send").disabled) return;
+    if (!this.#draft.text.trim() && !this.#draft.pictures.length) return;
+    this.actions.send();
   }
 
   #remove(picture) {
-    this.#pictures = this.#pictures.filter((other) => other !== picture);
+    this.#draft.pictures = this.#draft.pictures.filter((other) => other !== picture);
     URL.revokeObjectURL(picture.url);
+    this.#changed();
     this.#draw();
     this.focus();
   }
@@ -154,28 +186,53 @@ export class Composer {
       const image = make("img", { src: picture.url, alt: picture.file.name });
       return make("li", {}, image, iconButton("close", label, () => this.#remove(picture)));
     };
-    find("pictures").replaceChildren(...this.#pictures.map(preview));
+    find("pictures").replaceChildren(...this.#draft.pictures.map(preview));
     this.#drawSuggestions();
     this.#drawButton();
+    this.#drawProblem();
+    this.#drawOffer();
+  }
+
+  #drawProblem() {
+    find("problem").textContent = this.#draft.problem;
+    find("problem").hidden = !this.#draft.problem;
+  }
+
+  #drawOffer() {
+    find("offer").hidden = !this.#offered.length;
   }
 
   #drawSuggestions() {
     const use = (text) => {
       this.#question.value = text;
-      this.refresh();
+      this.typed();
       this.focus();
     };
     const chip = (text) => make("button", { type: "button", className: "chip", textContent: text, onclick: () => use(text) });
     const questions = this.#suggested.length ? this.#suggested : SUGGESTIONS.map((key) => say(key));
     find("suggestions").replaceChildren(...questions.map(chip));
-    find("suggestions").hidden = !this.#pictures.length || this.#question.value !== "";
   }
 
   #drawButton() {
-    const empty = !this.#question.value.trim() && !this.#pictures.length;
-    setButton(find("send"), this.#busy && empty ? "stop" : "send", this.#busy && empty ? "stop" : "send");
-    find("send").disabled = empty && !this.#busy;
-    find("suggestions").hidden = !this.#pictures.length || this.#question.value !== "";
+    const empty = !this.#draft.text.trim() && !this.#draft.pictures.length;
+    const over = this.#drawLength();
+    setButton(find("send"), this.#busy && empty ? "stop" : "send");
+    find("send").disabled = (empty && !this.#busy) || over;
+    find("suggestions").hidden = !this.#draft.pictures.length || this.#draft.text !== "";
+  }
+
+  /** Shows how long the question is where that begins to matter; whether it is too long. Nothing is ever cut off. */
+  #drawLength() {
+    const most = this.limits.characters;
+    const count = this.#draft.text.length < most * NEAR ? 0 : [...this.#draft.text].length;
+    const values = { count: count.toLocaleString(document.documentElement.lang), most: most.toLocaleString(document.documentElement.lang) };
+    const over = count > most;
+    const extra = (count - most).toLocaleString(document.documentElement.lang);
+    find("length").hidden = count < most * NEAR;
+    find("length").textContent = over ? say("length-over", { ...values, extra }) : say("length", values);
+    find("length").classList.toggle("over", over);
+    this.#question.setAttribute("aria-invalid", String(over));
+    return over;
   }
 
   #grow() {

@@ -1,63 +1,59 @@
 // The messages of this person as a tree, and which way through it is on the screen. Knows no page, so that it can be tested alone.
-
-const WAITS = /^stored-/;
+//
+// Every message has its place from the moment it is known: an answer that waits is as real as one that is written, and what is
+// asked meanwhile comes after it. What arrives never changes the way that somebody looks at; a way changes by `choose` alone.
 
 export class Graph {
   #messages = new Map();
-  #answers = new Map(); // an answer's number → its message's id
-  #children = new Map(); // parent's id, or "" for the first messages → ids, oldest first
+  #children = new Map(); // parent's id, or "" for the first messages → ids
   #chosen = new Map(); // parent's id → the child that was last looked at
+  #count = 0; // of messages that ever came
 
   get(id) {
     return this.#messages.get(id);
   }
 
   /**
-   * Adds a message, or brings it up to date; returns it whole. An answer is known by its number as well: one that waits
-   * is named by the store, and by its message as soon as there is one. It stays where it was first put: the store knows
-   * what it follows, a message only what it replies to.
+   * Adds a message, or brings it up to date; returns it whole. Without a `parent` it stays where it is: one that is new
+   * begins a conversation until its parent is told. What is finished stays so, whatever comes late.
    */
   put(message) {
     const known = this.#messages.get(message.id);
-    if (known) return Object.assign(known, message, { parent: known.parent });
-    const same = message.answer && this.get(this.#answers.get(message.answer));
-    if (same && WAITS.test(message.id)) return same;
-    if (same) this.remove(same.id);
-    return this.#add(same ? { ...message, parent: same.parent } : message);
+    if (!known) return this.#add(message);
+    const { parent = known.parent, ...rest } = known.final && message.final === false ? placeOf(message) : message;
+    Object.assign(known, rest);
+    this.#move(known, parent);
+    return known;
   }
 
-  #add(message) {
-    const whole = { parent: null, text: "", footer: "", buttons: [], pictures: [], final: true, ...message };
-    this.#messages.set(whole.id, whole);
-    if (whole.answer) this.#answers.set(whole.answer, whole.id);
-    const siblings = this.children(whole.parent);
-    siblings.push(whole.id);
-    this.#children.set(whole.parent ?? "", siblings);
-    this.#chosen.set(whole.parent ?? "", whole.id);
-    return whole;
+  /**
+   * Takes in what the server found when it looked, which live events may have overtaken: they are not taken back. What it no
+   * longer has goes, as far back as it looked (`since`, a number), but for what has no number yet: that is on its way.
+   */
+  merge(messages, since = Infinity) {
+    const found = new Set(messages.map(({ id }) => id));
+    for (const { id, number } of [...this.#messages.values()]) if (number >= since && !found.has(id)) this.remove(id);
+    for (const message of messages) {
+      const known = this.get(message.id);
+      this.put(known?.text && !message.final ? placeOf(message) : message); // an answer's words are stored when it ends
+    }
   }
 
   remove(id) {
     const message = this.#messages.get(id);
     if (!message) return;
     this.#messages.delete(id);
-    const key = message.parent ?? "";
-    this.#children.set(key, this.children(key).filter((other) => other !== id));
-    if (this.#chosen.get(key) === id) this.#chosen.delete(key);
-  }
-
-  clear() {
-    this.#messages.clear();
-    this.#answers.clear();
-    this.#children.clear();
+    this.#leave(message);
   }
 
   children(id) {
     return this.#children.get(id ?? "") ?? [];
   }
 
+  /** The messages that stand in each other's place. First messages stand for conversations of their own. */
   siblings(id) {
-    return this.children(this.get(id).parent);
+    const { parent } = this.get(id);
+    return this.get(parent) ? this.children(parent) : [id];
   }
 
   /** The first message of its conversation. A message whose parent is not known (older than what was fetched) is one, too. */
@@ -67,36 +63,93 @@ export class Graph {
     return message?.id ?? null;
   }
 
-  /** From the first message down to the newest of the chosen branch. */
+  /** From the first message down, at every fork the way that was last looked at, else to the newest message. */
   path(root) {
+    const newest = this.#newest();
     const messages = [];
-    for (let message = this.get(root); message; message = this.#next(message.id)) messages.push(message);
+    for (let message = this.get(root); message; message = this.#next(message.id, newest)) messages.push(message);
     return messages;
   }
 
-  #next(id) {
-    const children = this.children(id);
-    const chosen = this.#chosen.get(id);
-    return this.get(children.includes(chosen) ? chosen : children.at(-1));
+  /** What comes next to this path is not to lead away from it. */
+  keep(path) {
+    for (const message of path.slice(1)) this.#chosen.set(message.parent, message.id);
   }
 
-  /** Makes the path lead through this message. */
+  /** Makes the path lead through this message, and on to the newest after it. */
   choose(id) {
     for (let message = this.get(id); message; message = this.get(message.parent)) this.#chosen.set(message.parent ?? "", message.id);
   }
 
   /** First messages of all conversations, the one spoken in last first. */
   roots() {
-    const newest = new Map();
-    for (const message of this.#messages.values()) {
-      const root = this.root(message.id);
-      if (!newest.has(root) || newest.get(root) < message.at) newest.set(root, message.at);
-    }
-    return [...newest].sort(([, a], [, b]) => (a < b ? 1 : -1)).map(([root]) => this.get(root));
+    const newest = this.#newest();
+    const roots = [...this.#messages.values()].filter((message) => !this.get(message.parent));
+    return roots.sort((a, b) => newest.get(b.id) - newest.get(a.id) || b.came - a.came);
   }
 
-  /** The answer that is still being written on this path, if any. */
+  /** The answer that is being written, or will be next, on this path; those behind it wait for it. */
   unfinished(path) {
-    return path.findLast((message) => message.role === "bot" && !message.final);
+    return path.find((message) => message.role === "bot" && !message.final);
   }
+
+  /** Whether this answer waits for another one before it. */
+  waits(message) {
+    const before = this.get(this.get(message.parent)?.parent);
+    return !message.final && before?.role === "bot" && !before.final;
+  }
+
+  #add(message) {
+    const whole = { parent: null, text: "", footer: "", buttons: [], pictures: [], final: true, ...message, came: (this.#count += 1) };
+    this.#messages.set(whole.id, whole);
+    this.#join(whole);
+    return whole;
+  }
+
+  #move(message, parent) {
+    const chosen = this.#chosen.get(message.parent ?? "") === message.id;
+    this.#leave(message);
+    message.parent = parent;
+    this.#join(message);
+    if (chosen) this.#chosen.set(parent ?? "", message.id);
+  }
+
+  /** Siblings stand in the order of the store; what is not stored yet comes last. */
+  #join(message) {
+    const siblings = [...this.children(message.parent), message.id];
+    siblings.sort((a, b) => order(this.get(a)) - order(this.get(b)) || this.get(a).came - this.get(b).came);
+    this.#children.set(message.parent ?? "", siblings);
+  }
+
+  #leave({ id, parent }) {
+    this.#children.set(parent ?? "", this.children(parent).filter((other) => other !== id));
+    if (this.#chosen.get(parent ?? "") === id) this.#chosen.delete(parent ?? "");
+  }
+
+  #next(id, newest) {
+    const children = this.children(id);
+    const chosen = this.#chosen.get(id);
+    if (children.includes(chosen)) return this.get(chosen);
+    return this.get([...children].sort((a, b) => newest.get(a) - newest.get(b) || this.get(a).came - this.get(b).came).at(-1));
+  }
+
+  /** For each message the order of the newest one in its branch. */
+  #newest() {
+    const newest = new Map();
+    for (const message of [...this.#messages.values()].sort((a, b) => order(b) - order(a))) {
+      for (let above = message; above && !newest.has(above.id); above = this.get(above.parent)) newest.set(above.id, order(message));
+    }
+    return newest;
+  }
+}
+
+/** Of a message that was overtaken: what it is and where it stands, without what it says. */
+function placeOf(message) {
+  const { id, parent, number, at } = message;
+  return Object.fromEntries(Object.entries({ id, parent, number, at }).filter(([, value]) => value !== undefined));
+}
+
+/** The store's number; an answer's is in every event. */
+function order(message) {
+  return message.number ?? message.answer ?? Number.MAX_SAFE_INTEGER;
 }

@@ -74,7 +74,10 @@ function load() {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = "/static/vendor/temml.js";
-    script.onload = () => resolve((library = globalThis.temml));
+    script.onload = () => {
+      resolve((library = globalThis.temml));
+      document.dispatchEvent(new Event("gander:library")); // what grows is drawn again from this copy, which nobody sees any more
+    };
     script.onerror = () => {
       script.remove();
       loading = null;

@@ -1,6 +1,7 @@
 // The list of conversations; on a narrow page it slides in over the conversation.
 
-import { find, firstWords, make } from "./dom.js";
+import { find, firstWords, icon, make } from "./dom.js";
+import { morph } from "./morph.js";
 import { say } from "./texts.js";
 
 export class Sidebar {
@@ -12,19 +13,23 @@ export class Sidebar {
     find("open-sidebar").onclick = () => this.#toggle(!document.body.classList.contains("sidebar-open"));
     find("scrim").onclick = () => this.#toggle(false);
     find("sidebar").addEventListener("keydown", (event) => event.key === "Escape" && this.#toggle(false));
+    find("conversations").onclick = (event) => {
+      const root = event.target.closest("[data-root]")?.dataset.root;
+      if (root) this.#leave(() => actions.open(root));
+    };
   }
 
   draw(roots, current, more) {
     const entry = (root) => {
-      const picture = root.pictures[0];
-      const face = picture ? make("img", { src: picture, alt: "", loading: "lazy" }) : make("span", { className: "no-picture" });
-      const open = () => this.#leave(() => this.actions.open(root.id));
-      const button = make("button", { type: "button", onclick: open }, face, make("span", { textContent: firstWords(root.text) }));
+      const [picture] = root.pictures;
+      const words = make("span", { dir: "auto", textContent: firstWords(root.text) });
+      const button = make("button", { type: "button" }, picture ? make("img", { src: picture, alt: "", loading: "lazy" }) : icon("talk"), words);
+      button.dataset.root = root.id;
       if (root.id === current) button.setAttribute("aria-current", "true");
       return make("li", {}, button);
     };
     const empty = make("li", { className: "small", textContent: say("no-conversations") });
-    find("conversations").replaceChildren(...(roots.length ? roots.map(entry) : [empty]));
+    morph(find("conversations"), make("ul", {}, ...(roots.length ? roots.map(entry) : [empty])));
     find("older").hidden = !more;
   }
 

@@ -76,8 +76,8 @@ class Visitor:
         await self._stack.aclose()
 
     async def session(self) -> dict[str, Any]:
-        told = await self.get("/api/session")
-        return await self.get("/api/session") if told.get("new") else told
+        """As a page begins: a newcomer becomes somebody."""
+        return await self.get("/api/start")
 
     async def get(self, path: str) -> dict[str, Any]:
         async with self.http.get(self.url + path) as response:

@@ -181,9 +181,10 @@ async def test_what_is_no_picture_is_refused_with_its_name(visit: Visit) -> None
 async def test_a_refused_question_stays_in_its_field(visit: Visit) -> None:
     await visit.add_file("liar.png", b"no picture at all")
     await visit.ask("What is this?")
-    await expect(visit.page.locator(".aside")).to_be_visible()
+    await expect(visit.page.locator("#problem")).to_contain_text("liar.png")
     await expect(visit.question).to_have_value("What is this?")
     await expect(visit.page.get_by_alt_text("liar.png")).to_be_visible()
+    await expect(visit.page.locator(".aside")).to_have_count(0)
     await expect(visit.page.locator(".message")).to_have_count(0)
 
 

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from adapters.web.assets import STATIC
 from adapters.web.hub import Hubs
 from adapters.web.platform import WebPlatform
 from adapters.web.server import serving
-from adapters.web.streams import STATIC
 from bot.ports import Button, Outgoing
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import READY, Visitor, page_server
@@ -46,10 +46,13 @@ async def test_the_session_tells_what_the_header_and_the_sliders_show(visitor: V
     assert session["knobs"] == {"defaults": {"temperature": 1.0, "beams": 1}, "caps": {"temperature": 2.0, "beams": 5}, "missing": []}
 
 
-async def test_a_question_that_replies_to_nothing_starts_afresh(visitor: Visitor, bot: Listener) -> None:
-    await visitor.ask("Hello")
-    commands = [heard.incoming.command.name if heard.incoming.command else None for heard in bot.heard]
-    assert commands == ["reset", None]
+async def test_a_question_can_reply_to_an_answer_that_has_no_message_yet(visitor: Visitor, bot: Listener) -> None:
+    await visitor.ask("Hello", parent="stored-17")
+    reply = bot.heard[-1].incoming.reply_to
+    assert reply is not None
+    assert reply.number == 17
+    for name in ("stored-0", "stored-x", "stored-1234567890123456", "stored-", "17"):
+        assert (await visitor.ask("Hello", parent=name)).status == 400
 
 
 async def test_moved_sliders_go_with_the_question(visitor: Visitor, bot: Listener) -> None:

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 
 from adapters.web import security
+from adapters.web.assets import STATIC
 from adapters.web.hub import Hubs
 from adapters.web.pages import UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.server import check_exposure
-from adapters.web.streams import STATIC
 from bot.errors import ConfigError
 from tests.adapters.conformance import PNG, Listener
 from tests.adapters.web.browserless import Visitor, page_server
@@ -98,7 +98,7 @@ async def test_a_forged_cookie_is_nobody(url: str) -> None:
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(url: str) -> None:
-    async with aiohttp.ClientSession() as http, http.get(f"{url}/api/session") as response:
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/api/start") as response:
         cookie = response.cookies[security.COOKIE]
         assert cookie["httponly"]
         assert cookie["samesite"] == "Strict"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from adapters.web.streams import STATIC
+from adapters.web.assets import STATIC
 
 
 def test_the_libraries_are_those_that_their_table_names() -> None:
