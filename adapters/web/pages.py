@@ -66,9 +66,9 @@ class Pages:
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        known = self._sessions.open or self._sessions.person(request)
+        welcome = self._sessions.open or self._sessions.person(request)
         await asyncio.to_thread(assets)
-        return respond(request, "index.html" if known else "login.html", {"Cache-Control": "no-store"})
+        return respond(request, "index.html" if welcome else "login.html", {"Cache-Control": "no-store"})
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         await asyncio.to_thread(assets)
