@@ -242,6 +242,7 @@ class App {
 
   choose(id) {
     this.graph.choose(id);
+    this.current = this.graph.root(id);
     this.draw();
   }
 
@@ -341,9 +342,11 @@ function unreachable(trouble) {
 async function start() {
   const language = preferredLanguage();
   const drafts = new Drafts();
-  const [begun] = await Promise.all([api.start(PAGE, language), loadLanguage(language), drafts.load()]);
+  const begun = api.start(PAGE, language); // beside the words, not after them
+  await Promise.allSettled([begun, loadLanguage(language), drafts.load()]);
   find("language").value = language;
-  const app = new App(begun, drafts);
+  const told = await begun;
+  const app = new App(told, drafts);
   app.begin();
   app.welcome.load();
   const handlers = {
@@ -354,7 +357,7 @@ async function start() {
     online: (online) => app.online(online),
     refused: () => app.look(),
   };
-  app.events = new api.Events(handlers, () => app.composer.busy, begun.events);
+  app.events = new api.Events(handlers, () => app.composer.busy, told.events);
 }
 
 start().catch((trouble) => {

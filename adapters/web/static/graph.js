@@ -50,10 +50,13 @@ export class Graph {
     return this.#children.get(id ?? "") ?? [];
   }
 
-  /** The messages that stand in each other's place. First messages stand for conversations of their own. */
+  /** The messages that stand in each other's place: of first messages those of the same conversation. */
   siblings(id) {
-    const { parent } = this.get(id);
-    return this.get(parent) ? this.children(parent) : [id];
+    const { parent, conversation } = this.get(id);
+    if (this.get(parent)) return this.children(parent);
+    if (!conversation) return [id];
+    const first = this.#first().filter((message) => message.conversation === conversation);
+    return first.sort((a, b) => order(a) - order(b) || a.came - b.came).map((message) => message.id);
   }
 
   /** The first message of its conversation. A message whose parent is not known (older than what was fetched) is one, too. */
@@ -81,11 +84,12 @@ export class Graph {
     for (let message = this.get(id); message; message = this.get(message.parent)) this.#chosen.set(message.parent ?? "", message.id);
   }
 
-  /** First messages of all conversations, the one spoken in last first. */
+  /** The first message of each conversation, the one spoken in last first; of several the one that was spoken after last. */
   roots() {
     const newest = this.#newest();
-    const roots = [...this.#messages.values()].filter((message) => !this.get(message.parent));
-    return roots.sort((a, b) => newest.get(b.id) - newest.get(a.id) || b.came - a.came);
+    const roots = this.#first().sort((a, b) => newest.get(b.id) - newest.get(a.id) || b.came - a.came);
+    const seen = new Set();
+    return roots.filter(({ id, conversation = id }) => !seen.has(conversation) && seen.add(conversation));
   }
 
   /** The answer that is being written, or will be next, on this path; those behind it wait for it. */
@@ -97,6 +101,10 @@ export class Graph {
   waits(message) {
     const before = this.get(this.get(message.parent)?.parent);
     return !message.final && before?.role === "bot" && !before.final;
+  }
+
+  #first() {
+    return [...this.#messages.values()].filter((message) => !this.get(message.parent));
   }
 
   #add(message) {

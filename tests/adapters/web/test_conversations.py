@@ -52,7 +52,7 @@ async def messages(visitor: Visitor, key: str) -> list[dict[str, Any]]:
 async def asked_and_answered(visitor: Visitor, text: str, **options: Any) -> dict[str, Any]:
     """The question as it was stored, when its answer is there."""
     async with visitor.events() as events, asyncio.timeout(60):
-        question: dict[str, Any] = (await (await visitor.ask(text, **options)).json())["message"]
+        question: dict[str, Any] = (await (await visitor.ask(text, **options)).json())["messages"][0]
         async for event in events:
             if event["event"] == "message" and event["data"].get("parent") == question["id"] and event["data"]["final"]:
                 break

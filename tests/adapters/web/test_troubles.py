@@ -70,10 +70,10 @@ async def test_a_page_that_can_not_begin_says_so_and_tries_again(visit: Visit) -
     async def away(route: Route) -> None:
         await route.fulfill(status=503)
 
-    await visit.page.route("**/api/session", away)
+    await visit.page.route("**/api/start*", away)
     await visit.page.reload()
     await expect(visit.page.locator("#banner")).to_contain_text("Trying again")
-    await visit.page.unroute("**/api/session")
+    await visit.page.unroute("**/api/start*")
     await started(visit.page)
     await expect(visit.page.locator("#banner")).to_be_hidden()
 
