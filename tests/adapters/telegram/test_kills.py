@@ -3,71 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sqlite3
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from tests.adapters.standin import StandIn
+from tests.adapters.strict.program import Program
 from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
 from tests.adapters.strict.telegram.world import ANN, BOB, ME, Json
 
-OWED = "SELECT (SELECT count(*) FROM job WHERE state != 'done') + (SELECT count(*) FROM event WHERE reply IS NOT NULL)"
 SETTLED_SECONDS = 0.7  # without anything more being said, after which a second copy would have come
 
 
-@dataclass
-class Gander:
-    """The program, started anew after each kill."""
-
-    home: Path
+@dataclass(kw_only=True)
+class Gander(Program):
     api: BotApi
     standin: StandIn
-
-    async def __aenter__(self) -> Self:
-        arguments = (sys.executable, "-P", "-m", "adapters", "run", "--config", str(self.home / "gander.toml"))
-        environ = os.environ | {"GANDER_HOME": str(self.home), "GANDER_TELEGRAM_TOKEN": TOKEN}
-        self._process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.DEVNULL, env=environ)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.kill()
-        await self._process.wait()
-
-    def kill(self) -> None:
-        """At once: no handler runs, nothing is flushed."""
-        if self._process.returncode is None:
-            self._process.kill()
-
-    async def ended(self, seconds: float = 30) -> None:
-        """Raises TimeoutError when it lives longer."""
-        async with asyncio.timeout(seconds):
-            await self._process.wait()
-
-    async def restart(self) -> None:
-        """When it is dead."""
-        await self.ended()
-        await self.__aenter__()
 
     def said(self, chat: int) -> list[str]:
         return [each["text"] for (where, _), each in self.api.world.messages.items() if where == chat and each["from"] == ME]
 
     def owes_nothing(self) -> bool:
-        """Whether all is said and recorded: until then, what a kill left in doubt may stand there twice."""
-        with closing(sqlite3.connect(self.home / "gander.db")) as database:
-            (owed,) = database.execute(OWED).fetchone()
-        return not owed and not any(self.api.world.reactions.values())
-
-    async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
-            while not seen():  # noqa: ASYNC110  # another process decides
-                await asyncio.sleep(0.02)
+        return super().owes_nothing() and not any(self.api.world.reactions.values())
 
     async def settled(self, chat: int, number: int) -> list[str]:
         """What it has said there once it said so much, and a little later."""
@@ -83,7 +43,7 @@ async def gander(home: Path) -> AsyncIterator[Gander]:
         unhurried = "[limits]\nburst = 1000\ncooldown_seconds = 0\nquestions_per_person = 1000\n"
         tables = f'[telegram]\nserver = "{server}"\n[engine]\nurl = "{engine}/v1"\n[web]\nenabled = false\n[access]\neveryone = true\n'
         (home / "gander.toml").write_text(tables + unhurried)
-        async with Gander(home, api, standin) as running:
+        async with Gander(home=home, environ={"GANDER_TELEGRAM_TOKEN": TOKEN}, api=api, standin=standin) as running:
             yield running
 
 

@@ -1,0 +1,66 @@
+"""`gander run` as a process of its own, which can be killed at any moment and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+OWED = "SELECT (SELECT count(*) FROM job WHERE state != 'done') + (SELECT count(*) FROM event WHERE reply IS NOT NULL)"
+PROGRAM = ("-m", "adapters")
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(kw_only=True)
+class Program:
+    """Runs inside its block. `home` holds its gander.toml; `environ` its tokens."""
+
+    home: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    program: Sequence[str] = PROGRAM
+
+    async def __aenter__(self) -> Self:
+        arguments = (sys.executable, "-P", *self.program, "run", "--config", str(self.home / "gander.toml"))
+        environ = {**os.environ, "GANDER_HOME": str(self.home), "PYTHONPATH": str(ROOT), **self.environ}
+        self._killed = False
+        self._process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.DEVNULL, env=environ)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.kill()
+        await self._process.wait()
+
+    def kill(self) -> None:
+        """At once: no handler runs, nothing is flushed."""
+        self._killed = True
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def ended(self, seconds: float = 60) -> None:
+        """Raises TimeoutError when it lives longer."""
+        async with asyncio.timeout(seconds):
+            await self._process.wait()
+
+    async def restart(self) -> None:
+        """When it is dead."""
+        await self.ended()
+        await self.__aenter__()
+
+    def owes_nothing(self) -> bool:
+        """Whether all is said and recorded: until then, what a kill left in doubt may stand there twice."""
+        with closing(sqlite3.connect(self.home / "gander.db")) as database:
+            (owed,) = database.execute(OWED).fetchone()
+        return not owed
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(90):
+            while not seen():
+                if self._process.returncode is not None and not self._killed:
+                    raise RuntimeError(f"the program ended by itself, with status {self._process.returncode}")
+                await asyncio.sleep(0.02)
