@@ -170,7 +170,7 @@ class Asking:
 
     def _admit(self, connection: Connection, incoming: Incoming, known: bool, work: Callable[[Connection], object]) -> None:
         if not incoming.author.alone:
-            self._parts.limits.admit(jobs.load(connection, incoming.author.key))
+            self._parts.limits.admit(jobs.load(connection, incoming.author.key), incoming)
         if not known:
             graph.introduce(connection, incoming.place, incoming.author)
         if self._is_new(connection, incoming):

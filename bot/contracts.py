@@ -100,11 +100,11 @@ class Permissions(Protocol):
 
 class RateLimits(Protocol):
     async def check(self, incoming: Incoming) -> None:
-        """Too fast? Counts every event of a person, commands too; in memory."""
+        """Too fast, or too old? Counts every event of a person when it was sent, commands too; in memory."""
         ...
 
-    def admit(self, load: Load) -> None:
-        """Is there room in the queue for one more question of this person? Pure; called inside the transaction."""
+    def admit(self, load: Load, incoming: Incoming) -> None:
+        """Is there room in the queue for one more question of this person? Called inside the transaction."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from time import monotonic
+from time import time
 
 from bot.contracts import Load
 from bot.errors import Ignored, Refusal
@@ -20,6 +20,9 @@ QUESTIONS = frozenset({"ask", "compare", "again", "continue"})  # commands that 
 STOP = "stop"
 LONGEST_PAUSE = 3600.0  # seconds that a rule may ask for
 SWEEP_AT = 10_000  # people remembered before those who rested are forgotten
+LATE_SECONDS = 60.0  # what comes so long after it was sent counts when it was sent: the bot was away, not the person too fast
+NEAR_SECONDS = 600.0  # late questions so far apart would hardly have been in the queue together
+HOUR_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
@@ -34,8 +37,8 @@ class Pace:
         """Take one event out. 0, or the seconds until there is one."""
         if allowed.cooldown_seconds == 0:
             return 0
-        self.left = min(allowed.burst, self.left + (now - self.at) / allowed.cooldown_seconds)
-        self.at = now
+        self.left = min(allowed.burst, self.left + max(now - self.at, 0) / allowed.cooldown_seconds)
+        self.at = max(now, self.at)
         if self.left < 1:
             return (1 - self.left) * allowed.cooldown_seconds
         self.left -= 1
@@ -52,39 +55,65 @@ class Pace:
 class PersonLimits:
     """The limits of the configuration, kept in memory: a restart forgives."""
 
-    def __init__(self, options: LimitOptions, rules: RuleBook, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, options: LimitOptions, rules: RuleBook, clock: Callable[[], float] = time) -> None:
         self._options = options
         self._rules = rules
         self._clock = clock
         self._paces: dict[str, Pace] = {}
         self._pauses: dict[tuple[str, Home], Pace] = {}  # between a person's questions, where the rules of a place ask for them
+        self._late: dict[str, list[float]] = {}  # when each person sent the questions that came late
+        self._told: dict[str, float] = {}  # places that heard of questions which are too old, and when
 
     async def check(self, incoming: Incoming) -> None:
-        """Count one event of this person. Raises Refusal that says how long to wait, and Ignored when that was just said. Who wants
-        an answer to end is never told to wait."""
+        """Count one event of this person, when it was sent. Raises Refusal that says how long to wait, or that it is too old to be
+        worth answering, and Ignored when that was just said. Who wants an answer to end is never told to wait."""
         if incoming.author.alone or (incoming.command and incoming.command.name == STOP):
             return
         allowed = await self._rules.allowance(incoming.place, incoming.author)
-        now = self._clock()
+        now, sent = self._clock(), self._sent(incoming)
         self._sweep(now)
-        pace = self._paces.setdefault(incoming.author.key, Pace(allowed.burst, now))
-        pace.check(allowed, now, "limits.too_fast")
+        self._check_age(incoming.place.key, sent, now)
+        whose = incoming.author.key if sent == now else f"{incoming.author.key} late"  # what comes late spends nothing of today's
+        pace = self._paces.setdefault(whose, Pace(allowed.burst, sent))
+        pace.check(allowed, sent, "limits.too_fast")
         if _asks(incoming):
             for home, seconds in await self._rules.pauses(incoming.place, incoming.author):
-                pause = self._pauses.setdefault((incoming.author.key, home), Pace(1, now))
-                pause.check(Allowance(1, seconds, {}), now, "limits.too_soon", pause=print_number(seconds))
+                pause = self._pauses.setdefault((whose, home), Pace(1, sent))
+                pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 
-    def admit(self, load: Load) -> None:
-        """Raises Refusal when this person, or everybody together, has enough questions in the queue."""
-        if load.mine >= self._options.questions_per_person:
-            raise Refusal("limits.enough_of_yours", count=load.mine)
+    def admit(self, load: Load, incoming: Incoming) -> None:
+        """Raises Refusal when this person, or everybody together, has enough questions in the queue: of what comes late, at the time
+        when it was sent."""
+        person, sent = incoming.author.key, self._sent(incoming)
+        late = sent < self._clock()
+        near = [other for other in self._late.get(person, ()) if 0 < abs(other - sent) < NEAR_SECONDS] if late else []
+        mine = len(near) if late else load.mine
+        if mine >= self._options.questions_per_person:
+            raise Refusal("limits.enough_of_yours", count=mine)
         if load.overall >= self._options.questions_overall:
             raise Refusal("limits.queue_full", count=load.overall)
+        if late:
+            self._late[person] = [*near, sent]
+
+    def _sent(self, incoming: Incoming) -> float:
+        """When an event counts, in Unix seconds: now, unless it comes late. An edit is news, however old its message."""
+        now, sent = self._clock(), incoming.sent_at.timestamp()
+        return sent if now - sent > LATE_SECONDS and not incoming.edited else now
+
+    def _check_age(self, place: str, sent: float, now: float) -> None:
+        oldest = self._options.answer_hours * HOUR_SECONDS
+        if not oldest or now - sent <= oldest:
+            return
+        told, self._told[place] = self._told.get(place), now
+        if told is not None and now - told < oldest:
+            raise Ignored("too old, as was said")
+        raise Refusal("limits.too_old", count=ceil(self._options.answer_hours))
 
     def _sweep(self, now: float) -> None:
         if len(self._paces) >= SWEEP_AT:
             rested = self._options.burst * self._options.cooldown_seconds
             self._paces = {person: pace for person, pace in self._paces.items() if now - pace.at < rested}
+            self._late.clear()
         if len(self._pauses) >= SWEEP_AT:
             self._pauses = {whose: pace for whose, pace in self._pauses.items() if now - pace.at < LONGEST_PAUSE}
 

@@ -202,6 +202,7 @@ class LimitOptions(Section):
     cooldown_seconds: Fraction = 2.0  # … and then one in this time
     questions_per_person: Count = 3  # waiting or being answered
     questions_overall: Count = 200
+    answer_hours: Fraction = 12.0  # a question that comes later than this (the bot was away) is not answered; 0: however late
     caps: Caps = {"beams": 5, "max_new_tokens": 1000}  # a setting's highest value
     roles: Mapping[Key, RoleLimits] = {}
 

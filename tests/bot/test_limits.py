@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -118,10 +119,10 @@ def test_the_most_generous_role_counts_and_no_role_adds_a_cap_that_others_lack()
 
 async def test_the_queue_refuses_at_its_two_limits(quick: Database) -> None:
     person = limits_of(quick)
-    person.admit(Load(mine=1, overall=9))
+    person.admit(Load(mine=1, overall=9), said(ADA))
     for load, key in ((Load(2, 2), "limits.enough_of_yours"), (Load(0, 10), "limits.queue_full")):
         with pytest.raises(Refusal) as refused:
-            person.admit(load)
+            person.admit(load, said(ADA))
         assert refused.value.key == key
 
 
@@ -180,3 +181,42 @@ async def test_who_asks_too_fast_can_stop_what_is_being_written(database_url: st
         await rig.press("stop")
         await rig.until(lambda: engine.running == 0)
         assert "Stopped." in await rig.finals(2)
+
+
+async def test_what_was_sent_while_the_bot_was_away_counts_when_it_was_sent(quick: Database) -> None:
+    """Ten questions an hour apart, all of which come now."""
+    clock = Clock()
+    clock.now = 1_000_000.0
+    person = limits_of(quick, OPTIONS.model_copy(update={"cooldown_seconds": 1800}), clock)
+    for hour in range(10, 0, -1):
+        sent = replace(said(ADA), sent_at=datetime.fromtimestamp(clock.now - hour * 3600, UTC))
+        await person.check(sent)
+        person.admit(Load(mine=10 - hour, overall=9), sent)
+    assert await count_until_refused(person) == OPTIONS.burst
+
+
+async def test_what_was_sent_at_once_while_the_bot_was_away_is_still_too_fast(quick: Database) -> None:
+    clock = Clock()
+    clock.now = 1_000_000.0
+    person = limits_of(quick, OPTIONS.model_copy(update={"burst": 10}), clock)
+    sent = [replace(said(ADA), sent_at=datetime.fromtimestamp(clock.now - 3600 + n, UTC)) for n in range(3)]
+    for each in sent:
+        await person.check(each)
+    for each in sent[: OPTIONS.questions_per_person]:
+        person.admit(Load(mine=0, overall=0), each)
+    with pytest.raises(Refusal, match=r"limits\.enough_of_yours"):
+        person.admit(Load(mine=0, overall=0), sent[-1])
+
+
+async def test_what_is_too_old_is_said_once_a_place(quick: Database) -> None:
+    clock = Clock()
+    clock.now = 1_000_000.0
+    person = limits_of(quick, clock=clock)
+    old = replace(said(ADA), sent_at=datetime.fromtimestamp(clock.now - 13 * 3600, UTC))
+    with pytest.raises(Refusal, match=r"limits\.too_old"):
+        await person.check(old)
+    with pytest.raises(Ignored):
+        await person.check(replace(old, author=BOB))
+    with pytest.raises(Refusal, match=r"limits\.too_old"):
+        await person.check(replace(old, place=replace(old.place, channel="elsewhere")))
+    await person.check(replace(old, edited=True))

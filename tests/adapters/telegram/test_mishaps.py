@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,20 @@ def _became(world: World, chat: int, status: Json) -> Json:
 
 def _lines(log: io.StringIO, words: str) -> list[str]:
     return [line for line in log.getvalue().splitlines() if words in line]
+
+
+async def test_ten_questions_an_hour_apart_sent_while_the_bot_was_away_are_all_answered(tmp_path: Path) -> None:
+    """And two that are older than half a day are not: that is said once."""
+    api = BotApi()
+    chat, now = api.world.private(), int(time.time())
+    old = [await api.world.say(chat, f"old {number}", date=now - 20 * 3600 + number) for number in range(2)]
+    for hour in range(10, 0, -1):
+        await api.world.say(chat, f"{hour} hours ago", date=now - hour * 3600)
+    async with whole(tmp_path, api=api, limits={}) as telegram:
+        answers = await telegram.answers(chat, 11)
+        await telegram.until(lambda: not api.world.updates and not telegram.engine.running)
+    assert {f"You asked: {hour} hours ago" for hour in range(10, 0, -1)} <= set(answers)
+    told = [each for each in telegram.said(chat) if "I was away" in each["text"]]
+    assert len(told) == 1
+    assert told[0]["reply_to_message"]["message_id"] in {each["message_id"] for each in old}
+    assert len(telegram.engine.requests) == 10
