@@ -47,9 +47,9 @@ from bot.history import history, shown_here
 from bot.insights import Insight
 from bot.lanes import Lane, Lanes
 from bot.message import Address, Author, Incoming, Place
-from bot.notices import Notices
+from bot.notices import Notices, addressed, alone
 from bot.outbox import Outbox
-from bot.ports import Confiding, Diagnosing, Outgoing, Platform, Remembered
+from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered
 from bot.retelling import Retelling
 from bot.revising import Revising
 from bot.showing import Stage
@@ -141,6 +141,7 @@ class Core:
         """See bot/ports.py. Nothing of a message's text is logged."""
         incoming = self._presenting.heard(cleaned(incoming))
         if not await self._resources.permissions.hears(incoming):
+            await self._settle(incoming)
             return
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
@@ -152,14 +153,16 @@ class Core:
             await self._take(incoming)
         except Withdrawn:
             if incoming.command:  # somebody waits for words
-                text = self._resources.texts.say(await self._language(incoming), "answer.stopped")
-                await self._notices.say(incoming, Outgoing(text, private=True))
-        except Ignored:
+                await self._refuse(incoming, Refusal("answer.stopped"))
+        except Ignored as ignored:
             log.info("ignored", place=incoming.place.key, person=incoming.author.key)
+            if incoming.unseen:  # whoever gave a command waits for words, and nobody else has to read them
+                await self._refuse(incoming, ignored)
+            else:
+                await self._settle(incoming)
         except Refusal as refusal:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
-            text = self._resources.texts.on(incoming.place.platform).say(await self._language(incoming), refusal.key, **refusal.values)
-            await self._notices.say(incoming, Outgoing(text, private=True))
+            await self._refuse(incoming, refusal)
 
     async def moved(self, old: Place, new: Place) -> None:
         await self._arrivals.settled(old.channel_key)
@@ -239,7 +242,8 @@ class Core:
 
     async def follow_line(self, incoming: Incoming, words: Callable[[Queue], Outgoing]) -> None:
         async def now() -> Outgoing:
-            return words(await self.queue(incoming))
+            message = words(await self.queue(incoming))
+            return addressed(incoming, message, private=message.private and alone(incoming))
 
         whose = f"{incoming.place.key} {incoming.author.key}"
         await self._retelling.follow(whose, lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
@@ -252,12 +256,9 @@ class Core:
         self._outbox.say(incoming.place, message, incoming.id if incoming.place.private else None)
 
     def confide(self, incoming: Incoming, message: Outgoing) -> bool:
-        platform = self._outbox.platform(incoming.place)
-        if not incoming.place.private and isinstance(platform, Confiding):
-            self._outbox.say(platform.private_place(incoming.author.id), message, None)
-            return True
-        self._outbox.say(incoming.place, replace(message, private=True), incoming.id)
-        return False
+        here = alone(incoming)  # else it finds its way to their own chat
+        self._outbox.say(incoming.place, addressed(incoming, message, private=True), incoming.id if here else None)
+        return not here
 
     async def engines(self) -> tuple[EngineState, ...]:
         return self._lanes.states()
@@ -276,6 +277,7 @@ class Core:
             await self._revise(incoming)
             return
         if incoming.command and await self._notices.are_said(incoming):  # of questions the store finds out, when it takes them
+            await self._settle(incoming)
             return
         if not self._resources.commands.is_upkeep(incoming):
             await self._permit(incoming)
@@ -288,6 +290,18 @@ class Core:
             await self._notices.say(incoming, message)
         else:
             await self._notices.say_nothing(incoming)
+            await self._settle(incoming)
+
+    async def _refuse(self, incoming: Incoming, refusal: Refusal) -> None:
+        language = await self._language(incoming)
+        text = self._resources.texts.on(incoming.place.platform).say(language, refusal.key, **refusal.values)
+        await self._notices.say(incoming, Outgoing(text, private=True, language=language))
+
+    async def _settle(self, incoming: Incoming) -> None:
+        """No words of its own are going to be said to this event."""
+        platform = self._outbox.platform(incoming.place)
+        if isinstance(platform, Acknowledging):
+            await platform.settle(incoming)
 
     async def _revise(self, incoming: Incoming) -> None:
         """The author changed a message; of commands, only a question can be asked otherwise. What was none before is asked now."""

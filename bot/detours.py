@@ -9,13 +9,19 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
+import structlog
+
+from bot.characters import called
 from bot.contracts import Texts
-from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, TextBlocked
+from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, NotPrivate, PlaceGone, TextBlocked
 from bot.letters import Letter
-from bot.ports import Outgoing, Platform
-from bot.store import deliveries
+from bot.message import Place
+from bot.ports import Confiding, Outgoing, Platform, Reader
+from bot.store import deliveries, graph
 from bot.store.database import Database
 from bot.streaming import Delete, Edit, Send, Step
+
+log = structlog.get_logger(__name__)
 
 
 class Detours:
@@ -26,14 +32,20 @@ class Detours:
         self._texts = texts
         self._deleted = deleted
 
-    async def take(self, letter: Letter, step: Step, error: DeliveryError) -> bool:
+    async def take(self, platform: Platform, letter: Letter, step: Step, error: DeliveryError) -> bool:
         """Whether the letter goes another way from here; False: it is to be tried again, or given up."""
         if isinstance(error, MessageGone):
             return await self._obey(letter, step)
         if isinstance(error, MessageFrozen):
-            return await self._say_anew(letter, step, error)
+            if isinstance(step, Edit):
+                return await self._say_anew(letter, step, error)
+            return isinstance(step, Send) and await self._go_elsewhere(platform, letter)
         if isinstance(error, TextBlocked):
             return self.reword(letter, "delivery.blocked")
+        if isinstance(error, NotPrivate):
+            return not error.late and await self._go_elsewhere(platform, letter)
+        if isinstance(error, PlaceGone) and letter.display.said is not None and letter.display.said.private:
+            return await self._go_elsewhere(platform, letter)
         return False
 
     def reword(self, letter: Letter, key: str) -> bool:
@@ -81,13 +93,52 @@ class Detours:
         if letter.answer is not None:
             self._deleted.put_nowait(letter.answer)
 
-    async def _say_anew(self, letter: Letter, step: Step, error: MessageFrozen) -> bool:
+    async def _go_elsewhere(self, platform: Platform, letter: Letter) -> bool:
+        """To the person in a chat of their own; where that fails, or what is to be pressed belongs here, they are asked to ask again."""
+        said = letter.display.said
+        if said is None or said.reader is None:
+            return False
+        if not letter.display.ended:
+            letter.display.hold()
+            return True
+        movable = letter.answer is not None or not (said.actions or said.panel)
+        if letter.origin is None and not letter.place.private and movable and isinstance(platform, Confiding):
+            try:
+                place = await platform.private_place(said.reader.id)
+            except DeliveryError as error:
+                log.info("no_private_chat", place=letter.place.key, reason=str(error))
+            else:
+                await self._move(letter, place, said)
+                return True
+        return await self._ask_again(letter, said, said.reader)
+
+    async def _move(self, letter: Letter, place: Place, said: Outgoing) -> None:
+        await self._database.write(graph.keep_place, place)
+        letter.origin, letter.place, letter.reply_to = letter.place, place, None
+        note = "" if said.private else self._texts.say(said.language, "delivery.closed")
+        footer = " · ".join(filter(None, (said.footer, note)))
+        await self._begin_anew(letter, replace(said, buttons=(), actions=(), answer_id=None, footer=footer))
+
+    async def _ask_again(self, letter: Letter, said: Outgoing, reader: Reader) -> bool:
+        """Say to all that there were words for one. An event that nobody waits for needs none."""
+        if letter.answer is not None or letter.event is None or not said.private:
+            return False
+        letter.place, letter.origin, letter.reply_to = letter.home, None, None
+        words = self._texts.say(said.language, "delivery.again", name=called(reader.name))
+        await self._begin_anew(letter, Outgoing(words, language=said.language))
+        return True
+
+    async def _begin_anew(self, letter: Letter, message: Outgoing) -> None:
+        await self.forget(letter, 0)
+        letter.intended, letter.failures, letter.stays = None, 0, False
+        letter.display.anew(0)
+        letter.display.end(message)
+
+    async def _say_anew(self, letter: Letter, step: Edit, error: MessageFrozen) -> bool:
         """Once, when all of it is there."""
         if not letter.display.ended:
             letter.display.hold()
             return True
-        if not isinstance(step, Edit):
-            return False
         frozen = await self.forget(letter, step.part)
         letter.stale += [] if isinstance(error, MessageLost) else frozen
         letter.display.anew(step.part)

@@ -2,8 +2,8 @@
 
 BotError
 ├── Refusal               said to the person, in their language: a key of texts/*.toml with its values
-├── Ignored               not even refused: telling the person once more would only cost the others
-│   └── Withdrawn         the person took it back, or stopped it, before it was stored
+│   └── Ignored           was just said: telling the person once more would only cost the others
+│       └── Withdrawn     the person took it back, or stopped it, before it was stored
 ├── ConfigError           names the option, the value and the remedy; ends the start
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
 ├── EngineRefused         the engine rejected the request: its own sentence and the field
@@ -14,6 +14,7 @@ BotError
     ├── MessageGone       the message to edit or to reply to was deleted
     ├── MessageFrozen     it is there and can't be changed any more, as everything in a closed thread
     │   └── MessageLost   it has another id now, which nobody knows
+    ├── NotPrivate        no way is left on which one person alone would see it
     ├── TextBlocked       the place's own moderation lets these words not pass
     └── PlaceGone         kicked, blocked, or the channel was deleted: stop trying
 """
@@ -34,8 +35,8 @@ class Refusal(BotError):
         self.values = values
 
 
-class Ignored(BotError):
-    """Something that was refused a moment ago already, and is dropped without a word."""
+class Ignored(Refusal):
+    """Something that was refused a moment ago already, and is dropped without a word where others would have to read it."""
 
 
 class Withdrawn(Ignored):
@@ -96,6 +97,14 @@ class MessageFrozen(DeliveryError):
 
 class MessageLost(MessageFrozen):
     """The message stayed behind, or came along under another id: as when a channel gets a new one."""
+
+
+class NotPrivate(DeliveryError):
+    """What is for one person alone can't be shown so where it was asked. `late`: nor does anybody wait for it any more."""
+
+    def __init__(self, message: str, *, late: bool = False) -> None:
+        super().__init__(message)
+        self.late = late
 
 
 class TextBlocked(DeliveryError):

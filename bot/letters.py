@@ -26,10 +26,16 @@ class Letter:
     unheard: bool = False  # an earlier try of the send on its way may have been carried out, with words of then
     stale: list[str] = field(default_factory=list)  # messages that can't be changed: to be deleted once they are said anew
     reworded: bool = False  # what could not be said is replaced by why
+    origin: Place | None = None  # where it was asked, if it is said in the asker's own chat instead
     failures: int = 0
     stays: bool = False  # a notice that is going to be changed
     chained: bool = False  # each part replies to the one before it
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def home(self) -> Place:
+        """Where it was asked."""
+        return self.origin or self.place
 
     def follows(self, part: int) -> str | None:
         """The message that this part replies to because it is the one before it; None: it replies to what was asked, if to anything."""

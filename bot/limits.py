@@ -49,7 +49,7 @@ class Pace:
         wait = self.spend(allowed, now)
         told, self.told = self.told, wait > 0
         if wait:
-            raise Ignored("too fast") if told else Refusal(refusal, count=ceil(wait), **values)
+            raise (Ignored if told else Refusal)(refusal, count=ceil(wait), **values)
 
 
 class PersonLimits:

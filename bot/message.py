@@ -139,6 +139,7 @@ class Incoming:
     locale: str | None = None  # BCP 47, what the platform says of the person
     instead_of: str | None = None  # the id of a question: this one is asked in its place, in a branch beside it
     arrival: Arrival | None = field(default=None, compare=False, repr=False)  # its place in the order; None: the core gives it one
+    unseen: bool = False  # nobody else saw it, as a native command or a pressed button: what is said to it is for its author alone
     edited: bool = False  # the author changed a message that we may hold: while it waits, its new text is asked instead
 
     @property

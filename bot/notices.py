@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from time import time
 from typing import NoReturn
 
 from bot.message import Incoming
 from bot.outbox import Outbox
-from bot.ports import Outgoing, Platform
+from bot.ports import Outgoing, Platform, Reader
 from bot.store import events
 from bot.store.database import Database
+
+
+def addressed(incoming: Incoming, message: Outgoing, *, private: bool) -> Outgoing:
+    """The message, for whoever caused the event: for them alone, or not."""
+    return replace(message, private=private, reader=Reader(incoming.author.id, incoming.author.name))
+
+
+def alone(incoming: Incoming) -> bool:
+    """Whether nobody else saw what is replied to."""
+    return incoming.unseen or incoming.place.private
 
 
 class Notices:
@@ -39,7 +50,8 @@ class Notices:
         return await self._database.read(events.taken, incoming.place.key, incoming.id)
 
     async def say(self, incoming: Incoming, message: Outgoing) -> None:
-        """Reply to an event, once."""
+        """Reply to an event, once. What was asked where all could see it is answered there."""
+        message = addressed(incoming, message, private=message.private and alone(incoming))
         if await self._take(incoming, message):
             self._outbox.say(incoming.place, message, incoming.id)
 
@@ -52,8 +64,4 @@ class Notices:
 
     async def _resume(self, platform: Platform) -> None:
         for owed in await self._database.read(events.owed, platform.name, self._name, self._began):
-            # What only one person was to see, on a connection that is gone, is not for everybody now.
-            if owed.reply.private and platform.limits.whispers:
-                await self._database.write(events.said, owed.place.key, owed.event)
-            else:
-                self._outbox.say(owed.place, owed.reply, owed.event, unsure_since=owed.at)
+            self._outbox.say(owed.place, owed.reply, owed.event, unsure_since=owed.at)

@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 
 from bot.contracts import Texts
 from bot.detours import Detours
-from bot.errors import DeliveryError, FileRefused, MessageFrozen, PlaceGone, TextBlocked
+from bot.errors import DeliveryError, FileRefused, MessageFrozen, NotPrivate, PlaceGone, TextBlocked
 from bot.letters import Letter, Notice, Pump
 from bot.message import Place
-from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling
+from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling, Whispering
 from bot.store import deliveries, events
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
@@ -118,7 +118,7 @@ class Outbox:
         display = Display(limits, ends_directly=True)
         display.end(message)
         # What one person alone is told goes by the way of its own interaction, which counts in nobody else's budget.
-        pump = self._pump(place, aside=event if message.private and self._limits(place).whispers else None)
+        pump = self._pump(place, aside=event if message.private and self._whispers(place, event) else None)
         key = next(self._notices)
         letter = Letter(None, place, event, display, event, unsure_since=unsure_since, stays=not message.final, chained=limits.chains)
         self._post(pump, key, letter)
@@ -168,6 +168,10 @@ class Outbox:
         platform = self.platform(place)
         return platform.private_limits if place.private and isinstance(platform, Drafting) else platform.limits
 
+    def _whispers(self, place: Place, event: str | None) -> bool:
+        platform = self.platform(place)
+        return event is not None and isinstance(platform, Whispering) and platform.whispers(event)
+
     def _mark(self, letter: Letter, *, busy: bool) -> None:
         """Beside everything else: a sign that fails or takes long holds up no answer."""
         platform = self.platform(letter.place)
@@ -205,7 +209,7 @@ class Outbox:
     async def _close_notice(self, pump: Pump, key: int, letter: Letter) -> None:
         self._remove(pump, key)
         if letter.event is not None:
-            await self._database.write(events.said, letter.place.key, letter.event)
+            await self._database.write(events.said, letter.home.key, letter.event)
 
     def _remove(self, pump: Pump, key: int) -> None:
         if letter := pump.letters.pop(key, None):
@@ -224,7 +228,7 @@ class Outbox:
         except FileRefused:
             letter.display.do_without_files()
         except DeliveryError as error:
-            if not await self._detours.take(letter, step, error):
+            if not await self._detours.take(self.platform(letter.place), letter, step, error):
                 await self._delay(pump, key, letter, step, error)
         else:
             letter.failures = 0
@@ -259,9 +263,7 @@ class Outbox:
         if step.message.files and not await asyncio.to_thread(all_there, step.message.files):
             raise FileRefused("a file that was to be sent is there no more")
         intended = await self._intend(letter, step.part)
-        # Where later parts follow the first one by themselves, a reply link on each would only repeat the question.
-        reply_to = letter.reply_to if step.part == 0 else letter.follows(step.part)
-        platform_id = await platform.send(letter.place, step.message, reply_to=reply_to, nonce=intended.nonce)
+        platform_id = await _put(platform, letter, step, intended.nonce)
         letter.unheard = letter.unheard and platform.limits.deduplicates
         if letter.unsure_since is not None:
             await self._recall(platform, letter, platform_id, letter.unsure_since)
@@ -280,7 +282,7 @@ class Outbox:
         letter.unsure_since = None
 
     async def _delay(self, pump: Pump, key: int, letter: Letter, step: Step, error: DeliveryError) -> None:
-        if isinstance(error, PlaceGone | MessageFrozen | TextBlocked):
+        if isinstance(error, PlaceGone | MessageFrozen | NotPrivate | TextBlocked):
             await self._give_up(pump, key, letter, error)
             return
         letter.failures += 1
@@ -308,10 +310,27 @@ class Outbox:
         log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
 
 
+async def _put(platform: Platform, letter: Letter, step: Send, nonce: str) -> str:
+    """Send one message; its id. What is private goes by here, and nowhere else: so that nobody else ever sees it."""
+    message, place = step.message, letter.place
+    if message.private and letter.origin is None:
+        try:
+            if letter.event is not None and isinstance(platform, Whispering):
+                return await platform.whisper(place, message, event=letter.event, nonce=nonce)
+            if not place.private:
+                raise NotPrivate("others would see it, too")
+        except NotPrivate:
+            if not place.private:
+                raise
+    # Where later parts follow the first one by themselves, a reply link on each would only repeat the question.
+    reply_to = letter.reply_to if step.part == 0 else letter.follows(step.part)
+    return await platform.send(place, message, reply_to=reply_to, nonce=nonce)
+
+
 def _record(connection: Connection, letter: Letter, step: Send, delivery: int, platform_id: str) -> bool:
     """The platform took it; False: the answer was forgotten meanwhile. A kill after this says a notice that is whole no second time."""
     if letter.answer is None and letter.event is not None and not letter.stays and letter.display.completed_by(step):
-        events.said(connection, letter.place.key, letter.event)
+        events.said(connection, letter.home.key, letter.event)
     return deliveries.sent(connection, delivery, platform_id)
 
 

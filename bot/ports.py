@@ -40,11 +40,29 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """The person to whom something is said."""
+
+    id: str  # the platform's
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Settings to choose from, below what is said of them. Each platform shows it in its own form, or not at all."""
+
+    command: str = "settings"  # or setup
+    setting: str = ""  # whose values are offered; empty: all settings are
+    chosen: bool = False  # a value was just given
+    anew: bool = False  # opened by the button under an answer, which stays
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Text to show, in the Markdown that models write. The adapter converts and defuses it: it pings nobody.
 
-    `answer_id` ties buttons to the answer they act on, over restarts. `private` is shown to one person where the
-    platform can (Discord's ephemeral replies); elsewhere it is a normal reply.
+    `answer_id` ties buttons to the answer they act on, over restarts. What is `private` is seen by its `reader` alone, or by
+    nobody: bot/outbox.py gives it to `Whispering.whisper`, and to `Platform.send` only in that person's own chat.
     """
 
     text: str
@@ -55,7 +73,9 @@ class Outgoing:
     private: bool = False
     final: bool = True  # False: a placeholder or a part that will be edited
     whole: str = ""  # the text of which this is as much as fits: to be attached as a file
-    language: str = "en"  # of the words on its buttons
+    reader: Reader | None = None
+    language: str = "en"  # of the words on its buttons, and of what is said instead where it can't be said
+    panel: Panel | None = None
     actions: tuple[Action, ...] = ()  # buttons below the others, each for anybody
     files: tuple[Path, ...] = ()  # sent along once: pictures are shown, others can be saved
     columns: tuple[Section, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
@@ -81,7 +101,6 @@ class Limits:
     ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice (`Recalling`)
     messages: int | None = None  # that one answer takes: a longer one goes whole into a file of its last; None = as many as it needs
     file_bytes: int | None = None  # the most that the files of one message may take; None = any
-    whispers: bool = False  # private messages are seen by one person and do not count in the channel's budget
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     explains: bool = False  # it shows how answers came about (bot/insights.py): engines are asked for it
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
@@ -133,11 +152,33 @@ class Marking(Protocol):
 
 
 @runtime_checkable
-class Confiding(Protocol):
-    """A platform on which what is said in a group is seen by all: a person is told in their own private chat."""
+class Whispering(Protocol):
+    """A platform that can show something to one person alone, where others are, in reply to what that person did there."""
 
-    def private_place(self, person: str) -> Place:
+    def whispers(self, event: str) -> bool:
+        """Whether this event can be replied to so. What is said so does not count in the channel's budget."""
+        ...
+
+    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+        """Show it to the one who caused the event, and to nobody else; its id. NotPrivate where no way is left to do that."""
+        ...
+
+
+@runtime_checkable
+class Confiding(Protocol):
+    """A platform on which the bot can write to a person in a chat of their own."""
+
+    async def private_place(self, person: str) -> Place:
         """The private chat with the person of this id on the platform; it may be that the bot may not write there."""
+        ...
+
+
+@runtime_checkable
+class Acknowledging(Protocol):
+    """A platform on which a command stays open until something is said to it."""
+
+    async def settle(self, incoming: Incoming) -> None:
+        """Nothing is going to be said to this event by itself: it was dealt with, or an answer will follow. Never fails."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import discord
 
 from adapters.discord.buttons import view_of
 from adapters.discord.markdown import defuse, hide, small_print
+from adapters.discord.panel import panel
 from bot.ports import Outgoing
 from bot.streaming import ELLIPSIS
 from bot.texts import Texts
@@ -28,9 +29,6 @@ class Content:
     document: str = ""
     files: tuple[Path, ...] = ()
     spoiler: bool = False
-
-    def with_view(self, view: discord.ui.View) -> Content:
-        return replace(self, view=view)
 
     def sent(self) -> dict[str, Any]:
         """As a new message takes it."""
@@ -53,4 +51,6 @@ def content_of(message: Outgoing, texts: Texts) -> Content:
     text = hide(text) if message.spoiler else text
     note = texts.say(message.language, "discord.whole_answer") if message.whole else ""
     below = [small_print(words) for words in (note, message.footer) if words]
-    return Content("\n".join([text, *below]), view_of(message, texts), message.whole, message.files, message.spoiler)
+    opens = message.panel is not None and not message.panel.setting
+    view = panel(texts, message.language) if opens else view_of(message, texts)
+    return Content("\n".join([text, *below]), view, message.whole, message.files, message.spoiler)

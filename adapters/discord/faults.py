@@ -19,7 +19,12 @@ TOO_LARGE: Final = 40005  # "Request entity too large"
 REPLY_IS_GONE: Final = frozenset({UNKNOWN_MESSAGE, REPLY_NEEDS_HISTORY})
 PLACE_IS_GONE: Final = frozenset({10003, 10004, 50001, 50007, 50013, 20022})
 CLOSED: Final = frozenset({50083, 160005})  # "Thread is archived", "Thread is locked"
+INTERACTION_IS_GONE: Final = frozenset({10015, 10062, 50027})  # never acknowledged in time, or its fifteen minutes are over
 BLOCKED: Final = 200000  # "Message was blocked by automatic moderation"
+
+
+class InteractionGone(PlaceGone):
+    """Nothing can be said by this interaction: Discord does not know it, or no more."""
 
 
 @contextmanager
@@ -47,6 +52,8 @@ def fault_of(error: discord.HTTPException) -> DeliveryError:
         return MessageGone(said)
     if error.code in CLOSED:
         return MessageFrozen(said)
+    if error.code in INTERACTION_IS_GONE:
+        return InteractionGone(said)
     if error.code == BLOCKED:
         return TextBlocked(said)
     if error.code in PLACE_IS_GONE or isinstance(error, discord.Forbidden):

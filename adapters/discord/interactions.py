@@ -39,12 +39,17 @@ class Live:
     thinking: bool = False
     ephemeral: bool = False
     only_way: bool = False  # the bot itself is not there, or mute
-    view: discord.ui.View | None = None  # goes with the first words
     left: int = MESSAGES  # that it is good for, where it is the only way
     shown: dict[str, str] = field(default_factory=dict)  # what it said, by the messages' ids
+    hidden: set[str] = field(default_factory=set)  # those of them that one person alone sees
     unfinished: set[int | None] = field(default_factory=set)  # answers whose end is still to be said
     blanks: dict[bool, int] = field(default_factory=dict)  # a message that waits for its words: the one for all, the private one
     handed_over: bool = False
+
+    @property
+    def person(self) -> str:
+        """Whose it is."""
+        return str(self.interaction.user.id)
 
     @property
     def owes(self) -> bool:
@@ -52,15 +57,15 @@ class Live:
 
     async def send(self, content: Content, *, private: bool) -> str:
         """Say something; the message's id. The first words replace the sign of thinking, if the same people see both."""
-        full = content if self.view is None else content.with_view(self.view)
         if self.thinking and private == self.ephemeral:
-            sent: discord.Message = await self.interaction.edit_original_response(**full.edited())
+            sent: discord.Message = await self.interaction.edit_original_response(**content.edited())
             self.thinking = False
             self.left -= 1
         else:
-            sent = await self._fill(await self._blank(private=private), full, private=private)
-        self.view = None
+            sent = await self._fill(await self._blank(private=private), content, private=private)
         self.shown[str(sent.id)] = content.text
+        if private:
+            self.hidden.add(str(sent.id))
         return str(sent.id)
 
     async def edit(self, message_id: str, content: Content) -> None:
@@ -145,18 +150,30 @@ class Interactions:
         live = self._live.get(name or "")
         return live if live and self._clock() < live.until else None
 
-    def way(self, place: Place, reply_to: str | None = None, *, private: bool = False) -> Live | None:
-        """What to answer by: where nothing but interactions will do, the one that is replied to or else the newest here; elsewhere
-        the one that is replied to, for what a message in the channel can't be: for one person alone, or what it is thinking of."""
+    def drop(self, live: Live) -> None:
+        """Discord does not know it, or no more."""
+        self._live = {name: each for name, each in self._live.items() if each is not live}
+
+    def aside(self, place: Place, event: str, person: str | None) -> Live | None:
+        """What to tell one person something by that nobody else is to see: the interaction that they caused, or a later one of
+        theirs here that waits for no words of its own."""
+        if replied := self.find(event):
+            return replied
+        theirs = (live for live in reversed(self._live.values()) if live.person == person and live.place.key == place.key)
+        return next((live for live in theirs if not live.thinking and self._clock() < live.until), None)
+
+    def way(self, place: Place, reply_to: str | None = None) -> Live | None:
+        """What to answer by so that all see it: where nothing but interactions will do, the one that is replied to or else the newest
+        here; elsewhere the one that is replied to, where people see it thinking."""
         here = (live for live in reversed(self._live.values()) if live.only_way and live.place.key == place.key)
         replied = self.find(reply_to)
-        if replied and (replied.only_way or private or (replied.thinking and not replied.ephemeral)):
+        if replied and (replied.only_way or (replied.thinking and not replied.ephemeral)):
             return replied
         return next(here, None)
 
     def showing(self, place: Place, message_id: str) -> Live | None:
         """What to edit this message by, where nothing but interactions will do: what one person sees is known to no channel."""
-        hidden = (live for live in self._live.values() if live.ephemeral and message_id in live.shown and self._clock() < live.until)
+        hidden = (live for live in self._live.values() if message_id in live.hidden and self._clock() < live.until)
         if found := next(hidden, None):
             return found
         here = [live for live in self._live.values() if live.only_way and live.place.key == place.key]

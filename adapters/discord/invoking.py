@@ -26,6 +26,7 @@ def invoked(
         reply_to=reply_to,
         command=command,
         locale=str(interaction.locale),
+        unseen=True,
     )
 
 

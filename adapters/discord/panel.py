@@ -11,14 +11,13 @@ import discord
 from discord import ui
 
 from bot.settings import SETTINGS
-from bot.texts import Texts, choose_language
+from bot.texts import Texts
 
 PICK: Final = "gander-panel:pick"
 OPENING: Final = {"gander-panel:open": True, "gander-panel:close": False}
 
 
-def panel(texts: Texts, locale: discord.Locale) -> ui.View:
-    language = choose_language(locale.value)
+def panel(texts: Texts, language: str) -> ui.View:
     view = ui.View(timeout=None)
     options = [discord.SelectOption(label=texts.say(language, f"setting.{name}.name"), value=name) for name in SETTINGS]
     view.add_item(ui.Select(custom_id=PICK, placeholder=texts.say(language, "discord.panel_pick"), options=options))

@@ -12,11 +12,11 @@ import discord
 from adapters.discord.buttons import more_view
 from adapters.discord.content import content_of
 from adapters.discord.diagnosis import findings
-from adapters.discord.faults import delivering
+from adapters.discord.faults import InteractionGone, delivering
 from adapters.discord.interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
 from adapters.discord.markdown import defuse, hide
-from adapters.discord.places import NAME, channel_id, guild_id
-from bot.errors import DeliveryError, FileRefused, PlaceGone
+from adapters.discord.places import NAME, channel_id, guild_id, place_of
+from bot.errors import DeliveryError, FileRefused, NotPrivate, PlaceGone
 from bot.message import Incoming, Place
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.texts import Texts, choose_language
@@ -33,12 +33,13 @@ class DiscordLimits(Limits):
         return len(hide(defuse(text)))
 
 
+ANSWERED_ELSEWHERE: Final = frozenset({"again", "continue"})  # by a reply to the question
+
 LIMITS: Final = DiscordLimits(
     text=MESSAGE_LENGTH - RESERVE,
     budget=EditBudget(edits=5, seconds=5.0),
     typing_seconds=10.0,
     deduplicates=True,
-    whispers=True,
     file_bytes=10 << 20,
     messages=MESSAGES,
 )
@@ -56,18 +57,42 @@ class DiscordPlatform:
         self._texts = texts
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        if live := self._interactions.way(place, reply_to):
+            try:
+                return await self._say(live, place, message)
+            except InteractionGone:
+                self._interactions.drop(live)
+                if live.only_way:
+                    raise
         with delivering():
-            live = self._interactions.way(place, reply_to, private=message.private)
-            content = content_of(self._allowed(place, message, live), self._texts)
-            if live:
-                await self._check(live)
-                name = await live.send(content, private=message.private)
-                self._interactions.note(live, message.answer_id, final=message.final)
-                return name
+            content = content_of(self._allowed(place, message, None), self._texts)
             link = reference(place, reply_to)
             optional: dict[str, Any] = {"reference": link} if link else {}
             sent = await self._channel(place).send(**content.sent(), nonce=nonce, **optional)
         return str(sent.id)
+
+    def whispers(self, event: str) -> bool:
+        return True
+
+    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+        live = self._interactions.aside(place, event, message.reader.id if message.reader else None)
+        if live is None:
+            raise NotPrivate("Discord shows nothing to one person alone but by an interaction of theirs")
+        try:
+            return await self._say(live, place, message, private=True)
+        except InteractionGone as error:
+            self._interactions.drop(live)
+            raise NotPrivate(str(error)) from error
+
+    async def private_place(self, person: str) -> Place:
+        with delivering():
+            return place_of(await self._client.create_dm(discord.Object(int(person))), None)
+
+    async def settle(self, incoming: Incoming) -> None:
+        live = self._interactions.find(incoming.id)
+        if live is not None and incoming.command and incoming.command.name in ANSWERED_ELSEWHERE:
+            with suppress(DeliveryError), delivering():
+                await live.stop_thinking()
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
         with delivering():
@@ -109,6 +134,14 @@ class DiscordPlatform:
                     await self._offer_more(live)
                 elif live.thinking:
                     await live.say_later(self._texts.say(_language(live), "discord.later"))
+
+    async def _say(self, live: Live, place: Place, message: Outgoing, *, private: bool = False) -> str:
+        with delivering():
+            content = content_of(self._allowed(place, message, live), self._texts)
+            await self._check(live)
+            name = await live.send(content, private=private)
+        self._interactions.note(live, message.answer_id, final=message.final)
+        return name
 
     async def _check(self, live: Live) -> None:
         """Raises DeliveryError where only a new interaction would do; somebody is offered a button that makes one."""

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import discord
 
+from adapters.discord.content import Content
 from adapters.discord.faults import delivering
 from adapters.discord.interactions import Interactions
 from adapters.discord.invoking import invoked, place_of_interaction
-from adapters.discord.panel import panel
 from bot.errors import DeliveryError
-from bot.message import Attachment, Invocation, Reply
+from bot.message import Attachment, Incoming, Invocation, Reply
 from bot.ports import Bot
-from bot.texts import Texts
+from bot.texts import Texts, choose_language
 
 FOR_ALL: Final = frozenset({"ask", "compare", "reset"})  # whose answers everybody may see
-ANSWERED_ELSEWHERE: Final = frozenset({"again", "continue"})  # by a reply to the question
-WITH_PANEL: Final = frozenset({"settings", "setup"})
-TIDY_SECONDS: Final = 2.0  # after which such a command will hardly be refused any more
 
 
 class Reception:
@@ -44,20 +40,34 @@ class Reception:
         incoming = invoked(interaction, command, attachments, reply_to)
         with suppress(DeliveryError), delivering():
             await interaction.response.defer(ephemeral=hidden, thinking=True)
-            live = self._interactions.add(interaction, incoming.place, thinking=True, ephemeral=hidden)
-            if command.name in WITH_PANEL and command.options.keys() <= {"answer_id"}:
-                live.view = panel(self._texts, interaction.locale)
-        await self._bot.handle(incoming)
-        if command.name in ANSWERED_ELSEWHERE:
-            await self._tidy(incoming.id)
+        # Also where no reply came: Discord may have taken it, and whatever is said next tells.
+        self._interactions.add(interaction, incoming.place, thinking=True, ephemeral=hidden)
+        await self._hand_over(incoming)
 
     async def press(self, interaction: discord.Interaction[discord.Client], command: Invocation) -> None:
         """A button whose answer shows by itself what happened."""
         incoming = invoked(interaction, command)
         with suppress(DeliveryError), delivering():
             await interaction.response.defer()
-            self._interactions.add(interaction, incoming.place)
-        await self._bot.handle(incoming)
+        self._interactions.add(interaction, incoming.place)
+        await self._hand_over(incoming)
+
+    async def _hand_over(self, incoming: Incoming) -> None:
+        taken = False
+        try:
+            await self._bot.handle(incoming)
+            taken = True
+        finally:
+            if not taken:
+                await self._apologize(incoming)
+
+    async def _apologize(self, incoming: Incoming) -> None:
+        """Whatever went wrong, nobody is left with a bot that thinks for ever."""
+        live = self._interactions.find(incoming.id)
+        words = self._texts.say(choose_language(incoming.locale), "delivery.failed")
+        with suppress(DeliveryError), delivering():
+            if live is not None:
+                await live.send(Content(words), private=live.ephemeral or not live.thinking)
 
     async def go_on(self, interaction: discord.Interaction[discord.Client]) -> None:
         """Somebody wants to see the rest: what waits is said by this interaction, in the message that offered it first."""
@@ -66,10 +76,3 @@ class Reception:
         with suppress(DeliveryError), delivering():
             await interaction.response.defer()
             await self._interactions.add(interaction, place).take_over(text)
-
-    async def _tidy(self, name: str) -> None:
-        await asyncio.sleep(TIDY_SECONDS)
-        live = self._interactions.find(name)
-        with suppress(DeliveryError), delivering():
-            if live is not None:
-                await live.stop_thinking()

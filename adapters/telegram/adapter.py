@@ -10,7 +10,6 @@ from telegram.error import InvalidToken
 from adapters.house import House
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
 from adapters.telegram.inbox import Inbox
-from adapters.telegram.panels import Panels
 from adapters.telegram.people import Managers
 from adapters.telegram.pictures import Files
 from adapters.telegram.platform import TelegramPlatform
@@ -35,13 +34,12 @@ def check(config: Config) -> None:
 async def run(house: House, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
     async with signed_in(house.config) as account:
-        panels = Panels(house.texts)
-        platform = TelegramPlatform(account.client, panels, house.texts)
+        platform = TelegramPlatform(account.client, house.texts)
         house.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
             async with beside(register(account.client, house.texts)):
-                await receive(house, account, inbox(house, account, panels))
+                await receive(house, account, inbox(house, account))
         except InvalidToken:
             raise ConfigError(UNKNOWN_BOT) from None
         finally:
@@ -57,7 +55,7 @@ async def receive(house: House, account: Account, updates: Inbox) -> None:
         await Poller(account, receiver).run()
 
 
-def inbox(house: House, account: Account, panels: Panels) -> Inbox:
+def inbox(house: House, account: Account) -> Inbox:
     """What takes this account's updates."""
     reader = Reader(
         me=account.me,
@@ -66,4 +64,4 @@ def inbox(house: House, account: Account, panels: Panels) -> Inbox:
         texts=house.texts,
         parse=house.parse,
     )
-    return Inbox(house.bot, reader, panels)
+    return Inbox(house.bot, reader)

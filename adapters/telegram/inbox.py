@@ -12,7 +12,7 @@ from telegram import CallbackQuery, ChatMemberUpdated, Message, Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
-from adapters.telegram.panels import Panels, owner_and_command
+from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import author_of
 from adapters.telegram.places import NAME, place_of
 from adapters.telegram.reading import STOPPED_DRAFT, Reader
@@ -44,10 +44,9 @@ class Album:
 class Inbox:
     """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
 
-    def __init__(self, bot: MovingBot, reader: Reader, panels: Panels, album_seconds: float = ALBUM_SECONDS) -> None:
+    def __init__(self, bot: MovingBot, reader: Reader, album_seconds: float = ALBUM_SECONDS) -> None:
         self._bot = bot
         self._reader = reader
-        self._panels = panels
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
         self._handed_over: Recent[tuple[int, str], int] = Recent()  # by album: the number of its first part
@@ -120,14 +119,14 @@ class Inbox:
         incoming = await self._reader.press(query)
         owner, _ = owner_and_command(query.data or "")
         is_others = incoming is not None and owner not in {None, incoming.author.id} and not incoming.author.manages
-        refusal = self._reader.texts.say(choose_language(query.from_user.language_code), "telegram.not_your_panel") if is_others else None
-        with suppress(TelegramError):  # the button's spinner ends by itself, too
-            await query.answer(refusal)
         if incoming is not None and not is_others:
-            await self._hand_over(incoming)
+            await self._hand_over(incoming)  # what the core has to say to it is said in the press
+            return
+        key = "telegram.not_your_panel" if is_others else "answer.unknown"
+        with suppress(TelegramError):  # the button's spinner ends by itself, too
+            await query.answer(self._reader.texts.say(choose_language(query.from_user.language_code), key))
 
     async def _hand_over(self, incoming: Incoming) -> None:
-        self._panels.expect(incoming)
         await self._bot.handle(incoming)
 
     async def _join(self, message: Message, key: tuple[int, str]) -> None:

@@ -6,18 +6,13 @@ Nothing lasting is kept in memory: what a button does stands in its 64 bytes, so
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from adapters.telegram.places import PRESSED, message_of
-from adapters.telegram.recent import Recent
-from bot.commands.knobs import CLEAR
-from bot.commands.settings import NAME, VALUE
-from bot.message import Incoming, Place
+from bot.ports import Panel
 from bot.scopes import shown
 from bot.settings import SETTINGS, Kind
-from bot.texts import Texts, choose_language
+from bot.texts import Texts
 
 OWNED = "|"  # between the id of the person whose panel it is and the command
 IN_A_ROW = 3
@@ -25,53 +20,30 @@ BACK = "⬅️"
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """Buttons for what the core is about to say; `message_id`: said in place of this message."""
+def keyboard_of(panel: Panel, owner: str, language: str, texts: Texts) -> InlineKeyboardMarkup | None:
+    """The buttons of a panel, for the person of this id and for those who manage the group."""
+    if panel.command != "settings":
+        return None
+    rows = _rows(panel, language, texts)
+    return InlineKeyboardMarkup([[_owned(owner, *button) for button in row] for row in rows])
 
-    keyboard: InlineKeyboardMarkup
-    message_id: int | None
+
+def _rows(panel: Panel, language: str, texts: Texts) -> Sequence[Sequence[tuple[str, str]]]:
+    """Labels and commands: all settings, the values of one, or the way back."""
+    name, back = panel.setting, (BACK, "/settings")
+    if name not in SETTINGS:
+        return _in_rows([(texts.say(language, f"setting.{each}.name"), f"/settings {each}") for each in SETTINGS])
+    if panel.chosen:
+        return [[back]]
+    values = [(label, f"/settings {name} {value}") for value, label in _values(name, language, texts)]
+    return [*_in_rows(values), [back, (DEFAULT, f"/settings {name} {DEFAULT}")]]
 
 
-class Panels:
-    """Ties a keyboard to the answer of the command that it belongs to."""
-
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
-        self._expected: Recent[tuple[str, str], Panel] = Recent()  # whose text the core has not said yet
-
-    def expect(self, incoming: Incoming) -> None:
-        """The core will say something to this event: if it is about settings, buttons belong under it."""
-        if incoming.command is None or incoming.command.name != "settings":
-            return
-        options, language = incoming.command.options, choose_language(incoming.locale)
-        if options.keys() - {NAME.name, VALUE.name, CLEAR.name, "answer_id"}:
-            return
-        rows = self._rows(str(options.get(NAME.name, "")), chosen=bool(options.keys() & {VALUE.name, CLEAR.name}), language=language)
-        # The button under an answer opens a panel of its own: the answer stays.
-        pressed = PRESSED in incoming.id and "answer_id" not in options
-        keyboard = InlineKeyboardMarkup([[_owned(incoming.author.id, *button) for button in row] for row in rows])
-        self._expected[incoming.place.key, incoming.id] = Panel(keyboard, message_of(incoming.id) if pressed else None)
-
-    def find(self, place: Place, event: str | None) -> Panel | None:
-        """The panel for what is said to this event."""
-        return self._expected.get((place.key, event)) if event else None
-
-    def _rows(self, name: str, *, chosen: bool, language: str) -> Sequence[Sequence[tuple[str, str]]]:
-        """Labels and commands: all settings, the values of one, or the way back."""
-        back = (BACK, "/settings")
-        if name not in SETTINGS:
-            return _in_rows([(self._texts.say(language, f"setting.{each}.name"), f"/settings {each}") for each in SETTINGS])
-        if chosen:
-            return [[back]]
-        values = [(label, f"/settings {name} {value}") for value, label in self._values(name, language)]
-        return [*_in_rows(values), [back, (DEFAULT, f"/settings {name} {DEFAULT}")]]
-
-    def _values(self, name: str, language: str) -> Sequence[tuple[str, str]]:
-        setting = SETTINGS[name]
-        if setting.kind is Kind.CHOICE:
-            return [(choice, self._texts.say(language, f"choice.{name}.{choice}")) for choice in setting.choices]
-        return [(shown(value), shown(value)) for value in setting.suggestions]
+def _values(name: str, language: str, texts: Texts) -> Sequence[tuple[str, str]]:
+    setting = SETTINGS[name]
+    if setting.kind is Kind.CHOICE:
+        return [(choice, texts.say(language, f"choice.{name}.{choice}")) for choice in setting.choices]
+    return [(shown(value), shown(value)) for value in setting.suggestions]
 
 
 def owner_and_command(data: str) -> tuple[str | None, str]:

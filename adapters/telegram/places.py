@@ -29,6 +29,12 @@ def thread_of(place: Place) -> int | None:
     return int(place.thread) if place.thread else None
 
 
+def press_of(event_id: str) -> str | None:
+    """The press of a button under a message, by Telegram's id; None for anything else."""
+    message, _, press = event_id.partition(PRESSED)
+    return press if press and int(message) else None
+
+
 def message_of(event_id: str) -> int:
     """Of a message, or of the one whose button was pressed; 0 for what was pressed in no message."""
     return int(event_id.partition(PRESSED)[0])

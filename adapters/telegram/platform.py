@@ -10,17 +10,18 @@ from typing import Any, TypeVar
 import structlog
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ChatAction
-from telegram.error import ChatMigrated, RetryAfter, TelegramError
+from telegram.error import BadRequest, ChatMigrated, RetryAfter, TelegramError
 
 from adapters.telegram.diagnosis import findings
 from adapters.telegram.enclosing import send_enclosed
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.pace import Pace
-from adapters.telegram.panels import Panels
-from adapters.telegram.places import NAME, chat_of, message_of, thread_of
+from adapters.telegram.panels import keyboard_of
+from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
 from adapters.telegram.recalling import recall
-from bot.errors import DeliveryError, MessageGone, MessageLost
+from bot.characters import in_short
+from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
 from bot.ports import Button, EditBudget, Known, Limits, Outgoing
 from bot.texts import Texts
@@ -28,6 +29,8 @@ from bot.texts import Texts
 EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
 WORKING = "👀"
 FILE_BYTES = 50_000_000
+MOST_IN_PRESS = 200  # characters
+GLANCE = 60  # characters that can be read in passing; more is shown until it is closed
 # Of Bot API 10.1, which the library does not know yet; what was said stays until it stands there as a message.
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -58,10 +61,9 @@ class TelegramPlatform:
         4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, draft_seconds=30.0
     )
 
-    def __init__(self, client: Bot, panels: Panels, texts: Texts) -> None:
+    def __init__(self, client: Bot, texts: Texts) -> None:
         self._client = client
         self._texts = texts
-        self._panels = panels
         self._pace = Pace()
         self._signs = Pace()  # of their own: no answer waits for a reaction
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
@@ -69,11 +71,13 @@ class TelegramPlatform:
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         if reply_to and not message_of(reply_to):
             return reply_to  # to the button of a draft: that it was pressed is shown already
-        panel = self._panels.find(place, reply_to)
-        if panel and panel.message_id and reply_to:
-            await self._edit(place, panel.message_id, message, panel.keyboard)
+        if reply_to and press_of(reply_to) and not place.private and not message.panel and await self._answer(reply_to, message):
+            return reply_to
+        markup = keyboard(message, self._texts)
+        if reply_to and press_of(reply_to) and message.panel and not message.panel.anew:
+            await self._edit(place, message_of(reply_to), message, markup)
+            await self._release(reply_to)
             return reply_to  # the press and its panel: an id of its own for what stands there now
-        markup = panel.keyboard if panel else keyboard(message, self._texts)
         reply = ReplyParameters(message_of(reply_to)) if reply_to else None
 
         options: dict[str, Any] = {"message_thread_id": thread_of(place), "reply_parameters": reply, "reply_markup": markup}
@@ -87,7 +91,41 @@ class TelegramPlatform:
             )
             return sent.message_id
 
-        return str(await self._formatted(place, send, message))
+        name = str(await self._formatted(place, send, message))
+        await self._release(reply_to or "")
+        return name
+
+    def whispers(self, event: str) -> bool:
+        return press_of(event) is not None
+
+    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+        """In the press of a button, which shows it to whoever pressed: in short, as Telegram wants it there."""
+        if press_of(event) is None or (place.private and not fits_press(message)):
+            raise NotPrivate("Telegram shows nothing to one person alone in a group but in the press of a button")
+        if not await self._answer(event, message):
+            raise NotPrivate("the button was pressed too long ago", late=True)
+        return event
+
+    async def settle(self, incoming: Incoming) -> None:
+        await self._release(incoming.id)
+
+    async def _release(self, event: str) -> None:
+        """A button that was pressed waits no more. It would end by itself, too."""
+        with suppress(TelegramError):
+            if press := press_of(event):
+                await self._client.answer_callback_query(press)
+
+    async def _answer(self, event: str, message: Outgoing) -> bool:
+        """Say it in the press; False: that was too long ago."""
+        text = self._texts.say(message.language, "telegram.settings_elsewhere") if message.panel else format_markdown(message.text).text
+        words = in_short(text, MOST_IN_PRESS)
+        try:
+            await self._client.answer_callback_query(press_of(event) or "", words, show_alert=len(words) > GLANCE)
+        except BadRequest:
+            return False
+        except TelegramError as error:
+            raise delivery_error(error) from error
+        return True
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
         try:
@@ -103,7 +141,7 @@ class TelegramPlatform:
     async def recall(self, place: Place, message_id: str, known: Known) -> None:
         await recall(self._client, self._chat(place), message_of(message_id), known)
 
-    def private_place(self, person: str) -> Place:
+    async def private_place(self, person: str) -> Place:
         return Place(NAME, channel=person, private=True)
 
     async def typing(self, place: Place) -> None:
@@ -179,8 +217,15 @@ class TelegramPlatform:
         return delivery_error(error)
 
 
+def fits_press(message: Outgoing) -> bool:
+    """Whether all of it can be said in the press of a button."""
+    return not (message.actions or message.files or message.panel) and len(message.text) <= MOST_IN_PRESS and "\n" not in message.text
+
+
 def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
     """A button carries what it stands for as a typed command, within Telegram's 64 bytes."""
+    if message.panel:
+        return keyboard_of(message.panel, message.reader.id if message.reader else "", message.language, texts)
     rows = [[InlineKeyboardButton(action.label, callback_data=action.command)] for action in message.actions]
     if message.answer_id is not None and message.buttons:
         rows.insert(0, [_button(button, message.answer_id, message.language, texts) for button in message.buttons])

@@ -65,7 +65,8 @@ class Reader:
     async def press(self, query: CallbackQuery) -> Incoming | None:
         """A pressed button; None when its message is no longer known to Telegram."""
         message = query.message
-        invocation = self._pressed(owner_and_command(query.data or "")[1])
+        owner, command = owner_and_command(query.data or "")
+        invocation = self._pressed(command)
         if not isinstance(message, Message) or invocation is None:
             return None
         author = Author(NAME, str(query.from_user.id), query.from_user.full_name, is_bot=query.from_user.is_bot)
@@ -77,6 +78,7 @@ class Reader:
             sent_at=datetime.now(UTC),
             command=invocation,
             locale=query.from_user.language_code,
+            unseen=owner is None,  # what is chosen from a panel is shown on it
         )
 
     def stopped(self, update: Update) -> Incoming | None:

@@ -147,7 +147,7 @@ class Context:
 
     def reply(self, text: str) -> Outgoing:
         """An answer for this person alone, where the platform can."""
-        return Outgoing(text, private=True)
+        return Outgoing(text, private=True, language=self.language)
 
     @property
     def answer_id(self) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.characters import in_short
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.demo.entries import Summary
@@ -49,7 +51,7 @@ async def _start(context: Context) -> None:
 def _tell_addresses(context: Context, demo: Demo, *findings: str) -> None:
     wall = context.actions.demos.wall(demo)
     lines = [context.say("demo.addresses", wall=wall, own=f"{wall}#{demo.key}") if wall else context.say("demo.no_page")]
-    _confide(context, Outgoing("\n".join([*lines, *map(context.say, findings)])))
+    _confide(context, context.reply("\n".join([*lines, *map(context.say, findings)])))
 
 
 def _confide(context: Context, message: Outgoing) -> None:
@@ -70,7 +72,7 @@ async def _stop(context: Context) -> None:
     try:
         await _export(context, demo)
     except Refusal as refusal:  # the room hears of the end all the same
-        _confide(context, Outgoing(context.say(refusal.key)))
+        _confide(context, context.reply(context.say(refusal.key)))
     lines = [context.say("demo.over"), *_figures(context, await context.actions.demos.summarize(demo)), context.say("demo.how_to_export")]
     context.actions.announce(context.incoming, Outgoing("\n".join(lines)))
 
@@ -93,12 +95,12 @@ async def _export(context: Context, demo: Demo) -> None:
     files = await context.actions.demos.export(demo)
     size, limit = sum(file.stat().st_size for file in files), context.actions.file_bytes(context.incoming)
     if limit is None or size < limit:
-        _confide(context, Outgoing(context.say("demo.exported"), files=files))
+        _confide(context, replace(context.reply(context.say("demo.exported")), files=files))
         return
     wall = context.actions.demos.wall(demo)
     ways = [f"{wall}/export/{demo.key}/{file.name}" for file in files] if wall else [file.name for file in files]
     key = "demo.too_large" if wall else "demo.kept"
-    _confide(context, Outgoing("\n".join([context.say(key, size=size / MEBIBYTE), *ways])))
+    _confide(context, context.reply("\n".join([context.say(key, size=size / MEBIBYTE), *ways])))
 
 
 COMMAND = Command("demo", run, (ACTION, PROMPT, SLOW), for_managers=True)

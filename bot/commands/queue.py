@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from bot.commands.command import Command, Context
@@ -21,7 +22,7 @@ def _words(context: Context, queue: Queue) -> Outgoing:
     if queue.tokens_per_second is not None:
         lines.append(context.say("queue.speed", speed=queue.tokens_per_second))
     text = "\n".join([*lines, *(_line(context, each) for each in queue.mine)])
-    return Outgoing(text, private=True, final=not any(mine.position for mine in queue.mine))
+    return replace(context.reply(text), final=not any(mine.position for mine in queue.mine))
 
 
 def _line(context: Context, mine: InLine) -> str:

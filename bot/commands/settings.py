@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.knobs import CLEAR, SCOPE, change_or_explain, describe
-from bot.ports import Outgoing
+from bot.ports import Outgoing, Panel
 from bot.settings import SETTINGS, find_setting
 from bot.store.settings import Scope
 
@@ -28,10 +29,13 @@ async def run(context: Context) -> Outgoing:
         return await _open(context, bool(context.options[OPEN.name]))
     if NAME.name in context.options:
         setting = find_setting(str(context.options[NAME.name]))
-        return await change_or_explain(context, setting, Scope.PERSON if setting.name == "language" else Scope.CHANNEL)
+        reply = await change_or_explain(context, setting, Scope.PERSON if setting.name == "language" else Scope.CHANNEL)
+        chosen = bool(context.options.keys() & {VALUE.name, CLEAR.name})
+        return reply if SCOPE.name in context.options else replace(reply, panel=Panel(setting=setting.name, chosen=chosen))
     found = await context.settings.effective(context.incoming.place, context.incoming.author)
     lines = [await describe(context, each) for each in found.values()]
-    return context.reply("\n".join([context.say("settings.title"), *lines, context.say("settings.how")]))
+    reply = context.reply("\n".join([context.say("settings.title"), *lines, context.say("settings.how")]))
+    return replace(reply, panel=Panel(anew=context.answer_id is not None))
 
 
 async def _open(context: Context, opened: bool) -> Outgoing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from bot.errors import Refusal
 from bot.limits import LONGEST_PAUSE
 from bot.numbers import print_number, read_number
 from bot.options import RoleLimits
-from bot.ports import Outgoing
+from bot.ports import Outgoing, Panel
 from bot.rulebook import EVERYWHERE, rules_home
 from bot.rules import LISTS, Rules
 from bot.scopes import shown
@@ -54,7 +55,7 @@ RULE: Final = Option("rule", OptionKind.CHOICE, choices=(*KEPT, ADULTS, COOLDOWN
 async def run(context: Context) -> Outgoing:
     home = _home(context)
     if RULE.name not in context.options:
-        return context.reply(_told(context, await context.rules.at(home)))
+        return replace(context.reply(_told(context, await context.rules.at(home))), panel=Panel("setup"))
     rules = await context.rules.change(home, partial(_edited, context), context.incoming.author)
     return context.reply("\n".join([context.say("setup.done"), _told(context, rules)]))
 

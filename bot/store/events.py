@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from bot.message import Place
-from bot.ports import Action, Button, Outgoing, Section
+from bot.ports import Action, Button, Outgoing, Panel, Reader, Section
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import EventRow, PlaceRow
@@ -73,6 +73,8 @@ def _outgoing(kept: dict[str, Any]) -> Outgoing:
         "actions": tuple(Action(**each) for each in kept.get("actions", ())),
         "files": tuple(Path(each) for each in kept.get("files", ())),
         "columns": tuple(Section(**each) for each in kept.get("columns", ())),
+        "reader": Reader(**kept["reader"]) if kept.get("reader") else None,
+        "panel": Panel(**kept["panel"]) if kept.get("panel") else None,
     }
     return Outgoing(**kept | parts)
 

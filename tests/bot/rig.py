@@ -15,7 +15,7 @@ from typing import Literal
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
 from bot.decoding_process import Decoders, DecodingLimits
-from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, TextBlocked
+from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.limits import PersonLimits
 from bot.media import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
@@ -43,6 +43,7 @@ class Chat:
     messages: dict[str, Outgoing] = field(default_factory=dict)
     replies: dict[str, str | None] = field(default_factory=dict)
     failures: list[DeliveryError] = field(default_factory=list)  # raised by the next calls, one each
+    places: dict[str, Place] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)  # messages that can't be changed
     unspeakable: str = ""  # a word that the place's moderation blocks
     lost: int = 0  # of the next sends so many are carried out, and nobody hears of it
@@ -51,11 +52,11 @@ class Chat:
     calls: list[float] = field(default_factory=list)  # when it was called, in seconds
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
-        self._fail(message)
+        self._fail(message, place)
         if self.limits.deduplicates and nonce in self.nonces:
             return self.nonces[nonce]
         name = self.nonces[nonce] = f"bot{next(self.ids)}"
-        self.messages[name], self.replies[name] = message, reply_to
+        self.messages[name], self.replies[name], self.places[name] = message, reply_to, place
         if self.lost:
             self.lost -= 1
             raise DeliveryError("no reply", unheard=True)
@@ -80,7 +81,7 @@ class Chat:
     def answer(self, text: str) -> Outgoing:
         return next(message for message in self.messages.values() if message.final and message.text == text)
 
-    def _fail(self, message: Outgoing) -> None:
+    def _fail(self, message: Outgoing, place: Place | None = None) -> None:
         if not message.text.strip():
             raise ValueError("no platform takes a message without a word")
         self.calls.append(monotonic())
@@ -88,6 +89,37 @@ class Chat:
             raise self.failures.pop(0)
         if self.unspeakable and self.unspeakable in message.text:
             raise TextBlocked("blocked")
+
+
+@dataclass
+class Lobby(Chat):
+    """A chat where a person can be told something alone, while there is a way to, and where the bot can write to people."""
+
+    wayless: set[str] = field(default_factory=set)  # events that can't be replied to so any more
+    shut: bool = False  # people take no messages
+    whispered: set[str] = field(default_factory=set)  # the messages that one person alone sees
+
+    def whispers(self, event: str) -> bool:
+        return True
+
+    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+        if event in self.wayless:
+            raise NotPrivate("no way is left")
+        name = await self.send(place, message, reply_to=event, nonce=nonce)
+        self.whispered.add(name)
+        return name
+
+    async def private_place(self, person: str) -> Place:
+        return Place(self.name, f"chat with {person}", private=True)
+
+    def public(self) -> list[Outgoing]:
+        """What everybody sees."""
+        return [message for name, message in self.messages.items() if name not in self.whispered and not self.places[name].private]
+
+    def _fail(self, message: Outgoing, place: Place | None = None) -> None:
+        super()._fail(message, place)
+        if self.shut and place and place.private:
+            raise PlaceGone("no messages, please")
 
 
 @dataclass

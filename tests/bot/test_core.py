@@ -471,10 +471,10 @@ async def test_an_event_that_is_offered_again_is_not_dealt_with_again(rig: Rig) 
     assert (len(rig.chat.finals()), len(set(rig.chat.finals()))) == (5, 4)
 
 
-@pytest.mark.parametrize(("private", "whispers", "said"), [(True, True, 0), (True, False, 1), (False, True, 1)])
-async def test_a_reply_that_a_kill_cut_off_is_said_at_the_next_start(tmp_path: Path, private: bool, whispers: bool, said: int) -> None:
+@pytest.mark.parametrize(("private", "said"), [(True, 0), (False, 1)])
+async def test_a_reply_that_a_kill_cut_off_is_said_at_the_next_start(tmp_path: Path, private: bool, said: int) -> None:
+    """But what was for one person alone, and nobody knows whom any more, is said to nobody."""
     url, chat, engine = sqlite_url(tmp_path / "gander.db"), Chat(), ScriptedEngine(echo)
-    chat.limits = replace(chat.limits, whispers=whispers)
     database = await open_database(url)
     await database.write(events.take, PLACE, "cut off", "gander", 1.0, Outgoing("temperature is now 0.7.", private=private))
     await database.close()

@@ -20,7 +20,7 @@ from bot.store.database import sqlite_url
 from bot.texts import load_texts
 from engine.api import ChatRequest
 from tests.bot.hostile import encode
-from tests.bot.rig import Chat, Rig, ScriptedEngine, asked, attachment, running
+from tests.bot.rig import Chat, Lobby, Rig, ScriptedEngine, asked, attachment, running
 from tests.bot.samples import ANN, BEN, PLACE
 
 PRESENTER = Author("web", "pat", "Pat", manages=True)
@@ -40,7 +40,7 @@ def reply(request: ChatRequest) -> Sequence[str]:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     engine = ScriptedEngine(reply)
     engine.gate.set()
-    chat = Chat(limits=Limits(text=2_000, budget=EditBudget(1_000, 1.0)))
+    chat = Lobby(limits=Limits(text=2_000, budget=EditBudget(1_000, 1.0)))
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, chat) as rig:
         rig.core.demos.page = "http://127.0.0.1:8484"
         yield rig

@@ -16,7 +16,7 @@ from bot.outbox import TRIES_REJECTED, Outbox
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.store.database import open_database, sqlite_url
 from bot.texts import load_texts
-from tests.bot.rig import Chat
+from tests.bot.rig import Chat, Lobby
 from tests.bot.samples import PLACE
 
 UNSHOWN = "My answer could not be shown here. Please ask again, or ask in other words."
@@ -101,8 +101,9 @@ async def test_what_a_platform_finds_fault_with_is_given_up_soon(tmp_path: Path,
 
 async def test_what_one_person_alone_is_told_counts_in_nobody_elses_budget(tmp_path: Path) -> None:
     """Each goes by the way of its own interaction: thirty at once are said at once, though a channel takes two in an hour."""
-    chat = Chat(limits=Limits(200, EditBudget(2, seconds=3_600.0), whispers=True))
+    chat = Lobby(limits=Limits(200, EditBudget(2, seconds=3_600.0)))
     async with speaking(tmp_path, chat, monotonic) as outbox:
         for number in range(30):
             outbox.say(PLACE, Outgoing(f"help {number}", private=True), f"e{number}")
-        assert len(await shown(chat, 30)) == 30
+        await shown(chat, 30)
+        assert len(chat.whispered) == 30

@@ -13,7 +13,7 @@ from adapters.discord import interactions
 from adapters.discord.client import DiscordClient
 from bot.errors import DeliveryError, MessageGone
 from bot.message import Place
-from bot.ports import Outgoing
+from bot.ports import Outgoing, Panel
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.strict.discord.interacting import interaction
@@ -82,8 +82,8 @@ async def test_a_message_that_was_dismissed_before_its_words_came_is_sent_anew(w
     await client.platform.send(PLACE, Outgoing("A goose."), reply_to=name, nonce="1")
     wire.failures["PATCH"] = [Failure(404, {"code": 10008, "message": "Unknown Message"})]
     with pytest.raises(MessageGone):
-        await client.platform.send(PLACE, Outgoing("Only for Ann.", private=True), reply_to=name, nonce="2")
-    message = await client.platform.send(PLACE, Outgoing("Only for Ann.", private=True), reply_to=name, nonce="2")
+        await client.platform.whisper(PLACE, Outgoing("Only for Ann.", private=True), event=name, nonce="2")
+    message = await client.platform.whisper(PLACE, Outgoing("Only for Ann.", private=True), event=name, nonce="2")
     assert wire.messages[message]["content"] == "Only for Ann."
 
 
@@ -92,9 +92,10 @@ async def test_the_panel_outlives_a_failed_send(wire: Wire, client: DiscordClien
     await wire.dispatch("INTERACTION_CREATE", interaction(name, 2, {"id": "1", "name": "settings", "type": 1, "options": []}))
     await bot.hears()
     wire.failures["PATCH"] = [Failure(400)]
+    panel = Outgoing("Settings", private=True, panel=Panel())
     with pytest.raises(DeliveryError):
-        await client.platform.send(PLACE, Outgoing("Settings", private=True), reply_to=name, nonce="1")
-    message = await client.platform.send(PLACE, Outgoing("Settings", private=True), reply_to=name, nonce="1")
+        await client.platform.whisper(PLACE, panel, event=name, nonce="1")
+    message = await client.platform.whisper(PLACE, panel, event=name, nonce="1")
     assert wire.messages[message]["components"]
 
 

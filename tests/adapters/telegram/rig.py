@@ -15,7 +15,6 @@ from adapters.run import running
 from adapters.telegram import adapter
 from adapters.telegram.client import Account, signed_in
 from adapters.telegram.inbox import Inbox
-from adapters.telegram.panels import Panels
 from adapters.telegram.people import Managers
 from adapters.telegram.pictures import Files
 from adapters.telegram.platform import TelegramPlatform
@@ -60,9 +59,8 @@ async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
     api = api or BotApi()
     async with serving(api) as address, signed_in(config(address)) as account, keeping_aside() as aside:
         bot, texts = Listener(), load_texts()
-        panels = Panels(texts)
-        platform = TelegramPlatform(account.client, panels, texts)
-        polling = asyncio.create_task(Poller(account, Receiver(account.client, inbox(account, bot, panels), aside)).run())
+        platform = TelegramPlatform(account.client, texts)
+        polling = asyncio.create_task(Poller(account, Receiver(account.client, inbox(account, bot), aside)).run())
         try:
             yield Connected(api, account, platform, bot)
         finally:
@@ -129,11 +127,11 @@ async def whole(
                 yield whole
 
 
-def inbox(account: Account, bot: Listener, panels: Panels) -> Inbox:
+def inbox(account: Account, bot: Listener) -> Inbox:
     texts = load_texts()
 
     def parse(text: str, bot_name: str | None = None) -> Invocation | None:
         return parse_command(text, COMMANDS, texts, bot_name)
 
     reader = Reader(account.me, Files(account.client, account.http, side=1024), Managers(account.client), texts, parse)
-    return Inbox(bot, reader, panels, ALBUM_SECONDS)
+    return Inbox(bot, reader, ALBUM_SECONDS)

@@ -102,7 +102,8 @@ async def test_pain_nobody_presses_anothers_buttons(tmp_path: Path) -> None:
         answer = next(each for each in telegram.said(group) if each["text"] == "You asked: slow?")
         again = next(data for data in _buttons(telegram, group) if data.startswith("/again"))
         await telegram.world.press(group, answer["message_id"], again, by=BOB | {"language_code": "en"})
-        await telegram.until(lambda: any("for somebody else" in each["text"] for each in telegram.said(group)))
+        await telegram.until(lambda: any("for somebody else" in each["text"] for each in telegram.api.called("answerCallbackQuery")))
+        assert not any("for somebody else" in each["text"] for each in telegram.said(group))
 
 
 async def test_forged_callback_data_does_no_harm(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ import pytest
 from sqlalchemy import select
 
 from adapters.telegram.client import Account, signed_in
-from adapters.telegram.panels import Panels
 from adapters.telegram.polling import Poller
 from adapters.telegram.receiving import Receiver
 from adapters.telegram.webhook import HEADER, Webhook
@@ -27,7 +26,6 @@ from bot.aside import Aside
 from bot.message import Incoming
 from bot.store.database import open_database, sqlite_url
 from bot.store.tables import UpdateRow
-from bot.texts import load_texts
 from tests.adapters.conformance import PNG, Listener
 from tests.adapters.strict.telegram.server import BotApi, serving
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
@@ -164,7 +162,7 @@ async def receiving(
     api: BotApi, bot: Listener, telegram: Mapping[str, object] | None = None, kind: type[Aside] = Aside
 ) -> AsyncIterator[tuple[Account, Receiver, Aside]]:
     async with serving(api) as address, signed_in(config(address, telegram)) as account, keeping_aside(kind) as aside:
-        yield account, Receiver(account.client, inbox(account, bot, Panels(load_texts())), aside), aside
+        yield account, Receiver(account.client, inbox(account, bot), aside), aside
 
 
 @asynccontextmanager

@@ -86,4 +86,4 @@ async def test_a_press_counts_under_a_message_that_is_no_longer_told_and_not_in_
     pressed, after = (heard.incoming for heard in telegram.bot.heard)
     assert (pressed.command, pressed.place.channel) == (Invocation("again", {"answer_id": 1}), str(chat))
     assert after.text == "next"
-    assert len(telegram.api.called("answerCallbackQuery")) == 3
+    assert len(telegram.api.called("answerCallbackQuery")) == 2  # the core, which nobody plays here, answers the other

@@ -1,0 +1,79 @@
+"""What the bot has to say to a pressed button is said in the press: a group does not read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.adapters.strict.telegram.server import ApiError
+from tests.adapters.strict.telegram.world import ANN, BOB, Json
+from tests.adapters.telegram.rig import Whole, whole
+
+STRANGERS = [BOB | {"id": 2000 + number, "first_name": f"Stranger {number}", "language_code": "en"} for number in range(4)]
+PRESSES = ("/stop answer_id:{}", "/again answer_id:{}", "/continue answer_id:{}", "/settings answer_id:{}", "/vote column:9 answer_id:{}")
+
+
+def told(telegram: Whole) -> list[str]:
+    """What was said in presses."""
+    return [each.get("text", "") for each in telegram.api.called("answerCallbackQuery")]
+
+
+def answer_in(message: Json) -> str:
+    """The number of the answer whose buttons stand there."""
+    return str(message["reply_markup"]).partition("answer_id:")[2].partition("'")[0]
+
+
+async def answered(telegram: Whole, group: int) -> Json:
+    await telegram.world.say(group, "@gander_bot a goose?")
+    await telegram.until(lambda: any("/again" in str(each) for each in telegram.said(group)))
+    return telegram.said(group)[0]
+
+
+async def test_twenty_presses_of_strangers_put_nothing_into_the_group(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        answer = await answered(telegram, group)
+        for stranger in STRANGERS:
+            for press in PRESSES:
+                await telegram.world.press(group, answer["message_id"], press.format(answer_in(answer)), by=stranger)
+        await telegram.until(lambda: len(told(telegram)) == 20)
+        assert len(telegram.said(group)) == 1
+        assert all(told(telegram))
+        assert len({each["callback_query_id"] for each in telegram.api.called("answerCallbackQuery")}) == 20
+        assert any("for somebody else" in each for each in told(telegram))
+        await telegram.world.say(group, "@gander_bot and now?")
+        await telegram.until(lambda: any(each["text"] == "You asked: and now?" for each in telegram.said(group)))
+
+
+async def test_a_press_that_leads_to_an_answer_waits_no_more_and_says_nothing(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        answer = await answered(telegram, group)
+        await telegram.world.press(group, answer["message_id"], f"/again answer_id:{answer_in(answer)}", by=ANN)
+        await telegram.until(lambda: len(telegram.said(group)) == 2)
+        await telegram.until(lambda: told(telegram) == [""])
+
+
+async def test_the_press_of_one_who_asked_is_confirmed_in_the_press(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        for chat in (telegram.world.group(), telegram.world.private()):
+            answer = await answered(telegram, chat)
+            before, said = len(told(telegram)), len(telegram.said(chat))
+            await telegram.world.press(chat, answer["message_id"], f"/stop answer_id:{answer_in(answer)}", by=ANN)
+            await telegram.until(lambda before=before: len(told(telegram)) == before + 1)  # type: ignore[misc]  # bound now
+            assert told(telegram)[-1] == "Nothing is being written for you here."
+            assert len(telegram.said(chat)) == said
+
+
+async def test_a_press_of_long_ago_is_answered_in_private_alone(tmp_path: Path) -> None:
+    """After half a minute or so Telegram takes no answer in the press."""
+    late = "Bad Request: query is too old and response timeout expired or query ID is invalid"
+    async with whole(tmp_path) as telegram:
+        for chat, more in ((telegram.world.group(), 0), (telegram.world.private(), 1)):
+            answer = await answered(telegram, chat)
+            telegram.api.refuse("answerCallbackQuery", ApiError(late))
+            said, asked = len(telegram.said(chat)), len(told(telegram))
+            await telegram.world.press(chat, answer["message_id"], f"/stop answer_id:{answer_in(answer)}", by=ANN)
+            await telegram.until(lambda asked=asked: len(told(telegram)) > asked)  # type: ignore[misc]  # bound now
+            await telegram.world.say(chat, "@gander_bot next?")
+            await telegram.until(lambda chat=chat: any(each["text"] == "You asked: next?" for each in telegram.said(chat)))  # type: ignore[misc]
+            assert len(telegram.said(chat)) == said + more + 1
