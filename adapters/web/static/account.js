@@ -7,7 +7,6 @@ import { find } from "./dom.js";
 export function account(signedIn, failed) {
   find("add-device").hidden = !signedIn;
   find("sign-out").hidden = !signedIn;
-  find("devices-close").onclick = () => find("devices").close();
   find("add-device").onclick = async () => {
     try {
       find("device-code").textContent = (await api.device()).code;

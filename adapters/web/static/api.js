@@ -29,6 +29,22 @@ export const start = (limit, language) => request(`/api/start?limit=${limit}`, {
 /** Who we are and what can be set. */
 export const session = () => request("/api/session");
 
+/** A page of the list: the newest conversations that speak of `search`, before the message `before`. */
+export function conversations(search, before = "") {
+  return request(`/api/conversations?${new URLSearchParams({ search, before })}`);
+}
+
+/** All messages of one conversation; none: it isn't there. */
+export const conversation = (key) => request(`/api/conversations/${key}`);
+
+/** An empty title gives the first question back. */
+export function rename(key, title) {
+  const body = JSON.stringify({ title });
+  return request(`/api/conversations/${key}`, { method: "PATCH", body, headers: { "Content-Type": "application/json" } });
+}
+
+export const forget = (key) => request(`/api/conversations/${key}`, { method: "DELETE" });
+
 export const history = (limit) => request(`/api/messages?limit=${limit}`);
 
 /** Sample pictures with their questions, and the commands that the page offers. */
@@ -38,9 +54,9 @@ export const welcome = () => request("/api/welcome");
 export const device = () => request("/api/devices", { method: "POST" });
 
 /** Sends a question with its pictures; what was stored. `id` is ours, so that a repeated request is not a second question. */
-export function ask({ id, text, parent, knobs, pictures }) {
+export function ask({ id, text, parent, instead, knobs, pictures }) {
   const form = new FormData();
-  form.set("message", JSON.stringify({ id, text, parent, ...knobs }));
+  form.set("message", JSON.stringify({ id, text, parent, instead_of: instead, ...knobs }));
   for (const picture of pictures) form.append("picture", picture, picture.name);
   return request("/api/messages", { method: "POST", body: form });
 }

@@ -1,46 +1,62 @@
-// The page's composition root: brings the parts together and decides what each event changes.
+// Brings the page's parts together and decides what each event changes.
 
 import { account } from "./account.js";
+import { addressed, show as showAddress } from "./address.js";
 import * as api from "./api.js";
 import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { find, firstWords, newId, spoken } from "./dom.js";
-import { Drafts } from "./drafts.js";
+import { picturesOf } from "./drafts.js";
 import { Graph } from "./graph.js";
-import { Header, banner } from "./header.js";
+import { Header, unreachable } from "./header.js";
 import { explain } from "./insight.js";
 import { Knobs } from "./knobs.js";
+import { Navigation } from "./navigation.js";
 import { Sending } from "./sending.js";
 import { Sidebar } from "./sidebar.js";
-import { loadLanguage, preferredLanguage, rememberLanguage, say } from "./texts.js";
+import { loadLanguage, rememberLanguage, say } from "./texts.js";
 import { Thread, announce } from "./thread.js";
+import { Toolbar } from "./toolbar.js";
 import { Welcome } from "./welcome.js";
 
-const PAGE = 200;
-const RELOAD = 2000; // milliseconds until a page that could not begin tries again
+export const PAGE = 200; // messages that a page begins with, whatever they belong to
 const SEEN = "gander.seen"; // in this tab: the last message on the screen, empty on an empty page
 
-class App {
+export class App {
   graph = new Graph();
   knobs = new Knobs();
   header = new Header();
   sending = new Sending(this.graph);
   current = null; // the first message of the conversation on the screen; null = a new one
   sent = new Map(); // what we sent, by id → { anchor: the message before it, place: its conversation, command, taken, late: asides until we know }
-  limit = PAGE; // how many of the newest messages are fetched
   meanwhile = null; // what comes while the history is asked for, to be done again afterwards
-  more = false; // older messages exist on the server
 
   constructor(begun, drafts) {
     this.drafts = drafts;
     this.thread = new Thread(this.graph, {
       reply: (message) => this.reply(message),
+      edit: (message) => this.edit(message),
       press: (button, message) => this.press(button, message),
       choose: (id) => this.choose(id),
       type: (command) => this.ask({ text: command, pictures: [] }),
       explain: (message) => this.explain(message),
     });
-    this.sidebar = new Sidebar({ open: (root) => this.open(root), fresh: () => this.fresh(), older: () => this.older() });
+    const screen = {
+      open: (root) => this.open(root),
+      lost: () => this.lost(),
+      left: (key) => this.graph.key(this.current) === key && this.fresh(),
+      draw: () => this.draw(),
+      failed: (trouble) => this.failed(trouble),
+    };
+    this.navigation = new Navigation(this.graph, screen);
+    this.conversations = this.navigation.conversations;
+    this.toolbar = new Toolbar((key) => this.navigation.forget(key), screen.failed);
+    this.sidebar = new Sidebar({
+      open: (entry) => this.navigation.go(entry),
+      fresh: () => this.fresh(),
+      older: () => this.conversations.older(),
+      search: (words) => this.conversations.search(words),
+    });
     const actions = { send: () => this.send(), stop: () => this.stop(), changed: () => this.drafts.keep(this.current) };
     this.composer = new Composer(actions, begun.limits);
     this.welcome = new Welcome((file, questions) => this.composer.add([file], questions));
@@ -48,11 +64,12 @@ class App {
     account(begun.signed_in, (trouble) => this.composer.say(words(trouble)));
     find("insight-close").onclick = () => find("insight").close();
     find("insight").onclick = (event) => event.target === find("insight") && find("insight").close();
-    find("reply-cancel").onclick = () => this.reply(null);
+    find("reply-cancel").onclick = () => this.goOn();
+    addEventListener("popstate", () => this.navigation.visit());
     find("language").onchange = (event) => this.changeLanguage(event.target.value);
     document.addEventListener("keydown", (event) => this.key(event));
     this.configure(begun);
-    this.takeHistory(begun);
+    this.navigation.takeNewest(begun);
   }
 
   configure({ knobs, engine }) {
@@ -62,22 +79,15 @@ class App {
 
   // What the server tells
 
-  takeHistory({ messages, more }) {
-    this.graph.merge(messages, more ? messages[0].number : 0);
-    this.more = more;
-  }
-
   async fetch() {
     const meanwhile = (this.meanwhile = []);
-    this.takeHistory(await api.history(this.limit));
+    const key = this.graph.key(this.current);
+    const [newest, open] = await Promise.all([api.history(PAGE), key && api.conversation(key), this.conversations.look()]);
+    this.navigation.takeNewest(newest);
+    if (open) this.navigation.take(key, open);
     for (const again of meanwhile) again();
     if (this.meanwhile === meanwhile) this.meanwhile = null;
     this.draw();
-  }
-
-  older() {
-    this.limit += PAGE;
-    return this.fetch();
   }
 
   async reload() {
@@ -99,6 +109,7 @@ class App {
     const whole = this.graph.put(message);
     if (whole.role === "bot" && (!known || (!wasFinal && whole.final))) announce(whole);
     if (whole.role === "bot" && whole.final) this.header.read();
+    this.conversations.news();
     if (settled) this.open(this.current ?? this.graph.root(message.id));
     this.draw();
   }
@@ -117,6 +128,7 @@ class App {
   deleted({ id }) {
     this.meanwhile?.push(() => this.graph.remove(id));
     this.graph.remove(id);
+    this.conversations.news();
     this.draw();
   }
 
@@ -146,17 +158,19 @@ class App {
   }
 
   send() {
-    const { text, pictures, id } = this.draft;
+    const { text, pictures, id, instead } = this.draft;
     const replyTo = this.graph.get(this.draft.replyTo)?.id ?? null;
-    Object.assign(this.draft, { text: "", pictures: [], replyTo: null, id: null, problem: "" });
+    Object.assign(this.draft, { text: "", pictures: [], replyTo: null, instead: null, id: null, problem: "" });
     this.drafts.keep(this.current);
     this.showDraft();
-    return this.ask({ text: text.trim(), pictures, id, parent: replyTo });
+    return this.ask({ text: text.trim(), pictures, id, instead, parent: replyTo });
   }
 
   /** Shows the question at once; when it was not accepted, it goes back to where it was written. */
-  async ask({ text, pictures, id = null, parent = null }) {
-    const question = { id: id ?? newId(), text, pictures, parent: parent ?? this.path().at(-1)?.id ?? null, knobs: this.knobs.chosen };
+  async ask({ text, pictures, id = null, parent = null, instead = null }) {
+    const replaced = this.graph.get(instead);
+    const above = replaced ? replaced.parent : (parent ?? this.path().at(-1)?.id ?? null);
+    const question = { id: id ?? newId(), text, pictures, parent: above, instead: replaced && instead, knobs: this.knobs.chosen };
     const command = text.startsWith("/") ? text : null; // a command, it seems; the server knows
     const sent = { anchor: question.parent, place: this.current, command, late: [] };
     this.sent.set(question.id, sent);
@@ -170,9 +184,10 @@ class App {
     this.draw();
   }
 
-  show({ id, parent, text, pictures }) {
+  show({ id, parent, instead, text, pictures }) {
     const place = this.current;
-    this.graph.put({ id, parent, role: "person", text, pictures: pictures.map(({ url }) => url), at: new Date().toISOString() });
+    const shown = { id, parent, role: "person", text, pictures: pictures.map(({ url }) => url), at: new Date().toISOString() };
+    this.graph.put(instead ? { ...shown, conversation: this.graph.key(instead) } : shown);
     this.graph.choose(id);
     if (place === null) this.thread.adoptAsides(id);
     this.open(this.graph.root(id));
@@ -186,11 +201,11 @@ class App {
     if (!question && pictures.length) this.restore(place, { id: null, text: "", pictures, problem: "" });
   }
 
-  takeBack({ id, text, pictures }, place, problem) {
+  takeBack({ id, text, pictures, instead }, place, problem) {
     this.graph.remove(id);
     this.thread.releaseAsides(id);
-    if (this.current === id) this.current = null;
-    this.restore(place, { id, text, pictures, problem });
+    if (this.current === id) this.current = this.graph.root(place);
+    this.restore(place, { id, text, pictures, instead, problem });
   }
 
   restore(place, what) {
@@ -234,15 +249,38 @@ class App {
   }
 
   reply(message) {
-    this.draft.replyTo = message?.id ?? null;
+    Object.assign(this.draft, { replyTo: message.id, instead: null });
     this.drafts.keep(this.current);
     this.showReply();
-    if (message) this.composer.focus();
+    this.composer.focus();
+  }
+
+  /** Takes a question of the person's own into the field, to be asked otherwise in a branch beside it. */
+  async edit(message) {
+    if (this.draft.text || this.draft.pictures.length) return this.composer.say(say("edit-first"));
+    try {
+      const pictures = await picturesOf(message.pictures);
+      Object.assign(this.draft, { text: message.text, pictures, replyTo: null, instead: message.id, id: null, problem: "" });
+      this.drafts.keep(this.current);
+      this.showDraft();
+      this.composer.focus();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // fetch's own: the server is away
+      this.composer.say(say("error-network"));
+    }
+  }
+
+  /** Neither from an earlier message nor instead of one: the next question goes on at the end. */
+  goOn() {
+    if (this.draft.instead) Object.assign(this.draft, { text: "", pictures: [], instead: null });
+    this.draft.replyTo = null;
+    this.drafts.keep(this.current);
+    this.showDraft();
   }
 
   choose(id) {
     this.graph.choose(id);
-    this.current = this.graph.root(id);
+    this.follow(this.graph.root(id));
     this.draw();
   }
 
@@ -253,6 +291,12 @@ class App {
     this.thread.toEnd();
   }
 
+  /** The address of a conversation that isn't there, or not any more. */
+  lost() {
+    this.open(null);
+    this.composer.say(say("conversation-gone"));
+  }
+
   fresh() {
     this.thread.clearAsides();
     this.open(null);
@@ -260,7 +304,7 @@ class App {
   }
 
   key(event) {
-    if (event.key === "Escape" && this.draft.replyTo) this.reply(null);
+    if (event.key === "Escape" && (this.draft.replyTo || this.draft.instead)) this.goOn();
     else if (event.key === "Escape" && !find("viewer").open) this.stop();
     else if (event.key === "/" && !event.target.closest("input, textarea, select")) {
       event.preventDefault();
@@ -291,10 +335,14 @@ class App {
     const path = this.path();
     this.graph.keep(path);
     this.thread.show(path);
-    this.sidebar.draw(this.graph.roots(), this.current, this.more);
+    const key = this.graph.key(this.current);
+    const title = this.conversations.get(key)?.title ?? path[0]?.text ?? "";
+    this.sidebar.draw(this.navigation.entries(), key ?? this.current, this.conversations);
+    this.toolbar.draw(key, title);
+    if (this.navigation.going === null && (key !== null || this.current === null)) showAddress(key);
     this.composer.busy = Boolean(this.graph.unfinished(path));
     find("question").placeholder = say(path.length ? "placeholder-more" : "placeholder");
-    document.title = path.length ? `${firstWords(path[0].text, 40)} · Gander` : "Gander";
+    document.title = path.length ? `${firstWords(title, 40)} · Gander` : "Gander";
     sessionStorage.setItem(SEEN, path.at(-1)?.id ?? "");
   }
 
@@ -306,8 +354,10 @@ class App {
     this.showDraft();
   }
 
-  /** As before a reload; else the conversation that was spoken in last. */
-  begin() {
+  /** What the address names; else as before a reload; else the conversation that was spoken in last. */
+  begin(index) {
+    this.conversations.begin(index);
+    if (addressed()) return this.navigation.visit();
     const seen = sessionStorage.getItem(SEEN);
     if (this.graph.get(seen)) this.graph.choose(seen);
     this.open(seen === "" ? null : (this.graph.root(seen) ?? this.graph.roots()[0]?.id ?? null));
@@ -319,9 +369,10 @@ class App {
   }
 
   showReply() {
-    const message = this.graph.get(this.draft.replyTo);
+    const { replyTo, instead } = this.draft;
+    const message = this.graph.get(instead ?? replyTo);
     find("replying").hidden = !message;
-    find("replying-text").textContent = message ? say("replying", { text: firstWords(message.text) }) : "";
+    find("replying-text").textContent = message ? say(instead ? "editing" : "replying", { text: firstWords(message.text) }) : "";
   }
 }
 
@@ -334,34 +385,3 @@ function words(trouble) {
 function refused(trouble) {
   return { taken: false, problem: words(trouble) };
 }
-
-function unreachable(trouble) {
-  return trouble.key === "error-login" ? trouble.message : say("offline");
-}
-
-async function start() {
-  const language = preferredLanguage();
-  const drafts = new Drafts();
-  const begun = api.start(PAGE, language); // beside the words, not after them
-  await Promise.allSettled([begun, loadLanguage(language), drafts.load()]);
-  find("language").value = language;
-  const told = await begun;
-  const app = new App(told, drafts);
-  app.begin();
-  app.welcome.load();
-  const handlers = {
-    message: (message) => app.received(message),
-    deleted: (message) => app.deleted(message),
-    engine: (engine) => app.header.showEngine(engine),
-    reload: () => app.reload(),
-    online: (online) => app.online(online),
-    refused: () => app.look(),
-  };
-  app.events = new api.Events(handlers, () => app.composer.busy, told.events);
-}
-
-start().catch((trouble) => {
-  if (!(trouble instanceof api.Trouble)) throw trouble;
-  banner(unreachable(trouble));
-  setTimeout(() => location.reload(), RELOAD);
-});

@@ -5,9 +5,12 @@ const WORDS = "gander.draft.";
 const DATABASE = "gander";
 const PICTURES = "pictures";
 
-/** Of one conversation. `pictures`: { file, url }; `replyTo`: the message that it goes on from; `id`: of a try whose end nobody knows. */
+/**
+ * Of one conversation. `pictures`: { file, url }; `replyTo`: the message that it goes on from; `instead`: the question that it is
+ * asked in the place of; `id`: of a try whose end nobody knows.
+ */
 function draft(words = {}, pictures = []) {
-  return { text: "", replyTo: null, id: null, problem: "", ...words, pictures };
+  return { text: "", replyTo: null, instead: null, id: null, problem: "", ...words, pictures };
 }
 
 export class Drafts {
@@ -32,27 +35,28 @@ export class Drafts {
   /** Keeps what a draft says now; an empty one is forgotten. */
   keep(conversation) {
     const key = conversation ?? "";
-    const { text, replyTo, id, pictures } = this.of(key);
-    if (text || replyTo) localStorage.setItem(WORDS + key, JSON.stringify({ text, replyTo, id }));
+    const { text, replyTo, instead, id, pictures } = this.of(key);
+    if (text || replyTo) localStorage.setItem(WORDS + key, JSON.stringify({ text, replyTo, instead, id }));
     else localStorage.removeItem(WORDS + key);
     this.#keepPictures(key, pictures);
   }
 
   /** A conversation has another name now. */
   move(from, to) {
-    const { id, text, pictures, problem } = this.of(from);
-    if (text || pictures.length) this.restore(to, { id, text, pictures, problem });
+    const { id, text, pictures, instead, problem } = this.of(from);
+    if (text || pictures.length) this.restore(to, { id, text, pictures, instead, problem });
     Object.assign(this.of(from), draft());
     this.keep(from);
   }
 
   /** What was not taken comes back; nothing of what was typed meanwhile is lost. */
-  restore(conversation, { id, text, pictures, problem }) {
+  restore(conversation, { id, text, pictures, instead = null, problem }) {
     const known = this.of(conversation);
     const alone = !known.text && !known.pictures.length;
     known.text = [known.text, text].filter(Boolean).join("\n");
     known.pictures = [...known.pictures, ...pictures];
     known.id = alone ? id : null;
+    known.instead = alone ? instead : known.instead;
     known.problem = problem || known.problem;
     this.keep(conversation);
   }
@@ -72,6 +76,15 @@ export class Drafts {
     if (pictures.length) store.put(pictures.map(({ file }) => file), key);
     else store.delete(key);
   }
+}
+
+/** The pictures at these addresses of ours, as a draft holds them. */
+export async function picturesOf(urls) {
+  const one = async (url, number) => {
+    const blob = await (await fetch(url)).blob();
+    return shown(new File([blob], `picture-${number + 1}.${blob.type.split("/").pop()}`, { type: blob.type }));
+  };
+  return Promise.all(urls.map(one));
 }
 
 export const shown = (file) => ({ file, url: URL.createObjectURL(file) });

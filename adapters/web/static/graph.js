@@ -28,11 +28,13 @@ export class Graph {
 
   /**
    * Takes in what the server found when it looked, which live events may have overtaken: they are not taken back. What it no
-   * longer has goes, as far back as it looked (`since`, a number), but for what has no number yet: that is on its way.
+   * longer has goes, as far back as it looked (`since`, a number), or of the conversation at which it looked (its key `of`), but for
+   * what has no number yet: that is on its way.
    */
-  merge(messages, since = Infinity) {
+  merge(messages, { since = Infinity, of = null } = {}) {
     const found = new Set(messages.map(({ id }) => id));
-    for (const { id, number } of [...this.#messages.values()]) if (number >= since && !found.has(id)) this.remove(id);
+    const seen = ({ number, conversation }) => number >= since || (of !== null && number !== undefined && conversation === of);
+    for (const message of [...this.#messages.values()]) if (seen(message) && !found.has(message.id)) this.remove(message.id);
     for (const message of messages) {
       const known = this.get(message.id);
       this.put(known?.text && !message.final ? placeOf(message) : message); // an answer's words are stored when it ends
@@ -52,11 +54,23 @@ export class Graph {
 
   /** The messages that stand in each other's place: of first messages those of the same conversation. */
   siblings(id) {
-    const { parent, conversation } = this.get(id);
+    const { parent } = this.get(id);
     if (this.get(parent)) return this.children(parent);
-    if (!conversation) return [id];
-    const first = this.#first().filter((message) => message.conversation === conversation);
+    const key = this.key(id);
+    if (key === null) return [id];
+    const first = this.#first().filter((message) => this.key(message.id) === key);
     return first.sort((a, b) => order(a) - order(b) || a.came - b.came).map((message) => message.id);
+  }
+
+  /** The server's name of the conversation that a message is in; null: it is not stored yet. */
+  key(id) {
+    for (let message = this.get(id); message; message = this.get(message.parent)) if (message.conversation) return message.conversation;
+    return null;
+  }
+
+  /** The first message of a conversation that was spoken in last, of those that are known; null: none is. */
+  rootOf(key) {
+    return this.roots().find(({ id }) => this.key(id) === key)?.id ?? null;
   }
 
   /** The first message of its conversation. A message whose parent is not known (older than what was fetched) is one, too. */

@@ -61,3 +61,8 @@ export function banner(text) {
   find("banner").textContent = text;
   find("banner").hidden = !text;
 }
+
+/** Why the server tells us nothing, in words. */
+export function unreachable(trouble) {
+  return trouble.key === "error-login" ? trouble.message : say("offline");
+}

@@ -11,7 +11,7 @@ const COPIED = 1500; // milliseconds for which a button says so
 export class MessageView {
   #drawn = {}; // part → what it was drawn from
 
-  /** `actions`: reply(message), press(button, message), choose(id), type(command), explain(message), enlarge(url). */
+  /** `actions`: reply(message), edit(message), press(button, message), choose(id), type(command), explain(message), enlarge(url). */
   constructor(message, actions) {
     this.actions = actions;
     const mine = message.role === "person";
@@ -33,7 +33,7 @@ export class MessageView {
     const { text, columns, spoiler, role } = message;
     this.#part("text", { text, columns, spoiler, waits }, () => morph(this.text, make("div", {}, ...written(role, message, waits))));
     this.#part("footer", message.footer, (words) => Object.assign(this.footer, { textContent: words, hidden: !words }));
-    const state = { final: message.final, buttons: message.buttons, said: Boolean(text), columns: Boolean(columns?.length), siblings };
+    const state = { final: message.final, stored: message.number !== undefined, buttons: message.buttons, said: Boolean(text), columns: Boolean(columns?.length), siblings };
     this.#part("tools", state, () => this.#drawTools(message, siblings));
     this.#part("commands", message.actions ?? [], (commands) => this.#drawCommands(commands));
   }
@@ -80,6 +80,7 @@ export class MessageView {
       if (message.buttons.includes("again")) add("again", say("again"), () => this.actions.press("again", message));
       if (message.buttons.includes("continue")) buttons.push(this.#continueButton(message));
     }
+    if (message.role === "person" && message.number !== undefined) add("edit", say("edit"), () => this.actions.edit(message));
     if (message.final) add("reply", say("reply"), () => this.actions.reply(message));
     return buttons;
   }

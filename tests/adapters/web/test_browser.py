@@ -109,7 +109,7 @@ async def test_an_answer_that_was_cut_off_can_be_continued(visit: Visit, engine:
     await visit.page.get_by_role("button", name="Continue", exact=True).click()
     await visit.finished(2)
     assert len(engine.requests[-1].messages) == 3
-    await expect(visit.page.locator("#conversations button")).to_have_count(1)
+    await expect(visit.page.locator("#conversations .title")).to_have_count(1)
     texts = await visit.page.locator(".message .text").all_text_contents()
     await visit.page.reload()
     await visit.finished(2)
@@ -140,8 +140,8 @@ async def test_a_new_conversation_knows_nothing_of_the_old_one(visit: Visit, eng
     await expect(visit.page.locator("#welcome")).to_be_visible()
     await visit.ask_and_wait("New", 1)
     assert [message.role for message in engine.requests[-1].messages] == ["user"]
-    await expect(visit.page.locator("#conversations button")).to_have_text(["New", "Old"])
-    await visit.page.locator("#conversations button", has_text="Old").click()
+    await expect(visit.page.locator("#conversations .title")).to_have_text(["New", "Old"])
+    await visit.page.locator("#conversations .title", has_text="Old").click()
     await expect(visit.answers).to_have_text(["You asked: Old"])
 
 
@@ -213,8 +213,8 @@ async def test_another_tab_sees_the_same(visit: Visit) -> None:
     other = Visit(await visit.page.context.new_page())
     await other.page.goto(visit.page.url)
     await visit.ask_and_wait("Two tabs?", 1)
-    await expect(other.page.locator("#conversations button")).to_have_text(["Two tabs?"])
-    await other.page.locator("#conversations button").click()
+    await expect(other.page.locator("#conversations .title")).to_have_text(["Two tabs?"])
+    await other.page.locator("#conversations .title").click()
     await expect(other.answers).to_have_text(["You asked: Two tabs?"])
 
 

@@ -91,7 +91,7 @@ async def test_each_part_runs_in_the_direction_of_its_script(visit: Visit) -> No
 
 async def test_a_title_keeps_its_stars_and_underscores(visit: Visit) -> None:
     await answer(visit, "what is *args in my_file_name?")
-    await expect(visit.page.locator("#conversations button")).to_have_text(["Say: what is *args in my_file_name?"])
+    await expect(visit.page.locator("#conversations .title")).to_have_text(["Say: what is *args in my_file_name?"])
 
 
 @pytest.mark.parametrize(

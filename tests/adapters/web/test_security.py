@@ -41,7 +41,7 @@ async def locked() -> AsyncIterator[str]:
 
 async def test_every_response_carries_the_policy(url: str) -> None:
     async with Visitor(url) as visitor:
-        for path in ("/", "/static/app.js", "/api/session", "/api/events", "/nothing", "/api/pictures/" + "0" * 64):
+        for path in ("/", "/static/main.js", "/api/session", "/api/events", "/nothing", "/api/pictures/" + "0" * 64):
             async with visitor.http.get(url + path) as response:
                 policy = response.headers["Content-Security-Policy"]
                 assert "default-src 'none'" in policy
