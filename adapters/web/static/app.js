@@ -354,12 +354,12 @@ export class App {
     this.showDraft();
   }
 
-  /** What the address names; else as before a reload; else the conversation that was spoken in last. */
+  /** As before a reload, unless the address names something else; in a new tab what was spoken in last. */
   begin(index) {
     this.conversations.begin(index);
-    if (addressed()) return this.navigation.visit();
     const seen = sessionStorage.getItem(SEEN);
     if (this.graph.get(seen)) this.graph.choose(seen);
+    if (addressed() && addressed() !== this.graph.key(seen)) return this.navigation.visit();
     this.open(seen === "" ? null : (this.graph.root(seen) ?? this.graph.roots()[0]?.id ?? null));
   }
 
