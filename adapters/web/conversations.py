@@ -46,7 +46,9 @@ class ConversationPages:
         ]
 
     async def find(self, request: web.Request) -> web.StreamResponse:
-        """The newest, or those before the message `before`; with `search` those that speak of it."""
+        """The newest, or those before the message `before`; with `search` those that speak of it. A newcomer has none."""
+        if self._sessions.open and self._sessions.person(request) is None:
+            return web.json_response({"conversations": [], "more": False})
         place = place_of(known(self._sessions, request))
         before = whole(request.query.get("before", "")) or None
         found = await self._conversations.find(place, request.query.get("search", "")[:200], before, PAGE + 1)
