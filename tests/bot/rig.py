@@ -212,7 +212,7 @@ class Rig:
         await self.say(author=author, address=Address.COMMAND, command=Invocation(command, options))
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not seen():
                 if self.task.done():
                     await self.task  # tells why the bot ended

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from tests.adapters.terminal.real import terminal
+
+
+async def engine_of(pid: int) -> psutil.Process:
+    """The engine that a process has begun, once it is one: the prompt may stand there before."""
+    async with asyncio.timeout(60):
+        while True:
+            for child in psutil.Process(pid).children():
+                with suppress(psutil.Error):
+                    if "engine" in child.cmdline():
+                        return child
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("line", ["", "Tell me a long story.\n"])
@@ -20,9 +32,7 @@ async def test_an_engine_that_ends_for_good_ends_the_chat_with_its_reason(tiny_h
         await seen.sees("› ")
         seen.type(line)
         model.unlink()
-        for child in psutil.Process(seen.process.pid).children():
-            if "engine" in child.cmdline():
-                child.kill()
+        (await engine_of(seen.process.pid)).kill()
         await seen.sees("The engine can't start: There is no model 'tiny'")
         assert await asyncio.to_thread(seen.process.wait) == 1
         assert "Traceback" not in seen.shown

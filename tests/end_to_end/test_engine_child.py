@@ -35,7 +35,7 @@ async def engine(home: Path) -> AsyncIterator[tuple[EngineChild, EngineClient]]:
 
 
 async def ready(client: EngineClient) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(90):
         while True:
             try:
                 if (await client.health()).status == "ready":
@@ -58,13 +58,13 @@ def is_alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while is_alive(pid):  # noqa: ASYNC110 - another process's end has no event here
             await asyncio.sleep(0.05)
 
 
 async def kill_at_the_first_word(child: EngineChild, client: EngineClient) -> None:
-    async with asyncio.timeout(30), aclosing(client.stream(LONG)) as chunks:
+    async with asyncio.timeout(90), aclosing(client.stream(LONG)) as chunks:
         await anext(chunks)
         os.kill(child.pid, signal.SIGKILL)
         async for _ in chunks:

@@ -88,12 +88,15 @@ async def test_errors_arrive_as_the_client_s_own_classes() -> None:
 
 
 async def test_overload_says_when_to_come_again() -> None:
-    async with serving(Letters(pause_seconds=0.02).load, capacity=1) as url, client(url) as api:
+    letters = Letters()
+    letters.going.clear()
+    async with serving(letters.load, capacity=1) as url, client(url) as api:
         first = asyncio.create_task(api.chat.completions.create(model="letters", messages=HI))
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(letters.running.wait, 90)
         with pytest.raises(openai.RateLimitError) as caught:
             await api.chat.completions.create(model="letters", messages=HI)
         assert int(caught.value.response.headers["Retry-After"]) > 0
+        letters.going.set()
         assert len((await first).choices[0].message.content or "") == 20
 
 

@@ -35,9 +35,11 @@ class Letters:
     rows: int = 1
     begun: list[str] = field(default_factory=list)  # the questions, in the order in which it took them up
     running: threading.Event = field(default_factory=threading.Event)
+    going: threading.Event = field(default_factory=threading.Event)  # cleared, it stands still at its next letter
     jobs: deque[Iterator[None]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
+        self.going.set()
         torch.manual_seed(0)
         self.cell, self.embedding, self.head = nn.GRUCell(8, 16), nn.Embedding(26, 8), nn.Linear(16, 26)
 
@@ -73,6 +75,7 @@ class Letters:
             letter = scores.argmax(-1, keepdim=True)
             self.steps += 1
             time.sleep(self.pause_seconds)
+            self.going.wait(timeout=90)
             tell(TextDelta(0, LETTERS[int(letter)], scored(scores, request.logprobs)))
             yield
         tell(ChoiceFinished(0, "length"))

@@ -101,7 +101,7 @@ async def on_server(make: Make, **options: Any) -> AsyncIterator[Server]:
     cdn = Cdn()
     client = make(cdn)
     # `simcord.run` would set its clock in the fixture's context and take it back in another.
-    env = cdn.env = Env(client, settle_timeout=20.0, **options)
+    env = cdn.env = Env(client, settle_timeout=90.0, **options)
     await env.start()
     try:
         guild = env.create_guild()

@@ -35,7 +35,7 @@ async def press(wire: Wire, client: DiscordClient, message_id: str) -> None:
     data = {"custom_id": "gander-more", "component_type": 2}
     name = str(next(NUMBERS))
     wire.originals[f"token{name}"] = message_id  # of a pressed button, it is the message above it
-    pressed = client.wait_for("interaction", timeout=20)
+    pressed = client.wait_for("interaction", timeout=90)
     await wire.dispatch("INTERACTION_CREATE", interaction(name, 3, data) | {"message": wire.messages[message_id]})
     await pressed
 
@@ -110,7 +110,7 @@ async def test_who_waits_is_handed_over_in_time_without_anything_being_said(
     monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 0.0)
     await ask(wire, bot)
     watch = asyncio.create_task(client.platform.watch())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not any("unless you ask for it" in shown["content"] for shown in wire.messages.values()):  # noqa: ASYNC110 - no event for it
             await asyncio.sleep(0.01)
     watch.cancel()
@@ -135,7 +135,7 @@ async def test_before_its_time_is_over_it_is_handed_over(
 
 async def send_later(client: DiscordClient, message: Outgoing, reply_to: str | None) -> str:
     """Try as the core does, until the pressed button has made a way."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while True:
             with suppress(DeliveryError):
                 return await client.platform.send(PLACE, message, reply_to=reply_to, nonce="n")

@@ -182,7 +182,7 @@ async def test_what_is_deleted_in_an_archived_thread_is_found_there(client: Disc
     """Of which a new connection is told nothing."""
     await wire.dispatch("MESSAGE_DELETE", {"id": "1", "channel_id": "11", "guild_id": SERVER})
     await wire.dispatch("MESSAGE_DELETE_BULK", {"ids": ["3", "2"], "channel_id": "12", "guild_id": SERVER})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while len(bot.withdrawn) < 3:  # noqa: ASYNC110  # the connection tells when it likes
             await asyncio.sleep(0.01)
     assert sorted(bot.withdrawn) == [("discord:10/11", "1"), ("discord:12", "2"), ("discord:12", "3")]
@@ -223,7 +223,7 @@ async def test_a_discord_that_is_away_at_the_start_is_one_clear_line(wire: Wire,
 async def test_without_the_content_intent_it_says_so_once_and_works(wire: Wire, house: House, capsys: pytest.CaptureFixture[str]) -> None:
     wire.refuse_content = True
     task = asyncio.create_task(run(house, print))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while len(wire.identified) < 2:
             await asyncio.wait({task}, timeout=0.01)
     task.cancel()

@@ -95,7 +95,7 @@ class Whole:
         return [each for (where, _), each in self.world.messages.items() if where == chat and each["from"] == ME]
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not seen():  # noqa: ASYNC110  # what is seen is in no one's hands to announce
                 await asyncio.sleep(0.01)
 

@@ -67,7 +67,7 @@ async def test_polling_keeps_a_slow_update_aside_and_confirms_it_so_that_it_hold
         assert [dict(kept.update) for kept in await aside.pending("telegram")] == [slow]
         bot.free.set()
         await bot.hears(151)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while api.world.updates or await aside.pending("telegram"):  # noqa: ASYNC110  # likewise
                 await asyncio.sleep(0.01)
         polling.cancel()
@@ -176,7 +176,7 @@ async def _by_webhook(
     ):
         hook = Webhook(account.client, receiver, config("http://unused", options).telegram)
         running = asyncio.create_task(hook.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while api.webhook is None:  # noqa: ASYNC110  # the server is told when all is ready
                 await asyncio.sleep(0.01)
         yield http, aside

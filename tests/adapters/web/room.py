@@ -64,7 +64,7 @@ class Room:
         def found() -> list[Outgoing]:
             return [message for message in self.chat.messages.values() if message.final and words in message.text]
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(found()) < times:  # noqa: ASYNC110 - what is seen is in no one's hands to announce
                 await asyncio.sleep(0.01)
         return found()[-1]

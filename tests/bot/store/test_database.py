@@ -54,7 +54,7 @@ async def test_what_is_written_reaches_sqlites_own_file_meanwhile(tmp_path: Path
     before = file.stat().st_size
     for number in range(CHECKPOINT_WRITES):
         await database.write(add_person, "A" * 1_000, f"web:{number}")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while file.stat().st_size < before + 1_000 * (CHECKPOINT_WRITES - 1):  # noqa: ASYNC110 - a thread does it
             await asyncio.sleep(0.01)
     await database.close()

@@ -228,7 +228,7 @@ async def connected(client: discord.Client) -> AsyncIterator[None]:
     async with client:
         task = asyncio.create_task(client.start(TOKEN))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 ready = asyncio.create_task(client.wait_until_ready())
                 await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():

@@ -31,7 +31,7 @@ class Whole:
     tasks: set[asyncio.Task[None]]
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(90):
             while not seen():
                 for task in self.tasks:
                     if task.done():
