@@ -81,13 +81,16 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
 
 
 @asynccontextmanager
-async def open_engines(config: Config, home: Path) -> AsyncIterator[Sequence[Engine]]:
-    """The engines that the configuration names, or our own, which live as long as this block. Raises EngineStartError."""
+async def open_engines(config: Config, home: Path, *, private: bool = False) -> AsyncIterator[Sequence[Engine]]:
+    """The engines that the configuration names, or our own, which live as long as this block. Raises EngineStartError.
+
+    `private`: other programs of the same person do not use them, since this one may leave at any moment.
+    """
     key = config.engine.key.get_secret_value() if config.engine.key else None
     # As many answers at once as the engines have rows: by default a session opens a hundred connections and no more.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         if config.engine.remote:
             yield [EngineClient(session, url, key, model=config.engine.model) for url in config.engine.remote]
             return
-        async with running_engines(home, config.engine) as children:
+        async with running_engines(home, config.engine, private=private) as children:
             yield [EngineClient(session, await child.url(), child.key) for child in children]

@@ -9,18 +9,38 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from itertools import count
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from bot.errors import ConfigError
+
+LOCK: Final = "bot.lock"
 
 
 @contextmanager
 def only_bot(home: Path) -> Iterator[str]:
     """The name of the one bot that serves platforms from this folder. Raises ConfigError while another does, or where nobody may write."""
-    with lock(home / "bot.lock") as locked:
+    with lock(home / LOCK) as locked:
         if not locked:
-            raise ConfigError(f"Another Gander serves from {home}: stop that one, or give this one a folder of its own by GANDER_HOME.")
+            page = (home / LOCK).read_text("ascii")
+            where = f" Its page is open at {page}." if page else ""
+            raise ConfigError(
+                f"Another Gander serves from {home}: stop that one, or give this one a folder of its own by GANDER_HOME.{where}"
+            )
+        note_page(home, "")
         yield folder_name(home)
+
+
+def note_page(home: Path, url: str) -> None:
+    """For whoever starts another bot from this folder: where this one's page is."""
+    (home / LOCK).write_text(url, "ascii")
+
+
+def page_served(home: Path) -> str | None:
+    """The page of the bot that serves from this folder now; empty: it has none, or not yet. None: there is no such bot."""
+    if not home.joinpath(LOCK).is_file():
+        return None
+    with lock(home / LOCK) as free:
+        return None if free else home.joinpath(LOCK).read_text("ascii")
 
 
 @contextmanager

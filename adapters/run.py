@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from adapters.house import House, open_engines, open_house
-from adapters.naming import only_bot
+from adapters.naming import note_page, only_bot
 from adapters.registry import Adapter, configured, load
 from bot.contracts import Engine
 from bot.errors import BotError, ConfigError
@@ -50,13 +50,18 @@ def prepare(config: Config) -> dict[str, Adapter]:
 async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters: Mapping[str, Adapter], opened: Opened, name: str) -> None:
     """The house with everybody in it, until a signal comes; then answers in the making get `DRAIN_SECONDS`."""
     async with open_house(config, home, engines, name) as house:
-        parts = {name: partial(adapter.run, house, opened) for name, adapter in adapters.items()}
+        parts = {name: partial(adapter.run, house, partial(page_opened, home, opened)) for name, adapter in adapters.items()}
         async with running(house, parts) as tasks:
             await stop_asked(tasks)
             log.info("stopping")
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS):
                     await house.bot.drain()
+
+
+def page_opened(home: Path, opened: Opened, url: str) -> None:
+    note_page(home, url)
+    opened(url)
 
 
 @asynccontextmanager

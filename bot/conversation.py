@@ -28,10 +28,22 @@ _POINTED_AT = re.compile(
     re.IGNORECASE,
 )
 
+_SHOWN = re.compile(
+    r"(?:(?:what|who|where)(?:'s|’s| is| are)|describe|explain|identify) (?:this|that|these|those|it)"
+    r"(?: (?:here|called|person|place|thing|animal))?\s*[?.!]*"
+    r"|[这這那](?:是|里有|裡有)(?:什么|什麼|谁|誰|哪里|哪裡|哪儿)(?:东西|東西|动物|動物|地方|人)?\s*[?？。]*|描述一下",
+    re.IGNORECASE,
+)
+
 
 def speaks_of_picture(question: str) -> bool:
     """Whether the question makes sense only with a picture in sight."""
     return _POINTED_AT.search(question) is not None
+
+
+def points_at_nothing(question: str) -> bool:
+    """Whether words that are all there is, before which nothing was said, can be about nothing but a picture: "What is this?"."""
+    return speaks_of_picture(question) or _SHOWN.fullmatch(question.strip()) is not None
 
 
 def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachment, ...]:

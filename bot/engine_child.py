@@ -50,13 +50,16 @@ class Announcement(BaseModel):
 
 
 class EngineChild:
-    """One supervised engine. `supervise()` must be running in a task of its owner; `running_engine` does all of that."""
+    """One supervised engine. `supervise()` must be running in a task of its owner; `running_engine` does all of that.
 
-    def __init__(self, home: Path, model: str, arguments: Sequence[str] = ()) -> None:
+    `private`: other programs of the same person do not find it, who would lose their answers with it.
+    """
+
+    def __init__(self, home: Path, model: str, arguments: Sequence[str] = (), *, private: bool = False) -> None:
         self.key = secrets.token_hex(32)
         self.log_file = home / "logs" / "engine.log"
         self._home = home
-        self._arguments = ("--model", model, *arguments)
+        self._arguments = ("--model", model, *arguments, *(("--private",) if private else ()))
         self._port = 0  # after the first start the same again, so that the address stays
         self._settled = asyncio.Event()  # it listens, or has given up
         self._url = ""
@@ -135,12 +138,12 @@ class EngineChild:
 
 
 @asynccontextmanager
-async def running_engine(home: Path, model: str, arguments: Sequence[str] = ()) -> AsyncIterator[EngineChild]:
+async def running_engine(home: Path, model: str, arguments: Sequence[str] = (), *, private: bool = False) -> AsyncIterator[EngineChild]:
     """An engine that is started, listening and supervised inside the block, and stopped after it.
 
     Raises EngineStartError; the block is cancelled if that happens while it runs.
     """
-    async with supervised([EngineChild(home, model, arguments)]) as (child,):
+    async with supervised([EngineChild(home, model, arguments, private=private)]) as (child,):
         yield child
 
 

@@ -27,11 +27,14 @@ class Arrangement(BaseModel):
 
 
 @asynccontextmanager
-async def running_engines(home: Path, options: EngineOptions) -> AsyncIterator[Sequence[EngineChild]]:
-    """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError, as `supervised`."""
+async def running_engines(home: Path, options: EngineOptions, *, private: bool = False) -> AsyncIterator[Sequence[EngineChild]]:
+    """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError.
+
+    `private` as of EngineChild.
+    """
     groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
     engines = [options.model_copy(update={"devices": devices}) for devices in groups]
-    async with supervised([EngineChild(home, options.model, engine.arguments) for engine in engines]) as children:
+    async with supervised([EngineChild(home, options.model, engine.arguments, private=private) for engine in engines]) as children:
         yield children
 
 

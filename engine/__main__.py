@@ -47,6 +47,9 @@ def main() -> None:
     except EngineError as error:
         typer.secho(str(error), fg="red", err=True)
         sys.exit(os.EX_CONFIG if isinstance(error, StartError | ModelError) else 1)
+    except OSError as error:  # a disk or a network that fails where nobody expected it
+        typer.secho(": ".join(filter(None, (error.filename and str(error.filename), error.strerror or str(error)))), fg="red", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

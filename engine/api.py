@@ -242,6 +242,15 @@ class Health(Wire):
     lacks: tuple[str, ...] = ()  # fields of ChatRequest that have no effect here; filled in by clients for other servers
 
 
+class RunningEngine(Wire):
+    """What an engine leaves in the data folder for other programs of the same person: see `engine/findable.py`."""
+
+    url: str
+    key: str | None
+    folder: str  # of the model, resolved
+    pid: int
+
+
 class MachineFacts(Wire):
     """What `python -m engine facts` prints: torch and its device, seen from a process that may import it."""
 

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from adapters.cli.console import printable
+from adapters.cli.wrapping import Wrapping
 from engine.api import Chunk, Usage
 
 
@@ -48,24 +49,39 @@ class Answer:
 async def show_answer(console: Console, chunks: AsyncGenerator[Chunk]) -> Answer:
     """Prints the answer as it comes, and a line end. Raises what the engine client raises."""
     answer, begun = Answer(), time.monotonic()
-    draft = Live(console=console, auto_refresh=False, transient=True)
+    shown = Shown(console)
     try:
         async with aclosing(chunks) as coming:
             async for chunk in coming:
                 answer.note(chunk, time.monotonic() - begun)
-                show(chunk, console, draft)
+                shown.show(chunk)
     finally:
-        draft.stop()
-        console.print()
+        shown.end()
     answer.whole = time.monotonic() - begun
     return answer
 
 
-def show(chunk: Chunk, console: Console, draft: Live) -> None:
-    for choice in chunk.choices:
-        if choice.provisional and console.is_terminal:
-            draft.start()
-            draft.update(Text(printable(choice.provisional), style="dim"), refresh=True)
-        if choice.delta.content:
-            draft.stop()
-            console.print(Text(printable(choice.delta.content)), end="")
+class Shown:
+    """What stands on the console of one answer."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._draft = Live(console=console, auto_refresh=False, transient=True)
+        self._wrapping = Wrapping(console.width) if console.is_terminal else None
+
+    def show(self, chunk: Chunk) -> None:
+        for choice in chunk.choices:
+            if choice.provisional and self._console.is_terminal:
+                self._draft.start()
+                self._draft.update(Text(printable(choice.provisional), style="dim"), refresh=True)
+            if choice.delta.content:
+                self._draft.stop()
+                said = printable(choice.delta.content)
+                self._print(self._wrapping.feed(said) if self._wrapping else said)
+
+    def end(self) -> None:
+        self._draft.stop()
+        self._print((self._wrapping.end() if self._wrapping else "") + "\n")
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text(text), end="", soft_wrap=True)

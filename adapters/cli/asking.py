@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from rich.text import Text
 
 from adapters.cli.answer import Answer, show_answer
@@ -15,11 +16,16 @@ from adapters.cli.engine_access import open_engine
 from adapters.cli.pictures import image_part, take_pictures
 from adapters.errors import UsageError
 from bot.config import data_home
+from bot.conversation import points_at_nothing
 from engine.api import ChatRequest, Message, TextPart
 
+KNOBS = {"num_beams": "beams"}  # fields of the wire that people know by another name
 
-async def ask_once(files: Sequence[Path], question: str, knobs: Mapping[str, float], model: str, engine_url: str | None) -> None:
+
+async def ask_once(files: Sequence[Path], question: str, knobs: Mapping[str, float], model: str | None, engine_url: str | None) -> None:
     answers, remarks = consoles()
+    if not files and points_at_nothing(question):
+        raise UsageError(f'Which picture? Name its file before the question: gander ask cat.jpg "{question}"')
     request = await make_request(files, question, knobs)
     async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
         answer = await show_answer(answers, client.stream(request.model_copy(update={"model": health.model})))
@@ -34,7 +40,13 @@ async def make_request(files: Sequence[Path], question: str, knobs: Mapping[str,
     try:
         return ChatRequest.model_validate({"messages": (message,), **knobs})
     except ValidationError as error:
-        raise UsageError("\n".join(f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors())) from None
+        raise UsageError("\n".join(map(sentence, error.errors()))) from None
+
+
+def sentence(fault: ErrorDetails) -> str:
+    """What is wrong with an option, by the name that it has on the command line."""
+    field = str(fault["loc"][0])
+    return f"--{KNOBS.get(field, field).replace('_', '-')} {fault['input']}: {fault['msg'].replace('Input should', 'it should')}."
 
 
 def remarks_on(answer: Answer) -> list[str]:

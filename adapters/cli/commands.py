@@ -19,7 +19,7 @@ def ask(
     beams: Annotated[int | None, typer.Option(help="Follow so many answers at once, 1 to 10, and keep the best.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop the answer after so many tokens.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer again.")] = None,
-    model: Annotated[str, typer.Option(help="A ready model's name or folder (`gander model list`).")] = "pocket",
+    model: Annotated[str | None, typer.Option(help="A ready model's name or folder (`gander model list`); else pocket.")] = None,
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
 ) -> None:
     """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
@@ -59,7 +59,7 @@ def chat(
 
 
 @app.command()
-def demo(once: Annotated[bool, typer.Option("--once", help="Stop after the three sample pictures.")] = False) -> None:
+def demo(once: Annotated[bool, typer.Option("--once", metavar="", help="Stop after the three sample pictures.")] = False) -> None:
     """Answer about three sample pictures with the pocket model, then about yours on a web page. Fetches the model first if need be."""
     from adapters.cli.demo import show_demo
 

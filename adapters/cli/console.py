@@ -15,6 +15,7 @@ import structlog
 from rich.console import Console
 from rich.text import Text
 
+from adapters.cli.wrapping import WrappingConsole
 from bot.errors import BotError, Refusal
 from bot.texts import choose_language, load_texts
 
@@ -23,7 +24,11 @@ INTERRUPTED = 128 + signal.SIGINT
 
 def consoles() -> tuple[Console, Console]:
     """Answers go to standard output, everything about them to standard error, so that pipes get answers only."""
-    return Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)
+    return WrappingConsole(highlight=False), complaints()
+
+
+def complaints() -> Console:
+    return WrappingConsole(stderr=True, highlight=False)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -46,7 +51,12 @@ def ending() -> Iterator[None]:
     try:
         yield
     except BotError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(Text(explain(error), style="red"))
+        complaints().print(Text(explain(error), style="red"))
+        sys.exit(1)
+    except OSError as error:  # a disk or a network that fails where nobody expected it
+        complaints().print(
+            Text(": ".join(filter(None, (error.filename and str(error.filename), error.strerror or str(error)))), style="red")
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -13,35 +13,59 @@ from rich.text import Text
 
 from adapters.cli.answer import Answer, show_answer
 from adapters.cli.asking import make_request
-from adapters.cli.console import consoles, run
+from adapters.cli.console import consoles, ending, run
 from adapters.cli.engine_access import open_engine
 from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
-from adapters.naming import only_bot
+from adapters.naming import only_bot, page_served
 from adapters.registry import load
 from adapters.run import serve
 from bot.config import data_home
 from bot.engine_client import EngineClient
 from bot.options import Config
+from engine.api import Health
 
 
 def show_demo(once: bool) -> None:
     """Ends the process with the status of what failed."""
     home = data_home(os.environ)
     answers, _ = consoles()
+    with ending():
+        page = None if once else page_served(home)
+    if page is not None:
+        say_where(answers, home, page)
+        return
     answers.print(f"Gander keeps its data in {home}. To remove it: rm -r {shlex.quote(str(home))}")
     fetch_pocket(home)
-    run(show(home, answers, once))
+    run(show(home, answers) if once else show_and_serve(home, answers))
 
 
-async def show(home: Path, console: Console, once: bool) -> None:
+def say_where(console: Console, home: Path, page: str) -> None:
+    """A second demo would only be turned away at its end: the person wants the page."""
+    if page:
+        console.print(f"Gander serves from {home} already. Its page is open at {page}")
+        open_browser(page)
+    else:
+        console.print(f"Another Gander has just been started from {home}: it will say where its page is.")
+
+
+async def show(home: Path, console: Console) -> None:
     async with open_engine(console, home, POCKET, None) as (client, health):
-        console.print(Text(health.notice, style="italic"))
-        for sample in SAMPLES:
-            await show_sample(console, client, sample)
-        if not once:
-            await serve_page(console, home, client)
+        await show_samples(console, client, health)
+
+
+async def show_and_serve(home: Path, console: Console) -> None:
+    with only_bot(home) as name:
+        async with open_engine(console, home, POCKET, None, private=False) as (client, health):
+            await show_samples(console, client, health)
+            await serve_page(console, home, client, name)
+
+
+async def show_samples(console: Console, client: EngineClient, health: Health) -> None:
+    console.print(Text(health.notice, style="italic"))
+    for sample in SAMPLES:
+        await show_sample(console, client, sample)
 
 
 async def show_sample(console: Console, client: EngineClient, sample: Sample) -> None:
@@ -60,15 +84,14 @@ def figures(answer: Answer) -> str:
     return f"first word after {answer.first or 0:.2f} s{speed}"
 
 
-async def serve_page(console: Console, home: Path, client: EngineClient) -> None:
+async def serve_page(console: Console, home: Path, client: EngineClient, name: str) -> None:
     """Your turn: the page, on the engine that is running, until Ctrl-C."""
 
     def opened(url: str) -> None:
         console.print(f"\nYour turn: ask about your own pictures at {url} (Ctrl-C ends).")
         open_browser(url)
 
-    with only_bot(home) as name:
-        await serve(Config(), home, [client], {"web": load("web")}, opened, name)
+    await serve(Config(), home, [client], {"web": load("web")}, opened, name)
 
 
 def open_browser(url: str) -> None:

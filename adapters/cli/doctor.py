@@ -43,6 +43,8 @@ def examine() -> bool:
     home = data_home(os.environ)
     findings = [*look_at_machine(home), *look_at_torch(home), *look_at_models(home), look_at_port()]
     table = Table(box=None, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
     for finding in findings:
         sign, style = ("✗", "red") if finding.missing else ("!", "yellow") if finding.remedy else ("✓", "green")
         table.add_row(Text(sign, style=style), finding.what, Text(f"{finding.found}{'. ' if finding.remedy else ''}{finding.remedy}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bot.media import FileLimits, Intake
 from bot.message import Attachment, Picture
 from engine.api import ImagePart, ImageUrl
 
+ADDRESS = re.compile(r"(?P<scheme>https?|ftp):/+", re.IGNORECASE)  # a path has lost the second slash
 CHUNK_BYTES = 1 << 20
 
 
@@ -37,6 +39,10 @@ def is_file(path: Path) -> bool:
 
 
 def attachment(path: Path) -> Attachment:
+    if scheme := ADDRESS.match(str(path)):
+        raise FileError(
+            f"{scheme['scheme']}://… is an address, and pictures are read from files alone: fetch it first (curl -O …), then name the file."
+        )
     try:
         size = path.stat().st_size
     except OSError as error:

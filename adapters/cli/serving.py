@@ -6,10 +6,9 @@ import asyncio
 import os
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
-from adapters.cli.console import consoles, ending, quiet_logs
+from adapters.cli.console import complaints, consoles, ending, quiet_logs
 from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.run import run
 from adapters.terminal.opening import open_chat
@@ -48,4 +47,4 @@ def with_engine(config: Config, model: str | None, engine_url: str | None) -> Co
 
 
 def say_address(url: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(f"The page is open at {url} (Ctrl-C stops Gander)."))
+    complaints().print(Text(f"The page is open at {url} (Ctrl-C stops Gander)."))

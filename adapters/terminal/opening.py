@@ -25,7 +25,7 @@ async def open_chat(config: Config, home: Path, console: Console) -> AsyncIterat
     screen = Screen(console)
     with one_of_the_terminals(home) as name:
         async with (
-            open_engines(config, home) as engines,
+            open_engines(config, home, private=True) as engines,
             open_house(config, home, engines, name) as house,
             running(house) as tasks,
             beside(first_end(tasks)),

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from adapters.cli.console import explain
+from adapters.cli.console import complaints, explain
 from adapters.terminal.chat import Chat
 from bot.errors import BotError
 from bot.ports import Button
@@ -108,7 +108,7 @@ def answered(running: Running, console: Console, line: str) -> bool:
     except KeyboardInterrupt:
         return not running.life.done() and stopped(running, answer)
     except BotError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(Text(explain(error), style="red"))
+        complaints().print(Text(explain(error), style="red"))
     return True
 
 

@@ -23,7 +23,9 @@ def pull(
     name: Annotated[str, typer.Argument(help="pocket, or owner/name of a repository on a Hugging Face hub.")],
     source: Source = None,
     revision: Annotated[str | None, typer.Option(help="A repository's branch, tag or commit.")] = None,
-    eye_only: Annotated[bool, typer.Option("--eye-only", help="Of Salesforce/blip2-flan-t5-xxl only what holds the eye.")] = False,
+    eye_only: Annotated[
+        bool, typer.Option("--eye-only", metavar="", help="Of Salesforce/blip2-flan-t5-xxl only what holds the eye.")
+    ] = False,
 ) -> None:
     """Fetch a model; mirror and proxy settings apply, and a broken download continues. Afterwards it works offline.
 

@@ -6,11 +6,14 @@ import asyncio
 import functools
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from engine.api import RunningEngine
+from engine.findable import findable
 from engine.home import home, model_folder
 from engine.load_times import expected_seconds
 from engine.loading import Placement, load_engine, picture_folder, remove_outdated
@@ -18,7 +21,7 @@ from engine.logs import configure
 from engine.metrics import Metrics
 from engine.models.card import read_card
 from engine.pictures import quiet_pillow
-from engine.serving import Bind, announce_to_parent, read_key, serve
+from engine.serving import Bind, announce_to_parent, is_loopback, read_key, serve
 from engine.worker import Worker
 
 
@@ -59,6 +62,7 @@ def engine(
     ] = None,
     capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 256,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    private: Annotated[bool, typer.Option("--private", hidden=True)] = False,
 ) -> None:
     """Serve a model: POST /v1/chat/completions, GET /v1/models, GET /health, GET /metrics (Prometheus)."""
     quiet_pillow()
@@ -80,7 +84,15 @@ def engine(
     remove_outdated(pictures, folder)
     load = functools.partial(load_engine, folder, placement, record, picture_folder(pictures, folder), metrics)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)
-    asyncio.run(serve(read_card(folder), worker, metrics, bind, announce_to_parent if supervised else announce_to_person))
+    with ExitStack() as stack:
+
+        def announce(url: str) -> None:
+            if is_loopback(host) and not private:
+                whereabouts = RunningEngine(url=url, key=bind.key, folder=str(folder), pid=os.getpid())
+                stack.enter_context(findable(home() / "engine" / "running", whereabouts))
+            (announce_to_parent if supervised else announce_to_person)(url)
+
+        asyncio.run(serve(read_card(folder), worker, metrics, bind, announce))
     sys.stdout.flush()
     os._exit(0)  # every answer is out; a thread that is stuck in the device must not keep the process
 

@@ -15,8 +15,10 @@ from adapters.cli.doctor import look_for_compiler
 from adapters.cli.samples import SAMPLES, sketch
 
 
-def gander(*arguments: str, home: Path | None = None, stdin: int | None = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | ({"GANDER_HOME": str(home)} if home else {}) | {"NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"}
+def gander(
+    *arguments: str, home: Path | None = None, stdin: int | None = subprocess.DEVNULL, **more: str
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | ({"GANDER_HOME": str(home)} if home else {}) | {"NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"} | more
     command = [sys.executable, "-P", "-W", "error", "-m", "adapters", *arguments]
     return subprocess.run(command, env=environment, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
 
@@ -43,6 +45,8 @@ def test_help_lists_every_command() -> None:
 
 def test_version() -> None:
     assert gander("--version").stdout.startswith("gander 0.")
+    (line,) = (line for line in gander("--help").stdout.splitlines() if "--version" in line)
+    assert "<bool>" not in line
 
 
 def test_engine_commands_are_handed_on_whole(tmp_path: Path) -> None:
@@ -93,7 +97,46 @@ def test_a_forgotten_question_is_pointed_out(pictures: Path) -> None:
 def test_a_knob_out_of_range_names_the_range(tmp_path: Path) -> None:
     asked = gander("ask", "Hi", "--beams", "11", home=tmp_path)
     assert asked.returncode == 1
-    assert "num_beams: Input should be less than or equal to 10." in asked.stderr
+    assert "--beams 11: it should be less than or equal to 10." in asked.stderr
+    nothing = gander("ask", "Hi", "--beams", "0", "--max-tokens", "0", home=tmp_path)
+    assert nothing.stderr.splitlines() == [
+        "--beams 0: it should be greater than or equal to 1.",
+        "--max-tokens 0: it should be greater than or equal to 1.",
+    ]
+
+
+def test_a_question_about_a_picture_that_is_not_there_asks_for_it(tmp_path: Path) -> None:
+    asked = gander("ask", "What is this?", home=tmp_path)
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.startswith('Which picture? Name its file before the question: gander ask cat.jpg "What is this?"')
+
+
+def test_an_address_given_as_a_file_is_said_to_be_one(tmp_path: Path) -> None:
+    asked = gander("ask", "https://example.org/cat.jpg?key=secret", "What?", home=tmp_path)
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("https://… is an address, and pictures are read from files alone")
+    assert "secret" not in asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("blocked", "command"),
+    [
+        ("logs", ("ask", "Hi", "--model", "tiny")),
+        ("", ("chat", "--model", "tiny")),
+        ("", ("run",)),
+        ("", ("demo",)),
+        ("models", ("model", "pull", "pocket", "--from", "/")),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_said_in_a_sentence_and_at_once(tmp_path: Path, command: tuple[str, ...], blocked: str) -> None:
+    home = tmp_path / "home"
+    if blocked:
+        home.mkdir()
+    (home / blocked).write_text("a file stands where the folder should be")
+    tried = gander(*command, home=home, PIP_NO_INDEX="1")
+    assert tried.returncode != 0
+    assert "Traceback" not in tried.stderr
+    assert str(home) in tried.stderr
 
 
 def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:

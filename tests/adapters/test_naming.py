@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.naming import one_of_the_terminals, only_bot
+from adapters.naming import note_page, one_of_the_terminals, only_bot, page_served
 from bot.errors import ConfigError
 
 
@@ -20,6 +20,19 @@ def test_a_folder_serves_from_one_process_at_a_time_under_one_name(tmp_path: Pat
         pass
     with only_bot(tmp_path) as again, only_bot(tmp_path / "elsewhere") as other:
         assert again == name != other
+
+
+def test_where_the_page_is_stands_in_the_folder_while_it_is_served(tmp_path: Path) -> None:
+    assert page_served(tmp_path) is None
+    with only_bot(tmp_path):
+        assert page_served(tmp_path) == ""
+        note_page(tmp_path, "http://127.0.0.1:8484")
+        assert page_served(tmp_path) == "http://127.0.0.1:8484"
+        with pytest.raises(ConfigError, match=r"Its page is open at http://127\.0\.0\.1:8484\."), only_bot(tmp_path):
+            pass
+    assert page_served(tmp_path) is None
+    with only_bot(tmp_path):
+        assert page_served(tmp_path) == ""
 
 
 def test_terminals_take_the_first_free_name_beside_the_bot(tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ async def test_it_serves_the_page_on_anyones_openai_server(tmp_path: Path) -> No
     assert standin.requests[0]["messages"][-1]["content"] == "How many geese?"
 
 
+async def test_a_second_demo_says_at_once_where_the_page_is(tmp_path: Path) -> None:
+    async with StandIn().serving() as url:
+        config = write_config(tmp_path, f'[engine]\nurl = "{url}"\n[web]\nport = 0\n')
+        async with gander(tmp_path, config) as (_, page):
+            arguments = (sys.executable, "-P", "-m", "adapters", "demo")
+            environ = {name: value for name, value in os.environ.items() if name != "DISPLAY"} | {"GANDER_HOME": str(tmp_path)}
+            second = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ)
+            said, complaints = await second.communicate()
+    assert (second.returncode, complaints) == (0, b"")
+    assert said.decode() == f"Gander serves from {tmp_path} already. Its page is open at {page}\n"
+
+
 async def test_a_stop_lets_a_short_answer_finish_and_is_quick(tmp_path: Path) -> None:
     standin = StandIn(words=tuple(f"{number} " for number in range(20)), pause=0.1)
     async with standin.serving() as url:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversation import messages, said, sight, speaks_of_picture, without_oldest
+from bot.conversation import messages, points_at_nothing, said, sight, speaks_of_picture, without_oldest
 from bot.store.graph import Turn
 
 
@@ -56,6 +56,20 @@ def test_these_questions_need_a_picture(question: str) -> None:
 )
 def test_these_questions_do_not(question: str) -> None:
     assert not speaks_of_picture(question)
+
+
+@pytest.mark.parametrize(
+    "question", ["What is this?", "who is that", "Describe it.", "what’s this called?", "这是什么？", "这是谁", "about this photo"]
+)
+def test_said_first_these_can_only_be_about_a_picture(question: str) -> None:
+    assert points_at_nothing(question)
+
+
+@pytest.mark.parametrize(
+    "question", ["What is a goose?", "Who is the king of Norway?", "Describe this word: goose", "这是什么意思：鹅", "Hi"]
+)
+def test_said_first_these_need_none(question: str) -> None:
+    assert not points_at_nothing(question)
 
 
 def test_people_and_model_alternate_and_what_failed_was_never_said() -> None:

@@ -56,3 +56,20 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tiny_home: Path) -> No
     _, remarks = asked.communicate(timeout=90)
     assert asked.returncode == 130
     assert "Traceback" not in remarks
+
+
+def test_a_question_goes_to_the_engine_that_runs_already_with_its_key(tiny_home: Path) -> None:
+    serve = [sys.executable, "-P", "-m", "engine", "engine", "--model", "tiny", "--port", "0"]
+    with_key = environment(tiny_home) | {"GANDER_ENGINE_KEY": "opensesame-opensesame"}
+    engine = subprocess.Popen(serve, env=with_key, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert engine.stdout is not None
+        assert b"listens on" in engine.stdout.readline()
+        asked = ask(tiny_home, "Hi", "--max-tokens", "3")
+        assert asked.returncode == 0, asked.stderr
+        assert f"Asking the engine that runs already (process {engine.pid})." in asked.stderr
+    finally:
+        engine.kill()
+        engine.communicate()
+    alone = ask(tiny_home, "Hi", "--max-tokens", "3")
+    assert (alone.returncode, "runs already" in alone.stderr) == (0, False)
