@@ -27,6 +27,9 @@ MILLION: Final = 1_000_000
 WORKER: Final = Path(__file__).with_name("decoding_worker.py")
 PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # nothing else of ours: the child handles strangers' bytes and needs no secret
 
+NAMES: Final = {"HEIF": "HEIC"}  # where people know a format by another name than Pillow
+REMEDY: Final = "in Gander's folder: pip install --force-reinstall pi-heif pillow"
+
 log = structlog.get_logger(__name__)
 
 
@@ -110,13 +113,13 @@ class DecodingProcess:
             raise Refusal("picture.too_slow", seconds=self._limits.seconds) from None
         except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
             await child.end()
-            raise self._refusal("memory") from None  # a native library that meets the limit ends its process
+            raise self._refusal("memory", kind) from None  # a native library that meets the limit ends its process
         except asyncio.CancelledError:
             await child.end()
             raise
         self._child = child
         if "reason" in header:
-            raise self._refusal(header["reason"])
+            raise self._refusal(header["reason"], kind)
         return Picture(header["sha256"], result, header["media_type"], header["width"], header["height"])
 
     async def close(self) -> None:
@@ -124,7 +127,10 @@ class DecodingProcess:
         if child is not None:
             await child.end()
 
-    def _refusal(self, reason: str) -> Refusal:
+    def _refusal(self, reason: str, kind: str) -> Refusal:
+        if reason == "no_decoder":
+            log.error("pictures of this format can't be read here: its decoder is missing", format=kind, remedy=REMEDY)
+            return Refusal("picture.no_decoder_of", format=NAMES.get(kind, kind))
         if reason == "pixels":
             return Refusal("picture.too_many_pixels", limit=self._limits.pixels / MILLION)
         if reason == "memory":

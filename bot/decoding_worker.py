@@ -20,12 +20,13 @@ from io import BytesIO
 from math import ceil
 from typing import BinaryIO, Final, TypedDict
 
-from PIL import AvifImagePlugin, ExifTags, Image
+from PIL import AvifImagePlugin, ExifTags, Image, features
 
 READY: Final = b"ready\n"
 LOSSY: Final = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})  # their noise makes PNG large without keeping anything
 JPEG_QUALITY: Final = 92
 ORPHAN_SECONDS: Final = 5
+OPTIONAL: Final = {"WEBP": "webp", "AVIF": "avif", "JPEG": "jpg"}  # by Pillow's names of them
 WHITE: Final = (255, 255, 255, 255)
 # What Pillow raises on a damaged file.
 DAMAGE: Final = (OSError, SyntaxError, ValueError, LookupError, TypeError, RuntimeError, EOFError, ArithmeticError, struct.error)
@@ -50,7 +51,7 @@ class Limits(TypedDict):
 
 
 class Header(TypedDict, total=False):
-    """What is said of one picture: a result, or the reason (`damaged`, `pixels`, `memory`) why there is none."""
+    """What is said of one picture: a result, or the reason (`damaged`, `pixels`, `memory`, `no_decoder`) why there is none."""
 
     reason: str
     bytes: int
@@ -112,7 +113,15 @@ def encode(image: Image.Image, kind: str) -> tuple[Header, bytes]:
     return Header(bytes=len(data), media_type=media_type, sha256=digest, width=image.width, height=image.height), data
 
 
+def has_decoder(kind: str) -> bool:
+    """Pillow reads some formats only where it was built, or installed, with another library."""
+    name = OPTIONAL.get(kind)
+    return kind in Image.OPEN and (name is None or bool(features.check(name)))
+
+
 def answer(data: bytes, kind: str, side: int) -> tuple[Header, bytes]:
+    if not has_decoder(kind):
+        return Header(reason="no_decoder", bytes=0), b""
     try:
         return encode(normalise(data, kind, side), kind)
     except Image.DecompressionBombError:

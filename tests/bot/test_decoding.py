@@ -18,6 +18,7 @@ import pytest_asyncio
 from PIL import Image
 from structlog.testing import capture_logs
 
+from bot import decoding_process
 from bot.decoding_process import MIB, DecodingLimits, DecodingProcess, start
 from bot.errors import Refusal
 from tests.bot import hostile
@@ -63,13 +64,36 @@ def opened_format(data: bytes) -> str:
     return Image.open(BytesIO(data)).format or ""
 
 
-async def test_heic_is_read_where_its_decoder_is_installed(decoder: DecodingProcess) -> None:
+async def test_heic_is_read(decoder: DecodingProcess) -> None:
     """The file is of our own making, red in its left upper quarter: what reads HEIC here can't write it."""
-    pytest.importorskip("pi_heif")
     picture = await decoder.decode((Path(__file__).parent / "data" / "quarter.heic").read_bytes(), "HEIF")
     assert (picture.width, picture.height, picture.media_type) == (128, 64, "image/jpeg")
     assert is_red(opened(picture.data), 16, 8)
     assert not is_red(opened(picture.data), 112, 56)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "missing"),
+    [
+        ("HEIF", "HEIC", "sys.modules['pi_heif'] = None"),
+        ("AVIF", "AVIF", "sys.modules['PIL._avif'] = None"),
+        ("WEBP", "WEBP", "sys.modules['PIL._webp'] = None"),
+    ],
+)
+async def test_a_format_whose_decoder_is_missing_is_said_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, name: str, missing: str
+) -> None:
+    crippled = tmp_path / "worker.py"
+    crippled.write_text(f"import runpy, sys\n{missing}\nrunpy.run_path({str(decoding_process.WORKER)!r}, run_name='__main__')\n")
+    monkeypatch.setattr(decoding_process, "WORKER", crippled)
+    process = DecodingProcess(LIMITS)
+    heic = Path(__file__).parent / "data" / "quarter.heic"
+    data = heic.read_bytes() if kind == "HEIF" else encode(quarters(), kind)
+    with capture_logs() as logs, pytest.raises(Refusal) as refused:
+        await process.decode(data, kind)
+    await process.close()
+    assert (refused.value.key, refused.value.values) == ("picture.no_decoder_of", {"format": name})
+    assert "pip install" in logs[0]["remedy"]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
