@@ -1,7 +1,7 @@
 """What a device can compute, from its capability alone; every fast path asks here whether it may be taken.
 
-Below compute capability 8.0 (Turing: the RTX 5000 of 2018, the T4) there is no bf16, and Triton's kernels are not to be
-relied on: fp16 and plain torch. A capability given by hand (`--capability 7.5`) forces that path on any card.
+Below compute capability 8.0 (Turing: the RTX 5000 of 2018, the T4) there is no bf16, and Triton multiplies without tensor
+cores: fp16, and kernels in CUDA's C++. A capability given by hand (`--capability 7.5`) forces that path on any card.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ WORKING = 250_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a
 
 @dataclass(frozen=True)
 class Abilities:
-    """`dtype` is what weights and activations are computed in; `triton` whether kernels of our own may run."""
+    """`dtype` is what weights and activations are computed in; `triton` whether Triton's kernels may run; kernels in CUDA's C++ are
+    compiled for `capability`, if there is one."""
 
     dtype: torch.dtype
     triton: bool
+    capability: tuple[int, int] | None = None
 
 
 def abilities(device: torch.device, capability: tuple[int, int] | None = None) -> Abilities:
@@ -31,7 +33,7 @@ def abilities(device: torch.device, capability: tuple[int, int] | None = None) -
     if device.type != "cuda":
         return Abilities(torch.bfloat16, triton=False)
     found = torch.cuda.get_device_capability(device) if capability is None else capability
-    return Abilities(torch.float16, triton=found >= AMPERE)
+    return Abilities(torch.float16, triton=found >= AMPERE, capability=found)
 
 
 def default_device() -> torch.device:

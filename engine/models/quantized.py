@@ -31,6 +31,11 @@ class QuantizedLinear(Linear):
         slots = quantized_slots("weight", (width_out, width_in), mode).values()
         self.weight, self.weight_scale = (nn.Parameter(torch.empty(slot.shape, dtype=slot.dtype), requires_grad=False) for slot in slots)
 
+    def keep(self, weight: Tensor, scale: Tensor | None) -> None:
+        """What a kernel laid out anew, in the place of codes and scales; from now on only `kernel` can read them."""
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.weight_scale = nn.Parameter(weight.new_empty(0) if scale is None else scale, requires_grad=False)
+
     def product(self, x: Tensor) -> Tensor:
         if self.kernel is not None:
             return self.kernel(x)

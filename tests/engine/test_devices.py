@@ -14,7 +14,7 @@ CUDA = torch.device("cuda:0")
 
 @pytest.mark.parametrize(("capability", "triton"), [((7, 0), False), ((7, 5), False), ((8, 0), True), ((8, 9), True), ((12, 0), True)])
 def test_triton_from_ampere_on_and_fp16_everywhere(capability: tuple[int, int], triton: bool) -> None:
-    assert abilities(CUDA, capability) == Abilities(torch.float16, triton)
+    assert abilities(CUDA, capability) == Abilities(torch.float16, triton, capability)
 
 
 def test_a_cpu_computes_in_bf16_without_kernels_of_ours() -> None:

@@ -16,6 +16,7 @@ import torch
 from engine.devices import Abilities
 from engine.models.linear import Linear
 from engine.models.llama import Llama
+from engine.models.quantized import QuantizedLinear
 
 if TYPE_CHECKING:
     from engine.runner import Step
@@ -26,14 +27,43 @@ TYPES = (torch.float16, torch.bfloat16)
 
 def build_step(language: Llama, able: Abilities) -> Step | None:
     """The decode step of this model in kernels, which its prompts get too; None where card, installation or model don't allow it."""
-    if not available(able) or not fits(language):
+    if not fits(language):
         return None
+    if not branched(language) and (quantised(language) or not available(able)):
+        step = build_cuda_step(language, able)
+        if step is not None:
+            return step
+    return build_triton_step(language) if available(able) else None
+
+
+def build_cuda_step(language: Llama, able: Abilities) -> Step | None:
+    """By kernels in CUDA's C++; None where they don't fit or can't be compiled, which the log says."""
+    from engine.kernels.gpu.cuda_kernels import CudaKernels, suits
+    from engine.kernels.gpu.driver import DriverError, nvrtc
+    from engine.kernels.gpu.step import GpuStep
+
+    capability = able.capability
+    if capability is None or not suits(language) or nvrtc() is None:
+        return None
+    try:
+        if not available(able):
+            return GpuStep(language, lambda device: CudaKernels.of(device, capability))
+        from engine.kernels.gpu.mixed import MixedKernels
+
+        return GpuStep(language, lambda device: MixedKernels.of(device, capability))
+    except DriverError as error:
+        log.warning("slower without kernels in CUDA's C++", reason=str(error))
+        return None
+
+
+def build_triton_step(language: Llama) -> Step:
     from engine.kernels.gpu.branched import BranchedStep
     from engine.kernels.gpu.prompts import read_codes
     from engine.kernels.gpu.step import GpuStep
+    from engine.kernels.gpu.triton_kernels import TritonKernels
 
     read_codes(language)
-    return BranchedStep(language) if branched(language) else GpuStep(language)
+    return BranchedStep(language) if branched(language) else GpuStep(language, TritonKernels.of)
 
 
 def available(able: Abilities) -> bool:
@@ -68,6 +98,10 @@ def fits(language: Llama) -> bool:
 
 def branched(language: Llama) -> bool:
     return any(linear.lora is not None for linear in projections(language))
+
+
+def quantised(language: Llama) -> bool:
+    return any(isinstance(linear, QuantizedLinear) for linear in projections(language))
 
 
 def projections(language: Llama) -> list[Linear]:

@@ -27,6 +27,7 @@ class Matrix:
 
     weight: Tensor
     scale: Tensor | None = None
+    gated: bool = False  # gates, then as many values
 
     @property
     def packed(self) -> bool:

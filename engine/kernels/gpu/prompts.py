@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.projection import project
-from engine.kernels.gpu.step import matrix_of
+from engine.kernels.gpu.projection import Matrix, project
 from engine.models.llama import Llama
 from engine.models.quantized import QuantizedLinear
 
@@ -22,7 +21,7 @@ class CodesProduct:
     """[..., in] → [..., out] by one quantised projection, which stays where it is."""
 
     def __init__(self, card: Card, linear: QuantizedLinear) -> None:
-        self.card, self.matrix, self.width_out = card, matrix_of(linear), linear.width_out
+        self.card, self.matrix, self.width_out = card, Matrix(linear.weight, linear.weight_scale), linear.width_out
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])

@@ -6,26 +6,51 @@ memory busy between kernels; so each does as much as it can, and the next is alr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.projection import Matrix, project
 from engine.kv_cache import Stage
 from engine.models.linear import Linear
 from engine.models.llama import Block, Llama, RMSNorm
-from engine.models.quantized import QuantizedLinear
 
 MOST_ROWS = 64  # of a launch; more go in turn
 
 
-def matrix_of(linear: Linear) -> Matrix:
-    return Matrix(linear.weight, linear.weight_scale if isinstance(linear, QuantizedLinear) else None)
+class Kernels(Protocol):
+    """Those of one device. A matrix is whatever `take` made of it."""
+
+    def take(self, linear: Linear, gated: bool = False) -> Any:
+        """The projection's matrix; `gated` for one of gates and as many values."""
+        ...
+
+    def project(
+        self,
+        x: Tensor,
+        matrix: Any,
+        norm: tuple[Tensor, float] | None = None,
+        shortcut: Tensor | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        """[rows, in] → [rows, out]: `norm` (weight, eps) before, SwiGLU where the matrix is gated and `shortcut` after."""
+        ...
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        tables: Tensor,
+        lengths: Tensor,
+        frequencies: Tensor | None = None,
+    ) -> Tensor:
+        """See `engine.kernels.gpu.attention.attend`."""
+        ...
 
 
 def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
@@ -37,17 +62,17 @@ class Layer:
     """One block's weights; norms with their epsilon."""
 
     before_attention: tuple[Tensor, float]
-    qkv: Matrix
-    out: Matrix
+    qkv: Any
+    out: Any
     before_mlp: tuple[Tensor, float]
-    gate_up: Matrix
-    down: Matrix
+    gate_up: Any
+    down: Any
 
     @classmethod
-    def of(cls, block: Block) -> Layer:
+    def of(cls, block: Block, kernels: Kernels) -> Layer:
         attention, mlp = block.self_attn, block.mlp
-        matrices = (matrix_of(linear) for linear in (attention.qkv_proj, attention.o_proj, mlp.gate_up_proj, mlp.down_proj))
-        qkv, out, gate_up, down = matrices
+        qkv, out, down = (kernels.take(linear) for linear in (attention.qkv_proj, attention.o_proj, mlp.down_proj))
+        gate_up = kernels.take(mlp.gate_up_proj, gated=True)
         return cls(norm_of(block.input_layernorm), qkv, out, norm_of(block.post_attention_layernorm), gate_up, down)
 
 
@@ -56,14 +81,15 @@ class GpuStep:
 
     compact = True
 
-    def __init__(self, language: Llama) -> None:
+    def __init__(self, language: Llama, kernels_of: Callable[[torch.device], Kernels]) -> None:
         """`language` has no LoRA branches, and its weights stay where they are."""
         config = language.config
         self.heads, self.kv_heads, self.head_dim = config.num_attention_heads, config.num_key_value_heads, config.head_dim
-        self.stack = [Layer.of(block) for block in cast("Iterable[Block]", language.model.layers)]
-        self.norm, self.head = norm_of(language.model.norm), matrix_of(language.lm_head)
-        devices = {layer.qkv.weight.device for layer in self.stack} | {self.head.weight.device}
-        self.cards = {device: Card.of(device) for device in devices}
+        blocks = list(cast("Iterable[Block]", language.model.layers))
+        devices = {block.input_layernorm.weight.device for block in blocks} | {language.lm_head.weight.device}
+        self.kernels = {device: kernels_of(device) for device in devices}
+        self.stack = [Layer.of(block, self.kernels[block.input_layernorm.weight.device]) for block in blocks]
+        self.norm, self.head = norm_of(language.model.norm), self.kernels[language.lm_head.weight.device].take(language.lm_head)
         halves = torch.arange(0, config.head_dim, 2, dtype=torch.float)
         self.frequencies = {device: (1.0 / config.rope_theta ** (halves / config.head_dim)).to(device) for device in devices}
 
@@ -78,17 +104,17 @@ class GpuStep:
         return hidden
 
     def layer(self, layer: Layer, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
-        card, frequencies = self.cards[hidden.device], self.frequencies[hidden.device]
-        qkv = project(card, hidden, layer.qkv, norm=layer.before_attention).view(len(hidden), -1, self.head_dim)
+        kernels, frequencies = self.kernels[hidden.device], self.frequencies[hidden.device]
+        qkv = kernels.project(hidden, layer.qkv, norm=layer.before_attention).view(len(hidden), -1, self.head_dim)
         query, key, value = qkv.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
-        mixed = attend(card, query, key, value, keys, values, tables, lengths, frequencies)
-        hidden = project(card, mixed.flatten(1), layer.out, shortcut=hidden)
-        opened = project(card, hidden, layer.gate_up, norm=layer.before_mlp, gated=True)
-        return project(card, opened, layer.down, shortcut=hidden)
+        mixed = kernels.attend(query, key, value, keys, values, tables, lengths, frequencies)
+        hidden = kernels.project(mixed.flatten(1), layer.out, shortcut=hidden)
+        opened = kernels.project(hidden, layer.gate_up, norm=layer.before_mlp)
+        return kernels.project(opened, layer.down, shortcut=hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """See `engine.runner.Step`."""
         with torch.cuda.device_of(hidden):
-            card = self.cards[hidden.device]
-            parts = [project(card, part, self.head, norm=self.norm, dtype=torch.float32) for part in hidden.split(MOST_ROWS)]
+            kernels = self.kernels[hidden.device]
+            parts = [kernels.project(part, self.head, norm=self.norm, dtype=torch.float32) for part in hidden.split(MOST_ROWS)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)

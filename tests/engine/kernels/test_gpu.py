@@ -23,6 +23,7 @@ from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
 from engine.kernels.gpu.prompts import read_codes
 from engine.kernels.gpu.step import GpuStep
+from engine.kernels.gpu.triton_kernels import TritonKernels
 from engine.kernels.plain import PlainStep
 from engine.kv_cache import Stage
 from engine.models.card import Quantization
@@ -131,7 +132,7 @@ def test_the_step_equals_the_model(mode: Quantization, lengths: list[int], most_
     keys, values = torch.randn(2, CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
     hidden = torch.randn(rows, CONFIG.hidden_size).half()
-    step, middle = GpuStep(language), hidden
+    step, middle = GpuStep(language, TritonKernels.of), hidden
     for stage in (Stage(0, 1, keys[:1], values[:1]), Stage(1, 2, keys[1:], values[1:])):
         middle = step.layers(middle, stage, tables, torch.tensor(lengths).int(), None)
     ours = step.logits(middle)

@@ -1,0 +1,56 @@
+"""How a projection is cut into programs, by its rows and its shape; measured on an H200 with Vicuna's matrices in 4 and 8 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FEATURES = 16  # of a tile
+MANY = 8192  # features or inputs
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Tiles of 16 features a program, warps that share their inputs, steps under way at a time, programs that share a tile."""
+
+    tiles: int
+    warps: int
+    ahead: int
+    at_once: int  # programs on a multiprocessor
+    splits: int = 1
+
+
+NARROW, LONG, WIDE = range(3)  # few features; few features of many inputs; many features
+TILINGS = {  # by the most rows
+    8: (Tiling(1, 8, 2, 3), Tiling(2, 8, 2, 2, splits=2), Tiling(4, 4, 2, 2)),
+    16: (Tiling(1, 8, 4, 2), Tiling(2, 8, 2, 2, splits=2), Tiling(2, 8, 2, 2)),
+    32: (Tiling(1, 8, 2, 2), Tiling(1, 8, 2, 2), Tiling(2, 4, 2, 3)),
+    64: (Tiling(1, 8, 2, 2), Tiling(2, 4, 1, 2, splits=2), Tiling(2, 4, 1, 2)),
+}
+MOST_ROWS = max(TILINGS)
+SHAPES = ("narrow", "long", "wide")
+
+
+def size_of(rows: int) -> int:
+    """The fewest rows that kernels are made for and that have room for these."""
+    return min(size for size in TILINGS if size >= rows)
+
+
+def shape_of(features: int, width_in: int) -> int:
+    if features > MANY:
+        return WIDE
+    return LONG if width_in > MANY else NARROW
+
+
+def kernel_name(size: int, shape: int) -> str:
+    return f"rows{size}_{SHAPES[shape]}"
+
+
+def kernels(bits: int) -> str:
+    """The definition that `cuda/project.cu` makes its kernels from; a step of halves takes as many registers as two of codes."""
+    share = 1 if bits < 16 else 2
+    made = (
+        f"KERNEL({kernel_name(size, shape)}, {size // 8}, {way.tiles}, {way.warps}, {max(1, way.ahead // share)}, {way.at_once})"
+        for size, ways in TILINGS.items()
+        for shape, way in enumerate(ways)
+    )
+    return f"KERNELS {' '.join(made)}"
