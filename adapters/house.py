@@ -90,7 +90,7 @@ async def open_engines(config: Config, home: Path, *, private: bool = False) -> 
     # As many answers at once as the engines have rows: by default a session opens a hundred connections and no more.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         if config.engine.remote:
-            yield [EngineClient(session, url, key, model=config.engine.model) for url in config.engine.remote]
+            yield [EngineClient(session, url, key, model=config.engine.wanted) for url in config.engine.remote]
             return
         async with running_engines(home, config.engine, private=private) as children:
             yield [EngineClient(session, await child.url(), child.key) for child in children]

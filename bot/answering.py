@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from types import TracebackType
+from typing import Final
 
 from bot import conversation
 from bot.characters import called
 from bot.contracts import Engine, Knobs, Texts
 from bot.drafts import Comparison, Draft
-from bot.errors import EngineRefused, Refusal
+from bot.errors import EngineRefused, Fault, Refusal
 from bot.jobs import Job
 from bot.ports import Button
 from bot.store import graph
@@ -28,6 +29,12 @@ PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
 Grown = Callable[[], None]  # called after each chunk
 ALTERNATIVES = 6  # shown for each word
+FAULTS: Final[Mapping[Fault, str]] = {  # what people are told of what only somebody's hand can mend
+    Fault.KEY: "answer.fault_key",
+    Fault.QUOTA: "answer.fault_quota",
+    Fault.MODEL: "answer.fault_model",
+    Fault.SERVER: "answer.fault_server",
+}
 
 
 def expected_cost(text: str, pictures: int, knobs: Knobs) -> int:
@@ -134,6 +141,8 @@ class Answerer:
             notes.append(self._texts.say(language, "answer.about" if name else "answer.about_earlier", name=name))
         if draft.dropped:
             notes.append(self._texts.say(language, "answer.dropped", count=draft.dropped))
+        if draft.filtered:
+            notes.append(self._texts.say(language, "answer.filtered"))
         if draft.finish is Finish.LENGTH:
             notes.append(self._texts.say(language, "answer.cut", count=draft.tokens))
         if draft.finish is Finish.STOPPED:

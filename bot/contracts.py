@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.demo.entries import Summary
+from bot.errors import Fault
 from bot.message import Attachment, Author, Incoming, Picture, Place
 from bot.ports import Outgoing
 from bot.store.demos import Demo
@@ -164,6 +165,7 @@ class EngineState:
     name: str
     health: Health | None  # None = does not answer
     running: int
+    fault: Fault | None = None  # why it will not, until somebody mends that
 
 
 @dataclass(frozen=True, slots=True)

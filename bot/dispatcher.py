@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot import conversation, jobs
-from bot.answering import Answerer, Stop
+from bot.answering import FAULTS, Answerer, Stop
 from bot.characters import whole_characters
 from bot.contracts import InLine, Texts, Value
 from bot.drafts import Comparison, Draft, draft_of
@@ -160,10 +160,13 @@ class Dispatcher:
     async def _start(self) -> None:
         """Start the questions that engines have room for, fairest first; one that comes meanwhile calls for another look."""
         self._waiting = True
-        if not self._lanes.have_room():
+        refusal = self._lanes.refusal
+        if not (refusal or self._lanes.have_room()):
             return
         heads, behind = await self._database.read(_look, self._outbox.connected, self._name, time() - DEAD)
-        while not (self._draining or self._news.is_set()) and (chosen := await self._start_fairest(heads)):
+        while not (self._draining or self._news.is_set()) and (
+            chosen := await (self._refuse_next(heads, refusal) if refusal else self._start_fairest(heads))
+        ):
             heads.remove(chosen)
             if behind:
                 self.wake()  # the next of that person's may start, too
@@ -184,6 +187,21 @@ class Dispatcher:
                 self._stops[chosen.id] = Stop()
                 self._spawn(self._see_through(lane, chosen, taken))
         return chosen
+
+    async def _refuse_next(self, heads: Sequence[Waiting], refusal: EngineRefused) -> Waiting | None:
+        """Tell the next one why no engine will answer, rather than let them wait for somebody to mend it; None: nobody waits."""
+        if not heads:
+            return None
+        async with self._moving:
+            taken = await self._database.write(_take, heads[0].id, self._name, time())
+        if taken is not None:
+            self._spawn(self._refuse(taken, refusal))
+        return heads[0]
+
+    async def _refuse(self, taken: Taken, refusal: EngineRefused) -> None:
+        with job_logged(taken.job.name):
+            if await self._fail_refused(taken.job, self._stage.open(taken.job, taken.scene), refusal):
+                await self._deliver(taken.job)
 
     async def _see_through(self, lane: Lane, waiting: Waiting, taken: Taken) -> None:
         job, began = taken.job, monotonic()
@@ -221,17 +239,25 @@ class Dispatcher:
         except Refusal as refusal:
             return await self._fail(job, showing, refusal.key, **refusal.values)
         except EngineRefused as error:
-            return await self._fail(job, showing, "answer.refused", reason=whole_characters(str(error)))
+            return await self._fail_refused(job, showing, error)
         except (EngineUnavailable, AnswerLost) as error:
             lane.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             await self._put_back(job, error)
             return False
         finally:
             typing.cancel()
+        lane.proved()
         if explained:
             self.insights.keep(job, draft)
         notes = await self._answerer.notes(job, branch, draft)
         return await self._commit(job, showing, draft.text, draft.finish, *notes, columns=draft.columns)
+
+    async def _fail_refused(self, job: Job, showing: Showing, refusal: EngineRefused) -> bool:
+        """What is wrong with the request itself is said as the engine says it; what is wrong elsewhere, without anything internal."""
+        if refusal.fault not in FAULTS:
+            return await self._fail(job, showing, "answer.refused", reason=whole_characters(str(refusal)))
+        log.error("engine_refuses", reason=str(refusal))
+        return await self._fail(job, showing, FAULTS[refusal.fault])
 
     async def _fail(self, job: Job, showing: Showing, key: str, **values: Value) -> bool:
         """Answer with why there is no answer."""

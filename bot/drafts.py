@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from bot.characters import whole_characters
 from bot.contracts import Texts
@@ -10,7 +12,9 @@ from bot.jobs import Job
 from bot.ports import Section
 from bot.scopes import shown
 from bot.store.tables import Finish
-from engine.api import BeamNode, Chunk, TokenLogprobs
+from engine.api import BeamNode, Chunk, FinishReason, TokenLogprobs
+
+ENDS: Final[Mapping[FinishReason, Finish]] = {"stop": Finish.STOP, "length": Finish.LENGTH, "content_filter": Finish.STOP}
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class Draft:
     choices: list[TokenLogprobs] = field(default_factory=list)  # where they were asked for: every token, and what else it could be
     beams: tuple[BeamNode, ...] = ()  # where they were asked for: what a beam search weighed
     length_penalty: float | None = None  # by which it ranked what finished
+    filtered: bool = False  # the server's own filter ended it
 
     @property
     def text(self) -> str:
@@ -48,7 +53,8 @@ class Draft:
         for choice in chunk.choices:
             self.preview = whole_characters(choice.provisional) if choice.provisional is not None else self.preview
             self.said += whole_characters(choice.delta.content or "")
-            self.finish = Finish(choice.finish_reason) if choice.finish_reason else self.finish
+            self.filtered = self.filtered or choice.finish_reason == "content_filter"
+            self.finish = ENDS[choice.finish_reason] if choice.finish_reason else self.finish
             self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()
             self.beams = choice.beams or self.beams
             self.length_penalty = choice.length_penalty if choice.beams else self.length_penalty
@@ -84,6 +90,10 @@ class Comparison:
     def finish(self) -> Finish:
         """A column that ran into its limit is not worth a button to continue it."""
         return Finish.STOPPED if any(draft.finish is Finish.STOPPED for draft in self.drafts) else Finish.STOP
+
+    @property
+    def filtered(self) -> bool:
+        return any(draft.filtered for draft in self.drafts)
 
     @property
     def tokens(self) -> int:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from io import BytesIO
+from math import isfinite
 from typing import Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
-from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable
+from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
 from bot.foreign import FOREIGN_ROWS, KINDS, OURS, Foreign, choose
-from engine.api import ChatRequest, Chunk, ErrorBody, ErrorDetail, Health, ModelList, StreamOptions
+from bot.wire import chunk_of, error_of, models_of, too_long
+from engine.api import ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 10.0  # for one look: an engine that hangs must not seem ready for long
 SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
-LONGEST_REST: Final = 60.0  # that an engine is given because it asked for one
+LONGEST_REST: Final = 600.0  # that an engine is given because it asked for one
 LINE_BYTES: Final = 1 << 20
 
 
@@ -61,13 +65,17 @@ class EngineClient:
                 pass  # not Gander's own
             else:
                 self._foreign = None
+                if self._model:
+                    choose([health.model], self._model)
                 return health
-        models = [model.id for model in (await self.models()).data]
+        models = await self.models()
         if not models:
             raise EngineUnavailable(f"{self.name} serves no model.")
-        lacks = self._foreign.lacks if self._foreign else await self._lacks()
-        self._foreign = Foreign(choose(models, self._model), lacks)
-        return Health(status="ready", model=self._foreign.model, device="", memory_bytes=0, rows=FOREIGN_ROWS, lacks=tuple(sorted(lacks)))
+        model = choose(models, self._model)
+        known = self._foreign
+        self._foreign = known if known and known.model == model else Foreign(model, known.lacks if known else await self._lacks())
+        lacks = tuple(sorted(self._foreign.lacks))
+        return Health(status="ready", model=model, device="", memory_bytes=0, rows=FOREIGN_ROWS, lacks=lacks)
 
     async def _lacks(self) -> frozenset[str]:
         """The fields of ours that this server does not take, by what kind of server it is."""
@@ -77,15 +85,17 @@ class EngineClient:
                     return OURS - kind.takes
         return OURS
 
-    async def models(self) -> ModelList:
+    async def models(self) -> tuple[str, ...]:
+        """The names of what the server has, in its order."""
         async with self._request("GET", "/v1/models") as response:
             body = await response.read()
-            if response.status != 200:
-                raise self._error(response, body)
-        try:
-            return ModelList.model_validate_json(body)
-        except ValidationError:
-            raise EngineRefused(f"What answers at {self.name} is no OpenAI-compatible server.") from None
+            error = self._error(response, body) if response.status != 200 else None
+        if error is not None and not (isinstance(error, EngineRefused) and error.fault is Fault.REQUEST):
+            raise error
+        models = models_of(body) if error is None else None
+        if models is None:
+            raise EngineRefused(f"What answers at {self.name} is no OpenAI-compatible server: check engine.url.", fault=Fault.SERVER)
+        return models
 
     async def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
         """The answer's chunks, the last with usage. Closing the generator cancels the answer on the engine.
@@ -93,26 +103,56 @@ class EngineClient:
         `request_id` stands in the engine's log.
         """
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
-        if self._foreign is not None:
-            wish = self._foreign.adapt(wish)
-        body = wish.model_dump_json(exclude_none=True, include=set(wish.model_fields_set)).encode()
+        while True:  # once more for each thing that a refusal teaches
+            asked = self._foreign.adapt(wish) if self._foreign is not None else wish
+            async with self._ask(asked, request_id) as response:
+                if response.status == 200:
+                    async for chunk in self._answer(response):
+                        yield chunk
+                    return
+                body = await response.read()
+                if not self._learn(asked, body):
+                    raise self._error(response, body)
+
+    def _ask(self, request: ChatRequest, request_id: str | None) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        body = request.model_dump_json(exclude_none=True, include=set(request.model_fields_set)).encode()
         headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
-        async with self._request("POST", "/v1/chat/completions", body, headers) as response:
-            if response.status != 200:
-                raise self._error(response, await response.read())
-            finished = False
-            async for chunk in self._chunks(response):
+        return self._request("POST", "/v1/chat/completions", body, headers)
+
+    def _learn(self, asked: ChatRequest, body: bytes) -> bool:
+        """Whether the server's refusal says how it wants to be asked."""
+        detail = error_of(body)
+        learned = self._foreign.learn(asked, detail) if self._foreign and detail else None
+        if learned is not None:
+            self._foreign = learned
+        return learned is not None
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> AsyncIterator[Chunk]:
+        """An answer's chunks to its very end. Servers that close it with [DONE] alone have said all the same that it is whole."""
+        finished = done = False
+        async for chunk in self._chunks(response):
+            done = chunk is None
+            if chunk is not None:
                 finished = finished or any(choice.finish_reason for choice in chunk.choices)
                 yield chunk
-            if not finished:
-                raise AnswerLost(f"{self.name} ended the answer midway.")
+        if not (finished or done):
+            raise AnswerLost(f"{self.name} ended the answer midway.")
+        if not finished:
+            yield Chunk(id="", created=0, model="", choices=(ChunkChoice(finish_reason="stop"),))
 
-    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[Chunk]:
-        """Server-sent events, one `data:` line each; comments and empty lines between them are skipped."""
+    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[Chunk | None]:
+        """Server-sent events, one `data:` line each; comments and empty lines between them are skipped. None: [DONE].
+
+        A server that can't stream sends one object.
+        """
         try:
+            if response.content_type == "application/json":
+                yield self._chunk(await response.read())
+                return
             async for line in response.content:
                 data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
                 if data == b"[DONE]":
+                    yield None
                     return
                 if data:
                     yield self._chunk(data)
@@ -120,16 +160,14 @@ class EngineClient:
             raise AnswerLost(f"{self.name} broke off the answer ({type(error).__name__}).") from error
 
     def _chunk(self, data: bytes) -> Chunk:
-        try:
-            return Chunk.model_validate_json(data)
-        except ValidationError:
-            pass
-        detail = error_detail(data)
-        if detail is None:
+        read = chunk_of(data)
+        if isinstance(read, Chunk):
+            return read
+        if read is None:
             raise AnswerLost(f"{self.name} sent something that is no chunk of an answer.")
-        if detail.type == "invalid_request_error":
-            raise refusal(detail)
-        raise AnswerLost(detail.message)
+        if read.type == "invalid_request_error" or too_long(read) or fault_of(read) is not Fault.REQUEST:
+            raise refusal(read)
+        raise AnswerLost(read.message)
 
     @asynccontextmanager
     async def _request(
@@ -149,11 +187,15 @@ class EngineClient:
             raise EngineUnavailable(f"No engine answers at {self.name} ({type(error).__name__}).") from error
 
     def _error(self, response: aiohttp.ClientResponse, body: bytes) -> BotError:
-        detail = error_detail(body)
+        detail = error_of(body)
         message = detail.message if detail else f"{self.name} answered {response.status} {response.reason}."
+        if response.status in {401, 403}:
+            return EngineRefused(f"{self.name} does not take the key: {message} Set GANDER_ENGINE_KEY or engine.key_file.", fault=Fault.KEY)
+        if detail is not None and fault_of(detail) is not Fault.REQUEST:
+            return refusal(detail)
         if response.status in {429, 502, 503, 504}:
             return EngineUnavailable(message, seconds(response.headers.get("Retry-After")))
-        if response.status >= 500:
+        if response.status >= 500 and not (detail and too_long(detail)):
             return AnswerLost(message)
         # Said to whoever asked, who need not know the address.
         return refusal(detail) if detail else EngineRefused(f"The engine answered {response.status} {response.reason}.")
@@ -165,19 +207,33 @@ def without_credentials(url: str) -> str:
 
 
 def refusal(detail: ErrorDetail) -> EngineRefused:
-    """OpenAI and Gander say by the code that a conversation is too long, llama.cpp by the type, vLLM in words."""
-    named = "context_length_exceeded" in (detail.code or "") or detail.type == "exceed_context_size_error"
-    return EngineRefused(detail.message, detail.param, too_long=named or "maximum context length" in detail.message)
+    return EngineRefused(detail.message, detail.param, too_long=too_long(detail), fault=fault_of(detail))
 
 
-def error_detail(body: bytes) -> ErrorDetail | None:
-    """OpenAI's error, if `body` is one."""
-    try:
-        return ErrorBody.model_validate_json(body).error
-    except ValidationError:
-        return None
+def fault_of(detail: ErrorDetail) -> Fault:
+    """By OpenAI's codes and types, which others use, too. A rate that is exceeded passes by itself and is no fault."""
+    named = {detail.code, detail.type}
+    if named & {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "quota_exceeded"}:
+        return Fault.QUOTA
+    if named & {"invalid_api_key", "authentication_error", "account_deactivated"}:
+        return Fault.KEY
+    return Fault.MODEL if "model_not_found" in named else Fault.REQUEST
 
 
 def seconds(retry_after: str | None) -> float:
-    """0 where it is not said, or as a date."""
-    return min(float(retry_after), LONGEST_REST) if retry_after and retry_after.isdecimal() else 0.0
+    """Of a Retry-After header: seconds, with or without a fraction, or a date. 0 where it is neither."""
+    if not retry_after:
+        return 0.0
+    try:
+        rest = float(retry_after)
+    except ValueError:
+        rest = _until(retry_after)
+    return min(max(rest, 0.0), LONGEST_REST) if isfinite(rest) else 0.0
+
+
+def _until(date: str) -> float:
+    try:
+        then = parsedate_to_datetime(date)
+    except ValueError:
+        return 0.0
+    return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()

@@ -6,7 +6,7 @@ BotError
 │       └── Withdrawn     the person took it back, or stopped it, before it was stored
 ├── ConfigError           names the option, the value and the remedy; ends the start
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
-├── EngineRefused         the engine rejected the request: its own sentence and the field
+├── EngineRefused         the engine rejected the request: its own sentence, the field, and whose `Fault` it is
 ├── EngineStartError      the engine that we start ourselves can't start: its own last words
 ├── AnswerLost            the stream broke before the answer's end: the job may be tried again
 └── DeliveryError         the platform did not take a message; `retry_after` in seconds, None = don't know
@@ -20,6 +20,8 @@ BotError
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 
 class BotError(Exception):
@@ -55,13 +57,24 @@ class EngineUnavailable(BotError):
         self.retry_after = retry_after
 
 
+class Fault(StrEnum):
+    """Whose fault it is that an engine refuses. All but the request's own stay until somebody changes something there."""
+
+    REQUEST = "request"
+    KEY = "key"  # it is missing, or not (any more) one that the server takes
+    QUOTA = "quota"  # of the account there: used up
+    MODEL = "model"  # the one that is configured isn't there
+    SERVER = "server"  # what answers at the address is no OpenAI-compatible server
+
+
 class EngineRefused(BotError):
     """The engine will not do this request, now or later. `too_long`: it might with fewer words (`context_length_exceeded`)."""
 
-    def __init__(self, message: str, param: str | None = None, *, too_long: bool = False) -> None:
+    def __init__(self, message: str, param: str | None = None, *, too_long: bool = False, fault: Fault = Fault.REQUEST) -> None:
         super().__init__(message)
         self.param = param
         self.too_long = too_long
+        self.fault = fault
 
 
 class EngineStartError(BotError):

@@ -1,19 +1,28 @@
 """What engines other than Gander's own understand of our requests: which server it is, asked once, and what that one lacks.
 
 A field that a server does not know is ignored by some and refused by others, so none is sent; and people are told that
-the knob has no effect there.
+the knob has no effect there. What a server refuses all the same is learned from its refusal.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.api import ChatRequest
+from bot.errors import EngineRefused, Fault
+from engine.api import ChatRequest, ErrorDetail
 
 # What OpenAI's protocol lacks.
 OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree"})
 FOREIGN_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
+
+_NEEDED: Final = frozenset({"model", "messages", "stream"})
+_UNSUPPORTED: Final = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|extra (fields|inputs)", re.IGNORECASE
+)
+_NO_CHAT: Final = re.compile(r"embed|rerank|whisper|(^|[^a-z])(tts|bge|e5)([^a-z]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +45,62 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A server that is not Gander's: the model to ask it for, and our fields that it lacks."""
+    """A server that is not Gander's: the model to ask it for, and the fields that it lacks. `newer`: it wants the limit of an answer
+    under OpenAI's newer name, `max_completion_tokens`."""
 
     model: str
     lacks: frozenset[str] = OURS
+    newer: bool = False
 
     def adapt(self, request: ChatRequest) -> ChatRequest:
         """The request as this server takes it. Fields that it lacks count as never set."""
         said = {name: getattr(request, name) for name in request.model_fields_set - self.lacks}
+        if self.newer and said.get("max_tokens") is not None:
+            said["max_completion_tokens"] = said.pop("max_tokens")
         return ChatRequest.model_construct(**said | {"model": request.model or self.model})
 
+    def learn(self, sent: ChatRequest, detail: ErrorDetail) -> Foreign | None:
+        """What its refusal of `sent` teaches: how to ask it otherwise. None: nothing, it refuses what was asked."""
+        if sent.max_tokens is not None and not self.newer and "max_completion_tokens" in detail.message:
+            return replace(self, newer=True)
+        if not any(_UNSUPPORTED.search(words) for words in (detail.message, detail.code or "")):
+            return None
+        optional = sent.model_fields_set - _NEEDED - self.lacks
+        named = next((name for name in sorted(optional) if re.search(rf"\b{name}\b", f"{detail.param} {detail.message}")), None)
+        return replace(self, lacks=self.lacks | {named}) if named else None
 
-def choose(models: list[str], wanted: str) -> str:
-    """The model that the operator named, where the server has it; else its first."""
-    return wanted if wanted in models else models[0]
+
+def choose(models: Sequence[str], wanted: str) -> str:
+    """The model to ask a server for: the one that the operator named, or where none is named the first that can converse.
+
+    A name without its tag or its owner's name is enough where it means one. Raises EngineRefused with the list where there is none.
+    """
+    if not wanted:
+        return next((model for model in models if not _NO_CHAT.search(model)), models[0])
+    for same in (_exactly, _but_for_case, _with_latest, _without_tag, _by_last_name):
+        found = [model for model in models if same(model, wanted)]
+        if len(found) == 1:
+            return found[0]
+    listed = ", ".join(models[:20])
+    raise EngineRefused(f"There is no model {wanted!r}. Set engine.model (or --model) to one of: {listed}", fault=Fault.MODEL)
+
+
+def _exactly(model: str, wanted: str) -> bool:
+    return model == wanted
+
+
+def _but_for_case(model: str, wanted: str) -> bool:
+    return model.lower() == wanted.lower()
+
+
+def _with_latest(model: str, wanted: str) -> bool:
+    return model.lower() == f"{wanted.lower()}:latest"
+
+
+def _without_tag(model: str, wanted: str) -> bool:
+    return model.lower().partition(":")[0] == wanted.lower()
+
+
+def _by_last_name(model: str, wanted: str) -> bool:
+    """`owner/name`, or a file: `models/name.gguf`."""
+    return model.lower().replace("\\", "/").rpartition("/")[2].removesuffix(".gguf") == wanted.lower().removesuffix(".gguf")

@@ -79,6 +79,11 @@ class EngineOptions(Section):
         return tuple(dict.fromkeys((*((self.url,) if self.url else ()), *self.urls)))
 
     @property
+    def wanted(self) -> str:
+        """The model to ask a server for; empty where the operator names none."""
+        return self.model if "model" in self.model_fields_set else ""
+
+    @property
     def arguments(self) -> tuple[str, ...]:
         """What an engine of our own is started with, besides its model."""
         bounds = {"--rows": self.rows, "--memory": self.memory}

@@ -23,7 +23,7 @@ MAX_STOP_LENGTH = 256  # characters
 SEED_BITS = 64
 
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter"]  # the last from other servers alone
 
 
 def unless_null(default: object) -> BeforeValidator:

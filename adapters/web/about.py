@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from adapters.web.platform import author_of, place_of
 from bot.contracts import EngineState, Resolved, Value
@@ -13,8 +13,6 @@ from bot.message import Author, Invocation, Place
 WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}
 FALLBACKS: Mapping[str, float] = {"temperature": 1.0, "beams": 1}
 HIGHEST: Mapping[str, float] = {"temperature": 2.0, "beams": 10}
-
-State = Literal["ready", "loading", "failed", "away"]
 
 
 class Surroundings(Protocol):
@@ -46,7 +44,8 @@ def best(engines: tuple[EngineState, ...]) -> EngineState | None:
 def engine_view(engines: tuple[EngineState, ...]) -> dict[str, Any]:
     engine = best(engines)
     if engine is None or engine.health is None:
-        return {"state": "away", "model": "", "notice": ""}
+        fault = next((engine.fault for engine in engines if engine.fault), None)
+        return {"state": f"fault-{fault}" if fault else "away", "model": "", "notice": ""}
     health = engine.health
     about = {"state": health.status, "model": health.model, "notice": health.notice}
     return {**about, "detail": health.detail, "seconds_left": health.seconds_left}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.answering import FAULTS
 from bot.commands.command import Command, Context
 from bot.contracts import EngineState
 from bot.ports import Outgoing
@@ -19,7 +20,8 @@ async def run(context: Context) -> Outgoing:
 def _line(context: Context, number: int, engine: EngineState) -> str:
     # An engine's address is the operator's business: people see its number.
     if (health := engine.health) is None:
-        return context.say("status.silent", number=number)
+        reason = f" {context.say(FAULTS[engine.fault])}" if engine.fault in FAULTS else ""
+        return context.say("status.silent", number=number) + reason
     if health.status == "loading":
         return _loading(context, number, health.seconds_left)
     if health.status == "failed":

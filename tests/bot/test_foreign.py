@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from bot.engine_client import EngineClient
+from bot.errors import EngineRefused
 from bot.foreign import OURS
 from engine.api import ChatRequest, Message
 from tests.adapters.standin import StandIn
@@ -47,5 +48,5 @@ async def test_a_known_server_gets_what_it_takes(path: str, kept: set[str]) -> N
 
 
 async def test_a_model_that_the_server_lacks_is_not_asked_for() -> None:
-    sent, _ = await said(StandIn(), model="pocket")
-    assert sent["model"] == "stand-in"
+    with pytest.raises(EngineRefused, match=r"'pocket'.*one of: stand-in"):
+        await said(StandIn(), model="pocket")
