@@ -173,10 +173,24 @@ class Core:
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)
 
-    async def closed(self, place: Place) -> None:
-        await self._arrivals.drop(None, place.key)
-        places = await self._resources.database.read(forgetting.places_around, place, False)
+    async def closed(self, place: Place, *, server: bool = False) -> None:
+        if place.thread:
+            places: tuple[str, ...] = (place.key,)
+        else:
+            places = await self._resources.database.read(forgetting.places_around, place, server)
+        for key in {place.key, *places}:
+            await self._arrivals.drop(None, key)
         await self._dispatcher.stop(await self._resources.database.read(jobs.open_in, places, None))
+
+    async def joined(self, place: Place, author: Author, locale: str | None) -> None:
+        added = Incoming("", place, author, Address.COMMAND, datetime.now(UTC), locale=locale)
+        texts, language = self._resources.texts.on(place.platform), await self._language(added)
+        try:
+            await self._resources.permissions.check(added)
+        except Refusal:
+            self._outbox.say(place, Outgoing(texts.say(language, "greeting.closed", channel=place.channel_key)), None)
+        else:
+            self._outbox.say(place, Outgoing(texts.say(language, "greeting.open", channel=place.channel_key)), None)
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._resources.database.read(history, self._resources.texts, place.key, limit)

@@ -97,7 +97,8 @@ class Dispatcher:
             self._tasks.create_task(self._lanes.watch(self.wake))
             self._tasks.create_task(self._keep_alive())
             self._tasks.create_task(self._keep_informed())
-            self._tasks.create_task(self._obey_deletions())
+            self._tasks.create_task(self._stop_all(self._outbox.deleted))
+            self._tasks.create_task(self._stop_all(self._outbox.given_up))
             while True:
                 await self._start()
                 await _news(self._news, TICK)
@@ -329,10 +330,10 @@ class Dispatcher:
                     async with self._moving:
                         await self._inform(place)
 
-    async def _obey_deletions(self) -> NoReturn:
-        """Whoever deletes a growing answer wants no more of it."""
+    async def _stop_all(self, unwanted: asyncio.Queue[int]) -> NoReturn:
+        """Whoever deletes a growing answer wants no more of it, and of one that can't be shown any more nobody sees the rest."""
         while True:
-            await self.stop([await self._outbox.deleted.get()])
+            await self.stop([await unwanted.get()])
 
     async def _inform(self, place: InLine) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)

@@ -36,6 +36,7 @@ class Outbox:
 
     def __init__(self, database: Database, texts: Texts, clock: Callable[[], float] = monotonic) -> None:
         self.deleted: asyncio.Queue[int] = asyncio.Queue()  # answers of which a person deleted something
+        self.given_up: asyncio.Queue[int] = asyncio.Queue()  # answers that can't be shown: nobody is to go on writing them
         self._database = database
         self._detours = Detours(database, texts, self.deleted)
         self._clock = clock
@@ -307,6 +308,7 @@ class Outbox:
             await self._close_notice(pump, key, letter)
         else:
             self._remove(pump, key)
+            self.given_up.put_nowait(letter.answer)
         log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
 
 

@@ -283,6 +283,11 @@ class MovingBot(Bot, Protocol):
         """The platform gave a channel a new id: what was set, said and asked in the old one goes on in the new one."""
         ...
 
-    async def closed(self, place: Place) -> None:
-        """The bot was removed from this channel, or blocked: what is asked there is not answered any more."""
+    async def closed(self, place: Place, *, server: bool = False) -> None:
+        """The bot was removed from this channel (with `server`, from all of its server), or blocked: what is asked there is not
+        answered any more."""
+        ...
+
+    async def joined(self, place: Place, author: Author, locale: str | None) -> None:
+        """Somebody added the bot to this channel: it says what is to be done next."""
         ...

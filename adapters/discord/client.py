@@ -22,7 +22,7 @@ from adapters.discord.forms import SettingForm
 from adapters.discord.interactions import Interactions
 from adapters.discord.menus import Menus
 from adapters.discord.panel import OPENING, PICK
-from adapters.discord.places import author_of, place_of
+from adapters.discord.places import NAME, author_of, place_of
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
@@ -30,9 +30,9 @@ from adapters.discord.unfurling import Unfurling
 from bot.arrivals import Arrival
 from bot.commands.registry import COMMANDS
 from bot.errors import DeliveryError, PlaceGone
-from bot.message import Invocation
+from bot.message import Invocation, Place
 from bot.options import DiscordOptions, LimitOptions
-from bot.ports import Bot, Button
+from bot.ports import Button, MovingBot
 from bot.settings import SETTINGS
 from bot.texts import Texts, choose_language
 
@@ -52,7 +52,7 @@ class DiscordClient(discord.Client):
 
     def __init__(
         self,
-        bot: Bot,
+        bot: MovingBot,
         texts: Texts,
         options: DiscordOptions,
         fetch: Fetch,
@@ -62,6 +62,8 @@ class DiscordClient(discord.Client):
         limits: LimitOptions,
         **network: Any,
     ) -> None:
+        # The bot says nothing aloud: that libraries for it are missing concerns nobody.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         # No cache of messages: what was said is kept in our store, and only as long as people want.
         super().__init__(
             intents=intents(sees_content=sees_content),
@@ -70,6 +72,7 @@ class DiscordClient(discord.Client):
             max_ratelimit_timeout=LONGEST_WAIT,
             **network,
         )
+        texts = texts.on(NAME)
         interactions = Interactions()
         self.platform = DiscordPlatform(self, interactions, texts)
         self._bot = bot
@@ -143,6 +146,16 @@ class DiscordClient(discord.Client):
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         await self._withdraw(payload, payload.message_ids)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self._bot.closed(Place(NAME, "", server=str(guild.id)), server=True)
+        log.warning("removed from a server: no more answers there", server=f"{NAME}:{guild.id}")
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self._bot.closed(place_of(channel, channel.guild.id))
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        await self._bot.closed(Place(NAME, str(payload.parent_id), str(payload.thread_id), str(payload.guild_id)))
 
     async def _withdraw(self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message_ids: set[int]) -> None:
         place = place_of(await self._channel(event.channel_id, event.guild_id), event.guild_id)

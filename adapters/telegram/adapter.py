@@ -12,6 +12,7 @@ from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.people import Managers
 from adapters.telegram.pictures import Files
+from adapters.telegram.places import NAME
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
@@ -34,11 +35,12 @@ def check(config: Config) -> None:
 async def run(house: House, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
     async with signed_in(house.config) as account:
-        platform = TelegramPlatform(account.client, house.texts)
+        texts = house.texts.on(NAME)
+        platform = TelegramPlatform(account.client, texts)
         house.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
-            async with beside(register(account.client, house.texts)):
+            async with beside(register(account.client, texts)):
                 await receive(house, account, inbox(house, account))
         except InvalidToken:
             raise ConfigError(UNKNOWN_BOT) from None
@@ -61,7 +63,7 @@ def inbox(house: House, account: Account) -> Inbox:
         me=account.me,
         files=Files(account.client, account.http, house.config.media.side_pixels),
         managers=Managers(account.client),
-        texts=house.texts,
+        texts=house.texts.on(NAME),
         parse=house.parse,
     )
     return Inbox(house.bot, reader)

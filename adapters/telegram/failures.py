@@ -22,6 +22,8 @@ PLACE_GONE = (
     "chat not found",
     "not enough rights to send",
     "have no rights to send",
+    "chat_write_forbidden",
+    "chat_restricted",
     "topic_closed",
     "message thread not found",
     "peer_id",

@@ -13,7 +13,7 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
 from adapters.telegram.panels import owner_and_command
-from adapters.telegram.people import author_of
+from adapters.telegram.people import author_of, author_of_user
 from adapters.telegram.places import NAME, place_of
 from adapters.telegram.reading import STOPPED_DRAFT, Reader
 from adapters.telegram.recent import Recent
@@ -70,8 +70,8 @@ class Inbox:
             await self._take_press(query)
         elif (message := update.message) and message.migrate_to_chat_id:
             await self._move(message, message.migrate_to_chat_id)
-        elif (member := update.my_chat_member) and member.new_chat_member.status in GONE:
-            await self._leave(member)
+        elif member := update.my_chat_member:
+            await self._take_membership(member)
         elif (message := update.message) and (message.text or message.effective_attachment):
             await self._take_message([message])
         elif edited := update.edited_message:
@@ -107,6 +107,13 @@ class Inbox:
             moved.set()
             del self._moves[chat]
         log.warning("a group has a new id, and is still let in: name it in [access] instead of the old one", old=old.key, new=new.key)
+
+    async def _take_membership(self, member: ChatMemberUpdated) -> None:
+        was_there = member.old_chat_member.status not in GONE
+        if member.new_chat_member.status in GONE:
+            await self._leave(member)
+        elif not was_there and member.chat.type in {ChatType.GROUP, ChatType.SUPERGROUP}:
+            await self._bot.joined(Place(NAME, str(member.chat.id)), author_of_user(member.from_user), member.from_user.language_code)
 
     async def _leave(self, member: ChatMemberUpdated) -> None:
         place = Place(NAME, str(member.chat.id), private=member.chat.type == ChatType.PRIVATE)

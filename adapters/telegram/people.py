@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
-from telegram import Bot, Chat, Message
+from telegram import Bot, Chat, Message, User
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
@@ -22,8 +22,11 @@ def author_of(message: Message) -> Author:
     """Somebody who writes as a chat (a channel, or an anonymous manager of the group) is that chat."""
     if chat := message.sender_chat:
         return Author(NAME, str(chat.id), chat.effective_name or "", manages=chat.id == message.chat.id)
-    user = message.from_user
-    return Author(NAME, str(user.id), user.full_name, is_bot=user.is_bot) if user else Author(NAME, str(message.chat.id), "")
+    return author_of_user(message.from_user) if message.from_user else Author(NAME, str(message.chat.id), "")
+
+
+def author_of_user(user: User) -> Author:
+    return Author(NAME, str(user.id), user.full_name, is_bot=user.is_bot)
 
 
 class Managers:

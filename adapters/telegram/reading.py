@@ -11,7 +11,7 @@ from telegram import CallbackQuery, Message, Update, User
 
 from adapters.telegram.mentions import mentioned, named, strip_mention
 from adapters.telegram.panels import owner_and_command
-from adapters.telegram.people import Managers, author_of
+from adapters.telegram.people import Managers, author_of, author_of_user
 from adapters.telegram.pictures import Files
 from adapters.telegram.places import NAME, PRESSED, place_of
 from bot.commands.command import ANSWER
@@ -69,7 +69,7 @@ class Reader:
         invocation = self._pressed(command)
         if not isinstance(message, Message) or invocation is None:
             return None
-        author = Author(NAME, str(query.from_user.id), query.from_user.full_name, is_bot=query.from_user.is_bot)
+        author = author_of_user(query.from_user)
         return Incoming(
             id=f"{message.message_id}{PRESSED}{query.id}",
             place=place_of(message),

@@ -1,4 +1,4 @@
-"""Tells Telegram which commands there are, so that it offers them to everyone in their language."""
+"""Tells Telegram which commands there are, and what the bot is for, so that everyone is shown it in their language."""
 
 from __future__ import annotations
 
@@ -37,13 +37,17 @@ async def register(client: Bot, texts: Texts) -> None:
         for scope in SCOPES:
             for code, language in LANGUAGES.items():
                 await client.set_my_commands(list(_commands(texts, language, scope)), scope, code)
+        for code, language in LANGUAGES.items():
+            await client.set_my_description(texts.say(language, "telegram.description"), code)
+            await client.set_my_short_description(texts.say(language, "telegram.short_description"), code)
     except TelegramError as error:
         log.warning("commands could not be offered", reason=error.message)
 
 
 def _commands(texts: Texts, language: str, scope: BotCommandScope) -> Iterator[BotCommand]:
     """Names are English everywhere: Telegram takes no others. They are understood in every language when typed."""
-    managers = isinstance(scope, BotCommandScopeAllChatAdministrators | BotCommandScopeAllPrivateChats)
+    private = isinstance(scope, BotCommandScopeAllPrivateChats)
+    managers = private or isinstance(scope, BotCommandScopeAllChatAdministrators)
     for command in COMMANDS.values():
-        if managers or not command.for_managers:
+        if (managers or not command.for_managers) and not (private and command.for_groups):
             yield BotCommand(command.name, command.descriptions(texts)[language])

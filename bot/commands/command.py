@@ -184,6 +184,7 @@ class Command:
     options: tuple[Option, ...] = ()
     for_managers: bool = False  # refused to others, and hidden from them where the platform can
     everywhere: bool = False  # works where the bot may not answer, too
+    for_groups: bool = False  # not offered in a private chat, where it has nothing to do
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)

@@ -25,6 +25,7 @@ COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones
 COOLDOWN: Final = "cooldown"
 ADULTS: Final = "adults"
 CAPS: Final = ("beams", "max_new_tokens")
+WITH_SERVERS: Final = frozenset({"moderators", ADULTS})  # rules of what only platforms with servers have: roles, channels for adults
 
 
 def amounts(typing: Typing) -> Iterator[Suggestion]:
@@ -75,6 +76,8 @@ def _home(context: Context) -> Home:
 def _edited(context: Context, rules: Rules) -> Rules:
     """The rules with this one given or taken back."""
     rule, takes_back = str(context.options[RULE.name]), bool(context.options.get(CLEAR.name))
+    if rule in WITH_SERVERS and context.incoming.place.server is None and not (takes_back or context.options.get(WIDE.name)):
+        raise Refusal("setup.unknown_here", rule=rule)  # it would be kept, and keep everybody out
     if rule == ADULTS:
         return _with_access(rules, {"age_restricted_only": not takes_back})
     if rule == COOLDOWN or rule in CAPS:
@@ -86,10 +89,12 @@ def _edited(context: Context, rules: Rules) -> Rules:
 
 def _named(context: Context, rule: str) -> dict[str, str]:
     """The lists that are meant, each with the key of whom it is about. Raises Refusal where nobody is named."""
-    platform, given = context.incoming.place.platform, context.options
+    place, given = context.incoming.place, context.options
     if SERVER.name in given and not given.get(WIDE.name):
         raise Refusal("setup.servers")
-    named = {kept: f"{platform}:{given[target]}" for target, kept in KEPT[rule].items() if given.get(target)}
+    named = {kept: f"{place.platform}:{given[target]}" for target, kept in KEPT[rule].items() if given.get(target)}
+    if place.server is None and not given.get(WIDE.name) and str(given.get(CHANNEL.name, place.channel)).partition("/")[0] != place.channel:
+        raise Refusal("setup.another_chat")
     if not named:
         raise Refusal("setup.whom", rule=rule)
     return named
@@ -161,4 +166,5 @@ def _limits(context: Context, rules: Rules) -> Iterator[str]:
                 yield context.say("setup.line", rule=f"{name} ({role})" if role else name, value=shown(float(amount)))
 
 
-COMMAND = Command("setup", run, (RULE, AMOUNT, CHANNEL, ROLE, PERSON, SERVER, WIDE, CLEAR), for_managers=True, everywhere=True)
+OPTIONS: Final = (RULE, AMOUNT, CHANNEL, ROLE, PERSON, SERVER, WIDE, CLEAR)
+COMMAND = Command("setup", run, OPTIONS, for_managers=True, everywhere=True, for_groups=True)

@@ -77,8 +77,10 @@ class Listener:
     async def moved(self, old: Place, new: Place) -> None:
         self.moves.append((old, new))
 
-    async def closed(self, place: Place) -> None:
+    async def closed(self, place: Place, *, server: bool = False) -> None:
         self.closings.append(place)
+
+    async def joined(self, place: Place, author: Author, locale: str | None) -> None: ...
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return {}

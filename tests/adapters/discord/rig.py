@@ -18,7 +18,7 @@ from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.message import Address, Invocation, Place
 from bot.options import DiscordOptions, LimitOptions
-from bot.ports import Bot, Button
+from bot.ports import Button, MovingBot
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener, Rig
 from tests.bot.rig import UNHURRIED
@@ -86,12 +86,18 @@ Make = Callable[[Cdn], DiscordClient]
 
 
 def new_client(
-    bot: Bot, cdn: Cdn, *, sees_content: bool = True, options: DiscordOptions = PLAIN, limits: LimitOptions = UNHURRIED, **network: Any
+    bot: MovingBot,
+    cdn: Cdn,
+    *,
+    sees_content: bool = True,
+    options: DiscordOptions = PLAIN,
+    limits: LimitOptions = UNHURRIED,
+    **network: Any,
 ) -> DiscordClient:
     return DiscordClient(bot, TEXTS, options, cdn.fetch, typed, sees_content=sees_content, limits=limits, **network)
 
 
-def client_of(bot: Bot, **options: Any) -> Make:
+def client_of(bot: MovingBot, **options: Any) -> Make:
     return lambda cdn: new_client(bot, cdn, **options)
 
 

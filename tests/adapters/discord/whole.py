@@ -52,6 +52,15 @@ class Apart:
     async def handle(self, incoming: Incoming) -> None:
         await self.outside(self._core.core.handle(incoming))
 
+    async def moved(self, old: Place, new: Place) -> None:
+        await self.outside(self._core.core.moved(old, new))
+
+    async def closed(self, place: Place, *, server: bool = False) -> None:
+        await self.outside(self._core.core.closed(place, server=server))
+
+    async def joined(self, place: Place, author: Author, locale: str | None) -> None:
+        await self.outside(self._core.core.joined(place, author, locale))
+
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
         return await self.outside(self._core.core.withdraw(place, message_id, answers=answers))
 

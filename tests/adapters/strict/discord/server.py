@@ -30,6 +30,7 @@ APPLICATION: dict[str, Any] = {
     "owner": ANN,
     "flags": 0,
 }
+COMMANDS = 900  # the id of the first command that the bot offers
 TOKEN = "Nzc.wire.token"
 CHANNEL = "10"
 SERVER = "3"
@@ -101,7 +102,7 @@ class Wire:
             case "GET", [*name] if "/".join(name) in SHOWN:
                 return answer(SHOWN["/".join(name)])
             case "PUT", ["applications", "77", "commands"]:
-                return answer([])
+                return answer([_offered(number, each) for number, each in enumerate(body.get("list", []), start=COMMANDS)])
             case "POST", ["interactions", name, *_]:
                 return answer({"interaction": {"id": name, "type": 2}})
             case "PATCH", ["webhooks", "77", token, "messages", "@original"]:
@@ -175,8 +176,8 @@ async def read_body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
     if not request.content_type.startswith("multipart/"):
-        body: dict[str, Any] = await request.json()
-        return body
+        body: Any = await request.json()
+        return body if isinstance(body, dict) else {"list": body}
     body, files = {}, {}
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader):
@@ -192,6 +193,11 @@ async def read_body(request: web.Request) -> dict[str, Any]:
     return {**body, "files": files}
 
 
+def _offered(number: int, command: dict[str, Any]) -> dict[str, Any]:
+    """A command that Discord has taken."""
+    return {"id": str(number), "application_id": "77", "version": "1", "default_member_permissions": None, "dm_permission": True, **command}
+
+
 def answer(body: Any, status: int = 200) -> web.Response:
     # discord.py parses JSON of exactly this type, and takes a 429 without `Via` for a ban by Discord's shield.
     return web.Response(body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", "Via": "1.1 fake"})
@@ -201,6 +207,31 @@ def message_payload(name: str, author: dict[str, Any], content: str) -> dict[str
     told = {"id": name, "channel_id": CHANNEL, "author": author, "content": content, "timestamp": "2026-01-01T00:00:00+00:00"}
     empty: dict[str, Any] = {key: [] for key in ("mentions", "mention_roles", "attachments", "embeds", "components")}
     return {**told, **empty, "edited_timestamp": None, "tts": False, "mention_everyone": False, "pinned": False, "type": 0}
+
+
+def server_payload() -> dict[str, Any]:
+    """A server with one channel, in which everybody may do everything."""
+    everyone = {
+        "id": SERVER,
+        "name": "@everyone",
+        "position": 0,
+        "permissions": str((1 << 50) - 1),
+        "color": 0,
+        "colors": {"primary_color": 0},
+    }
+    channel = {"id": CHANNEL, "type": 0, "name": "geese", "position": 0, "permission_overwrites": [], "nsfw": False, "parent_id": None}
+    numbers = ("verification_level", "default_message_notifications", "explicit_content_filter", "mfa_level", "nsfw_level", "premium_tier")
+    empty = ("members", "threads", "emojis", "stickers", "features", "voice_states", "presences", "stage_instances")
+    told = {"id": SERVER, "name": "geese", "owner_id": ANN["id"], "preferred_locale": "en-US", "member_count": 2, "system_channel_flags": 0}
+    counted = {**dict.fromkeys(numbers, 0), "afk_timeout": 0, "premium_progress_bar_enabled": False}
+    return {**told, **counted, **{name: [] for name in empty}, "roles": [everyone], "channels": [channel]}
+
+
+def server_message(name: str, author: dict[str, Any], content: str) -> dict[str, Any]:
+    """A message in that channel, which mentions the bot."""
+    member = {"roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False, "flags": 0}
+    message = message_payload(name, author, f"<@{BOT['id']}> {content}")
+    return {**message, "guild_id": SERVER, "member": member, "mentions": [{**BOT, "member": member}]}
 
 
 @asynccontextmanager

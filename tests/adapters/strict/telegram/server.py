@@ -59,6 +59,7 @@ class BotApi:
     refusals: dict[str, list[ApiError]] = field(default_factory=dict)  # by method, for its next calls
     webhook: Json | None = None
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)  # by scope and language
+    descriptions: dict[tuple[str, str], str] = field(default_factory=dict)  # by method and language
     group_budget: tuple[int, float] = (20, 60.0)  # messages and edits in any so many seconds
     spent: dict[int, list[float]] = field(default_factory=dict)  # by group
     floods: int = 0  # how often a group's budget was overdrawn
@@ -234,6 +235,18 @@ class BotApi:
             raise ApiError("Bad Request: BOT_COMMAND_INVALID")
         scope = params.get("scope", {"type": "default"})
         self.commands[scope["type"], params.get("language_code", "")] = params["commands"]
+        return True
+
+    async def _setMyDescription(self, params: Json) -> bool:
+        return self._describe("setMyDescription", params, "description", 512)
+
+    async def _setMyShortDescription(self, params: Json) -> bool:
+        return self._describe("setMyShortDescription", params, "short_description", 120)
+
+    def _describe(self, method: str, params: Json, name: str, most: int) -> bool:
+        if len(params[name]) > most:
+            raise ApiError("Bad Request: description is too long")
+        self.descriptions[method, params.get("language_code", "")] = params[name]
         return True
 
     def _spend(self, chat: int) -> None:
