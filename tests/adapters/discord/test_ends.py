@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from discord.utils import time_snowflake
 
 from bot.store.database import sqlite_url
 from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
@@ -23,7 +25,7 @@ async def growing(home: Path, wire: Wire, prepare: Callable[[], None] = lambda: 
     engine = ScriptedEngine(lambda _: WORDS, gate=Valve(1))
     async with running(sqlite_url(home / "gander.db"), home, engine) as rig, connected(new_client(rig.core, Cdn(), **AT_ONCE)):
         prepare()
-        await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, "what is this?"))
+        await wire.dispatch("MESSAGE_CREATE", message_payload(str(time_snowflake(datetime.now(UTC))), ANN, "what is this?"))
         await rig.until(lambda: bool(said(wire)))
         yield rig
 

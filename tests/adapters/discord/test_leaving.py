@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from discord.utils import time_snowflake
 
 from bot.store.database import sqlite_url
 from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
@@ -23,7 +25,7 @@ async def writing(home: Path, wire: Wire, prepare: Callable[[], None] = lambda: 
     async with running(sqlite_url(home / "gander.db"), home, engine) as rig, connected(new_client(rig.core, Cdn(), **AT_ONCE)):
         await wire.dispatch("GUILD_CREATE", server_payload())
         prepare()
-        await wire.dispatch("MESSAGE_CREATE", server_message("1", ANN, "what is this?"))
+        await wire.dispatch("MESSAGE_CREATE", server_message(str(time_snowflake(datetime.now(UTC))), ANN, "what is this?"))
         await rig.until(lambda: engine.running == 1)
         yield rig
 
