@@ -70,6 +70,7 @@ class BatchEngine:
 
     def prepare(self, request: GenerationRequest) -> GenerationRequest:
         """See `generation.Engine`. Pictures that are known are left alone: nobody will look at them again."""
+        request = self.intake.contexts.read_ahead(request, self.intake.pictures.encoded)
         new = {picture.sha256: picture.image for picture in request.pictures if picture.sha256 not in self.intake.pictures.encoded}
         return request.with_images(dict(zip(new, self.model.prepare(list(new.values())), strict=True)))
 

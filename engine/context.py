@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,9 +13,11 @@ from engine.errors import ContextError
 from engine.generation import GenerationRequest, Turn
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.pictures import Picture
-from engine.prompts import Renderer, fit
+from engine.prompts import Renderer, check, fit, merge
 
 TARGET = 0.75  # of the window, after old turns were dropped
+PIECE = 4096  # characters that are counted at a time
+SURELY = 1.25  # times the limit: what is counted piece by piece as more than this is more than the limit
 ANSWER_SHARE = 0.25  # of the window, at most, is kept free for the answer
 
 
@@ -63,20 +65,82 @@ class ContextBuilder:
     def __init__(self, model: VisionLanguageModel) -> None:
         self.model, self.template = model, model.card.template
 
+    def read_ahead(self, request: GenerationRequest, encoded: Mapping[str, EncodedPicture]) -> GenerationRequest:
+        """The request with its context, as far as its pictures are known by now, else with its texts counted. Any thread may do this.
+
+        Raises RequestError, and ContextError when it can't fit.
+        """
+        found = {picture.sha256: encoded.get(picture.sha256) for picture in request.pictures}
+        known = {sha256: encoding for sha256, encoding in found.items() if encoding is not None}
+        if len(known) == len(found):
+            return replace(request, context=self.build(request, known))
+        check(request.turns)
+        self.fit(request, known)
+        return request
+
     def build(self, request: GenerationRequest, encoded: Mapping[str, EncodedPicture]) -> Context:
         """`encoded` holds every picture of the request, by sha256. Raises RequestError, and ContextError when it can't fit."""
+        check(request.turns)
+        turns, dropped, length = self.fit(request, encoded)
+        limit = self.limit(request)
+        if length <= SURELY * limit:  # else there is no need to read it
+            context = Context(tuple(self.tokenise(turns, encoded)), dropped)
+            length = len(context)
+            if length <= limit:
+                return context
         window = self.model.card.context_length
-        limit = window - min(request.generation.max_tokens, int(window * ANSWER_SHARE))
-        measure = lambda turns: sum(map(len, self.tokenise(turns, encoded)))  # noqa: E731
-        turns, dropped = fit(request.turns, measure, limit, int(window * TARGET))
-        context = Context(tuple(self.tokenise(turns, encoded)), dropped)
-        if len(context) > limit:
-            raise ContextError(
-                f"The pictures, the system prompt and the last question take {len(context)} tokens; {limit} of the {window} can be used. "
-                "Send fewer pictures or a shorter question.",
-                "messages",
+        raise ContextError(
+            f"This model's maximum context length is {window} tokens, of which {limit} can be used for the prompt. However, the pictures, "
+            f"the system prompt and the last question take {length} tokens or more. Send fewer pictures or a shorter question.",
+            "messages",
+        )
+
+    def limit(self, request: GenerationRequest) -> int:
+        """How many tokens of the window are not kept free for the answer."""
+        window = self.model.card.context_length
+        return window - min(request.generation.max_tokens, int(window * ANSWER_SHARE))
+
+    def fit(self, request: GenerationRequest, encoded: Mapping[str, EncodedPicture]) -> tuple[list[Turn], int, int]:
+        """The turns that are kept, how many messages are not, and about how many tokens they take: never fewer than they do, but
+        for pictures that are not `encoded` yet."""
+        renderer = self.renderer(encoded)
+        limit = self.limit(request)
+
+        def count(segments: Sequence[str | Picture]) -> int:
+            return sum(
+                self.count(segment, limit, request.counted)
+                if isinstance(segment, str)
+                else len(encoded[segment.sha256].embeddings)
+                if segment.sha256 in encoded
+                else 0
+                for segment in merge(segments)
             )
-        return context
+
+        def measure(turn: Turn) -> int:
+            return count(renderer.turn(turn)) if turn.parts else 0
+
+        frame = count([*renderer.frame(request.turns), self.template.answer]) + self.template.bos
+        told = renderer.told(request.turns)
+        kept, dropped = fit(told, measure, limit - frame, int(self.model.card.context_length * TARGET) - frame)
+        system = [turn for turn in request.turns if turn.role == "system"]
+        return [*system, *kept], dropped, frame + sum(map(measure, kept))
+
+    def count(self, text: str, limit: int, counted: dict[str, int]) -> int:
+        """Its tokens, piece by piece and no further than `limit`; a word that two pieces share may count one too many."""
+        if text not in counted:
+            found = 0
+            for at in range(0, len(text), PIECE):
+                found += len(self.model.tokenizer.encode(text[at : at + PIECE]))
+                if found > SURELY * limit:
+                    break
+            counted[text] = found
+        return counted[text]
+
+    def renderer(self, encoded: Mapping[str, EncodedPicture]) -> Renderer:
+        def words(picture: Picture) -> str:
+            return encoded[picture.sha256].words if picture.sha256 in encoded else ""
+
+        return Renderer(self.template, self.model.tokenizer.specials, words)
 
     def tokenise(self, turns: Sequence[Turn], encoded: Mapping[str, EncodedPicture]) -> list[Segment]:
         """Each text segment by itself; BOS before the first only."""
@@ -84,7 +148,7 @@ class ContextBuilder:
         segments: list[Segment] = []
         if self.template.bos and tokenizer.bos_id is not None:
             segments.append((tokenizer.bos_id,))
-        for segment in Renderer(self.template, tokenizer.specials, lambda picture: encoded[picture.sha256].words).render(turns):
+        for segment in self.renderer(encoded).render(turns):
             if isinstance(segment, Picture):
                 segments.append(PictureTokens(segment.sha256, encoded[segment.sha256].embeddings))
             else:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from PIL.Image import Image
 
@@ -12,6 +12,9 @@ from engine.api import FinishReason, Role
 from engine.errors import EngineError
 from engine.models.card import Generation
 from engine.pictures import Picture
+
+if TYPE_CHECKING:
+    from engine.context import Context
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class GenerationRequest:
     n: int = 1  # with beams: the n best, n ≤ num_beams
     logprobs: int | None = None  # None = off; else how many alternatives a token. Never with beams
     beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
+    # What `Engine.prepare` found out already: the tokens of texts, and what the language model will read if no picture is new.
+    counted: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    context: Context | None = field(default=None, compare=False, repr=False)
 
     @property
     def pictures(self) -> list[Picture]:
@@ -129,7 +135,10 @@ class Engine(Protocol):
         ...
 
     def prepare(self, request: GenerationRequest) -> GenerationRequest:
-        """The same request with what is the processor's work on it done. Any thread may do this, before `submit`."""
+        """The same request with what is the processor's work on it done. Any thread may do this, before `submit`.
+
+        Raises RequestError (ContextError, …).
+        """
         ...
 
     def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:

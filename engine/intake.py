@@ -43,10 +43,10 @@ class Intake:
 
     def prompts(self, limit: int) -> Iterator[tuple[Job, Context]]:
         """Encodes up to `limit` pictures, then gives the prompts that are complete. What can't be asked is told here, and gone."""
-        missing = self.pictures.missing([picture for job in self.jobs for picture in job.request.pictures])[:limit]
+        missing = self.pictures.missing([picture for job in self.jobs for picture in unread(job)])[:limit]
         if missing:
             self.encode(missing)
-        for job in [job for job in self.jobs if not self.pictures.missing(job.request.pictures)]:
+        for job in [job for job in self.jobs if not self.pictures.missing(unread(job))]:
             self.jobs.remove(job)
             for number in range(len(job.request.pictures)):
                 self.metrics.picture(hit=number >= job.unmet)
@@ -75,6 +75,8 @@ class Intake:
         if sorry is not None:
             self.apologise(job, sorry)
             return None
+        if job.request.context is not None:
+            return job.request.context
         try:
             return self.contexts.build(job.request, self.pictures.encode(job.request.pictures))
         except RequestError as error:
@@ -92,3 +94,8 @@ class Intake:
     def refuse(self, job: Job, error: EngineError) -> None:
         self.metrics.finished("failed")
         job.tell(error)
+
+
+def unread(job: Job) -> Sequence[Picture]:
+    """The pictures that its context waits for."""
+    return [] if job.request.context else job.request.pictures

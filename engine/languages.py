@@ -10,6 +10,7 @@ from engine.models.card import Card
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 KANA = re.compile(r"[\u3040-\u30ff]")
+ENOUGH = 10_000  # characters to tell a language by
 LATIN_WORD = re.compile(r"[^\W\d_\u0250-\U0010ffff]+")
 
 
@@ -18,7 +19,7 @@ def apology(card: Card, turns: Sequence[Turn]) -> str | None:
     questions = [turn for turn in turns if turn.role == "user"]
     if not questions:
         return None
-    language = language_of(" ".join(part for part in questions[-1].parts if isinstance(part, str)))
+    language = language_of(" ".join(part for part in questions[-1].parts if isinstance(part, str))[:ENOUGH])
     return None if language in card.languages else card.apologies.get(language)
 
 

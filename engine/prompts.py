@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
@@ -31,12 +30,18 @@ class Renderer:
         Raises RequestError for a picture that isn't a user's.
         """
         check(turns)
-        segments = self.system(turns)
-        for turn in since_newest_picture(turns) if self.template.one_picture else turns:
-            segments += self.user(turn) if turn.role == "user" else self.assistant(turn) if turn.role == "assistant" else []
-        return merge([*segments, self.template.answer])
+        return merge([*self.frame(turns), *chain(*map(self.turn, self.told(turns))), self.template.answer])
 
-    def system(self, turns: Sequence[Turn]) -> list[Segment]:
+    def told(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        """Those that the template tells, besides the system's."""
+        turns = [turn for turn in turns if turn.role != "system"]
+        return since_newest_picture(turns) if self.template.one_picture else turns
+
+    def turn(self, turn: Turn) -> list[Segment]:
+        """A user's or the assistant's."""
+        return self.user(turn) if turn.role == "user" else self.assistant(turn)
+
+    def frame(self, turns: Sequence[Turn]) -> list[Segment]:
         """All system messages stand first, as one; the template has its own for conversations that bring none."""
         texts = [self.text(turn) for turn in turns if turn.role == "system"]
         prompt = "\n\n".join(texts) if texts else self.default_system(turns)
@@ -137,26 +142,36 @@ def merge(segments: Sequence[Segment]) -> list[Segment]:
     return merged
 
 
-def fit(turns: Sequence[Turn], measure: Callable[[Sequence[Turn]], int], limit: int, target: int) -> tuple[list[Turn], int]:
-    """Drops the oldest text until `measure` (in tokens) is at most `target`, if it is more than `limit`; says how many messages.
+def fit(turns: Sequence[Turn], measure: Callable[[Turn], int], limit: int, target: int) -> tuple[list[Turn], int]:
+    """Drops the oldest text until all is at most `target` by `measure` (tokens of one turn), if it is more than `limit`; says how many
+    messages.
 
     A question goes together with its answer. System messages, pictures and the last question stay; a dropped question's
-    pictures move to the next one. One big cut instead of a sliding one: a cached prefix would never match again. Where it
-    falls is searched for by halves, since measuring reads all that is left.
+    pictures move to the next one. One big cut instead of a sliding one: a cached prefix would never match again. The newest is
+    measured first and nothing beyond the limit at all, so that an endless conversation takes no longer than one that just fits.
     """
-    if measure(turns) <= limit:
-        return list(turns), 0
     system = [turn for turn in turns if turn.role == "system"]
     exchanges = split([turn for turn in turns if turn.role != "system"])
-
-    def without(oldest: int) -> list[Turn]:
-        pictures = tuple(part for turn in chain(*exchanges[:oldest]) for part in turn.parts if isinstance(part, Picture))
-        first, *rest = chain(*exchanges[oldest:])
-        return [*system, replace(first, parts=pictures + first.parts), *rest]
-
-    cut = bisect_left(range(max(len(exchanges) - 1, 0)), True, key=lambda oldest: measure(without(oldest)) <= target)
+    older, last = exchanges[:-1], exchanges[-1] if exchanges else []
+    spent = sum(map(measure, (*system, *last, *map(pictures_of, chain(*older)))))
+    within = 0
+    for number, exchange in enumerate(reversed(older)):
+        if spent > limit:
+            break
+        spent += sum(measure(turn) - measure(pictures_of(turn)) for turn in exchange)
+        within += within == number and spent <= target
+    cut = len(older) - within
+    if spent <= limit or not cut:
+        return list(turns), 0
+    pictures = tuple(part for turn in chain(*exchanges[:cut]) for part in pictures_of(turn).parts)
+    first, *rest = chain(*exchanges[cut:])
     dropped = sum(any(isinstance(part, str) for part in turn.parts) for turn in chain(*exchanges[:cut]))
-    return without(cut) if cut else list(turns), dropped
+    return [*system, replace(first, parts=pictures + first.parts), *rest], dropped
+
+
+def pictures_of(turn: Turn) -> Turn:
+    """The turn without its words."""
+    return replace(turn, parts=tuple(part for part in turn.parts if isinstance(part, Picture)))
 
 
 def split(turns: Sequence[Turn]) -> list[list[Turn]]:

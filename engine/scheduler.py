@@ -102,14 +102,16 @@ class Scheduler:
         self.budget = min(self.full_budget, 2 * self.budget)
 
     def chunks(self) -> list[Chunk]:
-        """The next pass over prompts, oldest first; several short ones share it."""
-        left, chunks = self.budget, []
-        for task in self.running:
-            if not task.prefilled and left:
-                end = min(len(task.keys), task.computed + left)
-                chunks.append(Chunk(task, task.computed, end))
-                left -= end - task.computed
-        return chunks
+        """The next pass over prompts, which share it evenly: a short one is read at once beside a long one.
+
+        What a share leaves over goes to longer ones; the first pieces in the list are those of the oldest tasks.
+        """
+        unread = [task for task in self.running if not task.prefilled]
+        left, ends = self.budget, dict[int, int]()
+        for waiting, task in zip(range(len(unread), 0, -1), sorted(unread, key=lambda task: len(task.keys) - task.computed), strict=True):
+            ends[id(task)] = min(len(task.keys), task.computed + -(-left // waiting))
+            left -= ends[id(task)] - task.computed
+        return [Chunk(task, task.computed, ends[id(task)]) for task in unread if ends[id(task)] > task.computed]
 
     def read(self, chunk: Chunk) -> None:
         """The chunk is in the cache: what it filled can be shared from now on."""

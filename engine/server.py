@@ -16,6 +16,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
 from engine.api import ChatRequest, Health, ModelEntry, ModelList
+from engine.connections import Bounds
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.framing import Framing, completion
 from engine.generation import Event, GenerationRequest
@@ -47,6 +48,7 @@ class Server:
     shelf: PictureShelf = field(default_factory=PictureShelf)
     created: int = field(default_factory=lambda: int(time.time()))
     stall_seconds: float = STALL_SECONDS
+    bounds: Bounds = field(default_factory=Bounds)
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, thread_name_prefix="reader"))
 
     def application(self, key: str | None) -> web.Application:
@@ -63,7 +65,9 @@ class Server:
     async def chat(self, http: web.Request) -> web.StreamResponse:
         if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
             raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {http.content_type!r}.")
-        wish, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, await whole_body(http))
+        wish, request = await asyncio.get_running_loop().run_in_executor(
+            self.readers, self._read, await whole_body(http, self.bounds.body_seconds)
+        )
         async with aclosing(self.worker.stream(request)) as events:
             if wish.stream:
                 return await self._streamed(http, wish, events)
@@ -138,8 +142,13 @@ class Server:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
 
 
-async def whole_body(http: web.Request) -> bytes:
+async def whole_body(http: web.Request, seconds: float) -> bytes:
     try:
-        return await http.read()
+        async with asyncio.timeout(seconds):
+            return await http.read()
     except web.RequestPayloadError:
         raise RequestError("The body can't be read: it is cut off, or not encoded as its headers say.") from None
+    except TimeoutError:
+        if http.transport is not None:
+            http.transport.abort()  # nobody who sends so slowly is waited for to read why
+        raise web.HTTPRequestTimeout(text=f"The body took more than {seconds:.0f} seconds.") from None

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from engine.connections import Bounds, Runner
 from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.models.card import Card
@@ -79,7 +80,7 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     if bind.supervised:
         await loop.connect_read_pipe(lambda: Leash(stop), sys.stdin)
     app = Server(card, worker, metrics=metrics).application(bind.key)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
+    runner = Runner(app, Bounds(), shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
     url = await listen(runner, bind)  # before anything is loaded, which takes a minute that a busy port would waste
     work = asyncio.create_task(worker.run())

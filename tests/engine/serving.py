@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from engine.connections import Bounds, Runner
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server import Server
@@ -24,13 +25,15 @@ async def serving(
     card: Card = CARD,
     metrics: Metrics | None = None,
     stall_seconds: float = 60.0,
+    bounds: Bounds | None = None,
 ) -> AsyncIterator[str]:
     """Yields the server's address, `http://127.0.0.1:PORT`."""
     metrics = metrics or Metrics()
     worker = Worker(load or Letters().load, expected_seconds=0.1, capacity=capacity, metrics=metrics)
     task = asyncio.create_task(worker.run())
-    server = Server(card, worker, metrics=metrics, stall_seconds=stall_seconds)
-    runner = web.AppRunner(server.application(key), handler_cancellation=True, shutdown_timeout=1)
+    bounds = bounds or Bounds()
+    server = Server(card, worker, metrics=metrics, stall_seconds=stall_seconds, bounds=bounds)
+    runner = Runner(server.application(key), bounds, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -222,7 +222,7 @@ def test_a_long_conversation_loses_its_oldest_text() -> None:
 
 
 def test_what_can_not_be_dropped_must_fit() -> None:
-    with pytest.raises(ContextError, match="of the 600"):
+    with pytest.raises(ContextError, match="length is 600 tokens"):
         events(TinyModel(), asked(Turn("user", ("x" * 700,))))
 
 

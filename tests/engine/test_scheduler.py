@@ -131,6 +131,28 @@ def test_a_follow_up_reads_only_what_is_new() -> None:
     assert [(chunk.start, chunk.end) for chunk in scheduler.chunks()] == [(48, 70)]
 
 
+def test_a_short_prompt_is_read_at_once_beside_long_ones() -> None:
+    scheduler = Scheduler(BlockPool(400), 4, 128)
+    long, longer, short = Task(list(range(2000)), 1, 8), Task(list(range(1, 3000)), 1, 8), Task(list(range(7, 47)), 1, 8)
+    for task in (long, longer, short):
+        scheduler.add(task)
+    scheduler.admit()
+    chunks = scheduler.chunks()
+    assert [(chunk.task, chunk.end) for chunk in chunks] == [(long, 44), (longer, 44), (short, 40)]
+    for chunk in chunks:
+        scheduler.read(chunk)
+    assert short.prefilled
+    assert [chunk.end - chunk.start for chunk in scheduler.chunks()] == [64, 64]
+
+
+def test_no_part_of_the_budget_is_left_over_while_there_is_something_to_read() -> None:
+    scheduler = Scheduler(BlockPool(400), 8, 128)
+    for length in (5, 6, 300, 7, 90):
+        scheduler.add(Task([length] * length, 1, 8))
+    scheduler.admit()
+    assert sum(chunk.end - chunk.start for chunk in scheduler.chunks()) == 128
+
+
 def test_the_least_recently_used_blocks_go_first() -> None:
     pool = BlockPool(3)
     for name in "abc":

@@ -1,0 +1,85 @@
+"""Bounds what strangers' connections may take: how many there are, how long one says nothing, and how much of the log broken ones fill."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+log = structlog.get_logger()
+
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """`idle_seconds` may pass until a request's headers are whole, `body_seconds` until its body is."""
+
+    connections: int = 1024
+    idle_seconds: float = 30.0
+    body_seconds: float = 60.0
+
+
+class Runner(web.AppRunner):
+    """aiohttp's, which lets in no more than `bounds.connections`, hangs up the silent, and counts malformed requests in one line."""
+
+    def __init__(self, app: web.Application, bounds: Bounds, shutdown_timeout: float) -> None:
+        logger = logging.Logger("aiohttp.server")  # one of its own: a filter on the shared one would outlive this server
+        logger.parent = logging.getLogger()
+        logger.addFilter(Malformed())
+        super().__init__(
+            app, handler_cancellation=True, shutdown_timeout=shutdown_timeout, keepalive_timeout=bounds.idle_seconds, logger=logger
+        )
+        self.bounds = bounds
+
+    @property
+    def server(self) -> web.Server | None:
+        """What makes a protocol for each new connection."""
+        made = super().server
+        return None if made is None else cast(web.Server, Door(made, self.bounds.connections))
+
+
+class Door:
+    """Makes protocols as `server` does, until there are `most`."""
+
+    def __init__(self, server: web.Server, most: int) -> None:
+        self.server, self.most = server, most
+
+    def __call__(self) -> asyncio.Protocol:
+        return Refused() if len(self.server.connections) >= self.most else self.server()
+
+
+class Refused(asyncio.Protocol):
+    """A connection too many: told so and hung up, with nothing read."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        log.warning("too many connections")
+        told = cast(asyncio.Transport, transport)
+        told.write(FULL)
+        told.close()
+
+
+class Malformed(logging.Filter):
+    """Keeps what is no HTTP out of aiohttp's log, where each would be a traceback, and says, every `seconds` at most, how many came."""
+
+    def __init__(self, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.seconds, self.clock = seconds, clock
+        self.count, self.told = 0, -seconds
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        self.count += 1
+        if self.clock() - self.told >= self.seconds:
+            self.told = self.clock()
+            log.warning("malformed requests", so_far=self.count, last=type(error).__name__)
+        return False
