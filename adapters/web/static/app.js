@@ -132,9 +132,11 @@ export class App {
     this.draw();
   }
 
+  /** After an absence: who knows how the server is now. */
   async online(online) {
+    const back = online && !this.header.online;
     this.header.online = online;
-    if (online) await this.look();
+    if (back) await this.look();
   }
 
   /** How is the server, now that it can be asked? */
@@ -177,8 +179,8 @@ export class App {
     if (command === null) this.show(question);
     const files = pictures.map(({ file }) => file);
     const { taken, problem = "" } = await this.sending.send({ ...question, pictures: files }).catch((trouble) => refused(trouble));
-    sent.taken = taken;
-    if (!taken) this.takeBack(question, sent.place, problem);
+    sent.taken = taken || Boolean(this.graph.get(question.id)?.number); // the events may know what a lost reply would have said
+    if (!sent.taken) this.takeBack(question, sent.place, problem);
     else if (command !== null) this.ran(question, sent.place);
     for (const message of sent.late) this.aside(message);
     this.draw();

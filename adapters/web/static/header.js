@@ -16,6 +16,10 @@ export class Header {
     this.draw();
   }
 
+  get online() {
+    return this.#online;
+  }
+
   /** Whether the server answers; what it said of its engine holds only then. */
   set online(online) {
     this.#online = online;

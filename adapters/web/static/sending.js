@@ -18,12 +18,17 @@ export class Sending {
     const flight = this.#send(question, this.#flights.get(question.parent));
     const { id } = question;
     const landed = flight.then(
-      ({ taken }) => (taken ? (this.graph.children(id).at(-1) ?? id) : null),
+      ({ taken }) => (taken ? this.#answerTo(id) : null),
       () => null,
     );
     this.#flights.set(id, landed);
     landed.then(() => this.#flights.delete(id));
     return flight;
+  }
+
+  /** What is asked next stands behind the question, too, until it is sent: only an answer is meant. */
+  #answerTo(id) {
+    return this.graph.children(id).findLast((child) => this.graph.get(child).role === "bot") ?? id;
   }
 
   async #send(question, before) {
