@@ -58,7 +58,7 @@ class World:
     def store(self, role: str, parent: str | None, name: str = "", conversation: str = "") -> dict[str, Any]:
         self.count += 1
         conversation = conversation or (self.messages[parent]["conversation"] if parent else f"c{self.count}")
-        message = {"id": name or f"stored-{self.count}", "parent": parent, "number": self.count, "role": role, "text": "?"}
+        message: dict[str, Any] = {"id": name or f"stored-{self.count}", "parent": parent, "number": self.count, "role": role, "text": "?"}
         message |= {"final": role == "person", "conversation": conversation}
         if role == "bot":
             message |= {"text": "", "answer": self.count}
