@@ -15,7 +15,7 @@ import { Navigation } from "./navigation.js";
 import { Sending } from "./sending.js";
 import { Sidebar } from "./sidebar.js";
 import { loadLanguage, rememberLanguage, say } from "./texts.js";
-import { Thread, announce } from "./thread.js";
+import { Thread } from "./thread.js";
 import { Toolbar } from "./toolbar.js";
 import { Welcome } from "./welcome.js";
 
@@ -29,6 +29,7 @@ export class App {
   sending = new Sending(this.graph);
   current = null; // the first message of the conversation on the screen; null = a new one
   sent = new Map(); // what we sent, by id → { anchor: the message before it, place: its conversation, command, taken, late: asides until we know }
+  told = new Map(); // answers that came while the page was there, by id → whether their end was announced
   meanwhile = null; // what comes while the history is asked for, to be done again afterwards
 
   constructor(begun, drafts) {
@@ -105,13 +106,20 @@ export class App {
     this.meanwhile?.push(() => this.graph.put(message));
     const known = this.graph.get(message.id);
     if (!known && message.parent === undefined) return this.reload();
-    const wasFinal = known?.final;
+    const grows = known && !message.final;
     const whole = this.graph.put(message);
-    if (whole.role === "bot" && (!known || (!wasFinal && whole.final))) announce(whole);
+    if (whole.role === "bot") this.announce(whole);
     if (whole.role === "bot" && whole.final) this.header.read();
-    this.conversations.news();
+    if (!grows) this.conversations.news();
     if (settled) this.open(this.current ?? this.graph.root(message.id));
     this.draw();
+  }
+
+  /** Says for whoever only hears it that an answer begins, and how it ends: each once. */
+  announce({ id, final, text }) {
+    if (this.told.get(id) === final) return;
+    this.told.set(id, final);
+    find("announcer").textContent = final ? say("answered", { text: spoken(text) }) : say("answering");
   }
 
   /** Said beside the conversation: the answer to a command, or why a question was refused. The latter stands where the question is. */

@@ -1,11 +1,10 @@
 // Shows one path through the graph, and what is said beside it. What is on the screen stays there while the rest changes.
 
-import { find, make, spoken } from "./dom.js";
+import { find, make } from "./dom.js";
 import { Follower } from "./follow.js";
 import { markdown } from "./markdown.js";
 import { MessageView, commandButtons } from "./message.js";
 import { arrange } from "./morph.js";
-import { say } from "./texts.js";
 
 const BEFORE = "before "; // with a first message's id: what was said before it
 const NOTHING = ""; // in the place of a message's id: an empty conversation
@@ -96,8 +95,4 @@ export class Thread {
     find("viewer-picture").src = url;
     find("viewer").showModal();
   }
-}
-
-export function announce(message) {
-  find("announcer").textContent = message.final ? say("answered", { text: spoken(message.text) }) : say("answering");
 }

@@ -65,7 +65,7 @@ async def kept(page: Page, key: str, count: int) -> None:
 
 
 async def open_conversation(visit: Visit, title: str) -> None:
-    await visit.page.locator("#conversations [data-root]", has_text=title).click()
+    await visit.page.locator("#conversations [data-entry]", has_text=title).click()
 
 
 async def test_each_conversation_has_its_own_draft_over_a_reload(visit: Visit) -> None:
@@ -79,7 +79,7 @@ async def test_each_conversation_has_its_own_draft_over_a_reload(visit: Visit) -
     await visit.question.fill("to nobody yet")
     await visit.add_picture("new.png")
     await visit.add_picture("newer.png")
-    root = await page.locator("#conversations [data-root]").get_attribute("data-root") or ""
+    root = await page.locator("#conversations [data-entry]").get_attribute("data-entry") or ""
     await kept(page, root, 1)
     await kept(page, "", 2)
     await page.reload()
@@ -260,7 +260,7 @@ async def test_a_question_whose_reply_was_lost_is_asked_once(visit: Visit, engin
     await visit.finished(1)
     await expect(visit.question).to_have_value("")
     await expect(visit.page.locator(".message .text")).to_have_text(["Only once", "You asked: Only once"])
-    await expect(visit.page.locator("#conversations [data-root]")).to_have_count(1)
+    await expect(visit.page.locator("#conversations [data-entry]")).to_have_count(1)
     assert len(engine.requests) == 1
 
 

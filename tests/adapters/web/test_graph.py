@@ -123,7 +123,7 @@ class World:
         held = list(self.messages.values())
         window = held if anew or self.dice.random() < 0.5 else held[-self.dice.randint(1, 6) :]
         if window:
-            await self.call(tab, "merge", window, 0 if window == held else window[0]["number"])
+            await self.call(tab, "merge", window, {"since": 0 if window == held else window[0]["number"]})
 
     async def step(self) -> None:
         tab, held = self.dice.randrange(2), list(self.messages.values())
@@ -208,7 +208,7 @@ async def test_a_fresh_page_shows_the_newest_message_of_a_conversation(page: Pag
         """() => {
             const [graph] = tabs;
             const rows = [['q', null], ['a', 'q'], ['b', 'q'], ['q2', 'a']];
-            graph.merge(rows.map(([id, parent], at) => ({ id, parent, number: at + 1, role: 'bot', final: true })), 0);
+            graph.merge(rows.map(([id, parent], at) => ({ id, parent, number: at + 1, role: 'bot', final: true })), { since: 0 });
             return graph.path('q').map(({ id }) => id);
         }"""
     )
@@ -222,7 +222,7 @@ async def test_what_is_deleted_elsewhere_goes_and_what_is_on_its_way_stays(page:
             const [graph] = tabs;
             const rows = [['old', 1], ['gone', 5], ['kept', 6], ['sent', undefined]];
             for (const [id, number] of rows) graph.put({ id, number, role: 'person' });
-            graph.merge([{ id: 'kept', number: 6, role: 'person', parent: null }], 4);
+            graph.merge([{ id: 'kept', number: 6, role: 'person', parent: null }], { since: 4 });
             return ['old', 'gone', 'kept', 'sent'].filter((id) => graph.get(id));
         }"""
     )

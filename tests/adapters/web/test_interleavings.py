@@ -29,8 +29,8 @@ WALK = """() => {
     const leftmost = (from) => {
         for (let at = from; at < shown().length; at += 1) while (button(shown()[at], 'left')) button(shown()[at], 'left').click();
     };
-    for (let n = 0; n < document.querySelectorAll('#conversations [data-root]').length; n += 1) {
-        document.querySelectorAll('#conversations [data-root]')[n].click();
+    for (let n = 0; n < document.querySelectorAll('#conversations [data-entry]').length; n += 1) {
+        document.querySelectorAll('#conversations [data-entry]')[n].click();
         for (leftmost(0); ; ) {
             for (const item of shown()) seen.add(item.dataset.id);
             const at = shown().findLastIndex((item) => button(item, 'right'));
@@ -90,7 +90,7 @@ async def test_questions_asked_in_a_row_follow_each_other(browser: Browser, url:
         await expect(visit.page.locator(".message .text")).to_have_text(expected)
         await visit.page.reload()
         await expect(visit.page.locator(".message .text")).to_have_text(expected)
-        await expect(visit.page.locator("#conversations [data-root]")).to_have_count(1)
+        await expect(visit.page.locator("#conversations [data-entry]")).to_have_count(1)
         assert len(engine.requests[-1].messages) == 2 * count - 1  # the last one was asked with all that was said before it
 
 
@@ -204,7 +204,7 @@ class Tabs:
         await started(page)
 
     async def other(self, page: Page) -> None:
-        buttons = page.locator("#conversations [data-root], #new-conversation")
+        buttons = page.locator("#conversations [data-entry], #new-conversation")
         await buttons.nth(self.dice.randrange(await buttons.count())).click(timeout=SOON)
 
     async def hold(self, page: Page) -> None:
