@@ -28,6 +28,7 @@ class Arrival:
     came: float = field(default_factory=time)  # Unix seconds: a conversation goes on where the newest of them was asked
     points: bool = True  # False: the conversation was begun afresh since
     asks: bool = True  # as far as is known
+    read: bool = False  # all that the platform tells of it is known
     storing: bool = False  # too late to be taken back
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _withdrawn: bool = False
@@ -113,6 +114,12 @@ class Arrivals:
         for arrival in late:
             await arrival.over.wait()
         return len(found) - len(late)
+
+    def reads_after(self, arrival: Arrival | None) -> bool:
+        """Whether something of the same person has come since, and is still being read."""
+        here = self._open.get(arrival.place, []) if arrival else []
+        after = here[here.index(arrival) + 1 :] if arrival in here else []
+        return any(not each.read for each in after if arrival and each.person == arrival.person)
 
     async def settled(self, channel: str) -> None:
         """Wait until all that has come in a channel (its key), or in a thread of it, is dealt with."""

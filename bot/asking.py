@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from bot import conversation, jobs
 from bot.answering import expected_cost
 from bot.arrivals import Arrivals
+from bot.characters import called
 from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED
 from bot.errors import Refusal
@@ -41,6 +42,7 @@ class Question:
     spoiler: bool
     resolved: Resolved
     varied: Varied | None = None
+    words: str = ""  # of the person, without what they quote
 
     @property
     def cost(self) -> int:
@@ -98,7 +100,10 @@ class Asking:
         """The question with its pictures, fetched beside those of others; and why one of its files is none."""
         if incoming.reply_to is not None:
             await self._arrivals.stored(incoming.arrival, incoming.reply_to.message_id)
-        attachments = await self._attachments(incoming)
+        replied = await self._parts.database.read(conversation.replied_to, incoming) if incoming.reply_to else None
+        attachments, words = conversation.attachments_meant(incoming, replied), text
+        if text or not attachments:
+            text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         if not (text or attachments or incoming.reply_to):
             raise Refusal("ask.empty")
         resolved = await self._resolve(incoming, request)
@@ -106,7 +111,18 @@ class Asking:
             for value in varied.values:  # each within its range and the caps
                 await self._resolve(incoming, {varied.setting: value})
         pictures, refused = await self._take(attachments, incoming.author.key)
-        return Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied), refused
+        resolved = self._named(incoming, resolved)
+        return Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied, words), refused
+
+    def _named(self, incoming: Incoming, resolved: Resolved) -> Resolved:
+        """Below the answer stands whose picture it is about, where nobody said so."""
+        reply, language = incoming.reply_to, resolved.knobs.language
+        if reply is None or not reply.found:
+            return resolved
+        mine = reply.author is not None and reply.author.key == incoming.author.key
+        name = called(reply.author.name) if reply.author else ""
+        about = "answer.about_yours" if mine else "answer.about" if name else "answer.about_earlier"
+        return _with_note(resolved, self._parts.texts.say(language, about, name=name))
 
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""
@@ -123,12 +139,6 @@ class Asking:
         text = self._parts.texts.say(resolved.knobs.language, "answer.go_on")
         answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
         await self._enqueue(incoming, partial(_go_on, self._parts.name, incoming, answer, text, resolved, now))
-
-    async def _attachments(self, incoming: Incoming) -> tuple[Attachment, ...]:
-        if incoming.reply_to is None or incoming.attachments:
-            return incoming.attachments
-        replied = await self._parts.database.read(conversation.replied_to, incoming)
-        return conversation.attachments_meant(incoming, replied)
 
     async def _resolve(self, incoming: Incoming, request: Mapping[str, Value]) -> Resolved:
         return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
@@ -188,8 +198,10 @@ class Asking:
         graph.add_pictures(connection, question.pictures, now)
         replaced = _replaced(connection, incoming)
         parent = graph.parent_of(connection, replaced.id) if replaced else self._parent(connection, question, now)
-        if not question.pictures and (not question.text or conversation.speaks_of_picture(question.text)):
-            _check_sight(connection, parent)
+        if not question.pictures:
+            question = self._with_sight(connection, question, parent)
+        for joined in incoming.joined:
+            events.take(connection, incoming.place, joined, self._parts.name, now)
         shown = () if question.shows_anothers else question.pictures
         message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
         if replaced:  # the first question of a conversation has no parent to have it from
@@ -198,6 +210,23 @@ class Asking:
         if stored is not None:
             asked = _node(stored, message)
             answer_to(self._parts.name, incoming, asked, question.resolved, question.cost, now, connection, question.varied)
+
+    def _with_sight(self, connection: Connection, question: Question, parent: Node | None) -> Question:
+        """A question that shows nothing: about the picture that the conversation is about. Raises Refusal where it needs one and there
+        is none; says so where a newer one stands there."""
+        incoming, words = question.incoming, question.words
+        meant = incoming.reply_to is not None and incoming.reply_to.for_picture
+        pointed = conversation.speaks_of_picture(words) or (parent is None and conversation.points_at_nothing(words))
+        needed = meant or pointed or not question.text
+        if not (needed or incoming.newer):
+            return question
+        seen = conversation.sight(graph.branch(connection, parent.id)) if parent else None
+        if seen is None and needed:
+            raise Refusal("ask.no_picture_there" if meant else incoming.blind or "ask.picture_needed")
+        if seen is None or not incoming.newer or incoming.reply_to is not None:  # who replies has said which is meant
+            return question
+        note = self._parts.texts.say(question.resolved.knobs.language, "answer.about_older")
+        return replace(question, resolved=_with_note(question.resolved, note))
 
     def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:
         incoming = question.incoming
@@ -288,7 +317,5 @@ def _node(stored: int, message: NewMessage) -> Node:
     return Node(stored, message.conversation, message.person, message.spoiler)
 
 
-def _check_sight(connection: Connection, parent: Node | None) -> None:
-    branch = graph.branch(connection, parent.id) if parent else ()
-    if conversation.sight(branch) is None:
-        raise Refusal("ask.picture_needed")
+def _with_note(resolved: Resolved, note: str) -> Resolved:
+    return replace(resolved, footer=" · ".join(filter(None, (resolved.footer, note))))

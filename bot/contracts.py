@@ -227,6 +227,10 @@ class Actions(Protocol):
         """As `ask`: the question is answered once with each value, side by side."""
         ...
 
+    async def pick(self, incoming: Incoming, name: str) -> None:
+        """Ask what waits for its picture to be chosen, about the one of this name. Refusals `ask.choice_gone`, `answer.not_yours`."""
+        ...
+
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
         """Answer the same question once more, as a branch beside the first answer."""
         ...

@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from bot.contracts import Memory
-from bot.message import Attachment, Incoming
+from bot.message import Attachment, Incoming, Reply
 from bot.store import graph
 from bot.store.graph import Node, Turn
 from bot.store.tables import Finish
@@ -28,6 +28,12 @@ _POINTED_AT = re.compile(
     re.IGNORECASE,
 )
 
+_POINTS = re.compile(
+    r"\b(?:this|that|these|those|it|its|here|there|he|she|him|her|they|them)\b"
+    r"|\b(?:how many|what colou?rs?|describe|caption|identify|count|read|translate|transcribe)\b"
+    r"|[这那這它他她]|描述|识别|識別|几[个只条张]|幾[個隻條張]|多少|什[么麼]颜色|什麼顏色|翻译|翻譯",
+    re.IGNORECASE,
+)
 _SHOWN = re.compile(
     r"(?:(?:what|who|where)(?:'s|’s| is| are)|describe|explain|identify) (?:this|that|these|those|it)"
     r"(?: (?:here|called|person|place|thing|animal))?\s*[?.!]*"
@@ -46,6 +52,23 @@ def points_at_nothing(question: str) -> bool:
     return speaks_of_picture(question) or _SHOWN.fullmatch(question.strip()) is not None
 
 
+def points_at_picture(question: str) -> bool:
+    """Whether the question may mean a picture that stands there: no words at all, words that point, or that ask what can be seen."""
+    return not question.strip() or speaks_of_picture(question) or _POINTS.search(question) is not None
+
+
+def with_quote(question: str, reply: Reply | None, *, stored: bool) -> str:
+    """The question below what it quotes: what the person marked, else the words that it replies to. `stored`: the model is shown
+    them anyway; where there is a picture, the question is about that."""
+    if reply is None:
+        return question
+    quote = (reply.quote or ("" if stored or reply.is_ours or reply.attachments else reply.words)).strip()
+    if not quote:
+        return question
+    quoted = "\n".join(f"> {line}" for line in quote.splitlines())
+    return f"{quoted}\n\n{question}".strip()
+
+
 def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachment, ...]:
     """Own ones (forwarded ones among them) before the replied-to message's, unless we hold that message already."""
     if incoming.attachments or incoming.reply_to is None or replied is not None:
@@ -54,11 +77,15 @@ def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachm
 
 
 def replied_to(connection: Connection, incoming: Incoming) -> Node | None:
-    """The stored message that this one replies to."""
+    """The stored message that this one replies to; in a thread, the one in the channel that it began with, too."""
     place, reply = incoming.place.key, incoming.reply_to
     if reply is None:
         return None
-    return graph.find(connection, place, reply.message_id) if reply.number is None else graph.numbered(connection, place, reply.number)
+    if reply.number is not None:
+        return graph.numbered(connection, place, reply.number)
+    found = graph.find(connection, place, reply.message_id)
+    began = incoming.place.thread == reply.message_id
+    return graph.find(connection, incoming.place.channel_key, reply.message_id) if found is None and began else found
 
 
 def continued(connection: Connection, incoming: Incoming, memory: Memory, *, shows_picture: bool, since: float) -> Node | None:

@@ -45,14 +45,17 @@ from bot.errors import Ignored, Refusal, Withdrawn
 from bot.forgetting import Forgetting
 from bot.history import history, shown_here
 from bot.insights import Insight
+from bot.joining import Joining
 from bot.lanes import Lane, Lanes
 from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices, addressed, alone
 from bot.outbox import Outbox
+from bot.pointing import Offer, Pointing
 from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered
 from bot.retelling import Retelling
 from bot.revising import Revising
 from bot.showing import Stage
+from bot.sightings import Sightings
 from bot.store import forgetting, graph
 from bot.store.database import Database
 from bot.store.graph import Asked
@@ -100,6 +103,8 @@ class Core:
         self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._arrivals = Arrivals()
+        self._joining, self._sightings = Joining(self._arrivals), Sightings()
+        self._pointing = Pointing(r.database, self._sightings, r.texts)
         self._asking = Asking(parts, self._arrivals, self._dispatcher.wake)
         self._revising = Revising(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
@@ -140,13 +145,19 @@ class Core:
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
         incoming = self._presenting.heard(cleaned(incoming))
-        if not await self._resources.permissions.hears(incoming):
-            await self._settle(incoming)
-            return
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
-            arrival.asks = incoming.command is None
-            await self._answer(replace(incoming, arrival=arrival))
+            arrival.asks, arrival.read = incoming.command is None, True
+            self._sightings.note(incoming, asked=incoming.address is not Address.OVERHEARD)
+            if question := self._joining.offer(incoming):
+                await question.over.wait()
+                return
+            incoming = replace(incoming, arrival=arrival)
+            stack.enter_context(self._joining.expecting(incoming))
+            if await self._resources.permissions.hears(incoming):
+                await self._answer(incoming)
+            else:
+                await self._settle(incoming)
 
     async def _answer(self, incoming: Incoming) -> None:
         try:
@@ -203,14 +214,24 @@ class Core:
         return self._dispatcher.insights.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
+        self._sightings.drop(place.key, message_id)
         await self._arrivals.withdraw(place.key, message_id)
         return await self._forgetting.withdraw(place, message_id, answers=answers)
 
-    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
-        await self._asking.ask(incoming, question, request)
+    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
+        meant = await self._pointing.meant(incoming, question)
+        if isinstance(meant, Incoming):
+            await self._asking.ask(meant, question, request, varied)
+        else:
+            waiting = Offer(incoming, question, request, varied, meant)
+            await self._notices.say(incoming, self._pointing.offer(await self._language(incoming), waiting))
 
     async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
-        await self._asking.ask(incoming, question, {}, varied)
+        await self.ask(incoming, question, {}, varied)
+
+    async def pick(self, incoming: Incoming, name: str) -> None:
+        meant, waiting = self._pointing.chosen(incoming, name)
+        await self._asking.ask(meant, waiting.question, waiting.request, waiting.varied)
 
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
         await self._asking.again(incoming, await self._own(incoming, answer_id), request)
@@ -233,6 +254,7 @@ class Core:
         await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:
+        self._sightings.forget(incoming.author.key)
         await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
         return await self._forgetting.person(incoming.author.key)
 
@@ -299,6 +321,7 @@ class Core:
             self._presenting.check_pace(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
+            incoming = await self._joining.gather(incoming)
             await self.ask(incoming, incoming.text.strip(), {})
         elif message := await self._resources.commands.run(incoming, self):
             await self._notices.say(incoming, message)

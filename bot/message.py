@@ -5,7 +5,7 @@ Ids are the platform's own, as text. A *key* is an id with its platform in front
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -92,12 +92,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The message that is replied to, as far as the platform shows it. Its text is kept only if it is in our store."""
+    """The message that is replied to, as far as the platform shows it."""
 
     message_id: str
     author: Author | None = None
     attachments: tuple[Attachment, ...] = ()
     is_ours: bool = False  # one of the bot's own messages
+    quote: str = ""  # what the person marked in it
+    words: str = ""  # what the platform shows of it above the reply
+    found: bool = False  # nobody replied: the bot found that its picture is meant
+    for_picture: bool = False  # the question is about its picture, and none without one
     number: int | None = None  # our own number of it (`Remembered.id`): on a page also what has no message yet can be replied to
 
 
@@ -138,6 +142,13 @@ class Incoming:
     command: Invocation | None = None
     locale: str | None = None  # BCP 47, what the platform says of the person
     instead_of: str | None = None  # the id of a question: this one is asked in its place, in a branch beside it
+    apart: bool = False  # where this comes from, people send words and pictures in messages apart
+    cut: bool = False  # the platform takes no longer text: it may go on in the next message
+    forwarded: bool = False  # its words are somebody else's
+    joined: tuple[str, ...] = ()  # ids of messages that belong to it
+    blind: str = ""  # the key of a text: why the bot sees no pictures here that are not meant for it, and how to change that
+    newer: bool = False  # a picture stands here that is newer than those that somebody asked about
+    starter: Callable[[], Awaitable[Reply | None]] | None = field(default=None, compare=False, repr=False)  # what its thread began with
     arrival: Arrival | None = field(default=None, compare=False, repr=False)  # its place in the order; None: the core gives it one
     unseen: bool = False  # nobody else saw it, as a native command or a pressed button: what is said to it is for its author alone
     edited: bool = False  # the author changed a message that we may hold: while it waits, its new text is asked instead

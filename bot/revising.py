@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bot import jobs
+from bot import conversation, jobs
 from bot.answering import expected_cost
 from bot.asking import Parts, answer_to
 from bot.contracts import Resolved, Value
@@ -30,6 +30,9 @@ class Revising:
 
     async def revise(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
         """Ask `text` instead. Changes nothing for a message that is not stored, or was answered a while ago or gone on from."""
+        if incoming.reply_to and text:
+            replied = await self._parts.database.read(conversation.replied_to, incoming)
+            text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         resolved = await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
         replaced = await self._parts.database.write(partial(_revise, self._parts.name, incoming, text, resolved, time()))
         self._dispatcher.drop(replaced, incoming.place)

@@ -41,7 +41,11 @@ class Menus:
         )
 
     async def ask(self, interaction: Interaction, message: discord.Message) -> None:
-        submit = partial(self._take, self._reply(interaction, message))
+        reply = self._reply(interaction, message)
+        if not (reply.attachments or reply.is_ours):  # of the bot's own messages the core knows what they are about
+            await self._take(reply, interaction, Invocation("ask"))
+            return
+        submit = partial(self._take, reply)
         await interaction.response.send_modal(AskForm(self._texts, choose_language(interaction.locale.value), submit))
 
     async def describe(self, interaction: Interaction, message: discord.Message) -> None:
@@ -52,4 +56,6 @@ class Menus:
 
     def _reply(self, interaction: Interaction, message: discord.Message) -> Reply:
         ours = message.author == interaction.client.user
-        return Reply(str(message.id), author_of(message.author), () if ours else shown_pictures(message, self._fetch), ours)
+        return Reply(
+            str(message.id), author_of(message.author), () if ours else shown_pictures(message, self._fetch), ours, for_picture=True
+        )

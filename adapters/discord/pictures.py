@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import discord
 
@@ -29,7 +31,35 @@ def shown_pictures(message: discord.Message, fetch: Fetch) -> tuple[Attachment, 
 
 
 def _files_of(part: discord.Message | discord.MessageSnapshot, fetch: Fetch) -> tuple[Attachment, ...]:
-    return (*attached(part.attachments, fetch), *_stickers(part.stickers, fetch), *embedded(part.embeds, part.content, fetch))
+    uploaded = {file.id for file in part.attachments}
+    composed = tuple(_composed(part.components, fetch, uploaded))
+    return (
+        *attached(part.attachments, fetch),
+        *composed,
+        *_stickers(part.stickers, fetch),
+        *embedded(part.embeds, part.content, fetch),
+    )
+
+
+def _composed(parts: Iterable[Any], fetch: Fetch, known: Collection[int], *, hidden: bool = False) -> Iterator[Attachment]:
+    """The galleries, thumbnails and files of a message that is made of components. `known`: attachments that are told besides."""
+    for part in parts:
+        spoiler = hidden or bool(getattr(part, "spoiler", False))
+        if isinstance(part, discord.MediaGalleryComponent):
+            yield from _composed(part.items, fetch, known, hidden=spoiler)
+        elif isinstance(part, discord.MediaGalleryItem | discord.ThumbnailComponent | discord.FileComponent):
+            yield from _medium(part.media, fetch, known, spoiler=spoiler)
+        elif isinstance(part, discord.SectionComponent):
+            yield from _composed([part.accessory], fetch, known, hidden=spoiler)
+        elif isinstance(part, discord.Container):
+            yield from _composed(part.children, fetch, known, hidden=spoiler)
+
+
+def _medium(medium: discord.UnfurledMediaItem, fetch: Fetch, known: Collection[int], *, spoiler: bool) -> Iterator[Attachment]:
+    """Where Discord holds it itself: no other server learns of the bot."""
+    url = next((each for each in (medium.proxy_url, medium.url) if each and allowed(each)), None)
+    if url and medium.attachment_id not in known:
+        yield Attachment(PurePosixPath(urlsplit(url).path).name, partial(fetch, url), None, medium.content_type, spoiler)
 
 
 def attached(files: Iterable[discord.Attachment], fetch: Fetch) -> tuple[Attachment, ...]:

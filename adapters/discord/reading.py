@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import discord
@@ -27,6 +28,8 @@ MARKUP: Final = (
     (re.compile(r"<a?(:\w+:)\d+>"), r"\1"),
     (re.compile(r"</([^:>]+):\d+>"), r"/\1"),
 )
+
+EXCERPT: Final = 500  # characters of a message that is replied to
 
 MENTIONED: Final = re.compile(r"<(?:@[!&]?|#)\d+>")
 
@@ -53,6 +56,7 @@ class Reader:
             return None
         address = self._address(message)
         heard = address is not Address.OVERHEARD
+        hidden = heard and await self._is_hidden(message)
         said = self._said(message)
         command = self._parse(said) if heard else None
         return Incoming(
@@ -62,12 +66,32 @@ class Reader:
             address=Address.COMMAND if command else address,
             sent_at=message.created_at,
             text=neutral(said),
-            attachments=own_files(message, self._fetch),
+            attachments=(unseen("discord.words_unseen"),) if hidden else own_files(message, self._fetch),
             reply_to=await self._reply(message) if heard else None,
             command=command and replace(command, options={name: _option(value) for name, value in command.options.items()}),
             locale=locale_of(message.guild),
             edited=edited,
+            apart=True,
+            forwarded=bool(message.message_snapshots),
+            blind="" if self._sees_content or message.guild is None else "discord.pictures_unseen",
+            starter=partial(self._starter, message.channel) if heard and isinstance(message.channel, discord.Thread) else None,
         )
+
+    async def _is_hidden(self, message: discord.Message) -> bool:
+        """Whether Discord keeps from the bot what stands in a message that is meant for it, such as a reply that pings nobody: it is
+        looked up, which rarely helps."""
+        if self._sees_content or message.guild is None or message.content or message.attachments or message.stickers:
+            return False
+        if found := await self._find(message.channel, message.id):
+            message.content, message.attachments = found.content, found.attachments
+        return not (message.content or message.attachments)
+
+    async def _starter(self, thread: discord.Thread) -> Reply | None:
+        """The message that a thread began with: a forum's stands in the thread, any other in the channel."""
+        channel = thread.parent
+        where = thread if isinstance(channel, discord.ForumChannel) else channel if isinstance(channel, discord.TextChannel) else None
+        began = thread.starter_message or (await self._find(where, thread.id) if where else None)
+        return self._reply_to(began) if began else None
 
     def _address(self, message: discord.Message) -> Address:
         if message.guild is None:
@@ -100,8 +124,12 @@ class Reader:
             replied = await self._find(message.channel, link.message_id)
         if replied is None:
             return Reply(str(link.message_id), attachments=() if message.attachments else (unseen("discord.history_unseen"),))
+        return self._reply_to(replied)
+
+    def _reply_to(self, replied: discord.Message) -> Reply:
         ours = replied.author == self._client.user
-        return Reply(str(replied.id), author_of(replied.author), () if ours else self._shown(replied), ours)
+        words = neutral(replied.content)[:EXCERPT]
+        return Reply(str(replied.id), author_of(replied.author), () if ours else self._shown(replied), ours, words=words)
 
     def _shown(self, replied: discord.Message) -> tuple[Attachment, ...]:
         empty = not (replied.content or replied.attachments or replied.embeds or replied.message_snapshots or replied.stickers)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from telegram import CallbackQuery, Message, Update, User
@@ -14,6 +15,7 @@ from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import Managers, author_of, author_of_user
 from adapters.telegram.pictures import Files
 from adapters.telegram.places import NAME, PRESSED, place_of
+from adapters.telegram.recent import Recent
 from bot.commands.command import ANSWER
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
@@ -24,6 +26,8 @@ from bot.ports import Button
 from bot.texts import Texts
 
 STOPPED_DRAFT = "stopped_message_generation"
+EXCERPT = 500  # characters of a message that is replied to
+FULL = 4_000  # UTF-16 units: clients cut a longer text at a word before 4,096
 START = "start"  # Telegram's own: what its Start button sends
 
 Parse = Callable[[str, str | None], Invocation | None]
@@ -38,21 +42,25 @@ class Reader:
     managers: Managers
     texts: Texts
     parse: Parse
+    posts: Recent[tuple[int, int], Reply] = field(default_factory=Recent)  # of channels, by group and message
 
     async def message(self, parts: Sequence[Message], *, edited: bool = False) -> Incoming:
-        """One message, or the parts of an album: its words stand on one of them."""
-        worded = next((part for part in parts if _words(part)), parts[0])
-        text, invocation = self._understand(worded)
-        place = place_of(worded)
-        address = self._address(worded, invocation)
-        author = author_of(worded)
+        """One message, or the parts of an album: its words stand on any of them."""
+        understood = {part: self._understand(part) for part in parts if _words(part)} or {parts[0]: ("", None)}
+        heard = {part: self._address(part, invocation) for part, (_, invocation) in understood.items()}
+        worded = next((part for part, address in heard.items() if address is not Address.OVERHEARD), next(iter(understood)))
+        text, invocation = understood[worded]
+        if invocation is None:
+            text = "\n".join(text for text, _ in understood.values() if text)
+        place, author = place_of(worded), author_of(worded)
+        self._remember(parts)
         if invocation is not None or place.private:
             author = await self.managers.look_up(worded.chat, author)
         return Incoming(
             id=str(parts[0].message_id),
             place=place,
             author=author,
-            address=address,
+            address=heard[worded],
             sent_at=worded.date.astimezone(UTC),
             text=text,
             attachments=tuple(each for part in parts for each in self._shown(part)),
@@ -60,7 +68,23 @@ class Reader:
             command=invocation,
             locale=worded.from_user.language_code if worded.from_user else None,
             edited=edited,
+            apart=True,
+            cut=len(text.encode("utf-16-le")) // 2 >= FULL,
+            forwarded=worded.forward_origin is not None,
+            blind="" if place.private or self.me.can_read_all_group_messages else "telegram.pictures_unseen",
+            starter=partial(self._starter, worded.chat.id, worded.message_thread_id) if worded.message_thread_id else None,
         )
+
+    def _remember(self, parts: Sequence[Message]) -> None:
+        """What a channel posts is where the comments of its group begin."""
+        if parts[0].is_automatic_forward:
+            pictures = tuple(each for part in parts for each in self.files.pictures_of(part))
+            reply = Reply(str(parts[0].message_id), author_of(parts[0]), pictures)
+            for part in parts:
+                self.posts[part.chat.id, part.message_id] = reply
+
+    async def _starter(self, chat: int, thread: int) -> Reply | None:
+        return self.posts.get((chat, thread))
 
     async def press(self, query: CallbackQuery) -> Incoming | None:
         """A pressed button; None when its message is no longer known to Telegram."""
@@ -152,11 +176,12 @@ class Reader:
         return (*self.files.all_of(message), *quoted)
 
     def _reply(self, message: Message) -> Reply | None:
-        reply = _replied(message)
-        if reply is None:
-            return None
-        author = author_of(reply)
-        return Reply(str(reply.message_id), author, self.files.pictures_of(reply), is_ours=author.id == str(self.me.id))
+        reply, quote = _replied(message), message.quote.text if message.quote else ""
+        if reply is None:  # of another chat: what it shows is among the files
+            return Reply("", quote=quote) if quote else None
+        author, words = author_of(reply), _words(reply)[:EXCERPT]
+        is_ours = author.id == str(self.me.id)
+        return Reply(str(reply.message_id), author, self.files.pictures_of(reply), is_ours, quote=quote, words=words)
 
 
 def _in_words(value: Value, mentions: Mapping[str, str]) -> Value:

@@ -15,7 +15,13 @@ IMAGE = Option("image", OptionKind.PICTURE)
 SAMPLE = Option("sample", OptionKind.TEXT, hidden=True)  # a sample picture and its question, as their button names them
 
 
+PICK = Option("pick", OptionKind.TEXT, hidden=True)  # which of several pictures is meant, as its button names it
+
+
 async def run(context: Context) -> Outgoing | None:
+    if PICK.name in context.options:
+        await context.actions.pick(context.incoming, str(context.options[PICK.name]))
+        return None
     if SAMPLE.name in context.options:
         incoming, question = _sampled(context, str(context.options[SAMPLE.name]))
     else:
@@ -27,7 +33,8 @@ async def run(context: Context) -> Outgoing | None:
 
 def check_something_asked(incoming: Incoming, question: str) -> None:
     """Raises Refusal where there is neither a question nor a picture."""
-    if not (question or incoming.attachments or (incoming.reply_to and incoming.reply_to.attachments)):
+    reply = incoming.reply_to
+    if not (question or incoming.attachments or (reply and (reply.attachments or reply.for_picture))):
         raise Refusal("ask.empty")
 
 
@@ -40,4 +47,4 @@ def _sampled(context: Context, name: str) -> tuple[Incoming, str]:
     return shown, context.say(f"sample.{sample}.{question}")
 
 
-COMMAND = Command("ask", run, (PROMPT, IMAGE, *REQUEST, SAMPLE))
+COMMAND = Command("ask", run, (PROMPT, IMAGE, *REQUEST, SAMPLE, PICK))

@@ -45,6 +45,9 @@ class Diary:
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
         self.done.append(("ask", question, dict(request)))
 
+    async def pick(self, incoming: Incoming, name: str) -> None:
+        self.done.append(("pick", name))
+
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
         self.done.append(("again", answer_id, dict(request)))
 

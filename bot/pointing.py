@@ -1,0 +1,107 @@
+"""Finds the picture that a question without one means: the asker's of just now, that of whom they reply to, the one a thread began with."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bot import conversation
+from bot.characters import called
+from bot.contracts import Texts, Value, Varied
+from bot.conversation import SHARED, points_at_picture
+from bot.errors import Refusal
+from bot.message import Incoming
+from bot.ports import Action, Outgoing
+from bot.sightings import Sighting, Sightings
+from bot.store import graph
+from bot.store.database import Database
+
+OFFERS: Final = 500  # that are remembered
+MOST_CHOICES: Final = 5  # Discord's buttons in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A question that waits for its picture to be chosen."""
+
+    incoming: Incoming
+    question: str
+    request: Mapping[str, Value]
+    varied: Varied | None
+    choices: tuple[Sighting, ...]
+
+
+class Pointing:
+    """Of one bot. What is offered is forgotten with a restart: then the question has to be asked again."""
+
+    def __init__(self, database: Database, sightings: Sightings, texts: Texts) -> None:
+        self._database = database
+        self._sightings = sightings
+        self._texts = texts
+        self._offers: OrderedDict[str, Offer] = OrderedDict()
+
+    async def meant(self, incoming: Incoming, question: str) -> Incoming | tuple[Sighting, ...]:
+        """The question in reply to the picture that it means, or as it is; or several pictures that it could mean."""
+        if incoming.attachments or incoming.edited or await self._is_plain(incoming):
+            return incoming
+        people = {incoming.author.key} | ({incoming.reply_to.author.key} if incoming.reply_to and incoming.reply_to.author else set())
+        found = self._sightings.recent(incoming, people) if points_at_picture(question) else []
+        if len(found) > 1:
+            return tuple(found[-MOST_CHOICES:])
+        if found:
+            return self.about(incoming, found[0])
+        return replace(await self._in_thread(incoming, question), newer=self._sightings.newer(incoming))
+
+    def about(self, incoming: Incoming, sighting: Sighting) -> Incoming:
+        """The question in reply to this picture. What it quotes of another message stays."""
+        self._sightings.mark(incoming.place.key, sighting.message_id)
+        said = incoming.reply_to
+        reply = sighting.reply()
+        return replace(incoming, reply_to=replace(reply, quote=said.quote or said.words) if said else reply)
+
+    def offer(self, language: str, waiting: Offer) -> Outgoing:
+        """Asks which picture is meant."""
+        token = secrets.token_hex(6)
+        self._offers[token] = waiting
+        while len(self._offers) > OFFERS:
+            self._offers.popitem(last=False)
+        labels = [self._label(language, number, each, waiting) for number, each in enumerate(waiting.choices, start=1)]
+        actions = tuple(Action(label, f"/ask pick:{token}.{number}") for number, label in enumerate(labels))
+        return Outgoing(self._texts.say(language, "ask.which"), actions=actions, language=language, private=True)
+
+    def chosen(self, incoming: Incoming, name: str) -> tuple[Incoming, Offer]:
+        """What was asked, about the picture that was chosen. Raises Refusal for what is not offered, or to somebody else."""
+        token, _, number = name.partition(".")
+        waiting = self._offers.get(token)
+        if waiting is None or not number.isascii() or not number.isdigit() or int(number) >= len(waiting.choices):
+            raise Refusal("ask.choice_gone")
+        if waiting.incoming.author.key != incoming.author.key:
+            raise Refusal("answer.not_yours")
+        del self._offers[token]
+        asked = replace(incoming, reply_to=waiting.incoming.reply_to)
+        return self.about(asked, waiting.choices[int(number)]), waiting
+
+    async def _is_plain(self, incoming: Incoming) -> bool:
+        """Whether the message that it replies to says which picture is meant."""
+        reply = incoming.reply_to
+        if reply is None:
+            return False
+        return reply.is_ours or bool(reply.attachments) or await self._database.read(conversation.replied_to, incoming) is not None
+
+    async def _in_thread(self, incoming: Incoming, question: str) -> Incoming:
+        """A thread is about what it began with, until something was asked in it."""
+        if incoming.starter is None:
+            return incoming
+        if incoming.place.thread:
+            begun = await self._database.read(graph.newest, incoming.place.key, SHARED, 0.0) is not None
+        else:
+            begun = not points_at_picture(question)
+        starter = None if begun else await incoming.starter()
+        return replace(incoming, reply_to=starter) if starter else incoming
+
+    def _label(self, language: str, number: int, sighting: Sighting, waiting: Offer) -> str:
+        seconds = max(round(waiting.incoming.sent_at.timestamp() - sighting.at), 0)
+        return self._texts.say(language, "ask.choice", number=number, name=called(sighting.author.name), seconds=seconds)
