@@ -31,6 +31,7 @@ class Letter:
     stays: bool = False  # a notice that is going to be changed
     chained: bool = False  # each part replies to the one before it
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    sign: asyncio.Task[None] | None = None  # the last change of the question's mark
 
     @property
     def home(self) -> Place:

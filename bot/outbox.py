@@ -96,6 +96,8 @@ class Outbox:
             pump.news.set()
             await letter.over.wait()
             self._remove(pump, answer)
+            if letter.sign is not None:
+                await asyncio.wait({letter.sign})  # or a kill right now would leave it there for ever
 
     def discard(self, answer: int, place: Place) -> None:
         """Show no more of it: another answer has its messages now, or another bot the answer."""
@@ -174,10 +176,10 @@ class Outbox:
         return event is not None and isinstance(platform, Whispering) and platform.whispers(event)
 
     def _mark(self, letter: Letter, *, busy: bool) -> None:
-        """Beside everything else: a sign that fails or takes long holds up no answer."""
+        """Beside everything else, one change after the other: a sign that fails or takes long holds up no answer."""
         platform = self.platform(letter.place)
         if letter.answer is not None and letter.event is not None and self._tasks is not None and isinstance(platform, Marking):
-            self._tasks.create_task(platform.mark(letter.place, letter.event, busy=busy))
+            letter.sign = self._tasks.create_task(_sign(platform, letter.place, letter.event, letter.sign, busy=busy))
 
     def _post(self, pump: Pump, key: int, letter: Letter) -> None:
         pump.letters[key] = letter
@@ -327,6 +329,12 @@ async def _put(platform: Platform, letter: Letter, step: Send, nonce: str) -> st
     # Where later parts follow the first one by themselves, a reply link on each would only repeat the question.
     reply_to = letter.reply_to if step.part == 0 else letter.follows(step.part)
     return await platform.send(place, message, reply_to=reply_to, nonce=nonce)
+
+
+async def _sign(platform: Marking, place: Place, event: str, before: asyncio.Task[None] | None, *, busy: bool) -> None:
+    if before is not None:
+        await asyncio.wait({before})
+    await platform.mark(place, event, busy=busy)
 
 
 def _record(connection: Connection, letter: Letter, step: Send, delivery: int, platform_id: str) -> bool:

@@ -144,7 +144,7 @@ async def test_an_update_that_can_not_even_be_kept_is_refused_to_the_webhook(por
 
 
 async def test_the_same_update_twice_at_once_is_answered_once(tmp_path: Path, port: int) -> None:
-    options = {"webhook_url": f"https://goose.example:{port}/", "webhook_port": port}
+    options = {"webhook_url": "https://goose.example/", "webhook_port": port}
     async with whole(tmp_path, telegram=options) as telegram, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
         chat = telegram.world.private()
         await telegram.world.say(chat, "Twice?")

@@ -134,6 +134,25 @@ async def test_a_restart_loses_no_question_and_answers_none_twice(tmp_path: Path
     assert len(again.api.called("sendMessage")) == (2 if heard else 3)
 
 
+async def test_a_kill_leaves_no_sign_on_a_question(tmp_path: Path) -> None:
+    """That its answer was shown is not enough: the sign is taken away before the question is done with."""
+    async with whole(tmp_path) as telegram:
+        chat, signs = telegram.world.private(), telegram.world.reactions
+        telegram.engine.gate.clear()
+        question = (chat, (await telegram.world.say(chat, "first"))["message_id"])
+        await telegram.until(lambda: bool(signs.get(question)))
+        telegram.api.held["setMessageReaction"] = asyncio.Event()
+        telegram.engine.gate.set()
+        await telegram.answers(chat)
+        await telegram.world.say(chat, "second")
+        await telegram.answers(chat, 2)
+        assert signs[question]
+    telegram.api.held.clear()
+    async with whole(tmp_path, api=telegram.api) as again:
+        await again.until(lambda: signs[question] == [])
+        assert sorted(each["text"] for each in again.said(chat)) == ["You asked: first", "You asked: second"]
+
+
 async def test_a_long_answer_is_split_and_keeps_its_code_whole(tmp_path: Path) -> None:
     long = "A goose. " * 500 + "\n\n```python\nprint('honk')\n```\nDone."
     async with whole(tmp_path, ScriptedEngine(lambda request: (long,))) as telegram:

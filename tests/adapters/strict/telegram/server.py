@@ -21,6 +21,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from tests.adapters.strict.telegram import tdlib
+from tests.adapters.strict.telegram.refusals import ApiError as ApiError  # its users find it here
+from tests.adapters.strict.telegram.refusals import Cut, check_may_write, check_member, check_press, check_topic, check_webhook
 from tests.adapters.strict.telegram.world import ME, Json, World
 
 TOKEN = "4242424242:AAGeeseGeeseGeeseGeeseGeeseGeeseGee"
@@ -29,16 +31,6 @@ MOST_CAPTION = 1024
 MOST_ENTITIES = 100
 MOST_CALLBACK_BYTES = 64
 GONE = "Bad Request: message to {} not found"
-
-
-class ApiError(Exception):
-    """A refusal, as Telegram words it."""
-
-    def __init__(self, description: str, code: int = 400, **parameters: int) -> None:
-        super().__init__(description)
-        self.description = description
-        self.code = code
-        self.parameters = parameters
 
 
 @dataclass
@@ -56,7 +48,7 @@ class BotApi:
     world: World = field(default_factory=World)
     token: str = TOKEN
     calls: list[Call] = field(default_factory=list)
-    refusals: dict[str, list[ApiError]] = field(default_factory=dict)  # by method, for its next calls
+    refusals: dict[str, list[ApiError | Cut]] = field(default_factory=dict)  # by method, for its next calls
     webhook: Json | None = None
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)  # by scope and language
     descriptions: dict[tuple[str, str], str] = field(default_factory=dict)  # by method and language
@@ -76,7 +68,7 @@ class BotApi:
     def called(self, method: str) -> list[Json]:
         return [call.params for call in self.calls if call.method == method]
 
-    def refuse(self, method: str, *errors: ApiError) -> None:
+    def refuse(self, method: str, *errors: ApiError | Cut) -> None:
         self.refusals.setdefault(method, []).extend(errors)
 
     async def answer(self, method: str, params: Json) -> Any:
@@ -129,6 +121,7 @@ class BotApi:
         return world.updates[:100]
 
     async def _setWebhook(self, params: Json) -> bool:
+        check_webhook(params)
         self.webhook = params
         return True
 
@@ -138,6 +131,7 @@ class BotApi:
 
     async def _sendMessage(self, params: Json) -> Json:
         chat = self._chat(params)
+        check_may_write(self.world, chat)
         self._spend(chat)
         more = _checked_text(params)
         if reply := params.get("reply_parameters"):
@@ -147,20 +141,20 @@ class BotApi:
             if thread := replied.get("message_thread_id"):  # only what replies there is a comment under a channel's post
                 more["message_thread_id"] = thread
         if topic := params.get("message_thread_id"):
-            if not self.world.chats[chat].get("is_forum"):
-                raise ApiError("Bad Request: message thread not found")
+            check_topic(self.world, chat, int(topic))
             more |= {"message_thread_id": int(topic), "is_topic_message": True}
         return self.world.keep(chat, ME, **more)
 
     async def _sendPhoto(self, params: Json) -> Json:
-        return self._enclosed(params)
+        return self._enclosed(params, "photos")
 
     async def _sendDocument(self, params: Json) -> Json:
-        return self._enclosed(params)
+        return self._enclosed(params, "documents")
 
-    def _enclosed(self, params: Json) -> Json:
+    def _enclosed(self, params: Json, kind: str) -> Json:
         """A message with a file; its words are a caption."""
         chat = self._chat(params)
+        check_may_write(self.world, chat, kind)
         self._spend(chat)
         words = {"text": params.get("caption", ""), "entities": params.get("caption_entities", [])}
         if len(str(words["text"]).encode("utf-16-le")) // 2 > MOST_CAPTION:
@@ -183,6 +177,9 @@ class BotApi:
 
     async def _deleteMessage(self, params: Json) -> bool:
         message = self._message(params, "delete")
+        mine = message["from"]["id"] == ME["id"] or message["chat"]["type"] == "private" or "can_delete_messages" in self.membership
+        if not mine:
+            raise ApiError("Bad Request: message can't be deleted")
         del self.world.messages[message["chat"]["id"], message["message_id"]]
         return True
 
@@ -205,6 +202,7 @@ class BotApi:
         return True
 
     async def _answerCallbackQuery(self, params: Json) -> bool:
+        check_press(self.world, params)
         return True
 
     async def _getFile(self, params: Json) -> Json:
@@ -267,6 +265,7 @@ class BotApi:
             raise ApiError("Forbidden: bot was blocked by the user", 403)
         if chat not in self.world.chats:
             raise ApiError("Bad Request: chat not found")
+        check_member(self.world, chat)
         return chat
 
     def _own_message(self, params: Json) -> Json:
@@ -349,6 +348,10 @@ async def _handle(request: web.Request) -> web.Response:
     params = {name: _decoded(str(value)) for name, value in (await request.post()).items()}
     try:
         return web.json_response({"ok": True, "result": await api.answer(request.match_info["method"], params)})
+    except Cut:
+        if request.transport is not None:
+            request.transport.close()
+        return web.Response()
     except ApiError as error:
         body: Json = {"ok": False, "error_code": error.code, "description": error.description}
         return web.json_response({**body, **({"parameters": error.parameters} if error.parameters else {})}, status=error.code)

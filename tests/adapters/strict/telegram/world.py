@@ -36,6 +36,10 @@ class World:
     managers: set[tuple[int, int]] = field(default_factory=set)  # chat, person
     reactions: dict[tuple[int, int], list[Json]] = field(default_factory=dict)
     drafts: dict[int, list[Json]] = field(default_factory=dict)  # by chat, as they were shown
+    queries: set[str] = field(default_factory=set)  # presses that are not answered yet
+    kicked: set[int] = field(default_factory=set)  # chats that the bot was thrown out of, …
+    muted: set[int] = field(default_factory=set)  # … or may say nothing in
+    closed: set[tuple[int, int]] = field(default_factory=set)  # chat, topic
     told: int = 0  # how many updates there were
     updates: list[Json] = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: count(10))
@@ -68,6 +72,7 @@ class World:
 
     async def press(self, chat: int, message_id: int, data: str, *, by: Json = ANN) -> None:
         query = {"id": str(next(self.ids)), "from": by, "chat_instance": "1", "data": data, "message": self.messages[chat, message_id]}
+        self.queries.add(query["id"])
         await self.tell("callback_query", query)
 
     def photo(self, data: bytes, *sizes: tuple[int, int]) -> list[Json]:
