@@ -72,7 +72,7 @@ class World:
 
     async def press(self, chat: int, message_id: int, data: str, *, by: Json = ANN) -> None:
         query = {"id": str(next(self.ids)), "from": by, "chat_instance": "1", "data": data, "message": self.messages[chat, message_id]}
-        self.queries.add(query["id"])
+        self.queries.add(str(query["id"]))
         await self.tell("callback_query", query)
 
     def photo(self, data: bytes, *sizes: tuple[int, int]) -> list[Json]:
