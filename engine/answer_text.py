@@ -12,12 +12,14 @@ REPLACEMENT = "\ufffd"  # how a tokenizer shows a character that is not complete
 class AnswerText:
     """One answer as it grows. Text once given out is never taken back."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
-        self.tokenizer, self.stops = tokenizer, stops
-        self.ids: list[int] = []
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], after: Sequence[int] = ()) -> None:
+        """`after` are the last tokens of a text that the answer goes on with, if it does."""
+        self.tokenizer, self.stops, self.after = tokenizer, stops, tuple(after)
+        self.continues = bool(after)
+        self.ids: list[int] = list(after)
         self.given = ""
         self.whole = ""  # text of the ids before `read`, which end on a whole character
-        self.prefix = self.read = 0
+        self.prefix, self.read = 0, len(self.ids)
 
     def push(self, token: int) -> tuple[str, bool]:
         """One more token → what may be shown of it now, and whether a stop string is reached."""
@@ -39,7 +41,7 @@ class AnswerText:
 
     def fork(self) -> AnswerText:
         """Another one that begins as this one, and goes on by itself."""
-        other = AnswerText(self.tokenizer, self.stops)
+        other = AnswerText(self.tokenizer, self.stops, self.after)
         other.ids, other.read = self.ids[self.prefix :], self.read - self.prefix
         other.given, other.whole = self.given, self.whole
         return other
@@ -50,16 +52,16 @@ class AnswerText:
 
     def decode(self, ids: Sequence[int]) -> tuple[str, bool]:
         """The answer that these ids are, and whether a stop string ends it."""
-        return self.cut(self.tokenizer.decode(ids))
+        return self.cut(self.tokenizer.decode([*self.after, *ids])[len(self.tokenizer.decode(self.after)) :])
 
     def cut(self, text: str) -> tuple[str, bool]:
-        """Up to the first stop string, without blank edges, and whether there was one."""
-        text = text.lstrip()
+        """Up to the first stop string, without blank edges and half characters, and whether there was one."""
+        text = text.replace(REPLACEMENT, "")
+        text = text if self.continues else text.lstrip()
         found = [at for at in (text.find(stop) for stop in self.stops) if at >= 0]
         return text[: min(found, default=len(text))].rstrip(), bool(found)
 
     def safe(self, text: str) -> str:
-        text = text.rstrip(REPLACEMENT)
         return text[: len(text) - max((overlap(text, stop) for stop in self.stops), default=0)].rstrip()
 
     def give(self, text: str) -> str:

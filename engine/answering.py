@@ -27,6 +27,11 @@ class Question:
     stops: Sequence[str]
     budget: int
     seed: int
+    after: Sequence[int] = ()  # the last tokens of what the answer goes on with
+
+    def blank(self) -> AnswerText:
+        """An answer that is to be written yet."""
+        return AnswerText(self.tokenizer, self.stops, self.after)
 
     @property
     def eos_ids(self) -> frozenset[int]:
@@ -38,7 +43,7 @@ class Row:
 
     def __init__(self, question: Question, choice: int, slot: int) -> None:
         self.question, self.choice, self.slot = question, choice, slot
-        self.text = AnswerText(question.tokenizer, question.stops)
+        self.text = question.blank()
         self.launched = 0  # tokens that the device was asked for
         self.ids: list[int] = []  # tokens that were seen, EOS included
         self.reason: FinishReason | None = None
@@ -53,7 +58,7 @@ class Row:
         request, position = self.question.request, self.launched
         self.launched += 1
         key = stream_key(self.question.seed, (self.choice, position)) if request.generation.temperature > 0 else 0
-        return Way(self.slot, request.generation, position < request.min_tokens, key)
+        return Way(self.slot, request.generation, position < request.min_tokens, request.logit_bias, key)
 
     def see(self, token: int, logprobs: tuple[TokenLogprob, ...] = ()) -> Iterator[Event]:
         """The token that the device chose. What came after the end is not the answer's."""
@@ -128,7 +133,7 @@ class Beams:
         """The next token of every beam, from the rows' `logits` [beams, vocabulary], and whose past it continues."""
         request, slots = self.question.request, self.task.slots
         barred = len(self.search.running[0].ids) < request.min_tokens
-        ways = [Way(slot, request.generation, barred) for slot in slots]
+        ways = [Way(slot, request.generation, barred, request.logit_bias) for slot in slots]
         parents = self.search.step(self.sampler.process(logits.log_softmax(dim=-1), ways))
         if self.search.done:
             return
@@ -160,13 +165,11 @@ class Beams:
         became = {self.search.ended.get(beam.ids): choice for choice, beam in reversed([*enumerate(self.best)])}
         texts: list[AnswerText] = []
         for at, node in enumerate(self.search.nodes):
-            text = AnswerText(self.question.tokenizer, self.question.stops) if node.parent is None else texts[node.parent].fork()
+            text = self.question.blank() if node.parent is None else texts[node.parent].fork()
             texts.append(text)
             if node.token not in self.question.eos_ids:
                 text.ids.append(node.token)
-            choice, shown = became.get(at), text.cut(text.current())[0]
-            whole = shown.rstrip(REPLACEMENT) if choice is None else shown
-            yield Hypothesis(whole, node.score, node.parent, node.step, node.rank, choice)
+            yield Hypothesis(text.cut(text.current())[0], node.score, node.parent, node.step, node.rank, became.get(at))
 
     @property
     def reason(self) -> FinishReason:
@@ -185,7 +188,7 @@ class Beams:
             return False
         if len(ids) <= self.reach:
             return self.answer(ids)[1]
-        end = self.question.tokenizer.decode(ids[-self.reach :])
+        end = self.question.tokenizer.decode(ids[-self.reach :]).replace(REPLACEMENT, "")
         return any(stop in end for stop in self.question.stops)
 
     def may_stop(self, token: int) -> bool:
@@ -200,4 +203,4 @@ class Beams:
 
     def answer(self, ids: Sequence[int]) -> tuple[str, bool]:
         question = self.question
-        return AnswerText(question.tokenizer, question.stops).decode([token for token in ids if token not in question.eos_ids])
+        return question.blank().decode([token for token in ids if token not in question.eos_ids])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MAX_BEAMS = 10
 MAX_CHOICES = 8
@@ -18,6 +18,7 @@ MAX_TOP_LOGPROBS = 20
 MAX_MESSAGES = 4_000
 MAX_PARTS = 256  # of a message
 MAX_STOPS = 16
+MAX_BIASED = 1024  # tokens
 MAX_STOP_LENGTH = 256  # characters
 
 SEED_BITS = 64
@@ -60,11 +61,44 @@ class ImagePart(Wire):
 Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
-class Message(Wire):
-    """OpenAI's newer name for the system's role, `developer`, is understood."""
+def in_words(value: Any) -> Any:
+    """A message as the engine's models know them: what tools were asked and said, and refusals, are text; `developer` is the system."""
+    if not isinstance(value, dict):
+        return value
+    role, content = value.get("role"), value.get("content")
+    said = [f"[called {name}({given})]" for name, given in calls_of(value)] if role == "assistant" else []
+    if role == "assistant" and content is None:
+        content = value.get("refusal") or ""
+    if role in ("tool", "function"):
+        role, said = "user", ["[a tool answered]"]
+    if role == "developer":
+        role = "system"
+    if isinstance(content, list):
+        content = [in_text(part) for part in content]
+        content = [*({"type": "text", "text": text} for text in said), *content]
+    elif isinstance(content, str):
+        content = "\n".join([content, *said] if role == "assistant" else [*said, content]).strip() if said else content
+    return {**value, "role": role} | ({} if content is None else {"content": content})
 
-    role: Annotated[Role, BeforeValidator(lambda role: "system" if role == "developer" else role)]
+
+def calls_of(message: dict[str, Any]) -> list[tuple[str, str]]:
+    """The names and arguments of the tools that a message called, as far as they are well-formed."""
+    calls = message.get("tool_calls")
+    called = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    return [(str(made.get("name", "")), str(made.get("arguments", ""))) for made in called if isinstance(made, dict)]
+
+
+def in_text(part: Any) -> Any:
+    return {"type": "text", "text": part.get("refusal")} if isinstance(part, dict) and part.get("type") == "refusal" else part
+
+
+class Message(Wire):
+    """OpenAI's newer name for the system's role, `developer`, is understood; tools' history and refusals are read as text."""
+
+    role: Role
     content: str | Annotated[tuple[Part, ...], Field(max_length=MAX_PARTS)]
+
+    _in_words = model_validator(mode="before")(in_words)
 
 
 class StreamOptions(Wire):
@@ -90,6 +124,9 @@ class ChatRequest(Wire):
     top_k: Annotated[int | None, Field(ge=0)] = None  # ours; 0 = off
     num_beams: Annotated[int | None, Field(ge=1, le=MAX_BEAMS)] = None  # ours
     repetition_penalty: Annotated[float | None, Field(ge=0.1, le=10)] = None  # ours
+    frequency_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None  # off a token's score for each time that it was written
+    presence_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None  # once, if it was written at all
+    logit_bias: Annotated[dict[int, Annotated[float, Field(ge=-100, le=100)]] | None, Field(max_length=MAX_BIASED)] = None  # by token id
     length_penalty: Annotated[float | None, Field(ge=-10, le=10)] = None  # ours; beams only
     early_stopping: bool | Literal["never"] | None = None  # ours; beams only, as transformers means it
     max_tokens: Annotated[int | None, Field(ge=1)] = None
@@ -104,7 +141,9 @@ class ChatRequest(Wire):
     beam_tree: Annotated[bool, unless_null(False)] = False  # ours; `beams` on each choice's end; needs num_beams > 1
     prompt_cache_key: str | None = None  # accepted, and not needed here: prefixes are found by their content
     response_format: ResponseFormat | None = None  # understood to be refused, unless it is text
-    tools: tuple[Any, ...] | None = None  # understood to be refused, unless there are none
+    tools: tuple[Any, ...] | None = None  # understood to be refused, unless there are none or none is to be called
+    tool_choice: Any = None
+    continue_final_message: Annotated[bool, unless_null(False)] = False  # as vLLM's: the answer goes on with the assistant's last message
 
 
 class Usage(Wire):
@@ -119,7 +158,7 @@ class Delta(Wire):
 
 
 class Alternative(Wire):
-    """A token that could stand here. `bytes` are its UTF-8; None for a part of a character, shown as U+FFFD."""
+    """A token that could stand here. `bytes` are its UTF-8, of a part of a character too; None for one that ends an answer."""
 
     token: str
     logprob: float  # natural logarithm
@@ -143,7 +182,7 @@ class BeamNode(Wire):
     one that ends an answer included.
     """
 
-    text: str  # whole, from the answer's beginning, half characters only at an answer's end; empty = it ended before its first word
+    text: str  # whole, from the answer's beginning, no half characters; empty = it ended before its first word
     score: float
     parent: int | None
     step: int

@@ -116,6 +116,9 @@ class BatchEngine:
         beams = request.generation.num_beams
         if beams > 1 and request.n > beams:
             raise RequestError(f"n = {request.n} choices can't come from {beams} beams: ask for at most as many.", "n")
+        beyond = [token for token, _ in request.logit_bias if not 0 <= token < self.model.language.config.vocab_size]
+        if beyond:
+            raise RequestError(f"Token {beyond[0]} is none of the {self.model.language.config.vocab_size} that there are.", "logit_bias")
         budget = min(request.generation.max_tokens, self.model.card.context_length - len(context))
         task = Task(context.keys, max(request.n, beams), budget, root="seen" if context.has_pictures else "")
         if not self.scheduler.fits(task):
@@ -182,7 +185,9 @@ class BatchEngine:
         self.runner.place(task.slots, task.tables, len(task.keys), conversation.context.has_pictures)
         seed = secrets.randbits(64) if request.seed is None else request.seed
         stops = (*self.model.card.template.stop, *request.stop)
-        question = Question(request, self.model.tokenizer, stops, task.max_tokens, seed)
+        question = Question(
+            request, self.model.tokenizer, stops, task.max_tokens, seed, conversation.context.after if request.continues else ()
+        )
         if request.generation.num_beams > 1:
             conversation.writing = Beams(question, task, self.runner, self.sampler)
         else:

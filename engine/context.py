@@ -50,6 +50,12 @@ class Context:
         return any(isinstance(segment, PictureTokens) for segment in self.segments)
 
     @property
+    def after(self) -> tuple[int, ...]:
+        """The last tokens of its last text, enough for a character."""
+        last = self.segments[-1]
+        return () if isinstance(last, PictureTokens) else last[-4:]
+
+    @property
     def keys(self) -> list[Key]:
         """One a token, equal where the language model reads the same."""
         return [
@@ -84,7 +90,7 @@ class ContextBuilder:
         turns, dropped, length = self.fit(request, encoded)
         limit = self.limit(request)
         if length <= SURELY * limit:  # else there is no need to read it
-            context = Context(tuple(self.tokenise(turns, encoded)), dropped)
+            context = Context(tuple(self.tokenise(turns, encoded, request.continues)), dropped)
             length = len(context)
             if length <= limit:
                 return context
@@ -142,13 +148,13 @@ class ContextBuilder:
 
         return Renderer(self.template, self.model.tokenizer.specials, words)
 
-    def tokenise(self, turns: Sequence[Turn], encoded: Mapping[str, EncodedPicture]) -> list[Segment]:
-        """Each text segment by itself; BOS before the first only."""
+    def tokenise(self, turns: Sequence[Turn], encoded: Mapping[str, EncodedPicture], continues: bool = False) -> list[Segment]:
+        """Each text segment by itself; BOS before the first only. `continues` as in `Renderer.render`."""
         tokenizer = self.model.tokenizer
         segments: list[Segment] = []
         if self.template.bos and tokenizer.bos_id is not None:
             segments.append((tokenizer.bos_id,))
-        for segment in self.renderer(encoded).render(turns):
+        for segment in self.renderer(encoded).render(turns, continues):
             if isinstance(segment, Picture):
                 segments.append(PictureTokens(segment.sha256, encoded[segment.sha256].embeddings))
             else:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.answer_text import REPLACEMENT
 from engine.api import (
     Alternative,
     AnswerMessage,
@@ -97,17 +96,18 @@ def whole_choice(ending: ChoiceFinished, deltas: Sequence[TextDelta]) -> Choice:
 
 def logprobs(tokens: Iterable[TokenLogprob]) -> Logprobs | None:
     content = tuple(
-        TokenLogprobs(token=token.text, logprob=token.logprob, bytes=utf8(token.text), top_logprobs=alternatives(token)) for token in tokens
+        TokenLogprobs(token=token.text, logprob=token.logprob, bytes=numbers(token.raw), top_logprobs=alternatives(token))
+        for token in tokens
     )
     return Logprobs(content=content) if content else None
 
 
 def alternatives(token: TokenLogprob) -> tuple[Alternative, ...]:
-    return tuple(Alternative(token=text, logprob=logprob, bytes=utf8(text)) for text, logprob in token.top)
+    return tuple(Alternative(token=other.text, logprob=other.logprob, bytes=numbers(other.raw)) for other in token.top)
 
 
-def utf8(token: str) -> tuple[int, ...] | None:
-    return None if REPLACEMENT in token else tuple(token.encode())
+def numbers(raw: bytes | None) -> tuple[int, ...] | None:
+    return None if raw is None else tuple(raw)
 
 
 def beam_tree(hypotheses: Sequence[Hypothesis]) -> tuple[BeamNode, ...] | None:

@@ -37,6 +37,8 @@ class GenerationRequest:
     n: int = 1  # with beams: the n best, n ≤ num_beams
     logprobs: int | None = None  # None = off; else how many alternatives a token. Never with beams
     beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
+    logit_bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
+    continues: bool = False  # the answer goes on with the last turn, which is the assistant's
     # What `Engine.prepare` found out already: the tokens of texts, and what the language model will read if no picture is new.
     counted: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     context: Context | None = field(default=None, compare=False, repr=False)
@@ -55,15 +57,24 @@ class GenerationRequest:
         return replace(self, turns=tuple(replace(turn, parts=tuple(map(exchanged, turn.parts))) for turn in self.turns))
 
 
+class Scored(NamedTuple):
+    """A token that could have been written: its text and bytes as `Tokenizer.spell` has them, and its natural log-probability."""
+
+    text: str
+    logprob: float
+    raw: bytes | None = None
+
+
 class TokenLogprob(NamedTuple):
-    """A token that was written: its text by itself, its natural log-probability, and the likeliest in its place, best first.
+    """A token that was written, as in `Scored`, and the likeliest in its place, best first.
 
     Of the distribution at the request's temperature (the model's own at 0), after the repetition penalty, before top-k and top-p.
     """
 
     text: str
     logprob: float
-    top: tuple[tuple[str, float], ...] = ()
+    top: tuple[Scored, ...] = ()
+    raw: bytes | None = None
 
 
 class Hypothesis(NamedTuple):

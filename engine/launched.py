@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.answering import Row
-from engine.generation import TokenLogprob
+from engine.generation import Scored, TokenLogprob
 from engine.models.base import Tokenizer
 from engine.sampling import Way, log_probabilities
 from engine.transfer import download
@@ -42,12 +42,17 @@ class Launched(Generic[Owner]):
         if self.arrived:
             self.arrived.synchronize()
         for index, ((owner, row), token) in enumerate(zip(self.rows, self.tokens.tolist(), strict=True)):
-            yield owner, row, token, self.logprobs_of(index, token, tokenizer)
+            yield owner, row, token, self.logprobs_of(index, token, tokenizer, first=not (row.ids or row.question.after))
 
-    def logprobs_of(self, index: int, token: int, tokenizer: Tokenizer) -> tuple[TokenLogprob, ...]:
+    def logprobs_of(self, index: int, token: int, tokenizer: Tokenizer, first: bool) -> tuple[TokenLogprob, ...]:
         count = self.asked[index]
         if count is None or self.chosen is None or self.logprobs is None or self.best is None:
             return ()
-        best = zip(self.best[index, :count].tolist(), self.logprobs[index, :count].tolist(), strict=True)
-        top = tuple((tokenizer.decode([other]), value) for other, value in best)
-        return (TokenLogprob(tokenizer.decode([token]), float(self.chosen[index]), top),)
+
+        def scored(token: int, value: float) -> Scored:
+            text, raw = tokenizer.spell(token, first)
+            return Scored(text, value, raw)
+
+        top = map(scored, self.best[index, :count].tolist(), self.logprobs[index, :count].tolist())
+        written = scored(token, float(self.chosen[index]))
+        return (TokenLogprob(written.text, written.logprob, tuple(top), written.raw),)

@@ -21,9 +21,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import PictureError
 
+LETTERS = str.maketrans("-_", "+/", string.whitespace)  # base64url reads as base64; line breaks go
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MEBI = 1 << 20
-HEADER = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.ASCII)
+HEADER = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.ASCII | re.IGNORECASE)
 # What Pillow's decoders raise on damaged files, found by flipping bytes in every format (tests/engine/test_pictures.py).
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, RuntimeError, struct.error, zlib.error)
 FOREIGN = {
@@ -74,7 +75,8 @@ def decode_data_url(url: str, limits: Limits) -> bytes:
     if len(payload) * 3 // 4 > limits.bytes + MEBI:  # before decoding; a little room for line breaks and padding
         raise too_many_bytes(len(payload) * 3 // 4, limits)
     try:
-        return base64.b64decode(payload.translate(str.maketrans("", "", string.whitespace)), validate=True)
+        letters = payload.translate(LETTERS).rstrip("=")
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise PictureError("The picture's data URL is not valid base64.") from None
 

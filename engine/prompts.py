@@ -24,13 +24,18 @@ class Renderer:
         self.markers = sorted({*template.markers, *template.stop, *specials}, key=len, reverse=True)
         self.runs = tuple(stop[0] for stop in template.stop if set(stop) == {stop[0]})  # "###" is a run of "#"
 
-    def render(self, turns: Sequence[Turn]) -> list[Segment]:
-        """The whole prompt, up to where the answer begins. Neighbouring texts are one segment.
+    def render(self, turns: Sequence[Turn], continues: bool = False) -> list[Segment]:
+        """The whole prompt, up to where the answer begins, or, if it `continues`, to the end of what the assistant said last.
+        Neighbouring texts are one segment.
 
         Raises RequestError for a picture that isn't a user's.
         """
         check(turns)
-        return merge([*self.frame(turns), *chain(*map(self.turn, self.told(turns))), self.template.answer])
+        told = self.told(turns)
+        if continues and told and told[-1].role == "assistant":
+            begun = self.template.assistant.partition("{content}")[0] + self.text(told[-1])
+            return merge([*self.frame(turns), *chain(*map(self.turn, told[:-1])), begun])
+        return merge([*self.frame(turns), *chain(*map(self.turn, told)), self.template.answer])
 
     def told(self, turns: Sequence[Turn]) -> Sequence[Turn]:
         """Those that the template tells, besides the system's."""

@@ -30,6 +30,7 @@ class Way:
     slot: int
     generation: Generation
     ends_barred: bool = False  # the answer is shorter than `min_tokens` yet
+    bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
     key: int = 0  # what `stream_key` makes of this seed, choice and position
 
 
@@ -38,24 +39,36 @@ class Sampler:
 
     def __init__(self, slots: int, vocabulary: int, ends: Collection[int], device: torch.device) -> None:
         self.device = device
-        self.seen = torch.zeros(slots, vocabulary, dtype=torch.bool, device=device)
+        self.seen = torch.zeros(slots, vocabulary, dtype=torch.int16, device=device)  # how often
         self.is_end = torch.zeros(vocabulary, dtype=torch.bool, device=device)
         self.is_end[sorted(ends)] = True
 
     def begin(self, slot: int) -> None:
         """A new row has written nothing."""
-        self.seen[slot] = False
+        self.seen[slot] = 0
 
     def process(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
-        """`scores` [rows, vocabulary] after the repetition penalty (Keskar et al. 2019) and without the ends that are barred."""
-        if any(way.generation.repetition_penalty != 1 for way in ways):
-            penalty = self.upload([way.generation.repetition_penalty for way in ways])[:, None]
-            penalised = torch.where(scores < 0, scores * penalty, scores / penalty)
-            scores = torch.where(self.seen[self.upload([way.slot for way in ways])], penalised, scores)
+        """`scores` [rows, vocabulary] after the penalties (repetition: Keskar et al. 2019; the others: OpenAI's) and biases, without the
+        ends that are barred.
+        """
+        if any(way.generation.penalises for way in ways):
+            scores = self.penalised(scores, ways)
+        biased = [(row, token, value) for row, way in enumerate(ways) for token, value in way.bias]
+        if biased:
+            rows, tokens, values = zip(*biased, strict=True)
+            scores = scores.index_put((self.upload(rows), self.upload(tokens)), self.upload(values, scores.dtype), accumulate=True)
         if any(way.ends_barred for way in ways):
             barred = self.upload([way.ends_barred for way in ways])[:, None]
             scores = scores.masked_fill(barred & self.is_end, -torch.inf)
         return scores
+
+    def penalised(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+        made = [way.generation for way in ways]
+        factors = [[each.repetition_penalty, each.frequency_penalty, each.presence_penalty] for each in made]
+        repetition, frequency, presence = upload(torch.tensor(factors), self.device).T[:, :, None]  # [rows, 1] each
+        times = self.seen[self.upload([way.slot for way in ways])]
+        repeated = torch.where(scores < 0, scores * repetition, scores / repetition)
+        return torch.where(times > 0, repeated - frequency * times - presence, scores)
 
     def choose(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
         """Processed `scores` [rows, vocabulary] → token ids [rows]: the likeliest at temperature 0, else a draw."""
@@ -69,11 +82,11 @@ class Sampler:
 
     def note(self, tokens: Tensor, ways: Sequence[Way], parents: Sequence[int] | None = None) -> None:
         """The rows wrote `tokens` [rows], after each became what row `parents[i]` was; kept only where a penalty asks for it."""
-        if any(way.generation.repetition_penalty != 1 for way in ways):
+        if any(way.generation.penalises for way in ways):
             slots = self.upload([way.slot for way in ways])
             if parents is not None:
                 self.seen[slots] = self.seen[slots[self.upload(parents)]]
-            self.seen[slots, tokens] = True
+            self.seen[slots, tokens] += 1
 
     def upload(self, values: Sequence[float | int | bool], dtype: torch.dtype | None = None) -> Tensor:
         """[values] on the device, without waiting for it."""

@@ -1,13 +1,14 @@
 """The HTTP shell: aiohttp's routes around `wire`, `framing` and `worker`, and nothing decided here.
 
-POST /v1/chat/completions    GET /v1/models    GET /v1/models/{name}    GET /health    GET /metrics
+POST /v1/chat/completions    POST /v1/responses    POST /v1/completions    GET /v1/models
+GET /v1/models/{name}    GET /health    GET /metrics
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -15,17 +16,19 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
-from engine.api import ChatRequest, Health, ModelEntry, ModelList
+from engine.api import Health, ModelEntry, ModelList
+from engine.completions import Completions
 from engine.connections import Bounds
 from engine.errors import EngineError, RequestError, UnknownModelError
-from engine.framing import Framing, completion
 from engine.generation import Event, GenerationRequest
 from engine.metrics import MEDIA_TYPE, Metrics
 from engine.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.models.card import Card
 from engine.picture_shelf import PictureShelf
 from engine.pictures import MEBI, Limits
-from engine.wire import DONE, HEARTBEAT, frame, generation_request, parse_request, refusal
+from engine.responses import Responses
+from engine.shells import Chat, Shell
+from engine.wire import HEARTBEAT, generation_request, quoted
 from engine.worker import Worker
 
 BODY_LIMIT_BYTES = 64 * MEBI
@@ -56,6 +59,8 @@ class Server:
         app.on_response_prepare.append(say_request_id)
         app.on_cleanup.append(self._close)
         app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_post("/v1/responses", self.respond)
+        app.router.add_post("/v1/completions", self.complete)
         app.router.add_get("/v1/models", self.models)
         app.router.add_get("/v1/models/{name:.+}", self.model)
         app.router.add_get("/health", self.health)
@@ -63,38 +68,53 @@ class Server:
         return app
 
     async def chat(self, http: web.Request) -> web.StreamResponse:
+        return await self._answer(http, Chat)
+
+    async def respond(self, http: web.Request) -> web.StreamResponse:
+        return await self._answer(http, Responses)
+
+    async def complete(self, http: web.Request) -> web.StreamResponse:
+        return await self._answer(http, Completions)
+
+    async def _answer(self, http: web.Request, shell: Callable[[bytes], Shell]) -> web.StreamResponse:
         if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
-            raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {http.content_type!r}.")
-        wish, request = await asyncio.get_running_loop().run_in_executor(
-            self.readers, self._read, await whole_body(http, self.bounds.body_seconds)
-        )
-        async with aclosing(self.worker.stream(request)) as events:
-            if wish.stream:
-                return await self._streamed(http, wish, events)
-            return json_response(completion(self.card.name, [event async for event in events if event is not None]))
+            raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {quoted(http.content_type)}.")
+        body = await whole_body(http, self.bounds.body_seconds)
+        form, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, body, shell)
+        try:
+            async with aclosing(self.worker.stream(request)) as events:
+                if form.wish.stream:
+                    return await self._streamed(http, form, events)
+                whole = form.whole(self.card.name, [event async for event in events if event is not None])
+                return web.Response(body=whole, content_type="application/json")
+        except RequestError as error:
+            raise in_own_words(error, form) from None
 
     async def _close(self, app: web.Application) -> None:
         self.readers.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, body: bytes) -> tuple[ChatRequest, GenerationRequest]:
-        wish = parse_request(body)
-        return wish, self.worker.prepare(generation_request(wish, self.card, self.limits, self.shelf.read))
+    def _read(self, body: bytes, shell: Callable[[bytes], Shell]) -> tuple[Shell, GenerationRequest]:
+        form = shell(body)
+        try:
+            return form, self.worker.prepare(generation_request(form.wish, self.card, self.limits, self.shelf.read))
+        except RequestError as error:
+            raise in_own_words(error, form) from None
 
-    async def _streamed(self, http: web.Request, wish: ChatRequest, events: Events) -> web.StreamResponse:
+    async def _streamed(self, http: web.Request, form: Shell, events: Events) -> web.StreamResponse:
         """Waits for the first event before it promises 200, so that what goes wrong at once has its own status."""
         first = await anext(events)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
         )
         await response.prepare(http)
-        framing = Framing(self.card.name, wish.stream_options is not None and wish.stream_options.include_usage)
+        frames = form.frames(self.card.name)
         try:
-            await self._send(response, framing, first)
+            await self._send(response, frames, first)
             async for event in events:
-                await self._send(response, framing, event)
-            await response.write(DONE)
+                await self._send(response, frames, event)
+            await response.write(form.ending)
         except EngineError as error:
-            await response.write(frame(refusal(error).body))
+            await response.write(form.failed(error))
         except ClientConnectionResetError:
             log.info("client left")
         except TimeoutError:
@@ -103,8 +123,8 @@ class Server:
                 http.transport.abort()
         return response
 
-    async def _send(self, response: web.StreamResponse, framing: Framing, event: Event | None) -> None:
-        said = [HEARTBEAT] if event is None else map(frame, framing.chunks(event))
+    async def _send(self, response: web.StreamResponse, frames: Callable[[Event], Iterator[bytes]], event: Event | None) -> None:
+        said = [HEARTBEAT] if event is None else frames(event)
         async with asyncio.timeout(self.stall_seconds):
             for data in said:
                 await response.write(data)
@@ -114,7 +134,7 @@ class Server:
 
     async def model(self, http: web.Request) -> web.Response:
         if http.match_info["name"] != self.card.name:
-            raise UnknownModelError(f"This engine serves {self.card.name!r}, not {http.match_info['name']!r}.", "model")
+            raise UnknownModelError(f"This engine serves {self.card.name!r}, not {quoted(http.match_info['name'])}.", "model")
         return json_response(self._entry())
 
     def _entry(self) -> ModelEntry:
@@ -140,6 +160,12 @@ class Server:
 
     async def figures(self, http: web.Request) -> web.Response:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
+
+
+def in_own_words(error: RequestError, form: Shell) -> RequestError:
+    """The same error, whose field has the name that the client gave it."""
+    error.param = error.param and form.sent(error.param)
+    return error
 
 
 async def whole_body(http: web.Request, seconds: float) -> bytes:

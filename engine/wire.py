@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from engine.api import ChatRequest, ErrorBody, ErrorDetail, ImagePart, Message, TextPart, Wire
+from engine.api import ChatRequest, ErrorBody, ErrorDetail, Wire
 from engine.errors import (
     AuthenticationError,
     ContextError,
@@ -20,12 +20,13 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.generation import GenerationRequest, Turn
+from engine.generation import GenerationRequest
+from engine.messages import Album, Read, read_turns
 from engine.models.card import Card, Generation
-from engine.pictures import Limits, Picture, decode_data_url, read_picture
+from engine.pictures import Limits, read_picture
 
-Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.read_picture`
 DONE = b"data: [DONE]\n\n"
+ECHOED = 200
 COLDEST = 1e-3  # a temperature below it is greedy all but in name, and divides by so little that fp32 overflows
 HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
 
@@ -65,9 +66,20 @@ def request_error(error: ValidationError, body: bytes) -> RequestError:
         return RequestError(f"The body is not valid JSON: {details[0]['msg'].removeprefix('Invalid JSON: ')}.")
     # A union reports every branch; the deepest one is where the caller's intent went wrong, or the one that was only too long.
     deepest = max(details, key=lambda detail: (len(detail["loc"]), detail["type"] == "too_long"))
-    path = field_path(deepest["loc"], from_json(body))
-    message = deepest["msg"].replace("Tuple should", "The list should").replace(" after validation", "")  # Python's word, and pydantic's
+    path = clipped(field_path(deepest["loc"], from_json(body)))
+    message = (
+        clipped(deepest["msg"]).replace("Tuple should", "The list should").replace(" after validation", "")
+    )  # Python's word, and pydantic's
     return RequestError(f"{message}{f' ({path})' if path else ''}.", path or None)
+
+
+def clipped(text: str) -> str:
+    """Nothing that a client sent comes back to it beyond ECHOED characters."""
+    return text if len(text) <= ECHOED else text[:ECHOED] + "…"
+
+
+def quoted(text: str) -> str:
+    return repr(clipped(text))
 
 
 def field_path(location: Sequence[int | str], value: Any) -> str:
@@ -88,7 +100,7 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits, read: R
     Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
     """
     if request.model and request.model != card.name:
-        raise UnknownModelError(f"This engine serves {card.name!r}, not {request.model!r}.", "model")
+        raise UnknownModelError(f"This engine serves {card.name!r}, not {quoted(request.model)}.", "model")
     refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
     return GenerationRequest(
@@ -100,15 +112,17 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits, read: R
         n=request.n,
         logprobs=checked_logprobs(request, generation),
         beam_tree=checked_beam_tree(request, generation),
+        logit_bias=tuple((request.logit_bias or {}).items()),
+        continues=checked_continuation(request),
     )
 
 
 def refuse_what_is_not_offered(request: ChatRequest) -> None:
     """What would go unheard though the answer was to depend on it."""
-    if request.tools:
-        raise RequestError("This engine calls no tools: leave them out.", "tools")
+    if request.tools and request.tool_choice != "none":
+        raise RequestError('This engine calls no tools: leave them out, or send `"tool_choice": "none"`.', "tools")
     if request.response_format is not None and request.response_format.type != "text":
-        raise RequestError(f"This engine writes plain text only, no {request.response_format.type!r}.", "response_format")
+        raise RequestError(f"This engine writes plain text only, no {quoted(request.response_format.type)}.", "response_format")
 
 
 def with_defaults(request: ChatRequest, defaults: Generation) -> Generation:
@@ -123,6 +137,14 @@ def checked_min_tokens(request: ChatRequest, generation: Generation) -> int:
     if request.min_tokens > generation.max_tokens:
         raise RequestError(f"min_tokens {request.min_tokens} exceeds max_tokens {generation.max_tokens}.", "min_tokens")
     return request.min_tokens
+
+
+def checked_continuation(request: ChatRequest) -> bool:
+    if request.continue_final_message and request.messages[-1].role != "assistant":
+        raise RequestError(
+            "continue_final_message goes on with the assistant's words: its message must be the last.", "continue_final_message"
+        )
+    return request.continue_final_message
 
 
 def checked_stop(request: ChatRequest) -> tuple[str, ...]:
@@ -147,53 +169,6 @@ def checked_beam_tree(request: ChatRequest, generation: Generation) -> bool:
     if request.beam_tree and generation.num_beams == 1:
         raise RequestError("beam_tree needs num_beams of 2 or more.", "beam_tree")
     return request.beam_tree
-
-
-def read_turns(messages: Sequence[Message], album: Album) -> Iterator[Turn]:
-    check_amount(messages, album.limits)
-    for at, message in enumerate(messages):
-        path = f"messages[{at}].content"
-        parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, album))
-        yield Turn(message.role, parts)
-
-
-def check_amount(messages: Sequence[Message], limits: Limits) -> None:
-    """Raises RequestError for more than a request may carry, before any of it is read."""
-    parts = [part for message in messages for part in ((message.content,) if isinstance(message.content, str) else message.content)]
-    pictures = sum(isinstance(part, ImagePart) for part in parts)
-    if pictures > limits.pictures:
-        raise PictureError(f"The request carries {pictures} pictures; the limit is {limits.pictures}. Send fewer.", "messages")
-    characters = sum(len(part if isinstance(part, str) else part.text) for part in parts if not isinstance(part, ImagePart))
-    if characters > limits.characters:
-        raise RequestError(
-            f"The messages have {characters:,} characters; the limit is {limits.characters:,}. Leave the oldest ones out.", "messages"
-        )
-
-
-class Album:
-    """Reads the pictures of one request, which share a limit of pixels."""
-
-    def __init__(self, limits: Limits, read: Read) -> None:
-        self.limits, self.pixels, self._read = limits, 0, read
-
-    def read(self, path: str, url: str) -> Picture:
-        try:
-            picture = self._read(decode_data_url(url, self.limits), self.limits, self.pixels)
-        except PictureError as error:
-            error.param = path
-            raise
-        self.pixels += picture.image.width * picture.image.height
-        return picture
-
-
-def read_parts(message: Message, path: str, album: Album) -> Iterator[str | Picture]:
-    for index, part in enumerate(message.content):
-        if isinstance(part, ImagePart):
-            if message.role != "user":
-                raise RequestError(f"Only a user's message may hold pictures, not one of role {message.role!r}.", f"{path}[{index}]")
-            yield album.read(f"{path}[{index}].image_url.url", part.image_url.url)
-        elif isinstance(part, TextPart):
-            yield part.text
 
 
 def refusal(error: EngineError) -> Refusal:

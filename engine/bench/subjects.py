@@ -16,7 +16,7 @@ from engine.models.card import Card, Quantization
 from engine.models.llama_config import LlamaConfig
 from engine.models.loader import load
 from engine.models.minigpt4 import MiniGPT4
-from engine.models.tokenizer import join_pieces
+from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.weights.architecture import Architecture
 from engine.weights.measure import random_eye, random_language
 from engine.weights.plan import RELEASE
@@ -48,6 +48,10 @@ class WordTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         return join_pieces([self.pieces[number] for number in ids if number >= len(SPECIALS)])
+
+    def spell(self, token: int, first: bool = False) -> tuple[str, bytes | None]:
+        piece = self.pieces[token]
+        return (piece, None) if piece in SPECIALS else (piece, piece_bytes(piece))
 
 
 def opener(name: str, device: torch.device, capability: tuple[int, int] | None) -> Open:

@@ -42,6 +42,12 @@ class Tokenizer(Protocol):
         """The text, without special tokens. A character that `ids` end inside of shows as U+FFFD."""
         ...
 
+    def spell(self, token: int, first: bool = False) -> tuple[str, bytes | None]:
+        """A token's own text and bytes, so that those of an answer joined are its text: with the space that it begins with, unless it is
+        the `first` of an answer. A part of a character is spelt out (`bytes:\\xe2\\x80`); a special token has its name and no bytes.
+        """
+        ...
+
 
 class VisionLanguageModel(Protocol):
     """A picture encoder and a language model that share an embedding width."""

@@ -36,9 +36,16 @@ class Generation(BaseModel):
     top_k: int = 0
     num_beams: int = 1
     repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
     length_penalty: float = 1.0
     early_stopping: bool | Literal["never"] = False  # when a beam search ends: see `engine.beams`
     max_tokens: int = 300
+
+    @property
+    def penalises(self) -> bool:
+        """Whether what was written already counts."""
+        return self.repetition_penalty != 1 or self.frequency_penalty != 0 or self.presence_penalty != 0
 
 
 class Template(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ class JsonTokenizer:
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
+    def spell(self, token: int, first: bool = False) -> tuple[str, bytes | None]:
+        """See `engine.models.base.Tokenizer`."""
+        piece = self._tokenizer.id_to_token(token) or ""
+        if piece in self.specials:
+            return piece, None
+        raw = piece_bytes(piece) if self._bytewise else level_bytes(piece)
+        raw = raw.removeprefix(b" ") if first and self._bytewise else raw
+        try:
+            return raw.decode(), raw
+        except UnicodeDecodeError:
+            return "bytes:" + "".join(f"\\x{byte:02x}" for byte in raw), raw
+
     def _id(self, token: str) -> int:
         found: int | None = self._tokenizer.token_to_id(token)
         if found is None:
@@ -62,8 +75,27 @@ class JsonTokenizer:
 
 def join_pieces(pieces: Sequence[str]) -> str:
     """SentencePiece's way: each byte that is part of no character becomes U+FFFD, where `tokenizers` gives up its whole neighbourhood."""
-    raw = b"".join(bytes.fromhex(byte[1]) if (byte := BYTE.fullmatch(piece)) else piece.replace(SPACE, " ").encode() for piece in pieces)
+    raw = b"".join(map(piece_bytes, pieces))
     return re.sub("[\udc80-\udcff]", "\ufffd", raw.decode("utf-8", "surrogateescape")).removeprefix(" ")
+
+
+def piece_bytes(piece: str) -> bytes:
+    """What a piece of SentencePiece stands for."""
+    return bytes.fromhex(byte[1]) if (byte := BYTE.fullmatch(piece)) else piece.replace(SPACE, " ").encode()
+
+
+def level_bytes(piece: str) -> bytes:
+    """What a piece of a byte-level BPE stands for; an added token spells itself."""
+    letters = byte_letters()
+    return bytes(letters[letter] for letter in piece) if set(piece) <= letters.keys() else piece.encode()
+
+
+@cache
+def byte_letters() -> dict[str, int]:
+    """The letter that GPT-2 writes for each byte: its own where it is one that shows, else the next free one from U+0100 on."""
+    shown = [byte for byte in range(256) if 0x21 <= byte <= 0x7E or 0xA1 <= byte <= 0xAC or byte >= 0xAE]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return {chr(byte): byte for byte in shown} | {chr(256 + at): byte for at, byte in enumerate(hidden)}
 
 
 def content(token: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
@@ -9,6 +10,7 @@ from tokenizers import Tokenizer, models
 from engine.answer_text import AnswerText
 from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
+from tests.engine.weights.test_tokenizer import TOKENIZER as SENTENCEPIECE
 
 TOKENIZER = tiny_tokenizer()
 PIECES = [
@@ -57,12 +59,31 @@ def test_a_half_stop_string_waits() -> None:
     assert shown == ["a", "", "", "##b"]
 
 
-def test_a_half_character_waits_and_a_broken_one_shows_at_the_end() -> None:
+def test_a_half_character_waits_and_a_broken_one_is_never_shown() -> None:
     answer = AnswerText(TOKENIZER, [])
     first, *rest = TOKENIZER.encode("下")
     assert [answer.push(token)[0] for token in (first, *rest)] == ["", "", "下"]
     assert answer.push(first)[0] == ""
-    assert answer.finish() == "\ufffd"
+    assert answer.push(*TOKENIZER.encode("a"))[0] == "a"
+    assert answer.push(first)[0] == ""
+    assert answer.finish() == ""
+    assert answer.decode([first, *TOKENIZER.encode("b"), first])[0] == "b"
+
+
+@pytest.mark.parametrize("tokenizer", [TOKENIZER, JsonTokenizer(SENTENCEPIECE, None, [])], ids=["byte-level", "sentencepiece"])
+@settings(deadline=None)
+@given(text=st.text(st.sampled_from("It is true.\n下雨🦢é ")).map(str.strip))
+def test_tokens_spelt_out_are_the_answer(tokenizer: JsonTokenizer, text: str) -> None:
+    ids = tokenizer.encode(text)
+    spelt = [tokenizer.spell(token, first=at == 0) for at, token in enumerate(ids)]
+    assert b"".join(raw or b"" for _, raw in spelt).decode() == text
+    assert all(name.startswith(r"bytes:\x") or name == (raw or b"").decode() for name, raw in spelt)
+    if text.isascii():
+        assert "".join(name for name, _ in spelt) == text
+
+
+def test_an_end_has_a_name_and_no_bytes() -> None:
+    assert TOKENIZER.spell(257) == ("</s>", None)
 
 
 @settings(deadline=None)

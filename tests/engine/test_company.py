@@ -133,9 +133,9 @@ def test_a_seed_gives_the_same_in_any_company(asks: list[GenerationRequest], arr
         assert unscored(listener.events) == unscored(expected.events)
         for ours, theirs in zip(scored(listener), scored(expected), strict=True):
             assert ours.text == theirs.text
-            assert [text for text, _ in ours.top] == [text for text, _ in theirs.top]
-            assert [ours.logprob, *(value for _, value in ours.top)] == pytest.approx(
-                [theirs.logprob, *(value for _, value in theirs.top)], abs=1e-4, rel=1e-5
+            assert [other.text for other in ours.top] == [other.text for other in theirs.top]
+            assert [ours.logprob, *(other.logprob for other in ours.top)] == pytest.approx(
+                [theirs.logprob, *(other.logprob for other in theirs.top)], abs=1e-4, rel=1e-5
             )
 
 

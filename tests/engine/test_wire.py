@@ -21,7 +21,7 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.framing import Framing, completion
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
 from engine.pictures import Limits, Picture
 from engine.wire import frame, generation_request, parse_request, refusal
@@ -290,10 +290,10 @@ def test_an_empty_answer_still_has_its_choice() -> None:
 
 
 SCORED: list[Event] = [
-    TextDelta(0, "", (TokenLogprob("\ufffd", -2.0, (("a", -0.5), ("\ufffd", -2.0))),)),
-    TextDelta(0, "é", (TokenLogprob("\ufffd", -0.25),)),
+    TextDelta(0, "", (TokenLogprob(r"bytes:\xc3", -2.0, (Scored("a", -0.5, b"a"), Scored(r"bytes:\xc3", -2.0, b"\xc3")), b"\xc3"),)),
+    TextDelta(0, "é", (TokenLogprob(r"bytes:\xa9", -0.25, raw=b"\xa9"),)),
     TextDelta(0, "!"),
-    TextDelta(0, "", (TokenLogprob("é", 0.0, (("é", 0.0),)),)),
+    TextDelta(0, "", (TokenLogprob("</s>", 0.0, (Scored("é", -9.0, "é".encode()),)),)),
     ChoiceFinished(0, "stop"),
     Done(1, 3, 0),
 ]
@@ -303,13 +303,13 @@ def test_log_probabilities_have_openai_s_form() -> None:
     whole = json.loads(completion("toy", SCORED).choices[0].model_dump_json())
     assert whole["logprobs"]["content"] == [
         {
-            "token": "\ufffd",
+            "token": r"bytes:\xc3",
             "logprob": -2.0,
-            "bytes": None,
-            "top_logprobs": [{"token": "a", "logprob": -0.5, "bytes": [97]}, {"token": "\ufffd", "logprob": -2.0, "bytes": None}],
+            "bytes": [195],
+            "top_logprobs": [{"token": "a", "logprob": -0.5, "bytes": [97]}, {"token": r"bytes:\xc3", "logprob": -2.0, "bytes": [195]}],
         },
-        {"token": "\ufffd", "logprob": -0.25, "bytes": None, "top_logprobs": []},
-        {"token": "é", "logprob": 0.0, "bytes": [195, 169], "top_logprobs": [{"token": "é", "logprob": 0.0, "bytes": [195, 169]}]},
+        {"token": r"bytes:\xa9", "logprob": -0.25, "bytes": [169], "top_logprobs": []},
+        {"token": "</s>", "logprob": 0.0, "bytes": None, "top_logprobs": [{"token": "é", "logprob": -9.0, "bytes": [195, 169]}]},
     ]
     streamed = [chunk.choices[0].logprobs for chunk in chunks(SCORED)]
     assert [found and len(found.content or ()) for found in streamed] == [1, 1, None, 1, None]

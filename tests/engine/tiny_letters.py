@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ContextError, EngineError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, TokenLogprob
+from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Scored, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
 from engine.worker import Loaded
 
@@ -91,5 +91,5 @@ def scored(scores: Tensor, count: int | None) -> tuple[TokenLogprob, ...]:
     if count is None:
         return ()
     values, places = scores.topk(max(1, count))
-    top = [(LETTERS[at], value) for at, value in zip(places.tolist(), values.tolist(), strict=True)]
-    return (TokenLogprob(*top[0], tuple(top[:count])),)
+    top = [Scored(LETTERS[at], value, LETTERS[at].encode()) for at, value in zip(places.tolist(), values.tolist(), strict=True)]
+    return (TokenLogprob(top[0].text, top[0].logprob, tuple(top[:count]), top[0].raw),)
