@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -45,6 +46,25 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         file = page.parent / name if name else page
         assert file.exists(), target
         assert not heading or heading in anchors(file.read_text("utf-8")), target
+
+
+def guarantees() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The lines of the table of guarantees: their words, and the file and test of each mark."""
+    lines = [line for line in read("docs/guarantees.md").splitlines() if line.startswith("| ") and not line.startswith("| |")]
+    return [(line.split("|")[1].strip(), re.findall(r'\[✓\]\(\.\./(\S+) "(\w+)"\)', line)) for line in lines]
+
+
+@pytest.mark.parametrize(("words", "tests"), guarantees())
+def test_every_guarantee_has_tests_that_exist(words: str, tests: list[tuple[str, str]]) -> None:
+    assert tests
+    for file, name in tests:
+        defined = {node.name for node in ast.walk(ast.parse(read(file))) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+        assert name in defined, f"{words}: {file}::{name}"
+
+
+def test_every_mark_among_the_guarantees_is_read() -> None:
+    marks = read("docs/guarantees.md").count("✓")
+    assert marks == sum(len(tests) for _, tests in guarantees()) > 80
 
 
 def test_both_readmes_give_the_same_commands() -> None:
