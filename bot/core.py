@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import NoReturn
 
 import structlog
@@ -51,12 +52,12 @@ from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices, addressed, alone
 from bot.outbox import Outbox
 from bot.pointing import Offer, Pointing
-from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered
+from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered, Ticket
 from bot.retelling import Retelling
 from bot.revising import Revising
 from bot.showing import Stage
 from bot.sightings import Sightings
-from bot.store import forgetting, graph
+from bot.store import forgetting, graph, tickets
 from bot.store.database import Database
 from bot.store.graph import Asked
 from bot.store.moving import move
@@ -180,6 +181,12 @@ class Core:
         await self._resources.permissions.follow(old, new)
         await self._resources.database.write(move, old, new)
         await self._presenting.load()
+
+    async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
+        await self._resources.database.write(tickets.keep, place, event, data, time(), time() + seconds)
+
+    async def tickets(self, platform: str) -> tuple[Ticket, ...]:
+        return await self._resources.database.read(tickets.valid, platform, time())
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)

@@ -212,6 +212,19 @@ class Recalling(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """What an adapter kept to answer an event by, after a restart."""
+
+    place: Place
+    event: str
+    data: Mapping[str, str | int]
+    seconds: float  # for which it is still good
+    taken: bool  # the core has dealt with the event
+    owed: bool  # it is going to say something to it
+    message_ids: tuple[str, ...]  # what was said of the answer
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """One message of a place's history, as a page shows it after a reload. Children name their parent: branches are visible."""
 
@@ -265,6 +278,14 @@ class Bot(Protocol):
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         """The highest values that this person may set here, of the settings that are capped: for what is offered while they type."""
+        ...
+
+    async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
+        """Keep what the platform gave to answer this event by, for so long."""
+        ...
+
+    async def tickets(self, platform: str) -> tuple[Ticket, ...]:
+        """Those of a platform that are still good: for an adapter that begins."""
         ...
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:

@@ -88,16 +88,18 @@ class DiscordClient(discord.Client):
             self.tree.add_command(entry)
         self._reader = Reader(self, fetch, parse, sees_content=sees_content)
         self._unfurling = Unfurling()
-        self._offering: asyncio.Task[None] | None = None
+        self._beside: set[asyncio.Task[None]] = set()  # what goes on beside the events from the start
 
     async def setup_hook(self) -> None:
         await self.tree.set_translator(Words(self._texts))
-        self._offering = asyncio.create_task(self._offer_commands())
+        left = await self._reception.restore(self)
+        self._beside = {asyncio.create_task(self._offer_commands()), asyncio.create_task(self._reception.clear_up(left))}
 
     async def close(self) -> None:
-        if self._offering is not None:
-            self._offering.cancel()
-            await asyncio.wait({self._offering})
+        for task in self._beside:
+            task.cancel()
+        if self._beside:
+            await asyncio.wait(self._beside)
         await super().close()
 
     async def on_ready(self) -> None:

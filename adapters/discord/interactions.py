@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import discord
 
 from adapters.discord.content import NOBODY, Content
 from bot.message import Place
+from bot.ports import Ticket
 from bot.streaming import ELLIPSIS
 
 GOOD_FOR_SECONDS: Final = 14 * 60.0  # of fifteen: what is begun in the last minute might not end
@@ -27,15 +28,20 @@ MESSAGES: Final = 5
 MESSAGE_LENGTH: Final = 2000
 PATIENCE_SECONDS: Final = 3600.0
 KEPT: Final = 1_000
+ORIGINAL: Final[Any] = "@original"  # Discord's word in the place of a number, for the first message of an interaction
 
 
 @dataclass(slots=True)
 class Live:
     """One interaction that was acknowledged. `thinking`: people see that an answer is due, and to whom it is shown."""
 
-    interaction: discord.Interaction[discord.Client]
+    hook: discord.Webhook  # says and changes what is said by it
     place: Place
     until: float  # on the clock
+    person: str  # whose it is, by Discord's id
+    locale: str
+    granted: discord.Permissions  # the bot's
+    source: str | None = None  # the message whose button was pressed
     thinking: bool = False
     ephemeral: bool = False
     only_way: bool = False  # the bot itself is not there, or mute
@@ -47,18 +53,13 @@ class Live:
     handed_over: bool = False
 
     @property
-    def person(self) -> str:
-        """Whose it is."""
-        return str(self.interaction.user.id)
-
-    @property
     def owes(self) -> bool:
         return self.thinking or bool(self.unfinished)
 
     async def send(self, content: Content, *, private: bool) -> str:
         """Say something; the message's id. The first words replace the sign of thinking, if the same people see both."""
         if self.thinking and private == self.ephemeral:
-            sent: discord.Message = await self.interaction.edit_original_response(**content.edited())
+            sent: discord.Message = await self.hook.edit_message(ORIGINAL, **content.edited())
             self.thinking = False
             self.left -= 1
         else:
@@ -77,7 +78,7 @@ class Live:
         """Offer a button below the last words: pressing it is a new interaction."""
         self.handed_over = True
         if not self.shown:
-            await self.interaction.edit_original_response(**Content(note, view).edited())
+            await self.hook.edit_message(ORIGINAL, **Content(note, view).edited())
             return
         message_id, text = list(self.shown.items())[-1]
         await self._put(message_id, Content(f"{text[: MESSAGE_LENGTH - len(note) - 1]}\n{note}", view))
@@ -85,42 +86,45 @@ class Live:
     async def say_later(self, note: str) -> None:
         """Its time is over and what it waits for will be a message of its own."""
         self.thinking = False
-        await self.interaction.edit_original_response(**Content(note).edited())
+        await self.hook.edit_message(ORIGINAL, **Content(note).edited())
 
     async def stop_thinking(self) -> None:
         if self.thinking:
             self.thinking = False
-            await self.interaction.delete_original_response()
+            await self.hook.delete_message(ORIGINAL)
+
+    async def tidy(self) -> None:
+        """Take the sign of thinking away, if it still stands there."""
+        original = await self.hook.fetch_message(ORIGINAL)
+        if original.flags.loading:
+            await self.hook.delete_message(ORIGINAL)
 
     async def take_over(self, text: str) -> None:
         """Go on after one that was handed over: what its last message said is shown again; one that said nothing is used."""
         self.thinking = not text
         if text:
-            await self.interaction.edit_original_response(**Content(text).edited())
+            await self.hook.edit_message(ORIGINAL, **Content(text).edited())
 
     async def _put(self, message_id: str, content: Content) -> None:
-        source = self.interaction.message
-        if source is not None and str(source.id) == message_id:
-            await self.interaction.edit_original_response(**content.edited())
+        if self.source == message_id:
+            await self.hook.edit_message(ORIGINAL, **content.edited())
         else:
-            await self.interaction.followup.edit_message(int(message_id), **content.edited())
+            await self.hook.edit_message(int(message_id), **content.edited())
 
     async def _blank(self, *, private: bool) -> int:
         """A new message without words yet; of a try that failed later on, the one that it made."""
         if private not in self.blanks:
             if self.thinking:  # until it says something, whatever is sent takes its place, and is shown to those who see it
-                await self.interaction.edit_original_response(content=ELLIPSIS)
+                await self.hook.edit_message(ORIGINAL, content=ELLIPSIS)
             self.left -= 1
-            sent = await self.interaction.followup.send(
-                ELLIPSIS, ephemeral=private, allowed_mentions=NOBODY, suppress_embeds=True, wait=True
-            )
+            sent = await self.hook.send(ELLIPSIS, ephemeral=private, allowed_mentions=NOBODY, suppress_embeds=True, wait=True)
             self.blanks[private] = sent.id
         await self.stop_thinking()
         return self.blanks[private]
 
     async def _fill(self, message_id: int, content: Content, *, private: bool) -> discord.Message:
         try:
-            filled = await self.interaction.followup.edit_message(message_id, **content.edited())
+            filled = await self.hook.edit_message(message_id, **content.edited())
         except discord.NotFound:
             del self.blanks[private]  # somebody dismissed it
             raise
@@ -139,11 +143,22 @@ class Interactions:
         self, interaction: discord.Interaction[discord.Client], place: Place, *, thinking: bool = False, ephemeral: bool = False
     ) -> Live:
         until = self._clock() + GOOD_FOR_SECONDS
-        live = Live(interaction, place, until, thinking, ephemeral, only_way=not may_speak(interaction))
-        self._live[str(interaction.id)] = live
+        source = str(interaction.message.id) if interaction.message else None
+        known = (str(interaction.user.id), interaction.locale.value, interaction.app_permissions, source)
+        live = Live(interaction.followup, place, until, *known, thinking, ephemeral, only_way=not may_speak(interaction))
+        self._keep(str(interaction.id), live)
+        return live
+
+    def restore(self, ticket: Ticket, hook: discord.Webhook) -> Live:
+        """One from before a restart."""
+        live = live_of(ticket, hook, self._clock() + ticket.seconds)
+        self._keep(ticket.event, live)
+        return live
+
+    def _keep(self, name: str, live: Live) -> None:
+        self._live[name] = live
         if len(self._live) > KEPT:
             del self._live[next(iter(self._live))]
-        return live
 
     def find(self, name: str | None) -> Live | None:
         """The interaction that is replied to, if it can still be answered."""
@@ -212,3 +227,35 @@ def may_speak(interaction: discord.Interaction[discord.Client]) -> bool:
     granted = interaction.app_permissions
     send = granted.send_messages_in_threads if isinstance(interaction.channel, discord.Thread) else granted.send_messages
     return interaction.client.get_guild(interaction.guild_id) is not None and granted.view_channel and send
+
+
+def ticket_of(live: Live) -> dict[str, str | int]:
+    """What it takes to go on with it after a restart."""
+    return {
+        "application": live.hook.id,
+        "token": live.hook.token or "",
+        "person": live.person,
+        "locale": live.locale,
+        "granted": live.granted.value,
+        "source": live.source or "",
+        "thinking": live.thinking,
+        "ephemeral": live.ephemeral,
+        "only_way": live.only_way,
+    }
+
+
+def live_of(ticket: Ticket, hook: discord.Webhook, until: float) -> Live:
+    data = ticket.data
+    return Live(
+        hook,
+        ticket.place,
+        until,
+        str(data["person"]),
+        str(data["locale"]),
+        discord.Permissions(int(data["granted"])),
+        str(data["source"]) or None,
+        thinking=bool(data["thinking"]) and ticket.owed,
+        ephemeral=bool(data["ephemeral"]),
+        only_way=bool(data["only_way"]),
+        shown=dict.fromkeys(ticket.message_ids, ""),
+    )

@@ -170,7 +170,7 @@ class DiscordPlatform:
     def _granted(self, place: Place, live: Live | None) -> discord.Permissions:
         """The bot's rights: as the interaction says, else as Discord told them at first and told of changes since."""
         if live:
-            return live.interaction.app_permissions
+            return live.granted
         channel = self._client.get_channel(channel_id(place))
         if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
             return channel.permissions_for(channel.guild.me)
@@ -190,4 +190,4 @@ def reference(place: Place, reply_to: str | None) -> discord.MessageReference | 
 
 
 def _language(live: Live) -> str:
-    return choose_language(live.interaction.locale.value)
+    return choose_language(live.locale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -10,14 +11,18 @@ import discord
 
 from adapters.discord.content import Content
 from adapters.discord.faults import delivering
-from adapters.discord.interactions import Interactions
+from adapters.discord.interactions import GOOD_FOR_SECONDS, Interactions, Live, ticket_of
 from adapters.discord.invoking import invoked, place_of_interaction
+from adapters.discord.places import NAME
 from bot.errors import DeliveryError
 from bot.message import Attachment, Incoming, Invocation, Reply
-from bot.ports import Bot
+from bot.ports import Bot, Ticket
 from bot.texts import Texts, choose_language
 
 FOR_ALL: Final = frozenset({"ask", "compare", "reset"})  # whose answers everybody may see
+
+
+Interaction = discord.Interaction[discord.Client]
 
 
 class Reception:
@@ -38,19 +43,38 @@ class Reception:
         """A command, given in whatever form. What it says is for this person alone, unless others are meant to see it."""
         hidden = command.name not in FOR_ALL
         incoming = invoked(interaction, command, attachments, reply_to)
-        with suppress(DeliveryError), delivering():
-            await interaction.response.defer(ephemeral=hidden, thinking=True)
-        # Also where no reply came: Discord may have taken it, and whatever is said next tells.
-        self._interactions.add(interaction, incoming.place, thinking=True, ephemeral=hidden)
+        await self._acknowledge(interaction, incoming, thinking=True, ephemeral=hidden)
         await self._hand_over(incoming)
 
     async def press(self, interaction: discord.Interaction[discord.Client], command: Invocation) -> None:
         """A button whose answer shows by itself what happened."""
         incoming = invoked(interaction, command)
-        with suppress(DeliveryError), delivering():
-            await interaction.response.defer()
-        self._interactions.add(interaction, incoming.place)
+        await self._acknowledge(interaction, incoming)
         await self._hand_over(incoming)
+
+    async def restore(self, client: discord.Client) -> tuple[tuple[Ticket, Live], ...]:
+        """Go on with the interactions from before a restart that are still good. Those to which nothing is going to be said."""
+        found = []
+        for ticket in await self._bot.tickets(NAME):
+            hook = discord.Webhook.partial(int(ticket.data["application"]), str(ticket.data["token"]), client=client)
+            found.append((ticket, self._interactions.restore(ticket, hook)))
+        return tuple((ticket, live) for ticket, live in found if not (ticket.owed or ticket.message_ids))
+
+    async def clear_up(self, left: Sequence[tuple[Ticket, Live]]) -> None:
+        """A kill came before they were taken, or before their sign of thinking was taken away."""
+        for ticket, live in left:
+            with suppress(DeliveryError), delivering():
+                if not ticket.taken:
+                    live.thinking = bool(ticket.data["thinking"])
+                    await self._apologize_by(live)
+                elif ticket.data["thinking"]:
+                    await live.tidy()
+
+    async def _acknowledge(self, interaction: Interaction, incoming: Incoming, *, thinking: bool = False, ephemeral: bool = False) -> None:
+        # Also where no reply comes: Discord may have taken it, and whatever is said next tells.
+        live = self._interactions.add(interaction, incoming.place, thinking=thinking, ephemeral=ephemeral)
+        kept = self._bot.keep_ticket(incoming.place, incoming.id, ticket_of(live), GOOD_FOR_SECONDS)
+        await asyncio.gather(kept, _defer(interaction, thinking=thinking, ephemeral=ephemeral))
 
     async def _hand_over(self, incoming: Incoming) -> None:
         taken = False
@@ -64,10 +88,13 @@ class Reception:
     async def _apologize(self, incoming: Incoming) -> None:
         """Whatever went wrong, nobody is left with a bot that thinks for ever."""
         live = self._interactions.find(incoming.id)
-        words = self._texts.say(choose_language(incoming.locale), "delivery.failed")
         with suppress(DeliveryError), delivering():
             if live is not None:
-                await live.send(Content(words), private=live.ephemeral or not live.thinking)
+                await self._apologize_by(live)
+
+    async def _apologize_by(self, live: Live) -> None:
+        words = self._texts.say(choose_language(live.locale), "delivery.failed")
+        await live.send(Content(words), private=live.ephemeral or not live.thinking)
 
     async def go_on(self, interaction: discord.Interaction[discord.Client]) -> None:
         """Somebody wants to see the rest: what waits is said by this interaction, in the message that offered it first."""
@@ -76,3 +103,9 @@ class Reception:
         with suppress(DeliveryError), delivering():
             await interaction.response.defer()
             await self._interactions.add(interaction, place).take_over(text)
+
+
+async def _defer(interaction: Interaction, *, thinking: bool, ephemeral: bool) -> None:
+    """Within three seconds."""
+    with suppress(DeliveryError), delivering():
+        await interaction.response.defer(ephemeral=ephemeral, thinking=thinking)

@@ -199,6 +199,17 @@ class UpdateRow(Row):
     at: Mapped[float] = mapped_column(index=True)
 
 
+class TicketRow(Row):
+    """What a platform gave with a command, to answer it by until `until`."""
+
+    __tablename__ = "ticket"
+
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"), primary_key=True)
+    event: Mapped[str] = mapped_column(primary_key=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    until: Mapped[float] = mapped_column(index=True)
+
+
 class AnswerColumnRow(Row):
     """One column of a comparison. The answer's own text holds them all, for whatever knows no columns."""
 

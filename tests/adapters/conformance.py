@@ -19,7 +19,7 @@ import pytest
 from bot.arrivals import Arrival, Arrivals
 from bot.errors import MessageGone
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import Button, Outgoing, Platform, Remembered
+from bot.ports import Button, Outgoing, Platform, Remembered, Ticket
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
@@ -43,6 +43,7 @@ class Listener:
     attached: list[Platform] = field(default_factory=list)
     moves: list[tuple[Place, Place]] = field(default_factory=list)
     closings: list[Place] = field(default_factory=list)
+    kept: list[Ticket] = field(default_factory=list)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)  # places and messages
     arrivals: Arrivals = field(default_factory=Arrivals)
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -84,6 +85,12 @@ class Listener:
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return {}
+
+    async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
+        self.kept.append(Ticket(place, event, data, seconds, taken=False, owed=False, message_ids=()))
+
+    async def tickets(self, platform: str) -> tuple[Ticket, ...]:
+        return tuple(self.kept)
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return ()

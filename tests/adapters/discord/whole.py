@@ -18,7 +18,7 @@ from simcord.results import InteractionResult
 from bot.arrivals import Arrival
 from bot.message import Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
-from bot.ports import Platform, Remembered
+from bot.ports import Platform, Remembered, Ticket
 from bot.store.database import sqlite_url
 from engine.api import ChatRequest
 from tests.adapters.discord.rig import Server, client_of, on_server
@@ -66,6 +66,12 @@ class Apart:
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self.outside(self._core.core.caps(place, author))
+
+    async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
+        await self.outside(self._core.core.keep_ticket(place, event, data, seconds))
+
+    async def tickets(self, platform: str) -> tuple[Ticket, ...]:
+        return await self.outside(self._core.core.tickets(platform)) if self.rig else ()
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._core.core.history(place, limit)
