@@ -71,12 +71,12 @@ def meet(api: DiscordApi, mishap: str) -> None:
 
 
 async def said_all(bot: Whole, home: Path) -> None:
-    """Wait until nothing is owed to anybody, and nothing thinks any more."""
+    """Wait until nothing is owed to anybody."""
 
     def settled() -> bool:
         with closing(sqlite3.connect(home / "gander.db")) as database:
             (owed,) = database.execute(OWED).fetchone()
-        return not owed and not any(each.flags & LOADING for each in everything(bot.world))
+        return not owed
 
     await bot.until(settled)
 
