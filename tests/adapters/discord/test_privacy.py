@@ -146,9 +146,12 @@ async def test_what_a_command_says_is_seen_by_whoever_gave_it(tmp_path: Path, ki
 @pytest.mark.parametrize("mishap", ["all is well", "it knows nothing of it", "people take no messages"])
 async def test_the_secret_address_of_a_wall_is_told_to_the_presenter_alone(tmp_path: Path, way: str, mishap: str) -> None:
     pages: asyncio.Queue[str] = asyncio.Queue()
-    async with whole(tmp_path, beside={"web": partial(web.run, opened=pages.put_nowait)}, web={"port": 0}) as bot:
-        ann = bot.world.ann
-        bot.world.guild.owner_id = ann.id
+    api = DiscordApi()
+    world = World(api.backend)
+    ann = world.ann
+    world.guild.owner_id = ann.id
+    page = {"web": partial(web.run, opened=pages.put_nowait)}
+    async with whole(tmp_path, world=world, api=api, beside=page, web={"port": 0}) as bot:
         bot.world.gives("demo", action="start")
         await bot.until(lambda: any("Post a picture here" in each.content for each in bot.world.said()))
         await bot.until(lambda: any("/wall/" in each for each in seen_by(bot.world, ann)))
