@@ -47,18 +47,22 @@ class Row:
         self.launched = 0  # tokens that the device was asked for
         self.ids: list[int] = []  # tokens that were seen, EOS included
         self.reason: FinishReason | None = None
+        self.matcher = question.request.matcher and question.request.matcher.begin()
 
     @property
     def due(self) -> bool:
-        """Whether it takes part in the next step."""
-        return self.reason is None and self.launched < self.question.budget
+        """Whether it takes part in the next step. With a grammar only once its last token was seen, on which the next one depends."""
+        known = self.matcher is None or self.launched == len(self.ids)
+        return self.reason is None and self.launched < self.question.budget and known
 
     def way(self) -> Way:
         """How its next token is chosen; asked for once a token."""
         request, position = self.question.request, self.launched
         self.launched += 1
         key = stream_key(self.question.seed, (self.choice, position)) if request.generation.temperature > 0 else 0
-        return Way(self.slot, request.generation, position < request.min_tokens, request.logit_bias, key)
+        if self.matcher is not None:  # which alone says when there may be an end
+            return Way(self.slot, request.generation, bias=request.logit_bias, allowed=self.matcher.allowed(), key=key)
+        return Way(self.slot, request.generation, position < request.min_tokens, request.logit_bias, key=key)
 
     def see(self, token: int, logprobs: tuple[TokenLogprob, ...] = ()) -> Iterator[Event]:
         """The token that the device chose. What came after the end is not the answer's."""
@@ -66,6 +70,7 @@ class Row:
             return
         self.ids.append(token)
         shown, stopped = ("", True) if token in self.question.eos_ids else self.text.push(token)
+        stopped = stopped or (self.matcher is not None and self.matcher.accept(token))
         if stopped or len(self.ids) == self.question.budget:
             self.reason = "stop" if stopped else "length"
             shown += self.text.finish()

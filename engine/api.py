@@ -106,7 +106,10 @@ class StreamOptions(Wire):
 
 
 class ResponseFormat(Wire):
+    """`text`, `json_object`, or `json_schema` with the schema in a drawer of its own, as OpenAI has it."""
+
     type: str
+    json_schema: dict[str, Any] | None = None
 
 
 StopString = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
@@ -140,7 +143,7 @@ class ChatRequest(Wire):
     top_logprobs: Annotated[int | None, Field(ge=0, le=MAX_TOP_LOGPROBS)] = None  # alternatives a token; needs logprobs
     beam_tree: Annotated[bool, unless_null(False)] = False  # ours; `beams` on each choice's end; needs num_beams > 1
     prompt_cache_key: str | None = None  # accepted, and not needed here: prefixes are found by their content
-    response_format: ResponseFormat | None = None  # understood to be refused, unless it is text
+    response_format: ResponseFormat | None = None  # not with beams
     tools: tuple[Any, ...] | None = None  # understood to be refused, unless there are none or none is to be called
     tool_choice: Any = None
     continue_final_message: Annotated[bool, unless_null(False)] = False  # as vLLM's: the answer goes on with the assistant's last message

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -23,6 +23,7 @@ from engine.capacity import Capacity
 from engine.context import Context
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.generation import Done, Event, GenerationRequest
+from engine.grammar import Grammars
 from engine.intake import Intake, Job
 from engine.kv_cache import SCRATCH, KVCache
 from engine.launched import Launched
@@ -60,6 +61,7 @@ class BatchEngine:
         language = model.language
         self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
         self.sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
+        self.grammars = Grammars(model.tokenizer, language.config.vocab_size)
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
         self.conversations: list[Conversation] = []  # oldest first
         self.launched: list[Launched[Conversation]] = []
@@ -70,9 +72,15 @@ class BatchEngine:
 
     def prepare(self, request: GenerationRequest) -> GenerationRequest:
         """See `generation.Engine`. Pictures that are known are left alone: nobody will look at them again."""
-        request = self.intake.contexts.read_ahead(request, self.intake.pictures.encoded)
+        request = self.with_matcher(self.intake.contexts.read_ahead(request, self.intake.pictures.encoded))
         new = {picture.sha256: picture.image for picture in request.pictures if picture.sha256 not in self.intake.pictures.encoded}
         return request.with_images(dict(zip(new, self.model.prepare(list(new.values())), strict=True)))
+
+    def with_matcher(self, request: GenerationRequest) -> GenerationRequest:
+        """Raises RequestError for a schema that can't be kept to."""
+        if request.schema is None or request.matcher is not None:
+            return request
+        return replace(request, matcher=self.grammars.compile(request.schema))
 
     def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
         self.intake.jobs.append(Job(request, tell, cancelled))
@@ -85,10 +93,12 @@ class BatchEngine:
         self.take_in()
         self.admit()
         before, self.launched = self.launched, []
+        if any(row.matcher is not None for launched in before for _, row in launched.rows):
+            self.hear_all(before)  # what a grammar allows next depends on it, so that this step waits for the one before
+            before = []
         self.read_prompts()
         self.decode()
-        for launched in before:
-            self.hear(launched)
+        self.hear_all(before)
         self.metrics.queued(len(self.intake.jobs) + len(self.scheduler.waiting))
         if not (self.intake.jobs or self.conversations):
             self.metrics.batch(0)
@@ -105,6 +115,7 @@ class BatchEngine:
         """Hands the scheduler what is ready. Pictures are encoded several at once, but one by one while others wait for a token."""
         for job, context in self.intake.prompts(1 if self.scheduler.running else self.capacity.pictures):
             try:
+                job.request = self.with_matcher(job.request)
                 task = self.task(job.request, context)
             except RequestError as error:
                 self.intake.refuse(job, error)
@@ -184,7 +195,7 @@ class BatchEngine:
             self.runner.cache.copy([(task.tables[0][task.shared], table[task.shared]) for table in task.tables[1:]])
         self.runner.place(task.slots, task.tables, len(task.keys), conversation.context.has_pictures)
         seed = secrets.randbits(64) if request.seed is None else request.seed
-        stops = (*self.model.card.template.stop, *request.stop)
+        stops = request.stop if request.schema else (*self.model.card.template.stop, *request.stop)  # JSON may hold a template's
         question = Question(
             request, self.model.tokenizer, stops, task.max_tokens, seed, conversation.context.after if request.continues else ()
         )
@@ -231,6 +242,10 @@ class BatchEngine:
         """Processed scores [rows, vocabulary] and token ids [rows]."""
         scores = self.sampler.process(logits, ways)
         return scores, self.sampler.choose(scores, ways)
+
+    def hear_all(self, before: Sequence[Launched[Conversation]]) -> None:
+        for launched in before:
+            self.hear(launched)
 
     def hear(self, launched: Launched[Conversation]) -> None:
         """Tells what the device chose a step ago."""

@@ -15,6 +15,7 @@ from engine.pictures import Picture
 
 if TYPE_CHECKING:
     from engine.context import Context
+    from engine.grammar import Matcher
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,11 @@ class GenerationRequest:
     beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
     logit_bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
     continues: bool = False  # the answer goes on with the last turn, which is the assistant's
-    # What `Engine.prepare` found out already: the tokens of texts, and what the language model will read if no picture is new.
+    schema: str | None = None  # the JSON schema that it keeps to. Never with beams
+    # What `Engine.prepare` found out already: the tokens of texts, and what the model will read if no picture is new.
     counted: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     context: Context | None = field(default=None, compare=False, repr=False)
+    matcher: Matcher | None = field(default=None, compare=False, repr=False)  # of `schema`, where an answer begins
 
     @property
     def pictures(self) -> list[Picture]:

@@ -31,6 +31,7 @@ class Way:
     generation: Generation
     ends_barred: bool = False  # the answer is shorter than `min_tokens` yet
     bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
+    allowed: bytes | None = None  # which tokens may come, as `engine.grammar.Matcher` says; None = all
     key: int = 0  # what `stream_key` makes of this seed, choice and position
 
 
@@ -49,7 +50,7 @@ class Sampler:
 
     def process(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
         """`scores` [rows, vocabulary] after the penalties (repetition: Keskar et al. 2019; the others: OpenAI's) and biases, without the
-        ends that are barred.
+        ends that are barred and what a grammar bars.
         """
         if any(way.generation.penalises for way in ways):
             scores = self.penalised(scores, ways)
@@ -60,6 +61,10 @@ class Sampler:
         if any(way.ends_barred for way in ways):
             barred = self.upload([way.ends_barred for way in ways])[:, None]
             scores = scores.masked_fill(barred & self.is_end, -torch.inf)
+        if any(way.allowed is not None for way in ways):
+            places = torch.arange(scores.shape[-1], device=scores.device)
+            words = upload(torch.tensor(bits([way.allowed for way in ways], scores.shape[-1]), dtype=torch.int32), self.device)
+            scores = scores.masked_fill((words[:, places >> 5] >> (places & 31)) & 1 == 0, -torch.inf)
         return scores
 
     def penalised(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
@@ -144,3 +149,9 @@ def log_probabilities(scores: Tensor, ways: Sequence[Way]) -> Tensor:
     """Of processed `scores` [rows, vocabulary] at each row's temperature (1 at temperature 0), before top-k and top-p."""
     temperature = upload(torch.tensor([way.generation.temperature or 1.0 for way in ways]), scores.device)
     return scores.div(temperature[:, None]).log_softmax(dim=-1)
+
+
+def bits(masks: Sequence[bytes | None], vocabulary: int) -> list[list[int]]:
+    """Each mask as signed 32-bit words; where there is none, everything may come."""
+    words = -(-vocabulary // 32)
+    return [[-1] * words if mask is None else list(memoryview(mask[: 4 * words]).cast("i")) for mask in masks]

@@ -21,6 +21,7 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.generation import GenerationRequest
+from engine.json_schema import schema_of
 from engine.messages import Album, Read, read_turns
 from engine.models.card import Card, Generation
 from engine.pictures import Limits, read_picture
@@ -114,6 +115,7 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits, read: R
         beam_tree=checked_beam_tree(request, generation),
         logit_bias=tuple((request.logit_bias or {}).items()),
         continues=checked_continuation(request),
+        schema=checked_schema(request, generation),
     )
 
 
@@ -121,8 +123,6 @@ def refuse_what_is_not_offered(request: ChatRequest) -> None:
     """What would go unheard though the answer was to depend on it."""
     if request.tools and request.tool_choice != "none":
         raise RequestError('This engine calls no tools: leave them out, or send `"tool_choice": "none"`.', "tools")
-    if request.response_format is not None and request.response_format.type != "text":
-        raise RequestError(f"This engine writes plain text only, no {quoted(request.response_format.type)}.", "response_format")
 
 
 def with_defaults(request: ChatRequest, defaults: Generation) -> Generation:
@@ -145,6 +145,15 @@ def checked_continuation(request: ChatRequest) -> bool:
             "continue_final_message goes on with the assistant's words: its message must be the last.", "continue_final_message"
         )
     return request.continue_final_message
+
+
+def checked_schema(request: ChatRequest, generation: Generation) -> str | None:
+    """The JSON schema that the answer keeps to."""
+    wanted = request.response_format
+    schema = None if wanted is None else schema_of(wanted.type, wanted.json_schema)
+    if schema is not None and generation.num_beams > 1:
+        raise RequestError("JSON is written without beams: set num_beams to 1.", "response_format")
+    return schema
 
 
 def checked_stop(request: ChatRequest) -> tuple[str, ...]:

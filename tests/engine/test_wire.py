@@ -101,7 +101,7 @@ def test_log_probabilities_and_the_beam_tree_are_off_unless_asked_for() -> None:
         (body("x" * 500_001), "messages", "500,001 characters; the limit is 500,000"),
         (body([{"type": "text", "text": "x" * 250_001}] * 2), "messages", "500,002 characters"),
         (body(tools=[{"type": "function", "function": {"name": "look"}}]), "tools", "calls no tools"),
-        (body(response_format={"type": "json_object"}), "response_format", "no 'json_object'"),
+        (body(response_format={"type": "yaml"}), "response_format", "json_schema"),
     ],
 )
 def test_what_only_the_model_can_judge_names_its_field_too(data: bytes, param: str, reason: str) -> None:

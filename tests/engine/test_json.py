@@ -1,0 +1,119 @@
+"""Answers that keep to a JSON schema, whatever the model would rather say, and change nothing for those beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from engine.assembly import assemble
+from engine.errors import RequestError
+from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, Turn
+from engine.json_schema import ANY_OBJECT, schema_of
+from engine.models.card import Generation
+from engine.models.loader import load
+from engine.responses import Responses
+from engine.sampling import Sampler, Way
+from tests.engine.test_batching import Listener, run
+from tests.engine.test_decoding import asked
+from tests.engine.test_wire import asked as read
+from tests.engine.test_wire import body
+from tests.engine.tiny import TinyModel
+
+ANIMAL = json.dumps(
+    {
+        "type": "object",
+        "properties": {"name": {"enum": ["goose", "###", "é下"]}, "flies": {"type": "boolean"}, "eggs": {"enum": [1, 22, 333]}},
+        "required": ["name", "flies", "eggs"],
+        "additionalProperties": False,
+    }
+)
+HI = Turn("user", ("Hi",))
+
+
+def texts(listener: Listener) -> list[str]:
+    deltas = [event for event in listener.events if isinstance(event, TextDelta)]
+    return ["".join(delta.text for delta in deltas if delta.choice == choice) for choice in range(listener.request.n)]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=some.integers(0, 9), temperature=some.sampled_from([0.0, 1.0, 2.0]), choices=some.integers(1, 3))
+def test_every_answer_keeps_to_the_schema(seed: int, temperature: float, choices: int) -> None:
+    """Though the model, of random weights, would not; and the one beside it says what it says alone."""
+    request = replace(asked(HI, temperature=temperature, max_tokens=80), schema=ANIMAL, seed=seed, n=choices, min_tokens=70, stop=("###!",))
+    beside = replace(asked(HI, temperature=1.0, max_tokens=30), seed=seed)
+    kept, other = run(assemble(TinyModel()), request, beside)
+    (alone,) = run(assemble(TinyModel()), beside)
+    for text in texts(kept):
+        animal = json.loads(text)
+        assert (animal["name"] in ("goose", "###", "é下"), type(animal["flies"]), animal["eggs"] in (1, 22, 333)) == (True, bool, True)
+    assert {event.reason for event in kept.events if isinstance(event, ChoiceFinished)} == {"stop"}
+    assert other.text == alone.text
+
+
+def test_what_is_cut_short_is_a_beginning() -> None:
+    (listener,) = run(assemble(TinyModel()), replace(asked(HI, max_tokens=12), schema=ANIMAL))
+    assert listener.text.startswith('{"name": "')
+    assert [event.reason for event in listener.events if isinstance(event, ChoiceFinished)] == ["length"]
+
+
+def test_the_pocket_model_writes_an_object_with_its_own_vocabulary(pocket_folder: Path) -> None:
+    made = load(pocket_folder, torch.device("cpu"))
+    engine = assemble(made, rows=2)
+    turns = (Turn("user", ("Describe a goose as JSON.",)),)
+    request = GenerationRequest(turns, Generation(temperature=0.0, max_tokens=60), schema=ANIMAL)
+    prepared = engine.prepare(request)
+    assert prepared.matcher is not None  # compiled by the reader
+    (listener,) = run(engine, prepared)
+    assert json.loads(listener.text).keys() == {"name", "flies", "eggs"}
+
+
+def test_only_what_a_mask_allows_may_come() -> None:
+    sampler = Sampler(2, 40, [7], torch.device("cpu"))
+    mask = (0b1001).to_bytes(4, "little") + (0b10).to_bytes(4, "little")
+    found = sampler.process(torch.zeros(2, 40), [Way(0, Generation(), allowed=mask), Way(1, Generation())])
+    assert found[0].isfinite().nonzero().flatten().tolist() == [0, 3, 33]
+    assert found[1].isfinite().all()
+
+
+def test_the_wire_s_forms_of_a_schema() -> None:
+    schema = {"type": "object", "properties": {}}
+    drawer = {"name": "animal", "strict": True, "schema": schema}
+    assert read(body(response_format={"type": "json_schema", "json_schema": drawer})).schema == json.dumps(schema)
+    assert read(body(response_format={"type": "json_object"})).schema == ANY_OBJECT
+    assert read(body(response_format={"type": "text"})).schema is None
+    flat = Responses(json.dumps({"input": "Hi", "text": {"format": {"type": "json_schema", **drawer}}}).encode())
+    assert flat.wish.response_format is not None
+    assert schema_of(flat.wish.response_format.type, flat.wish.response_format.json_schema) == json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"response_format": {"type": "json_schema"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},
+        {"response_format": {"type": "grammar"}},
+        {"response_format": {"type": "json_object"}, "num_beams": 3},
+    ],
+)
+def test_what_can_not_be_asked_for_is_named(wanted: dict[str, Any]) -> None:
+    with pytest.raises(RequestError) as caught:
+        read(body(**wanted))
+    assert caught.value.param == "response_format"
+
+
+def test_a_schema_that_is_none_is_refused_and_hurts_nobody() -> None:
+    engine = assemble(TinyModel())
+    for schema in ('{"type": 5}', '{"$ref": "http://example.org/schema"}', '{"type": "string", "pattern": "("}'):
+        with pytest.raises(RequestError, match="schema can't be kept to") as caught:
+            engine.prepare(replace(asked(HI), schema=schema))
+        assert caught.value.param == "response_format"
+        refused, answered = run(engine, replace(asked(HI), schema=schema), asked(HI))
+        assert isinstance(refused.events[0], RequestError)
+        assert answered.done
