@@ -20,6 +20,9 @@ from engine.errors import EngineError, ModelError, StartError
 # How long torch's idle threads wait actively for work before they sleep (libgomp reads it once, when torch is imported). Its
 # default has them hold a core for milliseconds: beside other busy processes on two cores decoding then drops tenfold.
 SPIN = "10000"
+# Has torch grow its segments of a card's memory instead of taking more of fixed sizes, in whose gaps half a gigabyte got lost while
+# quantised matrices were laid out: a conversation more on an 8 GB card.
+ALLOCATION = "expandable_segments:True"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +45,7 @@ def main() -> None:
     The exit status tells a supervisor what a new start would do: os.EX_CONFIG = the same again.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
+    os.environ.setdefault("PYTORCH_ALLOC_CONF", ALLOCATION)
     try:
         app(prog_name="gander")
     except EngineError as error:

@@ -142,13 +142,11 @@ class Beams:
         parents = self.search.step(self.sampler.process(logits.log_softmax(dim=-1), ways))
         if self.search.done:
             return
-        tokens = self.sampler.upload([beam.ids[-1] for beam in self.search.running])
         before = [list(table) for table in self.branches.tables]
-        self.runner.cache.copy(self.branches.fork(parents))
-        if self.branches.tables != before:
-            self.runner.set_tables(slots, self.branches.tables)
+        copies = self.branches.fork(parents)
+        moved = self.branches.tables if self.branches.tables != before else None
+        tokens = self.runner.continue_rows(slots, [beam.ids[-1] for beam in self.search.running], copies, moved)
         self.sampler.note(tokens, ways, parents)
-        self.runner.write(slots, tokens)
         self.branches.advance()
 
     def best_so_far(self) -> Iterator[Event]:

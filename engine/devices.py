@@ -6,6 +6,7 @@ cores: fp16, and kernels in CUDA's C++. A capability given by hand (`--capabilit
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,3 +67,11 @@ def free_memory(device: torch.device) -> int | None:
         return None
     free, _ = torch.cuda.mem_get_info(device)  # starts the context, so that it is not free any more
     return free
+
+
+def cap_memory(devices: Iterable[torch.device], most: int) -> None:
+    """Lets this process' allocator take `most` bytes of each card, whatever else is free: what goes beyond is out of memory."""
+    for device in devices:
+        if device.type == "cuda":
+            _, total = torch.cuda.mem_get_info(device)
+            torch.cuda.set_per_process_memory_fraction(min(1.0, most / total), device)

@@ -45,7 +45,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     import torch
 
     from engine.assembly import assemble
-    from engine.devices import default_device, find_device, held_bytes
+    from engine.devices import cap_memory, default_device, find_device, held_bytes
     from engine.memory import out_of_memory
     from engine.models.loader import load
 
@@ -53,6 +53,8 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     devices = [find_device(name) for name in placement.devices] or [default_device()]
     if placement.exact and any(device.type != "cpu" for device in devices):
         raise StartError("--dtype float32 is for CPUs: give --device cpu as well, or leave it out.")
+    if placement.memory is not None:
+        cap_memory(devices, placement.memory)
     try:
         model = load(
             folder,

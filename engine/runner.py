@@ -108,6 +108,27 @@ class Runner:
         """What each row goes on with in the next step, `tokens` [rows]."""
         self.last[self.rows(slots)] = tokens
 
+    @torch.inference_mode()
+    def continue_rows(
+        self, slots: Sequence[int], tokens: Sequence[int], copies: Sequence[tuple[int, int]], tables: Sequence[Sequence[int]] | None
+    ) -> Tensor:
+        """`write`, behind copies of blocks (from, to) and new tables if there are any: in one transfer, for the device waits for it.
+
+        → the tokens [rows], on the device.
+        """
+        width, pairs = self.tables.shape[1], [block for sides in zip(*copies, strict=True) for block in sides]
+        places = [block for table in tables or () for block in filled_up(table, width)]
+        sent = upload(torch.tensor([*tokens, *pairs, *places]), self.device)
+        written, blocks, filled = sent.split((len(tokens), len(pairs), len(places)))
+        if pairs:
+            for stage in self.cache.stages:
+                stage.copy(*blocks.to(stage.device).view(2, -1))
+        rows = self.rows(slots)
+        if places:
+            self.tables[rows] = filled.view(-1, width).int()
+        self.last[rows] = written
+        return written
+
     def rows(self, slots: Sequence[int]) -> Tensor:
         """The slots as indices on the device. Step after step they are the same."""
         if self.named is None or self.named[0] != list(slots):

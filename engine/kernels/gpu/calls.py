@@ -19,8 +19,9 @@ class Structure(ctypes.Structure):
 
 class ProjectCall(Structure):
     _fields_ = (
-        *((name, c_void_p) for name in ("x", "weight", "scale", "shortcut", "out", "shares", "finished")),
+        *((name, c_void_p) for name in ("x", "weight", "scale", "gain", "shortcut", "out", "shares", "finished")),
         *((name, c_int) for name in ("rows", "width_in", "width_out", "features", "splits", "flags")),
+        ("eps", c_float),
     )
 
 

@@ -33,7 +33,7 @@ def suits(language: Llama) -> bool:
 
 
 class Launchable(Protocol):
-    def launch(self, call: Structure, grid: tuple[int, int, int], threads: int) -> None: ...
+    def launch(self, call: Structure, grid: tuple[int, int, int], threads: int, shared: int = 0) -> None: ...
 
 
 class Kernels(Protocol):
@@ -105,32 +105,36 @@ class CudaKernels:
     ) -> Tensor:
         """[rows, in] → [rows, out], `norm` (weight, eps) before, a gated matrix' SwiGLU and `shortcut` after; MOST_ROWS at most."""
         width_out = matrix.features // 2 if matrix.gated else matrix.features
-        normed = x if norm is None else self.normalise(x, *norm)
-        return self.multiply(normed, matrix, width_out, shortcut, dtype or x.dtype, gated=matrix.gated)
+        return self.multiply(x, matrix, width_out, norm, shortcut, dtype or x.dtype, gated=matrix.gated)
 
     def multiply(
         self,
         x: Tensor,
         matrix: Matrix,
         width_out: int,
+        norm: tuple[Tensor, float] | None = None,
         shortcut: Tensor | None = None,
         dtype: torch.dtype = torch.float16,
         gated: bool = False,
     ) -> Tensor:
         rows = len(x)
-        size, shape = size_of(rows), shape_of(matrix.features, matrix.width_in)
+        size, shape = size_of(rows, matrix.width_in), shape_of(matrix.features, matrix.width_in)
         way = TILINGS[size][shape]
+        if norm is not None and size > 1:
+            x, norm = self.normalise(x, *norm), None
+        gain, eps = norm or (None, 0.0)
         programs = -(-matrix.in_tiles // FEATURES // way.tiles)
         out = torch.empty(rows, width_out, dtype=dtype, device=x.device)
-        shared = way.splits * way.tiles * FEATURES * size
+        shared = way.splits * way.tiles * FEATURES * max(8, size)
         shares = torch.empty(programs * shared if way.splits > 1 else 0, device=x.device)
+        features = matrix.features if matrix.bits == 16 else matrix.in_tiles
         call = ProjectCall(
-            x=x, weight=matrix.weight, scale=matrix.scale, shortcut=shortcut, out=out, shares=shares, finished=self.finished,
-            rows=rows, width_in=matrix.width_in, width_out=width_out, features=matrix.features if matrix.bits == 16 else matrix.in_tiles,
-            splits=way.splits, flags=GATED * gated + WIDE * (dtype == torch.float32),
+            x=x, weight=matrix.weight, scale=matrix.scale, gain=gain, shortcut=shortcut, out=out, shares=shares, finished=self.finished,
+            rows=rows, width_in=matrix.width_in, width_out=width_out, features=features,
+            splits=way.splits, flags=GATED * gated + WIDE * (dtype == torch.float32), eps=eps,
         )  # fmt: skip
         kernel = self.kernel(kernel_name(size, shape), "project.cu", f"FORM {matrix.bits}", kernels(matrix.bits))
-        kernel.launch(call, (programs, way.splits, 1), way.warps * 32)
+        kernel.launch(call, (programs, way.splits, 1), way.warps * 32, matrix.width_in * 2 if size == 1 else 0)
         return out
 
     def normalise(self, x: Tensor, gain: Tensor, eps: float) -> Tensor:

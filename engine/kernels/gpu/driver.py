@@ -45,10 +45,10 @@ class Kernel:
         self.function, self.overlap = function, overlap
         self.early = LaunchAttribute(id=OVERLAP, value=1)
 
-    def launch(self, call: ctypes.Structure, grid: tuple[int, int, int], threads: int) -> None:
-        """On torch's current stream. Raises DriverError."""
+    def launch(self, call: ctypes.Structure, grid: tuple[int, int, int], threads: int, shared: int = 0) -> None:
+        """On torch's current stream, with `shared` bytes of shared memory. Raises DriverError."""
         stream = torch.cuda.current_stream().cuda_stream
-        config = LaunchConfig(grid, (threads, 1, 1), 0, stream, ctypes.pointer(self.early), int(self.overlap))
+        config = LaunchConfig(grid, (threads, 1, 1), shared, stream, ctypes.pointer(self.early), int(self.overlap))
         parameters = (ctypes.c_void_p * 1)(ctypes.addressof(call))
         check(libcuda().cuLaunchKernelEx(ctypes.byref(config), self.function, parameters, None), "launch")
 
@@ -128,7 +128,7 @@ def compile_source(text: str, capability: tuple[int, int], assembled: bool = Tru
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     library.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernels.cu", 0, None, None)
     kind = "sm" if assembled else "compute"
-    options = [f"--gpu-architecture={kind}_{capability[0]}{capability[1]}".encode(), b"--std=c++17"]
+    options = [b"--diag-suppress=177", f"--gpu-architecture={kind}_{capability[0]}{capability[1]}".encode(), b"--std=c++17"]
     failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
     of, get = (library.nvrtcGetCUBINSize, library.nvrtcGetCUBIN) if assembled else (library.nvrtcGetPTXSize, library.nvrtcGetPTX)
     if failed:

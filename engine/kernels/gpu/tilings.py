@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FEATURES = 16  # of a tile
+STAGED = 16384  # inputs of one row that a program keeps in its 48 KB of shared memory
 MANY = 8192  # features or inputs
 
 
@@ -21,18 +22,19 @@ class Tiling:
 
 NARROW, LONG, WIDE = range(3)  # few features; few features of many inputs; many features
 TILINGS = {  # by the most rows
-    8: (Tiling(1, 8, 2, 3), Tiling(2, 8, 2, 2, splits=2), Tiling(4, 4, 2, 2)),
+    1: (Tiling(1, 8, 4, 2), Tiling(4, 8, 1, 2, splits=4), Tiling(4, 8, 1, 2)),
+    8: (Tiling(1, 8, 2, 3), Tiling(4, 8, 1, 2, splits=4), Tiling(4, 8, 1, 2)),
     16: (Tiling(1, 8, 4, 2), Tiling(2, 8, 2, 2, splits=2), Tiling(2, 8, 2, 2)),
-    32: (Tiling(1, 8, 2, 2), Tiling(1, 8, 2, 2), Tiling(2, 4, 2, 3)),
-    64: (Tiling(1, 8, 2, 2), Tiling(2, 4, 1, 2, splits=2), Tiling(2, 4, 1, 2)),
+    32: (Tiling(2, 8, 1, 2), Tiling(2, 8, 1, 2, splits=2), Tiling(2, 4, 2, 3)),
+    64: (Tiling(1, 8, 2, 2), Tiling(2, 4, 1, 2, splits=2), Tiling(2, 4, 1, 3)),
 }
 MOST_ROWS = max(TILINGS)
 SHAPES = ("narrow", "long", "wide")
 
 
-def size_of(rows: int) -> int:
+def size_of(rows: int, width_in: int) -> int:
     """The fewest rows that kernels are made for and that have room for these."""
-    return min(size for size in TILINGS if size >= rows)
+    return min(size for size in TILINGS if size >= rows and (size > 1 or width_in <= STAGED))
 
 
 def shape_of(features: int, width_in: int) -> int:
@@ -48,9 +50,9 @@ def kernel_name(size: int, shape: int) -> str:
 def kernels(bits: int) -> str:
     """The definition that `cuda/project.cu` makes its kernels from; a step of halves takes as many registers as two of codes."""
     share = 1 if bits < 16 else 2
-    made = (
-        f"KERNEL({kernel_name(size, shape)}, {size // 8}, {way.tiles}, {way.warps}, {max(1, way.ahead // share)}, {way.at_once})"
-        for size, ways in TILINGS.items()
-        for shape, way in enumerate(ways)
-    )
+    made = []
+    for size, ways in TILINGS.items():
+        for shape, way in enumerate(ways):
+            shapes = (max(1, size // 8), way.tiles, way.warps, max(1, way.ahead // share), way.at_once, int(size == 1))
+            made.append(f"KERNEL({kernel_name(size, shape)}, {', '.join(map(str, shapes))})")
     return f"KERNELS {' '.join(made)}"

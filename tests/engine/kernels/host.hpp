@@ -12,6 +12,7 @@
 #define __global__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define DYNAMIC(NAME) uint4* NAME = dynamic.data()
 using std::min;
 using std::max;
 
@@ -22,6 +23,7 @@ typedef unsigned short u16;
 typedef unsigned char u8;
 
 static Place threadIdx, blockIdx, gridDim;
+static std::vector<uint4> dynamic;
 
 // Threads that wait for each other: all of a program, or a warp.
 struct Meeting { int size = 0, there = 0; unsigned long round = 0; };
@@ -77,8 +79,9 @@ static void (*body)();
 static void begin() { body(); fibres[running].done = true; pause(); }
 
 // Runs `work` as every thread of every program of a grid, one program after another.
-static void launch(void (*work)(), Place grid, int threads) {
+static void launch(void (*work)(), Place grid, int threads, long bytes) {
     body = work, gridDim = grid;
+    dynamic.assign(bytes / 16 + 1, uint4{});
     for (int z = 0; z < grid.z; z++) for (int y = 0; y < grid.y; y++) for (int x = 0; x < grid.x; x++) {
         blockIdx = {x, y, z};
         fibres.assign(threads, Fibre());
@@ -101,11 +104,11 @@ static void launch(void (*work)(), Place grid, int threads) {
 }
 
 template <class Parameters>
-static void run(void (*kernel)(Parameters), const void* parameters, int x, int y, int z, int threads) {
+static void run(void (*kernel)(Parameters), const void* parameters, int x, int y, int z, int threads, long bytes) {
     static void (*chosen)(Parameters);
     static Parameters call;
     chosen = kernel, call = *(const Parameters*)parameters;
-    launch([] { chosen(call); }, {x, y, z}, threads);
+    launch([] { chosen(call); }, {x, y, z}, threads, bytes);
 }
 #define RUN(NAME) \
-    extern "C" void run_##NAME(const void* call, int x, int y, int z, int threads) { run(NAME, call, x, y, z, threads); }
+    extern "C" void run_##NAME(const void* call, int x, int y, int z, int threads, long bytes) { run(NAME, call, x, y, z, threads, bytes); }

@@ -24,8 +24,8 @@ class HostKernel:
     def __init__(self, function: ctypes._NamedFuncPointer) -> None:
         self.function = function
 
-    def launch(self, call: Structure, grid: tuple[int, int, int], threads: int) -> None:
-        self.function(ctypes.byref(call), *grid, threads)
+    def launch(self, call: Structure, grid: tuple[int, int, int], threads: int, shared: int = 0) -> None:
+        self.function(ctypes.byref(call), *grid, threads, ctypes.c_long(shared))
 
 
 class HostModule:

@@ -10,6 +10,7 @@ typedef unsigned char u8;
 #ifndef ON_HOST
 #define DEVICE static __device__ __forceinline__
 #define FULL 0xffffffffu
+#define DYNAMIC(NAME) extern __shared__ uint4 NAME[]
 
 DEVICE u32 add2(u32 a, u32 b) {
     u32 d;

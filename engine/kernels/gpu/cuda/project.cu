@@ -14,17 +14,20 @@
 #define FEATURES 16  // of a tile
 #define GATED 1      // Call.flags: SwiGLU of the tile's first eight features (gates) and last eight (values)
 #define WIDE 2       // the result is fp32
+#define SCALED_FROM 4  // eights of rows
 
 struct Call {
     const u16* x;         // [rows, width_in]
     const u8* weight;
     const u16* scale;     // of BITS 8 [padded features]
+    const u16* gain;      // RMSNorm's, where x is one row and is to be normed first; else null
     const u16* shortcut;  // [rows, width_out] that is added, or null
     void* out;            // [rows, width_out]
     float* shares;        // of programs that share a tile
     int* finished;        // of each tile, how many of them are done; 0 before and after
     int rows, width_in, width_out, features;  // `features` of the matrix, twice width_out where it is gated
     int splits, flags;
+    float eps;
 };
 
 template <int BITS>
@@ -47,6 +50,11 @@ struct Tile<4> {
         a[2] = add2((next & 0x000f000f) | 0x64006400, 0xe408e408);
         a[3] = fma2((next & 0x00f000f0) | 0x64006400, 0x2c002c00, 0xd480d480);
     }
+    DEVICE void scale(const Tile& tile, u32 (&a)[4]) {
+        u32 upper = bytes_of(tile.scales, 0, 0x1010), lower = bytes_of(tile.scales, 0, 0x3232);
+        a[0] = fma2(a[0], upper, 0x80008000), a[2] = fma2(a[2], upper, 0x80008000);
+        a[1] = fma2(a[1], lower, 0x80008000), a[3] = fma2(a[3], lower, 0x80008000);
+    }
 };
 
 template <>
@@ -65,6 +73,7 @@ struct Tile<8> {
         a[2] = add2(bytes_of(second, 0x64646464, 0x4140), 0xe480e480);
         a[3] = add2(bytes_of(second, 0x64646464, 0x4342), 0xe480e480);
     }
+    DEVICE void scale(const Tile&, u32 (&)[4]) {}
 };
 
 template <>
@@ -80,19 +89,34 @@ struct Tile<16> {
         a[0] = m % 2 ? upper.z : upper.x, a[2] = m % 2 ? upper.w : upper.y;
         a[1] = m % 2 ? lower.z : lower.x, a[3] = m % 2 ? lower.w : lower.y;
     }
+    DEVICE void scale(const Tile&, u32 (&)[4]) {}
 };
 
-// This lane's part of the inputs of a tile for one row: 8t … 8t + 7 and 32 + 8t … of 64, four products' worth.
-DEVICE void inputs(const u16* x, u32 (&b)[8]) {
-    uint4 first = *(const uint4*)x, second = *(const uint4*)(x + 32);
-    b[0] = first.x, b[1] = first.y, b[2] = first.z, b[3] = first.w;
-    b[4] = second.x, b[5] = second.y, b[6] = second.z, b[7] = second.w;
+// The one row, times its norm's gain, in the program's own memory; returns this thread's share of its squares. The norm's factor is one
+// number, which commutes with the product: it is known, and applied, at the end.
+DEVICE float stage(const Call& call, u16* staged, int threads) {
+    float squares = 0;
+    for (int place = threadIdx.x * 8; place < call.width_in; place += threads * 8) {
+        uint4 x = *(const uint4*)(call.x + place);
+        if (call.gain) {
+            uint4 gain = *(const uint4*)(call.gain + place);
+            u32 *from = (u32*)&x, *by = (u32*)&gain;
+            for (int i = 0; i < 4; i++) {
+                float left = low(from[i]), right = high(from[i]);
+                squares += left * left + right * right;
+                from[i] = pair_of(left * low(by[i]), right * high(by[i]));
+            }
+        }
+        *(uint4*)(staged + place) = x;
+    }
+    return squares;
 }
 
 // Two features of one row: a gate and its value, or two results.
-DEVICE void finish(const Call& call, int tile, int lane, int row, float first, float second) {
+DEVICE void finish(const Call& call, int tile, int lane, int row, float first, float second, float norm) {
     int g = lane / 4;
     if (row >= call.rows) return;
+    first *= norm, second *= norm;
     if (call.scale) {
         const u16* scale = call.scale + tile * FEATURES + g;
         first *= to_float(scale[0]), second *= to_float(scale[8]);
@@ -109,8 +133,9 @@ DEVICE void finish(const Call& call, int tile, int lane, int row, float first, f
     }
 }
 
-template <int BITS, int ROWS8, int TILES, int WARPS, int AHEAD>
-DEVICE void project(const Call& call, float* sums, int& last) {
+template <int BITS, int ROWS8, int TILES, int WARPS, int AHEAD, bool ALONE>
+DEVICE void project(const Call& call, u16* staged, float* sums, float* squared, int& last) {
+    constexpr bool SCALED = BITS == 4 && ROWS8 >= SCALED_FROM;  // many rows have no room for sums of their own before the scales
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     const int steps = call.width_in / INPUTS, share = (steps + call.splits - 1) / call.splits;
     const int begin = blockIdx.y * share, end = min(begin + share, steps);
@@ -138,6 +163,11 @@ DEVICE void project(const Call& call, float* sums, int& last) {
             for (int i = 0; i < TILES; i++) Tile<BITS>::fetch(ahead[d][i], matrix[i] + (long)step * Tile<BITS>::BYTES, below[i], lane);
     }
     follow();
+    float squares = 0;
+    if (ALONE) {
+        squares = stage(call, staged, WARPS * 32);
+        __syncthreads();
+    }
     float total[ROWS8][TILES][4] = {};
     for (int first = begin + warp; first < end; first += AHEAD * WARPS) {
 #pragma unroll
@@ -151,35 +181,46 @@ DEVICE void project(const Call& call, float* sums, int& last) {
                 now[i] = ahead[d][i];
                 if (next < end) Tile<BITS>::fetch(ahead[d][i], matrix[i] + (long)next * Tile<BITS>::BYTES, below[i], lane);
             }
-            u32 a[TILES][4][4];
+            float part[ROWS8][TILES][4] = {};  // of a group of 4-bit codes, before its scales
 #pragma unroll
-            for (int i = 0; i < TILES; i++)
+            for (int half = 0; half < 2; half++) {
+                u32 a[TILES][2][4];
 #pragma unroll
-                for (int m = 0; m < 4; m++) Tile<BITS>::restore(now[i], m, a[i][m]);
+                for (int i = 0; i < TILES; i++)
 #pragma unroll
-            for (int r = 0; r < ROWS8; r++) {
-                u32 b[8];
-                inputs(call.x + (long)min(r * 8 + g, call.rows - 1) * call.width_in + step * INPUTS + t * 8, b);
+                    for (int m = 0; m < 2; m++) {
+                        Tile<BITS>::restore(now[i], 2 * half + m, a[i][m]);
+                        if (SCALED) Tile<BITS>::scale(now[i], a[i][m]);
+                    }
 #pragma unroll
-                for (int i = 0; i < TILES; i++) {
-                    if constexpr (BITS == 4) {
-                        float part[4] = {};
+                for (int r = 0; r < ROWS8; r++) {
+                    const u16* x = ALONE ? staged : call.x + (long)min(r * 8 + g, call.rows - 1) * call.width_in;
+                    const uint4 b = *(const uint4*)(x + step * INPUTS + half * 32 + t * 8);
 #pragma unroll
-                        for (int m = 0; m < 4; m++)
-                            multiply(part, a[i][m][0], a[i][m][1], a[i][m][2], a[i][m][3], b[2 * m], b[2 * m + 1]);
-                        float upper = low(now[i].scales), lower = high(now[i].scales);
-                        total[r][i][0] += part[0] * upper, total[r][i][1] += part[1] * upper;
-                        total[r][i][2] += part[2] * lower, total[r][i][3] += part[3] * lower;
-                    } else {
-#pragma unroll
-                        for (int m = 0; m < 4; m++)
-                            multiply(total[r][i], a[i][m][0], a[i][m][1], a[i][m][2], a[i][m][3], b[2 * m], b[2 * m + 1]);
+                    for (int i = 0; i < TILES; i++) {
+                        float(&sum)[4] = SCALED || BITS != 4 ? total[r][i] : part[r][i];
+                        multiply(sum, a[i][0][0], a[i][0][1], a[i][0][2], a[i][0][3], b.x, b.y);
+                        multiply(sum, a[i][1][0], a[i][1][1], a[i][1][2], a[i][1][3], b.z, b.w);
                     }
                 }
+            }
+            if constexpr (BITS == 4 && !SCALED) {
+#pragma unroll
+                for (int r = 0; r < ROWS8; r++)
+#pragma unroll
+                    for (int i = 0; i < TILES; i++) {
+                        float upper = low(now[i].scales), lower = high(now[i].scales);
+                        total[r][i][0] += part[r][i][0] * upper, total[r][i][1] += part[r][i][1] * upper;
+                        total[r][i][2] += part[r][i][2] * lower, total[r][i][3] += part[r][i][3] * lower;
+                    }
             }
         }
     }
 
+    if (ALONE) {
+        for (int distance = 16; distance; distance /= 2) squares += from_other(squares, distance);
+        if (lane == 0) squared[warp] = squares;
+    }
 #pragma unroll
     for (int r = 0; r < ROWS8; r++)
 #pragma unroll
@@ -187,6 +228,12 @@ DEVICE void project(const Call& call, float* sums, int& last) {
 #pragma unroll
             for (int j = 0; j < 4; j++) sums[((warp * ROWS8 + r) * TILES + i) * 128 + j * 32 + lane] = total[r][i][j];
     __syncthreads();
+    float norm = 1;
+    if (ALONE && call.gain) {
+        float all = 0;
+        for (int other = 0; other < WARPS; other++) all += squared[other];
+        norm = rsqrtf(all / call.width_in + call.eps);
+    }
     const int size = ROWS8 * TILES * 128;
     float* theirs = call.shares + (long)blockIdx.x * call.splits * size;
     for (int place = threadIdx.x; place < size / 2; place += WARPS * 32) {
@@ -195,7 +242,7 @@ DEVICE void project(const Call& call, float* sums, int& last) {
         for (int other = 0; other < WARPS; other++) first += sums[other * size + at], second += sums[other * size + at + 64];
         if (call.splits == 1) {
             int row = place / 64 / TILES * 8 + place % 32 % 4 * 2 + place % 64 / 32;
-            finish(call, tile + place / 64 % TILES, place % 32, row, first, second);
+            finish(call, tile + place / 64 % TILES, place % 32, row, first, second, norm);
         } else {
             theirs[blockIdx.y * size + at] = first, theirs[blockIdx.y * size + at + 64] = second;
         }
@@ -216,15 +263,16 @@ DEVICE void project(const Call& call, float* sums, int& last) {
             second += load_shared_by_all(theirs + other * size + at + 64);
         }
         int row = place / 64 / TILES * 8 + place % 32 % 4 * 2 + place % 64 / 32;
-        finish(call, tile + place / 64 % TILES, place % 32, row, first, second);
+        finish(call, tile + place / 64 % TILES, place % 32, row, first, second, norm);
     }
 }
 
-#define KERNEL(NAME, ROWS8, TILES, WARPS, AHEAD, PROGRAMS)                                     \
-    extern "C" __global__ void __launch_bounds__(WARPS * 32, PROGRAMS) NAME(const Call call) { \
-        __shared__ float sums[WARPS * ROWS8 * TILES * 128];                                    \
-        __shared__ int last;                                                                   \
-        project<FORM, ROWS8, TILES, WARPS, AHEAD>(call, sums, last);                           \
+#define KERNEL(NAME, ROWS8, TILES, WARPS, AHEAD, PROGRAMS, ALONE)                                \
+    extern "C" __global__ void __launch_bounds__(WARPS * 32, PROGRAMS) NAME(const Call call) {   \
+        __shared__ float sums[WARPS * ROWS8 * TILES * 128], squared[WARPS];                      \
+        DYNAMIC(staged);                                                                         \
+        __shared__ int last;                                                                     \
+        project<FORM, ROWS8, TILES, WARPS, AHEAD, ALONE>(call, (u16*)staged, sums, squared, last); \
     }
 
 KERNELS  // those that engine/kernels/gpu/tilings.py asks for
