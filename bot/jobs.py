@@ -190,6 +190,11 @@ def waits(connection: Connection, question: int) -> bool:
     return connection.scalar(select(JobRow.id).where(JobRow.question == question, JobRow.state == JobState.WAITING)) is not None
 
 
+def is_open(connection: Connection, question: int) -> bool:
+    """Whether an answer to this question is not finished."""
+    return connection.scalar(select(JobRow.id).where(JobRow.question == question, JobRow.state.in_(OPEN))) is not None
+
+
 def begun(connection: Connection, question: int, since: float) -> tuple[Begun, ...]:
     """The answers to this question that were begun after `since`, and that nobody has gone on from."""
     child = aliased(MessageRow)

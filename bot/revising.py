@@ -14,8 +14,9 @@ from bot.answering import expected_cost
 from bot.asking import Parts, answer_to
 from bot.contracts import Resolved, Value
 from bot.dispatcher import Dispatcher
+from bot.errors import Refusal
 from bot.jobs import Begun
-from bot.message import Incoming
+from bot.message import Incoming, Picture
 from bot.store import deliveries, graph
 
 REVISABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once
@@ -34,17 +35,51 @@ class Revising:
             replied = await self._parts.database.read(conversation.replied_to, incoming)
             text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         resolved = await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
-        replaced = await self._parts.database.write(partial(_revise, self._parts.name, incoming, text, resolved, time()))
+        picture = await self._new_picture(incoming)
+        replaced = await self._parts.database.write(partial(_revise, self._parts.name, incoming, text, picture, resolved, time()))
         self._dispatcher.drop(replaced, incoming.place)
 
+    async def _new_picture(self, incoming: Incoming) -> Picture | None:
+        """What the message shows instead of the picture that it was asked with, while it is not answered; None: the same.
 
-def _revise(owner: str, incoming: Incoming, text: str, resolved: Resolved, now: float, connection: Connection) -> tuple[Begun, ...]:
+        Raises Refusal for what can't be shown instead.
+        """
+        known = await self._parts.database.read(_pictures_of_open, incoming)
+        if not (known and len(incoming.attachments) == 1):
+            return None
+        picture = await self._parts.intake.take(incoming.attachments[0], incoming.author.key)
+        if picture.sha256 in known:
+            return None
+        if len(known) > 1:
+            raise Refusal("picture.of_album")
+        await self._parts.files.save(picture.sha256, picture.data)
+        return picture
+
+
+def _pictures_of_open(connection: Connection, incoming: Incoming) -> tuple[str, ...]:
+    """The pictures of a question that is not answered yet; empty for anything else."""
+    question = graph.find(connection, incoming.place.key, incoming.id)
+    return graph.pictures_in(connection, question.id) if question and jobs.is_open(connection, question.id) else ()
+
+
+def _revise(
+    owner: str, incoming: Incoming, text: str, picture: Picture | None, resolved: Resolved, now: float, connection: Connection
+) -> tuple[Begun, ...]:
     """The answers that are made anew, in the messages that they had begun."""
     question = graph.find(connection, incoming.place.key, incoming.id)
     if question is None or question.person != incoming.author.key:
         return ()
     begun = jobs.begun(connection, question.id, now - REVISABLE_SECONDS)
-    if not (begun or jobs.waits(connection, question.id)) or not graph.reword(connection, question.id, text):
+    if picture is not None:  # no word about the other one is right, however many there are
+        growing = jobs.begun(connection, question.id, 0.0)
+        still = jobs.unfinished(connection, [each.answer for each in growing])
+        begun = tuple(each for each in growing if each.answer in still or each in begun)
+    if not (begun or jobs.waits(connection, question.id)):
+        return ()
+    if picture is not None:
+        graph.add_pictures(connection, [picture], now)
+        graph.show_instead(connection, question.id, picture.sha256)
+    if not graph.reword(connection, question.id, text) and picture is None:
         return ()
     for old in begun:
         new = answer_to(owner, incoming, question, resolved, expected_cost(text, 1, resolved.knobs), now, connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -30,6 +30,7 @@ EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️",
 WORKING = "👀"
 FILE_BYTES = 50_000_000
 MOST_IN_PRESS = 200  # characters
+MOST_IN_BUTTON = 64  # bytes
 GLANCE = 60  # characters that can be read in passing; more is shown until it is closed
 # Of Bot API 10.1, which the library does not know yet; what was said stays until it stands there as a message.
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
@@ -69,6 +70,7 @@ class TelegramPlatform:
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        message = pressable(message)
         if reply_to and not message_of(reply_to):
             return reply_to  # to the button of a draft: that it was pressed is shown already
         if reply_to and press_of(reply_to) and not place.private and not message.panel and await self._answer(reply_to, message):
@@ -128,6 +130,7 @@ class TelegramPlatform:
         return True
 
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
+        message = pressable(message)
         try:
             await self._edit(place, message_of(message_id), message, keyboard(message, self._texts))
         except MessageGone as error:
@@ -215,6 +218,15 @@ class TelegramPlatform:
         if isinstance(error, ChatMigrated):
             self._moved[chat_of(place)] = error.new_chat_id
         return delivery_error(error)
+
+
+def pressable(message: Outgoing) -> Outgoing:
+    """The message with the buttons that Telegram takes; what the others stand for is written out, to be sent."""
+    long = [action for action in message.actions if len(action.command.encode()) > MOST_IN_BUTTON]
+    if not long:
+        return message
+    text = "\n".join([message.text, *(f"{action.label}: {action.command}" for action in long)])
+    return replace(message, text=text, actions=tuple(action for action in message.actions if action not in long))
 
 
 def fits_press(message: Outgoing) -> bool:

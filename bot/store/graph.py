@@ -204,6 +204,17 @@ def reword(connection: Connection, question: int, text: str) -> bool:
     return connection.execute(changed).rowcount == 1
 
 
+def pictures_in(connection: Connection, message: int) -> tuple[str, ...]:
+    """The sha256 of the pictures of one message, in order."""
+    shown = select(MessagePictureRow.sha256).where(MessagePictureRow.message == message).order_by(MessagePictureRow.position)
+    return tuple(connection.scalars(shown))
+
+
+def show_instead(connection: Connection, message: int, sha256: str) -> None:
+    """The one picture of a message is another now."""
+    connection.execute(update(MessagePictureRow).where(MessagePictureRow.message == message).values(sha256=sha256))
+
+
 def drop(connection: Connection, message: int) -> None:
     """Delete one message, with its job and with what is known of its deliveries."""
     connection.execute(delete(MessageRow).where(MessageRow.id == message))

@@ -242,6 +242,41 @@ async def revise(rig: Rig, incoming: Incoming, text: str, **more: Any) -> None:
     await rig.core.handle(replace(incoming, text=text, edited=True, **more))
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_photo_that_is_replaced_is_the_one_that_is_looked_at(rig: Rig, monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> None:
+    """However long its answer has been growing: what it says is about another picture."""
+    monkeypatch.setattr(revising, "REVISABLE_SECONDS", 0.0)
+    await rig.say("a goose?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    goose = url(rig.engine.requests[0])
+    rig.engine.gate.clear()
+    for number in range(0 if begun else rig.engine.rows):
+        await rig.say(f"question {number}", author=BEN)
+    first = await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    if begun:
+        await rig.until(lambda: len(rig.engine.requests) == 2)
+    await revise(rig, first, "what is it?", attachments=(attachment(DUCK),))
+    rig.engine.gate.set()
+    await rig.until(lambda: "You asked: what is it?" in rig.chat.finals())
+    looked = [url(request) for request in rig.engine.requests if "what is it?" in str(request.messages)]
+    assert looked[-1] not in {goose, ""}
+    assert rig.chat.finals().count("You asked: what is it?") == 1
+
+
+def url(request: ChatRequest) -> str:
+    """The picture that the engine was shown last."""
+    parts = [part for message in request.messages if not isinstance(message.content, str) for part in message.content]
+    return next((part.image_url.url for part in reversed(parts) if isinstance(part, ImagePart)), "")
+
+
+async def test_an_album_whose_photo_is_replaced_says_that_it_does_not_start_over(rig: Rig) -> None:
+    rig.engine.gate.clear()
+    first = await rig.say("what is it?", attachments=(attachment(GOOSE), attachment(DUCK)))
+    await rig.until(lambda: rig.engine.running == 1)
+    await revise(rig, first, "what is it?", attachments=(attachment(encode(Image.new("RGB", (20, 10), "green"), "PNG")),))
+    assert await rig.finals(1) == ["I go on with the pictures as they were first. Ask again to have the new one looked at."]
+
+
 async def test_an_answer_just_begun_begins_again_with_the_new_words(rig: Rig) -> None:
     rig.engine.gate.clear()
     first = await rig.say("how many gese?")

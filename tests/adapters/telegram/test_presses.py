@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adapters.telegram.platform import pressable
+from bot.ports import Action, Outgoing
 from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
 from tests.adapters.telegram.rig import Whole, whole
@@ -77,3 +79,11 @@ async def test_a_press_of_long_ago_is_answered_in_private_alone(tmp_path: Path) 
             await telegram.world.say(chat, "@gander_bot next?")
             await telegram.until(lambda chat=chat: any(each["text"] == "You asked: next?" for each in telegram.said(chat)))  # type: ignore[misc]
             assert len(telegram.said(chat)) == said + more + 1
+
+
+def test_what_no_button_takes_is_written_out() -> None:
+    """Telegram refuses a whole message for one button of more than 64 bytes: the command would be answered by silence."""
+    short, long = Action("Yes", "/forget confirm:yes"), Action("Yes, all", f"/forget confirm:yes person:{'9' * 38} asker:1234567890")
+    shown = pressable(Outgoing("Really?", actions=(short, long)))
+    assert shown.actions == (short,)
+    assert shown.text == f"Really?\nYes, all: {long.command}"
