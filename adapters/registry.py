@@ -25,6 +25,10 @@ class Adapter(Protocol):
         """Raises ConfigError before anything is started."""
         ...
 
+    def account(self, config: Config) -> Coroutine[Any, Any, str]:
+        """Who the bot is there, for `gander doctor`. Raises ConfigError for a wrong token, DeliveryError where nothing answers."""
+        ...
+
     def run(self, house: House, opened: Callable[[str], None]) -> Coroutine[Any, Any, None]:
         """Serve until cancelled: attach, hand over events, detach. `opened` is told an address that a person can visit."""
         ...

@@ -39,6 +39,9 @@ class Room:
 
     def check(self, config: Config) -> None: ...
 
+    async def account(self, config: Config) -> str:
+        return NAME
+
     async def run(self, house: House, opened: Callable[[str], None]) -> None:
         """Take a message a line until there are no more, and tell what became of them."""
         house.bot.attach(self)

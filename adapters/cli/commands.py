@@ -67,9 +67,11 @@ def demo(once: Annotated[bool, typer.Option("--once", metavar="", help="Stop aft
 
 
 @app.command()
-def doctor() -> None:
-    """Look over this machine: what is there, what is missing, and what to do."""
+def doctor(
+    config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
+) -> None:
+    """Look over this machine, the platforms' tokens and the engines: what is there, what is missing, and what to do."""
     from adapters.cli.doctor import examine
 
-    if not examine():
+    if not examine(config):
         raise typer.Exit(1)

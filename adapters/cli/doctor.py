@@ -1,15 +1,16 @@
-"""`gander doctor`: looks over the machine and says what is missing and what to do about it."""
+"""`gander doctor`: looks over the machine and what it must reach, and says what is missing and what to do about it."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,9 +19,14 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.cli.console import consoles
+from adapters.cli.doctor_elsewhere import look_elsewhere
 from adapters.cli.engine_commands import engine_command, engine_environment
+from adapters.cli.findings import Finding
 from bot import __version__
-from bot.config import data_home
+from bot.config import data_home, find_config, load_config
+from bot.decoding_process import REMEDY as DECODER_REMEDY
+from bot.errors import ConfigError
+from bot.options import Config
 from engine.api import MachineFacts
 
 ENGINE_PORT = 8000
@@ -28,28 +34,39 @@ DISK_BYTES = 2e9  # the pocket model and room to convert it
 MEMORY_BYTES = 2e9
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line. `remedy` says what to do; `missing` means that Gander won't work without."""
-
-    what: str
-    found: str
-    remedy: str = ""
-    missing: bool = False
-
-
-def examine() -> bool:
-    """Print what is there, what is missing, and what to do. False if Gander can't work like this."""
-    home = data_home(os.environ)
-    findings = [*look_at_machine(home), *look_at_torch(home), *look_at_models(home), look_at_port()]
+def examine(file: Path | None) -> bool:
+    """Print what is there, what is missing, and what to do. False if Gander can't work like this. `file`: the configuration."""
+    out, _ = consoles()
     table = Table(box=None, show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")
-    for finding in findings:
-        sign, style = ("✗", "red") if finding.missing else ("!", "yellow") if finding.remedy else ("✓", "green")
-        table.add_row(Text(sign, style=style), finding.what, Text(f"{finding.found}{'. ' if finding.remedy else ''}{finding.remedy}"))
-    consoles()[0].print(table)
-    return not any(finding.missing for finding in findings)
+    works = True
+    with out.status("Looking …"):
+        for finding in look(file):
+            sign, style = ("✗", "red") if finding.missing else ("!", "yellow") if finding.remedy else ("✓", "green")
+            said = f"{finding.found}{'. ' if finding.remedy else ''}{finding.remedy}"
+            table.add_row(Text(sign, style=style), finding.what, Text(said))
+            works = works and not finding.missing
+    out.print(table)
+    return works
+
+
+def look(file: Path | None) -> Iterator[Finding]:
+    home = data_home(os.environ)
+    yield from look_at_machine(home)
+    try:
+        found = find_config(file, os.environ)
+        config = load_config(found, os.environ)
+    except ConfigError as error:
+        yield Finding("configuration", str(error), missing=True)
+        config = Config()
+    else:
+        yield Finding("configuration", str(found) if found else "none: everything has its default")
+    yield from look_at_torch(home, needed=not config.engine.remote)
+    yield from look_at_models(home)
+    yield look_at_decoders()
+    yield from look_at_ports(config)
+    yield from asyncio.run(look_elsewhere(config))
 
 
 def look_at_machine(home: Path) -> Iterator[Finding]:
@@ -61,15 +78,20 @@ def look_at_machine(home: Path) -> Iterator[Finding]:
     yield Finding(
         "disk", f"{free / 1e9:.0f} GB free", "Make room: the pocket model needs 2 GB." if free < DISK_BYTES else "", free < DISK_BYTES
     )
-    if not os.access(existing, os.W_OK):
-        yield Finding("data folder", f"{existing} is not yours to write", "Set GANDER_HOME to a folder that is.", missing=True)
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:  # what rights say is not all: file systems are read-only, or full
+            file.write(b"gander")
+    except OSError as error:
+        remedy = "Set GANDER_HOME to a folder that can."
+        yield Finding("data folder", f"{existing} can't be written: {error.strerror}", remedy, missing=True)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding("memory", f"{memory / 1e9:.0f} GB", "The pocket model wants 2 GB." if memory < MEMORY_BYTES else "")
 
 
-def look_at_torch(home: Path) -> Iterator[Finding]:
+def look_at_torch(home: Path, *, needed: bool) -> Iterator[Finding]:
     if find_spec("torch") is None:
-        yield Finding("torch", "not installed", "make run fetches it; or set engine.url to an engine elsewhere.", missing=True)
+        remedy = "make run fetches it; or set engine.url to an engine elsewhere." if needed else ""
+        yield Finding("torch", "not installed", remedy, missing=needed)
         return
     child = subprocess.run(engine_command("facts"), env=engine_environment(home), capture_output=True, check=False)
     try:
@@ -110,8 +132,27 @@ def look_at_models(home: Path) -> Iterator[Finding]:
         yield Finding("models", "none yet", "gander model pull pocket fetches the small one.")
 
 
-def look_at_port() -> Finding:
-    with socket.socket() as probe:
-        taken = probe.connect_ex(("127.0.0.1", ENGINE_PORT)) == 0
-    what = f"port {ENGINE_PORT}"
-    return Finding(what, "taken", "gander engine --port 0 takes any free one.") if taken else Finding(what, "free")
+def look_at_decoders() -> Finding:
+    if find_spec("pi_heif") is None:
+        return Finding("HEIC", "pictures of iPhones can't be read", f"{DECODER_REMEDY}.")
+    return Finding("HEIC", "pictures of iPhones can be read")
+
+
+def look_at_ports(config: Config) -> Iterator[Finding]:
+    if config.web.enabled:
+        yield look_at_port(
+            "page's port", config.web.host, config.web.port, "Another Gander may run already; else the page takes the next one."
+        )
+    yield look_at_port("engine's port", "127.0.0.1", ENGINE_PORT, "gander engine --port 0 takes any free one; gander run needs none.")
+
+
+def look_at_port(what: str, host: str, port: int, remedy: str) -> Finding:
+    """By binding it, as whoever wants it would."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: what just closed is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return Finding(what, f"{port} can't be had: {error.strerror}", remedy)
+    return Finding(what, f"{port} is free")

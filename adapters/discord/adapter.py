@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import discord
@@ -25,6 +26,25 @@ log = structlog.get_logger(__name__)
 def check(config: Config) -> None:
     """Raises ConfigError before anything is started."""
     application_of(config.discord.token.get_secret_value() if config.discord.token else "")
+
+
+async def account(config: Config) -> str:
+    """Who the bot is on Discord. Raises as `serve` does."""
+    async with network(config.network.proxy) as (_, options), discord.Client(intents=discord.Intents.none(), **options) as client:
+        with known_token(), delivering():
+            await client.login(config.discord.token.get_secret_value() if config.discord.token else "")
+        flags = client.application_flags
+        sees = flags.gateway_message_content or flags.gateway_message_content_limited
+        return f"{client.user}{'' if sees else ', without the Message Content Intent: it works, and sees less'}"
+
+
+@contextmanager
+def known_token() -> Iterator[None]:
+    """Raises ConfigError for a token that Discord does not take."""
+    try:
+        yield
+    except discord.LoginFailure:
+        raise ConfigError(f"Discord does not know this token. Reset it ({PORTAL} → your application → Bot) and set the new one.") from None
 
 
 async def run(house: House, opened: Callable[[str], None]) -> None:
@@ -50,16 +70,13 @@ async def serve(house: House, *, sees_content: bool) -> None:
         reconnecting = logging.getLogger("discord.client")
         reconnecting.addFilter(without_traceback)
         try:
-            async with client, beside(client.platform.watch()):
-                try:
-                    with delivering():
-                        await client.start(token.get_secret_value() if token else "")
-                finally:
-                    house.bot.detach(client.platform)  # before the client is closed: what is said then waits for the next
-        except discord.LoginFailure:
-            raise ConfigError(
-                f"Discord does not know this token. Reset it ({PORTAL} → your application → Bot) and set the new one."
-            ) from None
+            with known_token():
+                async with client, beside(client.platform.watch()):
+                    try:
+                        with delivering():
+                            await client.start(token.get_secret_value() if token else "")
+                    finally:
+                        house.bot.detach(client.platform)  # before the client is closed: what is said then waits for the next
         finally:
             reconnecting.removeFilter(without_traceback)
 

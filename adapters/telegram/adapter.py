@@ -32,6 +32,13 @@ def check(config: Config) -> None:
     check_ready_for_public(config)
 
 
+async def account(config: Config) -> str:
+    """Who the bot is on Telegram. Raises ConfigError for a wrong token, DeliveryError where Telegram can't be reached."""
+    async with signed_in(config) as signed:
+        sees = signed.me.can_read_all_group_messages
+        return f"@{signed.me.username}{'' if sees else ', with privacy mode: in groups it sees what is meant for it alone'}"
+
+
 async def run(house: House, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
     async with signed_in(house.config) as account:

@@ -36,6 +36,11 @@ def check(config: Config) -> None:
     check_exposure(config.web.host, password_of(config))
 
 
+async def account(config: Config) -> str:
+    """The page needs no account anywhere."""
+    return "the page"
+
+
 async def run(house: House, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. `opened` is told the page's address."""
     async with page(house) as url:

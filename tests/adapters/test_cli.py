@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from adapters.cli.console import printable
-from adapters.cli.doctor import look_for_compiler
 from adapters.cli.samples import SAMPLES, sketch
 
 
@@ -169,20 +168,6 @@ def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
     asked = gander("ask", longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
     assert asked.returncode == 1
     assert "No engine answers at http://127.0.0.1:9" in asked.stderr
-
-
-def test_doctor_names_what_is_there_and_what_is_not(tmp_path: Path) -> None:
-    looked = gander("doctor", home=tmp_path)
-    assert looked.returncode == 0
-    assert all(word in looked.stdout for word in ("Python", "torch", "GPU", "disk", "memory", "gander model pull pocket", str(tmp_path)))
-
-
-def test_a_missing_compiler_is_named_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", "/usr/bin/cc")
-    assert not look_for_compiler().remedy
-    monkeypatch.delenv("CC")
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert "apt install gcc" in look_for_compiler().remedy
 
 
 def test_a_model_s_words_cannot_drive_the_terminal() -> None:
