@@ -6,7 +6,7 @@ SHELL := /bin/bash
 bin := .venv/bin
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile | fold -s -w $${COLUMNS:-$$(tput cols 2>/dev/null || echo 80)}
 
 demo: ## set up, fetch the pocket model, answer about three pictures (ARGS=--once stops there)
 	@deploy/setup.sh engine,discord,telegram
