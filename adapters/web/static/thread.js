@@ -44,7 +44,8 @@ export class Thread {
   aside(anchor, command, message) {
     const asides = this.#asides.get(anchor ?? NOTHING) ?? [];
     const known = asides.find((item) => item.dataset.id === message.id);
-    const item = make("li", { className: "aside" }, make("p", { className: "command", textContent: command, hidden: !command }), ...markdown(message.text));
+    const item = make("li", { className: "aside" }, make("p", { className: "command", textContent: command, hidden: !command }));
+    item.append(make("div", { className: "text" }, ...markdown(message.text)));
     const { files = [], actions = [] } = message;
     item.append(...files.map(fileOf));
     if (actions.length) item.append(make("div", { className: "commands" }, ...commandButtons(actions, this.actions)));

@@ -9,9 +9,11 @@ const TAIL = 80; // letters of an answer that grows beside the stage
 const LINE = 14;
 
 function face(entry) {
-  const [src] = entry.pictures;
-  const alt = say("wall-picture", { name: entry.name });
-  return src ? make("img", { src, alt }) : make("span", { className: "no-picture", textContent: "…" });
+  return entry.pictures.slice(0, 1).map((src) => make("img", { src, alt: say("wall-picture", { name: entry.name }) }));
+}
+
+function item(entry, ...parts) {
+  return make("li", { className: entry.pictures.length ? "" : "wordless" }, ...face(entry), ...parts);
 }
 
 function words(entry) {
@@ -21,20 +23,19 @@ function words(entry) {
 function also(entry) {
   const text = words(entry);
   const end = text.length > TAIL ? `…${text.slice(-TAIL)}` : text; // where it grows
-  return make("li", {}, face(entry), make("p", { textContent: end || say("wall-looking") }));
+  return item(entry, make("p", { textContent: end || say("wall-looking") }));
 }
 
 function liked(entry) {
   const count = entry.sections.reduce((sum, { votes }) => sum + votes, 0);
   const likes = make("span", { className: "likes", textContent: `👍 ${count}` });
-  return make("li", {}, face(entry), make("p", { textContent: words(entry) }), likes);
+  return item(entry, make("p", { textContent: words(entry) }), likes);
 }
 
 function waiting(entry) {
   const place = entry.place === null ? "" : String(entry.place);
   const wait = entry.seconds === null ? "" : say("wall-seconds", { seconds: entry.seconds });
-  const item = make("li", {}, face(entry), make("span", { className: "place", textContent: place }), make("small", { textContent: wait }));
-  return item;
+  return item(entry, make("span", { className: "place", textContent: place }), make("small", { textContent: wait }));
 }
 
 /** Replaces a list only when it would look different: pictures do not flicker. */

@@ -19,7 +19,7 @@ from bot.message import Address, Author, Incoming, Place
 from bot.options import Config
 from bot.ports import EditBudget, Limits, Outgoing
 from tests.adapters.web.whole import config
-from tests.bot.rig import Chat, ScriptedEngine, attachment
+from tests.bot.rig import Chat, Lobby, ScriptedEngine, attachment
 
 PLACE = Place("discord", "stage", server="club")
 PRESENTER = Author("discord", "pat", "Pat", manages=True)
@@ -36,7 +36,7 @@ class Room:
         command = self.house.parse(text)
         files = () if picture is None else (attachment(picture),)
         said = Incoming(f"m{next(self.ids)}", PLACE, author, Address.COMMAND if command else address, datetime.now(UTC), text, files)
-        await self.house.bot.handle(replace(said, command=command))
+        await self.house.bot.handle(replace(said, command=command, unseen=command is not None))
 
     async def post(self, picture: bytes, name: str) -> None:
         """Somebody posts a picture and says nothing to the bot."""
@@ -74,7 +74,7 @@ class Room:
 async def room(home: Path, engine: ScriptedEngine, options: Config | None = None) -> AsyncIterator[Room]:
     open_to_all = (options or config()).model_copy(update={"access": Config.model_validate({"access": {"everyone": True}}).access})
     async with open_house(open_to_all, home, [engine]) as house, running(house), adapter.page(house) as url:
-        chat = Chat(name="discord", limits=Limits(text=2_000, budget=EditBudget(1_000, 1.0)))
+        chat = Lobby(name="discord", limits=Limits(text=2_000, budget=EditBudget(1_000, 1.0)))
         house.bot.attach(chat)
         yield Room(house, chat, url)
 

@@ -177,3 +177,14 @@ async def test_a_wall_needs_its_code_and_not_the_page_s_password(browser: Browse
         assert own.startswith(f"{wall}#")
         async with watching(browser, wall.replace("https://gander.example", stage.url), viewport=PROJECTOR) as page:
             await expect(page.get_by_text("Post a picture!")).to_be_visible()
+
+
+async def test_a_question_without_a_picture_has_no_empty_box_in_its_place(browser: Browser, stage: Room, engine: ScriptedEngine) -> None:
+    wall, _ = await stage.start()
+    engine.gate.clear()
+    async with watching(browser, wall) as page:
+        for number in range(3):  # each goes on from the one before, and waits for it
+            await stage.say(f"What is a goose, {number}?", Author("discord", f"bob{number}", f"Bob {number}"), Address.MENTION)
+        await expect(page.locator("#line li.wordless")).to_have_count(2)
+        await expect(page.locator("#side img, #line img")).to_have_count(0)
+        engine.gate.set()
