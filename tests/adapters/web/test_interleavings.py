@@ -160,6 +160,7 @@ class Tabs:
             self.ask_twice,
             self.again,
             self.go_on_from,
+            self.edit,
             self.stop,
             self.reload,
             self.version,
@@ -183,6 +184,12 @@ class Tabs:
 
     async def go_on_from(self, page: Page) -> None:
         await self.press(page, "reply")
+        await self.ask(page)
+
+    async def edit(self, page: Page) -> None:
+        """A question of one's own, asked otherwise in a branch beside it."""
+        await page.locator("#question").fill("")
+        await self.press(page, "edit")
         await self.ask(page)
 
     async def version(self, page: Page) -> None:
