@@ -38,7 +38,7 @@ def bench(
     ] = "pocket",
     device: Annotated[str | None, typer.Option(help="torch's name of the device. Default: the first GPU, else cpu.")] = None,
     capability: Annotated[
-        str | None, typer.Option(help="Compute as a card of this compute capability would, such as 7.5: fp16, plain torch.")
+        str | None, typer.Option(help="Compute as a card of this compute capability would, such as 7.5: fp16, kernels compiled for it.")
     ] = None,
     quantize: Annotated[
         list[str] | None,

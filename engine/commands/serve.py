@@ -37,7 +37,7 @@ def engine(
         ),
     ] = None,
     capability: Annotated[
-        str | None, typer.Option(help="Compute as a card of this compute capability would, such as 7.5: fp16, plain torch.")
+        str | None, typer.Option(help="Compute as a card of this compute capability would, such as 7.5: fp16, kernels compiled for it.")
     ] = None,
     quantize: Annotated[
         Literal["auto", "none", "int8", "4bit"], typer.Option(help="Hold the language model's matrices in fewer bits; auto: as they fit.")

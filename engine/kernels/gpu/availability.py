@@ -43,7 +43,12 @@ def build_cuda_step(language: Llama, able: Abilities) -> Step | None:
     from engine.kernels.gpu.step import GpuStep
 
     capability = able.capability
-    if capability is None or not suits(language) or nvrtc() is None:
+    if capability is None or not suits(language):
+        return None
+    if nvrtc() is None:
+        log.warning(
+            "slower without kernels in CUDA's C++", reason="NVRTC is not installed", remedy="install torch for CUDA, which brings it"
+        )
         return None
     try:
         if not available(able):

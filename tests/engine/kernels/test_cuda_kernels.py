@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +28,7 @@ from tests.engine.kernels.test_gpu import expected_logits, half_language
 
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
 CONFIG = LlamaConfig(34, 64, 64, 2, 4, 2, 16)
+NVCC = shutil.which("nvcc")
 ROUNDING = 1e-3  # fp16's, and no more
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="NOT TESTED: the kernels in CUDA's C++, for there is no g++ here")
 
@@ -138,9 +141,20 @@ def test_the_step_equals_the_model(ours: CudaKernels, mode: Quantization, rows: 
     assert error(step.logits(made), torch.stack(exact)) < 2 * ROUNDING
 
 
-@pytest.mark.skipif(nvrtc() is None, reason="NOT TESTED: machine code for cards, for NVRTC is not installed here")
-@pytest.mark.parametrize("capability", [(7, 5), (8, 6), (9, 0)])
-def test_every_kernel_of_a_7b_becomes_machine_code(capability: tuple[int, int]) -> None:
-    sources = [("project.cu", f"FORM {bits}", kernels(bits)) for bits in (4, 8, 16)]
-    for source, *definitions in (*sources, ("attend.cu", "HEAD_DIM 128"), ("rows.cu",)):
-        assert compile_source(whole_source(source, definitions), capability)[:4] == b"\x7fELF"
+@pytest.mark.skipif(nvrtc() is None and NVCC is None, reason="NOT TESTED: machine code for cards, for neither NVRTC nor nvcc is here")
+@pytest.mark.parametrize("capability", [(7, 5), (9, 0)])
+@pytest.mark.parametrize("source", ["project.cu 4", "project.cu 8", "project.cu 16", "attend.cu", "rows.cu"])
+def test_every_kernel_of_a_7b_becomes_machine_code(source: str, capability: tuple[int, int], tmp_path: Path) -> None:
+    name, _, bits = source.partition(" ")
+    definitions = [f"FORM {bits}", kernels(int(bits))] if bits else ["HEAD_DIM 128"]
+    assert machine_code(whole_source(name, definitions), capability, tmp_path)[:4] == b"\x7fELF"
+
+
+def machine_code(text: str, capability: tuple[int, int], folder: Path) -> bytes:
+    if nvrtc() is not None:
+        return compile_source(text, capability)
+    source, image = folder / "kernels.cu", folder / "kernels.cubin"
+    source.write_text(text)
+    command = [NVCC or "", f"-arch=sm_{capability[0]}{capability[1]}", "-std=c++17", "-cubin", "-o", str(image), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
+    return image.read_bytes()
