@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.cli.console import consoles
+from adapters.cli.data_folder import nearest, unwritable
 from adapters.cli.doctor_elsewhere import look_elsewhere
 from adapters.cli.engine_commands import engine_command, engine_environment
 from adapters.cli.findings import Finding
@@ -72,18 +72,16 @@ def look(file: Path | None) -> Iterator[Finding]:
 def look_at_machine(home: Path) -> Iterator[Finding]:
     yield Finding("Gander", __version__)
     yield Finding("Python", f"{platform.python_version()} ({sys.executable})")
-    yield Finding("data folder", f"{home} (rm -r removes it)" if home.exists() else f"{home}, not made yet")
-    existing = next(folder for folder in (home, *home.absolute().parents) if folder.exists())
+    existing = nearest(home)
+    if fault := unwritable(home):
+        remedy = "Make it writable, or set GANDER_HOME to a folder that is."
+        yield Finding("data folder", f"{fault.filename} can't be written: {fault.strerror}", remedy, missing=True)
+    else:
+        yield Finding("data folder", f"{home} (rm -r removes it)" if existing == home.absolute() else f"{home}, not made yet")
     free = shutil.disk_usage(existing).free
     yield Finding(
         "disk", f"{free / 1e9:.0f} GB free", "Make room: the pocket model needs 2 GB." if free < DISK_BYTES else "", free < DISK_BYTES
     )
-    try:
-        with tempfile.TemporaryFile(dir=existing) as file:  # what rights say is not all: file systems are read-only, or full
-            file.write(b"gander")
-    except OSError as error:
-        remedy = "Set GANDER_HOME to a folder that can."
-        yield Finding("data folder", f"{existing} can't be written: {error.strerror}", remedy, missing=True)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding("memory", f"{memory / 1e9:.0f} GB", "The pocket model wants 2 GB." if memory < MEMORY_BYTES else "")
 
