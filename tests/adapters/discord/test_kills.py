@@ -67,7 +67,6 @@ async def test_a_kill_at_the_first_send_loses_and_doubles_nothing(tmp_path: Path
         held.set()
         await bot.restart()
         assert await bot.settled(1) == ["One goose."]
-        assert len(bot.standin.requests) == 1 or not done
 
 
 async def test_a_bad_gateway_and_a_kill_in_one(tmp_path: Path) -> None:
