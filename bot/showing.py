@@ -13,7 +13,7 @@ from bot.contracts import InLine, Texts
 from bot.demo.presenting import Presenting
 from bot.jobs import Job
 from bot.outbox import Outbox
-from bot.ports import Outgoing, Section
+from bot.ports import Outgoing, Reader, Section
 from bot.store import deliveries, graph, votes
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
@@ -91,9 +91,8 @@ class Showing:
     def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:
         answer, language = self.answer, self.job.knobs.language
         ended = finish is not None
-        return Outgoing(
-            text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language, columns=columns
-        )
+        message = Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language)
+        return replace(message, columns=columns, reader=Reader(self.job.person.partition(":")[2], ""))  # of the key, the platform's id
 
     def _show(self, message: Outgoing) -> None:
         if self.display.show(message):
