@@ -20,6 +20,7 @@ LONGEST_MESSAGE: Final = 500  # characters of a server's sentence that people ar
 ENDS: Final[Mapping[str, str]] = {
     "length": "length",
     "max_tokens": "length",
+    "model_length": "length",
     "content_filter": "content_filter",
     "filtered": "content_filter",
 }

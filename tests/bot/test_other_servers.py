@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,8 +20,8 @@ from bot.engine_client import EngineClient, seconds
 from bot.errors import EngineRefused, Fault
 from bot.foreign import choose
 from bot.message import Reply
-from bot.wire import models_of
-from engine.api import ChatRequest, Message
+from bot.wire import chunk_of, models_of
+from engine.api import ChatRequest, Chunk, Message
 from tests.bot import other_servers as others
 from tests.bot.other_servers import OtherServer, ending, words
 from tests.bot.rig import Rig, ScriptedEngine, running
@@ -238,3 +239,10 @@ def test_looks_that_fail_come_ever_less_often() -> None:
         pauses.append(lane.pause)
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (lanes.AWAY_POLL, lanes.FAULTY_LONGEST)
+
+
+@pytest.mark.parametrize("end", ["length", "max_tokens", "model_length"])
+def test_an_answer_that_was_cut_is_known_by_any_name_of_it(end: str) -> None:
+    chunk = chunk_of(json.dumps({"choices": [{"delta": {"content": "A goo"}, "finish_reason": end}]}).encode())
+    assert isinstance(chunk, Chunk)
+    assert chunk.choices[0].finish_reason == "length"
