@@ -106,7 +106,7 @@ class Asking:
             text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         if not (text or attachments or incoming.reply_to):
             raise Refusal("ask.empty")
-        resolved = await self._resolve(incoming, request)
+        resolved = await self._resolve(incoming, request, varied=varied.setting if varied else "")
         if varied is not None:
             for value in varied.values:  # each within its range and the caps
                 await self._resolve(incoming, {varied.setting: value})
@@ -140,8 +140,8 @@ class Asking:
         answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
         await self._enqueue(incoming, partial(_go_on, self._parts.name, incoming, answer, text, resolved, now))
 
-    async def _resolve(self, incoming: Incoming, request: Mapping[str, Value]) -> Resolved:
-        return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
+    async def _resolve(self, incoming: Incoming, request: Mapping[str, Value], *, varied: str = "") -> Resolved:
+        return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale, varied=varied)
 
     async def _take(self, attachments: Sequence[Attachment], whose: str) -> tuple[tuple[Picture, ...], Refusal | None]:
         """The pictures, and why one of the files is none. Raises that Refusal where no picture is left."""
@@ -310,6 +310,7 @@ def _child(
         at=now,
         sha256s=tuple(picture.sha256 for picture in pictures),
         spoiler=spoiler or bool(parent and parent.spoiler and not pictures),
+        unseen=incoming.unseen,
     )
 
 

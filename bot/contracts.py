@@ -72,8 +72,10 @@ class Load:
 
 
 class Settings(Protocol):
-    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
-        """This request → me → channel → server → default, within the operator's caps."""
+    async def resolve(
+        self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
+    ) -> Resolved:
+        """This request → me → channel → server → default, within the operator's caps. `varied` is left out of the footer."""
         ...
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:

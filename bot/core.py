@@ -96,7 +96,7 @@ class Core:
         self._notices = Notices(r.database, self._outbox, r.name)
         self._lanes = Lanes(Lane(engine) for engine in r.engines)
         self._presenting = Presenting(r.database)
-        stage = Stage(r.database, self._outbox, r.texts, self._presenting)
+        stage = Stage(r.database, self._outbox, r.texts, self._presenting, r.files)
         answerer = Answerer(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, stage, answerer, self._lanes, r.texts, r.name)
         self._retelling = Retelling(r.database, self._outbox, stage)

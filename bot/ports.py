@@ -78,6 +78,8 @@ class Outgoing:
     panel: Panel | None = None
     actions: tuple[Action, ...] = ()  # buttons below the others, each for anybody
     files: tuple[Path, ...] = ()  # sent along once: pictures are shown, others can be saved
+    heading: str = ""  # stands above the text, and is no part of what was said
+    picture: Path | None = None  # that it is about, where people could not see otherwise: shown small beside it
     columns: tuple[Section, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
 
 
@@ -103,6 +105,7 @@ class Limits:
     file_bytes: int | None = None  # the most that the files of one message may take; None = any
     draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
     explains: bool = False  # it shows how answers came about (bot/insights.py): engines are asked for it
+    tables: bool = False  # it shows tables of Markdown itself
     marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
     chains: bool = False  # each further part replies to the one before it, or it would fall out of the thread of its question
 

@@ -74,13 +74,16 @@ class ScopedSettings:
         self._defaults = defaults
         self._rules = rules
 
-    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
-        """What counts for one question. Raises Refusal for a value in `request` that is out of range or above a cap."""
+    async def resolve(
+        self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
+    ) -> Resolved:
+        """What counts for one question. `varied`: the setting whose values are compared; the footer leaves it out, each column says
+        its own. Raises Refusal for a value in `request` that is out of range or above a cap."""
         found = await self.effective(place, author, request)
         language = self._language(found["language"], locale)
         values = {name: each.value for name, each in found.items()}
         knobs = Knobs(**values | {"language": language, "memory": Memory(str(values["memory"]))})  # type: ignore[arg-type]  # SETTINGS types them
-        return Resolved(knobs, self._footer(found.values(), language))
+        return Resolved(knobs, self._footer((each for each in found.values() if each.setting.name != varied), language))
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
         """Every setting with its origin. Raises Refusal as `resolve` does."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from bot.answering import buttons, words
 from bot.ballot import ballot
+from bot.characters import called, in_short, plainly
 from bot.contracts import InLine, Texts
 from bot.demo.presenting import Presenting
 from bot.jobs import Job
@@ -17,10 +19,12 @@ from bot.ports import Outgoing, Reader, Section
 from bot.store import deliveries, graph, votes
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
+from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 from bot.streaming import Display
 
 WORTH_TELLING = 1.5  # seconds; who waits for less sees the answer before they have read about the line
+QUOTED = 200  # characters of a question above its answer
 NOTHING = votes.Standing((), Counter())  # of an answer that is not finished
 
 
@@ -53,6 +57,7 @@ class Showing:
     texts: Texts
     standing: votes.Standing
     liked_here: bool  # whether people are asked what they like
+    picture: Path | None = None  # of a question that nobody can see
 
     def in_line(self, place: InLine) -> None:
         """Where it stands, if that is a while off, or was told before."""
@@ -63,7 +68,7 @@ class Showing:
             text = self.texts.say(language, "answer.in_line", count=place.position)
         else:
             text = self.texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
-        self._show(Outgoing(text, buttons(None), self.job.answer, language=language))
+        self._show(self._headed(Outgoing(text, buttons(None), self.job.answer, language=language)))
 
     def grown(self, text: str, columns: tuple[Section, ...]) -> None:
         if text.strip():  # platforms take no message without a word
@@ -92,7 +97,17 @@ class Showing:
         answer, language = self.answer, self.job.knobs.language
         ended = finish is not None
         message = Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language)
-        return replace(message, columns=columns, reader=Reader(self.job.person.partition(":")[2], ""))  # of the key, the platform's id
+        reader = Reader(self.job.person.partition(":")[2], "")  # of the key, the platform's id
+        return self._headed(replace(message, columns=columns, reader=reader))
+
+    def _headed(self, message: Outgoing) -> Outgoing:
+        """Under its question, where nobody can see that: who asked, what, and the picture that it is about."""
+        if (quoted := self.answer.quoted) is None:
+            return message
+        asked = plainly(in_short(quoted.text or self.texts.say(message.language, "answer.describe"), QUOTED))
+        heading = f"> **{plainly(called(quoted.asker))}**: {asked}\n\n"
+        # A small picture can't be covered as a spoiler is.
+        return replace(message, heading=heading, picture=None if message.spoiler else self.picture)
 
     def _show(self, message: Outgoing) -> None:
         if self.display.show(message):
@@ -102,11 +117,12 @@ class Showing:
 class Stage:
     """Opens showings."""
 
-    def __init__(self, database: Database, outbox: Outbox, texts: Texts, presenting: Presenting) -> None:
+    def __init__(self, database: Database, outbox: Outbox, texts: Texts, presenting: Presenting, files: PictureFiles) -> None:
         self._database = database
         self._outbox = outbox
         self._texts = texts
         self._presenting = presenting
+        self._files = files
 
     async def show(self, job: Job, *, busy: bool = True) -> Showing | None:
         """None: the question was forgotten. `busy`: it is being worked on, and marked so where the platform can."""
@@ -115,7 +131,9 @@ class Stage:
 
     def open(self, job: Job, scene: Scene, *, busy: bool = True) -> Showing:
         """As `show`, of what was read already."""
-        answer = scene.answer
-        display = self._outbox.begin(job.answer, answer.place, answer.reply_to, scene.sent, busy=busy)
+        answer, quoted, texts = scene.answer, scene.answer.quoted, self._texts.on(scene.answer.place.platform)
+        reply_to = answer.reply_to or (quoted.follows if quoted else None)
+        display = self._outbox.begin(job.answer, answer.place, reply_to, scene.sent, busy=busy)
         liked_here = self._presenting.running(answer.place) is not None
-        return Showing(job, answer, display, self._outbox, self._texts, scene.standing, liked_here)
+        picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
+        return Showing(job, answer, display, self._outbox, texts, scene.standing, liked_here, picture)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.splitting import split
+from bot.tables import monospaced
 
 ELLIPSIS = "…"
 NOTE_LENGTH = 100  # of what an adapter may say of the file below a message
@@ -193,15 +194,17 @@ class Display:
 
     def _fit(self, message: Outgoing) -> tuple[Outgoing, ...]:
         room, length = self._limits.text, self._limits.length
-        parts = split(message.text, room, length)
+        text = message.text if self._limits.tables else monospaced(message.text)
+        parts = split(f"{message.heading}{text}", room, length)
         if message.footer and length(f"{parts[-1]}\n\n{message.footer}") > room:
             parts = (*parts[:-1], *split(parts[-1], room - length(message.footer) - 2, length))
-        full = replace(message, buttons=(), actions=(), files=(), columns=(), footer="", final=True)
+        full = replace(message, heading="", buttons=(), actions=(), files=(), columns=(), footer="", final=True)
         if self._files and self._limits.messages is not None and len(parts) > self._limits.messages:
             parts = parts[: self._limits.messages]
             begun = split(parts[-1], room - length(message.footer) - NOTE_LENGTH, length)[0]
             parts, message = (*parts[:-1], begun), replace(message, whole=message.text if message.final else "")
-        return (*(replace(full, text=text) for text in parts[:-1]), replace(message, text=parts[-1]))
+        messages = (*(replace(full, text=text) for text in parts[:-1]), replace(message, heading="", text=parts[-1]))
+        return (messages[0], *(replace(part, picture=None) for part in messages[1:]))
 
 
 class Budget:

@@ -10,14 +10,17 @@ from typing import Any, Final
 import discord
 
 from adapters.discord.buttons import view_of
-from adapters.discord.markdown import defuse, hide, small_print
+from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
+from bot.characters import in_short
 from bot.ports import Outgoing
 from bot.streaming import ELLIPSIS
 from bot.texts import Texts
 
 NOBODY: Final = discord.AllowedMentions.none()
 FILE_NAME: Final = "answer.md"
+PICTURE_NAME: Final = "picture.png"  # Discord looks at the bytes
+LONGEST_ALT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +32,48 @@ class Content:
     document: str = ""
     files: tuple[Path, ...] = ()
     spoiler: bool = False
+    picture: Path | None = None  # shown small beside the text
+    alt: str = ""  # what files show, for those who can't see them
+    shown_already: bool = False  # the picture stands there since an earlier change
 
     def sent(self) -> dict[str, Any]:
         """As a new message takes it."""
-        optional = ({"view": self.view} if self.view else {}) | ({"files": self._files()} if self.document or self.files else {})
-        return {"content": self.text, "allowed_mentions": NOBODY, "suppress_embeds": True, **optional}
+        files = self._files()
+        optional = ({"view": self.view} if self.view else {}) | ({"files": files} if files else {})
+        # A message that may show no embeds shows not even its own.
+        embeds = {"embed": _thumbnail()} if self.picture else {"suppress_embeds": True}
+        return {"content": self.text, "allowed_mentions": NOBODY, **embeds, **optional}
 
     def edited(self) -> dict[str, Any]:
         """As a change of a message takes it: buttons and files that are not named here go away."""
-        return {"content": self.text, "view": self.view, "attachments": self._files(), "allowed_mentions": NOBODY}
+        words = {"content": self.text, "view": self.view, "allowed_mentions": NOBODY}
+        if self.picture and self.shown_already and not (self.document or self.files):
+            return words
+        return {**words, "attachments": self._files(), **({"embed": _thumbnail()} if self.picture else {})}
 
     def _files(self) -> list[discord.File]:
         """Made anew each time: a file is read once."""
-        files = [discord.File(path, spoiler=self.spoiler) for path in self.files]
-        return [*files, *([discord.File(BytesIO(self.document.encode()), FILE_NAME, spoiler=self.spoiler)] if self.document else [])]
+        alt = in_short(self.alt, LONGEST_ALT) or None
+        files = [discord.File(path, spoiler=self.spoiler, description=alt) for path in self.files]
+        if self.picture:
+            files.insert(0, discord.File(self.picture, PICTURE_NAME, description=alt))
+        if self.document:
+            files.append(discord.File(BytesIO(self.document.encode()), FILE_NAME, spoiler=self.spoiler, description=alt))
+        return files
+
+
+def _thumbnail() -> discord.Embed:
+    return discord.Embed().set_thumbnail(url=f"attachment://{PICTURE_NAME}")
 
 
 def content_of(message: Outgoing, texts: Texts) -> Content:
     """At most 2,000 characters where the text keeps to the limits."""
     text = defuse(message.text) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
+    text = furled(text) if message.picture else text  # beside its own embed a message would show each link's, too
     text = hide(text) if message.spoiler else text
     note = texts.say(message.language, "discord.whole_answer") if message.whole else ""
     below = [small_print(words) for words in (note, message.footer) if words]
     opens = message.panel is not None and not message.panel.setting
     view = panel(texts, message.language) if opens else view_of(message, texts)
-    return Content("\n".join([text, *below]), view, message.whole, message.files, message.spoiler)
+    alt = "" if message.spoiler else message.text.replace("**", "").replace("\\", "").lstrip("> ")
+    return Content("\n".join([text, *below]), view, message.whole, message.files, message.spoiler, message.picture, alt)

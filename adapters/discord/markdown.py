@@ -6,12 +6,14 @@ Discord's own rules decide what is code; where the two could be read differently
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 GAP = "\u200b"  # is not seen, and parts what would be read as one
 
 CODE = re.compile(r"```[\s\S]+?```|(?<![`\\])(`{1,2})(?!`)[^`\n](?:[^\n]*?[^`\n])?\1(?!`)")
 # <@1>, <@!1>, <@&1>, <#1>, </ask:1>, <id:browse>: shown as a mention even where it notifies nobody.
 MENTION = re.compile(r"<(?=@[!&]?\d+>|#\d+>|id:\w+>|/[^\n:<>]{1,100}:\d+>)")
+LINK = re.compile(r"(?<![<(])https?://[^\s<>`]+")
 EVERYONE = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
 HEADER = re.compile(
     r"^(?P<before>[ \t]*(?:(?:>{1,3}|[-*+]|\d{1,9}[.)])[ \t]+)*)#{1,6}[ \t]+(?P<title>[^\n]*?)[ \t]*#*[ \t]*$", re.MULTILINE
@@ -34,6 +36,13 @@ def hide(text: str) -> str:
     inner = text.replace("||", f"|{GAP}|")
     padding = GAP if inner.endswith(("\\", "|")) else ""
     return f"||{inner}{padding}||"
+
+
+def furled(text: str) -> str:
+    """`text`, defused already, with links that show nothing of what they lead to."""
+    ends = [0, *(end for code in CODE.finditer(text) for end in code.span()), len(text)]
+    pieces = [text[start:end] for start, end in pairwise(ends)]
+    return "".join(piece if number % 2 else LINK.sub(r"<\g<0>>", piece) for number, piece in enumerate(pieces))
 
 
 def small_print(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import discord
 
 from adapters.discord.buttons import more_view
-from adapters.discord.content import content_of
+from adapters.discord.content import Content, content_of
 from adapters.discord.diagnosis import findings
 from adapters.discord.faults import InteractionGone, delivering
 from adapters.discord.interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
@@ -23,6 +23,7 @@ from bot.texts import Texts, choose_language
 
 ASK_AGAIN_SECONDS: Final = 5.0  # whether the button was pressed
 WATCH_SECONDS: Final = 10.0  # between two looks for interactions whose time is over
+REMEMBERED: Final = 1_000  # messages
 RESERVE: Final = 50  # of a message, for the marks of small print
 
 
@@ -30,7 +31,7 @@ class DiscordLimits(Limits):
     """A text counts as long as it can become: defused, and under spoiler tags. Discord counts code points."""
 
     def length(self, text: str) -> int:
-        return len(hide(defuse(text)))
+        return len(hide(defuse(text))) + 2 * text.count("http")  # links may be put in brackets
 
 
 ANSWERED_ELSEWHERE: Final = frozenset({"again", "continue"})  # by a reply to the question
@@ -55,6 +56,7 @@ class DiscordPlatform:
         self._client = client
         self._interactions = interactions
         self._texts = texts
+        self._pictured: dict[str, None] = {}  # messages that show a small picture already
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         if live := self._interactions.way(place, reply_to):
@@ -69,7 +71,7 @@ class DiscordPlatform:
             link = reference(place, reply_to)
             optional: dict[str, Any] = {"reference": link} if link else {}
             sent = await self._channel(place).send(**content.sent(), nonce=nonce, **optional)
-        return str(sent.id)
+        return self._noted(str(sent.id), content)
 
     def whispers(self, event: str) -> bool:
         return True
@@ -98,12 +100,14 @@ class DiscordPlatform:
         with delivering():
             live = self._interactions.showing(place, message_id)
             content = content_of(self._allowed(place, message, live), self._texts)
+            content = replace(content, shown_already=message_id in self._pictured)
             if live:
                 await self._check(live)
                 await live.edit(message_id, content)
                 self._interactions.note(live, message.answer_id, final=message.final)
             else:
                 await self._channel(place).get_partial_message(int(message_id)).edit(**content.edited())
+        self._noted(message_id, content)
 
     async def delete(self, place: Place, message_id: str) -> None:
         with delivering():
@@ -141,7 +145,14 @@ class DiscordPlatform:
             await self._check(live)
             name = await live.send(content, private=private)
         self._interactions.note(live, message.answer_id, final=message.final)
-        return name
+        return self._noted(name, content)
+
+    def _noted(self, message_id: str, content: Content) -> str:
+        if content.picture is not None:
+            self._pictured[message_id] = None
+            if len(self._pictured) > REMEMBERED:
+                del self._pictured[next(iter(self._pictured))]
+        return message_id
 
     async def _check(self, live: Live) -> None:
         """Raises DeliveryError where only a new interaction would do; somebody is offered a button that makes one."""
@@ -160,12 +171,14 @@ class DiscordPlatform:
     def _allowed(self, place: Place, message: Outgoing, live: Live | None) -> Outgoing:
         """The message, without files where the bot may attach none: Discord would refuse all of it. Raises FileRefused for a text
         that goes on in a file."""
-        if not (message.whole or message.files) or self._granted(place, live).attach_files:
+        if not (message.whole or message.files or message.picture) or self._granted(place, live).attach_files:
             return message
         if message.whole:
             raise FileRefused("the bot may not attach files there")
+        if not message.files:
+            return replace(message, picture=None)
         note = self._texts.say(message.language, "discord.no_files")
-        return replace(message, files=(), footer=" · ".join(filter(None, (message.footer, note))))
+        return replace(message, files=(), picture=None, footer=" · ".join(filter(None, (message.footer, note))))
 
     def _granted(self, place: Place, live: Live | None) -> discord.Permissions:
         """The bot's rights: as the interaction says, else as Discord told them at first and told of changes since."""

@@ -45,6 +45,7 @@ class NewMessage:
     sha256s: tuple[str, ...] = ()
     spoiler: bool = False
     footer: str = ""
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,16 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Quoted:
+    """A question that nobody can see, as its answer shows it."""
+
+    asker: str  # their name
+    text: str
+    sha256: str | None  # of the picture that it is about
+    follows: str | None  # the platform's id of the message that it goes on from: an answer's, or the one that shows the picture
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer as it is stored; `finish` None: not finished."""
 
@@ -71,6 +82,7 @@ class Answer:
     spoiler: bool
     reply_to: str | None  # the question's id on the platform
     place: Place
+    quoted: Quoted | None = None  # where the question can't be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,7 @@ def add(connection: Connection, message: NewMessage) -> int | None:
         "footer": message.footer,
         "spoiler": message.spoiler,
         "at": message.at,
+        "unseen": message.unseen,
     }
     new: int | None = connection.scalar(_add(connection.dialect.name), row)
     if new is not None and message.sha256s:
@@ -184,7 +197,27 @@ def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tu
 def answer(connection: Connection, message: int) -> Answer | None:
     """An answer, with what its delivery needs; None: it was forgotten."""
     row = connection.execute(_ANSWER, {"answer": message}).first()
-    return Answer(*row[:5], place=place_of(row)) if row else None
+    if row is None:
+        return None
+    quoted = _quoted(connection, row.question, row.person) if row.unseen else None
+    return Answer(row.text, row.finish, row.footer, row.spoiler, row.platform_id, place_of(row), quoted)
+
+
+def _quoted(connection: Connection, question: int, asker: str) -> Quoted:
+    """The words are those that a person wrote: going on with an answer goes on with its question."""
+    way = branch(connection, question)
+    numbers = [turn.id for turn in way]
+    asked = select(MessageRow.text).where(MessageRow.id.in_(numbers), MessageRow.role == "user", MessageRow.platform_id.is_not(None))
+    text = connection.scalar(asked.order_by(MessageRow.id.desc()).limit(1)) or ""
+    picture = next((turn.sha256s[0] for turn in reversed(way) if turn.sha256s), None)
+    return Quoted(name_of(connection, asker), text, picture, _shown_as(connection, numbers[-2]) if len(numbers) > 1 else None)
+
+
+def _shown_as(connection: Connection, message: int) -> str | None:
+    """The platform's id of a message; of an answer, of its last part."""
+    parts = select(DeliveryRow.platform_id).where(DeliveryRow.message == message, DeliveryRow.platform_id.is_not(None))
+    last = connection.scalar(parts.order_by(DeliveryRow.id.desc()).limit(1))
+    return last or connection.scalar(select(MessageRow.platform_id).where(MessageRow.id == message))
 
 
 def asked(connection: Connection, place: str, answer: int | None, person: str) -> Asked | None:
@@ -269,7 +302,17 @@ _PICTURES = (
 )
 _QUESTION = aliased(MessageRow)
 _ANSWER = (
-    select(MessageRow.text, MessageRow.finish, MessageRow.footer, MessageRow.spoiler, _QUESTION.platform_id, PlaceRow)
+    select(
+        MessageRow.text,
+        MessageRow.finish,
+        MessageRow.footer,
+        MessageRow.spoiler,
+        MessageRow.person,
+        _QUESTION.platform_id,
+        _QUESTION.id.label("question"),
+        _QUESTION.unseen,
+        PlaceRow,
+    )
     .outerjoin(_QUESTION, _QUESTION.id == MessageRow.parent)
     .join(PlaceRow, PlaceRow.key == MessageRow.place)
     .where(MessageRow.id == bindparam("answer"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, MetaData, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, MetaData, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite gives out row numbers only for a column declared INTEGER.
@@ -98,6 +98,7 @@ class MessageRow(Row):
     footer: Mapped[str]
     spoiler: Mapped[bool]
     at: Mapped[float]
+    unseen: Mapped[bool] = mapped_column(server_default=false())  # a question that nobody can see where it was asked
     title: Mapped[str | None]  # of a conversation's first message: how its person named it; goes with the message
 
 
