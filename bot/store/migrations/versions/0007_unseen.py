@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_unseen"
-down_revision = "0005_updates"
+revision = "0007_unseen"
+down_revision = "0006_tickets"
 branch_labels = None
 depends_on = None
 
