@@ -31,7 +31,8 @@ from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, Usage
 from tests.bot.samples import ANN, PLACE
 
 EVERYBODY = AccessOptions(everyone=True)
-UNHURRIED = LimitOptions(burst=1_000, cooldown_seconds=0, questions_per_person=1_000, questions_overall=1_000)
+# A simulated platform may live at a time of its own.
+UNHURRIED = LimitOptions(burst=1_000, cooldown_seconds=0, questions_per_person=1_000, questions_overall=1_000, answer_hours=0)
 
 
 @dataclass

@@ -278,8 +278,7 @@ async def test_a_demo_ends_with_its_summary_though_the_disk_takes_no_export(rig:
 async def test_the_footer_of_a_comparison_says_nothing_that_its_columns_say_otherwise(rig: Rig) -> None:
     for name, value in (("temperature", "0.5"), ("top_p", "0.9")):
         await rig.press("settings", name=name, value=value, scope="me")
-    await rig.finals(2)
-    await rig.press("compare", temperature="0.2,1.5", prompt="what is it?")
+    await rig.press("compare", temperature="0.2,1.5", prompt="why?")
     await rig.until(lambda: any("**temperature 0.2**" in said for said in rig.chat.finals()))
     [compared] = [each for each in rig.chat.messages.values() if "**temperature 0.2**" in each.text]
     assert "**temperature 1.5**" in compared.text

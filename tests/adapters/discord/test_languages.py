@@ -81,7 +81,7 @@ async def test_an_answer_s_buttons_and_refusals_are_in_chinese(reader: Reader, w
     await reader.does(2, command("ask", {"name": "prompt", "type": 3, "value": "鹅？"}))
     await reader.rig.until(lambda: TEXTS.say(CHINESE, f"button.{Button.AGAIN}") in str(wire.messages))
     [answer] = wire.messages.values()
-    assert answer["content"] == "You asked: 鹅？"
+    assert answer["content"] == "> **ann**: 鹅？\n\nYou asked: 鹅？"  # nobody else sees what was asked
     assert TEXTS.on("discord").say(CHINESE, "ask.empty") in await reader.does(2, command("ask"))
 
 
