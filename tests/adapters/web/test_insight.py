@@ -80,7 +80,7 @@ async def test_the_chart_shows_the_actual_chances_at_the_chosen_temperature(
     async with visiting(browser, url, locale="en-GB", viewport=viewport) as visit:
         await visit.ask("/temperature 0.7 me")
         await expect(visit.page.locator(".aside")).to_contain_text("0.7")
-        await visit.ask_and_wait("What is it?", 1)
+        await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         assert (engine.requests[-1].logprobs, engine.requests[-1].temperature) == (True, 0.7)
         await expect(page.locator("#insight-body")).to_contain_text("At temperature 0.7")
@@ -102,7 +102,7 @@ async def test_beams_show_the_tree_of_what_they_weighed_with_scores(
     async with visiting(browser, url, locale="en-GB", viewport=viewport) as visit:
         await visit.ask("/beams 3 me")
         await expect(visit.page.locator(".aside")).to_contain_text("3")
-        await visit.ask_and_wait("What is it?", 1)
+        await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         assert (engine.requests[-1].beam_tree, engine.requests[-1].logprobs) == (True, False)
         drafts = [
@@ -132,7 +132,7 @@ async def test_an_answer_of_no_words_that_won_is_said_to_be_one(browser: Browser
     engine.tree, engine.penalty = (*TREE[:4], BeamNode(text="", score=-0.2, parent=None, step=1, rank=-0.2, choice=0)), 1.0
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
-        await visit.ask_and_wait("What is it?", 1)
+        await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         await expect(page.locator(".draft.won")).to_have_text("∅ (no words)-0.20 ÷ 1 = -0.20★ chosen")
         await expect(page.locator(".piece.won")).to_have_text("∅ (no words) -0.20 ★ chosen")
@@ -145,7 +145,7 @@ async def test_every_draft_that_finished_is_shown(browser: Browser, url: str, en
     engine.penalty = 0.0
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
-        await visit.ask_and_wait("What is it?", 1)
+        await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         await expect(page.locator(".draft")).to_have_count(40)
         await expect(page.locator(".piece")).to_have_count(40)
@@ -156,7 +156,7 @@ async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser
     engine.tree, engine.penalty = (*TREE[:3], BeamNode(text="A goose.", score=-1.0, parent=2, step=3)), None
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
-        await visit.ask_and_wait("What is it?", 1)
+        await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         await expect(page.locator("#insight-body")).to_contain_text("doesn't say how it ranked them")
         await expect(page.locator(".won")).to_have_count(0)
@@ -166,7 +166,7 @@ async def test_an_answer_that_was_stopped_says_why_nothing_is_told(browser: Brow
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
         engine.gate.clear()
-        await visit.ask("What is it?")
+        await visit.ask("Tell me something")
         await expect(visit.answers).to_have_text("A goose.")
         await visit.page.get_by_role("button", name="Stop the answer").click()
         await visit.finished(1)
@@ -176,13 +176,13 @@ async def test_an_answer_that_was_stopped_says_why_nothing_is_told(browser: Brow
 async def test_an_engine_that_tells_nothing_is_said_to(browser: Browser, url: str, engine: TellingEngine) -> None:
     engine.tells = False
     async with visiting(browser, url, locale="en-GB") as visit:
-        await visit.ask_and_wait("What is it?", 1)
+        await visit.ask_and_wait("Tell me something", 1)
         await expect((await opened(visit)).locator("#insight-body")).to_contain_text("doesn't tell")
 
 
 async def test_nobody_sees_how_another_person_s_answer_came_about(url: str) -> None:
     async with Visitor(url) as ann, Visitor(url) as eve:
-        await ann.ask("What is it?")
+        await ann.ask("Tell me something")
         answer = 0
         while not answer:
             recent = (await ann.get("/api/messages"))["messages"]

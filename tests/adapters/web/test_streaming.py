@@ -65,7 +65,7 @@ async def looked(page: Page) -> None:
 
 
 async def test_a_selection_survives_the_rest_of_the_answer(visit: Visit, engine: GrowingEngine) -> None:
-    await visit.ask("What is it?")
+    await visit.ask("Tell me something")
     engine.say(BEGINNING, "The last wo")
     await expect(visit.answers).to_contain_text("The last wo")
     selected = await visit.page.evaluate(SELECT)
@@ -82,7 +82,7 @@ async def test_a_selection_survives_the_rest_of_the_answer(visit: Visit, engine:
 
 async def test_a_selection_survives_the_next_question_and_its_answer(visit: Visit, engine: GrowingEngine) -> None:
     engine.say(BEGINNING, None)
-    await visit.ask_and_wait("What is it?", 1)
+    await visit.ask_and_wait("Tell me something", 1)
     selected = await visit.page.evaluate(SELECT)
     other = Visit(await visit.page.context.new_page())
     await other.page.goto(visit.page.url)
@@ -109,7 +109,7 @@ async def test_the_focus_stays_where_it_is_while_an_answer_grows(visit: Visit, e
 
 
 async def test_code_and_formulas_are_drawn_though_their_libraries_come_late(visit: Visit, engine: GrowingEngine) -> None:
-    await visit.ask("What is it?")
+    await visit.ask("Tell me something")
     engine.say("```python\nimport goose\n```\n\n", "and \\(a^2\\)")
     await expect(visit.answers.locator("math")).to_be_visible()
     await expect(visit.answers.locator("code span").first).to_be_visible()
@@ -167,7 +167,7 @@ async def test_a_whole_answer_fetches_nothing_more_than_its_events(visit: Visit,
     await visit.page.wait_for_function(loaded)  # the samples of a first visit
     asked_for: list[str] = []
     visit.page.on("request", lambda request: asked_for.append(request.url.partition("//")[2].partition("/")[2].partition("?")[0]))
-    await visit.ask("What is it?")
+    await visit.ask("Tell me something")
     for number in range(40):
         engine.say(f"Word {number}. ")
     engine.say(None)
