@@ -119,6 +119,7 @@ class Runner:
         width, pairs = self.tables.shape[1], [block for sides in zip(*copies, strict=True) for block in sides]
         places = [block for table in tables or () for block in filled_up(table, width)]
         sent = upload(torch.tensor([*tokens, *pairs, *places]), self.device)
+        written: Tensor
         written, blocks, filled = sent.split((len(tokens), len(pairs), len(places)))
         if pairs:
             for stage in self.cache.stages:
