@@ -1,12 +1,12 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check system clean
+.PHONY: help demo run test check compatibility system clean
 
 bin := .venv/bin
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile | fold -s -w $${COLUMNS:-$$(tput cols 2>/dev/null || echo 80)}
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile | fold -s -w $${COLUMNS:-$$(tput cols 2>/dev/null || echo 80)}
 
 demo: ## set up, fetch the pocket model, answer about three pictures (ARGS=--once stops there)
 	@deploy/setup.sh engine,discord,telegram
@@ -28,6 +28,12 @@ check: ## format, lint, types and the direction of imports
 	@$(bin)/ruff check .
 	@$(bin)/mypy
 	@$(bin)/lint-imports
+
+compatibility: ## ask the engine with other people's clients (installs them into build/clients; wants npm)
+	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/compatibility.sh
+	@$(bin)/gander model pull pocket
+	@$(bin)/pytest -m compatibility tests/compatibility $(ARGS)
 
 # A browser and PostgreSQL for the tests that want them. Only CI may install system-wide; elsewhere those tests say what they miss.
 system:

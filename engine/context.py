@@ -96,8 +96,9 @@ class ContextBuilder:
                 return context
         window = self.model.card.context_length
         raise ContextError(
-            f"This model's maximum context length is {window} tokens, of which {limit} can be used for the prompt. However, the pictures, "
-            f"the system prompt and the last question take {length} tokens or more. Send fewer pictures or a shorter question.",
+            # In OpenAI's own phrases, by which clients know what is the matter.
+            f"This model's maximum context length is {window} tokens. Input tokens exceed the configured limit of {limit} tokens: "
+            f"the pictures, the system prompt and the last question take {length} or more. Send fewer pictures or a shorter question.",
             "messages",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import RequestError
 from engine.models.base import Tokenizer
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
 # One space where JSON may have any: a small model would go on with blanks for ever.
-LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+LAYOUT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
 class Vocabulary:
@@ -45,7 +45,7 @@ class Grammars:
         with self.lock:
             tokens = self.tokens
         try:
-            found = LLMatcher(tokens, LLMatcher.grammar_from_json_schema(schema, overrides=LAYOUT), log_level=0)  # type: ignore[arg-type]
+            found = LLMatcher(tokens, LLMatcher.grammar_from_json_schema(schema, overrides=LAYOUT), log_level=0)
         except ValueError as error:
             raise refused(str(error)) from None
         if found.is_error():

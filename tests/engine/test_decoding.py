@@ -225,7 +225,7 @@ def test_a_long_conversation_loses_its_oldest_text() -> None:
 
 
 def test_what_can_not_be_dropped_must_fit() -> None:
-    with pytest.raises(ContextError, match="length is 600 tokens"):
+    with pytest.raises(ContextError, match="maximum context length is 600 tokens"):
         events(TinyModel(), asked(Turn("user", ("x" * 700,))))
 
 
