@@ -105,9 +105,8 @@ class PersonLimits:
         if not oldest or now - sent <= oldest:
             return
         told, self._told[place] = self._told.get(place), now
-        if told is not None and now - told < oldest:
-            raise Ignored("too old, as was said")
-        raise Refusal("limits.too_old", count=ceil(self._options.answer_hours))
+        refusal = Ignored if told is not None and now - told < oldest else Refusal
+        raise refusal("limits.too_old", count=ceil(self._options.answer_hours))
 
     def _sweep(self, now: float) -> None:
         if len(self._paces) >= SWEEP_AT:

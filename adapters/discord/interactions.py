@@ -28,7 +28,16 @@ MESSAGES: Final = 5
 MESSAGE_LENGTH: Final = 2000
 PATIENCE_SECONDS: Final = 3600.0
 KEPT: Final = 1_000
-ORIGINAL: Final[Any] = "@original"  # Discord's word in the place of a number, for the first message of an interaction
+
+
+class Original:
+    """Discord's word in the place of a number, for the first message of an interaction. As a text, discord.py would write %40original."""
+
+    def __str__(self) -> str:
+        return "@original"
+
+
+ORIGINAL: Final[Any] = Original()
 
 
 @dataclass(slots=True)

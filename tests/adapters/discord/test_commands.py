@@ -47,7 +47,7 @@ async def test_numbers_have_their_range_and_suggestions(whole: Whole) -> None:
 
 async def test_ranges_and_suggestions_go_as_far_as_roles_may(tmp_path: Path) -> None:
     """What can be typed ends where the most generous role does; what is offered, with the asker's own."""
-    limits = LimitOptions(burst=1_000, caps={"beams": 2}, roles={"discord:1": RoleLimits(caps={"beams": 4})})
+    limits = LimitOptions(burst=1_000, answer_hours=0, caps={"beams": 2}, roles={"discord:1": RoleLimits(caps={"beams": 4})})
     async with whole_bot(tmp_path, limits=limits) as whole:
         server = whole.server
         crew = server.guild.create_role("crew")
@@ -116,7 +116,7 @@ async def test_the_panel_shows_origins_and_sets_a_value(whole: Whole) -> None:
 async def test_describe_answers_about_anybody_s_picture(whole: Whole) -> None:
     photo = await whole.server.bob.send(whole.server.channel, "my goose", attachments=[("goose.png", GOOSE)])
     await whole.server.ann.context_menu(whole.server.channel, "Describe", photo)
-    assert await whole.ends(1) == ["You asked: What is in this picture?"]
+    assert await whole.ends(1) == ["> **ann**: What is in this picture?\n\nYou asked: What is in this picture?"]
 
 
 async def test_a_form_that_nobody_sends_is_forgotten(whole: Whole) -> None:

@@ -25,7 +25,7 @@ async def growing(home: Path, wire: Wire, prepare: Callable[[], None] = lambda: 
     engine = ScriptedEngine(lambda _: WORDS, gate=Valve(1))
     async with running(sqlite_url(home / "gander.db"), home, engine) as rig, connected(new_client(rig.core, Cdn(), **AT_ONCE)):
         prepare()
-        await wire.dispatch("MESSAGE_CREATE", message_payload(str(time_snowflake(datetime.now(UTC))), ANN, "what is this?"))
+        await wire.dispatch("MESSAGE_CREATE", message_payload(str(time_snowflake(datetime.now(UTC))), ANN, "tell me a story"))
         await rig.until(lambda: bool(said(wire)))
         yield rig
 
