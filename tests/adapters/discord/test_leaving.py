@@ -25,7 +25,7 @@ async def writing(home: Path, wire: Wire, prepare: Callable[[], None] = lambda: 
     async with running(sqlite_url(home / "gander.db"), home, engine) as rig, connected(new_client(rig.core, Cdn(), **AT_ONCE)):
         await wire.dispatch("GUILD_CREATE", server_payload())
         prepare()
-        await wire.dispatch("MESSAGE_CREATE", server_message(str(time_snowflake(datetime.now(UTC))), ANN, "what is this?"))
+        await wire.dispatch("MESSAGE_CREATE", server_message(str(time_snowflake(datetime.now(UTC))), ANN, "tell me a story"))
         await rig.until(lambda: engine.running == 1)
         yield rig
 
