@@ -33,7 +33,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 async def begun(rig: Rig) -> str:
     """The id of the message in which an answer grows."""
-    await rig.say("what is this?")
+    await rig.say("tell me a story")
     await rig.until(lambda: bool(rig.chat.messages))
     message = next(iter(rig.chat.messages))
     while not await rig.database.read(deliveries.answers_in, PLACE, message):  # noqa: ASYNC110  # the store decides
@@ -109,7 +109,7 @@ async def test_a_repeated_send_is_not_believed_to_say_the_newer_words(tmp_path: 
     engine = ScriptedEngine(goose, gate=Valve(1))
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, chat) as rig:
         chat.lost = 1
-        await rig.say("what is this?")
+        await rig.say("tell me a story")
         await rig.until(lambda: chat.lost == 0)
         engine.gate.set()
         await rig.until(lambda: chat.finals() == ["One white goose."])

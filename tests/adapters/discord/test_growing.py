@@ -25,7 +25,7 @@ class BeamSearch(ScriptedEngine):
 async def test_with_beams_the_best_hypothesis_so_far_is_shown(tmp_path: Path) -> None:
     async with whole_bot(tmp_path, engine=BeamSearch(lambda _: ["A goose."])) as whole:
         whole.engine.gate.clear()
-        await whole.asks("/ask what is this? beams:3")
+        await whole.asks("/ask tell me a story beams:3")
         await whole.says("Perhaps a duck")
         assert labels(whole.server.said()[0]) == ["Stop"]
         whole.engine.gate.set()
@@ -38,7 +38,7 @@ async def test_with_beams_the_best_hypothesis_so_far_is_shown(tmp_path: Path) ->
 async def test_stop_ends_it_and_keeps_what_was_said(tmp_path: Path) -> None:
     async with whole_bot(tmp_path, engine=BeamSearch(lambda _: ["A goose."])) as whole:
         whole.engine.gate.clear()
-        await whole.asks("what is this?")
+        await whole.asks("tell me a story")
         await whole.says("Perhaps a duck")
         await whole.server.ann.click(whole.server.said()[0], label="Stop")
         [answer] = await whole.ends(1)

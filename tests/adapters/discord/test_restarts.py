@@ -39,7 +39,7 @@ async def test_an_answer_to_a_command_goes_on_in_its_message(tmp_path: Path, *, 
         engine.gate.clear()
         if not heard:
             bot.api.mute("PATCH", WEBHOOK)
-        bot.world.gives("ask", prompt="what is this?")
+        bot.world.gives("ask", prompt="tell me a story")
         await bot.until(lambda: any("One" in each.content for each in bot.world.said()))
         if heard:
             await asyncio.sleep(0.2)  # for the record of it; without it the other case is tested twice
@@ -60,7 +60,7 @@ async def test_a_command_that_a_kill_cut_off_is_asked_for_again(tmp_path: Path, 
     with monkeypatch.context() as patched:
         patched.setattr(Asking, "ask", hang)
         async with whole(tmp_path) as bot:
-            bot.world.gives("ask", prompt="what is this?")
+            bot.world.gives("ask", prompt="tell me a story")
             async with asyncio.timeout(30):
                 await begun.wait()
     async with whole(tmp_path, world=bot.world, api=bot.api) as again:

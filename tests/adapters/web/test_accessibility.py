@@ -71,7 +71,7 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
         assert await serious_faults(page) == []
         await visit.add_picture()
         await visit.ask_and_wait("# What?\n\n| a | b |\n|-|-|\n| 1 | 2 |", 1)
-        await visit.ask("/compare temperature:0.2,1.8 what is it?")
+        await visit.ask("/compare temperature:0.2,1.8 tell me a story")
         await visit.finished(2)
         await expect(page.locator(".commands button")).to_have_count(2)
         await page.locator("#knobs-button").click()
@@ -86,7 +86,7 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
 async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
     async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
         page = visit.page
-        await visit.ask("/compare temperature:0.2,1.8 what is it?")
+        await visit.ask("/compare temperature:0.2,1.8 tell me a story")
         await visit.finished(1)
         await expect(page.locator(".columns h3")).to_have_text(["temperature 0.2", "temperature 1.8"])
         await page.get_by_role("button", name="temperature 1.8").click()
