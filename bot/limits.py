@@ -70,7 +70,8 @@ class PersonLimits:
         if incoming.author.alone or (incoming.command and incoming.command.name == STOP):
             return
         allowed = await self._rules.allowance(incoming.place, incoming.author)
-        now, sent = self._clock(), self._sent(incoming)
+        now = self._clock()
+        sent = _sent(incoming, now)
         self._sweep(now)
         self._check_age(incoming.place.key, sent, now)
         whose = incoming.author.key if sent == now else f"{incoming.author.key} late"  # what comes late spends nothing of today's
@@ -84,8 +85,9 @@ class PersonLimits:
     def admit(self, load: Load, incoming: Incoming) -> None:
         """Raises Refusal when this person, or everybody together, has enough questions in the queue: of what comes late, at the time
         when it was sent."""
-        person, sent = incoming.author.key, self._sent(incoming)
-        late = sent < self._clock()
+        person, now = incoming.author.key, self._clock()
+        sent = _sent(incoming, now)
+        late = sent < now
         near = [other for other in self._late.get(person, ()) if 0 < abs(other - sent) < NEAR_SECONDS] if late else []
         mine = len(near) if late else load.mine
         if mine >= self._options.questions_per_person:
@@ -94,11 +96,6 @@ class PersonLimits:
             raise Refusal("limits.queue_full", count=load.overall)
         if late:
             self._late[person] = [*near, sent]
-
-    def _sent(self, incoming: Incoming) -> float:
-        """When an event counts, in Unix seconds: now, unless it comes late. An edit is news, however old its message."""
-        now, sent = self._clock(), incoming.sent_at.timestamp()
-        return sent if now - sent > LATE_SECONDS and not incoming.edited else now
 
     def _check_age(self, place: str, sent: float, now: float) -> None:
         oldest = self._options.answer_hours * HOUR_SECONDS
@@ -120,3 +117,9 @@ class PersonLimits:
 def _asks(incoming: Incoming) -> bool:
     """Whether it is one more question; a correction of one is not."""
     return not incoming.edited and (incoming.command is None or incoming.command.name in QUESTIONS)
+
+
+def _sent(incoming: Incoming, now: float) -> float:
+    """When an event counts, in Unix seconds: `now`, unless it comes late. An edit is news, however old its message."""
+    sent = incoming.sent_at.timestamp()
+    return sent if now - sent > LATE_SECONDS and not incoming.edited else now

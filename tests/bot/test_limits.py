@@ -220,3 +220,19 @@ async def test_what_is_too_old_is_said_once_a_place(quick: Database) -> None:
     with pytest.raises(Refusal, match=r"limits\.too_old"):
         await person.check(replace(old, place=replace(old.place, channel="elsewhere")))
     await person.check(replace(old, edited=True))
+
+
+class Ticking(Clock):
+    """Goes on between some looks and not between others, as real ones do."""
+
+    looks = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        self.now += 0.000_1 if self.looks % 3 == 0 else 0
+        return self.now
+
+
+async def test_a_clock_that_goes_on_makes_nobody_late(quick: Database) -> None:
+    """What is sent now spends of today's, however often the clock is looked at meanwhile."""
+    assert [await count_until_refused(limits_of(quick, clock=Ticking())) for _ in range(3)] == [OPTIONS.burst] * 3

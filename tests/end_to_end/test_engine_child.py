@@ -97,7 +97,8 @@ async def test_an_answer_under_way_is_finished_before_a_graceful_stop(tiny_home:
             os.kill(child.pid, signal.SIGTERM)
             rest = [chunk async for chunk in chunks]
         assert rest[-1].usage is not None
-        assert rest[-1].usage.completion_tokens == 150
+        assert rest[-1].usage.completion_tokens > 100  # even the likeliest words may spell a stop
+        assert [choice.finish_reason for chunk in rest for choice in chunk.choices if choice.finish_reason]
 
 
 async def test_it_never_outlives_a_parent_that_was_killed(tiny_home: Path) -> None:

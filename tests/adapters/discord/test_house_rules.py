@@ -107,7 +107,7 @@ async def test_the_operator_s_lists_let_in_and_keep_out(tmp_path: Path, verdict:
 
 
 async def test_the_operator_s_roles_have_their_own_pace_and_caps(tmp_path: Path) -> None:
-    limits = LimitOptions(burst=1, cooldown_seconds=1_000, roles={"discord:1": RoleLimits(burst=5)})
+    limits = LimitOptions(burst=1, cooldown_seconds=1_000, answer_hours=0, roles={"discord:1": RoleLimits(burst=5)})
     async with whole_bot(tmp_path, limits=limits) as whole:
         await whole.asks("one")
         await whole.ends(1)

@@ -69,7 +69,9 @@ async def test_a_command_that_a_kill_cut_off_is_asked_for_again(tmp_path: Path, 
 
 
 async def test_ten_quick_questions_all_end_in_words(tmp_path: Path) -> None:
-    async with whole(tmp_path, limits=LimitOptions(burst=3, cooldown_seconds=60, questions_per_person=100).model_dump()) as bot:
+    async with whole(
+        tmp_path, limits=LimitOptions(burst=3, cooldown_seconds=60, questions_per_person=100, answer_hours=0).model_dump()
+    ) as bot:
         for number in range(10):
             bot.world.gives("ask", prompt=f"question {number}")
         await bot.until(lambda: len([each for each in bot.world.whispered(bot.world.ann) if "A little slower" in each.content]) == 7)
