@@ -58,6 +58,14 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Whom or what a key in a text is of: platforms that can show a name instead do so."""
+
+    kind: Literal["person", "role", "channel"]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Text to show, in the Markdown that models write. The adapter converts and defuses it: it pings nobody.
 
@@ -79,6 +87,8 @@ class Outgoing:
     actions: tuple[Action, ...] = ()  # buttons below the others, each for anybody
     files: tuple[Path, ...] = ()  # sent along once: pictures are shown, others can be saved
     heading: str = ""  # stands above the text, and is no part of what was said
+    alt: str = ""  # what the files show, for those who can't see them; empty: what the text says
+    named: tuple[Named, ...] = ()  # those whose keys stand in the text
     picture: Path | None = None  # that it is about, where people could not see otherwise: shown small beside it
     columns: tuple[Section, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
 

@@ -28,21 +28,50 @@ MOST_CHOICES: Final = 25
 LONGEST_LABEL: Final = 100
 EVERYWHERE: Final = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
 BY_ANYBODY: Final = app_commands.AppInstallationType(guild=True, user=True)
+
+NativeCommand = app_commands.Command[Any, ..., None]
+Interaction = discord.Interaction[discord.Client]
+
+SPOKEN_IN: Final = (
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.voice,
+    discord.ChannelType.stage_voice,
+    discord.ChannelType.forum,
+    discord.ChannelType.media,
+    discord.ChannelType.public_thread,
+    discord.ChannelType.private_thread,
+    discord.ChannelType.news_thread,
+)
+
+
+class Spoken(app_commands.Transformer):
+    """A channel or thread in which something can be said: a category is none, and no rule for one would hold."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        return list(SPOKEN_IN)
+
+    async def transform(self, interaction: Interaction, value: Any, /) -> Any:
+        return value  # an app_commands.AppCommandChannel or AppCommandThread
+
+
 PLAIN: Final[dict[OptionKind, Any]] = {
     OptionKind.TEXT: str,
     OptionKind.CHOICE: str,
     OptionKind.FLAG: bool,
     OptionKind.PERSON: discord.User,
     OptionKind.ROLE: discord.Role,
-    OptionKind.CHANNEL: app_commands.AppCommandChannel | app_commands.AppCommandThread,
+    OptionKind.CHANNEL: Spoken(),
     OptionKind.SERVER: str,
     OptionKind.PICTURE: discord.Attachment,
     OptionKind.NUMBER: float,
     OptionKind.WHOLE: int,
 }
-
-NativeCommand = app_commands.Command[Any, ..., None]
-Interaction = discord.Interaction[discord.Client]
 
 
 class Words(app_commands.Translator):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,8 +14,9 @@ import discord
 from adapters.discord.buttons import view_of
 from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
+from adapters.discord.places import NAME
 from bot.characters import in_short
-from bot.ports import Outgoing
+from bot.ports import Named, Outgoing
 from bot.streaming import ELLIPSIS
 from bot.texts import Texts
 
@@ -21,6 +24,10 @@ NOBODY: Final = discord.AllowedMentions.none()
 FILE_NAME: Final = "answer.md"
 PICTURE_NAME: Final = "picture.png"  # Discord looks at the bytes
 LONGEST_ALT: Final = 200
+
+
+KEY: Final = re.compile(rf"\b{NAME}:\d+(?:/\d+)?\b")  # as lists of the configuration call somebody
+MENTIONS: Final = {"person": "<@{id}>", "role": "<@&{id}>", "channel": "<#{id}>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,21 @@ class Content:
 
     def _files(self) -> list[discord.File]:
         """Made anew each time: a file is read once."""
-        alt = in_short(self.alt, LONGEST_ALT) or None
-        files = [discord.File(path, spoiler=self.spoiler, description=alt) for path in self.files]
+        alt = in_short(self.alt, LONGEST_ALT)
+        files = [discord.File(path, spoiler=self.spoiler, description=alt or path.name) for path in self.files]
         if self.picture:
-            files.insert(0, discord.File(self.picture, PICTURE_NAME, description=alt))
+            files.insert(0, discord.File(self.picture, PICTURE_NAME, description=alt or PICTURE_NAME))
         if self.document:
-            files.append(discord.File(BytesIO(self.document.encode()), FILE_NAME, spoiler=self.spoiler, description=alt))
+            file = BytesIO(self.document.encode())
+            files.append(discord.File(file, FILE_NAME, spoiler=self.spoiler, description=alt or FILE_NAME))
         return files
+
+
+def named(text: str, names: Iterable[Named]) -> str:
+    """`text`, defused already, with those of Discord's as mentions, which show their names; the message pings nobody all the same.
+    A thread is mentioned without its channel."""
+    own = {each.key: MENTIONS[each.kind].format(id=re.split("[:/]", each.key)[-1]) for each in names}
+    return KEY.sub(lambda key: own.get(key[0], key[0]), text)
 
 
 def _thumbnail() -> discord.Embed:
@@ -68,12 +83,13 @@ def _thumbnail() -> discord.Embed:
 
 def content_of(message: Outgoing, texts: Texts) -> Content:
     """At most 2,000 characters where the text keeps to the limits."""
-    text = defuse(message.text) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
+    text = named(defuse(message.text), message.named) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
     text = furled(text) if message.picture else text  # beside its own embed a message would show each link's, too
     text = hide(text) if message.spoiler else text
     note = texts.say(message.language, "discord.whole_answer") if message.whole else ""
     below = [small_print(words) for words in (note, message.footer) if words]
     opens = message.panel is not None and not message.panel.setting
     view = panel(texts, message.language) if opens else view_of(message, texts)
-    alt = "" if message.spoiler else message.text.replace("**", "").replace("\\", "").lstrip("> ")
+    told = "" if message.spoiler else message.text.replace("**", "").replace("\\", "").lstrip("> ")  # what is covered is not told beside it
+    alt = message.alt or told or note
     return Content("\n".join([text, *below]), view, message.whole, message.files, message.spoiler, message.picture, alt)

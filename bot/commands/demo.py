@@ -64,7 +64,8 @@ def _sample(context: Context, sample: Sample) -> Outgoing:
     questions = tuple(
         Action(context.say(f"sample.{sample.name}.{question}"), f"/ask sample:{sample.name}.{question}") for question in sample.questions
     )
-    return Outgoing(context.say(f"sample.{sample.name}.title"), actions=questions, files=(sample.file,))
+    title, alt = (context.say(f"sample.{sample.name}.{part}") for part in ("title", "alt"))
+    return Outgoing(title, actions=questions, files=(sample.file,), alt=alt)
 
 
 async def _stop(context: Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
@@ -14,7 +14,7 @@ from bot.errors import Refusal
 from bot.limits import LONGEST_PAUSE
 from bot.numbers import print_number, read_number
 from bot.options import RoleLimits
-from bot.ports import Outgoing, Panel
+from bot.ports import Named, Outgoing, Panel
 from bot.rulebook import EVERYWHERE, rules_home
 from bot.rules import LISTS, Rules
 from bot.scopes import shown
@@ -44,6 +44,12 @@ ROLE: Final = Option("role", OptionKind.ROLE)
 SERVER: Final = Option("server", OptionKind.SERVER)
 WIDE: Final = Option("everywhere", OptionKind.FLAG)
 TARGETS: Final = {CHANNEL.name: "channels", ROLE.name: "roles", PERSON.name: "people", SERVER.name: "servers"}
+KINDS: Final[Mapping[str, Literal["person", "role", "channel"]]] = {
+    "channels": "channel",
+    "roles": "role",
+    "people": "person",
+    "bots": "person",
+}  # by the last word of a list's name
 # The list that each rule keeps of each kind of target.
 KEPT: Final[Mapping[str, Mapping[str, str]]] = {
     **{rule: {target: f"{rule}_{whom}" for target, whom in TARGETS.items()} for rule in ("allow", "deny")},
@@ -56,9 +62,10 @@ RULE: Final = Option("rule", OptionKind.CHOICE, choices=(*KEPT, ADULTS, COOLDOWN
 async def run(context: Context) -> Outgoing:
     home = _home(context)
     if RULE.name not in context.options:
-        return replace(context.reply(_told(context, await context.rules.at(home))), panel=Panel("setup"))
+        rules = await context.rules.at(home)
+        return replace(context.reply(_told(context, rules)), panel=Panel("setup"), named=tuple(_named_in(rules)))
     rules = await context.rules.change(home, partial(_edited, context), context.incoming.author)
-    return context.reply("\n".join([context.say("setup.done"), _told(context, rules)]))
+    return replace(context.reply("\n".join([context.say("setup.done"), _told(context, rules)])), named=tuple(_named_in(rules)))
 
 
 def _home(context: Context) -> Home:
@@ -146,6 +153,14 @@ def _told(context: Context, rules: Rules) -> str:
     lines = [*_lists(context, rules), *_limits(context, rules)]
     title = context.say("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")
     return "\n".join([title, *(lines or [context.say("setup.none")]), context.say("setup.how")])
+
+
+def _named_in(rules: Rules) -> Iterator[Named]:
+    """Everybody and everything that the rules call by a key; servers have no name that could be shown."""
+    for name in LISTS:
+        if kind := KINDS.get(name.rpartition("_")[2]):
+            yield from (Named(kind, key) for key in sorted(getattr(rules.access, name)))
+    yield from (Named("role", key) for key in rules.roles)
 
 
 def _lists(context: Context, rules: Rules) -> Iterator[str]:

@@ -84,7 +84,7 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"origin.{origin}" for origin in (*Origin, "locale"))
     yield from (f"settings.for.{scope}" for scope in Scope)
     yield from (f"button.{button}" for button in Button)
-    yield from (f"sample.{sample.name}.{part}" for sample in SAMPLES.values() for part in ("title", *sample.questions))
+    yield from (f"sample.{sample.name}.{part}" for sample in SAMPLES.values() for part in ("title", "alt", *sample.questions))
     yield from (f"forget.confirm.{what}" for what in ("me", "channel", "person"))
     yield from (f"forget.nothing.{what}" for what in ("channel", "person"))
     yield from (f"settings.not_an_id.{kind}" for kind in IDS)

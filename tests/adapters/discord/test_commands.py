@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import discord
 from simcord.actors import MemberActor
 
 from adapters.discord.forms import OPEN_SECONDS
@@ -30,6 +31,12 @@ async def test_every_command_is_native_in_both_languages(whole: Whole) -> None:
         assert commands[name]["integration_types"] == [0, 1]
         shown = [option["name"] for option in commands[name].get("options", [])]
         assert shown == [option.name for option in command.options if not option.hidden]
+
+
+async def test_setup_offers_every_channel_in_which_something_can_be_said(whole: Whole) -> None:
+    [channel] = [option for option in registered(whole)["setup"]["options"] if option["name"] == "channel"]
+    spoken = {kind.value for kind in discord.ChannelType if kind.name not in {"category", "private", "group"}}
+    assert set(channel["channel_types"]) == spoken
 
 
 async def offered(by: MemberActor, whole: Whole, command: str, option: str, typed: str, **given: Any) -> list[Any]:

@@ -7,8 +7,10 @@ from pathlib import Path
 import discord
 import pytest
 
+from adapters.discord.content import content_of, named
 from bot.options import AccessOptions, LimitOptions, RoleLimits
-from tests.adapters.discord.rig import Server
+from bot.ports import Named, Outgoing
+from tests.adapters.discord.rig import TEXTS, Server
 from tests.adapters.discord.whole import Whole, whole_bot
 from tests.bot.rig import UNHURRIED
 
@@ -22,7 +24,7 @@ async def test_setup_opens_the_bot_to_a_role_and_takes_it_back(whole: Whole) -> 
     crew = server.guild.create_role("crew")
     sailor = server.guild.add_member(server.env.create_user("sailor"), roles=[crew])
     shown = await whole.told(await keeper.slash(server.channel, "setup", rule="allow", role=crew))
-    assert f"Open to the roles: discord:{crew.id}" in shown
+    assert f"Open to the roles: <@&{crew.id}>" in shown
     await whole.asks("hello")
     await whole.says("I am not open to everyone here")
     await whole.asks("ahoy", by=sailor)
@@ -30,6 +32,25 @@ async def test_setup_opens_the_bot_to_a_role_and_takes_it_back(whole: Whole) -> 
     await whole.told(await keeper.slash(server.channel, "setup", rule="allow", role=crew, clear=True))
     await whole.asks("hello again")
     assert (await whole.ends(2))[-1] == "You asked: hello again"
+
+
+async def test_setup_names_roles_people_and_channels(whole: Whole) -> None:
+    server, keeper = whole.server, whole.server.keeper()
+    crew = server.guild.create_role("crew")
+    await whole.told(await keeper.slash(server.channel, "setup", rule="beams", amount=3, role=crew))
+    await whole.told(await keeper.slash(server.channel, "setup", rule="deny", channel=server.channel))
+    told = await whole.told(await keeper.slash(server.channel, "setup", rule="deny", person=server.bob))
+    for mention in (f"<@&{crew.id}>", f"<#{server.channel.id}>", f"<@{server.bob.id}>"):
+        assert mention in told
+    assert "discord:" not in told
+
+
+def test_a_name_is_shown_for_what_is_named_alone() -> None:
+    names = (Named("channel", "discord:1/2"), Named("role", "discord:12"), Named("person", "telegram:3"))
+    text = "discord:1/2, discord:12, discord:1, discord:123, telegram:3"
+    assert named(text, names[:2]) == "<#2>, <@&12>, discord:1, discord:123, telegram:3"
+    assert named(text, names) == named(text, names[:2])
+    assert content_of(Outgoing(text, named=names), TEXTS).sent()["allowed_mentions"].to_dict() == {"parse": []}
 
 
 async def test_setup_keeps_the_bot_to_a_channel_and_its_threads(whole: Whole) -> None:
@@ -66,7 +87,7 @@ async def test_another_bot_is_answered_once_it_is_named(whole: Whole) -> None:
 async def test_typed_it_takes_mentions(whole: Whole) -> None:
     server, keeper = whole.server, whole.server.keeper()
     await whole.asks(f"/setup deny person:{server.ann.mention}", by=keeper)
-    await whole.says(f"Not for the people: discord:{server.ann.id}")
+    await whole.says(f"Not for the people: <@{server.ann.id}>")
     await whole.asks("hello")
     await whole.says("I may not answer you here")
     assert whole.engine.requests == []

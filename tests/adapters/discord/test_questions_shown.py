@@ -37,6 +37,19 @@ def test_a_message_without_one_has_no_embed_and_every_file_says_what_it_is(tmp_p
     close(sent["files"])
 
 
+def test_files_are_described_by_what_they_show_and_covered_ones_tell_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "cat.png"
+    file.write_bytes(GOOSE)
+    messages = (
+        Outgoing("Somebody", files=(file,), alt="A cat."),
+        Outgoing("A secret cat", files=(file,), spoiler=True),
+        Outgoing("A secret cat", whole="A secret cat, told at length", spoiler=True),
+    )
+    sent = [content_of(message, TEXTS).sent()["files"] for message in messages]
+    assert [each.description for files in sent for each in files] == ["A cat.", "cat.png", TEXTS.say("en", "discord.whole_answer")]
+    close([each for files in sent for each in files])
+
+
 def close(files: Sequence[discord.File]) -> None:
     for file in files:
         file.close()
