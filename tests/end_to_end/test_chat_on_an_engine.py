@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import pytest
 from tests.adapters.terminal.real import terminal
 
 
-async def engine_of(pid: int) -> psutil.Process:
-    """The engine that a process has begun, once it is one: the prompt may stand there before."""
-    async with asyncio.timeout(60):
-        while True:
-            for child in psutil.Process(pid).children():
-                with suppress(psutil.Error):
-                    if "engine" in child.cmdline():
-                        return child
+async def kill_engine(process: subprocess.Popen[bytes]) -> None:
+    """Of a chat, once there is one: the prompt may stand there before. It may also have ended by itself, without its model."""
+    async with asyncio.timeout(90):
+        while process.poll() is None:
+            with suppress(psutil.Error):
+                if engines := [child for child in psutil.Process(process.pid).children() if "engine" in child.cmdline()]:
+                    engines[0].kill()
+                    return
             await asyncio.sleep(0.05)
 
 
@@ -32,7 +33,7 @@ async def test_an_engine_that_ends_for_good_ends_the_chat_with_its_reason(tiny_h
         await seen.sees("› ")
         seen.type(line)
         model.unlink()
-        (await engine_of(seen.process.pid)).kill()
+        await kill_engine(seen.process)
         await seen.sees("The engine can't start: There is no model 'tiny'")
         assert await asyncio.to_thread(seen.process.wait) == 1
         assert "Traceback" not in seen.shown
