@@ -73,6 +73,7 @@ def _outgoing(kept: dict[str, Any]) -> Outgoing:
         "actions": tuple(Action(**each) for each in kept.get("actions", ())),
         "files": tuple(Path(each) for each in kept.get("files", ())),
         "columns": tuple(Section(**each) for each in kept.get("columns", ())),
+        "named": tuple(kept.get("named", ())),
         "reader": Reader(**kept["reader"]) if kept.get("reader") else None,
         "panel": Panel(**kept["panel"]) if kept.get("panel") else None,
     }

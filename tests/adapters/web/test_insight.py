@@ -101,6 +101,7 @@ async def test_beams_show_the_tree_of_what_they_weighed_with_scores(
 ) -> None:
     async with visiting(browser, url, locale="en-GB", viewport=viewport) as visit:
         await visit.ask("/beams 3 me")
+        await expect(visit.page.locator(".aside")).to_be_visible()
         await expect(visit.page.locator(".aside")).to_contain_text("3")
         await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
@@ -132,6 +133,7 @@ async def test_an_answer_of_no_words_that_won_is_said_to_be_one(browser: Browser
     engine.tree, engine.penalty = (*TREE[:4], BeamNode(text="", score=-0.2, parent=None, step=1, rank=-0.2, choice=0)), 1.0
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
+        await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         await expect(page.locator(".draft.won")).to_have_text("∅ (no words)-0.20 ÷ 1 = -0.20★ chosen")
@@ -145,6 +147,7 @@ async def test_every_draft_that_finished_is_shown(browser: Browser, url: str, en
     engine.penalty = 0.0
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
+        await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         await expect(page.locator(".draft")).to_have_count(40)
@@ -156,6 +159,7 @@ async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser
     engine.tree, engine.penalty = (*TREE[:3], BeamNode(text="A goose.", score=-1.0, parent=2, step=3)), None
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
+        await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         await expect(page.locator("#insight-body")).to_contain_text("doesn't say how it ranked them")
@@ -165,6 +169,7 @@ async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser
 async def test_an_answer_that_was_stopped_says_why_nothing_is_told(browser: Browser, url: str, engine: TellingEngine) -> None:
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask("/beams 3 me")
+        await expect(visit.page.locator(".aside")).to_be_visible()
         engine.gate.clear()
         await visit.ask("Tell me something")
         await expect(visit.answers).to_have_text("A goose.")
