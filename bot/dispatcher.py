@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from bot import conversation, jobs
 from bot.answering import FAULTS, Answerer, Stop
+from bot.background import start
 from bot.characters import whole_characters
 from bot.contracts import InLine, Texts, Value
 from bot.drafts import Comparison, Draft, draft_of
@@ -301,9 +302,10 @@ class Dispatcher:
             self._delivering.discard(job.id)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = self._tasks.create_task(work)
-        self._busy.add(task)
-        task.add_done_callback(self._busy.discard)
+        """What doesn't start because the dispatcher is ending stands in the store, and is taken up by the next."""
+        if task := start(self._tasks, work):
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
 
     async def _keep_alive(self) -> NoReturn:
         """Beat, hear of stops that another bot's users asked for, and take over what dead bots left."""

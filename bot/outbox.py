@@ -69,10 +69,14 @@ class Outbox:
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as self._tasks:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             for key, pump in self._pumps.items():
-                self._tasks.create_task(self._move(key, pump))
-            await asyncio.Event().wait()
+                tasks.create_task(self._move(key, pump))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._tasks = None  # a group that ends takes no tasks: what is said now stays for the next start
 
     def begin(self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True) -> Display:
         """The display of an answer; where there is none yet, with the messages that were `recorded`, from before a restart.

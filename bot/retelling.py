@@ -12,6 +12,7 @@ from time import monotonic
 from typing import NoReturn
 
 from bot import jobs
+from bot.background import start
 from bot.letters import Notice
 from bot.outbox import Outbox
 from bot.ports import Outgoing
@@ -57,7 +58,7 @@ class Retelling:
         """Show the votes for an answer, soon."""
         if answer not in self._due:
             self._due.add(answer)
-            self._tasks.create_task(self._show_votes(answer))
+            start(self._tasks, self._show_votes(answer))
 
     async def follow(self, whose: str, say: Callable[[Outgoing], Notice], words: Callable[[], Awaitable[Outgoing]]) -> None:
         """Say what `words` says, and keep it true while it is not final, in place of what was kept true of the same `whose` before."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.background import beside
+from bot.background import beside, start
 from bot.errors import ConfigError, EngineStartError
 
 
@@ -69,3 +69,23 @@ async def test_a_block_that_is_cancelled_is_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == ["work"]
+
+
+async def test_a_group_that_ends_takes_no_more_work() -> None:
+    ended: list[str] = []
+
+    async def group() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(last(tasks))
+            await asyncio.sleep(0)
+            assert start(tasks, failing()) is not None
+
+    async def last(tasks: asyncio.TaskGroup) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            assert start(tasks, lasting(ended)) is None
+
+    with pytest.raises(ExceptionGroup, match="unhandled errors in a TaskGroup"):
+        await group()
+    assert ended == []

@@ -107,3 +107,23 @@ async def test_what_one_person_alone_is_told_counts_in_nobody_elses_budget(tmp_p
             outbox.say(PLACE, Outgoing(f"help {number}", private=True), f"e{number}")
         await shown(chat, 30)
         assert len(chat.whispered) == 30
+
+
+async def test_what_is_said_while_it_ends_waits_for_the_next_start(tmp_path: Path) -> None:
+    chat = Chat()
+    database = await open_database(sqlite_url(tmp_path / "gander.db"))
+    outbox = Outbox(database, load_texts())
+    outbox.attach(chat)
+    first = asyncio.create_task(outbox.run())
+    first.add_done_callback(lambda _: outbox.say(replace(PLACE, channel="other"), Outgoing("after"), None))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    outbox.say(PLACE, Outgoing("meanwhile"), None)
+    await asyncio.gather(first, return_exceptions=True)
+    assert chat.finals() == []
+    second = asyncio.create_task(outbox.run())
+    assert sorted(await shown(chat, 2)) == ["after", "meanwhile"]
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    await database.close()
