@@ -285,7 +285,7 @@ class Health(Wire):
 
 
 class RunningEngine(Wire):
-    """What an engine leaves in the data folder for other programs of the same person: see `engine/findable.py`."""
+    """What an engine leaves in the data folder for other programs of the same person: see `engine/server/discovery.py`."""
 
     url: str
     key: str | None

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 import typer
 
 from engine.api import RunningEngine
-from engine.findable import findable
 from engine.home import home, model_folder
 from engine.load_times import expected_seconds
 from engine.loading import Placement, load_engine, picture_folder, remove_outdated
@@ -21,7 +20,8 @@ from engine.logs import configure
 from engine.metrics import Metrics
 from engine.models.card import read_card
 from engine.pictures import quiet_pillow
-from engine.serving import Bind, announce_to_parent, is_loopback, read_key, serve
+from engine.server.discovery import findable
+from engine.server.lifecycle import Bind, announce_to_parent, is_loopback, read_key, serve
 from engine.worker import Worker
 
 

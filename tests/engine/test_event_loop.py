@@ -36,7 +36,7 @@ async def test_pictures_are_decoded_and_hashed_off_the_loop_s_thread(monkeypatch
     monkeypatch.setattr(ImageFile.ImageFile, "load", watched_load)
     original = pictures.decode_data_url
     monkeypatch.setattr(
-        "engine.messages.decode_data_url", lambda url, limits: threads.update(base64=threading.get_ident()) or original(url, limits)
+        "engine.server.messages.decode_data_url", lambda url, limits: threads.update(base64=threading.get_ident()) or original(url, limits)
     )
     buffer = BytesIO()
     Image.frombytes("RGB", (300, 300), random.Random(0).randbytes(300 * 300 * 3)).save(buffer, "PNG")

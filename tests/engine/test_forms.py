@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from engine.errors import RequestError
-from engine.responses import Responses
+from engine.server.responses_format import Responses
+from tests.engine.server.test_requests import PIXEL
 from tests.engine.serving import serving
-from tests.engine.test_wire import PIXEL
 
 PLAIN: dict[str, Any] = {"model": "letters", "max_output_tokens": 6, "temperature": 0}
 

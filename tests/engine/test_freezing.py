@@ -14,10 +14,10 @@ import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 
 from engine.assembly import assemble
-from engine.connections import Bounds, Malformed
 from engine.errors import ContextError
 from engine.generation import Turn
 from engine.models.tokenizer import JsonTokenizer
+from engine.server.connections import Bounds, Malformed
 from tests.engine.serving import serving
 from tests.engine.test_batching import Listener, model
 from tests.engine.test_decoding import RED, asked

@@ -15,15 +15,15 @@ from hypothesis import strategies as some
 from engine.assembly import assemble
 from engine.errors import RequestError
 from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, Turn
-from engine.json_schema import ANY_OBJECT, schema_of
 from engine.models.card import Generation
 from engine.models.loader import load
-from engine.responses import Responses
 from engine.sampling import Sampler, Way
+from engine.server.response_schema import ANY_OBJECT, schema_of
+from engine.server.responses_format import Responses
+from tests.engine.server.test_requests import asked as read
+from tests.engine.server.test_requests import body
 from tests.engine.test_batching import Listener, run
 from tests.engine.test_decoding import asked
-from tests.engine.test_wire import asked as read
-from tests.engine.test_wire import body
 from tests.engine.tiny import TinyModel
 
 ANIMAL = json.dumps(

@@ -16,11 +16,11 @@ from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
 from engine.pictures import Limits, decode_data_url
 from engine.sampling import Sampler, Way
-from engine.wire import generation_request, parse_request, refusal
+from engine.server.requests import generation_request, parse_request, refusal
+from tests.engine.server.test_requests import CARD, PIXEL, asked, body
 from tests.engine.test_answer_text import TOKENIZER
 from tests.engine.test_batching import model, run
 from tests.engine.test_decoding import asked as asking
-from tests.engine.test_wire import CARD, PIXEL, asked, body
 from tests.engine.tiny import TinyModel
 from tests.engine.weights.test_tokenizer import TOKENIZER as SENTENCEPIECE
 

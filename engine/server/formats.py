@@ -7,9 +7,9 @@ from typing import Protocol
 
 from engine.api import ChatRequest
 from engine.errors import EngineError
-from engine.framing import Framing, completion
 from engine.generation import Event
-from engine.wire import DONE, frame, parse_request, refusal
+from engine.server.chat_chunks import Framing, completion
+from engine.server.requests import DONE, frame, parse_request, refusal
 
 
 class Shell(Protocol):

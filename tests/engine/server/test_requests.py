@@ -20,11 +20,11 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.framing import Framing, completion
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
 from engine.pictures import Limits, Picture
-from engine.wire import frame, generation_request, parse_request, refusal
+from engine.server.chat_chunks import Framing, completion
+from engine.server.requests import frame, generation_request, parse_request, refusal
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # 1 × 1
 PICTURE = {"type": "image_url", "image_url": {"url": PIXEL}}

@@ -11,10 +11,10 @@ import threading
 import aiohttp
 import pytest
 
-from engine import serving
 from engine.errors import StartError
 from engine.metrics import Metrics
-from engine.serving import Bind, serve
+from engine.server import lifecycle as serving
+from engine.server.lifecycle import Bind, serve
 from engine.worker import Loaded, Worker
 from tests.engine.serving import serving as on_loopback
 from tests.engine.tiny_letters import CARD, Letters

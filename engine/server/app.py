@@ -17,18 +17,18 @@ import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
 from engine.api import Health, ModelEntry, ModelList
-from engine.completions import Completions
-from engine.connections import Bounds
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.generation import Event, GenerationRequest
 from engine.metrics import MEDIA_TYPE, Metrics
-from engine.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.models.card import Card
 from engine.picture_shelf import PictureShelf
 from engine.pictures import MEBI, Limits
-from engine.responses import Responses
-from engine.shells import Chat, Shell
-from engine.wire import HEARTBEAT, generation_request, quoted
+from engine.server.completions_format import Completions
+from engine.server.connections import Bounds
+from engine.server.formats import Chat, Shell
+from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
+from engine.server.requests import HEARTBEAT, generation_request, quoted
+from engine.server.responses_format import Responses
 from engine.worker import Worker
 
 BODY_LIMIT_BYTES = 64 * MEBI

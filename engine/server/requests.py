@@ -21,10 +21,10 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.generation import GenerationRequest
-from engine.json_schema import schema_of
-from engine.messages import Album, Read, read_turns
 from engine.models.card import Card, Generation
 from engine.pictures import Limits, read_picture
+from engine.server.messages import Album, Read, read_turns
+from engine.server.response_schema import schema_of
 
 DONE = b"data: [DONE]\n\n"
 ECHOED = 200

@@ -15,11 +15,11 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from engine.connections import Bounds, Runner
 from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.models.card import Card
-from engine.server import Server
+from engine.server.app import Server
+from engine.server.connections import Bounds, Runner
 from engine.worker import Worker
 
 GRACE_SECONDS = 10.0  # for answers under way when the stop comes; whose asker is then told

@@ -12,7 +12,7 @@ import pytest
 
 from bot.engine_search import living_engines
 from engine.api import RunningEngine
-from engine.findable import findable
+from engine.server.discovery import findable
 
 URL = "http://127.0.0.1:8123"
 
@@ -50,7 +50,7 @@ def test_one_that_was_killed_is_not_found_and_gives_its_place_to_the_next(tmp_pa
 import os, sys, time
 from pathlib import Path
 from engine.api import RunningEngine
-from engine.findable import findable
+from engine.server.discovery import findable
 with findable(Path({str(place(home))!r}), RunningEngine.model_validate_json({engine(home).model_dump_json()!r})):
     print("there", flush=True)
     time.sleep(600)
