@@ -15,7 +15,7 @@ from engine.pictures import Picture
 
 if TYPE_CHECKING:
     from engine.context import Context
-    from engine.grammar import Matcher
+    from engine.core.grammar import Matcher
 
 
 @dataclass(frozen=True)

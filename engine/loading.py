@@ -12,10 +12,10 @@ from typing import Literal
 
 import structlog
 
+from engine.core.worker import Loaded
 from engine.errors import ModelError, StartError
 from engine.load_times import remember
 from engine.metrics import Metrics
-from engine.worker import Loaded
 
 FINGERPRINT = 16  # hexadecimal digits
 SEEING = (Path(__file__).parent / "models", Path(__file__).parent / "weights" / "pocket")  # what here makes encodings of pictures
@@ -44,7 +44,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     begun = time.monotonic()
     import torch
 
-    from engine.assembly import assemble
+    from engine.core.build import assemble
     from engine.devices import cap_memory, default_device, find_device, held_bytes
     from engine.memory import out_of_memory
     from engine.models.loader import load

@@ -10,9 +10,9 @@ from typing import Protocol
 import torch
 from PIL import Image
 
-from engine.assembly import assemble
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
+from engine.core.build import assemble
 from engine.errors import EngineError
 from engine.generation import Done, Event, GenerationRequest, Provisional, TextDelta
 from engine.models.base import VisionLanguageModel

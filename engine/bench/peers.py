@@ -20,12 +20,12 @@ from transformers.generation.configuration_utils import ContinuousBatchingConfig
 from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import set_verbosity_error
 
-from engine.answer_text import AnswerText
 from engine.bench.contenders import Timing, UnableError, precision
 from engine.bench.oracle import as_transformers
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
 from engine.context import Context, ContextBuilder, PictureTokens
+from engine.core.detokenizer import AnswerText
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4 import MiniGPT4, as_bytes, normalise
 from engine.picture_cache import PictureCache

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from engine.api import RunningEngine
+from engine.core.worker import Worker
 from engine.home import home, model_folder
 from engine.load_times import expected_seconds
 from engine.loading import Placement, load_engine, picture_folder, remove_outdated
@@ -22,7 +23,6 @@ from engine.models.card import read_card
 from engine.pictures import quiet_pillow
 from engine.server.discovery import findable
 from engine.server.lifecycle import Bind, announce_to_parent, is_loopback, read_key, serve
-from engine.worker import Worker
 
 
 def engine(

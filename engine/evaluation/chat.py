@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.models.card import Generation
 from engine.pictures import Picture

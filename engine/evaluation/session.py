@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.evaluation.chat import Chat
 from engine.evaluation.eye_names import EyeNames
 from engine.evaluation.held_out import HeldOut

@@ -17,6 +17,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
 from engine.api import Health, ModelEntry, ModelList
+from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.generation import Event, GenerationRequest
 from engine.metrics import MEDIA_TYPE, Metrics
@@ -29,7 +30,6 @@ from engine.server.formats import Chat, Shell
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.server.requests import HEARTBEAT, generation_request, quoted
 from engine.server.responses_format import Responses
-from engine.worker import Worker
 
 BODY_LIMIT_BYTES = 64 * MEBI
 STALL_SECONDS = 60.0  # that a client may leave its answer unread; then its place is another's

@@ -15,12 +15,12 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from engine.core.worker import Worker
 from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server.app import Server
 from engine.server.connections import Bounds, Runner
-from engine.worker import Worker
 
 GRACE_SECONDS = 10.0  # for answers under way when the stop comes; whose asker is then told
 PARTING_SECONDS = 1.0  # for telling them, and for the device's last step

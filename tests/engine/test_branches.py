@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.blocks import BLOCK, BlockPool
 from engine.branches import Branches
-from engine.scheduler import Scheduler, Task
+from engine.core.scheduler import Scheduler, Task
 
 
 @given(length=st.integers(1, 40), rows=st.integers(1, 6), steps=st.integers(1, 50), data=st.data())

@@ -12,13 +12,13 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.assembly import assemble
 from engine.context import ContextBuilder
+from engine.core.build import assemble
+from engine.core.scheduler import Scheduler
 from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, TokenLogprob, Turn
 from engine.pictures import Picture
-from engine.scheduler import Scheduler
-from tests.engine.test_batching import QUESTIONS, Listener, model, run
-from tests.engine.test_decoding import GREY, RED, Ids, asked
+from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
+from tests.engine.core.test_offline import GREY, RED, Ids, asked
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]

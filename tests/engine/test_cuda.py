@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.assembly import assemble
-from engine.batching import BatchEngine
 from engine.capacity import ladder
+from engine.core.build import assemble
+from engine.core.engine import BatchEngine
 from engine.loading import Placement
 from engine.models.split import allocate
-from tests.engine.test_batching import QUESTIONS, run
-from tests.engine.test_decoding import Ids, asked, make_end_likely
+from tests.engine.core.test_engine import QUESTIONS, run
+from tests.engine.core.test_offline import Ids, asked, make_end_likely
 from tests.engine.test_loading import answer
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
 from tests.engine.weights.release_files import golden_sources, imported

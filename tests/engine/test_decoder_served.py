@@ -10,9 +10,9 @@ from aiohttp import ClientSession
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from engine.assembly import assemble
+from engine.core.build import assemble
+from engine.core.worker import Loaded
 from engine.metrics import Metrics
-from engine.worker import Loaded
 from tests.engine.serving import serving
 from tests.engine.tiny import TinyModel, tiny_card
 

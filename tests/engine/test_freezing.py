@@ -13,14 +13,14 @@ import pytest
 import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 
-from engine.assembly import assemble
+from engine.core.build import assemble
 from engine.errors import ContextError
 from engine.generation import Turn
 from engine.models.tokenizer import JsonTokenizer
 from engine.server.connections import Bounds, Malformed
+from tests.engine.core.test_engine import Listener, model
+from tests.engine.core.test_offline import RED, asked
 from tests.engine.serving import serving
-from tests.engine.test_batching import Listener, model
-from tests.engine.test_decoding import RED, asked
 from tests.engine.tiny import TinyModel
 
 

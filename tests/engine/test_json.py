@@ -12,18 +12,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from engine.assembly import assemble
+from engine.core.build import assemble
+from engine.core.sampler import Sampler, Way
 from engine.errors import RequestError
 from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, Turn
 from engine.models.card import Generation
 from engine.models.loader import load
-from engine.sampling import Sampler, Way
 from engine.server.response_schema import ANY_OBJECT, schema_of
 from engine.server.responses_format import Responses
+from tests.engine.core.test_engine import Listener, run
+from tests.engine.core.test_offline import asked
 from tests.engine.server.test_requests import asked as read
 from tests.engine.server.test_requests import body
-from tests.engine.test_batching import Listener, run
-from tests.engine.test_decoding import asked
 from tests.engine.tiny import TinyModel
 
 ANIMAL = json.dumps(

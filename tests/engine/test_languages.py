@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
 from engine.languages import language_of
 from engine.models.card import Card

@@ -9,7 +9,7 @@ import structlog
 
 from engine.errors import NotReadyError
 from engine.logs import configure
-from tests.engine.test_worker import answer, at_work, question
+from tests.engine.core.test_worker import answer, at_work, question
 from tests.engine.tiny_letters import Letters
 
 

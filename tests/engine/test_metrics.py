@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.assembly import assemble
+from engine.core.build import assemble
 from engine.errors import EngineError
 from engine.generation import Event, GenerationRequest, TextDelta, Turn
 from engine.metrics import Metrics

@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from sentencepiece import SentencePieceProcessor
 
-from engine.answer_text import REPLACEMENT
 from engine.comparison import Comparison
+from engine.core.detokenizer import REPLACEMENT
 from engine.errors import WeightsError
 from engine.models.base import VisionLanguageModel
 from engine.models.loader import load

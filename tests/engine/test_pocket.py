@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.errors import WeightsError
 from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.models.bridge import Bridge

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.evaluation.chat import Chat
 from engine.evaluation.judges import Judge, colour, count, is_unsure, names, scene, side, unsure, yes_no
 from engine.evaluation.names import accepted

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.assembly import assemble
-from engine.batching import BatchEngine
+from engine.core.build import assemble
+from engine.core.engine import BatchEngine
+from engine.core.sampler import Sampler, Way, gumbels, stream_key
 from engine.generation import GenerationRequest, Turn
 from engine.loading import Placement, load_engine
 from engine.models.card import Generation
 from engine.models.loader import load
-from engine.sampling import Sampler, Way, gumbels, stream_key
-from tests.engine.test_batching import Listener
+from tests.engine.core.test_engine import Listener
 
 GREEDY = Generation(temperature=0.0, max_tokens=24)
 ASKED = "Tell me a story about a goose and a fox who share one small boat on a wide river."

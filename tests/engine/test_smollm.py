@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig as OracleConfig
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.errors import ModelError
 from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.home import model_folder

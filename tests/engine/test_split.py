@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.comparison import Comparison
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.errors import ModelError
 from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.kv_cache import KVCache, PromptView

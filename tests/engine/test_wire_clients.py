@@ -7,20 +7,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.answer_text import AnswerText
 from engine.api import ChatRequest
-from engine.assembly import assemble
+from engine.core.build import assemble
+from engine.core.detokenizer import AnswerText
+from engine.core.sampler import Sampler, Way
 from engine.errors import EngineError, RequestError
 from engine.generation import Turn
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
 from engine.pictures import Limits, decode_data_url
-from engine.sampling import Sampler, Way
 from engine.server.requests import generation_request, parse_request, refusal
+from tests.engine.core.test_detokenizer import TOKENIZER
+from tests.engine.core.test_engine import model, run
+from tests.engine.core.test_offline import asked as asking
 from tests.engine.server.test_requests import CARD, PIXEL, asked, body
-from tests.engine.test_answer_text import TOKENIZER
-from tests.engine.test_batching import model, run
-from tests.engine.test_decoding import asked as asking
 from tests.engine.tiny import TinyModel
 from tests.engine.weights.test_tokenizer import TOKENIZER as SENTENCEPIECE
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from engine.core.worker import Loaded
 from engine.errors import ContextError, EngineError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Scored, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
-from engine.worker import Loaded
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CARD = Card(

@@ -11,11 +11,11 @@ import threading
 import aiohttp
 import pytest
 
+from engine.core.worker import Loaded, Worker
 from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.server import lifecycle as serving
 from engine.server.lifecycle import Bind, serve
-from engine.worker import Loaded, Worker
 from tests.engine.serving import serving as on_loopback
 from tests.engine.tiny_letters import CARD, Letters
 

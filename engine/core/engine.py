@@ -17,24 +17,24 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.answering import Beams, Question, Row, Rows
 from engine.blocks import BLOCK, BlockPool
 from engine.capacity import Capacity
 from engine.context import Context
+from engine.core.grammar import Grammars
+from engine.core.image_encoding import Intake, Job
+from engine.core.pending_tokens import Launched
+from engine.core.sampler import Sampler, Way
+from engine.core.scheduler import Chunk, Scheduler, Task
+from engine.core.sequences import Beams, Question, Row, Rows
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.generation import Done, Event, GenerationRequest
-from engine.grammar import Grammars
-from engine.intake import Intake, Job
 from engine.kv_cache import SCRATCH, KVCache
-from engine.launched import Launched
 from engine.memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.picture_cache import PictureCache
 from engine.prompt_graph import Part
 from engine.runner import Runner, Step
-from engine.sampling import Sampler, Way
-from engine.scheduler import Chunk, Scheduler, Task
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from engine.assembly import assemble
+from engine.core.build import assemble
 from engine.errors import EngineError
 from engine.generation import Event, GenerationRequest
 from engine.models.base import VisionLanguageModel

@@ -10,9 +10,9 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
+from engine.core.worker import Loaded, Worker
 from engine.errors import ContextError, ModelError, NotReadyError, OverloadedError
 from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
-from engine.worker import Loaded, Worker
 from tests.engine.tiny_letters import CARD, Letters
 
 

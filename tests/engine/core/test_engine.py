@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from engine.assembly import assemble
-from engine.batching import BatchEngine
+from engine.core.build import assemble
+from engine.core.engine import BatchEngine
+from engine.core.scheduler import Scheduler
 from engine.errors import ContextError, EngineError, GenerationError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
 from engine.metrics import Metrics
 from engine.models.base import EncodedPicture
 from engine.models.llama import Llama
 from engine.pictures import Picture
-from engine.scheduler import Scheduler
-from tests.engine.test_decoding import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
+from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
 

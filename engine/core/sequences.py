@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from engine.answer_text import REPLACEMENT, AnswerText
 from engine.api import FinishReason
-from engine.beams import Beam, BeamSearch
 from engine.branches import Branches
+from engine.core.beam_search import Beam, BeamSearch
+from engine.core.detokenizer import REPLACEMENT, AnswerText
+from engine.core.sampler import Sampler, Way, stream_key
+from engine.core.scheduler import Task
 from engine.generation import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.models.base import Tokenizer
 from engine.runner import Runner
-from engine.sampling import Sampler, Way, stream_key
-from engine.scheduler import Task
 
 
 @dataclass(frozen=True)

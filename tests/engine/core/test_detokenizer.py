@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from engine.answer_text import AnswerText
+from engine.core.detokenizer import AnswerText
 from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
 from tests.engine.weights.test_tokenizer import TOKENIZER as SENTENCEPIECE

@@ -18,8 +18,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from engine.core.sampler import Sampler, Way, candidates, gumbels, log_probabilities, stream_key
 from engine.models.card import Generation
-from engine.sampling import Sampler, Way, candidates, gumbels, log_probabilities, stream_key
 
 VOCABULARY = 50
 generations = st.builds(

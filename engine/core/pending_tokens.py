@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from engine.answering import Row
+from engine.core.sampler import Way, log_probabilities
+from engine.core.sequences import Row
 from engine.generation import Scored, TokenLogprob
 from engine.models.base import Tokenizer
-from engine.sampling import Way, log_probabilities
 from engine.transfer import download
 
 Owner = TypeVar("Owner")

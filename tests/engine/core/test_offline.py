@@ -15,7 +15,7 @@ from transformers import LlamaConfig as OracleConfig
 from transformers import LlamaForCausalLM
 
 from engine.context import ContextBuilder
-from engine.decoding import Decoder
+from engine.core.offline import Decoder
 from engine.errors import ContextError, GenerationError, RequestError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta, Turn
 from engine.models.card import Generation

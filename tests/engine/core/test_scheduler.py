@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.blocks import BLOCK, BlockPool, Key, digests
-from engine.scheduler import Scheduler, Task
+from engine.core.scheduler import Scheduler, Task
 
 BLOCKS, SLOTS, BUDGET = 24, 5, 40
 prompts = st.one_of(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.core.sampler import candidates, gumbels, stream_key
 from engine.models.card import Generation
-from engine.sampling import candidates, gumbels, stream_key
 from engine.transfer import upload
 
 NEVER = -1e9

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.batching import BatchEngine
 from engine.capacity import PICTURES, capacity_for, ladder
+from engine.core.engine import BatchEngine
 from engine.kernels.choice import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
