@@ -9,13 +9,13 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from engine.context import Context, ContextBuilder, PictureTokens
 from engine.core.detokenizer import AnswerText
 from engine.core.token_stream import Stream
 from engine.generation import Turn
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.pictures import Picture
-from engine.prompts import Renderer
+from engine.prompts.renderer import Renderer
+from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
 
 PICTURE = "<ImageHere>"  # as the release writes it
 GREEDY_TOKENS = 20

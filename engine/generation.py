@@ -14,8 +14,8 @@ from engine.models.card import Generation
 from engine.pictures import Picture
 
 if TYPE_CHECKING:
-    from engine.context import Context
     from engine.core.grammar import Matcher
+    from engine.prompts.truncation import Context
 
 
 @dataclass(frozen=True)

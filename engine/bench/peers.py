@@ -24,12 +24,12 @@ from engine.bench.contenders import Timing, UnableError, precision
 from engine.bench.oracle import as_transformers
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
-from engine.context import Context, ContextBuilder, PictureTokens
 from engine.core.detokenizer import AnswerText
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4 import MiniGPT4, as_bytes, normalise
 from engine.picture_cache import PictureCache
 from engine.pictures import Picture
+from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
 
 CPU_SHARE = 0.05  # of the free memory
 FORGETS = "keeps nothing from one request to the next"

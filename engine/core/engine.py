@@ -19,7 +19,6 @@ from torch import Tensor
 
 from engine.blocks import BLOCK, BlockPool
 from engine.capacity import Capacity
-from engine.context import Context
 from engine.core.grammar import Grammars
 from engine.core.image_encoding import Intake, Job
 from engine.core.pending_tokens import Launched
@@ -34,6 +33,7 @@ from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.picture_cache import PictureCache
 from engine.prompt_graph import Part
+from engine.prompts.truncation import Context
 from engine.runner import Runner, Step
 
 

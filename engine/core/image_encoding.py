@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.context import Context, ContextBuilder
 from engine.errors import EngineError, GenerationError, RequestError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
-from engine.languages import apology
 from engine.memory import with_memory
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.picture_cache import PictureCache
 from engine.pictures import Picture
+from engine.prompts.languages import apology
+from engine.prompts.truncation import Context, ContextBuilder
 
 
 @dataclass(eq=False)

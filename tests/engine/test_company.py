@@ -12,11 +12,11 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.context import ContextBuilder
 from engine.core.build import assemble
 from engine.core.scheduler import Scheduler
 from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, TokenLogprob, Turn
 from engine.pictures import Picture
+from engine.prompts.truncation import ContextBuilder
 from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
 from tests.engine.core.test_offline import GREY, RED, Ids, asked
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer

@@ -14,13 +14,13 @@ from PIL import Image
 from transformers import LlamaConfig as OracleConfig
 from transformers import LlamaForCausalLM
 
-from engine.context import ContextBuilder
 from engine.core.offline import Decoder
 from engine.errors import ContextError, GenerationError, RequestError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta, Turn
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
 from engine.pictures import Picture
+from engine.prompts.truncation import ContextBuilder
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
 RED = Picture(Image.new("RGB", (9, 7), "red"), "a" * 64)

@@ -17,7 +17,7 @@ from engine.models.eye import Eye
 from engine.models.llama import Llama
 from engine.models.loader import load_tensors
 from engine.pictures import Picture
-from engine.prompts import Renderer
+from engine.prompts.renderer import Renderer
 from engine.training import run
 from engine.training.data import Recipe, prepare
 from engine.training.loop import Schedule

@@ -9,9 +9,9 @@ from PIL import Image
 
 from engine.core.offline import Decoder
 from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
-from engine.languages import language_of
 from engine.models.card import Card
 from engine.pictures import Picture
+from engine.prompts.languages import language_of
 from tests.engine.tiny import TinyModel, tiny_card
 
 SORRY = "抱歉，我只懂英语。"

@@ -16,14 +16,14 @@ from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
 import engine.weights
-from engine.context import ContextBuilder
 from engine.errors import RequestError
 from engine.generation import GenerationRequest, Turn
 from engine.models.base import EncodedPicture
 from engine.models.card import Template
 from engine.models.tokenizer import JsonTokenizer
 from engine.pictures import Picture
-from engine.prompts import Renderer, fit
+from engine.prompts.renderer import Renderer, fit
+from engine.prompts.truncation import ContextBuilder
 from engine.weights.tokenizer import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 

@@ -13,7 +13,7 @@ from engine.errors import ContextError
 from engine.generation import GenerationRequest, Turn
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.pictures import Picture
-from engine.prompts import Renderer, check, fit, merge
+from engine.prompts.renderer import Renderer, check, fit, merge
 
 TARGET = 0.75  # of the window, after old turns were dropped
 PIECE = 4096  # characters that are counted at a time
