@@ -12,8 +12,8 @@ from torch import Tensor
 from engine.core.detokenizer import AnswerText
 from engine.core.token_stream import Stream
 from engine.generation import Turn
+from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.pictures import Picture
 from engine.prompts.renderer import Renderer
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
 

@@ -10,8 +10,8 @@ from PIL.Image import Image
 
 from engine.api import FinishReason, Role
 from engine.errors import EngineError
+from engine.images.decode import Picture
 from engine.models.card import Generation
-from engine.pictures import Picture
 
 if TYPE_CHECKING:
     from engine.core.grammar import Matcher

@@ -25,10 +25,10 @@ from engine.bench.oracle import as_transformers
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
 from engine.core.detokenizer import AnswerText
+from engine.images.decode import Picture
+from engine.images.embedding_cache import PictureCache
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4 import MiniGPT4, as_bytes, normalise
-from engine.picture_cache import PictureCache
-from engine.pictures import Picture
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
 
 CPU_SHARE = 0.05  # of the free memory

@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from engine.generation import Turn
+from engine.images.decode import Picture
 from engine.models.base import VisionLanguageModel
-from engine.pictures import Picture
 from engine.prompts.truncation import Context, ContextBuilder
 
 SIZE = 448

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from engine.capacity import PICTURES, capacity_for, ladder
 from engine.core.engine import BatchEngine
+from engine.images.embedding_cache import PictureCache
 from engine.kernels.choice import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
-from engine.picture_cache import PictureCache
 
 
 def assemble(

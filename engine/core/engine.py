@@ -27,11 +27,11 @@ from engine.core.scheduler import Chunk, Scheduler, Task
 from engine.core.sequences import Beams, Question, Row, Rows
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.generation import Done, Event, GenerationRequest
+from engine.images.embedding_cache import PictureCache
 from engine.kv_cache import SCRATCH, KVCache
 from engine.memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
-from engine.picture_cache import PictureCache
 from engine.prompt_graph import Part
 from engine.prompts.truncation import Context
 from engine.runner import Runner, Step

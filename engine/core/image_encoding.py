@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from engine.errors import EngineError, GenerationError, RequestError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.images.decode import Picture
+from engine.images.embedding_cache import PictureCache
 from engine.memory import with_memory
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
-from engine.picture_cache import PictureCache
-from engine.pictures import Picture
 from engine.prompts.languages import apology
 from engine.prompts.truncation import Context, ContextBuilder
 

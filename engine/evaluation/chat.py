@@ -10,8 +10,8 @@ from PIL import Image
 
 from engine.core.offline import Decoder
 from engine.generation import GenerationRequest, TextDelta, Turn
+from engine.images.decode import Picture
 from engine.models.card import Generation
-from engine.pictures import Picture
 
 
 @dataclass(frozen=True)

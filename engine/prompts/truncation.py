@@ -11,8 +11,8 @@ from torch import Tensor
 from engine.blocks import Key
 from engine.errors import ContextError
 from engine.generation import GenerationRequest, Turn
+from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.pictures import Picture
 from engine.prompts.renderer import Renderer, check, fit, merge
 
 TARGET = 0.75  # of the window, after old turns were dropped

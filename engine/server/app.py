@@ -20,10 +20,10 @@ from engine.api import Health, ModelEntry, ModelList
 from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.generation import Event, GenerationRequest
+from engine.images.decode import MEBI, Limits
+from engine.images.decoded_cache import PictureShelf
 from engine.metrics import MEDIA_TYPE, Metrics
 from engine.models.card import Card
-from engine.picture_shelf import PictureShelf
-from engine.pictures import MEBI, Limits
 from engine.server.completions_format import Completions
 from engine.server.connections import Bounds
 from engine.server.formats import Chat, Shell

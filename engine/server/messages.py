@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from engine.api import ImagePart, Message, TextPart
 from engine.errors import PictureError, RequestError
 from engine.generation import Turn
-from engine.pictures import Limits, Picture, decode_data_url
+from engine.images.decode import Limits, Picture, decode_data_url
 
 Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.read_picture`
 

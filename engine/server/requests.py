@@ -21,8 +21,8 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.generation import GenerationRequest
+from engine.images.decode import Limits, read_picture
 from engine.models.card import Card, Generation
-from engine.pictures import Limits, read_picture
 from engine.server.messages import Album, Read, read_turns
 from engine.server.response_schema import schema_of
 

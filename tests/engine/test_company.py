@@ -15,7 +15,7 @@ from PIL import Image
 from engine.core.build import assemble
 from engine.core.scheduler import Scheduler
 from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, TokenLogprob, Turn
-from engine.pictures import Picture
+from engine.images.decode import Picture
 from engine.prompts.truncation import ContextBuilder
 from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
 from tests.engine.core.test_offline import GREY, RED, Ids, asked

@@ -13,7 +13,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 from PIL import Image, ImageFile
 
-from engine import pictures
+from engine.images import decode as pictures
 from tests.engine.serving import serving
 
 

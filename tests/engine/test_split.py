@@ -16,11 +16,11 @@ from engine.comparison import Comparison
 from engine.core.offline import Decoder
 from engine.errors import ModelError
 from engine.generation import GenerationRequest, TextDelta, Turn
+from engine.images.decode import Limits, read_picture
 from engine.kv_cache import KVCache, PromptView
 from engine.models.llama import Llama
 from engine.models.loader import load
 from engine.models.split import allocate, plan_stages
-from engine.pictures import Limits, read_picture
 from engine.weights.plan import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported

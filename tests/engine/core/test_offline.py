@@ -17,9 +17,9 @@ from transformers import LlamaForCausalLM
 from engine.core.offline import Decoder
 from engine.errors import ContextError, GenerationError, RequestError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta, Turn
+from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
-from engine.pictures import Picture
 from engine.prompts.truncation import ContextBuilder
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 

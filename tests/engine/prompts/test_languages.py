@@ -9,8 +9,8 @@ from PIL import Image
 
 from engine.core.offline import Decoder
 from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
+from engine.images.decode import Picture
 from engine.models.card import Card
-from engine.pictures import Picture
 from engine.prompts.languages import language_of
 from tests.engine.tiny import TinyModel, tiny_card
 

@@ -18,10 +18,10 @@ from transformers import PreTrainedTokenizerFast
 import engine.weights
 from engine.errors import RequestError
 from engine.generation import GenerationRequest, Turn
+from engine.images.decode import Picture
 from engine.models.base import EncodedPicture
 from engine.models.card import Template
 from engine.models.tokenizer import JsonTokenizer
-from engine.pictures import Picture
 from engine.prompts.renderer import Renderer, fit
 from engine.prompts.truncation import ContextBuilder
 from engine.weights.tokenizer import convert_tokenizer

@@ -21,8 +21,8 @@ from engine.errors import (
     UnknownModelError,
 )
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
+from engine.images.decode import Limits, Picture
 from engine.models.card import Card, Generation, Template
-from engine.pictures import Limits, Picture
 from engine.server.chat_chunks import Framing, completion
 from engine.server.requests import frame, generation_request, parse_request, refusal
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from engine.errors import PictureError
-from engine.picture_shelf import PictureShelf
-from engine.pictures import Limits
-from tests.engine.test_pictures import encoded
+from engine.images.decode import Limits
+from engine.images.decoded_cache import PictureShelf
+from tests.engine.images.test_decode import encoded
 
 LIMITS = Limits()
 FIRST, SECOND, THIRD = (encoded(Image.new("RGB", (20, 10), colour)) for colour in ("red", "green", "blue"))

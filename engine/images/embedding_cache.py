@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.pictures import Picture
 from engine.replacing import PART, replacing
 
 DISK_BYTES = 1 << 30

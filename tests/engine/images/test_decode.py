@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import PictureError
-from engine.pictures import FORMATS, Limits, decode_data_url, quiet_pillow, read_picture
+from engine.images.decode import FORMATS, Limits, decode_data_url, quiet_pillow, read_picture
 
 LIMITS = Limits()
 

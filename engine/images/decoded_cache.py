@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from threading import Lock
 
-from engine.pictures import MEBI, Limits, Picture, read_picture
+from engine.images.decode import MEBI, Limits, Picture, read_picture
 
 BOUND_BYTES = 64 * MEBI  # of pixels
 

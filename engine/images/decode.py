@@ -25,7 +25,7 @@ LETTERS = str.maketrans("-_", "+/", string.whitespace)  # base64url reads as bas
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MEBI = 1 << 20
 HEADER = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.ASCII | re.IGNORECASE)
-# What Pillow's decoders raise on damaged files, found by flipping bytes in every format (tests/engine/test_pictures.py).
+# What Pillow's decoders raise on damaged files, found by flipping bytes in every format (tests/engine/images/test_decode.py).
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, RuntimeError, struct.error, zlib.error)
 FOREIGN = {
     b"%PDF": "a PDF",
