@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from engine.api import MAX_BEAMS
-from engine.blocks import BLOCK
 from engine.devices import WORKING, free_memory
 from engine.errors import ModelError
-from engine.kv_cache import SCRATCH, block_bytes, token_bytes
+from engine.kv_cache.block_pool import BLOCK
+from engine.kv_cache.cache import SCRATCH, block_bytes, token_bytes
 from engine.models.base import VisionLanguageModel
 from engine.models.llama import Llama
 from engine.prompt_graph import LONGEST

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from engine.blocks import BLOCK
 from engine.capturing import capture
-from engine.kv_cache import Stage, filled_up
+from engine.kv_cache.block_pool import BLOCK
+from engine.kv_cache.cache import Stage, filled_up
 from engine.models.llama import Llama
 from engine.transfer import upload
 

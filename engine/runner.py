@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from engine.blocks import BLOCK
 from engine.capturing import capture
-from engine.kv_cache import KVCache, PromptView, Stage, filled_up
+from engine.kv_cache.block_pool import BLOCK
+from engine.kv_cache.cache import KVCache, PromptView, Stage, filled_up
 from engine.models.llama import Llama
 from engine.prompt_graph import Part, PromptGraphs
 from engine.transfer import upload

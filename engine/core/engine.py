@@ -17,7 +17,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.blocks import BLOCK, BlockPool
 from engine.capacity import Capacity
 from engine.core.grammar import Grammars
 from engine.core.image_encoding import Intake, Job
@@ -28,7 +27,8 @@ from engine.core.sequences import Beams, Question, Row, Rows
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.generation import Done, Event, GenerationRequest
 from engine.images.embedding_cache import PictureCache
-from engine.kv_cache import SCRATCH, KVCache
+from engine.kv_cache.block_pool import BLOCK, BlockPool
+from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.blocks import BLOCK, BlockPool, Key, digests
+from engine.kv_cache.block_pool import BLOCK, BlockPool, Key, digests
 
 
 @dataclass(eq=False)

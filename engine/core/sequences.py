@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from engine.api import FinishReason
-from engine.branches import Branches
 from engine.core.beam_search import Beam, BeamSearch
 from engine.core.detokenizer import REPLACEMENT, AnswerText
 from engine.core.sampler import Sampler, Way, stream_key
 from engine.core.scheduler import Task
 from engine.generation import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
+from engine.kv_cache.block_tables import Branches
 from engine.models.base import Tokenizer
 from engine.runner import Runner
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from engine.blocks import BLOCK
 from engine.kernels.plain import PlainStep
-from engine.kv_cache import SCRATCH, KVCache
+from engine.kv_cache.block_pool import BLOCK
+from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.models.llama import Llama
 from engine.prompt_graph import Part
 from engine.runner import Runner, Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from engine.kv_cache import Stage, StepView
+from engine.kv_cache.cache import Stage, StepView
 from engine.models.llama import Cache, Llama
 
 

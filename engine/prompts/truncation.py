@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from engine.blocks import Key
 from engine.errors import ContextError
 from engine.generation import GenerationRequest, Turn
 from engine.images.decode import Picture
+from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.prompts.renderer import Renderer, check, fit, merge
 

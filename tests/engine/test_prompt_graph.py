@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.kv_cache import KVCache, PromptView
+from engine.kv_cache.cache import KVCache, PromptView
 from engine.prompt_graph import PaddedView, Part, Shape, grouped, shapes
 from tests.engine.tiny import tiny_language
 

@@ -17,7 +17,7 @@ from engine.core.offline import Decoder
 from engine.errors import ModelError
 from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.images.decode import Limits, read_picture
-from engine.kv_cache import KVCache, PromptView
+from engine.kv_cache.cache import KVCache, PromptView
 from engine.models.llama import Llama
 from engine.models.loader import load
 from engine.models.split import allocate, plan_stages

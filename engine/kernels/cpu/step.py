@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from engine.blocks import BLOCK
 from engine.kernels.cpu.attention import Parts, Pool, Rows
 from engine.kernels.cpu.packing import Floats, pack_head, pack_projections
 from engine.kernels.cpu.phases import PHASES, Activations, Weights, decode, score
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
 from engine.kernels.cpu.team import Team, new_counters
-from engine.kv_cache import Stage
+from engine.kv_cache.block_pool import BLOCK
+from engine.kv_cache.cache import Stage
 from engine.models.llama import Block, Llama, rotary
 from engine.models.quantized import QuantizedLinear
 

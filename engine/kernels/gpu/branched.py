@@ -8,7 +8,7 @@ from torch import Tensor
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.card import Card
 from engine.kernels.plain import PlainStep
-from engine.kv_cache import Stage
+from engine.kv_cache.cache import Stage
 from engine.models.llama import Cache, Llama, RMSNorm
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from engine.kv_cache import Stage
+from engine.kv_cache.cache import Stage
 from engine.models.linear import Linear
 from engine.models.llama import Block, Llama, RMSNorm
 

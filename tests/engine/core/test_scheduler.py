@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.blocks import BLOCK, BlockPool, Key, digests
 from engine.core.scheduler import Scheduler, Task
+from engine.kv_cache.block_pool import BLOCK, BlockPool, Key, digests
 
 BLOCKS, SLOTS, BUDGET = 24, 5, 40
 prompts = st.one_of(

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from engine.blocks import BLOCK
 from engine.kernels.cpu.building import build, fits
 from engine.kernels.cpu.packing import Projection, pack_projections
 from engine.kernels.cpu.phases import silu
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.step import CpuStep
-from engine.kv_cache import Stage
+from engine.kv_cache.block_pool import BLOCK
+from engine.kv_cache.cache import Stage
 from engine.models.linear import Linear
 from engine.models.llama import Block, Llama
 from engine.models.llama_config import LlamaConfig

@@ -17,7 +17,7 @@ from engine.kernels.gpu.driver import compile_source, nvrtc, whole_source
 from engine.kernels.gpu.layout import lay_out
 from engine.kernels.gpu.step import GpuStep
 from engine.kernels.gpu.tilings import kernels
-from engine.kv_cache import Stage
+from engine.kv_cache.cache import Stage
 from engine.models.card import Quantization
 from engine.models.llama import rotary, rotate
 from engine.models.llama_config import LlamaConfig

@@ -25,7 +25,7 @@ from engine.kernels.gpu.prompts import read_codes
 from engine.kernels.gpu.step import GpuStep
 from engine.kernels.gpu.triton_kernels import TritonKernels
 from engine.kernels.plain import PlainStep
-from engine.kv_cache import Stage
+from engine.kv_cache.cache import Stage
 from engine.models.card import Quantization
 from engine.models.llama import Llama, rotary, rotate
 from engine.models.llama_config import LlamaConfig

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.blocks import BLOCK, BlockPool
-from engine.branches import Branches
 from engine.core.scheduler import Scheduler, Task
+from engine.kv_cache.block_pool import BLOCK, BlockPool
+from engine.kv_cache.block_tables import Branches
 
 
 @given(length=st.integers(1, 40), rows=st.integers(1, 6), steps=st.integers(1, 50), data=st.data())

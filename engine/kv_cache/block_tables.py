@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.blocks import BLOCK
+from engine.kv_cache.block_pool import BLOCK
 
 
 class Branches:

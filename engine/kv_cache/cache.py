@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from engine.blocks import BLOCK
+from engine.kv_cache.block_pool import BLOCK
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 from engine.transfer import upload
