@@ -27,9 +27,9 @@ def check(
     """Compute prompts, token ids, next-token logits and 20 greedy tokens, on the CPU in fp32."""
     import torch
 
-    from engine.comparison import Comparison
     from engine.images.decode import Limits, read_picture
     from engine.models.loader import load
+    from engine.runner.comparison import Comparison
 
     pictures = [read_picture(path.read_bytes(), Limits()) for path in picture or []]
     comparison = Comparison(load(model_folder(model), torch.device("cpu"), exact=True), pictures)

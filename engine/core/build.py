@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.capacity import PICTURES, capacity_for, ladder
 from engine.core.engine import BatchEngine
 from engine.images.embedding_cache import PictureCache
 from engine.kernels.choice import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
+from engine.runner.memory_plan import PICTURES, capacity_for, ladder
 
 
 def assemble(

@@ -17,7 +17,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.capacity import Capacity
 from engine.core.grammar import Grammars
 from engine.core.image_encoding import Intake, Job
 from engine.core.pending_tokens import Launched
@@ -32,9 +31,10 @@ from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
-from engine.prompt_graph import Part
 from engine.prompts.truncation import Context
-from engine.runner import Runner, Step
+from engine.runner.memory_plan import Capacity
+from engine.runner.model_runner import Runner, Step
+from engine.runner.prompt_graphs import Part
 
 
 @dataclass(eq=False)

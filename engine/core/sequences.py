@@ -15,7 +15,7 @@ from engine.core.scheduler import Task
 from engine.generation import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.kv_cache.block_tables import Branches
 from engine.models.base import Tokenizer
-from engine.runner import Runner
+from engine.runner.model_runner import Runner
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from engine.kernels.cpu.building import build
 from engine.kernels.gpu.availability import build_step
 from engine.kernels.plain import PlainStep
 from engine.models.llama import Llama
-from engine.runner import Step
+from engine.runner.model_runner import Step
 
 
 def choose_step(language: Llama, capability: tuple[int, int] | None = None, progress: Callable[[str], None] = lambda line: None) -> Step:

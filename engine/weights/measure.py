@@ -15,7 +15,6 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from engine.capacity import TIGHT_PROMPT
 from engine.core.token_stream import Stream
 from engine.kernels.choice import choose_step
 from engine.models.captured import CapturedModule
@@ -25,6 +24,7 @@ from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 from engine.models.minigpt4 import Eye
 from engine.models.quantized import QuantizedLinear
+from engine.runner.memory_plan import TIGHT_PROMPT
 from engine.weights.architecture import Architecture
 from engine.weights.loading import empty_language
 from engine.weights.plan import TOKENS

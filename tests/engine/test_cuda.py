@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.capacity import ladder
 from engine.core.build import assemble
 from engine.core.engine import BatchEngine
 from engine.loading import Placement
 from engine.models.split import allocate
+from engine.runner.memory_plan import ladder
 from tests.engine.core.test_engine import QUESTIONS, run
 from tests.engine.core.test_offline import Ids, asked, make_end_likely
 from tests.engine.test_loading import answer

@@ -16,7 +16,6 @@ from PIL import Image
 from safetensors.torch import load_file
 from sentencepiece import SentencePieceProcessor
 
-from engine.comparison import Comparison
 from engine.core.detokenizer import REPLACEMENT
 from engine.errors import WeightsError
 from engine.images.decode import Limits, Picture, read_picture
@@ -24,6 +23,7 @@ from engine.models.base import VisionLanguageModel
 from engine.models.loader import load
 from engine.models.minigpt4 import as_bytes, normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
+from engine.runner.comparison import Comparison
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, golden_sources, imported
 
 CPU = torch.device("cpu")

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.comparison import Comparison
 from engine.core.offline import Decoder
 from engine.errors import ModelError
 from engine.generation import GenerationRequest, TextDelta, Turn
@@ -21,6 +20,7 @@ from engine.kv_cache.cache import KVCache, PromptView
 from engine.models.llama import Llama
 from engine.models.loader import load
 from engine.models.split import allocate, plan_stages
+from engine.runner.comparison import Comparison
 from engine.weights.plan import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported

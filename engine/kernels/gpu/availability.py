@@ -19,7 +19,7 @@ from engine.models.llama import Llama
 from engine.models.quantized import QuantizedLinear
 
 if TYPE_CHECKING:
-    from engine.runner import Step
+    from engine.runner.model_runner import Step
 
 log = structlog.get_logger()
 TYPES = (torch.float16, torch.bfloat16)

@@ -17,7 +17,7 @@ from engine.capturing import capture
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import KVCache, PromptView, Stage, filled_up
 from engine.models.llama import Llama
-from engine.prompt_graph import Part, PromptGraphs
+from engine.runner.prompt_graphs import Part, PromptGraphs
 from engine.transfer import upload
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.kv_cache.cache import KVCache, PromptView
-from engine.prompt_graph import PaddedView, Part, Shape, grouped, shapes
+from engine.runner.prompt_graphs import PaddedView, Part, Shape, grouped, shapes
 from tests.engine.tiny import tiny_language
 
 

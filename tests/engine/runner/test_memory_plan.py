@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.capacity import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
 from engine.kv_cache.block_pool import BLOCK
+from engine.runner.memory_plan import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
 from engine.weights.plan import release_shapes
 from tests.engine.tiny import TinyModel
 
