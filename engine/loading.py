@@ -45,8 +45,8 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     import torch
 
     from engine.core.build import assemble
-    from engine.devices import cap_memory, default_device, find_device, held_bytes
-    from engine.memory import out_of_memory
+    from engine.device.devices import cap_memory, default_device, find_device, held_bytes
+    from engine.device.out_of_memory import out_of_memory
     from engine.models.loader import load
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator

@@ -11,7 +11,7 @@ from engine.bench.contenders import OurEngine
 from engine.bench.peers import Compiled, ContinuousBatching, Transformers
 from engine.bench.run import Entrant
 from engine.bench.scenarios import PEOPLE, BeamSearch, Crowd, Look, ManyTurns, OnePerson, Scenario
-from engine.devices import held_bytes
+from engine.device.devices import held_bytes
 from engine.models.card import Quantization
 
 ROOM = 400  # tokens of a row's question, and of what was said before it

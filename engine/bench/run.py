@@ -18,7 +18,7 @@ from engine.bench.roofline import Roofline, copy_bandwidth, roofline
 from engine.bench.scenarios import OnePerson, Scenario
 from engine.bench.subjects import Open
 from engine.bench.workload import opening, prompt_tokens
-from engine.devices import held_bytes
+from engine.device.devices import held_bytes
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Quantization
 

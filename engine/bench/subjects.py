@@ -9,7 +9,7 @@ from zlib import crc32
 
 import torch
 
-from engine.devices import abilities
+from engine.device.devices import abilities
 from engine.home import model_folder
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, Quantization

@@ -73,7 +73,7 @@ def bench(
     from engine.bench.run import Bench
     from engine.bench.subjects import RANDOM, opener
     from engine.bench.table import heading, remarks, table
-    from engine.devices import default_device, find_device
+    from engine.device.devices import default_device, find_device
 
     quiet_transformers()
     place = find_device(device) if device else default_device()

@@ -31,7 +31,7 @@ def evaluate(
     The pictures come from packages (190 MB, once): OpenMoji by npm, Tux Paint's stamps by apt, scikit photos by pip. Scenes are drawn here.
     """
     # Torch and the model's code cost seconds, which `--help` should not.
-    from engine.devices import default_device
+    from engine.device.devices import default_device
     from engine.evaluation.held_out import HeldOut
     from engine.evaluation.report import as_json as written
     from engine.evaluation.report import failures as listed

@@ -27,8 +27,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object, in bytes.")] = False,
 ) -> None:
     """Show the device memory needed in fp16, int8 and 4 bit, and which of them fits. Nothing is loaded."""
-    from engine.arrangement import arrange
-    from engine.devices import find_device
+    from engine.device.devices import find_device
+    from engine.device.placement import arrange
     from engine.weights.plan import CONTEXT, MODES, RELEASE, pick, release_shapes, shapes_of
 
     shapes = release_shapes(model) if model in RELEASE else shapes_of(model_folder(model))

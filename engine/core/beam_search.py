@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from engine.core.sampler import candidates, gumbels, stream_key
+from engine.device.transfer import upload
 from engine.models.card import Generation
-from engine.transfer import upload
 
 NEVER = -1e9
 

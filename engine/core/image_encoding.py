@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from engine.device.out_of_memory import with_memory
 from engine.errors import EngineError, GenerationError, RequestError
 from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
 from engine.images.decode import Picture
 from engine.images.embedding_cache import PictureCache
-from engine.memory import with_memory
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.languages import apology

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from engine.core.sampler import Way, log_probabilities
 from engine.core.sequences import Row
+from engine.device.transfer import download
 from engine.generation import Scored, TokenLogprob
 from engine.models.base import Tokenizer
-from engine.transfer import download
 
 Owner = TypeVar("Owner")
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.device.transfer import upload
 from engine.models.card import Generation
-from engine.transfer import upload
 
 MASK_64 = (1 << 64) - 1
 # SplitMix64 (Steele, Lea and Flood 2014) as signed integers: its step, then what it multiplies by after each shift.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.devices import abilities
+from engine.device.devices import abilities
 from engine.kernels.cpu.building import build
 from engine.kernels.gpu.availability import build_step
 from engine.kernels.plain import PlainStep

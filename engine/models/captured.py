@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.capturing import capture
+from engine.device.cuda_graphs import capture
 
 
 class CapturedModule:

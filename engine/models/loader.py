@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.devices import abilities, default_device, free_memory
+from engine.device.devices import abilities, default_device, free_memory
 from engine.errors import ModelError, WeightsError
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, Quantization, read_card

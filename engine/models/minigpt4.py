@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
+from engine.device.transfer import upload
 from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.captured import CapturedModule
@@ -23,7 +24,6 @@ from engine.models.card import Card
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 from engine.models.tokenizer import JsonTokenizer
-from engine.transfer import upload
 from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.weights.loading import load_language, open_shards
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.api import MAX_BEAMS
-from engine.devices import WORKING, free_memory
+from engine.device.devices import WORKING, free_memory
 from engine.errors import ModelError
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, block_bytes, token_bytes

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from engine.capturing import capture
+from engine.device.cuda_graphs import capture
+from engine.device.transfer import upload
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import KVCache, PromptView, Stage, filled_up
 from engine.models.llama import Llama
 from engine.runner.prompt_graphs import Part, PromptGraphs
-from engine.transfer import upload
 
 
 class Step(Protocol):

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from engine.capturing import capture
+from engine.device.cuda_graphs import capture
+from engine.device.transfer import upload
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage, filled_up
 from engine.models.llama import Llama
-from engine.transfer import upload
 
 LONGEST = 512  # tokens of a prompt in one pass
 SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, LONGEST), (4, 128))  # prompts, tokens each; smallest first

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.devices import WORKING, free_memory
+from engine.device.devices import WORKING, free_memory
 from engine.errors import WeightsError
 from engine.models.card import Card, Quantization
 from engine.models.llama import FUSED, Llama

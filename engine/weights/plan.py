@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from engine.devices import WORKING
+from engine.device.devices import WORKING
 from engine.models.card import Quantization
 from engine.models.llama_config import LlamaConfig
 from engine.models.minigpt4 import Eye

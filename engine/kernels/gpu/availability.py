@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 import torch
 
-from engine.devices import Abilities
+from engine.device.devices import Abilities
 from engine.models.linear import Linear
 from engine.models.llama import Llama
 from engine.models.quantized import QuantizedLinear

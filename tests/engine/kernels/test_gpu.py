@@ -14,7 +14,7 @@ from torch import Tensor
 
 pytest.importorskip("triton", reason="Triton has no build for this system; `make test` installs it on Linux.")
 
-from engine.devices import Abilities
+from engine.device.devices import Abilities
 from engine.kernels.gpu import availability
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.availability import branched, build_step, fits
@@ -190,7 +190,7 @@ def test_without_triton_plain_torch_is_taken() -> None:
 import sys
 sys.modules["triton"] = None
 import torch
-from engine.devices import Abilities
+from engine.device.devices import Abilities
 from engine.kernels.gpu.availability import available
 assert not available(Abilities(torch.float16, triton=True))
 """

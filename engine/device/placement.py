@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from engine.devices import free_memory
+from engine.device.devices import free_memory
 from engine.models.card import read_card
 from engine.models.loader import SPLITTABLE, Quantize
 from engine.weights.plan import pick, shapes_of

@@ -7,7 +7,7 @@ import torch
 import typer
 
 from engine.commands.serve import parse_capability
-from engine.devices import Abilities, abilities
+from engine.device.devices import Abilities, abilities
 
 CUDA = torch.device("cuda:0")
 

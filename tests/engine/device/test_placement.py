@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import arrangement
-from engine.arrangement import arrange
+from engine.device import placement as arrangement
+from engine.device.placement import arrange
 from engine.models.loader import Quantize
 from engine.weights.plan import release_shapes
 from tests.engine.weights.release_files import golden_sources, imported
