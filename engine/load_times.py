@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from pydantic import RootModel, ValidationError
 
-from engine.replacing import replacing
+from engine.atomic_write import replacing
 
 log = structlog.get_logger()
 

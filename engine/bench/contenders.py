@@ -14,8 +14,8 @@ from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
 from engine.core.build import assemble
 from engine.errors import EngineError
-from engine.generation import Done, Event, GenerationRequest, Provisional, TextDelta
 from engine.models.base import VisionLanguageModel
+from engine.request import Done, Event, GenerationRequest, Provisional, TextDelta
 
 
 class UnableError(Exception):

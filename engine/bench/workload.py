@@ -7,10 +7,10 @@ from hashlib import sha256
 import torch
 from PIL import Image, ImageDraw
 
-from engine.generation import Turn
 from engine.images.decode import Picture
 from engine.models.base import VisionLanguageModel
 from engine.prompts.truncation import Context, ContextBuilder
+from engine.request import Turn
 
 SIZE = 448
 QUESTION = "Describe this picture. What shapes are there, how many, and in which colours?"

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from engine.commands.bars import download_lines
 from engine.commands.pull import Source
-from engine.home import home, model_folder
+from engine.paths import home, model_folder
 
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many conversations a suite: a quick look.")]
 Failures = Annotated[Path | None, typer.Option(help="Write every wrong answer to this file, one a line.", dir_okay=False)]

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from engine.home import model_folder
+from engine.paths import model_folder
 
 
 def check(

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.home import model_folder
+from engine.paths import model_folder
 
 if TYPE_CHECKING:
     from engine.weights.plan import Shapes

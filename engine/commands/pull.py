@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from engine.commands.bars import download_bars
-from engine.home import home
 from engine.models.card import CARD_NAME
+from engine.paths import home
 from engine.weights.pocket import EYE, LANGUAGE, NAME
 from engine.weights.pocket.pull import has_parts
 from engine.weights.pocket.pull import pull as pull_pocket

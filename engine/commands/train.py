@@ -29,7 +29,7 @@ def sprites(
     downloads: Annotated[Path | None, typer.Option(help="Where packages are kept; default: Gander's downloads.")] = None,
 ) -> None:
     """Fetch packaged, openly licensed drawings (180 MB) and make sprites of them."""
-    from engine.home import home
+    from engine.paths import home
     from engine.training.drawings import make_sprites
 
     typer.echo(f"{make_sprites(path, downloads or home() / 'downloads')} sprites in {path}")
@@ -110,7 +110,7 @@ def _start(model: str) -> tuple[Accelerator, Parts]:
     import torch
     from accelerate import Accelerator
 
-    from engine.home import model_folder
+    from engine.paths import model_folder
     from engine.training.run import Parts
 
     accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")

@@ -25,13 +25,13 @@ from engine.core.scheduler import Chunk, Scheduler, Task
 from engine.core.sequences import Beams, Question, Row, Rows
 from engine.device.out_of_memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
-from engine.generation import Done, Event, GenerationRequest
 from engine.images.embedding_cache import PictureCache
 from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.truncation import Context
+from engine.request import Done, Event, GenerationRequest
 from engine.runner.memory_plan import Capacity
 from engine.runner.model_runner import Runner, Step
 from engine.runner.prompt_graphs import Part

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from engine.device.out_of_memory import with_memory
 from engine.errors import EngineError, GenerationError, RequestError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
 from engine.images.decode import Picture
 from engine.images.embedding_cache import PictureCache
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.languages import apology
 from engine.prompts.truncation import Context, ContextBuilder
+from engine.request import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
 
 
 @dataclass(eq=False)

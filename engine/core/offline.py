@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 from engine.core.build import assemble
 from engine.errors import EngineError
-from engine.generation import Event, GenerationRequest
 from engine.models.base import VisionLanguageModel
+from engine.request import Event, GenerationRequest
 
 
 class Decoder:

@@ -11,8 +11,8 @@ from torch import Tensor
 from engine.core.sampler import Way, log_probabilities
 from engine.core.sequences import Row
 from engine.device.transfer import download
-from engine.generation import Scored, TokenLogprob
 from engine.models.base import Tokenizer
+from engine.request import Scored, TokenLogprob
 
 Owner = TypeVar("Owner")
 

@@ -12,9 +12,9 @@ from engine.core.beam_search import Beam, BeamSearch
 from engine.core.detokenizer import REPLACEMENT, AnswerText
 from engine.core.sampler import Sampler, Way, stream_key
 from engine.core.scheduler import Task
-from engine.generation import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.kv_cache.block_tables import Branches
 from engine.models.base import Tokenizer
+from engine.request import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
 from engine.runner.model_runner import Runner
 
 

@@ -26,8 +26,8 @@ from typing import Literal
 import structlog
 
 from engine.errors import EngineError, NotReadyError, OverloadedError
-from engine.generation import Done, Engine, Event, GenerationRequest
 from engine.metrics import Metrics
+from engine.request import Done, Engine, Event, GenerationRequest
 
 HEARTBEAT_SECONDS = 5.0
 RESTARTS = 3  # in a row without a finished answer; then a fresh process is wanted

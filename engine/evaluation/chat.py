@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from engine.core.offline import Decoder
-from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.images.decode import Picture
 from engine.models.card import Generation
+from engine.request import GenerationRequest, TextDelta, Turn
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from engine.atomic_write import PART, replacing
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.replacing import PART, replacing
 
 DISK_BYTES = 1 << 30
 CRASHED_SECONDS = 3600  # who has been writing a file for so long is dead

@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 
 from engine.errors import RequestError
-from engine.generation import Turn
 from engine.images.decode import Picture
 from engine.models.card import Template
+from engine.request import Turn
 
 Segment = str | Picture
 SLOT = re.compile(r"\{(content|picture|words)\}")

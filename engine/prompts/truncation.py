@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import ContextError
-from engine.generation import GenerationRequest, Turn
 from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.prompts.renderer import Renderer, check, fit, merge
+from engine.request import GenerationRequest, Turn
 
 TARGET = 0.75  # of the window, after old turns were dropped
 PIECE = 4096  # characters that are counted at a time

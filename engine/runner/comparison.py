@@ -11,11 +11,11 @@ from torch import Tensor
 
 from engine.core.detokenizer import AnswerText
 from engine.core.token_stream import Stream
-from engine.generation import Turn
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.prompts.renderer import Renderer
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
+from engine.request import Turn
 
 PICTURE = "<ImageHere>"  # as the release writes it
 GREEDY_TOKENS = 20

@@ -19,11 +19,11 @@ from aiohttp import ClientConnectionResetError, hdrs, web
 from engine.api import Health, ModelEntry, ModelList
 from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
-from engine.generation import Event, GenerationRequest
 from engine.images.decode import MEBI, Limits
 from engine.images.decoded_cache import PictureShelf
 from engine.metrics import MEDIA_TYPE, Metrics
 from engine.models.card import Card
+from engine.request import Event, GenerationRequest
 from engine.server.completions_format import Completions
 from engine.server.connections import Bounds
 from engine.server.formats import Chat, Shell

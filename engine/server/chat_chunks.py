@@ -20,7 +20,7 @@ from engine.api import (
     TokenLogprobs,
     Usage,
 )
-from engine.generation import ChoiceFinished, Done, Event, Hypothesis, Provisional, TextDelta, TokenLogprob
+from engine.request import ChoiceFinished, Done, Event, Hypothesis, Provisional, TextDelta, TokenLogprob
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from engine.api import Choice, Chunk, ChunkChoice, Completion, Logprobs
 from engine.errors import EngineError, RequestError
-from engine.generation import Event
+from engine.request import Event
 from engine.server.chat_chunks import Framing, completion
 from engine.server.requests import DONE, frame, parse_request, refusal
 from engine.server.responses_format import read_object

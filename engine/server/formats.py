@@ -7,7 +7,7 @@ from typing import Protocol
 
 from engine.api import ChatRequest
 from engine.errors import EngineError
-from engine.generation import Event
+from engine.request import Event
 from engine.server.chat_chunks import Framing, completion
 from engine.server.requests import DONE, frame, parse_request, refusal
 

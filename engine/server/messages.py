@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from engine.api import ImagePart, Message, TextPart
 from engine.errors import PictureError, RequestError
-from engine.generation import Turn
 from engine.images.decode import Limits, Picture, decode_data_url
+from engine.request import Turn
 
 Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.read_picture`
 

@@ -20,9 +20,9 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.generation import GenerationRequest
 from engine.images.decode import Limits, read_picture
 from engine.models.card import Card, Generation
+from engine.request import GenerationRequest
 from engine.server.messages import Album, Read, read_turns
 from engine.server.response_schema import schema_of
 

@@ -14,7 +14,7 @@ from pydantic_core import from_json, to_json
 
 from engine.api import ChatRequest
 from engine.errors import EngineError, RequestError
-from engine.generation import ChoiceFinished, Done, Event, TextDelta
+from engine.request import ChoiceFinished, Done, Event, TextDelta
 from engine.server.requests import parse_request, refusal
 
 NAMES = {"max_completion_tokens": "max_output_tokens", "max_tokens": "max_output_tokens", "response_format": "text.format"}

@@ -14,9 +14,9 @@ from PIL import Image
 
 from engine.core.build import assemble
 from engine.core.scheduler import Scheduler
-from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, TokenLogprob, Turn
 from engine.images.decode import Picture
 from engine.prompts.truncation import ContextBuilder
+from engine.request import ChoiceFinished, GenerationRequest, TextDelta, TokenLogprob, Turn
 from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
 from tests.engine.core.test_offline import GREY, RED, Ids, asked
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer

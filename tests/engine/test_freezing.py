@@ -15,8 +15,8 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from engine.core.build import assemble
 from engine.errors import ContextError
-from engine.generation import Turn
 from engine.models.tokenizer import JsonTokenizer
+from engine.request import Turn
 from engine.server.connections import Bounds, Malformed
 from tests.engine.core.test_engine import Listener, model
 from tests.engine.core.test_offline import RED, asked

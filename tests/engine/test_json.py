@@ -15,9 +15,9 @@ from hypothesis import strategies as some
 from engine.core.build import assemble
 from engine.core.sampler import Sampler, Way
 from engine.errors import RequestError
-from engine.generation import ChoiceFinished, GenerationRequest, TextDelta, Turn
 from engine.models.card import Generation
 from engine.models.loader import load
+from engine.request import ChoiceFinished, GenerationRequest, TextDelta, Turn
 from engine.server.response_schema import ANY_OBJECT, schema_of
 from engine.server.responses_format import Responses
 from tests.engine.core.test_engine import Listener, run

@@ -6,8 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.core.build import assemble
 from engine.errors import EngineError
-from engine.generation import Event, GenerationRequest, TextDelta, Turn
 from engine.metrics import Metrics
+from engine.request import Event, GenerationRequest, TextDelta, Turn
 from tests.engine.tiny import TinyModel
 
 

@@ -14,12 +14,12 @@ import torch
 
 from engine.core.offline import Decoder
 from engine.errors import ModelError
-from engine.generation import GenerationRequest, TextDelta, Turn
 from engine.images.decode import Limits, read_picture
 from engine.kv_cache.cache import KVCache, PromptView
 from engine.models.llama import Llama
 from engine.models.loader import load
 from engine.models.split import allocate, plan_stages
+from engine.request import GenerationRequest, TextDelta, Turn
 from engine.runner.comparison import Comparison
 from engine.weights.plan import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language

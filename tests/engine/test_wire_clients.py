@@ -12,10 +12,10 @@ from engine.core.build import assemble
 from engine.core.detokenizer import AnswerText
 from engine.core.sampler import Sampler, Way
 from engine.errors import EngineError, RequestError
-from engine.generation import Turn
 from engine.images.decode import Limits, decode_data_url
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
+from engine.request import Turn
 from engine.server.requests import generation_request, parse_request, refusal
 from tests.engine.core.test_detokenizer import TOKENIZER
 from tests.engine.core.test_engine import model, run

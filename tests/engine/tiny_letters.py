@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from engine.core.worker import Loaded
 from engine.errors import ContextError, EngineError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Scored, TextDelta, TokenLogprob
 from engine.models.card import Card, Generation, Template
+from engine.request import ChoiceFinished, Done, Event, GenerationRequest, Scored, TextDelta, TokenLogprob
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CARD = Card(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from engine.atomic_write import replacing
 from engine.kernels.cpu.kept import kept_in
-from engine.replacing import replacing
 
 SOURCES = Path(__file__).with_name("cuda")
 OVERLAP = 6  # CUlaunchAttributeID: programmatic stream serialization

@@ -19,11 +19,11 @@ from engine.core.build import assemble
 from engine.core.engine import BatchEngine
 from engine.core.scheduler import Scheduler
 from engine.errors import ContextError, EngineError, GenerationError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
 from engine.images.decode import Picture
 from engine.metrics import Metrics
 from engine.models.base import EncodedPicture
 from engine.models.llama import Llama
+from engine.request import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
 from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 

@@ -16,11 +16,11 @@ from transformers import LlamaForCausalLM
 
 from engine.core.offline import Decoder
 from engine.errors import ContextError, GenerationError, RequestError
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta, Turn
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.truncation import ContextBuilder
+from engine.request import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta, Turn
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
 RED = Picture(Image.new("RGB", (9, 7), "red"), "a" * 64)

@@ -12,7 +12,7 @@ import pytest
 
 from engine.core.worker import Loaded, Worker
 from engine.errors import ContextError, ModelError, NotReadyError, OverloadedError
-from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
+from engine.request import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
 from tests.engine.tiny_letters import CARD, Letters
 
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from engine.core.offline import Decoder
-from engine.generation import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
 from engine.images.decode import Picture
 from engine.models.card import Card
 from engine.prompts.languages import language_of
+from engine.request import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
 from tests.engine.tiny import TinyModel, tiny_card
 
 SORRY = "抱歉，我只懂英语。"

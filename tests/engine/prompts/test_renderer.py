@@ -17,13 +17,13 @@ from transformers import PreTrainedTokenizerFast
 
 import engine.weights
 from engine.errors import RequestError
-from engine.generation import GenerationRequest, Turn
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture
 from engine.models.card import Template
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.renderer import Renderer, fit
 from engine.prompts.truncation import ContextBuilder
+from engine.request import GenerationRequest, Turn
 from engine.weights.tokenizer import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 

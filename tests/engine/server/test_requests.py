@@ -20,9 +20,9 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.generation import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
 from engine.images.decode import Limits, Picture
 from engine.models.card import Card, Generation, Template
+from engine.request import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
 from engine.server.chat_chunks import Framing, completion
 from engine.server.requests import frame, generation_request, parse_request, refusal
 

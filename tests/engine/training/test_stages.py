@@ -11,13 +11,13 @@ from accelerate import Accelerator
 from PIL import Image
 from tokenizers import Tokenizer
 
-from engine.generation import Turn
 from engine.images.decode import Picture
 from engine.models.card import read_card
 from engine.models.eye import Eye
 from engine.models.llama import Llama
 from engine.models.loader import load_tensors
 from engine.prompts.renderer import Renderer
+from engine.request import Turn
 from engine.training import run
 from engine.training.data import Recipe, prepare
 from engine.training.loop import Schedule

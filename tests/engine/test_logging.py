@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from engine.errors import NotReadyError
-from engine.logs import configure
+from engine.logging import configure
 from tests.engine.core.test_worker import answer, at_work, question
 from tests.engine.tiny_letters import Letters
 
