@@ -13,11 +13,11 @@ from engine.device.devices import abilities
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, Quantization
 from engine.models.llama_config import LlamaConfig
-from engine.models.loader import load
 from engine.models.minigpt4 import MiniGPT4
 from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.paths import model_folder
 from engine.weights.architecture import Architecture
+from engine.weights.architectures import load
 from engine.weights.measure import random_eye, random_language
 from engine.weights.plan import RELEASE
 from engine.weights.release import read_release

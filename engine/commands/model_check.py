@@ -28,8 +28,8 @@ def check(
     import torch
 
     from engine.images.decode import Limits, read_picture
-    from engine.models.loader import load
     from engine.runner.comparison import Comparison
+    from engine.weights.architectures import load
 
     pictures = [read_picture(path.read_bytes(), Limits()) for path in picture or []]
     comparison = Comparison(load(model_folder(model), torch.device("cpu"), exact=True), pictures)

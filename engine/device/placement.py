@@ -9,7 +9,7 @@ import torch
 
 from engine.device.devices import free_memory
 from engine.models.card import read_card
-from engine.models.loader import SPLITTABLE, Quantize
+from engine.weights.architectures import SPLITTABLE, Quantize
 from engine.weights.plan import pick, shapes_of
 
 

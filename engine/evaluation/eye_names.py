@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from engine.models.eye import Eye, normalise, pixels_of, square
-from engine.models.loader import load_tensors
 from engine.models.vocabulary import imagenet
+from engine.weights.architectures import load_tensors
 
 
 class EyeNames:

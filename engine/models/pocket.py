@@ -18,11 +18,11 @@ from engine.models.bridge import LORA_RANK, Bridge, embed_words
 from engine.models.card import Card
 from engine.models.eye import Eye
 from engine.models.llama import Llama
-from engine.models.loader import load_language, load_tensors
 from engine.models.perception import Perception
 from engine.models.seen import words
 from engine.models.tokenizer import JsonTokenizer
 from engine.models.vocabulary import imagenet
+from engine.weights.architectures import load_language, load_tensors
 from engine.weights.pocket import BRIDGE
 
 

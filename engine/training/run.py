@@ -17,12 +17,12 @@ from engine.models.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
 from engine.models.card import read_card
 from engine.models.eye import Eye, normalise
 from engine.models.llama import Llama
-from engine.models.loader import load_language, load_tensors
 from engine.models.vocabulary import imagenet
 from engine.training.look import Look, Scenes, rate_of_scale
 from engine.training.loop import Schedule, train
 from engine.training.slots import TABLE
 from engine.training.speak import Chats, Prompt, Speak, tokenise
+from engine.weights.architectures import load_language, load_tensors
 
 Say = Callable[[str], None]
 

@@ -26,7 +26,7 @@ from engine.models.minigpt4 import Eye
 from engine.models.quantized import QuantizedLinear
 from engine.runner.memory_plan import TIGHT_PROMPT
 from engine.weights.architecture import Architecture
-from engine.weights.loading import empty_language
+from engine.weights.language_loading import empty_language
 from engine.weights.plan import TOKENS
 from engine.weights.quantization import dequantize
 

@@ -18,7 +18,7 @@ from engine.models.llama_config import LlamaConfig
 from engine.models.minigpt4 import Eye
 from engine.weights.architecture import Architecture
 from engine.weights.language import language_shapes
-from engine.weights.loading import open_shards
+from engine.weights.language_loading import open_shards
 from engine.weights.quantization import mode_of, quantized_slots
 
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")

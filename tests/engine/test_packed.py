@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 
 from engine.models.card import read_card
 from engine.models.linear import Linear
-from engine.models.loader import load_language
 from engine.models.packed import FEW, GROUP, PackedLinear, to_4bit
 from engine.models.quantized import QuantizedLinear
+from engine.weights.architectures import load_language
 from engine.weights.quantization import dequantize, quantize
 
 

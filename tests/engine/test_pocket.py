@@ -17,9 +17,9 @@ from engine.images.decode import Picture
 from engine.models.bridge import Bridge
 from engine.models.card import read_card
 from engine.models.eye import SIDE, Eye, letterboxed
-from engine.models.loader import load, load_language
 from engine.models.pocket import Pocket, load_bridge
 from engine.request import GenerationRequest, TextDelta, Turn
+from engine.weights.architectures import load, load_language
 from engine.weights.pocket import BRIDGE
 
 PICTURES = Path(__file__).parent / "pictures"

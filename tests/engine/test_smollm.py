@@ -14,10 +14,10 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from engine.core.offline import Decoder
 from engine.errors import ModelError
 from engine.models.card import Card, read_card
-from engine.models.loader import load_language
 from engine.models.tokenizer import JsonTokenizer
 from engine.paths import model_folder
 from engine.request import GenerationRequest, TextDelta, Turn
+from engine.weights.architectures import load_language
 from tests.engine.tiny import TinyModel
 
 CPU = torch.device("cpu")

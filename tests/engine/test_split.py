@@ -17,10 +17,10 @@ from engine.errors import ModelError
 from engine.images.decode import Limits, read_picture
 from engine.kv_cache.cache import KVCache, PromptView
 from engine.models.llama import Llama
-from engine.models.loader import load
 from engine.models.split import allocate, plan_stages
 from engine.request import GenerationRequest, TextDelta, Turn
 from engine.runner.comparison import Comparison
+from engine.weights.architectures import load
 from engine.weights.plan import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported

@@ -8,7 +8,7 @@ import pytest
 
 from engine.device import placement as arrangement
 from engine.device.placement import arrange
-from engine.models.loader import Quantize
+from engine.weights.architectures import Quantize
 from engine.weights.plan import release_shapes
 from tests.engine.weights.release_files import golden_sources, imported
 

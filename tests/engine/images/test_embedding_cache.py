@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from structlog.testing import capture_logs
 
-from engine import loading
 from engine.images.decode import Picture
 from engine.images.embedding_cache import CRASHED_SECONDS, PictureCache, PictureFolder
-from engine.loading import picture_folder, remove_outdated
 from engine.models.base import EncodedPicture
+from engine.weights import loader as loading
+from engine.weights.loader import picture_folder, remove_outdated
 from tests.engine.tiny import TinyModel
 
 ENCODING = EncodedPicture(torch.arange(12.0).view(3, 4), "a red thing")

@@ -15,13 +15,13 @@ from engine.images.decode import Picture
 from engine.models.card import read_card
 from engine.models.eye import Eye
 from engine.models.llama import Llama
-from engine.models.loader import load_tensors
 from engine.prompts.renderer import Renderer
 from engine.request import Turn
 from engine.training import run
 from engine.training.data import Recipe, prepare
 from engine.training.loop import Schedule
 from engine.training.speak import Prompt
+from engine.weights.architectures import load_tensors
 from engine.weights.pocket import CARD
 from tests.engine.tiny import CONFIG
 

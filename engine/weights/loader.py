@@ -14,8 +14,8 @@ import structlog
 
 from engine.core.worker import Loaded
 from engine.errors import ModelError, StartError
-from engine.load_times import remember
 from engine.metrics import Metrics
+from engine.weights.load_times import remember
 
 FINGERPRINT = 16  # hexadecimal digits
 SEEING = (Path(__file__).parent / "models", Path(__file__).parent / "weights" / "pocket")  # what here makes encodings of pictures
@@ -47,7 +47,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     from engine.core.build import assemble
     from engine.device.devices import cap_memory, default_device, find_device, held_bytes
     from engine.device.out_of_memory import out_of_memory
-    from engine.models.loader import load
+    from engine.weights.architectures import load
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
     devices = [find_device(name) for name in placement.devices] or [default_device()]

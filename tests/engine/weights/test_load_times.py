@@ -6,7 +6,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from engine.load_times import expected_seconds, remember
+from engine.weights.load_times import expected_seconds, remember
 
 
 def test_the_last_time_counts(tmp_path: Path) -> None:

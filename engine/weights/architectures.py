@@ -16,7 +16,7 @@ from engine.device.devices import abilities, default_device, free_memory
 from engine.errors import ModelError, WeightsError
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, Quantization, read_card
-from engine.weights.loading import load_language
+from engine.weights.language_loading import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
 
