@@ -11,7 +11,7 @@ from accelerate import init_empty_weights
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from engine.models.linear import Linear
+from engine.layers.linear import Linear
 from engine.models.llama import FUSED, Llama
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, rms_norm, scaled_dot_product_attention, silu
 
 from engine.errors import WeightsError
-from engine.models.linear import Linear, Lora
+from engine.layers.linear import Linear, Lora
 from engine.models.llama_config import LlamaConfig
 
 PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale)")

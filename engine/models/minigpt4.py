@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
+from engine.device.captured_module import CapturedModule
 from engine.device.transfer import upload
 from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
-from engine.models.captured import CapturedModule
 from engine.models.card import Card
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from engine.device.devices import WORKING, free_memory
 from engine.errors import WeightsError
+from engine.layers.int4_cpu import pack
+from engine.layers.quantized import use_quantized
+from engine.layers.split import allocate, plan_stages
 from engine.models.card import Card, Quantization
 from engine.models.llama import FUSED, Llama
 from engine.models.llama_config import LlamaConfig
-from engine.models.packed import pack
-from engine.models.quantized import use_quantized
-from engine.models.split import allocate, plan_stages
 from engine.weights.files import StoredTensor, open_weights
 from engine.weights.hub_folder import numbered_files
 from engine.weights.language import EMBEDDING, language_shapes

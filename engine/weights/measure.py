@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.token_stream import Stream
+from engine.device.captured_module import CapturedModule
 from engine.kernels.choice import choose_step
-from engine.models.captured import CapturedModule
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 from engine.models.card import Quantization
-from engine.models.linear import Linear
 from engine.models.llama import Llama
 from engine.models.llama_config import LlamaConfig
 from engine.models.minigpt4 import Eye
-from engine.models.quantized import QuantizedLinear
 from engine.runner.memory_plan import TIGHT_PROMPT
 from engine.weights.architecture import Architecture
 from engine.weights.language_loading import empty_language

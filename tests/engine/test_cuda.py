@@ -10,7 +10,7 @@ import torch
 
 from engine.core.build import assemble
 from engine.core.engine import BatchEngine
-from engine.models.split import allocate
+from engine.layers.split import allocate
 from engine.runner.memory_plan import ladder
 from engine.weights.loader import Placement
 from tests.engine.core.test_engine import QUESTIONS, run

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.layers.int4_cpu import FEW, GROUP, PackedLinear, to_4bit
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 from engine.models.card import read_card
-from engine.models.linear import Linear
-from engine.models.packed import FEW, GROUP, PackedLinear, to_4bit
-from engine.models.quantized import QuantizedLinear
 from engine.weights.architectures import load_language
 from engine.weights.quantization import dequantize, quantize
 

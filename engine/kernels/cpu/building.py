@@ -12,10 +12,10 @@ import torch
 
 from engine.kernels.cpu.kept import kept_in
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
-from engine.models.linear import Linear
+from engine.layers.int4_cpu import PackedLinear
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 from engine.models.llama import Llama
-from engine.models.packed import PackedLinear
-from engine.models.quantized import QuantizedLinear
 
 if TYPE_CHECKING:
     from engine.kernels.cpu.step import CpuStep

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from engine.kernels.cpu.shapes import TILE
-from engine.models.linear import Linear
-from engine.models.packed import to_4bit
-from engine.models.quantized import QuantizedLinear
+from engine.layers.int4_cpu import to_4bit
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 
 Floats = npt.NDArray[np.float32]
 

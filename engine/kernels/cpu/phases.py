@@ -13,7 +13,7 @@ from engine.kernels.cpu.packing import Floats, Head, Projection
 from engine.kernels.cpu.shapes import TILE
 from engine.kernels.cpu.team import Counters, take, take_another, wait
 from engine.kernels.cpu.tiles import emit_4bit, emit_8bit
-from engine.models.packed import GROUP
+from engine.layers.int4_cpu import GROUP
 
 PHASES = 5  # a layer
 HEAD_TILES = 16  # a piece of the head

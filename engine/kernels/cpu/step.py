@@ -18,8 +18,8 @@ from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
 from engine.kernels.cpu.team import Team, new_counters
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
+from engine.layers.quantized import QuantizedLinear
 from engine.models.llama import Block, Llama, rotary
-from engine.models.quantized import QuantizedLinear
 
 
 class CpuStep:

@@ -29,7 +29,7 @@ from engine.kernels.cpu.vectors import (
     spread,
     store,
 )
-from engine.models.packed import GROUP
+from engine.layers.int4_cpu import GROUP
 
 Unpack = Callable[[ir.IRBuilder, Value, int], tuple[Value, Value]]
 

@@ -14,9 +14,9 @@ import structlog
 import torch
 
 from engine.device.devices import Abilities
-from engine.models.linear import Linear
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 from engine.models.llama import Llama
-from engine.models.quantized import QuantizedLinear
 
 if TYPE_CHECKING:
     from engine.runner.model_runner import Step

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
+from engine.layers.quantized import QuantizedLinear
 from engine.models.llama import Llama
-from engine.models.quantized import QuantizedLinear
 
 TURN = 128  # rows
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.kv_cache.cache import Stage
-from engine.models.linear import Linear
+from engine.layers.linear import Linear
 from engine.models.llama import Block, Llama, RMSNorm
 
 MOST_ROWS = 64  # of a launch; more go in turn

@@ -8,8 +8,8 @@ from torch import Tensor
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
-from engine.models.linear import Linear
-from engine.models.quantized import QuantizedLinear
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 
 
 class TritonKernels:

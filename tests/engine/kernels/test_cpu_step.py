@@ -18,11 +18,11 @@ from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.step import CpuStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
-from engine.models.linear import Linear
+from engine.layers.int4_cpu import PackedLinear, pack
+from engine.layers.linear import Linear
+from engine.layers.quantized import QuantizedLinear
 from engine.models.llama import Block, Llama
 from engine.models.llama_config import LlamaConfig
-from engine.models.packed import PackedLinear, pack
-from engine.models.quantized import QuantizedLinear
 from engine.weights.quantization import dequantize, quantize
 from tests.engine.tiny import CONFIG, tiny_language
 

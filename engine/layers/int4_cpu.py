@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from engine.models.linear import Linear
+from engine.layers.linear import Linear
 from engine.models.llama import Llama
 
 GROUP = 32  # weights that share a step and a minimum

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from engine.layers.linear import Linear
 from engine.models.card import Quantization
-from engine.models.linear import Linear
 from engine.models.llama import Llama
 from engine.weights.quantization import block_rows, dequantize, mode_of, quantized_slots
 
