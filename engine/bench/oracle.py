@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.layers.linear import Linear
-from engine.models.llama import FUSED, Llama
+from engine.models.llama.llama import FUSED, Llama
 
 
 @torch.no_grad()

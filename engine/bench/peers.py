@@ -28,7 +28,7 @@ from engine.core.detokenizer import AnswerText
 from engine.images.decode import Picture
 from engine.images.embedding_cache import PictureCache
 from engine.models.base import VisionLanguageModel
-from engine.models.minigpt4 import MiniGPT4, as_bytes, normalise
+from engine.models.minigpt4.minigpt4 import MiniGPT4, as_bytes, normalise
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
 
 CPU_SHARE = 0.05  # of the free memory

@@ -14,7 +14,7 @@ from statistics import median
 import torch
 
 from engine.layers.int4_cpu import PackedLinear
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 COPIED = {"cuda": 1 << 30, "cpu": 1 << 28}  # bytes: far beyond every cache
 COPIES = 5

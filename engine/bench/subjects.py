@@ -12,8 +12,8 @@ import torch
 from engine.device.devices import abilities
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, Quantization
-from engine.models.llama_config import LlamaConfig
-from engine.models.minigpt4 import MiniGPT4
+from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.paths import model_folder
 from engine.weights.architecture import Architecture

@@ -7,7 +7,7 @@ from torch import Tensor
 from engine.kernels.plain import PlainStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, KVCache
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.runner.model_runner import Runner, Step
 from engine.runner.prompt_graphs import Part
 

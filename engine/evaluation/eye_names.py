@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from engine.models.eye import Eye, normalise, pixels_of, square
-from engine.models.vocabulary import imagenet
+from engine.models.pocket.efficientnet import Eye, normalise, pixels_of, square
+from engine.models.pocket.vocabulary import imagenet
 from engine.weights.architectures import load_tensors
 
 

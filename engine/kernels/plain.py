@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from engine.kv_cache.cache import Stage, StepView
-from engine.models.llama import Cache, Llama
+from engine.models.llama.llama import Cache, Llama
 
 
 class PlainStep:

@@ -15,8 +15,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from engine.device.transfer import upload
 from engine.kv_cache.block_pool import BLOCK
-from engine.models.llama import Llama
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama
 
 SCRATCH = 1  # blocks at the pool's beginning that belong to nobody: rows that only fill up a batch write there
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from engine.layers.linear import Linear
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 GROUP = 32  # weights that share a step and a minimum
 LANES = 16  # torch's kernel takes its outputs in such batches

@@ -15,7 +15,7 @@ from torch.nn.functional import linear
 
 from engine.layers.linear import Linear
 from engine.models.card import Quantization
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.weights.quantization import block_rows, dequantize, mode_of, quantized_slots
 
 FEW = 8  # rows up to which torch's int8 kernel beats restoring the weights for one large product (2 cores, AMX)

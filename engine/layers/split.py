@@ -14,7 +14,7 @@ from accelerate.utils import compute_module_sizes
 from torch import nn
 
 from engine.errors import ModelError
-from engine.models.llama import Block, Llama
+from engine.models.llama.llama import Block, Llama
 
 
 def plan_stages(language: Llama, memory: Sequence[int | None]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from engine.models.llama import Llama
+    from engine.models.llama.llama import Llama
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from engine.errors import ModelError
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, block_bytes, token_bytes
 from engine.models.base import VisionLanguageModel
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.runner.prompt_graphs import LONGEST
 
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for

@@ -17,7 +17,7 @@ from engine.device.cuda_graphs import capture
 from engine.device.transfer import upload
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import KVCache, PromptView, Stage, filled_up
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.runner.prompt_graphs import Part, PromptGraphs
 
 

@@ -17,7 +17,7 @@ from engine.device.cuda_graphs import capture
 from engine.device.transfer import upload
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage, filled_up
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 LONGEST = 512  # tokens of a prompt in one pass
 SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, LONGEST), (4, 128))  # prompts, tokens each; smallest first

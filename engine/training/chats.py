@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.random import Generator
 
-from engine.models.seen import Seen, Subject
+from engine.models.pocket.scene_facts import Seen, Subject
 from engine.training.chat.beyond import ask_beyond, ask_medium, ask_more, ask_people, ask_read, ask_small_talk, ask_sure
 from engine.training.chat.checking import ask_any_colour, ask_exists, ask_exists_absent, ask_is_colour
 from engine.training.chat.counting import ask_are_n, ask_count, ask_count_absent, ask_count_all, ask_count_kind

@@ -13,10 +13,23 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from engine.models.eye import SIDE
-from engine.models.scene import Kind
-from engine.models.seen import MAYBE, MENTIONED, SECOND_COLOUR, SURE, Box, Group, Guess, Seen, Subject, arrange, reading_order, words
-from engine.models.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, UNNAMED, drawn, imagenet, kinds
+from engine.models.pocket.efficientnet import SIDE
+from engine.models.pocket.scene import Kind
+from engine.models.pocket.scene_facts import (
+    MAYBE,
+    MENTIONED,
+    SECOND_COLOUR,
+    SURE,
+    Box,
+    Group,
+    Guess,
+    Seen,
+    Subject,
+    arrange,
+    reading_order,
+    words,
+)
+from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, UNNAMED, drawn, imagenet, kinds
 from engine.training.chat.talk import Turn
 from engine.training.chats import talk
 from engine.training.palette import pick

@@ -19,7 +19,7 @@ from typing import Any
 import resvg_py
 from PIL import Image
 
-from engine.models.vocabulary import drawn
+from engine.models.pocket.vocabulary import drawn
 from engine.training.sprites import write_sprites
 from engine.weights.packages import Package, Progress, fetch
 

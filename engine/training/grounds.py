@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from engine.models.eye import SIDE, border_colour
-from engine.models.vocabulary import COLOURS
+from engine.models.pocket.efficientnet import SIDE, border_colour
+from engine.models.pocket.vocabulary import COLOURS
 from engine.training.palette import jittered, pick
 
 PATIENCE = 40  # tries for a background that is no near shade of anything on it

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample, l1_loss, logsigmoid, normalize
 
-from engine.models.bridge import Bridge, concept_tokens
-from engine.models.eye import SIDE, Eye, normalise
-from engine.models.scene import CELLS, SceneMaps
+from engine.models.pocket.bridge import Bridge, concept_tokens
+from engine.models.pocket.efficientnet import SIDE, Eye, normalise
+from engine.models.pocket.scene import CELLS, SceneMaps
 from engine.training.slots import FREE, TEMPERATURE
 
 CROPS = 0.8  # of the named things are seen as a crop, the rest with the whole picture

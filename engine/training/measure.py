@@ -11,10 +11,10 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from engine.models.bridge import Bridge
-from engine.models.eye import normalise
-from engine.models.scene import Kind, find
-from engine.models.vocabulary import COLOURS, SHAPES
+from engine.models.pocket.bridge import Bridge
+from engine.models.pocket.efficientnet import normalise
+from engine.models.pocket.scene import Kind, find
+from engine.models.pocket.vocabulary import COLOURS, SHAPES
 from engine.training.look import Scenes, crop
 from engine.training.run import Parts, add_branches, openings, read_bridge, read_chats, soft_tokens
 from engine.training.speak import Speak

@@ -11,8 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.models.colour import shares_of
-from engine.models.vocabulary import COLOURS
+from engine.models.pocket.colour import shares_of
+from engine.models.pocket.vocabulary import COLOURS
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from engine.models.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
 from engine.models.card import read_card
-from engine.models.eye import Eye, normalise
-from engine.models.llama import Llama
-from engine.models.vocabulary import imagenet
+from engine.models.llama.llama import Llama
+from engine.models.pocket.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
+from engine.models.pocket.efficientnet import Eye, normalise
+from engine.models.pocket.vocabulary import imagenet
 from engine.training.look import Look, Scenes, rate_of_scale
 from engine.training.loop import Schedule, train
 from engine.training.slots import TABLE

@@ -9,9 +9,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFilter, ImageFont
 
-from engine.models.eye import SIDE
-from engine.models.scene import Kind
-from engine.models.vocabulary import COLOURS, MAX_OBJECTS, SHAPES
+from engine.models.pocket.efficientnet import SIDE
+from engine.models.pocket.scene import Kind
+from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES
 from engine.training.grounds import cloudy, draw_background, ground_for, letterbox, soiled, stripes
 from engine.training.layout import lay_out
 from engine.training.palette import colour_shares, pick

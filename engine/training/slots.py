@@ -5,9 +5,9 @@ Matching embeddings needs no language model in the loop, so that the bridge lear
 
 from __future__ import annotations
 
-from engine.models.qformer_small import QUERIES
-from engine.models.seen import Box, places
-from engine.models.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, THING, drawn
+from engine.models.pocket.qformer import QUERIES
+from engine.models.pocket.scene_facts import Box, places
+from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, THING, drawn
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six")
 PLACES = ("left", "right", "top", "bottom", "middle", "top left", "top right", "bottom left", "bottom right")

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from engine.models.llama import Llama
-from engine.models.qformer_small import QUERIES
+from engine.models.llama.llama import Llama
+from engine.models.pocket.qformer import QUERIES
 
 # People set their own; what was seen must be read the same under any.
 OTHER_SYSTEMS = (

@@ -20,7 +20,7 @@ from engine.weights.language_loading import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
 
-ARCHITECTURES = {"pocket": "engine.models.pocket", "minigpt4": "engine.models.minigpt4"}
+ARCHITECTURES = {"pocket": "engine.models.pocket.pocket", "minigpt4": "engine.models.minigpt4.minigpt4"}
 SPLITTABLE = ("minigpt4",)  # architectures whose `load` takes `others`
 Quantize = Quantization | Literal["auto"]
 

@@ -14,8 +14,8 @@ import torch
 
 from engine.errors import ModelError, WeightsError
 from engine.models.card import CARD_NAME, Card, Part, Quantization
-from engine.models.llama_config import LlamaConfig
-from engine.models.minigpt4 import Eye
+from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.minigpt4 import Eye
 from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.weights.assembly import Progress, write_weights
 from engine.weights.files import open_weights

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
 from engine.weights.files import StoredTensor, open_folder
 
 EMBEDDING = "model.embed_tokens.weight"

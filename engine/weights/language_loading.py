@@ -19,8 +19,8 @@ from engine.layers.int4_cpu import pack
 from engine.layers.quantized import use_quantized
 from engine.layers.split import allocate, plan_stages
 from engine.models.card import Card, Quantization
-from engine.models.llama import FUSED, Llama
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import FUSED, Llama
 from engine.weights.files import StoredTensor, open_weights
 from engine.weights.hub_folder import numbered_files
 from engine.weights.language import EMBEDDING, language_shapes

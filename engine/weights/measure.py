@@ -21,9 +21,9 @@ from engine.kernels.choice import choose_step
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 from engine.models.card import Quantization
-from engine.models.llama import Llama
-from engine.models.llama_config import LlamaConfig
-from engine.models.minigpt4 import Eye
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama
+from engine.models.minigpt4.minigpt4 import Eye
 from engine.runner.memory_plan import TIGHT_PROMPT
 from engine.weights.architecture import Architecture
 from engine.weights.language_loading import empty_language

@@ -14,8 +14,8 @@ import torch
 
 from engine.device.devices import WORKING
 from engine.models.card import Quantization
-from engine.models.llama_config import LlamaConfig
-from engine.models.minigpt4 import Eye
+from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.minigpt4 import Eye
 from engine.weights.architecture import Architecture
 from engine.weights.language import language_shapes
 from engine.weights.language_loading import open_shards

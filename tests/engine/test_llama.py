@@ -11,8 +11,8 @@ from transformers import LlamaConfig as OracleConfig
 from transformers import LlamaForCausalLM
 
 from engine.errors import ModelError, WeightsError
-from engine.models.llama import Llama
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama
 
 
 def pair(heads: int = 4, kv_heads: int = 2, tied: bool = False, seed: int = 0) -> tuple[Llama, LlamaForCausalLM]:

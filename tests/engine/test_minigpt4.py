@@ -20,7 +20,7 @@ from engine.core.detokenizer import REPLACEMENT
 from engine.errors import WeightsError
 from engine.images.decode import Limits, Picture, read_picture
 from engine.models.base import VisionLanguageModel
-from engine.models.minigpt4 import as_bytes, normalise, squeeze
+from engine.models.minigpt4.minigpt4 import as_bytes, normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
 from engine.runner.comparison import Comparison
 from engine.weights.architectures import load

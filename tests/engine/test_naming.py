@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from engine.models.foreground import evenness, foreground_colours, joined
-from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
-from engine.models.vocabulary import drawn, imagenet
+from engine.models.pocket.foreground import evenness, foreground_colours, joined
+from engine.models.pocket.label_fusion import DRAWN_EVEN, PHOTO_EVEN, guesses
+from engine.models.pocket.vocabulary import drawn, imagenet
 
 PHOTO, DRAWING = PHOTO_EVEN, DRAWN_EVEN
 

@@ -14,10 +14,10 @@ from torch import nn
 from engine.core.offline import Decoder
 from engine.errors import WeightsError
 from engine.images.decode import Picture
-from engine.models.bridge import Bridge
 from engine.models.card import read_card
-from engine.models.eye import SIDE, Eye, letterboxed
-from engine.models.pocket import Pocket, load_bridge
+from engine.models.pocket.bridge import Bridge
+from engine.models.pocket.efficientnet import SIDE, Eye, letterboxed
+from engine.models.pocket.pocket import Pocket, load_bridge
 from engine.request import GenerationRequest, TextDelta, Turn
 from engine.weights.architectures import load, load_language
 from engine.weights.pocket import BRIDGE

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.models.seen import Box, Group, Guess, Seen, Subject, arrange, places, words
-from engine.models.vocabulary import article, drawn, imagenet, kinds, plural
+from engine.models.pocket.scene_facts import Box, Group, Guess, Seen, Subject, arrange, places, words
+from engine.models.pocket.vocabulary import article, drawn, imagenet, kinds, plural
 
 LEFT, RIGHT, MIDDLE = (0.2, 0.5, 0.2, 0.2), (0.8, 0.52, 0.2, 0.2), (0.5, 0.5, 0.2, 0.2)
 

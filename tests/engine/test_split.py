@@ -17,7 +17,7 @@ from engine.errors import ModelError
 from engine.images.decode import Limits, read_picture
 from engine.kv_cache.cache import KVCache, PromptView
 from engine.layers.split import allocate, plan_stages
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.request import GenerationRequest, TextDelta, Turn
 from engine.runner.comparison import Comparison
 from engine.weights.architectures import load

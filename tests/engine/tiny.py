@@ -15,8 +15,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from engine.models.base import EncodedPicture
 from engine.models.card import Card, Generation, Template
-from engine.models.llama import Llama
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama
 from engine.models.tokenizer import JsonTokenizer
 
 BOS, EOS = "<s>", "</s>"

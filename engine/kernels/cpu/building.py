@@ -15,7 +15,7 @@ from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
 from engine.layers.int4_cpu import PackedLinear
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 if TYPE_CHECKING:
     from engine.kernels.cpu.step import CpuStep

@@ -19,7 +19,7 @@ from engine.kernels.cpu.team import Team, new_counters
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama import Block, Llama, rotary
+from engine.models.llama.llama import Block, Llama, rotary
 
 
 class CpuStep:

@@ -16,7 +16,7 @@ import torch
 from engine.device.devices import Abilities
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 if TYPE_CHECKING:
     from engine.runner.model_runner import Step

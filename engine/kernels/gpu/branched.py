@@ -9,7 +9,7 @@ from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.card import Card
 from engine.kernels.plain import PlainStep
 from engine.kv_cache.cache import Stage
-from engine.models.llama import Cache, Llama, RMSNorm
+from engine.models.llama.llama import Cache, Llama, RMSNorm
 
 
 class BranchedStep(PlainStep):

@@ -16,7 +16,7 @@ from engine.kernels.gpu.layout import FEATURES, INPUTS, lay_out
 from engine.kernels.gpu.tilings import MOST_ROWS, TILINGS, kernel_name, kernels, shape_of, size_of
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 PROGRAMS = 1 << 16  # tiles, or heads of all rows, that a launch puts together from shares
 RESTORED = 32 << 20  # bytes of a matrix that are halves at a time: they stay in the second-level cache

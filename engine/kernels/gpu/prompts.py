@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.projection import Matrix, project
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 
 TURN = 128  # rows
 

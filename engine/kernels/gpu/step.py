@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.kv_cache.cache import Stage
 from engine.layers.linear import Linear
-from engine.models.llama import Block, Llama, RMSNorm
+from engine.models.llama.llama import Block, Llama, RMSNorm
 
 MOST_ROWS = 64  # of a launch; more go in turn
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.models.seen import Subject
+from engine.models.pocket.scene_facts import Subject
 from engine.training import phrases
 from engine.training.chat.talk import Talk, Turn
 from engine.training.chat.telling import CANNOT_READ, LIMITS, NO_PEOPLE, on_ground

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.models.seen import noun, where
-from engine.models.vocabulary import COLOURS, article, plural
+from engine.models.pocket.scene_facts import noun, where
+from engine.models.pocket.vocabulary import COLOURS, article, plural
 from engine.training import phrases
 from engine.training.chat.looks import subject_of
 from engine.training.chat.talk import Talk, Turn, absent, reference

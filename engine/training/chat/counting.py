@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.models.vocabulary import plural
+from engine.models.pocket.vocabulary import plural
 from engine.training import phrases
 from engine.training.chat.talk import Talk, Turn, absent
 from engine.training.chat.telling import ASKABLE_KINDS, COUNTABLE_KINDS, is_are, matches_kind, one_or_many, phrase

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.models.seen import Group, noun, where
-from engine.models.vocabulary import SHAPES, article, plural
+from engine.models.pocket.scene_facts import Group, noun, where
+from engine.models.pocket.vocabulary import SHAPES, article, plural
 from engine.training import phrases
 from engine.training.chat.talk import Talk, Turn, absent, reference
 from engine.training.chat.telling import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.models.seen import Subject
-from engine.models.vocabulary import article
+from engine.models.pocket.scene_facts import Subject
+from engine.models.pocket.vocabulary import article
 from engine.training import phrases
 from engine.training.chat.talk import Talk, Turn
 from engine.training.chat.telling import (

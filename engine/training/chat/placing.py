@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.models.seen import Group, where
+from engine.models.pocket.scene_facts import Group, where
 from engine.training import phrases
 from engine.training.chat.looks import subject_of
 from engine.training.chat.talk import Talk, Turn, reference

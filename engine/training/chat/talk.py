@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from engine.models.seen import Group, Seen, where
-from engine.models.vocabulary import SHAPES
+from engine.models.pocket.scene_facts import Group, Seen, where
+from engine.models.pocket.vocabulary import SHAPES
 from engine.training.chat.telling import called
 
 

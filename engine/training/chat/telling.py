@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.models.seen import Group, Guess, Seen, Subject, counted, noun, where
-from engine.models.vocabulary import article, kinds, plural
+from engine.models.pocket.scene_facts import Group, Guess, Seen, Subject, counted, noun, where
+from engine.models.pocket.vocabulary import article, kinds, plural
 
 ASKABLE_KINDS = (
     "animal",

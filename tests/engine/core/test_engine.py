@@ -22,7 +22,7 @@ from engine.errors import ContextError, EngineError, GenerationError
 from engine.images.decode import Picture
 from engine.metrics import Metrics
 from engine.models.base import EncodedPicture
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.request import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
 from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer

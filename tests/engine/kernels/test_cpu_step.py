@@ -21,8 +21,8 @@ from engine.kv_cache.cache import Stage
 from engine.layers.int4_cpu import PackedLinear, pack
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama import Block, Llama
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Block, Llama
 from engine.weights.quantization import dequantize, quantize
 from tests.engine.tiny import CONFIG, tiny_language
 

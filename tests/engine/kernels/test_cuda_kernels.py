@@ -19,8 +19,8 @@ from engine.kernels.gpu.step import GpuStep
 from engine.kernels.gpu.tilings import kernels
 from engine.kv_cache.cache import Stage
 from engine.models.card import Quantization
-from engine.models.llama import rotary, rotate
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import rotary, rotate
 from tests.engine.kernels.host import host_kernels
 from tests.engine.kernels.oracle import BLOCK, error, past, projected, stored
 from tests.engine.kernels.oracle import attended as attended_to

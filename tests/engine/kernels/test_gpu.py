@@ -28,8 +28,8 @@ from engine.kernels.plain import PlainStep
 from engine.kv_cache.cache import Stage
 from engine.layers.quantized import QuantizedLinear, use_quantized
 from engine.models.card import Quantization
-from engine.models.llama import Llama, rotary, rotate
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama, rotary, rotate
 from engine.weights.quantization import mode_of_codes, quantize
 from tests.engine.kernels.oracle import BLOCK, Past, attended, error, past, projected, stored
 

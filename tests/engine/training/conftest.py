@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from engine.models.vocabulary import drawn
+from engine.models.pocket.vocabulary import drawn
 from engine.training.sprites import write_sprites
 
 NAMES = ("apple", "cat", "person")

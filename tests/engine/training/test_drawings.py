@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
-from engine.models.vocabulary import drawn
+from engine.models.pocket.vocabulary import drawn
 from engine.training.curve import draw_curve
 from engine.training.drawings import ICONS, SIDE, icons_of, listed, shrunk
 from engine.training.run import export

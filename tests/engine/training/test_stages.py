@@ -13,8 +13,8 @@ from tokenizers import Tokenizer
 
 from engine.images.decode import Picture
 from engine.models.card import read_card
-from engine.models.eye import Eye
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
+from engine.models.pocket.efficientnet import Eye
 from engine.prompts.renderer import Renderer
 from engine.request import Turn
 from engine.training import run

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from engine.commands.model import app
 from engine.errors import ModelError
 from engine.models.card import Quantization
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
 from engine.weights.measure import agreeing, greedy, random_language, same_tokens, same_tokens_split
 
 CPU = torch.device("cpu")

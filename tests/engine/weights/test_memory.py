@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
 from engine.weights.files import open_weights
 from engine.weights.language import language_shapes
 from engine.weights.shards import SHARD_BYTES

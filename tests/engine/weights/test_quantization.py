@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from engine.layers.quantized import QuantizedLinear
 from engine.models.card import Quantization, read_card
-from engine.models.llama import Llama
+from engine.models.llama.llama import Llama
 from engine.weights import quantization as subject
 from engine.weights.language_loading import load_language
 from engine.weights.quantization import dequantize, quantize, quantized_slots

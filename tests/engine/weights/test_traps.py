@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from engine.errors import ModelError, WeightsError
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
 from engine.weights.files import open_weights
 from engine.weights.importer import Sources
 from engine.weights.language import language_shapes

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.models.colour import shares_of
-from engine.models.eye import border_colour
-from engine.models.vocabulary import COLOURS
+from engine.models.pocket.colour import shares_of
+from engine.models.pocket.efficientnet import border_colour
+from engine.models.pocket.vocabulary import COLOURS
 
 EVEN = 3  # grey levels by which neighbours of an even colour may differ
 STEPS = 40  # points that are looked at between two others

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, relu
 
-from engine.models.eye import GRID_CHANNELS, HEAD_CHANNELS, Sight
-from engine.models.vocabulary import drawn
+from engine.models.pocket.efficientnet import GRID_CHANNELS, HEAD_CHANNELS, Sight
+from engine.models.pocket.vocabulary import drawn
 
 WIDTH = 320
 

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
-from engine.models.bridge import LORA_RANK, Bridge, embed_words
 from engine.models.card import Card
-from engine.models.eye import Eye
-from engine.models.llama import Llama
-from engine.models.perception import Perception
-from engine.models.seen import words
+from engine.models.llama.llama import Llama
+from engine.models.pocket.bridge import LORA_RANK, Bridge, embed_words
+from engine.models.pocket.efficientnet import Eye
+from engine.models.pocket.perception import Perception
+from engine.models.pocket.scene_facts import words
+from engine.models.pocket.vocabulary import imagenet
 from engine.models.tokenizer import JsonTokenizer
-from engine.models.vocabulary import imagenet
 from engine.weights.architectures import load_language, load_tensors
 from engine.weights.pocket import BRIDGE
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
-from engine.models.vocabulary import article, plural
+from engine.models.pocket.vocabulary import article, plural
 
 SURE = 0.5  # from here a name is spoken plainly
 MENTIONED = 5  # guesses that the words tell

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pixel_unshuffle, relu
 
-from engine.models.eye import FINE_CHANNELS, GRID_CHANNELS, HEAD_CHANNELS, Sight
-from engine.models.vocabulary import COLOURS, SHAPES
+from engine.models.pocket.efficientnet import FINE_CHANNELS, GRID_CHANNELS, HEAD_CHANNELS, Sight
+from engine.models.pocket.vocabulary import COLOURS, SHAPES
 
 FEATURE_CELLS, CELLS = 14, 28
 WIDTH, FINE_WIDTH = 128, 96

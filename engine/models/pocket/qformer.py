@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize, scaled_dot_product_attention
 
-from engine.models.eye import HEAD_CHANNELS, Sight
-from engine.models.scene import FEATURE_CELLS, SceneMaps
-from engine.models.scene import WIDTH as SCENE_WIDTH
+from engine.models.pocket.efficientnet import HEAD_CHANNELS, Sight
+from engine.models.pocket.scene import FEATURE_CELLS, SceneMaps
+from engine.models.pocket.scene import WIDTH as SCENE_WIDTH
 
 QUERIES = 24
 WIDTH = 256

@@ -9,13 +9,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from engine.models.bridge import Bridge, concept_tokens
-from engine.models.eye import SIDE, Eye, Sight, border_colour, letterboxed, normalise, pixels_of, square
-from engine.models.foreground import evenness, extent, foreground_colours, frame_filled, joined
-from engine.models.naming import DRAWN_EVEN, PHOTO_EVEN, guesses
-from engine.models.scene import Found, Kind, SceneMaps, find
-from engine.models.seen import SECOND_COLOUR, Group, Guess, Seen, Subject, arrange
-from engine.models.vocabulary import COLOURS
+from engine.models.pocket.bridge import Bridge, concept_tokens
+from engine.models.pocket.efficientnet import SIDE, Eye, Sight, border_colour, letterboxed, normalise, pixels_of, square
+from engine.models.pocket.foreground import evenness, extent, foreground_colours, frame_filled, joined
+from engine.models.pocket.label_fusion import DRAWN_EVEN, PHOTO_EVEN, guesses
+from engine.models.pocket.scene import Found, Kind, SceneMaps, find
+from engine.models.pocket.scene_facts import SECOND_COLOUR, Group, Guess, Seen, Subject, arrange
+from engine.models.pocket.vocabulary import COLOURS
 
 LARGE = 0.1  # of the picture, from which a lone thing is best seen with all around it
 MARGIN = 1.25  # of a thing's box, when it is looked at by itself

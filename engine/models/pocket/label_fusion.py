@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from engine.models.seen import MENTIONED, Guess
-from engine.models.vocabulary import UNNAMED, drawn, imagenet, kinds
+from engine.models.pocket.scene_facts import MENTIONED, Guess
+from engine.models.pocket.vocabulary import UNNAMED, drawn, imagenet, kinds
 
 FINE_SHARE = 0.45  # a breed is worth saying when the eye gives it so much of all
 UNNAMED_SHARE = 0.3  # of probability on people's clothes or on writing, from which the eye holds its tongue

@@ -21,8 +21,8 @@ from engine.device.transfer import upload
 from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
-from engine.models.llama import Llama
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.weights.language_loading import load_language, open_shards

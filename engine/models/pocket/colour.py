@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.vocabulary import COLOURS
+from engine.models.pocket.vocabulary import COLOURS
 
 
 def shares_of(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

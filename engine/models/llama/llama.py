@@ -17,7 +17,7 @@ from torch.nn.functional import embedding, rms_norm, scaled_dot_product_attentio
 
 from engine.errors import WeightsError
 from engine.layers.linear import Linear, Lora
-from engine.models.llama_config import LlamaConfig
+from engine.models.llama.config import LlamaConfig
 
 PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale)")
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from engine.models.eye import Sight
-from engine.models.namer import Namer
-from engine.models.qformer_small import CONCEPTS, QFormer
-from engine.models.scene import SceneReader
+from engine.models.pocket.classifier import Namer
+from engine.models.pocket.efficientnet import Sight
+from engine.models.pocket.qformer import CONCEPTS, QFormer
+from engine.models.pocket.scene import SceneReader
 
 LORA_RANK = 8  # of the branches that it brings to the language model
 
