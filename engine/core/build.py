@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.core.engine import BatchEngine
 from engine.images.embedding_cache import PictureCache
-from engine.kernels.choice import choose_step
+from engine.kernels.select import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.runner.memory_plan import PICTURES, capacity_for, ladder

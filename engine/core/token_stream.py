@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from engine.kernels.plain import PlainStep
+from engine.kernels.torch_step import PlainStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.models.llama.llama import Llama

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.core.token_stream import Stream
 from engine.device.captured_module import CapturedModule
-from engine.kernels.choice import choose_step
+from engine.kernels.select import choose_step
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 from engine.models.card import Quantization

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.card import Card
-from engine.kernels.plain import PlainStep
+from engine.kernels.torch_step import PlainStep
 from engine.kv_cache.cache import Stage
 from engine.models.llama.llama import Cache, Llama, RMSNorm
 

@@ -24,7 +24,7 @@ from engine.kernels.gpu.projection import Matrix, project
 from engine.kernels.gpu.prompts import read_codes
 from engine.kernels.gpu.step import GpuStep
 from engine.kernels.gpu.triton_kernels import TritonKernels
-from engine.kernels.plain import PlainStep
+from engine.kernels.torch_step import PlainStep
 from engine.kv_cache.cache import Stage
 from engine.layers.quantized import QuantizedLinear, use_quantized
 from engine.models.card import Quantization

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engine.device.devices import abilities
 from engine.kernels.cpu.building import build
 from engine.kernels.gpu.availability import build_step
-from engine.kernels.plain import PlainStep
+from engine.kernels.torch_step import PlainStep
 from engine.models.llama.llama import Llama
 from engine.runner.model_runner import Step
 
