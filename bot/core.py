@@ -17,8 +17,6 @@ import structlog
 
 from bot import jobs
 from bot.answering import Answerer
-from bot.arrivals import Arrival, Arrivals
-from bot.asking import Asking, Parts
 from bot.characters import cleaned
 from bot.contracts import (
     Commands,
@@ -43,20 +41,22 @@ from bot.demo.presenting import Presenting
 from bot.demo.wall import Walls
 from bot.dispatcher import Dispatcher
 from bot.errors import Ignored, Refusal, Withdrawn
-from bot.forgetting import Forgetting
 from bot.history import history, shown_here
 from bot.insights import Insight
-from bot.joining import Joining
 from bot.lanes import Lane, Lanes
 from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices, addressed, alone
 from bot.outbox import Outbox
-from bot.pointing import Offer, Pointing
 from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered, Ticket
+from bot.questions.arrivals import Arrival, Arrivals
+from bot.questions.ask import Asking, Parts
+from bot.questions.delete import Forgetting
+from bot.questions.edit import Revising
+from bot.questions.joining import Joining
+from bot.questions.pointing import Offer, Pointing
+from bot.questions.sightings import Sightings
 from bot.retelling import Retelling
-from bot.revising import Revising
 from bot.showing import Stage
-from bot.sightings import Sightings
 from bot.store import forgetting, graph, tickets
 from bot.store.database import Database
 from bot.store.graph import Asked

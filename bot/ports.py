@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from bot.arrivals import Arrival
 from bot.message import Author, Incoming, Place
+from bot.questions.arrivals import Arrival
 
 
 class Button(StrEnum):

@@ -27,12 +27,12 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
-from bot.arrivals import Arrival
 from bot.commands.registry import COMMANDS
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation, Place
 from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Button, MovingBot
+from bot.questions.arrivals import Arrival
 from bot.settings import SETTINGS
 from bot.texts import Texts, choose_language
 

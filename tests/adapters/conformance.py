@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.arrivals import Arrival, Arrivals
 from bot.errors import MessageGone
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button, Outgoing, Platform, Remembered, Ticket
+from bot.questions.arrivals import Arrival, Arrivals
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"

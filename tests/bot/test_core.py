@@ -14,10 +14,10 @@ import pytest
 from blockbuster import blockbuster_ctx
 from PIL import Image
 
-from bot import revising
 from bot.errors import DeliveryError, EngineRefused, MessageGone
 from bot.message import Address, Author, Incoming, Invocation, Place, Reply
 from bot.ports import Button, Outgoing
+from bot.questions import edit as revising
 from bot.store import events
 from bot.store.database import open_database, sqlite_url
 from engine.api import ChatRequest, ImagePart

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from bot.arrivals import PATIENCE_SECONDS
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
+from bot.questions.arrivals import PATIENCE_SECONDS
 from bot.store.database import sqlite_url
 from bot.store.tables import MessageRow
 from tests.bot.hostile import encode

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from simcord.backend.models import Message, User
 
 from adapters.web import adapter as web
-from bot.asking import Asking
 from bot.commands.registry import CommandRunner
+from bot.questions.ask import Asking
 from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import Whole, whole
 from tests.adapters.strict.discord.world import World

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.asking import Asking
 from bot.options import LimitOptions
+from bot.questions.ask import Asking
 from tests.adapters.discord.test_privacy import LOADING, everything
 from tests.adapters.strict.discord.api import Failure
 from tests.adapters.strict.discord.whole import whole

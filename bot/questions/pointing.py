@@ -15,7 +15,7 @@ from bot.conversation import SHARED, points_at_picture
 from bot.errors import Refusal
 from bot.message import Incoming
 from bot.ports import Action, Outgoing
-from bot.sightings import Sighting, Sightings
+from bot.questions.sightings import Sighting, Sightings
 from bot.store import graph
 from bot.store.database import Database
 

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from bot import conversation, jobs
 from bot.answering import expected_cost
-from bot.asking import Parts, answer_to
 from bot.contracts import Resolved, Value
 from bot.dispatcher import Dispatcher
 from bot.errors import Refusal
 from bot.jobs import Begun
 from bot.message import Incoming, Picture
+from bot.questions.ask import Parts, answer_to
 from bot.store import deliveries, graph
 
 REVISABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once

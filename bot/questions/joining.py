@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Final
 
-from bot.arrivals import Arrivals
 from bot.conversation import points_at_picture
 from bot.message import Incoming
-from bot.sightings import may_be_picture
+from bot.questions.arrivals import Arrivals
+from bot.questions.sightings import may_be_picture
 
 PATIENCE_SECONDS: Final = 0.5  # after the newest part
 READING_SECONDS: Final = 3.0  # for a part that has come and is still being read, such as an album
