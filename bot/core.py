@@ -39,11 +39,11 @@ from bot.conversation_list import ConversationList
 from bot.demo.desk import Desk
 from bot.demo.presenting import Presenting
 from bot.demo.wall import Walls
-from bot.dispatcher import Dispatcher
+from bot.dispatch.dispatcher import Dispatcher
+from bot.dispatch.engine_pool import Lane, Lanes
 from bot.errors import Ignored, Refusal, Withdrawn
 from bot.history import history, shown_here
 from bot.insights import Insight
-from bot.lanes import Lane, Lanes
 from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices, addressed, alone
 from bot.outbox import Outbox

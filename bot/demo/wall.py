@@ -11,7 +11,7 @@ from time import time
 
 from bot.contracts import InLine
 from bot.demo.entries import Entry, entries
-from bot.dispatcher import Dispatcher
+from bot.dispatch.dispatcher import Dispatcher
 from bot.ports import Section
 from bot.store import demos, votes
 from bot.store.database import Database

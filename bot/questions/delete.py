@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bot import jobs
 from bot.contracts import Forgotten, Held
-from bot.dispatcher import Dispatcher
+from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
 from bot.store import deliveries, forgetting, graph
 from bot.store.database import Database

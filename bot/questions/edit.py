@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bot import conversation, jobs
 from bot.answering import expected_cost
 from bot.contracts import Resolved, Value
-from bot.dispatcher import Dispatcher
+from bot.dispatch.dispatcher import Dispatcher
 from bot.errors import Refusal
 from bot.jobs import Begun
 from bot.message import Incoming, Picture

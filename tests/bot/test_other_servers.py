@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import structlog
 
-from bot import lanes
+from bot.dispatch import engine_pool as lanes
 from bot.engine_client import EngineClient, seconds
 from bot.errors import EngineRefused, Fault
 from bot.foreign import choose

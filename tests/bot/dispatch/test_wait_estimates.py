@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.contracts import InLine
-from bot.estimates import Speed, places
+from bot.dispatch.engine_pool import Lane, Lanes
+from bot.dispatch.wait_estimates import Speed, places
 from bot.jobs import Waiting
-from bot.lanes import Lane, Lanes
 from bot.ports import EditBudget, Limits
 from bot.streaming import Channel
 from engine.api import Health

@@ -19,13 +19,13 @@ from bot.answering import FAULTS, Answerer, Stop
 from bot.background import start
 from bot.characters import whole_characters
 from bot.contracts import InLine, Texts, Value
+from bot.dispatch.engine_pool import Lane, Lanes
+from bot.dispatch.fair_queue import FairQueue
+from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.drafts import Comparison, Draft, draft_of
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
-from bot.estimates import Rate, Speed, places
-from bot.fairness import FairQueue
 from bot.insights import Insights
 from bot.jobs import Begun, Job, Waiting
-from bot.lanes import Lane, Lanes
 from bot.logs import job_logged
 from bot.message import Place
 from bot.outbox import Outbox

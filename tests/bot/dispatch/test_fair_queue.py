@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.fairness import QUANTUM, REMEMBERED, FairQueue
+from bot.dispatch.fair_queue import QUANTUM, REMEMBERED, FairQueue
 from bot.jobs import Waiting
 
 RECORDED = Path(__file__).parent / "data" / "arrivals.csv"

@@ -9,7 +9,8 @@ from time import monotonic
 
 import pytest
 
-from bot import dispatcher, lanes
+from bot.dispatch import dispatcher
+from bot.dispatch import engine_pool as lanes
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.ports import EditBudget, Limits
