@@ -10,7 +10,6 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.aside import Aside
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
@@ -26,6 +25,7 @@ from bot.permissions import Access
 from bot.retention import Retention
 from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
+from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts, load_texts

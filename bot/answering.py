@@ -15,11 +15,11 @@ from bot.characters import called
 from bot.contracts import Engine, Knobs, Texts
 from bot.drafts import Comparison, Draft
 from bot.errors import EngineRefused, Fault, Refusal
-from bot.jobs import Job
 from bot.ports import Button
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Turn
+from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 from engine.api import ChatRequest, StreamOptions

@@ -15,7 +15,6 @@ from typing import NoReturn
 
 import structlog
 
-from bot import jobs
 from bot.answering import Answerer
 from bot.characters import cleaned
 from bot.contracts import (
@@ -57,7 +56,7 @@ from bot.questions.pointing import Offer, Pointing
 from bot.questions.sightings import Sightings
 from bot.retelling import Retelling
 from bot.showing import Stage
-from bot.store import forgetting, graph, tickets
+from bot.store import forgetting, graph, jobs, tickets
 from bot.store.database import Database
 from bot.store.graph import Asked
 from bot.store.moving import move

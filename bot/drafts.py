@@ -8,9 +8,9 @@ from typing import Final
 
 from bot.characters import whole_characters
 from bot.contracts import Texts
-from bot.jobs import Job
 from bot.ports import Section
 from bot.scopes import shown
+from bot.store.jobs import Job
 from bot.store.tables import Finish
 from engine.api import BeamNode, Chunk, FinishReason, TokenLogprobs
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.drafts import Comparison, Draft
-from bot.jobs import Job
+from bot.store.jobs import Job
 from bot.store.tables import Finish
 from engine.api import BeamNode, TokenLogprobs
 

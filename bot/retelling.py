@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NoReturn
 
-from bot import jobs
 from bot.background import start
 from bot.letters import Notice
 from bot.outbox import Outbox
 from bot.ports import Outgoing
 from bot.showing import Stage
-from bot.store import graph
+from bot.store import graph, jobs
 from bot.store.database import Database
 
 EDITS_GATHERED = 3  # votes of so many edits' time go out as one

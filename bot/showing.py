@@ -13,12 +13,12 @@ from bot.ballot import ballot
 from bot.characters import called, in_short, plainly
 from bot.contracts import InLine, Texts
 from bot.demo.presenting import Presenting
-from bot.jobs import Job
 from bot.outbox import Outbox
 from bot.ports import Outgoing, Reader, Section
 from bot.store import deliveries, graph, votes
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
+from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 from bot.streaming import Display

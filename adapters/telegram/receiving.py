@@ -14,7 +14,7 @@ from telegram import Bot, Update
 
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.places import NAME
-from bot.aside import Aside
+from bot.store.aside import Aside
 
 BUSY_SECONDS = 0.25  # so long an update may hold up those behind it before it is kept aside
 NUMBER = "update_id"

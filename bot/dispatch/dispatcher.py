@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 from sqlalchemy import Connection
 
-from bot import conversation, jobs
+from bot import conversation
 from bot.answering import FAULTS, Answerer, Stop
 from bot.background import start
 from bot.characters import whole_characters
@@ -25,15 +25,15 @@ from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.drafts import Comparison, Draft, draft_of
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.insights import Insights
-from bot.jobs import Begun, Job, Waiting
 from bot.logs import job_logged
 from bot.message import Place
 from bot.outbox import Outbox
 from bot.ports import Section
 from bot.showing import Scene, Showing, Stage, read_scene
-from bot.store import graph
+from bot.store import graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Turn
+from bot.store.jobs import Begun, Job, Waiting
 from bot.store.tables import Finish
 
 HEARTBEAT = 5.0  # seconds

@@ -12,7 +12,7 @@ import structlog
 
 from bot.contracts import Engine, EngineState
 from bot.errors import BotError, EngineRefused
-from bot.jobs import Waiting
+from bot.store.jobs import Waiting
 from engine.api import Health
 
 READY_POLL, AWAY_POLL = 10.0, 1.0  # seconds between looks at /health

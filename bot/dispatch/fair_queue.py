@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import ceil
 
-from bot.jobs import Waiting
+from bot.store.jobs import Waiting
 
 # Small against a question's cost (hundreds of tokens), so that one turn never serves a row of cheap questions.
 QUANTUM = 64

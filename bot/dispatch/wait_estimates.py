@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 
 from bot.contracts import InLine
-from bot.jobs import Waiting
+from bot.store.jobs import Waiting
 
 RATE_SECONDS = 3.0
 WEIGHT = 0.2  # of the newest answer; the speed forgets half of what it knew after three answers

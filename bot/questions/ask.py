@@ -12,18 +12,18 @@ from time import time
 import structlog
 from sqlalchemy import Connection
 
-from bot import conversation, jobs
+from bot import conversation
 from bot.answering import expected_cost
 from bot.characters import called
 from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED
 from bot.errors import Refusal
-from bot.jobs import NewJob
 from bot.message import Attachment, Author, Incoming, Picture
 from bot.questions.arrivals import Arrivals
-from bot.store import events, graph
+from bot.store import events, graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Asked, NewMessage, Node
+from bot.store.jobs import NewJob
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot import jobs
 from bot.contracts import Forgotten, Held
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
-from bot.store import deliveries, forgetting, graph
+from bot.store import deliveries, forgetting, graph, jobs
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 

@@ -9,15 +9,15 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bot import conversation, jobs
+from bot import conversation
 from bot.answering import expected_cost
 from bot.contracts import Resolved, Value
 from bot.dispatch.dispatcher import Dispatcher
 from bot.errors import Refusal
-from bot.jobs import Begun
 from bot.message import Incoming, Picture
 from bot.questions.ask import Parts, answer_to
-from bot.store import deliveries, graph
+from bot.store import deliveries, graph, jobs
+from bot.store.jobs import Begun
 
 REVISABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bot import jobs
 from bot.contracts import Knobs
 from bot.message import Author, Picture, Place
-from bot.store import graph
+from bot.store import graph, jobs
 from bot.store.database import Database
 
 PLACE = Place("web", "garden", server="club")

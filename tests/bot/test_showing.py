@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.contracts import InLine, Knobs
-from bot.jobs import Job
 from bot.outbox import Outbox
 from bot.showing import NOTHING, Showing
 from bot.store import graph
 from bot.store.database import open_database, sqlite_url
+from bot.store.jobs import Job
 from bot.streaming import Display, Send
 from bot.texts import load_texts
 from tests.bot.rig import Chat

@@ -10,8 +10,8 @@ import discord
 import pytest
 from simcord.backend.errors import OptionError
 
-from bot import jobs
 from bot.options import DiscordOptions
+from bot.store import jobs
 from engine.api import ChatRequest
 from tests.adapters.discord.whole import DUCK, GOOSE, Whole, labels, pictures_in, whole_bot
 from tests.bot.rig import asked

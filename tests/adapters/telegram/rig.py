@@ -21,11 +21,11 @@ from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.reading import Reader
 from adapters.telegram.receiving import Receiver
-from bot.aside import Aside
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.message import Invocation
 from bot.options import Config
+from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener

@@ -22,8 +22,8 @@ from adapters.telegram.polling import Poller
 from adapters.telegram.receiving import Receiver
 from adapters.telegram.webhook import HEADER, Webhook
 from adapters.web import adapter as web
-from bot.aside import Aside
 from bot.message import Incoming
+from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.store.tables import UpdateRow
 from tests.adapters.conformance import PNG, Listener

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from bot import jobs
 from bot.contracts import Knobs
-from bot.jobs import NewJob
 from bot.message import Author, Place
-from bot.store import deliveries, events, forgetting, graph
+from bot.store import deliveries, events, forgetting, graph, jobs
 from bot.store.database import Database
 from bot.store.graph import NewMessage
+from bot.store.jobs import NewJob
 from bot.store.moving import move
 from bot.store.settings import Scope, read_settings, write_setting
 from bot.store.tables import JobRow

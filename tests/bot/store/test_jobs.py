@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from bot import jobs
 from bot.contracts import Knobs, Load
 from bot.message import Place
-from bot.store import forgetting
+from bot.store import forgetting, jobs
 from bot.store.database import Database
 from bot.store.tables import Finish, MessageRow
 from tests.bot.samples import ANN, BEN, PLACE, ask
