@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.answers.history import history
 from bot.contracts import Forgotten, Texts
 from bot.conversation_export import write_conversation
 from bot.dispatch.dispatcher import Dispatcher
-from bot.history import history
 from bot.message import Place
 from bot.ports import Remembered
 from bot.store import conversations, forgetting

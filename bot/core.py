@@ -15,7 +15,11 @@ from typing import NoReturn
 
 import structlog
 
-from bot.answering import Answerer
+from bot.answers.explanations import Insight
+from bot.answers.generate import Answerer
+from bot.answers.history import history, shown_here
+from bot.answers.live_updates import Retelling
+from bot.answers.presentation import Stage
 from bot.characters import cleaned
 from bot.contracts import (
     Commands,
@@ -41,8 +45,6 @@ from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.errors import Ignored, Refusal, Withdrawn
-from bot.history import history, shown_here
-from bot.insights import Insight
 from bot.message import Address, Author, Incoming, Place
 from bot.notices import Notices, addressed, alone
 from bot.outbox import Outbox
@@ -54,8 +56,6 @@ from bot.questions.edit import Revising
 from bot.questions.joining import Joining
 from bot.questions.pointing import Offer, Pointing
 from bot.questions.sightings import Sightings
-from bot.retelling import Retelling
-from bot.showing import Stage
 from bot.store import forgetting, graph, jobs, tickets
 from bot.store.database import Database
 from bot.store.graph import Asked

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from adapters.web.platform import author_of, place_of
+from bot.answers.explanations import Insight
 from bot.contracts import EngineState, Resolved, Value
-from bot.insights import Insight
 from bot.message import Author, Invocation, Place
 
 WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}

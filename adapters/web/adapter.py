@@ -20,9 +20,9 @@ from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
 from adapters.web.walls import WallPages
 from adapters.web.welcome import WelcomePages
+from bot.answers.explanations import Insight
 from bot.background import beside
 from bot.contracts import EngineState, Resolved, Value
-from bot.insights import Insight
 from bot.message import Author, Invocation, Place
 from bot.options import Config
 

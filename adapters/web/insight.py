@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp
 from typing import Any
 
-from bot.insights import Insight
+from bot.answers.explanations import Insight
 from engine.api import Alternative, BeamNode, TokenLogprobs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.answering import FAULTS
+from bot.answers.generate import FAULTS
 from bot.commands.command import Command, Context
 from bot.contracts import EngineState
 from bot.ports import Outgoing

@@ -8,13 +8,13 @@ from time import time
 
 import structlog
 
+from bot.answers.live_updates import Retelling
 from bot.contracts import Texts
 from bot.demo.entries import Summary, entries, summarize
 from bot.demo.export import write_export
 from bot.demo.presenting import Presenting
 from bot.errors import Refusal
 from bot.message import Incoming, Place
-from bot.retelling import Retelling
 from bot.store import demos, votes
 from bot.store.database import Database
 from bot.store.demos import Demo

@@ -15,21 +15,21 @@ import structlog
 from sqlalchemy import Connection
 
 from bot import conversation
-from bot.answering import FAULTS, Answerer, Stop
+from bot.answers.accumulate import Comparison, Draft, draft_of
+from bot.answers.explanations import Insights
+from bot.answers.generate import FAULTS, Answerer, Stop
+from bot.answers.presentation import Scene, Showing, Stage, read_scene
 from bot.background import start
 from bot.characters import whole_characters
 from bot.contracts import InLine, Texts, Value
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.wait_estimates import Rate, Speed, places
-from bot.drafts import Comparison, Draft, draft_of
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
-from bot.insights import Insights
 from bot.logs import job_logged
 from bot.message import Place
 from bot.outbox import Outbox
 from bot.ports import Section
-from bot.showing import Scene, Showing, Stage, read_scene
 from bot.store import graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Turn

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot import conversation
-from bot.answering import expected_cost
+from bot.answers.generate import expected_cost
 from bot.characters import called
 from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED

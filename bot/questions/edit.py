@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from bot import conversation
-from bot.answering import expected_cost
+from bot.answers.generate import expected_cost
 from bot.contracts import Resolved, Value
 from bot.dispatch.dispatcher import Dispatcher
 from bot.errors import Refusal

@@ -18,8 +18,8 @@ from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, serving
+from bot.answers.explanations import Insight
 from bot.contracts import EngineState, Knobs, Resolved, Value
-from bot.insights import Insight
 from bot.message import Author, Invocation, Place
 from bot.ports import Bot
 from engine.api import Health

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, true
 from sqlalchemy.orm import aliased
 
-from bot.answering import buttons, words
-from bot.ballot import ballot
+from bot.answers.generate import buttons, words
+from bot.answers.vote_buttons import ballot
 from bot.contracts import Texts
 from bot.ports import Remembered
 from bot.store import graph, votes

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NoReturn
 
+from bot.answers.presentation import Stage
 from bot.background import start
 from bot.letters import Notice
 from bot.outbox import Outbox
 from bot.ports import Outgoing
-from bot.showing import Stage
 from bot.store import graph, jobs
 from bot.store.database import Database
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.answers.presentation import NOTHING, Showing
 from bot.contracts import InLine, Knobs
 from bot.outbox import Outbox
-from bot.showing import NOTHING, Showing
 from bot.store import graph
 from bot.store.database import open_database, sqlite_url
 from bot.store.jobs import Job

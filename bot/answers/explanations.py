@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from bot.drafts import Comparison, Draft
+from bot.answers.accumulate import Comparison, Draft
 from bot.store.jobs import Job
 from bot.store.tables import Finish
 from engine.api import BeamNode, TokenLogprobs

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from bot.answering import buttons, words
-from bot.ballot import ballot
+from bot.answers.generate import buttons, words
+from bot.answers.vote_buttons import ballot
 from bot.characters import called, in_short, plainly
 from bot.contracts import InLine, Texts
 from bot.demo.presenting import Presenting

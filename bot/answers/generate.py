@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Final
 
 from bot import conversation
+from bot.answers.accumulate import Comparison, Draft
 from bot.characters import called
 from bot.contracts import Engine, Knobs, Texts
-from bot.drafts import Comparison, Draft
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.ports import Button
 from bot.store import graph
