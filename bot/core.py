@@ -39,6 +39,8 @@ from bot.contracts import (
 )
 from bot.conversation import IDLE_SECONDS, SHARED
 from bot.conversation_list import ConversationList
+from bot.delivery.outbox import Outbox
+from bot.delivery.replies import Notices, addressed, alone
 from bot.demo.desk import Desk
 from bot.demo.presenting import Presenting
 from bot.demo.wall import Walls
@@ -46,8 +48,6 @@ from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.errors import Ignored, Refusal, Withdrawn
 from bot.message import Address, Author, Incoming, Place
-from bot.notices import Notices, addressed, alone
-from bot.outbox import Outbox
 from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered, Ticket
 from bot.questions.arrivals import Arrival, Arrivals
 from bot.questions.ask import Asking, Parts

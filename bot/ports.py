@@ -70,7 +70,7 @@ class Outgoing:
     """Text to show, in the Markdown that models write. The adapter converts and defuses it: it pings nobody.
 
     `answer_id` ties buttons to the answer they act on, over restarts. What is `private` is seen by its `reader` alone, or by
-    nobody: bot/outbox.py gives it to `Whispering.whisper`, and to `Platform.send` only in that person's own chat.
+    nobody: bot/delivery/outbox.py gives it to `Whispering.whisper`, and to `Platform.send` only in that person's own chat.
     """
 
     text: str

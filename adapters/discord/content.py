@@ -16,8 +16,8 @@ from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
 from adapters.discord.places import NAME
 from bot.characters import in_short
+from bot.delivery.edit_scheduler import ELLIPSIS
 from bot.ports import Named, Outgoing
-from bot.streaming import ELLIPSIS
 from bot.texts import Texts
 
 NOBODY: Final = discord.AllowedMentions.none()

@@ -13,8 +13,8 @@ from typing import NoReturn
 
 from bot.answers.presentation import Stage
 from bot.background import start
-from bot.letters import Notice
-from bot.outbox import Outbox
+from bot.delivery.channel_queue import Notice
+from bot.delivery.outbox import Outbox
 from bot.ports import Outgoing
 from bot.store import graph, jobs
 from bot.store.database import Database

@@ -12,8 +12,9 @@ from bot.answers.generate import buttons, words
 from bot.answers.vote_buttons import ballot
 from bot.characters import called, in_short, plainly
 from bot.contracts import InLine, Texts
+from bot.delivery.edit_scheduler import Display
+from bot.delivery.outbox import Outbox
 from bot.demo.presenting import Presenting
-from bot.outbox import Outbox
 from bot.ports import Outgoing, Reader, Section
 from bot.store import deliveries, graph, votes
 from bot.store.database import Database
@@ -21,7 +22,6 @@ from bot.store.deliveries import Delivery
 from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
-from bot.streaming import Display
 
 WORTH_TELLING = 1.5  # seconds; who waits for less sees the answer before they have read about the line
 QUOTED = 200  # characters of a question above its answer

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from adapters.discord.markdown import defuse
 from adapters.telegram.formatting import format_markdown
+from bot.delivery.edit_scheduler import Display, Send
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.streaming import Display, Send
 from bot.tables import monospaced, width
 
 TABLE = """Here:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
+from bot.delivery.edit_scheduler import ELLIPSIS
 from bot.message import Place
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.streaming import ELLIPSIS
 
 NAME = "discord"
 LIMITS = Limits(text=2_000, budget=EditBudget(edits=5, seconds=5.0), deduplicates=True)  # what Discord allows in a channel

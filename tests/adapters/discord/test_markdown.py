@@ -12,8 +12,8 @@ from adapters.discord.content import content_of
 from adapters.discord.interactions import MESSAGE_LENGTH
 from adapters.discord.markdown import GAP, defuse, hide, small_print
 from adapters.discord.platform import LIMITS
+from bot.delivery.split import split
 from bot.ports import Outgoing
-from bot.splitting import split
 from tests.adapters.discord.rig import TEXTS
 
 # Discord's own rule for a masked link, from its client's simple-markdown.

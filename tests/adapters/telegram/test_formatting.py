@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain, utf16_length
 from adapters.telegram.platform import TelegramPlatform
-from bot.splitting import split
+from bot.delivery.split import split
 from tests.adapters.strict.telegram import tdlib
 
 MARKUP = [

@@ -9,11 +9,11 @@ import pytest
 
 from bot.answers.presentation import NOTHING, Showing
 from bot.contracts import InLine, Knobs
-from bot.outbox import Outbox
+from bot.delivery.edit_scheduler import Display, Send
+from bot.delivery.outbox import Outbox
 from bot.store import graph
 from bot.store.database import open_database, sqlite_url
 from bot.store.jobs import Job
-from bot.streaming import Display, Send
 from bot.texts import load_texts
 from tests.bot.rig import Chat
 from tests.bot.samples import ANN, PLACE

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bot.contracts import InLine
+from bot.delivery.edit_scheduler import Channel
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.dispatch.wait_estimates import Speed, places
 from bot.ports import EditBudget, Limits
 from bot.store.jobs import Waiting
-from bot.streaming import Channel
 from engine.api import Health
 from tests.bot.rig import ScriptedEngine, echo
 

@@ -14,15 +14,15 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.contracts import Texts
-from bot.detours import Detours
+from bot.delivery.channel_queue import Letter, Notice, Pump
+from bot.delivery.detours import Detours
+from bot.delivery.edit_scheduler import Channel, Delete, Display, Preview, Send, Step
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, NotPrivate, PlaceGone, TextBlocked
-from bot.letters import Letter, Notice, Pump
 from bot.message import Place
 from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling, Whispering
 from bot.store import deliveries, events
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
-from bot.streaming import Channel, Delete, Display, Preview, Send, Step
 
 LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
 TRIES = 1_000  # of one message without success, the better part of a day, before it is given up

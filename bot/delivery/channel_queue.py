@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from bot.delivery.edit_scheduler import Channel, Display
 from bot.message import Place
 from bot.ports import Outgoing
 from bot.store.deliveries import Delivery
-from bot.streaming import Channel, Display
 
 
 @dataclass(slots=True)

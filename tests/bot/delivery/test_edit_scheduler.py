@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.delivery.edit_scheduler import Channel, Delete, Display, Edit, Preview, Send, Step
 from bot.ports import Button, EditBudget, Limits, Outgoing
-from bot.streaming import Channel, Delete, Display, Edit, Preview, Send, Step
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
 WORDS = st.lists(st.sampled_from(["goose ", "lake. ", "\n\n", "```\n", "鹅", "feather" * 9 + " "]), max_size=60)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from time import time
 from typing import NoReturn
 
+from bot.delivery.outbox import Outbox
 from bot.message import Incoming
-from bot.outbox import Outbox
 from bot.ports import Outgoing, Platform, Reader
 from bot.store import events
 from bot.store.database import Database

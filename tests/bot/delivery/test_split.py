@@ -7,7 +7,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.splitting import split
+from bot.delivery.split import split
 
 PIECES = st.sampled_from(
     [

@@ -11,8 +11,8 @@ from time import monotonic
 
 import pytest
 
+from bot.delivery.outbox import TRIES_REJECTED, Outbox
 from bot.errors import DeliveryError
-from bot.outbox import TRIES_REJECTED, Outbox
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.store.database import open_database, sqlite_url
 from bot.texts import load_texts

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bot.delivery.split import split
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.splitting import split
 from bot.tables import monospaced
 
 ELLIPSIS = "…"
