@@ -15,8 +15,8 @@ from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
 from bot.core import Core, Resources
 from bot.decoding_process import Decoders
-from bot.engine_client import EngineClient
-from bot.engine_group import running_engines
+from bot.engines.client import EngineClient
+from bot.engines.group import running_engines
 from bot.limits import PersonLimits
 from bot.media import Intake
 from bot.message import Invocation

@@ -22,7 +22,7 @@ from adapters.naming import only_bot, page_served
 from adapters.registry import load
 from adapters.run import serve
 from bot.config import data_home
-from bot.engine_client import EngineClient
+from bot.engines.client import EngineClient
 from bot.options import Config
 from engine.api import Health
 

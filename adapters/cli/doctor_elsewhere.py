@@ -10,7 +10,7 @@ import aiohttp
 from adapters.cli.findings import Finding
 from adapters.registry import configured, load
 from bot.config import check_ready_for_public
-from bot.engine_client import EngineClient
+from bot.engines.client import EngineClient
 from bot.errors import BotError, ConfigError, DeliveryError, EngineRefused
 from bot.options import Config
 

@@ -14,9 +14,9 @@ from rich.status import Status
 from rich.text import Text
 
 from adapters.cli.engine_commands import POCKET
-from bot.engine_child import EngineChild, running_engine
-from bot.engine_client import EngineClient
-from bot.engine_search import living_engines
+from bot.engines.client import EngineClient
+from bot.engines.discovery import living_engines
+from bot.engines.process import EngineChild, running_engine
 from bot.errors import EngineUnavailable
 from engine.api import Health
 

@@ -55,7 +55,7 @@ def fetch_pocket(home: Path) -> None:
 def need_engine() -> None:
     """Ends the process with what to install where the engine is not."""
     from adapters.cli.console import ending
-    from bot.engine_child import check_installed
+    from bot.engines.process import check_installed
 
     with ending():
         check_installed()

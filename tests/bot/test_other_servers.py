@@ -16,11 +16,11 @@ import pytest
 import structlog
 
 from bot.dispatch import engine_pool as lanes
-from bot.engine_client import EngineClient, seconds
+from bot.engines.client import EngineClient, seconds
+from bot.engines.compatibility import choose
+from bot.engines.responses import chunk_of, models_of
 from bot.errors import EngineRefused, Fault
-from bot.foreign import choose
 from bot.message import Reply
-from bot.wire import chunk_of, models_of
 from engine.api import ChatRequest, Chunk, Message
 from tests.bot import other_servers as others
 from tests.bot.other_servers import OtherServer, ending, words

@@ -18,7 +18,7 @@ import aiohttp
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
 from bot.decoding_process import Decoders, DecodingLimits
-from bot.engine_client import EngineClient
+from bot.engines.client import EngineClient
 from bot.errors import DeliveryError, MessageGone
 from bot.limits import PersonLimits
 from bot.media import FileLimits, Intake

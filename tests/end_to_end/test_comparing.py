@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.house import House, open_house
 from adapters.run import running
-from bot.engine_client import EngineClient
-from bot.engine_group import running_engines
+from bot.engines.client import EngineClient
+from bot.engines.group import running_engines
 from bot.message import Address, Author, Incoming, Place
 from bot.options import Config, EngineOptions
 from bot.ports import EditBudget, Limits, Outgoing

@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot import engine_child
-from bot.engine_child import EngineChild, running_engine
-from bot.engine_client import EngineClient
+from bot.engines import process as engine_child
+from bot.engines.client import EngineClient
+from bot.engines.process import EngineChild, running_engine
 from bot.errors import AnswerLost, EngineStartError, EngineUnavailable
 from bot.options import EngineOptions
 from engine.api import ChatRequest, Message
@@ -105,7 +105,7 @@ async def test_it_never_outlives_a_parent_that_was_killed(tiny_home: Path) -> No
     code = f"""
 import asyncio, sys
 from pathlib import Path
-from bot.engine_child import running_engine
+from bot.engines.process import running_engine
 async def main():
     async with running_engine(Path({str(tiny_home)!r}), "tiny") as child:
         print(child.pid, flush=True)

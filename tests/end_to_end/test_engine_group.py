@@ -7,8 +7,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.engine_client import EngineClient
-from bot.engine_group import arrange, running_engines
+from bot.engines.client import EngineClient
+from bot.engines.group import arrange, running_engines
 from bot.errors import EngineStartError
 from bot.options import EngineOptions
 from engine.api import ChatRequest, Message

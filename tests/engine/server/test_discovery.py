@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine_search import living_engines
+from bot.engines.discovery import living_engines
 from engine.api import RunningEngine
 from engine.server.discovery import findable
 

@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.engine_client import EngineClient
+from bot.engines.client import EngineClient
+from bot.engines.compatibility import OURS
 from bot.errors import EngineRefused
-from bot.foreign import OURS
 from engine.api import ChatRequest, Message
 from tests.adapters.standin import StandIn
 

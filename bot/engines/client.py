@@ -15,9 +15,9 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
+from bot.engines.compatibility import FOREIGN_ROWS, KINDS, OURS, Foreign, choose
+from bot.engines.responses import chunk_of, error_of, models_of, too_long
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
-from bot.foreign import FOREIGN_ROWS, KINDS, OURS, Foreign, choose
-from bot.wire import chunk_of, error_of, models_of, too_long
 from engine.api import ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bot.engine_child import EngineChild, supervised
+from bot.engines.process import EngineChild, supervised
 from bot.errors import EngineStartError
 from bot.options import EngineOptions
 

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot import engine_client
-from bot.engine_client import SILENCE_SECONDS, EngineClient
+from bot.engines import client as engine_client
+from bot.engines.client import SILENCE_SECONDS, EngineClient
+from bot.engines.compatibility import FOREIGN_ROWS
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
-from bot.foreign import FOREIGN_ROWS
 from engine.api import ChatRequest, Message
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import Letters
