@@ -14,11 +14,11 @@ from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
 from bot.core import Core, Resources
-from bot.decoding_process import Decoders
 from bot.engines.client import EngineClient
 from bot.engines.group import running_engines
 from bot.limits import PersonLimits
-from bot.media import Intake
+from bot.media.decoder_pool import Decoders
+from bot.media.intake import Intake
 from bot.message import Invocation
 from bot.options import Config
 from bot.permissions import Access

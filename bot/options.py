@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.contracts import Value
-from bot.decoding_process import MIB, DecodingLimits
 from bot.errors import Refusal
-from bot.media import FileLimits
+from bot.media.decoder_pool import MIB, DecodingLimits
+from bot.media.intake import FileLimits
 from bot.settings import SETTINGS, Kind, find_setting
 from bot.texts import ENGLISH, load_texts
 

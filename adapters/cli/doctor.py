@@ -24,8 +24,8 @@ from adapters.cli.engine_commands import engine_command, engine_environment
 from adapters.cli.findings import Finding
 from bot import __version__
 from bot.config import data_home, find_config, load_config
-from bot.decoding_process import REMEDY as DECODER_REMEDY
 from bot.errors import ConfigError
+from bot.media.decoder_pool import REMEDY as DECODER_REMEDY
 from bot.options import Config
 from engine.api import MachineFacts
 

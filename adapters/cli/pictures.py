@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from adapters.errors import FileError
-from bot.decoding_process import Decoders, DecodingLimits
-from bot.media import FileLimits, Intake
+from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.intake import FileLimits, Intake
 from bot.message import Attachment, Picture
 from engine.api import ImagePart, ImageUrl
 

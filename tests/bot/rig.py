@@ -14,10 +14,10 @@ from typing import Literal
 
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
-from bot.decoding_process import Decoders, DecodingLimits
 from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.limits import PersonLimits
-from bot.media import FileLimits, Intake
+from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.options import AccessOptions, LimitOptions
 from bot.permissions import Access

@@ -18,9 +18,9 @@ import pytest_asyncio
 from PIL import Image
 from structlog.testing import capture_logs
 
-from bot import decoding_process
-from bot.decoding_process import MIB, DecodingLimits, DecodingProcess, start
 from bot.errors import Refusal
+from bot.media import decoder_pool as decoding_process
+from bot.media.decoder_pool import MIB, DecodingLimits, DecodingProcess, start
 from tests.bot import hostile
 from tests.bot.hostile import encode
 

@@ -17,11 +17,11 @@ import aiohttp
 
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
-from bot.decoding_process import Decoders, DecodingLimits
 from bot.engines.client import EngineClient
 from bot.errors import DeliveryError, MessageGone
 from bot.limits import PersonLimits
-from bot.media import FileLimits, Intake
+from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
 from bot.permissions import Access

@@ -17,10 +17,10 @@ from typing import Final, cast
 
 import structlog
 
-from bot.decoding_worker import READY, Header
 from bot.errors import Refusal
+from bot.media.decoder_worker import READY, Header
+from bot.media.turnstile import Turnstile
 from bot.message import Picture
-from bot.turnstile import Turnstile
 
 MIB: Final = 1 << 20
 MILLION: Final = 1_000_000

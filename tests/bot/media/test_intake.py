@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from bot.decoding_process import Decoders, DecodingLimits
 from bot.errors import DeliveryError, Refusal
-from bot.media import AT_ONCE, FileLimits, Intake
+from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.intake import AT_ONCE, FileLimits, Intake
 from bot.message import Attachment
 from tests.bot import hostile
 from tests.bot.hostile import encode

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from bot.decoding_process import MIB
 from bot.errors import DeliveryError, Refusal
+from bot.media.decoder_pool import MIB
+from bot.media.turnstile import Turnstile
 from bot.message import Attachment, Picture
-from bot.turnstile import Turnstile
 
 HEAD: Final = 512  # bytes that settle what a file is
 NAME_LENGTH: Final = 48
