@@ -10,20 +10,20 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.access.permissions import Access
+from bot.access.policy_store import RuleBook
+from bot.access.rate_limits import PersonLimits
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.contracts import Engine
 from bot.core import Core, Resources
 from bot.engines.client import EngineClient
 from bot.engines.group import running_engines
-from bot.limits import PersonLimits
 from bot.media.decoder_pool import Decoders
 from bot.media.intake import Intake
 from bot.message import Invocation
 from bot.options import Config
-from bot.permissions import Access
 from bot.retention import Retention
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url

@@ -15,13 +15,13 @@ from adapters.discord.files import Fetch
 from adapters.discord.invoking import person_of, place_of_interaction
 from adapters.discord.pictures import attached
 from adapters.discord.reception import Reception
+from bot.access.policy import highest
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing
 from bot.commands.registry import COMMANDS
 from bot.contracts import Value
 from bot.message import Invocation
 from bot.options import LimitOptions
 from bot.ports import Bot
-from bot.rules import highest
 from bot.texts import ENGLISH, Texts, choose_language, match_language
 
 MOST_CHOICES: Final = 25

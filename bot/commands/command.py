@@ -12,13 +12,13 @@ from enum import StrEnum
 from functools import partial
 from math import inf
 
+from bot.access.policy_store import RuleBook
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
 from bot.ids import read_id, read_own
 from bot.message import Incoming
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Outgoing
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.settings import SETTINGS, Kind, Setting
 from bot.texts import Texts

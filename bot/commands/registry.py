@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from bot.access.permissions import may_set_for_all
+from bot.access.policy_store import RuleBook
 from bot.commands import (
     again,
     ask,
@@ -29,9 +31,7 @@ from bot.commands.command import Command, Context
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
 from bot.message import Incoming
-from bot.permissions import may_set_for_all
 from bot.ports import Outgoing
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.settings import SETTINGS
 from bot.texts import Texts

@@ -7,16 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
+from bot.access.policy import LISTS, Rules
+from bot.access.policy_store import EVERYWHERE, rules_home
+from bot.access.rate_limits import LONGEST_PAUSE
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
 from bot.commands.knobs import CLEAR
 from bot.errors import Refusal
-from bot.limits import LONGEST_PAUSE
 from bot.numbers import print_number, read_number
 from bot.options import RoleLimits
 from bot.ports import Named, Outgoing, Panel
-from bot.rulebook import EVERYWHERE, rules_home
-from bot.rules import LISTS, Rules
 from bot.scopes import shown
 from bot.settings import SETTINGS
 from bot.store.settings import Home

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic, time
 
-from bot.limits import Pace
+from bot.access.policy import Allowance
+from bot.access.rate_limits import Pace
 from bot.message import Address, Attachment, Incoming, Place
-from bot.rules import Allowance
 from bot.store import demos
 from bot.store.database import Database
 from bot.store.demos import Demo

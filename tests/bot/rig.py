@@ -12,17 +12,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
+from bot.access.permissions import Access
+from bot.access.policy_store import RuleBook
+from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
 from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
-from bot.limits import PersonLimits
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.options import AccessOptions, LimitOptions
-from bot.permissions import Access
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles

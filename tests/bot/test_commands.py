@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.access.policy_store import RuleBook
 from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
@@ -17,7 +18,6 @@ from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply
 from bot.options import AccessOptions, LimitOptions
 from bot.ports import Outgoing
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts

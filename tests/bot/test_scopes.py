@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.access.policy_store import RuleBook
 from bot.contracts import Memory, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
 from bot.options import AccessOptions, LimitOptions, RoleLimits
-from bot.rulebook import RuleBook
 from bot.scopes import Effective, Origin, ScopedSettings
 from bot.settings import SETTINGS
 from bot.store.database import Database

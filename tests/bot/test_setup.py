@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from bot.access.permissions import Access
+from bot.access.policy_store import RuleBook
 from bot.commands.registry import CommandRunner
 from bot.contracts import Value
 from bot.errors import Refusal
 from bot.message import Author, Place
 from bot.options import AccessOptions, LimitOptions
-from bot.permissions import Access
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts

@@ -12,6 +12,7 @@ from string import Formatter
 import pytest
 
 from adapters.discord.invite import NEEDED
+from bot.access.policy import LISTS
 from bot.commands.command import IDS
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
@@ -19,7 +20,6 @@ from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button
-from bot.rules import LISTS
 from bot.scopes import Origin
 from bot.settings import SETTINGS
 from bot.store.settings import Scope

@@ -15,18 +15,18 @@ from typing import Any
 
 import aiohttp
 
+from bot.access.permissions import Access
+from bot.access.policy_store import RuleBook
+from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
 from bot.core import Core, Resources
 from bot.engines.client import EngineClient
 from bot.errors import DeliveryError, MessageGone
-from bot.limits import PersonLimits
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
-from bot.permissions import Access
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.rulebook import RuleBook
 from bot.scopes import ScopedSettings
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles

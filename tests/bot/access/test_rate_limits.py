@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot import limits
+from bot.access import rate_limits as limits
+from bot.access.policy import Allowance, Rules, allowance
+from bot.access.policy_store import RuleBook
+from bot.access.rate_limits import PersonLimits
 from bot.contracts import Load
 from bot.errors import Ignored, Refusal
-from bot.limits import PersonLimits
 from bot.options import AccessOptions, LimitOptions, RoleLimits
-from bot.rulebook import RuleBook
-from bot.rules import Allowance, Rules, allowance
 from bot.store.database import Database, open_database, sqlite_url
 from tests.bot.people import ADA, BOB, said
 from tests.bot.rig import ScriptedEngine, echo, running

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from bot.access.permissions import Access, check_lists, may_set_for_all
+from bot.access.policy_store import RuleBook
 from bot.errors import Refusal
 from bot.message import Address, Author, Place
 from bot.options import AccessOptions, LimitOptions
-from bot.permissions import Access, check_lists, may_set_for_all
-from bot.rulebook import RuleBook
 from bot.store.database import Database
 from tests.bot.people import ADA, GROUP, MODERATOR, PRIVATE, SERVER, TERMINAL, THREAD, said
 
