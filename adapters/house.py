@@ -24,7 +24,7 @@ from bot.media.intake import Intake
 from bot.message import Invocation
 from bot.options import Config
 from bot.retention import Retention
-from bot.scopes import ScopedSettings
+from bot.settings.resolve import ScopedSettings
 from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles

@@ -16,7 +16,7 @@ from bot.contracts import Value
 from bot.errors import Refusal
 from bot.media.decoder_pool import MIB, DecodingLimits
 from bot.media.intake import FileLimits
-from bot.settings import SETTINGS, Kind, find_setting
+from bot.settings.schema import SETTINGS, Kind, find_setting
 from bot.texts import ENGLISH, load_texts
 
 Fraction = Annotated[float, Field(ge=0)]

@@ -33,7 +33,7 @@ from bot.message import Invocation, Place
 from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Button, MovingBot
 from bot.questions.arrivals import Arrival
-from bot.settings import SETTINGS
+from bot.settings.schema import SETTINGS
 from bot.texts import Texts, choose_language
 
 SYNC_PAUSES: Final = (5.0, 30.0, 120.0, 600.0)  # seconds before each further try to tell of the commands

@@ -11,7 +11,7 @@ from discord import ui
 from bot.commands.knobs import SCOPE
 from bot.contracts import Value
 from bot.message import Invocation
-from bot.settings import Kind, Setting
+from bot.settings.schema import Kind, Setting
 from bot.texts import Texts
 
 Interaction = discord.Interaction[discord.Client]

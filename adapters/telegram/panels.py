@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.ports import Panel
-from bot.scopes import shown
-from bot.settings import SETTINGS, Kind
+from bot.settings.resolve import shown
+from bot.settings.schema import SETTINGS, Kind
 from bot.texts import Texts
 
 OWNED = "|"  # between the id of the person whose panel it is and the command

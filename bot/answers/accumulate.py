@@ -9,7 +9,7 @@ from typing import Final
 from bot.characters import whole_characters
 from bot.contracts import Texts
 from bot.ports import Section
-from bot.scopes import shown
+from bot.settings.resolve import shown
 from bot.store.jobs import Job
 from bot.store.tables import Finish
 from engine.api import BeamNode, Chunk, FinishReason, TokenLogprobs

@@ -19,8 +19,8 @@ from bot.ids import read_id, read_own
 from bot.message import Incoming
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Outgoing
-from bot.scopes import ScopedSettings
-from bot.settings import SETTINGS, Kind, Setting
+from bot.settings.resolve import ScopedSettings
+from bot.settings.schema import SETTINGS, Kind, Setting
 from bot.texts import Texts
 
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})

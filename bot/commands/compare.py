@@ -7,7 +7,7 @@ from bot.commands.command import Command, Context, Option, OptionKind
 from bot.contracts import Varied
 from bot.errors import Refusal
 from bot.ports import Outgoing
-from bot.settings import SETTINGS, Kind, find_setting
+from bot.settings.schema import SETTINGS, Kind, find_setting
 
 FEWEST, MOST = 2, 6  # columns
 KNOBS = tuple(

@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 
 from bot.commands.command import Context
 from bot.contracts import Value
-from bot.settings import Setting
+from bot.settings.schema import Setting
 
 LOGITS = (3.0, 2.2, 1.5, 0.6, -0.8)  # of the example's next words, the likeliest first
 LOW, HIGH = 0.2, 1.8  # shown beside the value in force

@@ -9,7 +9,7 @@ from bot.commands.command import Command, Context, Option, OptionKind, Suggestio
 from bot.commands.parser import find_command
 from bot.errors import Refusal
 from bot.ports import Outgoing
-from bot.settings import SETTINGS
+from bot.settings.schema import SETTINGS
 
 
 def topics(typing: Typing) -> Iterator[Suggestion]:

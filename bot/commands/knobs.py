@@ -7,8 +7,8 @@ from bot.commands.command import Command, Context, Option, OptionKind, setting_o
 from bot.commands.drawings import drawing
 from bot.contracts import Value
 from bot.ports import Outgoing
-from bot.scopes import Effective, Origin, shown
-from bot.settings import SETTINGS, Kind, Setting
+from bot.settings.resolve import Effective, Origin, shown
+from bot.settings.schema import SETTINGS, Kind, Setting
 from bot.store.settings import Scope
 
 SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}

@@ -32,8 +32,8 @@ from bot.contracts import Actions, Value
 from bot.errors import Refusal
 from bot.message import Incoming
 from bot.ports import Outgoing
-from bot.scopes import ScopedSettings
-from bot.settings import SETTINGS
+from bot.settings.resolve import ScopedSettings
+from bot.settings.schema import SETTINGS
 from bot.texts import Texts
 
 MODULES: Final = (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.knobs import CLEAR, SCOPE, change_or_explain, describe
 from bot.ports import Outgoing, Panel
-from bot.settings import SETTINGS, find_setting
+from bot.settings.schema import SETTINGS, find_setting
 from bot.store.settings import Scope
 
 NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")

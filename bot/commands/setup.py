@@ -17,8 +17,8 @@ from bot.errors import Refusal
 from bot.numbers import print_number, read_number
 from bot.options import RoleLimits
 from bot.ports import Named, Outgoing, Panel
-from bot.scopes import shown
-from bot.settings import SETTINGS
+from bot.settings.resolve import shown
+from bot.settings.schema import SETTINGS
 from bot.store.settings import Home
 
 COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones

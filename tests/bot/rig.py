@@ -23,7 +23,7 @@ from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.options import AccessOptions, LimitOptions
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.scopes import ScopedSettings
+from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles
 from bot.texts import load_texts

@@ -18,7 +18,7 @@ from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply
 from bot.options import AccessOptions, LimitOptions
 from bot.ports import Outgoing
-from bot.scopes import ScopedSettings
+from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
 from engine.api import Health

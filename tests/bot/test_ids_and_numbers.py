@@ -20,7 +20,7 @@ from bot.errors import Refusal
 from bot.ids import read_id, read_own
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Button
-from bot.settings import SETTINGS, Kind
+from bot.settings.schema import SETTINGS, Kind
 from bot.texts import load_texts
 from tests.bot.people import commanded
 

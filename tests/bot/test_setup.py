@@ -14,7 +14,7 @@ from bot.contracts import Value
 from bot.errors import Refusal
 from bot.message import Author, Place
 from bot.options import AccessOptions, LimitOptions
-from bot.scopes import ScopedSettings
+from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
 from tests.bot.people import ADA, BOB, GROUP, MODERATOR, PRIVATE, SERVER, THREAD, given, said

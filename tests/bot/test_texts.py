@@ -20,8 +20,8 @@ from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button
-from bot.scopes import Origin
-from bot.settings import SETTINGS
+from bot.settings.resolve import Origin
+from bot.settings.schema import SETTINGS
 from bot.store.settings import Scope
 from bot.texts import CHINESE, DIALECTS, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
 

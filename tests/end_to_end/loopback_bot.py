@@ -27,7 +27,7 @@ from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Author, Incoming, Place
 from bot.options import AccessOptions, LimitOptions
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.scopes import ScopedSettings
+from bot.settings.resolve import ScopedSettings
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
 from bot.texts import load_texts

@@ -12,7 +12,7 @@ import discord
 import pytest
 
 from bot.ports import Button
-from bot.settings import SETTINGS
+from bot.settings.schema import SETTINGS
 from bot.store.database import sqlite_url
 from bot.texts import CHINESE
 from tests.adapters.discord.rig import AT_ONCE, TEXTS, Cdn, new_client

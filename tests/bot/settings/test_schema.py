@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.contracts import Knobs, Value
 from bot.errors import Refusal
-from bot.settings import SETTINGS, Kind, Setting, find_setting
+from bot.settings.schema import SETTINGS, Kind, Setting, find_setting
 from engine.api import ChatRequest, Message
 
 

@@ -11,8 +11,8 @@ from bot.contracts import Memory, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
 from bot.options import AccessOptions, LimitOptions, RoleLimits
-from bot.scopes import Effective, Origin, ScopedSettings
-from bot.settings import SETTINGS
+from bot.settings.resolve import Effective, Origin, ScopedSettings
+from bot.settings.schema import SETTINGS
 from bot.store.database import Database
 from bot.store.settings import Scope
 from bot.texts import load_texts

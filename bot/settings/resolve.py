@@ -14,7 +14,7 @@ from bot.contracts import Knobs, Memory, Resolved, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
 from bot.numbers import print_number
-from bot.settings import SETTINGS, Kind, Setting, find_setting
+from bot.settings.schema import SETTINGS, Kind, Setting, find_setting
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
 from bot.texts import Texts, choose_language
