@@ -15,6 +15,7 @@ from bot.access.policy_store import RuleBook
 from bot.access.rate_limits import PersonLimits
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
+from bot.config.schema import Config
 from bot.contracts import Engine
 from bot.core import Core, Resources
 from bot.engines.client import EngineClient
@@ -22,7 +23,6 @@ from bot.engines.group import running_engines
 from bot.media.decoder_pool import Decoders
 from bot.media.intake import Intake
 from bot.message import Invocation
-from bot.options import Config
 from bot.retention import Retention
 from bot.settings.resolve import ScopedSettings
 from bot.store.aside import Aside

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from adapters.house import House
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.options import Config
 
 # Its name, where it is, and what pip installs for it. Imported only when it is wanted: an SDK costs time and memory.
 MODULES = {

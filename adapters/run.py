@@ -15,9 +15,9 @@ import structlog
 from adapters.house import House, open_engines, open_house
 from adapters.naming import note_page, only_bot
 from adapters.registry import Adapter, configured, load
+from bot.config.schema import Config
 from bot.contracts import Engine
 from bot.errors import BotError, ConfigError
-from bot.options import Config
 
 DRAIN_SECONDS = 7.0  # for answers that are being made; the engine child has 12 more before it is killed
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)  # before each restart in a row

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.options import Config
+from bot.config.schema import Config
 
 ROOT = Path(__file__).parent.parent
 PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"))

@@ -11,9 +11,9 @@ from adapters.bench.room import Room
 from adapters.house import open_engines
 from adapters.registry import MODULES, load
 from adapters.run import serve
+from bot.config.logging import configure_logs
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.logs import configure_logs
-from bot.options import Config
 
 MANY = 100_000  # questions at once: that the bot refuses is not what is measured
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from adapters.bench.lines import Heard, Memory, Message, Ready, Seen
 from adapters.house import House
+from bot.config.schema import Config
 from bot.message import Address, Author, Incoming, Place
-from bot.options import Config
 from bot.ports import Bot, EditBudget, Limits, Outgoing
 
 NAME = "bench"

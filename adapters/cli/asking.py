@@ -15,7 +15,7 @@ from adapters.cli.console import consoles
 from adapters.cli.engine_access import open_engine
 from adapters.cli.pictures import image_part, take_pictures
 from adapters.errors import UsageError
-from bot.config import data_home
+from bot.config.load import data_home
 from bot.conversation import points_at_nothing
 from engine.api import ChatRequest, Message, TextPart
 

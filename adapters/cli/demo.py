@@ -21,9 +21,9 @@ from adapters.errors import DemoError
 from adapters.naming import only_bot, page_served
 from adapters.registry import load
 from adapters.run import serve
-from bot.config import data_home
+from bot.config.load import data_home
+from bot.config.schema import Config
 from bot.engines.client import EngineClient
-from bot.options import Config
 from engine.api import Health
 
 

@@ -9,7 +9,7 @@ import typer
 
 from adapters.cli.console import ending
 from adapters.registry import load
-from bot.config import find_config, load_config
+from bot.config.load import find_config, load_config
 from bot.errors import ConfigError
 
 

@@ -23,10 +23,10 @@ from adapters.cli.doctor_elsewhere import look_elsewhere
 from adapters.cli.engine_commands import engine_command, engine_environment
 from adapters.cli.findings import Finding
 from bot import __version__
-from bot.config import data_home, find_config, load_config
+from bot.config.load import data_home, find_config, load_config
+from bot.config.schema import Config
 from bot.errors import ConfigError
 from bot.media.decoder_pool import REMEDY as DECODER_REMEDY
-from bot.options import Config
 from engine.api import MachineFacts
 
 ENGINE_PORT = 8000

@@ -9,10 +9,10 @@ import aiohttp
 
 from adapters.cli.findings import Finding
 from adapters.registry import configured, load
-from bot.config import check_ready_for_public
+from bot.config.load import check_ready_for_public
+from bot.config.schema import Config
 from bot.engines.client import EngineClient
 from bot.errors import BotError, ConfigError, DeliveryError, EngineRefused
-from bot.options import Config
 
 PATIENCE_SECONDS = 20.0  # with each of them
 TITLES = {"discord": "Discord", "telegram": "Telegram"}

@@ -38,7 +38,7 @@ def bench(context: typer.Context) -> None:
 
 def become_engine(context: typer.Context) -> None:
     """Become the engine's command: its output, its signals and its exit status are ours."""
-    from bot.config import data_home
+    from bot.config.load import data_home
 
     need_engine()
     arguments = engine_command(str(context.info_name), *context.args)

@@ -13,9 +13,9 @@ from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.run import run
 from adapters.terminal.opening import open_chat
 from adapters.terminal.repl import converse, in_background
-from bot.config import check_ready_for_public, data_home, find_config, load_config, secret_values
-from bot.logs import configure_logs
-from bot.options import Config
+from bot.config.load import check_ready_for_public, data_home, find_config, load_config, secret_values
+from bot.config.logging import configure_logs
+from bot.config.schema import Config
 
 
 def serve_all(file: Path | None, model: str | None) -> None:

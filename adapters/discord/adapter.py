@@ -17,8 +17,8 @@ from adapters.discord.invite import PORTAL, application_of
 from adapters.discord.network import network
 from adapters.house import House
 from bot.background import beside
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.options import Config
 
 log = structlog.get_logger(__name__)
 

@@ -28,9 +28,9 @@ from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
 from bot.commands.registry import COMMANDS
+from bot.config.schema import DiscordOptions, LimitOptions
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation, Place
-from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Button, MovingBot
 from bot.questions.arrivals import Arrival
 from bot.settings.schema import SETTINGS

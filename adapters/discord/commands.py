@@ -18,9 +18,9 @@ from adapters.discord.reception import Reception
 from bot.access.policy import highest
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing
 from bot.commands.registry import COMMANDS
+from bot.config.schema import LimitOptions
 from bot.contracts import Value
 from bot.message import Invocation
-from bot.options import LimitOptions
 from bot.ports import Bot
 from bot.texts import ENGLISH, Texts, choose_language, match_language
 

@@ -20,9 +20,9 @@ from adapters.telegram.receiving import Receiver
 from adapters.telegram.registration import register
 from adapters.telegram.webhook import Webhook
 from bot.background import beside
-from bot.config import check_ready_for_public
+from bot.config.load import check_ready_for_public
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.options import Config
 
 log = structlog.get_logger(__name__)
 

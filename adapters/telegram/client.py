@@ -15,8 +15,8 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.request import HTTPXRequest
 
 from adapters.telegram.failures import delivery_error
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.options import Config
 
 UNKNOWN_BOT = "Telegram does not know this token: copy it again from @BotFather (/mybots, API Token) into GANDER_TELEGRAM_TOKEN."
 CONNECTIONS = 256  # at once; more wait for their turn

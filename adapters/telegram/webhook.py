@@ -14,8 +14,8 @@ from telegram import Bot
 
 from adapters.telegram.inbox import ALLOWED_UPDATES
 from adapters.telegram.receiving import NUMBER, Receiver
+from bot.config.schema import TelegramOptions
 from bot.errors import ConfigError
-from bot.options import TelegramOptions
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 LARGEST_UPDATE = 1 << 20  # bytes

@@ -16,7 +16,7 @@ from adapters.run import running
 from adapters.terminal.chat import Chat
 from adapters.terminal.screen import Screen
 from bot.background import beside
-from bot.options import Config
+from bot.config.schema import Config
 
 
 @asynccontextmanager

@@ -22,9 +22,9 @@ from adapters.web.walls import WallPages
 from adapters.web.welcome import WelcomePages
 from bot.answers.explanations import Insight
 from bot.background import beside
+from bot.config.schema import Config
 from bot.contracts import EngineState, Resolved, Value
 from bot.message import Author, Invocation, Place
-from bot.options import Config
 
 NEWS_SECONDS = 1.0  # between two looks at the engines, for the pages' headers
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.access.policy_store import RuleBook
+from bot.config.schema import AccessOptions
 from bot.errors import Refusal
 from bot.message import Address, Author, Incoming, Place
-from bot.options import AccessOptions
 
 LOCAL = frozenset({"terminal", "web"})  # whoever sits at the machine, or has the page's password
 

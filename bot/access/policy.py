@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic import Field
 
+from bot.config.schema import AccessOptions, Caps, Fraction, Key, LimitOptions, RoleLimits, Section
 from bot.message import Author
-from bot.options import AccessOptions, Caps, Fraction, Key, LimitOptions, RoleLimits, Section
 
 LISTS: Final = (
     *(f"{verdict}_{whom}" for verdict in ("allow", "deny") for whom in ("servers", "channels", "roles", "people")),

@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from bot.access.policy import Allowance, Rules, allowance, highest
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Place
-from bot.options import AccessOptions, LimitOptions
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, read_settings, write_setting
 

@@ -21,13 +21,13 @@ from bot.answers.generate import FAULTS, Answerer, Stop
 from bot.answers.presentation import Scene, Showing, Stage, read_scene
 from bot.background import start
 from bot.characters import whole_characters
+from bot.config.logging import job_logged
 from bot.contracts import InLine, Texts, Value
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
-from bot.logs import job_logged
 from bot.message import Place
 from bot.ports import Section
 from bot.store import graph, jobs

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from bot.config.schema import EngineOptions
 from bot.engines.process import EngineChild, supervised
 from bot.errors import EngineStartError
-from bot.options import EngineOptions
 
 
 class Arrangement(BaseModel):

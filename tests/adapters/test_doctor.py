@@ -13,7 +13,7 @@ import pytest
 from adapters.cli.doctor import look_at_machine, look_at_port, look_at_torch, look_for_compiler
 from adapters.cli.doctor_elsewhere import look_elsewhere
 from adapters.cli.findings import Finding
-from bot.options import Config
+from bot.config.schema import Config
 from tests.adapters.strict.discord.api import TOKEN as DISCORD_TOKEN
 from tests.adapters.strict.discord.api import DiscordApi
 from tests.adapters.strict.discord.api import serving as serving_discord

@@ -16,12 +16,12 @@ from bot.access.permissions import Access
 from bot.access.policy_store import RuleBook
 from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.core import Core, Resources
 from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
-from bot.options import AccessOptions, LimitOptions
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database, open_database

@@ -13,10 +13,10 @@ from bot.access.policy_store import RuleBook
 from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.contracts import Demos, EngineState, Forgotten, Held, InLine, Queue, Value, Varied
 from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply
-from bot.options import AccessOptions, LimitOptions
 from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database

@@ -469,7 +469,7 @@ async def test_the_queue_shows_ones_own_place(rig: Rig) -> None:
 
 
 async def test_a_full_queue_refuses_politely(tmp_path: Path) -> None:
-    from bot.options import LimitOptions
+    from bot.config.schema import LimitOptions
 
     engine = ScriptedEngine(echo)
     async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine, limits=LimitOptions(questions_per_person=1)) as rig:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.config.logging import configure_logs
+from bot.config.schema import LoggingOptions
 from bot.errors import AnswerLost, DeliveryError, EngineRefused
-from bot.logs import configure_logs
-from bot.options import LoggingOptions
 from engine.api import ChatRequest
 from tests.bot.hostile import encode
 from tests.bot.rig import ScriptedEngine, asked, attachment, running

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.schema import LimitOptions
 from bot.message import Address, Invocation, Place
-from bot.options import LimitOptions
 from bot.ports import Outgoing
 from bot.store.database import sqlite_url
 from tests.bot.rig import Lobby, Rig, ScriptedEngine, echo, message, running

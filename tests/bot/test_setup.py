@@ -10,10 +10,10 @@ import pytest
 from bot.access.permissions import Access
 from bot.access.policy_store import RuleBook
 from bot.commands.registry import CommandRunner
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.contracts import Value
 from bot.errors import Refusal
 from bot.message import Author, Place
-from bot.options import AccessOptions, LimitOptions
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts

@@ -19,13 +19,13 @@ from bot.access.permissions import Access
 from bot.access.policy_store import RuleBook
 from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.core import Core, Resources
 from bot.engines.client import EngineClient
 from bot.errors import DeliveryError, MessageGone
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Author, Incoming, Place
-from bot.options import AccessOptions, LimitOptions
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import open_database, sqlite_url

@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.house import House, open_house
 from adapters.run import running
+from bot.config.schema import Config, EngineOptions
 from bot.engines.client import EngineClient
 from bot.engines.group import running_engines
 from bot.message import Address, Author, Incoming, Place
-from bot.options import Config, EngineOptions
 from bot.ports import EditBudget, Limits, Outgoing
 from engine.api import ChatRequest, Chunk
 from tests.adapters.web.whole import drawing

@@ -14,11 +14,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.config.schema import EngineOptions
 from bot.engines import process as engine_child
 from bot.engines.client import EngineClient
 from bot.engines.process import EngineChild, running_engine
 from bot.errors import AnswerLost, EngineStartError, EngineUnavailable
-from bot.options import EngineOptions
 from engine.api import ChatRequest, Message
 
 LONG = ChatRequest(

@@ -7,10 +7,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.config.schema import EngineOptions
 from bot.engines.client import EngineClient
 from bot.engines.group import arrange, running_engines
 from bot.errors import EngineStartError
-from bot.options import EngineOptions
 from engine.api import ChatRequest, Message
 
 HELLO = ChatRequest(messages=(Message(role="user", content="Hi"),), max_tokens=3, temperature=0, seed=1)

@@ -15,7 +15,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from bot.config import data_home
+from bot.config.load import data_home
 from tests.load.run import Load, play
 
 

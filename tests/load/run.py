@@ -14,9 +14,9 @@ from time import monotonic
 
 from adapters.house import open_engines, open_house
 from adapters.run import running
+from bot.config.schema import Config
 from bot.core import Core
 from bot.message import Author
-from bot.options import Config
 from tests.load.chat import NAME, LoadChat
 from tests.load.people import rooms
 from tests.load.report import Report, report

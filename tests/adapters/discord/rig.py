@@ -16,8 +16,8 @@ from adapters.discord.client import DiscordClient
 from adapters.discord.places import NAME
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
+from bot.config.schema import DiscordOptions, LimitOptions
 from bot.message import Address, Invocation, Place
-from bot.options import DiscordOptions, LimitOptions
 from bot.ports import Button, MovingBot
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener, Rig

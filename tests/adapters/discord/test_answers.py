@@ -10,7 +10,7 @@ import discord
 import pytest
 from simcord.backend.errors import OptionError
 
-from bot.options import DiscordOptions
+from bot.config.schema import DiscordOptions
 from bot.store import jobs
 from engine.api import ChatRequest
 from tests.adapters.discord.whole import DUCK, GOOSE, Whole, labels, pictures_in, whole_bot

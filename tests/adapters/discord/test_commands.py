@@ -10,7 +10,7 @@ from simcord.actors import MemberActor
 
 from adapters.discord.forms import OPEN_SECONDS
 from bot.commands.registry import COMMANDS
-from bot.options import LimitOptions, RoleLimits
+from bot.config.schema import LimitOptions, RoleLimits
 from bot.texts import CHINESE, load_texts
 from tests.adapters.discord.whole import GOOSE, Whole, pictures_in, whole_bot
 

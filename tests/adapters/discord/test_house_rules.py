@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from adapters.discord.content import content_of, named
-from bot.options import AccessOptions, LimitOptions, RoleLimits
+from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.ports import Named, Outgoing
 from tests.adapters.discord.rig import TEXTS, Server
 from tests.adapters.discord.whole import Whole, whole_bot

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.options import LimitOptions
+from bot.config.schema import LimitOptions
 from bot.questions.ask import Asking
 from tests.adapters.discord.test_privacy import LOADING, everything
 from tests.adapters.strict.discord.api import Failure

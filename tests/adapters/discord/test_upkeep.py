@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from adapters.cli.discord_commands import app
 from adapters.discord.adapter import check, without_traceback
 from adapters.discord.invite import NEEDED
+from bot.config.schema import Config, DiscordOptions
 from bot.errors import ConfigError
-from bot.options import Config, DiscordOptions
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import client_of, on_server
 from tests.adapters.discord.whole import whole_bot

@@ -15,9 +15,9 @@ from adapters.discord.client import DiscordClient
 from adapters.discord.files import allowed
 from adapters.discord.unfurling import PATIENCE_SECONDS, Unfurling
 from adapters.house import House, open_house
+from bot.config.schema import Config, DiscordOptions
 from bot.errors import ConfigError, DeliveryError, FileRefused, MessageGone
 from bot.message import Place
-from bot.options import Config, DiscordOptions
 from bot.ports import Outgoing
 from bot.store.database import sqlite_url
 from tests.adapters.conformance import Listener

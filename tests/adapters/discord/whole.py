@@ -15,8 +15,8 @@ from PIL import Image
 from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Incoming, Place
-from bot.options import AccessOptions, LimitOptions
 from bot.ports import Platform, Remembered, Ticket
 from bot.questions.arrivals import Arrival
 from bot.store.database import sqlite_url

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import structlog
 
-from bot.logs import configure_logs
-from bot.options import LoggingOptions
+from bot.config.logging import configure_logs
+from bot.config.schema import LoggingOptions
 from tests.adapters.strict.telegram.server import TOKEN
 from tests.adapters.telegram.rig import Connected, connected
 

@@ -23,8 +23,8 @@ from adapters.telegram.reading import Reader
 from adapters.telegram.receiving import Receiver
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
+from bot.config.schema import Config
 from bot.message import Invocation
-from bot.options import Config
 from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.texts import load_texts

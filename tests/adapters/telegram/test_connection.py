@@ -16,9 +16,9 @@ import structlog
 from adapters.telegram.client import signed_in
 from adapters.telegram.webhook import HEADER
 from adapters.web import adapter as web
-from bot.config import secret_values
-from bot.logs import configure_logs
-from bot.options import LoggingOptions
+from bot.config.load import secret_values
+from bot.config.logging import configure_logs
+from bot.config.schema import LoggingOptions
 from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import TOKEN, ApiError, BotApi, serving
 from tests.adapters.strict.telegram.world import ME, Json

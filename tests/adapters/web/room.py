@@ -15,8 +15,8 @@ from playwright.async_api import Browser, Page
 from adapters.house import House, open_house
 from adapters.run import running
 from adapters.web import adapter
+from bot.config.schema import Config
 from bot.message import Address, Author, Incoming, Place
-from bot.options import Config
 from bot.ports import EditBudget, Limits, Outgoing
 from tests.adapters.web.whole import config
 from tests.bot.rig import Chat, Lobby, ScriptedEngine, attachment

@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from adapters.web.forms import CHARACTERS
-from bot.options import Config
+from bot.config.schema import Config
 from engine.api import ChatRequest
 from tests.adapters.web.whole import Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from bot.options import Config
+from bot.config.schema import Config
 from engine.api import Health
 from tests.adapters.web.whole import Visit, config, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked

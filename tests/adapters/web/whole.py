@@ -14,7 +14,7 @@ from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 from adapters.house import open_house
 from adapters.run import running
 from adapters.web import adapter
-from bot.options import Config
+from bot.config.schema import Config
 from tests.bot.rig import UNHURRIED, ScriptedEngine
 
 PHONE = {"width": 390, "height": 844}

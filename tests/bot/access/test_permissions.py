@@ -9,9 +9,9 @@ import pytest
 
 from bot.access.permissions import Access, check_lists, may_set_for_all
 from bot.access.policy_store import RuleBook
+from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import Refusal
 from bot.message import Address, Author, Place
-from bot.options import AccessOptions, LimitOptions
 from bot.store.database import Database
 from tests.bot.people import ADA, GROUP, MODERATOR, PRIVATE, SERVER, TERMINAL, THREAD, said
 

@@ -13,9 +13,9 @@ from bot.access import rate_limits as limits
 from bot.access.policy import Allowance, Rules, allowance
 from bot.access.policy_store import RuleBook
 from bot.access.rate_limits import PersonLimits
+from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.contracts import Load
 from bot.errors import Ignored, Refusal
-from bot.options import AccessOptions, LimitOptions, RoleLimits
 from bot.store.database import Database, open_database, sqlite_url
 from tests.bot.people import ADA, BOB, said
 from tests.bot.rig import ScriptedEngine, echo, running

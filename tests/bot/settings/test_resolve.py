@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from bot.access.policy_store import RuleBook
+from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.contracts import Memory, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
-from bot.options import AccessOptions, LimitOptions, RoleLimits
 from bot.settings.resolve import Effective, Origin, ScopedSettings
 from bot.settings.schema import SETTINGS
 from bot.store.database import Database

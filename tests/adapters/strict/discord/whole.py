@@ -16,7 +16,7 @@ from simcord.backend.models import Channel, Message, User
 from adapters.discord import adapter
 from adapters.house import House, open_house
 from adapters.run import running
-from bot.options import Config
+from bot.config.schema import Config
 from tests.adapters.strict.discord.api import DiscordApi, serving
 from tests.adapters.strict.discord.redirected import redirect
 from tests.adapters.strict.discord.world import World, buttons

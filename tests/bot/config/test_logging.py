@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.logs import configure_logs, job_logged
-from bot.options import LoggingOptions
+from bot.config.logging import configure_logs, job_logged
+from bot.config.schema import LoggingOptions
 
 pytestmark = pytest.mark.usefixtures("own_logging")
 

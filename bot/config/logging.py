@@ -18,7 +18,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from structlog.typing import Processor
 
-from bot.options import LoggingOptions
+from bot.config.schema import LoggingOptions
 
 JOB: Final = "job"
 HIDDEN: Final = "***"

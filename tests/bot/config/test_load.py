@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.config import HIDDEN, SECRETS, Secret, check_ready_for_public, data_home, find_config, load_config, secret_values
+from bot.config.load import HIDDEN, SECRETS, Secret, check_ready_for_public, data_home, find_config, load_config, secret_values
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.options import Config
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "gander.example.toml"
 

@@ -1,7 +1,7 @@
 """Every option of the operator's configuration, with its default: what `deploy/gander.example.toml` shows, section by section.
 
 Sizes, times and counts carry their unit in their name. Secrets are no options: they come from the environment or from
-a file (bot/config.py).
+a file (bot/config/load.py).
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from bot.config.schema import Config
 from bot.errors import ConfigError
-from bot.options import Config
 
 FILE_NAME: Final = "gander.toml"
 
