@@ -20,7 +20,6 @@ from bot.answers.generate import Answerer
 from bot.answers.history import history, shown_here
 from bot.answers.live_updates import Retelling
 from bot.answers.presentation import Stage
-from bot.characters import cleaned
 from bot.contracts import (
     Commands,
     Engine,
@@ -56,6 +55,7 @@ from bot.questions.edit import Revising
 from bot.questions.joining import Joining
 from bot.questions.pointing import Offer, Pointing
 from bot.questions.sightings import Sightings
+from bot.sanitize import cleaned
 from bot.store import forgetting, graph, jobs, tickets
 from bot.store.database import Database
 from bot.store.graph import Asked

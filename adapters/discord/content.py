@@ -15,9 +15,9 @@ from adapters.discord.buttons import view_of
 from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
 from adapters.discord.places import NAME
-from bot.characters import in_short
 from bot.delivery.edit_scheduler import ELLIPSIS
 from bot.ports import Named, Outgoing
+from bot.sanitize import in_short
 from bot.texts import Texts
 
 NOBODY: Final = discord.AllowedMentions.none()

@@ -14,7 +14,7 @@ from itertools import accumulate
 from telegram import MessageEntity
 
 from adapters.telegram.markdown import Span, read_markdown
-from bot.characters import whole_characters
+from bot.sanitize import whole_characters
 
 MOST_ENTITIES = 100
 MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w)")

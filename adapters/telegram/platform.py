@@ -20,10 +20,10 @@ from adapters.telegram.pace import Pace
 from adapters.telegram.panels import keyboard_of
 from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
 from adapters.telegram.recalling import recall
-from bot.characters import in_short
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
 from bot.ports import Button, EditBudget, Known, Limits, Outgoing
+from bot.sanitize import in_short
 from bot.texts import Texts
 
 EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.characters import whole_characters
 from bot.contracts import Texts
 from bot.ports import Section
+from bot.sanitize import whole_characters
 from bot.settings.resolve import shown
 from bot.store.jobs import Job
 from bot.store.tables import Finish

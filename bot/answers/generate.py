@@ -12,10 +12,10 @@ from typing import Final
 
 from bot import conversation
 from bot.answers.accumulate import Comparison, Draft
-from bot.characters import called
 from bot.contracts import Engine, Knobs, Texts
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.ports import Button
+from bot.sanitize import called
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Turn

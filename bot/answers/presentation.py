@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from bot.answers.generate import buttons, words
 from bot.answers.vote_buttons import ballot
-from bot.characters import called, in_short, plainly
 from bot.contracts import InLine, Texts
 from bot.delivery.edit_scheduler import Display
 from bot.delivery.outbox import Outbox
 from bot.demo.presenting import Presenting
 from bot.ports import Outgoing, Reader, Section
+from bot.sanitize import called, in_short, plainly
 from bot.store import deliveries, graph, votes
 from bot.store.database import Database
 from bot.store.deliveries import Delivery

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.characters import in_short
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.demo.entries import Summary
 from bot.demo.samples import SAMPLES, Sample
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
+from bot.sanitize import in_short
 from bot.store.demos import Demo
 
 ACTION = Option("action", OptionKind.CHOICE, choices=("start", "stop", "wall", "export"), words="choice.demo.{choice}")

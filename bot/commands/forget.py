@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bot.characters import called, plainly
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
+from bot.sanitize import called, plainly
 
 CONFIRM: Final = Option("confirm", OptionKind.FLAG, hidden=True)  # understood from before there was only the button
 WHAT: Final = Option("what", OptionKind.CHOICE, choices=("me", "channel"), words="choice.forget.{choice}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.characters import in_short
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.commands.drawings import drawing
 from bot.contracts import Value
 from bot.ports import Outgoing
+from bot.sanitize import in_short
 from bot.settings.resolve import Effective, Origin, shown
 from bot.settings.schema import SETTINGS, Kind, Setting
 from bot.store.settings import Scope

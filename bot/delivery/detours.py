@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import structlog
 
-from bot.characters import called
 from bot.contracts import Texts
 from bot.delivery.channel_queue import Letter
 from bot.delivery.edit_scheduler import Delete, Edit, Send, Step
 from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
 from bot.ports import Confiding, Outgoing, Platform, Reader
+from bot.sanitize import called
 from bot.store import deliveries, graph
 from bot.store.database import Database
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.delivery.split import split
+from bot.delivery.text_tables import monospaced
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.tables import monospaced
 
 ELLIPSIS = "…"
 NOTE_LENGTH = 100  # of what an adapter may say of the file below a message

@@ -20,7 +20,6 @@ from bot.answers.explanations import Insights
 from bot.answers.generate import FAULTS, Answerer, Stop
 from bot.answers.presentation import Scene, Showing, Stage, read_scene
 from bot.background import start
-from bot.characters import whole_characters
 from bot.config.logging import job_logged
 from bot.contracts import InLine, Texts, Value
 from bot.delivery.outbox import Outbox
@@ -30,6 +29,7 @@ from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place
 from bot.ports import Section
+from bot.sanitize import whole_characters
 from bot.store import graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Turn

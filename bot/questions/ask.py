@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 
 from bot import conversation
 from bot.answers.generate import expected_cost
-from bot.characters import called
 from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED
 from bot.errors import Refusal
 from bot.message import Attachment, Author, Incoming, Picture
 from bot.questions.arrivals import Arrivals
+from bot.sanitize import called
 from bot.store import events, graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Asked, NewMessage, Node

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot import conversation
-from bot.characters import called
 from bot.contracts import Texts, Value, Varied
 from bot.conversation import SHARED, points_at_picture
 from bot.errors import Refusal
 from bot.message import Incoming
 from bot.ports import Action, Outgoing
 from bot.questions.sightings import Sighting, Sightings
+from bot.sanitize import called
 from bot.store import graph
 from bot.store.database import Database
 

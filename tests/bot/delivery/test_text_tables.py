@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from adapters.discord.markdown import defuse
 from adapters.telegram.formatting import format_markdown
 from bot.delivery.edit_scheduler import Display, Send
+from bot.delivery.text_tables import monospaced, width
 from bot.ports import EditBudget, Limits, Outgoing
-from bot.tables import monospaced, width
 
 TABLE = """Here:
 

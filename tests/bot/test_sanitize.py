@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.characters import in_short, whole_characters
 from bot.message import Address, Author, Invocation, Reply
+from bot.sanitize import in_short, whole_characters
 from tests.bot.rig import ScriptedEngine, echo, running
 
 HALF, NUL = "\ud83e", "\x00"
