@@ -37,7 +37,7 @@ from bot.contracts import (
     Varied,
 )
 from bot.conversation import IDLE_SECONDS, SHARED
-from bot.conversation_list import ConversationList
+from bot.conversations.listing import ConversationList
 from bot.delivery.outbox import Outbox
 from bot.delivery.replies import Notices, addressed, alone
 from bot.demo.desk import Desk

@@ -15,7 +15,7 @@ from adapters.web.history import as_shown
 from adapters.web.hub import Hubs
 from adapters.web.platform import place_of
 from adapters.web.security import Sessions, known
-from bot.conversation_list import TITLE_LENGTH, ConversationList
+from bot.conversations.listing import TITLE_LENGTH, ConversationList
 from bot.store.conversations import Listed
 
 PAGE = 50  # conversations of one look at the list

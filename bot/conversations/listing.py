@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.answers.history import history
 from bot.contracts import Forgotten, Texts
-from bot.conversation_export import write_conversation
+from bot.conversations.export import write_conversation
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
 from bot.ports import Remembered
