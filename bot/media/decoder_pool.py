@@ -1,6 +1,6 @@
 """Keeps the decoding children: hands each one picture at a time, and replaces one that overruns its time or dies.
 
-The event loop only moves bytes; decoding, resizing and hashing happen in `decoding_worker.py`.
+The event loop only moves bytes; decoding, resizing and hashing happen in `decoder_worker.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bot.message import Picture
 
 MIB: Final = 1 << 20
 MILLION: Final = 1_000_000
-WORKER: Final = Path(__file__).with_name("decoding_worker.py")
+WORKER: Final = Path(__file__).with_name("decoder_worker.py")
 PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # nothing else of ours: the child handles strangers' bytes and needs no secret
 
 NAMES: Final = {"HEIF": "HEIC"}  # where people know a format by another name than Pillow
@@ -45,7 +45,7 @@ class DecodingLimits:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A started `decoding_worker.py` and its two pipes."""
+    """A started `decoder_worker.py` and its two pipes."""
 
     process: asyncio.subprocess.Process
     requests: asyncio.StreamWriter

@@ -1,4 +1,4 @@
-"""The child process in which hostile pictures are decoded: `python -I decoding_worker.py LIMITS`, one picture at a time.
+"""The child process in which hostile pictures are decoded: `python -I decoder_worker.py LIMITS`, one picture at a time.
 
 It imports nothing of ours, knows no secrets, may write no file and has a bounded address space. Input, repeated: a line
 of JSON (`{"kind": …, "bytes": n}`), then n bytes. Output: READY,

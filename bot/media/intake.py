@@ -40,7 +40,7 @@ class FileLimits:
 
 
 class Decoder(Protocol):
-    """What turns a file into a Picture, or refuses: `decoding_process.Decoders`."""
+    """What turns a file into a Picture, or refuses: `decoder_pool.Decoders`."""
 
     async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture: ...
 

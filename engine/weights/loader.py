@@ -18,7 +18,7 @@ from engine.metrics import Metrics
 from engine.weights.load_times import remember
 
 FINGERPRINT = 16  # hexadecimal digits
-SEEING = (Path(__file__).parent / "models", Path(__file__).parent / "weights" / "pocket")  # what here makes encodings of pictures
+SEEING = (Path(__file__).parent.parent / "models", Path(__file__).parent / "pocket")  # what here makes encodings of pictures
 
 log = structlog.get_logger()
 

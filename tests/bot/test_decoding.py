@@ -224,7 +224,7 @@ async def test_a_child_that_cannot_start_is_logged_with_the_way_to_see_why() -> 
 async def test_the_child_sees_no_secret(decoder: DecodingProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANDER_DISCORD_TOKEN", "hunter2")
     await decoder.decode(encode(quarters(), "PNG"), "PNG")
-    child = next(each for each in psutil.Process().children() if "decoding_worker" in " ".join(each.cmdline()))
+    child = next(each for each in psutil.Process().children() if "decoder_worker" in " ".join(each.cmdline()))
     assert not [name for name in child.environ() if name.startswith("GANDER")]
 
 

@@ -50,7 +50,7 @@ def kinds() -> dict[str, str]:
 
 
 def _lines(name: str) -> list[str]:
-    return files("engine.models").joinpath(name).read_text(encoding="utf-8").splitlines()
+    return files("engine.models.pocket").joinpath(name).read_text(encoding="utf-8").splitlines()
 
 
 def article(name: str) -> str:

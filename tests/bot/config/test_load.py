@@ -13,7 +13,7 @@ from bot.config.load import HIDDEN, SECRETS, Secret, check_ready_for_public, dat
 from bot.config.schema import Config
 from bot.errors import ConfigError
 
-EXAMPLE = Path(__file__).parents[2] / "deploy" / "gander.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "gander.example.toml"
 
 
 def written(folder: Path, text: str) -> Path:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bot.dispatch.fair_queue import QUANTUM, REMEMBERED, FairQueue
 from bot.store.jobs import Waiting
 
-RECORDED = Path(__file__).parent / "data" / "arrivals.csv"
+RECORDED = Path(__file__).parents[1] / "data" / "arrivals.csv"
 PROMPT, LONGEST, SPEED = 100, 300, 30.0  # tokens, tokens, tokens a second of one row
 GREEDY = "greedy"
 

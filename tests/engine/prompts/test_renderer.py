@@ -27,7 +27,7 @@ from engine.request import GenerationRequest, Turn
 from engine.weights.tokenizer import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 VICUNA = Template.model_validate(json.loads((Path(engine.weights.__file__).parent / "vicuna.json").read_text())["template"])
 SMOLLM = CHATML.model_copy(update={"default_system": "You are a helpful AI assistant named SmolLM, trained by Hugging Face"})
 SMOLLM_TEMPLATE = (
