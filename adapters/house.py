@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.access.permissions import Access
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
@@ -56,8 +56,8 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
     database = await open_database(config.store.url or sqlite_url(home / "gander.db"))
     decoders = Decoders(config.media.decoding)
     try:
-        rules = RuleBook(database, config.access, config.limits)
-        settings = ScopedSettings(database, texts, config.settings, rules)
+        policies = PolicyStore(database, config.access, config.limits)
+        settings = ScopedSettings(database, texts, config.settings, policies)
         files = PictureFiles(home / "pictures")
         resources = Resources(
             database=database,
@@ -65,9 +65,9 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             engines=engines,
             intake=Intake(config.media.files, decoders),
             settings=settings,
-            permissions=Access(rules),
-            limits=PersonLimits(config.limits, rules),
-            commands=CommandRunner(settings, rules, texts),
+            permissions=Access(policies),
+            limits=PersonLimits(config.limits, policies),
+            commands=CommandRunner(settings, policies, texts),
             texts=texts,
             exports=home / "exports",
             name=name,

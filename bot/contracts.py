@@ -30,7 +30,7 @@ class Memory(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class AnswerSettings:
     """The settings of one answer, resolved. None = the model's own default."""
 
     temperature: float | None = None
@@ -52,14 +52,14 @@ class Varied:
     setting: str
     values: tuple[Value, ...]
 
-    def each(self, knobs: Knobs) -> tuple[Knobs, ...]:
+    def each(self, settings: AnswerSettings) -> tuple[AnswerSettings, ...]:
         """The settings of every column."""
-        return tuple(replace(knobs, **{self.setting: value}) for value in self.values)  # type: ignore[arg-type]  # SETTINGS types them
+        return tuple(replace(settings, **{self.setting: value}) for value in self.values)  # type: ignore[arg-type]  # SETTINGS types them
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    knobs: Knobs
+    settings: AnswerSettings
     footer: str = ""  # what differs from the default, for the small line below the answer
 
 

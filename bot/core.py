@@ -15,11 +15,11 @@ from typing import NoReturn
 
 import structlog
 
-from bot.answers.explanations import Insight
-from bot.answers.generate import Answerer
+from bot.answers.explanations import Explanation
+from bot.answers.generate import AnswerGenerator
 from bot.answers.history import history, shown_here
-from bot.answers.live_updates import Retelling
-from bot.answers.presentation import Stage
+from bot.answers.live_updates import LiveUpdates
+from bot.answers.presentation import AnswerViews
 from bot.contracts import (
     Commands,
     Engine,
@@ -39,15 +39,15 @@ from bot.contracts import (
 from bot.conversation import IDLE_SECONDS, SHARED
 from bot.conversations.listing import ConversationList
 from bot.delivery.outbox import Outbox
-from bot.delivery.replies import Notices, addressed, alone
-from bot.demo.desk import Desk
-from bot.demo.presenting import Presenting
+from bot.delivery.replies import Replies, addressed, alone
+from bot.demo.registry import DemoRegistry
+from bot.demo.service import DemoService
 from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.errors import Ignored, Refusal, Withdrawn
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import Acknowledging, Diagnosing, Outgoing, Platform, Remembered, Ticket
+from bot.ports import Outgoing, Platform, Remembered, SupportsAcknowledgement, SupportsDiagnosis, Ticket
 from bot.questions.arrivals import Arrival, Arrivals
 from bot.questions.ask import Asking, Parts
 from bot.questions.delete import Forgetting
@@ -92,14 +92,14 @@ class Core:
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
         self._outbox = Outbox(r.database, r.texts)
-        self._notices = Notices(r.database, self._outbox, r.name)
+        self._notices = Replies(r.database, self._outbox, r.name)
         self._lanes = Lanes(Lane(engine) for engine in r.engines)
-        self._presenting = Presenting(r.database)
-        stage = Stage(r.database, self._outbox, r.texts, self._presenting, r.files)
-        answerer = Answerer(r.database, r.files, r.texts)
-        self._dispatcher = Dispatcher(r.database, self._outbox, stage, answerer, self._lanes, r.texts, r.name)
-        self._retelling = Retelling(r.database, self._outbox, stage)
-        self.demos = Desk(r.database, r.files, r.texts, self._presenting, self._retelling, r.exports)
+        self._demo_registry = DemoRegistry(r.database)
+        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry, r.files)
+        generator = AnswerGenerator(r.database, r.files, r.texts)
+        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._lanes, r.texts, r.name)
+        self._live_updates = LiveUpdates(r.database, self._outbox, answer_views)
+        self.demos = DemoService(r.database, r.files, r.texts, self._demo_registry, self._live_updates, r.exports)
         self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._arrivals = Arrivals()
@@ -116,11 +116,11 @@ class Core:
         sys.setswitchinterval(SWITCH_SECONDS)
         # What was loaded at the start stays: a full collection that walked it would stop everything for a tenth of a second.
         gc.freeze()
-        await self._presenting.load()
+        await self._demo_registry.load()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
             tasks.create_task(self._notices.run())
-            tasks.create_task(self._retelling.run())
+            tasks.create_task(self._live_updates.run())
             await self._dispatcher.run()
 
     async def drain(self) -> None:
@@ -144,7 +144,7 @@ class Core:
 
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
-        incoming = self._presenting.heard(cleaned(incoming))
+        incoming = self._demo_registry.heard(cleaned(incoming))
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
             arrival.asks, arrival.read = incoming.command is None, True
@@ -179,7 +179,7 @@ class Core:
         await self._arrivals.settled(old.channel_key)
         await self._resources.permissions.follow(old, new)
         await self._resources.database.write(move, old, new)
-        await self._presenting.load()
+        await self._demo_registry.load()
 
     async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
         await self._resources.database.write(tickets.keep, place, event, data, time(), time() + seconds)
@@ -216,7 +216,7 @@ class Core:
         shown = await self._resources.database.read(shown_here, place.key, sha256)
         return self._resources.files.path(sha256) if shown else None
 
-    def insight(self, place: Place, answer: int) -> Insight | None:
+    def insight(self, place: Place, answer: int) -> Explanation | None:
         return self._dispatcher.insights.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
@@ -254,7 +254,7 @@ class Core:
 
     async def reset(self, incoming: Incoming) -> None:
         resolved = await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)
-        personal = resolved.knobs.memory is Memory.PERSONAL
+        personal = resolved.settings.memory is Memory.PERSONAL
         persons = [incoming.author.key] if personal else [incoming.author.key, SHARED]
         self._arrivals.begin_afresh(incoming.place.key, incoming.author.key if personal else None)
         await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
@@ -288,7 +288,7 @@ class Core:
             return addressed(incoming, message, private=message.private and alone(incoming))
 
         whose = f"{incoming.place.key} {incoming.author.key}"
-        await self._retelling.follow(whose, lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
+        await self._live_updates.follow(whose, lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
 
     def file_bytes(self, incoming: Incoming) -> int | None:
         return self._outbox.platform(incoming.place).limits.file_bytes
@@ -307,7 +307,7 @@ class Core:
 
     async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
         platform = self._outbox.platform(incoming.place)
-        findings = await platform.diagnose(incoming) if isinstance(platform, Diagnosing) else ()
+        findings = await platform.diagnose(incoming) if isinstance(platform, SupportsDiagnosis) else ()
         try:
             await self._resources.permissions.check(incoming)
         except Refusal as refusal:
@@ -324,7 +324,7 @@ class Core:
         if not self._resources.commands.is_upkeep(incoming):
             await self._permit(incoming)
         if incoming.address is Address.SHOWN:
-            self._presenting.check_pace(incoming)
+            self._demo_registry.check_pace(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
             incoming = await self._joining.gather(incoming)
@@ -343,8 +343,8 @@ class Core:
     async def _settle(self, incoming: Incoming) -> None:
         """No words of its own are going to be said to this event."""
         platform = self._outbox.platform(incoming.place)
-        if isinstance(platform, Acknowledging):
-            await platform.settle(incoming)
+        if isinstance(platform, SupportsAcknowledgement):
+            await platform.acknowledge(incoming)
 
     async def _revise(self, incoming: Incoming) -> None:
         """The author changed a message; of commands, only a question can be asked otherwise. What was none before is asked now."""
@@ -381,4 +381,4 @@ class Core:
         return asked
 
     async def _language(self, incoming: Incoming) -> str:
-        return (await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)).knobs.language
+        return (await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)).settings.language

@@ -69,8 +69,9 @@ class Named:
 class Outgoing:
     """Text to show, in the Markdown that models write. The adapter converts and defuses it: it pings nobody.
 
-    `answer_id` ties buttons to the answer they act on, over restarts. What is `private` is seen by its `reader` alone, or by
-    nobody: bot/delivery/outbox.py gives it to `Whispering.whisper`, and to `Platform.send` only in that person's own chat.
+    `answer_id` ties buttons to the answer they act on, over restarts. What is `private` is shown to its `reader` alone, or to
+    nobody: bot/delivery/outbox.py gives it to `SupportsPrivateReplies.reply_privately`, and to `Platform.send` only in that
+    person's own chat.
     """
 
     text: str
@@ -110,13 +111,13 @@ class Limits:
     typing_seconds: float | None = None  # how long one typing sign lasts; None = it has none
     buttons: bool = True
     deduplicates: bool = False  # a repeated send with the same nonce is shown once
-    ends_directly: bool = False  # an answer's end needs no placeholder first, though a kill in its send may show it twice (`Recalling`)
+    ends_directly: bool = False  # an answer's end needs no placeholder first (a kill in its send may show it twice: `remove_duplicate`)
     messages: int | None = None  # that one answer takes: a longer one goes whole into a file of its last; None = as many as it needs
     file_bytes: int | None = None  # the most that the files of one message may take; None = any
-    draft_seconds: float | None = None  # growing answers are shown by `Drafting.draft`, which fades after so long; None: in messages
+    draft_seconds: float | None = None  # growing answers are shown by `show_draft`, which fades after so long; None: in messages
     explains: bool = False  # it shows how answers came about (bot/answers/explanations.py): engines are asked for it
     tables: bool = False  # it shows tables of Markdown itself
-    marks: bool = False  # `Marking.mark` stands for a placeholder where every message is needed for an answer's end
+    marks: bool = False  # `SupportsReactions.set_busy_reaction` stands for a placeholder where every message is needed for an answer's end
     chains: bool = False  # each further part replies to the one before it, or it would fall out of the thread of its question
 
     def length(self, text: str) -> int:
@@ -145,40 +146,40 @@ class Platform(Protocol):
 
 
 @runtime_checkable
-class Drafting(Protocol):
+class SupportsDrafts(Protocol):
     """A platform that shows growing answers natively in private chats, within limits of their own."""
 
     private_limits: Limits
 
-    async def draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
+    async def show_draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
         """Show a text that grows; it goes away by itself when the answer is sent. A courtesy: DeliveryError only to ask for a pause."""
         ...
 
 
 @runtime_checkable
-class Marking(Protocol):
+class SupportsReactions(Protocol):
     """A platform that can mark a question as being worked on."""
 
-    async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
+    async def set_busy_reaction(self, place: Place, message_id: str, *, busy: bool) -> None:
         """Set the mark or take it away. Never fails: a sign is a courtesy."""
         ...
 
 
 @runtime_checkable
-class Whispering(Protocol):
+class SupportsPrivateReplies(Protocol):
     """A platform that can show something to one person alone, where others are, in reply to what that person did there."""
 
-    def whispers(self, event: str) -> bool:
+    def can_reply_privately(self, event: str) -> bool:
         """Whether this event can be replied to so. What is said so does not count in the channel's budget."""
         ...
 
-    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+    async def reply_privately(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
         """Show it to the one who caused the event, and to nobody else; its id. NotPrivate where no way is left to do that."""
         ...
 
 
 @runtime_checkable
-class Confiding(Protocol):
+class SupportsDirectMessages(Protocol):
     """A platform on which the bot can write to a person in a chat of their own."""
 
     async def private_place(self, person: str) -> Place:
@@ -187,16 +188,16 @@ class Confiding(Protocol):
 
 
 @runtime_checkable
-class Acknowledging(Protocol):
+class SupportsAcknowledgement(Protocol):
     """A platform on which a command stays open until something is said to it."""
 
-    async def settle(self, incoming: Incoming) -> None:
+    async def acknowledge(self, incoming: Incoming) -> None:
         """Nothing is going to be said to this event by itself: it was dealt with, or an answer will follow. Never fails."""
         ...
 
 
 @runtime_checkable
-class Diagnosing(Protocol):
+class SupportsDiagnosis(Protocol):
     """A platform on which the bot may lack rights."""
 
     async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
@@ -205,7 +206,7 @@ class Diagnosing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownMessages:
     """The messages of a channel that we know of, by the platform's ids."""
 
     earlier: frozenset[str]  # people's and ours, until a moment
@@ -213,10 +214,10 @@ class Known:
 
 
 @runtime_checkable
-class Recalling(Protocol):
+class SupportsDuplicateRemoval(Protocol):
     """A platform that shows a repeated send twice, and where the first copy can be found."""
 
-    async def recall(self, place: Place, message_id: str, known: Known) -> None:
+    async def remove_duplicate(self, place: Place, message_id: str, known: KnownMessages) -> None:
         """`message_id` was sent because nobody knows whether an earlier send went through: if it did, delete what it left.
 
         `known.earlier`: what was there before that send. Never fails: what can't be found stays.

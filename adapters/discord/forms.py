@@ -8,10 +8,10 @@ from typing import Final
 import discord
 from discord import ui
 
-from bot.commands.knobs import SCOPE
+from bot.commands.setting_commands import SCOPE
 from bot.contracts import Value
 from bot.message import Invocation
-from bot.settings.schema import Kind, Setting
+from bot.settings.schema import Setting, SettingKind
 from bot.texts import Texts
 
 Interaction = discord.Interaction[discord.Client]
@@ -60,11 +60,11 @@ class SettingForm(ui.Modal):
 
 
 def _value_field(setting: Setting, texts: Texts, language: str) -> ui.TextInput[SettingForm] | ui.Select[SettingForm]:
-    if setting.kind is Kind.CHOICE:
+    if setting.kind is SettingKind.CHOICE:
         options = [
             discord.SelectOption(label=texts.say(language, f"choice.{setting.name}.{choice}"), value=choice) for choice in setting.choices
         ]
         return ui.Select(options=options, required=False, min_values=0)
-    if setting.kind is Kind.TEXT:
+    if setting.kind is SettingKind.TEXT:
         return ui.TextInput(style=discord.TextStyle.paragraph, required=False, max_length=int(setting.high))
     return ui.TextInput(required=False, max_length=12, placeholder=f"{setting.low:g} – {setting.high:g}")

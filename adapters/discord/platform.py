@@ -73,10 +73,10 @@ class DiscordPlatform:
             sent = await self._channel(place).send(**content.sent(), nonce=nonce, **optional)
         return self._noted(str(sent.id), content)
 
-    def whispers(self, event: str) -> bool:
+    def can_reply_privately(self, event: str) -> bool:
         return True
 
-    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+    async def reply_privately(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
         live = self._interactions.aside(place, event, message.reader.id if message.reader else None)
         if live is None:
             raise NotPrivate("Discord shows nothing to one person alone but by an interaction of theirs")
@@ -90,7 +90,7 @@ class DiscordPlatform:
         with delivering():
             return place_of(await self._client.create_dm(discord.Object(int(person))), None)
 
-    async def settle(self, incoming: Incoming) -> None:
+    async def acknowledge(self, incoming: Incoming) -> None:
         live = self._interactions.find(incoming.id)
         if live is not None and incoming.command and incoming.command.name in ANSWERED_ELSEWHERE:
             with suppress(DeliveryError), delivering():

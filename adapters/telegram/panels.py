@@ -11,7 +11,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.ports import Panel
 from bot.settings.resolve import shown
-from bot.settings.schema import SETTINGS, Kind
+from bot.settings.schema import SETTINGS, SettingKind
 from bot.texts import Texts
 
 OWNED = "|"  # between the id of the person whose panel it is and the command
@@ -41,7 +41,7 @@ def _rows(panel: Panel, language: str, texts: Texts) -> Sequence[Sequence[tuple[
 
 def _values(name: str, language: str, texts: Texts) -> Sequence[tuple[str, str]]:
     setting = SETTINGS[name]
-    if setting.kind is Kind.CHOICE:
+    if setting.kind is SettingKind.CHOICE:
         return [(choice, texts.say(language, f"choice.{name}.{choice}")) for choice in setting.choices]
     return [(shown(value), shown(value)) for value in setting.suggestions]
 

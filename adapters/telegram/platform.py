@@ -13,16 +13,16 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, RetryAfter, TelegramError
 
 from adapters.telegram.diagnosis import findings
+from adapters.telegram.duplicates import remove_duplicate
 from adapters.telegram.enclosing import send_enclosed
 from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.pace import Pace
 from adapters.telegram.panels import keyboard_of
 from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
-from adapters.telegram.recalling import recall
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
-from bot.ports import Button, EditBudget, Known, Limits, Outgoing
+from bot.ports import Button, EditBudget, KnownMessages, Limits, Outgoing
 from bot.sanitize import in_short
 from bot.texts import Texts
 
@@ -97,10 +97,10 @@ class TelegramPlatform:
         await self._release(reply_to or "")
         return name
 
-    def whispers(self, event: str) -> bool:
+    def can_reply_privately(self, event: str) -> bool:
         return press_of(event) is not None
 
-    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+    async def reply_privately(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
         """In the press of a button, which shows it to whoever pressed: in short, as Telegram wants it there."""
         if press_of(event) is None or (place.private and not fits_press(message)):
             raise NotPrivate("Telegram shows nothing to one person alone in a group but in the press of a button")
@@ -108,7 +108,7 @@ class TelegramPlatform:
             raise NotPrivate("the button was pressed too long ago", late=True)
         return event
 
-    async def settle(self, incoming: Incoming) -> None:
+    async def acknowledge(self, incoming: Incoming) -> None:
         await self._release(incoming.id)
 
     async def _release(self, event: str) -> None:
@@ -141,8 +141,8 @@ class TelegramPlatform:
     async def delete(self, place: Place, message_id: str) -> None:
         await self._translated(place, self._client.delete_message(self._chat(place), message_of(message_id)))
 
-    async def recall(self, place: Place, message_id: str, known: Known) -> None:
-        await recall(self._client, self._chat(place), message_of(message_id), known)
+    async def remove_duplicate(self, place: Place, message_id: str, known: KnownMessages) -> None:
+        await remove_duplicate(self._client, self._chat(place), message_of(message_id), known)
 
     async def private_place(self, person: str) -> Place:
         return Place(NAME, channel=person, private=True)
@@ -151,7 +151,7 @@ class TelegramPlatform:
         with suppress(TelegramError):
             await self._client.send_chat_action(self._chat(place), ChatAction.TYPING, message_thread_id=thread_of(place))
 
-    async def draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
+    async def show_draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
         """A server that has no drafts shows none, an old one no button; only a flood limit is passed on."""
         formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
         try:
@@ -168,7 +168,7 @@ class TelegramPlatform:
         except TelegramError as error:
             log.debug("draft_refused", reason=error.message)
 
-    async def mark(self, place: Place, message_id: str, *, busy: bool) -> None:
+    async def set_busy_reaction(self, place: Place, message_id: str, *, busy: bool) -> None:
         await self._signs.turn()
         with suppress(TelegramError):
             await self._client.set_message_reaction(self._chat(place), message_of(message_id), WORKING if busy else None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from adapters.web.platform import author_of, place_of
-from bot.answers.explanations import Insight
+from bot.answers.explanations import Explanation
 from bot.contracts import EngineState, Resolved, Value
 from bot.message import Author, Invocation, Place
 
@@ -25,7 +25,7 @@ class Surroundings(Protocol):
         """The command that was typed; None for anything else."""
         ...
 
-    def insight(self, place: Place, answer: int) -> Insight | None:
+    def insight(self, place: Place, answer: int) -> Explanation | None:
         """How an answer came about; None: that is not kept any more."""
         ...
 
@@ -56,7 +56,7 @@ async def knobs_view(surroundings: Surroundings, person: str, locale: str | None
     resolved = await surroundings.resolve(place_of(person), author_of(person), {}, locale)
     engine = best(await surroundings.engines())
     model: Mapping[str, float] = engine.health.defaults if engine and engine.health else {}
-    chosen = {"temperature": resolved.knobs.temperature, "beams": resolved.knobs.beams}
+    chosen = {"temperature": resolved.settings.temperature, "beams": resolved.settings.beams}
     values = {name: chosen[name] if chosen[name] is not None else model.get(wire, FALLBACKS[name]) for name, wire in WIRE_NAMES.items()}
     caps = {name: min(surroundings.caps.get(name, highest), highest) for name, highest in HIGHEST.items()}
     lacks = engine.health.lacks if engine and engine.health else ()

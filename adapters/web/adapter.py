@@ -20,7 +20,7 @@ from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
 from adapters.web.walls import WallPages
 from adapters.web.welcome import WelcomePages
-from bot.answers.explanations import Insight
+from bot.answers.explanations import Explanation
 from bot.background import beside
 from bot.config.schema import Config
 from bot.contracts import EngineState, Resolved, Value
@@ -97,7 +97,7 @@ class Nearby:
     def parse(self, text: str) -> Invocation | None:
         return self._house.parse(text)
 
-    def insight(self, place: Place, answer: int) -> Insight | None:
+    def insight(self, place: Place, answer: int) -> Explanation | None:
         return self._house.bot.insight(place, answer)
 
     async def engines(self) -> tuple[EngineState, ...]:

@@ -24,7 +24,7 @@ MessageId = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
 Shown = Annotated[str, Field(pattern=r"^([0-9a-f]{24}|stored-[1-9][0-9]{0,14})$")]  # a message on the page, as it is named there
 
 
-class Knobs(BaseModel):
+class AnswerSettings(BaseModel):
     """The sliders that the person moved, for this one request."""
 
     model_config = ConfigDict(extra="forbid")
@@ -37,14 +37,14 @@ class Knobs(BaseModel):
         return {name: value for name, value in moved.items() if value is not None}
 
 
-class Question(Knobs):
+class Question(AnswerSettings):
     id: MessageId
     text: Annotated[str, Field(max_length=CHARACTERS)] = ""
     parent: Shown | None = None  # None: it begins a conversation
     instead_of: MessageId | None = None  # a question of theirs that this one is asked in the place of
 
 
-class Press(Knobs):
+class Press(AnswerSettings):
     id: MessageId
     button: Button
     answer: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import exp
 from typing import Any
 
-from bot.answers.explanations import Insight
+from bot.answers.explanations import Explanation
 from engine.api import Alternative, BeamNode, TokenLogprobs
 
 
-def insight_view(insight: Insight) -> dict[str, Any]:
+def insight_view(insight: Explanation) -> dict[str, Any]:
     return {
         "temperature": insight.temperature,
         "stopped": insight.stopped,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.config.schema import AccessOptions
 from bot.errors import Refusal
 from bot.message import Address, Author, Incoming, Place
@@ -13,29 +13,29 @@ LOCAL = frozenset({"terminal", "web"})  # whoever sits at the machine, or has th
 class Access:
     """The allow and deny lists: the operator's, and within them those of the place."""
 
-    def __init__(self, rules: RuleBook) -> None:
-        self._rules = rules
+    def __init__(self, policies: PolicyStore) -> None:
+        self._policies = policies
 
     async def hears(self, incoming: Incoming) -> bool:
         """Whether a message is for the bot at all. Other bots' are not, unless listed: two that answer each other would never end."""
         if incoming.address is Address.OVERHEARD or not incoming.author.is_bot:
             return incoming.address is not Address.OVERHEARD
-        listed = (await self._rules.frame()).allow_bots | (await self._rules.here(incoming.place)).access.allow_bots
+        listed = (await self._policies.frame()).allow_bots | (await self._policies.here(incoming.place)).access.allow_bots
         return incoming.author.key in listed
 
     async def check(self, incoming: Incoming) -> None:
         """Raises Refusal for a person or a place that was not allowed."""
         if incoming.place.platform in LOCAL:
             return
-        check_lists(await self._rules.frame(), incoming.place, incoming.author)
+        check_lists(await self._policies.frame(), incoming.place, incoming.author)
         if not incoming.place.private:
-            check_lists((await self._rules.here(incoming.place)).alone, incoming.place, incoming.author)
+            check_lists((await self._policies.here(incoming.place)).alone, incoming.place, incoming.author)
 
     async def follow(self, old: Place, new: Place) -> None:
-        await self._rules.follow(old, new)
+        await self._policies.follow(old, new)
 
     async def moderates(self, incoming: Incoming) -> bool:
-        return await self._rules.moderates(incoming.place, incoming.author)
+        return await self._policies.moderates(incoming.place, incoming.author)
 
 
 def check_lists(options: AccessOptions, place: Place, author: Author) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import Field
 
-from bot.config.schema import AccessOptions, Caps, Fraction, Key, LimitOptions, RoleLimits, Section
+from bot.config.schema import AccessOptions, Caps, ConfigSection, Fraction, Key, LimitOptions, RoleLimits
 from bot.message import Author
 
 LISTS: Final = (
@@ -22,7 +22,7 @@ LISTS: Final = (
 )
 
 
-class Rules(Section):
+class Policy(ConfigSection):
     """Empty: no rule."""
 
     access: AccessOptions = AccessOptions()
@@ -58,9 +58,9 @@ class Allowance:
     cooldown_seconds: float  # … and then one in this time
     caps: Mapping[str, float]  # a setting's highest value
 
-    def within(self, rules: Rules, author: Author) -> Allowance:
-        """What the rules leave of it. Their cooldown is a pause between questions (`Rules.pause`), and no matter of other events."""
-        local = rules.allowance(author, self.caps)
+    def within(self, policy: Policy, author: Author) -> Allowance:
+        """What the rules leave of it. Their cooldown is a pause between questions (`Policy.pause`), and no matter of other events."""
+        local = policy.allowance(author, self.caps)
         caps = {name: min(cap, self.caps.get(name, cap)) for name, cap in local.caps.items()}
         return replace(self, caps=caps)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bot.access.policy import Allowance, Rules, allowance, highest
+from bot.access.policy import Allowance, Policy, allowance, highest
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Place
 from bot.store.database import Database
@@ -21,15 +21,15 @@ FRESH_SECONDS: Final = 5.0  # after which another bot's change on the same datab
 NAMING_CHANNELS: Final = ("allow_channels", "deny_channels")
 REMEMBERED: Final = 10_000  # homes
 
-Edit = Callable[[Rules], Rules]
+Edit = Callable[[Policy], Policy]
 
 
-def rules_home(place: Place) -> Home:
+def policy_home(place: Place) -> Home:
     """Where the rules of a place are kept: with its server; of a chat without servers, with the chat."""
     return (Scope.SERVER, place.server_key) if place.server_key else (Scope.CHANNEL, place.channel_key)
 
 
-class RuleBook:
+class PolicyStore:
     """The rules in force. What was read is remembered for a moment: every event asks."""
 
     def __init__(self, database: Database, access: AccessOptions, limits: LimitOptions, clock: Callable[[], float] = monotonic) -> None:
@@ -37,25 +37,25 @@ class RuleBook:
         self._access = access
         self._limits = limits
         self._clock = clock
-        self._known: dict[Home, tuple[float, Rules]] = {}
+        self._known: dict[Home, tuple[float, Policy]] = {}
 
     async def frame(self) -> AccessOptions:
         """The configuration's lists, with what operators added."""
         return (await self.at(EVERYWHERE)).added_to(self._access)
 
-    async def here(self, place: Place) -> Rules:
+    async def here(self, place: Place) -> Policy:
         """What those who manage this place set."""
-        return await self.at(rules_home(place))
+        return await self.at(policy_home(place))
 
     async def allowance(self, place: Place, author: Author) -> Allowance:
         allowed = allowance(self._limits, author)
-        for rules in (await self.at(EVERYWHERE), await self.here(place)):
-            allowed = allowed.within(rules, author)
+        for policy in (await self.at(EVERYWHERE), await self.here(place)):
+            allowed = allowed.within(policy, author)
         return allowed
 
     async def pauses(self, place: Place, author: Author) -> tuple[tuple[Home, float], ...]:
         """The seconds that have to lie between two questions of this person, and where they are asked for."""
-        asked = [(home, (await self.at(home)).pause(author)) for home in (EVERYWHERE, rules_home(place))]
+        asked = [(home, (await self.at(home)).pause(author)) for home in (EVERYWHERE, policy_home(place))]
         return tuple((home, seconds) for home, seconds in asked if seconds)
 
     async def moderates(self, place: Place, author: Author) -> bool:
@@ -71,45 +71,45 @@ class RuleBook:
         """The most of a setting that the configuration lets anybody have; None: no cap."""
         return highest(self._limits, name)
 
-    async def change(self, home: Home, edit: Edit, author: Author) -> Rules:
+    async def change(self, home: Home, edit: Edit, author: Author) -> Policy:
         """Replace the rules kept there by what `edit` makes of them. Raises what `edit` raises."""
-        rules = await self._database.write(_change, home, edit, author.key, time())
-        self._remember(home, rules)
-        return rules
+        policy = await self._database.write(_change, home, edit, author.key, time())
+        self._remember(home, policy)
+        return policy
 
     async def follow(self, old: Place, new: Place) -> None:
         """A channel that got another id stays in the lists that name it: the configuration can't be changed from here."""
         frame = await self.frame()
         if lists := [name for name in NAMING_CHANNELS if old.channel_key in getattr(frame, name)]:
-            rules = await self._database.write(_change, EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key, time())
-            self._remember(EVERYWHERE, rules)
+            policy = await self._database.write(_change, EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key, time())
+            self._remember(EVERYWHERE, policy)
 
-    async def at(self, home: Home) -> Rules:
-        until, rules = self._known.get(home, (0.0, Rules()))
+    async def at(self, home: Home) -> Policy:
+        until, policy = self._known.get(home, (0.0, Policy()))
         if self._clock() < until:
-            return rules
-        rules = await self._database.read(_read, home)
-        self._remember(home, rules)
-        return rules
+            return policy
+        policy = await self._database.read(_read, home)
+        self._remember(home, policy)
+        return policy
 
-    def _remember(self, home: Home, rules: Rules) -> None:
+    def _remember(self, home: Home, policy: Policy) -> None:
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[home] = (self._clock() + FRESH_SECONDS, rules)
+        self._known[home] = (self._clock() + FRESH_SECONDS, policy)
 
 
-def _read(connection: Connection, home: Home) -> Rules:
+def _read(connection: Connection, home: Home) -> Policy:
     kept = read_settings(connection, [home]).get(home, {}).get(RULES)
-    return Rules() if kept is None else Rules.model_validate_json(str(kept))
+    return Policy() if kept is None else Policy.model_validate_json(str(kept))
 
 
-def _listing(lists: Sequence[str], key: str, rules: Rules) -> Rules:
+def _listing(lists: Sequence[str], key: str, policy: Policy) -> Policy:
     """The rules with `key` in these lists."""
-    more = {name: getattr(rules.access, name) | {key} for name in lists}
-    return rules.model_copy(update={"access": rules.access.model_copy(update=more)})
+    more = {name: getattr(policy.access, name) | {key} for name in lists}
+    return policy.model_copy(update={"access": policy.access.model_copy(update=more)})
 
 
-def _change(connection: Connection, home: Home, edit: Edit, set_by: str, at: float) -> Rules:
-    rules = edit(_read(connection, home))
-    write_setting(connection, home, RULES, rules.model_dump_json(exclude_defaults=True), set_by=set_by, at=at)
-    return rules
+def _change(connection: Connection, home: Home, edit: Edit, set_by: str, at: float) -> Policy:
+    policy = edit(_read(connection, home))
+    write_setting(connection, home, RULES, policy.model_dump_json(exclude_defaults=True), set_by=set_by, at=at)
+    return policy

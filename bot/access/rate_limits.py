@@ -8,7 +8,7 @@ from math import ceil
 from time import time
 
 from bot.access.policy import Allowance
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.commands.numbers import print_number
 from bot.config.schema import LimitOptions
 from bot.contracts import Load
@@ -55,9 +55,9 @@ class Pace:
 class PersonLimits:
     """The limits of the configuration, kept in memory: a restart forgives."""
 
-    def __init__(self, options: LimitOptions, rules: RuleBook, clock: Callable[[], float] = time) -> None:
+    def __init__(self, options: LimitOptions, policies: PolicyStore, clock: Callable[[], float] = time) -> None:
         self._options = options
-        self._rules = rules
+        self._policies = policies
         self._clock = clock
         self._paces: dict[str, Pace] = {}
         self._pauses: dict[tuple[str, Home], Pace] = {}  # between a person's questions, where the rules of a place ask for them
@@ -69,7 +69,7 @@ class PersonLimits:
         worth answering, and Ignored when that was just said. Who wants an answer to end is never told to wait."""
         if incoming.author.alone or (incoming.command and incoming.command.name == STOP):
             return
-        allowed = await self._rules.allowance(incoming.place, incoming.author)
+        allowed = await self._policies.allowance(incoming.place, incoming.author)
         now = self._clock()
         sent = _sent(incoming, now)
         self._sweep(now)
@@ -78,7 +78,7 @@ class PersonLimits:
         pace = self._paces.setdefault(whose, Pace(allowed.burst, sent))
         pace.check(allowed, sent, "limits.too_fast")
         if _asks(incoming):
-            for home, seconds in await self._rules.pauses(incoming.place, incoming.author):
+            for home, seconds in await self._policies.pauses(incoming.place, incoming.author):
                 pause = self._pauses.setdefault((whose, home), Pace(1, sent))
                 pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 

@@ -112,7 +112,7 @@ def draft_of(job: Job, texts: Texts) -> Draft | Comparison:
     """What a job's answer grows in."""
     if job.varied is None:
         return Draft()
-    language, name = job.knobs.language, job.varied.setting
+    language, name = job.settings.language, job.varied.setting
     labels = tuple(texts.say(language, f"setting.{name}.footer", value=shown(value)) for value in job.varied.values)
-    beams = tuple(knobs.beams or 1 for knobs in job.varied.each(job.knobs))
+    beams = tuple(settings.beams or 1 for settings in job.varied.each(job.settings))
     return Comparison(labels, tuple(Draft() for _ in labels), beams)

@@ -18,7 +18,7 @@ MOST_TOKENS = 600  # of one answer
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
+class Explanation:
     """One answer's. `temperature` None: the model's own default; `choices` and `beams` are empty where the engine told none."""
 
     temperature: float | None
@@ -28,22 +28,22 @@ class Insight:
     stopped: bool  # by a person, before the engine could tell all
 
 
-class Insights:
+class Explanations:
     """Those of the newest answers on platforms that show them."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[str, Insight]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[str, Explanation]] = OrderedDict()
 
     def keep(self, job: Job, draft: Draft | Comparison) -> None:
         if isinstance(draft, Comparison):
             return
         stopped = draft.finish is Finish.STOPPED
-        insight = Insight(job.knobs.temperature, tuple(draft.choices[:MOST_TOKENS]), draft.beams, draft.length_penalty, stopped)
+        insight = Explanation(job.settings.temperature, tuple(draft.choices[:MOST_TOKENS]), draft.beams, draft.length_penalty, stopped)
         self._kept[job.answer] = job.place, insight
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
-    def of(self, place: str, answer: int) -> Insight | None:
+    def of(self, place: str, answer: int) -> Explanation | None:
         """Of an answer in this place; None: not kept any more, or not there."""
         where, insight = self._kept.get(answer, ("", None))
         return insight if where == place else None

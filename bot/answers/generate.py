@@ -12,7 +12,7 @@ from typing import Final
 
 from bot import conversation
 from bot.answers.accumulate import Comparison, Draft
-from bot.contracts import Engine, Knobs, Texts
+from bot.contracts import AnswerSettings, Engine, Texts
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.ports import Button
 from bot.sanitize import called
@@ -27,9 +27,9 @@ from engine.api import ChatRequest, StreamOptions
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it
 PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
-Grown = Callable[[], None]  # called after each chunk
+OnChunk = Callable[[], None]  # called after each chunk
 ALTERNATIVES = 6  # shown for each word
-FAULTS: Final[Mapping[Fault, str]] = {  # what people are told of what only somebody's hand can mend
+FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of what only somebody's hand can mend
     Fault.KEY: "answer.fault_key",
     Fault.QUOTA: "answer.fault_quota",
     Fault.MODEL: "answer.fault_model",
@@ -37,10 +37,10 @@ FAULTS: Final[Mapping[Fault, str]] = {  # what people are told of what only some
 }
 
 
-def expected_cost(text: str, pictures: int, knobs: Knobs) -> int:
+def expected_cost(text: str, pictures: int, settings: AnswerSettings) -> int:
     """Tokens that a question may take, beams counted n-fold; corrected by what it took."""
     prompt = round(len(text) * PROMPT_TOKENS_PER_CHARACTER) + PICTURE_TOKENS * pictures
-    return prompt + (knobs.max_new_tokens or DEFAULT_ANSWER_TOKENS) * (knobs.beams or 1)
+    return prompt + (settings.max_new_tokens or DEFAULT_ANSWER_TOKENS) * (settings.beams or 1)
 
 
 def buttons(finish: str | None) -> tuple[Button, ...]:
@@ -85,7 +85,7 @@ class Stop:
         return False
 
 
-class Answerer:
+class AnswerGenerator:
     """Asks engines, and says below an answer what a person should know about it."""
 
     def __init__(self, database: Database, files: PictureFiles, texts: Texts) -> None:
@@ -99,7 +99,7 @@ class Answerer:
         job: Job,
         turns: Sequence[Turn],
         draft: Draft | Comparison,
-        grown: Grown,
+        grown: OnChunk,
         *,
         explained: bool = False,
     ) -> None:
@@ -109,7 +109,7 @@ class Answerer:
         """
         if isinstance(draft, Draft) or job.varied is None:
             return await self._fill(engine, job, turns, draft.drafts[0], grown, explained=explained)
-        columns = [replace(job, knobs=knobs) for knobs in job.varied.each(job.knobs)]
+        columns = [replace(job, settings=settings) for settings in job.varied.each(job.settings)]
         try:
             async with asyncio.TaskGroup() as tasks:
                 for column, part in zip(columns, draft.drafts, strict=True):
@@ -117,10 +117,12 @@ class Answerer:
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
-    async def _fill(self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: Grown, *, explained: bool = False) -> None:
+    async def _fill(
+        self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: OnChunk, *, explained: bool = False
+    ) -> None:
         request = await self._request(job, turns)
         try:
-            async with aclosing(engine.stream(asking_why(request) if explained else request, job.name)) as chunks:
+            async with aclosing(engine.stream(with_explanation(request) if explained else request, job.name)) as chunks:
                 async for chunk in chunks:
                     draft.take(chunk)
                     grown()
@@ -133,7 +135,7 @@ class Answerer:
 
     async def notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
         """What the answer should say of itself, in its language."""
-        language, notes = job.knobs.language, []
+        language, notes = job.settings.language, []
         seen = conversation.sight(branch)
         # By a direct reply it is plain whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
@@ -150,21 +152,21 @@ class Answerer:
         return tuple(notes)
 
     async def _request(self, job: Job, turns: Sequence[Turn]) -> ChatRequest:
-        knobs = job.knobs
+        settings = job.settings
         question = turns[-1]
         if not question.text:
-            turns = (*turns[:-1], replace(question, text=self._texts.say(knobs.language, "answer.describe")))
+            turns = (*turns[:-1], replace(question, text=self._texts.say(settings.language, "answer.describe")))
         return ChatRequest(
-            messages=conversation.messages(turns, await self._urls(turns), knobs.system_prompt),
+            messages=conversation.messages(turns, await self._urls(turns), settings.system_prompt),
             stream=True,
             stream_options=StreamOptions(include_usage=True),
-            temperature=knobs.temperature,
-            top_p=knobs.top_p,
-            top_k=knobs.top_k,
-            num_beams=knobs.beams,
-            repetition_penalty=knobs.repetition_penalty,
-            length_penalty=knobs.length_penalty,
-            max_tokens=knobs.max_new_tokens,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            num_beams=settings.beams,
+            repetition_penalty=settings.repetition_penalty,
+            length_penalty=settings.length_penalty,
+            max_tokens=settings.max_new_tokens,
             prompt_cache_key=question.conversation,
         )
 
@@ -182,7 +184,7 @@ class Answerer:
         return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"
 
 
-def asking_why(request: ChatRequest) -> ChatRequest:
+def with_explanation(request: ChatRequest) -> ChatRequest:
     """The request, asking besides what else each word could have been, or what a beam search weighs."""
     if (request.num_beams or 1) > 1:
         return request.model_copy(update={"beam_tree": True})

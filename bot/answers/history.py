@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, select, true
 from sqlalchemy.orm import aliased
 
 from bot.answers.generate import buttons, words
-from bot.answers.vote_buttons import ballot
+from bot.answers.vote_buttons import vote_buttons
 from bot.contracts import Texts
 from bot.ports import Remembered
 from bot.store import graph, votes
@@ -43,7 +43,7 @@ def _newest(place: str, limit: int, conversation: str | None) -> Select[Any]:
         MessageRow.finish,
         MessageRow.footer,
     )
-    more = (MessageRow.platform_id, MessageRow.at, PersonRow.name, JobRow.knobs)
+    more = (MessageRow.platform_id, MessageRow.at, PersonRow.name, JobRow.settings)
     before = aliased(MessageRow)
     joined = select(*columns, *more, before.platform_id.label("replies_to")).join(PersonRow, PersonRow.key == MessageRow.person)
     joined = joined.outerjoin(JobRow, JobRow.answer == MessageRow.id).outerjoin(before, before.id == MessageRow.parent)
@@ -69,7 +69,7 @@ def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[s
         conversation=row.conversation,
         role="assistant" if answered else "user",
         author="" if answered else row.name,
-        text=words(texts, row.knobs["language"], row.text, row.finish) if row.knobs else row.text,
+        text=words(texts, row.settings["language"], row.text, row.finish) if row.settings else row.text,
         pictures=pictures,
         at=datetime.fromtimestamp(row.at, UTC),
         message_ids=sent if answered else tuple(filter(None, (row.platform_id,))),
@@ -78,5 +78,5 @@ def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[s
         pending=answered and row.finish is None,
         replies_to=row.replies_to,
         columns=standing.columns,
-        actions=ballot(row.id, standing, liked_here=False),
+        actions=vote_buttons(row.id, standing, liked_here=False),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NoReturn
 
-from bot.answers.presentation import Stage
+from bot.answers.presentation import AnswerViews
 from bot.background import start
 from bot.delivery.channel_queue import Notice
 from bot.delivery.outbox import Outbox
@@ -33,13 +33,13 @@ class Following:
     until: float
 
 
-class Retelling:
+class LiveUpdates:
     """`run` owns what is done; the rest may be called at any time."""
 
-    def __init__(self, database: Database, outbox: Outbox, stage: Stage) -> None:
+    def __init__(self, database: Database, outbox: Outbox, answer_views: AnswerViews) -> None:
         self._database = database
         self._outbox = outbox
-        self._stage = stage
+        self._answer_views = answer_views
         self._due: set[int] = set()  # answers whose votes changed
         self._followed: dict[str, Following] = {}  # one a person and place
 
@@ -73,8 +73,8 @@ class Retelling:
         await asyncio.sleep(EDITS_GATHERED * self._outbox.pace(stored.place) if stored else 0)
         self._due.discard(answer)
         job = await self._database.read(jobs.job_of, answer)
-        if job is not None and (showing := await self._stage.show(job, busy=False)):
-            await showing.end()
+        if job is not None and (view := await self._answer_views.show(job, busy=False)):
+            await view.end()
 
 
 async def _tell(followed: Following) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from bot.answers.generate import buttons, words
-from bot.answers.vote_buttons import ballot
+from bot.answers.vote_buttons import vote_buttons
 from bot.contracts import InLine, Texts
-from bot.delivery.edit_scheduler import Display
+from bot.delivery.edit_scheduler import MessageDiff
 from bot.delivery.outbox import Outbox
-from bot.demo.presenting import Presenting
+from bot.demo.registry import DemoRegistry
 from bot.ports import Outgoing, Reader, Section
 from bot.sanitize import called, in_short, plainly
 from bot.store import deliveries, graph, votes
@@ -29,7 +29,7 @@ NOTHING = votes.Standing((), Counter())  # of an answer that is not finished
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class AnswerSnapshot:
     """What the store knows of an answer that is to be shown."""
 
     answer: graph.Answer
@@ -37,22 +37,22 @@ class Scene:
     sent: tuple[Delivery, ...]
 
 
-def read_scene(connection: Connection, number: int) -> Scene | None:
+def read_answer_snapshot(connection: Connection, number: int) -> AnswerSnapshot | None:
     """None: the answer was forgotten."""
     answer = graph.answer(connection, number)
     if answer is None:
         return None
     standing = NOTHING if answer.finish is None else votes.standing(connection, number)
-    return Scene(answer, standing, deliveries.parts(connection, number))
+    return AnswerSnapshot(answer, standing, deliveries.parts(connection, number))
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class AnswerView:
     """An answer's messages, wherever they are; `answer` as it was stored when the showing began."""
 
     job: Job
     answer: graph.Answer
-    display: Display
+    diff: MessageDiff
     outbox: Outbox
     texts: Texts
     standing: votes.Standing
@@ -61,9 +61,9 @@ class Showing:
 
     def in_line(self, place: InLine) -> None:
         """Where it stands, if that is a while off, or was told before."""
-        if place.seconds is not None and place.seconds <= WORTH_TELLING and not self.display.begun:
+        if place.seconds is not None and place.seconds <= WORTH_TELLING and not self.diff.begun:
             return
-        language = self.job.knobs.language
+        language = self.job.settings.language
         if place.seconds is None:
             text = self.texts.say(language, "answer.in_line", count=place.position)
         else:
@@ -75,18 +75,18 @@ class Showing:
             self._show(self._message(text, None, columns))
 
     async def type(self) -> None:
-        await self.outbox.type(self.answer.place, self.display)
+        await self.outbox.type(self.answer.place, self.diff)
 
     async def end(self) -> None:
         """The last word; returns when it is shown, or can't be."""
         answer = self.answer
-        if answer.finish == Finish.STOPPED and not (answer.text or self.display.begun):
+        if answer.finish == Finish.STOPPED and not (answer.text or self.diff.begun):
             self.discard()
             return
-        said = words(self.texts, self.job.knobs.language, answer.text, answer.finish)
+        said = words(self.texts, self.job.settings.language, answer.text, answer.finish)
         liked_here = self.liked_here and answer.finish != Finish.FAILED
-        actions = ballot(self.job.answer, self.standing, liked_here=liked_here)
-        self.display.end(replace(self._message(said, answer.finish, self.standing.columns), actions=actions))
+        actions = vote_buttons(self.job.answer, self.standing, liked_here=liked_here)
+        self.diff.end(replace(self._message(said, answer.finish, self.standing.columns), actions=actions))
         await self.outbox.finish(self.job.answer, answer.place)
 
     def discard(self) -> None:
@@ -94,7 +94,7 @@ class Showing:
         self.outbox.discard(self.job.answer, self.answer.place)
 
     def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:
-        answer, language = self.answer, self.job.knobs.language
+        answer, language = self.answer, self.job.settings.language
         ended = finish is not None
         message = Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language)
         reader = Reader(self.job.person.partition(":")[2], "")  # of the key, the platform's id
@@ -110,30 +110,30 @@ class Showing:
         return replace(message, heading=heading, picture=None if message.spoiler else self.picture)
 
     def _show(self, message: Outgoing) -> None:
-        if self.display.show(message):
+        if self.diff.show(message):
             self.outbox.changed(self.answer.place)
 
 
-class Stage:
+class AnswerViews:
     """Opens showings."""
 
-    def __init__(self, database: Database, outbox: Outbox, texts: Texts, presenting: Presenting, files: PictureFiles) -> None:
+    def __init__(self, database: Database, outbox: Outbox, texts: Texts, demo_registry: DemoRegistry, files: PictureFiles) -> None:
         self._database = database
         self._outbox = outbox
         self._texts = texts
-        self._presenting = presenting
+        self._demo_registry = demo_registry
         self._files = files
 
-    async def show(self, job: Job, *, busy: bool = True) -> Showing | None:
+    async def show(self, job: Job, *, busy: bool = True) -> AnswerView | None:
         """None: the question was forgotten. `busy`: it is being worked on, and marked so where the platform can."""
-        scene = await self._database.read(read_scene, job.answer)
-        return self.open(job, scene, busy=busy) if scene else None
+        snapshot = await self._database.read(read_answer_snapshot, job.answer)
+        return self.open(job, snapshot, busy=busy) if snapshot else None
 
-    def open(self, job: Job, scene: Scene, *, busy: bool = True) -> Showing:
+    def open(self, job: Job, snapshot: AnswerSnapshot, *, busy: bool = True) -> AnswerView:
         """As `show`, of what was read already."""
-        answer, quoted, texts = scene.answer, scene.answer.quoted, self._texts.on(scene.answer.place.platform)
+        answer, quoted, texts = snapshot.answer, snapshot.answer.quoted, self._texts.on(snapshot.answer.place.platform)
         reply_to = answer.reply_to or (quoted.follows if quoted else None)
-        display = self._outbox.begin(job.answer, answer.place, reply_to, scene.sent, busy=busy)
-        liked_here = self._presenting.running(answer.place) is not None
+        diff = self._outbox.begin(job.answer, answer.place, reply_to, snapshot.sent, busy=busy)
+        liked_here = self._demo_registry.running(answer.place) is not None
         picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
-        return Showing(job, answer, display, self._outbox, texts, scene.standing, liked_here, picture)
+        return AnswerView(job, answer, diff, self._outbox, texts, snapshot.standing, liked_here, picture)

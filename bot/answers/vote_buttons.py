@@ -8,7 +8,7 @@ from bot.store.votes import Standing
 LIKE = "👍"
 
 
-def ballot(answer: int, standing: Standing, *, liked_here: bool) -> tuple[Action, ...]:
+def vote_buttons(answer: int, standing: Standing, *, liked_here: bool) -> tuple[Action, ...]:
     """The buttons under a finished answer, with the votes so far."""
     columns, count = standing.columns, standing.votes
     if not (columns or liked_here or count):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from math import inf
 
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.commands.ids import read_id, read_own
 from bot.commands.numbers import print_number, read_number, read_whole
 from bot.contracts import Actions, Value
@@ -20,7 +20,7 @@ from bot.errors import Refusal
 from bot.message import Incoming
 from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
-from bot.settings.schema import SETTINGS, Kind, Setting
+from bot.settings.schema import SETTINGS, Setting, SettingKind
 from bot.texts import Texts
 
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
@@ -137,7 +137,7 @@ class Context:
     options: Mapping[str, Value]
     actions: Actions
     settings: ScopedSettings
-    rules: RuleBook
+    policies: PolicyStore
     texts: Texts
     language: str
     commands: Mapping[str, Command]
@@ -204,7 +204,7 @@ def option_descriptions(option: Option, texts: Texts) -> dict[str, str]:
 
 def setting_option(setting: Setting, name: str = "") -> Option:
     """An option that takes a setting's value, under the setting's name or another."""
-    numeric = setting.kind in {Kind.NUMBER, Kind.WHOLE}
+    numeric = setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}
     return Option(
         name or setting.name,
         OptionKind(setting.kind),
@@ -222,7 +222,7 @@ def complete_setting(setting: Setting, typing: Typing) -> Iterator[Suggestion]:
     """A number's usual values up to the person's cap, which is one of them; a choice's words."""
     cap = typing.caps.get(setting.name, setting.high)
     numbers = sorted({*(each for each in setting.suggestions if each <= cap), *((cap,) if setting.name in typing.caps else ())})
-    yield from ((print_number(each), int(each) if setting.kind is Kind.WHOLE else each) for each in numbers)
+    yield from ((print_number(each), int(each) if setting.kind is SettingKind.WHOLE else each) for each in numbers)
     yield from ((typing.texts.say(typing.language, f"choice.{setting.name}.{choice}"), choice) for choice in setting.choices)
 
 

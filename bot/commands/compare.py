@@ -7,16 +7,18 @@ from bot.commands.command import Command, Context, Option, OptionKind
 from bot.contracts import Varied
 from bot.errors import Refusal
 from bot.ports import Outgoing
-from bot.settings.schema import SETTINGS, Kind, find_setting
+from bot.settings.schema import SETTINGS, SettingKind, find_setting
 
 FEWEST, MOST = 2, 6  # columns
 KNOBS = tuple(
-    Option(name, OptionKind.TEXT) for name, setting in SETTINGS.items() if setting.wire and setting.kind in {Kind.NUMBER, Kind.WHOLE}
+    Option(name, OptionKind.TEXT)
+    for name, setting in SETTINGS.items()
+    if setting.wire and setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}
 )
 
 
 async def run(context: Context) -> Outgoing | None:
-    given = [knob.name for knob in KNOBS if knob.name in context.options]
+    given = [setting_command.name for setting_command in KNOBS if setting_command.name in context.options]
     if len(given) != 1:
         raise Refusal("compare.which")
     varied = _varied(given[0], str(context.options[given[0]]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.knobs import knob
+from bot.commands.setting_commands import setting_command
 from bot.store.settings import Scope
 
-COMMAND = knob("language", usual=Scope.PERSON)
+COMMAND = setting_command("language", usual=Scope.PERSON)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.access.permissions import may_set_for_all
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.commands import (
     again,
     ask,
@@ -62,9 +62,9 @@ COMMANDS: Final[Mapping[str, Command]] = {module.COMMAND.name: module.COMMAND fo
 class CommandRunner:
     """Carries out the commands that adapters hand over, typed or native."""
 
-    def __init__(self, settings: ScopedSettings, rules: RuleBook, texts: Texts, commands: Mapping[str, Command] = COMMANDS) -> None:
+    def __init__(self, settings: ScopedSettings, policies: PolicyStore, texts: Texts, commands: Mapping[str, Command] = COMMANDS) -> None:
         self._settings = settings
-        self._rules = rules
+        self._policies = policies
         self._texts = texts
         self._commands = commands
 
@@ -94,7 +94,7 @@ class CommandRunner:
         options = self._read(command, incoming)
         language = await self._settings.language(incoming.place, incoming.author, incoming.locale)
         texts = self._texts.on(incoming.place.platform)
-        return await command.run(Context(incoming, options, actions, self._settings, self._rules, texts, language, self._commands))
+        return await command.run(Context(incoming, options, actions, self._settings, self._policies, texts, language, self._commands))
 
     def _read(self, command: Command, incoming: Incoming) -> dict[str, Value]:
         read: dict[str, Value] = {}

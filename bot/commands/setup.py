@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
-from bot.access.policy import LISTS, Rules
-from bot.access.policy_store import EVERYWHERE, rules_home
+from bot.access.policy import LISTS, Policy
+from bot.access.policy_store import EVERYWHERE, policy_home
 from bot.access.rate_limits import LONGEST_PAUSE
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
-from bot.commands.knobs import CLEAR
 from bot.commands.numbers import print_number, read_number
+from bot.commands.setting_commands import CLEAR
 from bot.config.schema import RoleLimits
 from bot.errors import Refusal
 from bot.ports import Named, Outgoing, Panel
@@ -62,36 +62,36 @@ RULE: Final = Option("rule", OptionKind.CHOICE, choices=(*KEPT, ADULTS, COOLDOWN
 async def run(context: Context) -> Outgoing:
     home = _home(context)
     if RULE.name not in context.options:
-        rules = await context.rules.at(home)
-        return replace(context.reply(_told(context, rules)), panel=Panel("setup"), named=tuple(_named_in(rules)))
-    rules = await context.rules.change(home, partial(_edited, context), context.incoming.author)
-    return replace(context.reply("\n".join([context.say("setup.done"), _told(context, rules)])), named=tuple(_named_in(rules)))
+        policy = await context.policies.at(home)
+        return replace(context.reply(_told(context, policy)), panel=Panel("setup"), named=tuple(_named_in(policy)))
+    policy = await context.policies.change(home, partial(_edited, context), context.incoming.author)
+    return replace(context.reply("\n".join([context.say("setup.done"), _told(context, policy)])), named=tuple(_named_in(policy)))
 
 
 def _home(context: Context) -> Home:
     """Whose rules are meant. Raises Refusal for those of everybody, from one who does not run the bot."""
     place, author = context.incoming.place, context.incoming.author
     if context.options.get(WIDE.name):
-        if not context.rules.operates(author):
+        if not context.policies.operates(author):
             raise Refusal("setup.not_operator", person=author.key)
         return EVERYWHERE
     if place.private:
         raise Refusal("setup.private")
-    return rules_home(place)
+    return policy_home(place)
 
 
-def _edited(context: Context, rules: Rules) -> Rules:
+def _edited(context: Context, policy: Policy) -> Policy:
     """The rules with this one given or taken back."""
     rule, takes_back = str(context.options[RULE.name]), bool(context.options.get(CLEAR.name))
     if rule in WITH_SERVERS and context.incoming.place.server is None and not (takes_back or context.options.get(WIDE.name)):
         raise Refusal("setup.unknown_here", rule=rule)  # it would be kept, and keep everybody out
     if rule == ADULTS:
-        return _with_access(rules, {"age_restricted_only": not takes_back})
+        return _with_access(policy, {"age_restricted_only": not takes_back})
     if rule == COOLDOWN or rule in CAPS:
-        return _limited(context, rules, rule, None if takes_back else _amount(context, rule))
+        return _limited(context, policy, rule, None if takes_back else _amount(context, rule))
     named = _named(context, rule)
-    lists: dict[str, frozenset[str]] = {name: getattr(rules.access, name) for name in named}
-    return _with_access(rules, {name: kept - {named[name]} if takes_back else kept | {named[name]} for name, kept in lists.items()})
+    lists: dict[str, frozenset[str]] = {name: getattr(policy.access, name) for name in named}
+    return _with_access(policy, {name: kept - {named[name]} if takes_back else kept | {named[name]} for name, kept in lists.items()})
 
 
 def _named(context: Context, rule: str) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _amount(context: Context, rule: str) -> float:
         raise Refusal("setup.amount", rule=rule)
     given = context.options[AMOUNT.name]
     amount = float(SETTINGS[rule].parse(given) if rule in CAPS else _seconds(given))
-    most = context.rules.highest(rule)
+    most = context.policies.highest(rule)
     if most is not None and amount > most:
         raise Refusal("settings.above_cap", name=rule, limit=most)
     return amount
@@ -126,17 +126,17 @@ def _seconds(given: str | int | float | bool) -> float:
     return seconds
 
 
-def _limited(context: Context, rules: Rules, rule: str, amount: float | None) -> Rules:
+def _limited(context: Context, policy: Policy, rule: str, amount: float | None) -> Policy:
     """With a limit for everybody, or for one role."""
     if role := context.options.get(ROLE.name):
         key = f"{context.incoming.place.platform}:{role}"
-        old = rules.roles.get(key, RoleLimits())
+        old = policy.roles.get(key, RoleLimits())
         new = old.model_copy(update={"cooldown_seconds": amount} if rule == COOLDOWN else {"caps": _put(old.caps, rule, amount)})
-        kept = {name: limits for name, limits in {**rules.roles, key: new}.items() if limits != RoleLimits()}
-        return rules.model_copy(update={"roles": kept})
+        kept = {name: limits for name, limits in {**policy.roles, key: new}.items() if limits != RoleLimits()}
+        return policy.model_copy(update={"roles": kept})
     if rule == COOLDOWN:
-        return rules.model_copy(update={"cooldown_seconds": amount or 0.0})
-    return rules.model_copy(update={"caps": _put(rules.caps, rule, amount)})
+        return policy.model_copy(update={"cooldown_seconds": amount or 0.0})
+    return policy.model_copy(update={"caps": _put(policy.caps, rule, amount)})
 
 
 def _put(caps: Mapping[str, float], name: str, value: float | None) -> dict[str, float]:
@@ -144,36 +144,36 @@ def _put(caps: Mapping[str, float], name: str, value: float | None) -> dict[str,
     return others if value is None else {**others, name: value}
 
 
-def _with_access(rules: Rules, changes: Mapping[str, object]) -> Rules:
-    return rules.model_copy(update={"access": rules.access.model_copy(update=dict(changes))})
+def _with_access(policy: Policy, changes: Mapping[str, object]) -> Policy:
+    return policy.model_copy(update={"access": policy.access.model_copy(update=dict(changes))})
 
 
-def _told(context: Context, rules: Rules) -> str:
+def _told(context: Context, policy: Policy) -> str:
     """The rules in words, and how to change them."""
-    lines = [*_lists(context, rules), *_limits(context, rules)]
+    lines = [*_lists(context, policy), *_limits(context, policy)]
     title = context.say("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")
     return "\n".join([title, *(lines or [context.say("setup.none")]), context.say("setup.how")])
 
 
-def _named_in(rules: Rules) -> Iterator[Named]:
+def _named_in(policy: Policy) -> Iterator[Named]:
     """Everybody and everything that the rules call by a key; servers have no name that could be shown."""
     for name in LISTS:
         if kind := KINDS.get(name.rpartition("_")[2]):
-            yield from (Named(kind, key) for key in sorted(getattr(rules.access, name)))
-    yield from (Named("role", key) for key in rules.roles)
+            yield from (Named(kind, key) for key in sorted(getattr(policy.access, name)))
+    yield from (Named("role", key) for key in policy.roles)
 
 
-def _lists(context: Context, rules: Rules) -> Iterator[str]:
+def _lists(context: Context, policy: Policy) -> Iterator[str]:
     for name in LISTS:
-        if kept := getattr(rules.access, name):
+        if kept := getattr(policy.access, name):
             yield context.say("setup.line", rule=context.say(f"setup.list.{name}"), value=", ".join(sorted(kept)))
-    if rules.access.age_restricted_only:
+    if policy.access.age_restricted_only:
         yield context.say("setup.adults")
 
 
-def _limits(context: Context, rules: Rules) -> Iterator[str]:
-    everybody = RoleLimits(cooldown_seconds=rules.cooldown_seconds or None, caps=rules.caps)
-    for role, limits in {"": everybody, **rules.roles}.items():
+def _limits(context: Context, policy: Policy) -> Iterator[str]:
+    everybody = RoleLimits(cooldown_seconds=policy.cooldown_seconds or None, caps=policy.caps)
+    for role, limits in {"": everybody, **policy.roles}.items():
         amounts = {COOLDOWN: limits.cooldown_seconds, **limits.caps}
         for rule, amount in amounts.items():
             if amount is not None:

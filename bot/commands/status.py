@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.answers.generate import FAULTS
+from bot.answers.generate import FAULT_TEXTS
 from bot.commands.command import Command, Context
 from bot.contracts import EngineState
 from bot.ports import Outgoing
@@ -20,7 +20,7 @@ async def run(context: Context) -> Outgoing:
 def _line(context: Context, number: int, engine: EngineState) -> str:
     # An engine's address is the operator's business: people see its number.
     if (health := engine.health) is None:
-        reason = f" {context.say(FAULTS[engine.fault])}" if engine.fault and engine.fault in FAULTS else ""
+        reason = f" {context.say(FAULT_TEXTS[engine.fault])}" if engine.fault and engine.fault in FAULT_TEXTS else ""
         return context.say("status.silent", number=number) + reason
     if health.status == "loading":
         return _loading(context, number, health.seconds_left)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bot.commands.knobs import knob
+from bot.commands.setting_commands import setting_command
 
-COMMAND = knob("temperature")
+COMMAND = setting_command("temperature")

@@ -16,14 +16,14 @@ from bot.contracts import Value
 from bot.errors import Refusal
 from bot.media.decoder_pool import MIB, DecodingLimits
 from bot.media.intake import FileLimits
-from bot.settings.schema import SETTINGS, Kind, find_setting
+from bot.settings.schema import SETTINGS, SettingKind, find_setting
 from bot.texts import ENGLISH, load_texts
 
 Fraction = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A table of the file: immutable, and nothing in it is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -43,7 +43,7 @@ def check_defaults(values: Mapping[str, Value]) -> Mapping[str, Value]:
 
 def check_caps(values: Mapping[str, Value]) -> Mapping[str, float]:
     for name in values:
-        if name in SETTINGS and SETTINGS[name].kind not in {Kind.NUMBER, Kind.WHOLE}:
+        if name in SETTINGS and SETTINGS[name].kind not in {SettingKind.NUMBER, SettingKind.WHOLE}:
             raise ValueError(f"{name} is no number: it can't be capped")
     return {name: float(setting_value(name, value)) for name, value in values.items()}
 
@@ -60,7 +60,7 @@ Key = Annotated[str, AfterValidator(check_key)]
 Caps = Annotated[Mapping[str, float], AfterValidator(check_caps)]
 
 
-class EngineOptions(Section):
+class EngineOptions(ConfigSection):
     """Where answers come from: engines that run elsewhere, or one that Gander starts itself."""
 
     url: str = ""  # one engine that runs elsewhere
@@ -107,13 +107,13 @@ class EngineOptions(Section):
         return given
 
 
-class DiscordOptions(Section):
+class DiscordOptions(ConfigSection):
     delete_answers: bool = False  # when somebody deletes their question
     token_file: Path | None = None  # or GANDER_DISCORD_TOKEN
     token: SecretStr | None = None
 
 
-class TelegramOptions(Section):
+class TelegramOptions(ConfigSection):
     token_file: Path | None = None  # or GANDER_TELEGRAM_TOKEN
     token: SecretStr | None = None
     server: str = "https://api.telegram.org"  # or a Bot API server of one's own, for files over 20 MB
@@ -137,7 +137,7 @@ class TelegramOptions(Section):
         return given.rstrip("/")
 
 
-class WebOptions(Section):
+class WebOptions(ConfigSection):
     """The page. With a host other than this machine's own a password is needed."""
 
     enabled: bool = True
@@ -155,19 +155,19 @@ class WebOptions(Section):
         return given
 
 
-class StoreOptions(Section):
+class StoreOptions(ConfigSection):
     url: Annotated[str, Field(repr=False)] = ""  # empty = SQLite in the data folder; GANDER_STORE_URL when it holds a password
 
 
-class RetentionOptions(Section):
+class RetentionOptions(ConfigSection):
     days: Fraction = 0  # messages and pictures older than this are deleted; 0 = kept
 
 
-class ConversationOptions(Section):
+class ConversationOptions(ConfigSection):
     idle_minutes: Fraction = 30  # after this long a mention starts afresh
 
 
-class AccessOptions(Section):
+class AccessOptions(ConfigSection):
     """Who may use the bot, as keys such as `discord:1234`. Denial wins. The terminal and the page are not restricted here."""
 
     everyone: bool = False
@@ -192,7 +192,7 @@ class AccessOptions(Section):
         return self.everyone or self.allow_private or any(getattr(self, name) for name in names)
 
 
-class RoleLimits(Section):
+class RoleLimits(ConfigSection):
     """What a role has instead of everybody's; of several roles the most generous counts."""
 
     cooldown_seconds: Fraction | None = None
@@ -200,7 +200,7 @@ class RoleLimits(Section):
     caps: Caps = {}
 
 
-class LimitOptions(Section):
+class LimitOptions(ConfigSection):
     """How much one person, and all together, may ask."""
 
     burst: Count = 6  # events (messages, commands, buttons) at once …
@@ -212,7 +212,7 @@ class LimitOptions(Section):
     roles: Mapping[Key, RoleLimits] = {}
 
 
-class MediaOptions(Section):
+class MediaOptions(ConfigSection):
     """What a picture may take."""
 
     file_mib: Annotated[float, Field(gt=0)] = 20
@@ -231,12 +231,12 @@ class MediaOptions(Section):
         return DecodingLimits(int(self.megapixels * 1e6), self.side_pixels, self.decode_seconds, self.memory_mib * MIB)
 
 
-class LoggingOptions(Section):
+class LoggingOptions(ConfigSection):
     level: Literal["debug", "info", "warning", "error"] = "info"  # debug shows what people write
     format: Literal["auto", "json", "console"] = "auto"  # auto = console on a terminal, JSON elsewhere
 
 
-class NetworkOptions(Section):
+class NetworkOptions(ConfigSection):
     proxy: Annotated[str, Field(repr=False)] = ""  # of the platforms; GANDER_PROXY when it holds a password
 
     @field_validator("proxy")
@@ -247,7 +247,7 @@ class NetworkOptions(Section):
         return given
 
 
-class Config(Section):
+class Config(ConfigSection):
     """The whole file."""
 
     engine: EngineOptions = EngineOptions()

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.delivery.edit_scheduler import Channel, Display
+from bot.delivery.edit_scheduler import EditScheduler, MessageDiff
 from bot.message import Place
 from bot.ports import Outgoing
 from bot.store.deliveries import Delivery
 
 
 @dataclass(slots=True)
-class Letter:
+class QueuedMessage:
     """One answer or notice on its way."""
 
     answer: int | None  # None: a notice
     place: Place
     reply_to: str | None
-    display: Display
+    diff: MessageDiff
     event: str | None  # the question that is marked while it is answered; what a notice replies to
     parts: list[Delivery] = field(default_factory=list)  # those the platform has
     intended: Delivery | None = None  # recorded, and not known to be sent by this process
@@ -44,12 +44,12 @@ class Letter:
 
 
 @dataclass(slots=True)
-class Pump:
+class ChannelQueue:
     """A channel's letters and the task that moves them."""
 
     platform: str
-    channel: Channel
-    letters: dict[int, Letter] = field(default_factory=dict)
+    channel: EditScheduler
+    letters: dict[int, QueuedMessage] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -57,7 +57,7 @@ class Pump:
 class Notice:
     """Something that the bot said, and may say otherwise."""
 
-    pump: Pump
+    pump: ChannelQueue
     key: int
 
     def change(self, message: Outgoing) -> bool:
@@ -67,8 +67,8 @@ class Notice:
             return False
         letter.stays = not message.final
         if message.final:
-            letter.display.end(message)
+            letter.diff.end(message)
         else:
-            letter.display.reopen(message)
+            letter.diff.reopen(message)
         self.pump.news.set()
         return True

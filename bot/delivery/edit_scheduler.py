@@ -46,7 +46,7 @@ class Preview:
 Step = Send | Edit | Delete | Preview
 
 
-class Display:
+class MessageDiff:
     """One answer: what should be shown, what is shown, and the next step from one to the other.
 
     `begun`: how many of its messages exist already, from before a restart; what they say is unknown. `ends_directly`:
@@ -207,7 +207,7 @@ class Display:
         return (messages[0], *(replace(part, picture=None) for part in messages[1:]))
 
 
-class Budget:
+class SlidingWindow:
     """At most so many actions in any window: the times of the last ones are kept."""
 
     def __init__(self, budget: EditBudget) -> None:
@@ -238,43 +238,43 @@ class Budget:
         return self._spent[-1] + self.allowed.seconds if self._spent else float("-inf")
 
 
-class Channel:
+class EditScheduler:
     """All answers that are being shown in one channel, by their id."""
 
     def __init__(self, limits: Limits) -> None:
-        self._budget = Budget(limits.budget)
+        self._budget = SlidingWindow(limits.budget)
         self._marks = limits.marks
         self._asked = 0  # questions that wait or are being answered here, as far as they were told
         # A quarter is kept for ends; the rest is spread over the window, so that edits do not bunch and then freeze.
         self._reserve = limits.budget.edits // 4
         self._spacing = limits.budget.seconds / limits.budget.edits
-        self._displays: dict[int, Display] = {}
+        self._diffs: dict[int, MessageDiff] = {}
         self._resting: dict[int, float] = {}  # until when
         self._last_courtesy = float("-inf")
         self._paused_until = float("-inf")
 
-    def add(self, answer: int, display: Display) -> None:
-        self._displays[answer] = display
+    def add(self, answer: int, diff: MessageDiff) -> None:
+        self._diffs[answer] = diff
 
     def drop(self, answer: int) -> None:
-        self._displays.pop(answer, None)
+        self._diffs.pop(answer, None)
         self._resting.pop(answer, None)
 
     def next(self, now: float) -> tuple[int, Step] | None:
         """What to do now, and for which answer; None: nothing, or not yet (`wait`)."""
-        for display in self._displays.values():
-            display.fade(now)
+        for diff in self._diffs.values():
+            diff.fade(now)
         free = self._budget.free(now)
         if now < self._paused_until or free <= 0:
             return None
-        due = {answer: display for answer, display in self._displays.items() if now >= self._resting.get(answer, now)}
+        due = {answer: diff for answer, diff in self._diffs.items() if now >= self._resting.get(answer, now)}
         return self._end(due) or self._courtesy(due, now, free)
 
     def wait(self, now: float) -> float | None:
         """Seconds until `next` may have more to say, or the channel has `rested`; None: not before something new is shown."""
-        times = [] if self._displays else [self._rests_at()]
-        times += [display.fades_at for display in self._displays.values() if display.fades_at is not None]
-        if any(display.step() for display in self._displays.values()):
+        times = [] if self._diffs else [self._rests_at()]
+        times += [diff.fades_at for diff in self._diffs.values() if diff.fades_at is not None]
+        if any(diff.step() for diff in self._diffs.values()):
             times += [self._paused_until, self._last_courtesy + self._spacing, self._budget.more_at() or now, *self._resting.values()]
         return min((time - now for time in times if time > now), default=None)
 
@@ -284,7 +284,7 @@ class Channel:
 
     def delay(self, number: int, now: float) -> float:
         """Seconds until the end of the `number`-th answer from now can be shown: the ends that are due go before it."""
-        due = sum(display.owed and display.step() is not None for display in self._displays.values())
+        due = sum(diff.owed and diff.step() is not None for diff in self._diffs.values())
         return max(self._budget.delay(due + number, now), self._paused_until - now)
 
     def expect(self, asked: int) -> None:
@@ -294,7 +294,7 @@ class Channel:
     def begin(self, answer: int, now: float) -> None:
         """A step of this answer goes out now; the platform counts it whether or not it succeeds."""
         self._budget.spend(now)
-        if answer in self._displays and not self._displays[answer].owed:
+        if answer in self._diffs and not self._diffs[answer].owed:
             self._last_courtesy = now
 
     def pause(self, until: float) -> None:
@@ -303,33 +303,33 @@ class Channel:
 
     def rest(self, answer: int, until: float) -> None:
         """A step of this answer failed for no reason that concerns the others."""
-        if answer in self._displays:
+        if answer in self._diffs:
             self._resting[answer] = until
 
     def _rests_at(self) -> float:
         return max(self._budget.full_at(), self._paused_until)
 
-    def _end(self, due: Mapping[int, Display]) -> tuple[int, Step] | None:
-        for answer, display in due.items():
-            if display.owed and (step := display.step()):
+    def _end(self, due: Mapping[int, MessageDiff]) -> tuple[int, Step] | None:
+        for answer, diff in due.items():
+            if diff.owed and (step := diff.step()):
                 return answer, step
         return None
 
-    def _courtesy(self, due: Mapping[int, Display], now: float, free: int) -> tuple[int, Step] | None:
+    def _courtesy(self, due: Mapping[int, MessageDiff], now: float, free: int) -> tuple[int, Step] | None:
         """A placeholder while there is room for the ends of all that was begun; else the edit that is overdue most.
 
         Where questions are marked nobody needs a placeholder: then the room is for the ends of all that were asked.
         """
-        live = {answer: display for answer, display in due.items() if not display.owed}
-        unsaid = [display for display in live.values() if not display.retold]
-        asked, begun = max(self._asked, len(unsaid)), sum(display.begun for display in unsaid)
+        live = {answer: diff for answer, diff in due.items() if not diff.owed}
+        unsaid = [diff for diff in live.values() if not diff.retold]
+        asked, begun = max(self._asked, len(unsaid)), sum(diff.begun for diff in unsaid)
         owed, kept = (asked, max(self._reserve, asked)) if self._marks else (begun, self._reserve)
-        for answer, display in live.items():
-            if not display.placed and free > owed and (step := display.step()):
+        for answer, diff in live.items():
+            if not diff.placed and free > owed and (step := diff.step()):
                 return answer, step
         if free <= kept or now < self._last_courtesy + self._spacing:
             return None
-        for answer, display in sorted(live.items(), key=lambda item: item[1].touched):
-            if display.placed and (step := display.step()):
+        for answer, diff in sorted(live.items(), key=lambda item: item[1].touched):
+            if diff.placed and (step := diff.step()):
                 return answer, step
         return None

@@ -14,12 +14,12 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.contracts import Texts
-from bot.delivery.channel_queue import Letter, Notice, Pump
-from bot.delivery.detours import Detours
-from bot.delivery.edit_scheduler import Channel, Delete, Display, Preview, Send, Step
+from bot.delivery.channel_queue import ChannelQueue, Notice, QueuedMessage
+from bot.delivery.edit_scheduler import Delete, EditScheduler, MessageDiff, Preview, Send, Step
+from bot.delivery.fallbacks import Fallbacks
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
-from bot.ports import Drafting, Limits, Marking, Outgoing, Platform, Recalling, Whispering
+from bot.ports import Limits, Outgoing, Platform, SupportsDrafts, SupportsDuplicateRemoval, SupportsPrivateReplies, SupportsReactions
 from bot.store import deliveries, events
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
@@ -38,11 +38,11 @@ class Outbox:
         self.deleted: asyncio.Queue[int] = asyncio.Queue()  # answers of which a person deleted something
         self.given_up: asyncio.Queue[int] = asyncio.Queue()  # answers that can't be shown: nobody is to go on writing them
         self._database = database
-        self._detours = Detours(database, texts, self.deleted)
+        self._fallbacks = Fallbacks(database, texts, self.deleted)
         self._clock = clock
         self._platforms: dict[str, Platform] = {}
         self._connected: dict[str, asyncio.Event] = {}
-        self._pumps: dict[str, Pump] = {}
+        self._pumps: dict[str, ChannelQueue] = {}
         self._asked: Mapping[str, int] = {}
         self._notices = count(-1, -1)  # in one channel with the answers, whose ids are positive
         self._tasks: asyncio.TaskGroup | None = None
@@ -78,7 +78,7 @@ class Outbox:
             finally:
                 self._tasks = None  # a group that ends takes no tasks: what is said now stays for the next start
 
-    def begin(self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True) -> Display:
+    def begin(self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True) -> MessageDiff:
         """The display of an answer; where there is none yet, with the messages that were `recorded`, from before a restart.
 
         `busy`: mark the question.
@@ -87,11 +87,11 @@ class Outbox:
         if answer not in pump.letters:
             known = [delivery for delivery in recorded if delivery.platform_id]
             limits = self._limits(place)
-            display = Display(limits, begun=len(known), retold=not busy)
+            diff = MessageDiff(limits, begun=len(known), retold=not busy)
             event = reply_to if busy else None
-            self._post(pump, answer, Letter(answer, place, reply_to, display, event, parts=known, chained=limits.chains))
+            self._post(pump, answer, QueuedMessage(answer, place, reply_to, diff, event, parts=known, chained=limits.chains))
             self._mark(pump.letters[answer], busy=True)
-        return pump.letters[answer].display
+        return pump.letters[answer].diff
 
     async def finish(self, answer: int, place: Place) -> None:
         """Wait until the answer's end is shown, or can't be: then forget about it."""
@@ -111,7 +111,7 @@ class Outbox:
         """Take back what is shown of it, if anything is: it was forgotten before its end."""
         for pump in [pump for pump in self._pumps.values() if answer in pump.letters]:
             letter = pump.letters[answer]
-            letter.display.retract()
+            letter.diff.retract()
             pump.news.set()
             await letter.over.wait()
             self._remove(pump, answer)
@@ -122,12 +122,12 @@ class Outbox:
         `unsure_since`: it may have been sent since then (Unix seconds).
         """
         limits = replace(self._limits(place), draft_seconds=None)
-        display = Display(limits, ends_directly=True)
-        display.end(message)
+        diff = MessageDiff(limits, ends_directly=True)
+        diff.end(message)
         # What one person alone is told goes by the way of its own interaction, which counts in nobody else's budget.
         pump = self._pump(place, aside=event if message.private and self._whispers(place, event) else None)
         key = next(self._notices)
-        letter = Letter(None, place, event, display, event, unsure_since=unsure_since, stays=not message.final, chained=limits.chains)
+        letter = QueuedMessage(None, place, event, diff, event, unsure_since=unsure_since, stays=not message.final, chained=limits.chains)
         self._post(pump, key, letter)
         return Notice(pump, key)
 
@@ -153,19 +153,19 @@ class Outbox:
         """A display of this place wants to show something new."""
         self._pump(place).news.set()
 
-    async def type(self, place: Place, display: Display) -> None:
+    async def type(self, place: Place, diff: MessageDiff) -> None:
         """Show that the bot is at work, until the answer itself shows it."""
         platform = self.platform(place)
-        while platform.limits.typing_seconds and not display.begun:
+        while platform.limits.typing_seconds and not diff.begun:
             await platform.typing(place)
             await asyncio.sleep(platform.limits.typing_seconds * 0.8)
 
-    def _pump(self, place: Place, *, aside: str | None = None) -> Pump:
+    def _pump(self, place: Place, *, aside: str | None = None) -> ChannelQueue:
         """The channel's, or the one beside it for what does not count there: of this event."""
         key = place.channel_key if aside is None else f"{place.channel_key} aside {aside}"
         pump = self._pumps.get(key)
         if pump is None:
-            pump = self._pumps[key] = Pump(place.platform, Channel(self._limits(place)))
+            pump = self._pumps[key] = ChannelQueue(place.platform, EditScheduler(self._limits(place)))
             pump.channel.expect(self._asked.get(key, 0))
             if self._tasks is not None:
                 self._tasks.create_task(self._move(key, pump))
@@ -173,24 +173,24 @@ class Outbox:
 
     def _limits(self, place: Place) -> Limits:
         platform = self.platform(place)
-        return platform.private_limits if place.private and isinstance(platform, Drafting) else platform.limits
+        return platform.private_limits if place.private and isinstance(platform, SupportsDrafts) else platform.limits
 
     def _whispers(self, place: Place, event: str | None) -> bool:
         platform = self.platform(place)
-        return event is not None and isinstance(platform, Whispering) and platform.whispers(event)
+        return event is not None and isinstance(platform, SupportsPrivateReplies) and platform.can_reply_privately(event)
 
-    def _mark(self, letter: Letter, *, busy: bool) -> None:
+    def _mark(self, letter: QueuedMessage, *, busy: bool) -> None:
         """Beside everything else, one change after the other: a sign that fails or takes long holds up no answer."""
         platform = self.platform(letter.place)
-        if letter.answer is not None and letter.event is not None and self._tasks is not None and isinstance(platform, Marking):
+        if letter.answer is not None and letter.event is not None and self._tasks is not None and isinstance(platform, SupportsReactions):
             letter.sign = self._tasks.create_task(_sign(platform, letter.place, letter.event, letter.sign, busy=busy))
 
-    def _post(self, pump: Pump, key: int, letter: Letter) -> None:
+    def _post(self, pump: ChannelQueue, key: int, letter: QueuedMessage) -> None:
         pump.letters[key] = letter
-        pump.channel.add(key, letter.display)
+        pump.channel.add(key, letter.diff)
         pump.news.set()
 
-    async def _move(self, key: str, pump: Pump) -> None:
+    async def _move(self, key: str, pump: ChannelQueue) -> None:
         """Until there is nothing left to say, and nothing to remember of what was: a channel that speaks again gets another pump."""
         while pump.letters or not pump.channel.rested(self._clock()):
             await self._connected[pump.platform].wait()
@@ -206,26 +206,26 @@ class Outbox:
                         await pump.news.wait()
         del self._pumps[key]
 
-    async def _close_finished(self, pump: Pump) -> None:
+    async def _close_finished(self, pump: ChannelQueue) -> None:
         for key, letter in list(pump.letters.items()):
-            if letter.display.settled:
+            if letter.diff.settled:
                 letter.over.set()
                 if letter.answer is None and not letter.stays:
                     await self._close_notice(pump, key, letter)
 
-    async def _close_notice(self, pump: Pump, key: int, letter: Letter) -> None:
+    async def _close_notice(self, pump: ChannelQueue, key: int, letter: QueuedMessage) -> None:
         self._remove(pump, key)
         if letter.event is not None:
             await self._database.write(events.said, letter.home.key, letter.event)
 
-    def _remove(self, pump: Pump, key: int) -> None:
+    def _remove(self, pump: ChannelQueue, key: int) -> None:
         if letter := pump.letters.pop(key, None):
             letter.over.set()
             self._mark(letter, busy=False)
         pump.channel.drop(key)
         pump.news.set()
 
-    async def _try(self, pump: Pump, key: int, step: Step) -> None:
+    async def _try(self, pump: ChannelQueue, key: int, step: Step) -> None:
         letter = pump.letters[key]
         try:
             if isinstance(step, Send):
@@ -233,30 +233,30 @@ class Outbox:
             pump.channel.begin(key, self._clock())
             await self._carry_out(letter, step)
         except FileRefused:
-            letter.display.do_without_files()
+            letter.diff.do_without_files()
         except DeliveryError as error:
-            if not await self._detours.take(self.platform(letter.place), letter, step, error):
+            if not await self._fallbacks.take(self.platform(letter.place), letter, step, error):
                 await self._delay(pump, key, letter, step, error)
         else:
             letter.failures = 0
-            letter.display.did(step, self._clock(), unsure=letter.unheard)
+            letter.diff.did(step, self._clock(), unsure=letter.unheard)
             letter.unheard = False
 
-    async def _carry_out(self, letter: Letter, step: Step) -> None:
+    async def _carry_out(self, letter: QueuedMessage, step: Step) -> None:
         platform = self.platform(letter.place)
         if isinstance(step, Send):
             await self._send(platform, letter, step)
         elif isinstance(step, Preview):
-            if letter.answer is not None and isinstance(platform, Drafting):
-                await platform.draft(letter.place, letter.answer, step.message)
+            if letter.answer is not None and isinstance(platform, SupportsDrafts):
+                await platform.show_draft(letter.place, letter.answer, step.message)
         elif isinstance(step, Delete):
             delivery = letter.parts[step.part]
             await platform.delete(letter.place, _id(delivery))
-            await self._detours.forget(letter, step.part)
+            await self._fallbacks.forget(letter, step.part)
         else:
             await platform.edit(letter.place, _id(letter.parts[step.part]), step.message)
 
-    async def _intend(self, letter: Letter, part: int) -> Delivery:
+    async def _intend(self, letter: QueuedMessage, part: int) -> Delivery:
         """Record a send before it happens; a send that failed is tried again as the same one."""
         if letter.intended is None:
             letter.intended = await self._database.write(deliveries.intend, letter.answer, part, letter.place, time())
@@ -266,7 +266,7 @@ class Outbox:
             self._doubt(letter)
         return letter.intended
 
-    async def _send(self, platform: Platform, letter: Letter, step: Send) -> None:
+    async def _send(self, platform: Platform, letter: QueuedMessage, step: Send) -> None:
         if step.message.files and not await asyncio.to_thread(all_there, step.message.files):
             raise FileRefused("a file that was to be sent is there no more")
         intended = await self._intend(letter, step.part)
@@ -279,16 +279,16 @@ class Outbox:
             raise PlaceGone("the answer was forgotten while it was on its way")
         letter.parts.append(replace(intended, platform_id=platform_id))
         letter.intended = None
-        await self._detours.sweep(platform, letter)
+        await self._fallbacks.sweep(platform, letter)
 
-    async def _recall(self, platform: Platform, letter: Letter, platform_id: str, since: float) -> None:
+    async def _recall(self, platform: Platform, letter: QueuedMessage, platform_id: str, since: float) -> None:
         """Take back the first copy of what is now sent anew, before this one is recorded: a kill here starts it over."""
-        if isinstance(platform, Recalling):
+        if isinstance(platform, SupportsDuplicateRemoval):
             known = await self._database.read(deliveries.known, letter.place, since)
-            await platform.recall(letter.place, platform_id, known)
+            await platform.remove_duplicate(letter.place, platform_id, known)
         letter.unsure_since = None
 
-    async def _delay(self, pump: Pump, key: int, letter: Letter, step: Step, error: DeliveryError) -> None:
+    async def _delay(self, pump: ChannelQueue, key: int, letter: QueuedMessage, step: Step, error: DeliveryError) -> None:
         if isinstance(error, PlaceGone | MessageFrozen | NotPrivate | TextBlocked):
             await self._give_up(pump, key, letter, error)
             return
@@ -300,15 +300,15 @@ class Outbox:
             pump.channel.pause(self._clock() + error.retry_after)
         elif letter.failures < (TRIES_REJECTED if error.rejected else TRIES):
             pump.channel.rest(key, self._clock() + min(0.5 * 2 ** min(letter.failures, 10), LONGEST_PAUSE))
-        elif not self._detours.reword(letter, "delivery.refused"):
+        elif not self._fallbacks.reword(letter, "delivery.refused"):
             await self._give_up(pump, key, letter, error)
 
-    def _doubt(self, letter: Letter) -> None:
+    def _doubt(self, letter: QueuedMessage) -> None:
         """The send on its way may have been carried out before, unheard."""
         if letter.intended is not None:
             letter.unheard, letter.unsure_since = True, letter.unsure_since or letter.intended.at
 
-    async def _give_up(self, pump: Pump, key: int, letter: Letter, error: DeliveryError) -> None:
+    async def _give_up(self, pump: ChannelQueue, key: int, letter: QueuedMessage, error: DeliveryError) -> None:
         letter.over.set()
         if letter.answer is None:
             await self._close_notice(pump, key, letter)
@@ -318,13 +318,13 @@ class Outbox:
         log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
 
 
-async def _put(platform: Platform, letter: Letter, step: Send, nonce: str) -> str:
+async def _put(platform: Platform, letter: QueuedMessage, step: Send, nonce: str) -> str:
     """Send one message; its id. What is private goes by here, and nowhere else: so that nobody else ever sees it."""
     message, place = step.message, letter.place
     if message.private and letter.origin is None:
         try:
-            if letter.event is not None and isinstance(platform, Whispering):
-                return await platform.whisper(place, message, event=letter.event, nonce=nonce)
+            if letter.event is not None and isinstance(platform, SupportsPrivateReplies):
+                return await platform.reply_privately(place, message, event=letter.event, nonce=nonce)
             if not place.private:
                 raise NotPrivate("others would see it, too")
         except NotPrivate:
@@ -335,15 +335,15 @@ async def _put(platform: Platform, letter: Letter, step: Send, nonce: str) -> st
     return await platform.send(place, message, reply_to=reply_to, nonce=nonce)
 
 
-async def _sign(platform: Marking, place: Place, event: str, before: asyncio.Task[None] | None, *, busy: bool) -> None:
+async def _sign(platform: SupportsReactions, place: Place, event: str, before: asyncio.Task[None] | None, *, busy: bool) -> None:
     if before is not None:
         await asyncio.wait({before})
-    await platform.mark(place, event, busy=busy)
+    await platform.set_busy_reaction(place, event, busy=busy)
 
 
-def _record(connection: Connection, letter: Letter, step: Send, delivery: int, platform_id: str) -> bool:
+def _record(connection: Connection, letter: QueuedMessage, step: Send, delivery: int, platform_id: str) -> bool:
     """The platform took it; False: the answer was forgotten meanwhile. A kill after this says a notice that is whole no second time."""
-    if letter.answer is None and letter.event is not None and not letter.stays and letter.display.completed_by(step):
+    if letter.answer is None and letter.event is not None and not letter.stays and letter.diff.completed_by(step):
         events.said(connection, letter.home.key, letter.event)
     return deliveries.sent(connection, delivery, platform_id)
 

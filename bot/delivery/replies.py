@@ -24,7 +24,7 @@ def alone(incoming: Incoming) -> bool:
     return incoming.unseen or incoming.place.private
 
 
-class Notices:
+class Replies:
     """One bot's replies. `name` tells it from others on the same database, and outlasts a restart."""
 
     def __init__(self, database: Database, outbox: Outbox, name: str) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from bot import conversation
 from bot.answers.accumulate import Comparison, Draft, draft_of
-from bot.answers.explanations import Insights
-from bot.answers.generate import FAULTS, Answerer, Stop
-from bot.answers.presentation import Scene, Showing, Stage, read_scene
+from bot.answers.explanations import Explanations
+from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Stop
+from bot.answers.presentation import AnswerSnapshot, AnswerView, AnswerViews, read_answer_snapshot
 from bot.background import start
 from bot.config.logging import job_logged
 from bot.contracts import InLine, Texts, Value
@@ -59,7 +59,7 @@ class Taken:
     """A job that is claimed, with what its answer begins with."""
 
     job: Job
-    scene: Scene
+    snapshot: AnswerSnapshot
     branch: tuple[Turn, ...]  # what the question follows, and the question
 
 
@@ -67,19 +67,26 @@ class Dispatcher:
     """Owns the tasks of all jobs. `name` tells this bot from others on the same database, and outlasts a restart."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, stage: Stage, answerer: Answerer, lanes: Lanes, texts: Texts, name: str = "gander"
+        self,
+        database: Database,
+        outbox: Outbox,
+        answer_views: AnswerViews,
+        generator: AnswerGenerator,
+        lanes: Lanes,
+        texts: Texts,
+        name: str = "gander",
     ) -> None:
         self._database = database
         self._outbox = outbox
-        self._stage = stage
-        self._answerer = answerer
+        self._answer_views = answer_views
+        self._generator = generator
         self._lanes = lanes
         self._texts = texts
         self._name = name
         self._queue = FairQueue()
         self._speed = Speed()
         self._rate = Rate(monotonic)
-        self.insights = Insights()
+        self.insights = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
         self._waiting = False  # whether any question waited at the last look
@@ -202,7 +209,7 @@ class Dispatcher:
 
     async def _refuse(self, taken: Taken, refusal: EngineRefused) -> None:
         with job_logged(taken.job.name):
-            if await self._fail_refused(taken.job, self._stage.open(taken.job, taken.scene), refusal):
+            if await self._fail_refused(taken.job, self._answer_views.open(taken.job, taken.snapshot), refusal):
                 await self._deliver(taken.job)
 
     async def _see_through(self, lane: Lane, waiting: Waiting, taken: Taken) -> None:
@@ -214,7 +221,7 @@ class Dispatcher:
                 answered = await self._make(lane, taken, draft)
             finally:
                 del lane.running[job.id], self._stops[job.id], self._growing[job.answer]
-                self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.knobs.beams or 1))
+                self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.settings.beams or 1))
                 if self._waiting:
                     self.wake()
             if draft.finish is not Finish.STOPPED:  # cut off, or refused: that says nothing of the engine's speed
@@ -225,23 +232,23 @@ class Dispatcher:
     async def _make(self, lane: Lane, taken: Taken, draft: Draft | Comparison) -> bool:
         """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
         job, branch = taken.job, taken.branch
-        showing = self._stage.open(job, taken.scene)
+        view = self._answer_views.open(job, taken.snapshot)
         if job.losses >= LOSSES:
-            return await self._fail(job, showing, "answer.lost", count=LOSSES)
-        explained = self._outbox.platform(showing.answer.place).limits.explains
+            return await self._fail(job, view, "answer.lost", count=LOSSES)
+        explained = self._outbox.platform(view.answer.place).limits.explains
 
         def grown() -> None:
             self._rate.count()
-            showing.grown(draft.text, draft.columns)
+            view.grown(draft.text, draft.columns)
 
-        typing = self._tasks.create_task(showing.type())
+        typing = self._tasks.create_task(view.type())
         try:
             async with self._stops[job.id]:
-                await self._answerer.answer(lane.engine, job, branch, draft, grown, explained=explained)
+                await self._generator.answer(lane.engine, job, branch, draft, grown, explained=explained)
         except Refusal as refusal:
-            return await self._fail(job, showing, refusal.key, **refusal.values)
+            return await self._fail(job, view, refusal.key, **refusal.values)
         except EngineRefused as error:
-            return await self._fail_refused(job, showing, error)
+            return await self._fail_refused(job, view, error)
         except (EngineUnavailable, AnswerLost) as error:
             lane.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             await self._put_back(job, error)
@@ -251,34 +258,34 @@ class Dispatcher:
         lane.proved()
         if explained:
             self.insights.keep(job, draft)
-        notes = await self._answerer.notes(job, branch, draft)
-        return await self._commit(job, showing, draft.text, draft.finish, *notes, columns=draft.columns)
+        notes = await self._generator.notes(job, branch, draft)
+        return await self._commit(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
 
-    async def _fail_refused(self, job: Job, showing: Showing, refusal: EngineRefused) -> bool:
+    async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> bool:
         """What is wrong with the request itself is said as the engine says it; what is wrong elsewhere, without anything internal."""
-        if refusal.fault not in FAULTS:
-            return await self._fail(job, showing, "answer.refused", reason=whole_characters(str(refusal)))
+        if refusal.fault not in FAULT_TEXTS:
+            return await self._fail(job, view, "answer.refused", reason=whole_characters(str(refusal)))
         log.error("engine_refuses", reason=str(refusal))
-        return await self._fail(job, showing, FAULTS[refusal.fault])
+        return await self._fail(job, view, FAULT_TEXTS[refusal.fault])
 
-    async def _fail(self, job: Job, showing: Showing, key: str, **values: Value) -> bool:
+    async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> bool:
         """Answer with why there is no answer."""
-        return await self._commit(job, showing, self._texts.say(job.knobs.language, key, **values), Finish.FAILED)
+        return await self._commit(job, view, self._texts.say(job.settings.language, key, **values), Finish.FAILED)
 
-    async def _commit(self, job: Job, showing: Showing, text: str, finish: Finish, *notes: str, columns: tuple[Section, ...] = ()) -> bool:
-        footer = " · ".join(filter(None, (showing.answer.footer, *notes)))
+    async def _commit(self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[Section, ...] = ()) -> bool:
+        footer = " · ".join(filter(None, (view.answer.footer, *notes)))
         ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer, time(), columns)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
-            await self._let_go(job, showing)
+            await self._let_go(job, view)
         return ours
 
-    async def _let_go(self, job: Job, showing: Showing) -> None:
+    async def _let_go(self, job: Job, view: AnswerView) -> None:
         """Somebody else's it is now, or it was forgotten: then nothing else would ever end what is shown of it."""
         if await self._database.read(graph.answer, job.answer) is None:
             self._spawn(self._outbox.retract(job.answer))
         else:
-            showing.discard()
+            view.discard()
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         log.warning("answer_put_back", reason=str(error))
@@ -293,8 +300,8 @@ class Dispatcher:
     async def _deliver(self, job: Job) -> None:
         self._delivering.add(job.id)
         try:
-            if showing := await self._stage.show(job):
-                await showing.end()
+            if view := await self._answer_views.show(job):
+                await view.end()
             else:
                 await self._outbox.retract(job.answer)
             await self._database.write(jobs.done, job.id)
@@ -339,8 +346,8 @@ class Dispatcher:
 
     async def _inform(self, place: InLine) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
-        if job is not None and (showing := await self._stage.show(job)):
-            showing.in_line(place)
+        if job is not None and (view := await self._answer_views.show(job)):
+            view.in_line(place)
 
 
 def _look(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[Waiting], bool]:
@@ -352,8 +359,8 @@ def _look(connection: Connection, platforms: Collection[str], owner: str, stale:
 def _take(connection: Connection, number: int, owner: str, at: float) -> Taken | None:
     """Claim a job; None when somebody else took it, or it was cancelled."""
     job = jobs.claim(connection, number, owner, at)
-    scene = read_scene(connection, job.answer) if job else None
-    return Taken(job, scene, conversation.said(graph.branch(connection, job.question))) if job and scene else None
+    snapshot = read_answer_snapshot(connection, job.answer) if job else None
+    return Taken(job, snapshot, conversation.said(graph.branch(connection, job.question))) if job and snapshot else None
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

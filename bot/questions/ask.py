@@ -46,8 +46,10 @@ class Question:
 
     @property
     def cost(self) -> int:
-        knobs = self.resolved.knobs
-        return sum(expected_cost(self.text, len(self.pictures), each) for each in (self.varied.each(knobs) if self.varied else (knobs,)))
+        settings = self.resolved.settings
+        return sum(
+            expected_cost(self.text, len(self.pictures), each) for each in (self.varied.each(settings) if self.varied else (settings,))
+        )
 
     @property
     def shows_anothers(self) -> bool:
@@ -116,7 +118,7 @@ class Asking:
 
     def _named(self, incoming: Incoming, resolved: Resolved) -> Resolved:
         """Below the answer stands whose picture it is about, where nobody said so."""
-        reply, language = incoming.reply_to, resolved.knobs.language
+        reply, language = incoming.reply_to, resolved.settings.language
         if reply is None or not reply.found:
             return resolved
         mine = reply.author is not None and reply.author.key == incoming.author.key
@@ -128,7 +130,7 @@ class Asking:
         """Another answer to the same question, beside the first."""
         resolved, now = await self._resolve(incoming, request), time()
         question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
-        answer = partial(answer_to, self._parts.name, incoming, question, resolved, expected_cost(asked.text, 1, resolved.knobs), now)
+        answer = partial(answer_to, self._parts.name, incoming, question, resolved, expected_cost(asked.text, 1, resolved.settings), now)
         await self._enqueue(incoming, answer)
 
     async def resume(self, incoming: Incoming, asked: Asked) -> None:
@@ -136,7 +138,7 @@ class Asking:
         if asked.finish != Finish.LENGTH:
             raise Refusal("answer.nothing_to_continue")
         resolved, now = await self._resolve(incoming, {}), time()
-        text = self._parts.texts.say(resolved.knobs.language, "answer.go_on")
+        text = self._parts.texts.say(resolved.settings.language, "answer.go_on")
         answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
         await self._enqueue(incoming, partial(_go_on, self._parts.name, incoming, answer, text, resolved, now))
 
@@ -225,7 +227,7 @@ class Asking:
             raise Refusal("ask.no_picture_there" if meant else incoming.blind or "ask.picture_needed")
         if seen is None or not incoming.newer or incoming.reply_to is not None:  # who replies has said which is meant
             return question
-        note = self._parts.texts.say(question.resolved.knobs.language, "answer.about_older")
+        note = self._parts.texts.say(question.resolved.settings.language, "answer.about_older")
         return replace(question, resolved=_with_note(question.resolved, note))
 
     def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:
@@ -234,7 +236,7 @@ class Asking:
             return replied
         if question.shows_anothers:
             return _replied_picture(connection, question, now)
-        since, memory = now - self._parts.idle_seconds, question.resolved.knobs.memory
+        since, memory = now - self._parts.idle_seconds, question.resolved.settings.memory
         return conversation.continued(connection, incoming, memory, shows_picture=bool(question.pictures), since=since)
 
 
@@ -254,7 +256,7 @@ def answer_to(
     unsaid = NewMessage(place.key, None, question.id, key, person, "assistant", "", now, spoiler=spoiler, footer=footer)
     answer = graph.add(connection, unsaid)
     if answer is not None:
-        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.knobs, cost, owner, varied), now)
+        jobs.enqueue(connection, NewJob(answer, question.id, place, person, resolved.settings, cost, owner, varied), now)
         arrival = incoming.arrival
         if arrival is None or arrival.points:
             graph.point(connection, place.key, (SHARED, person), answer, arrival.came if arrival else now)
@@ -265,7 +267,7 @@ def _go_on(owner: str, incoming: Incoming, answer: Node, text: str, resolved: Re
     message = _child(incoming, answer, text, now, platform_id=None)
     stored = graph.add(connection, message)
     if stored is not None:
-        answer_to(owner, incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+        answer_to(owner, incoming, _node(stored, message), resolved, expected_cost(text, 1, resolved.settings), now, connection)
 
 
 def _replaced(connection: Connection, incoming: Incoming) -> Node | None:

@@ -82,7 +82,7 @@ def _revise(
     if not graph.reword(connection, question.id, text) and picture is None:
         return ()
     for old in begun:
-        new = answer_to(owner, incoming, question, resolved, expected_cost(text, 1, resolved.knobs), now, connection)
+        new = answer_to(owner, incoming, question, resolved, expected_cost(text, 1, resolved.settings), now, connection)
         if new is not None:
             deliveries.hand_over(connection, old.answer, new)
         graph.drop(connection, old.answer)

@@ -9,12 +9,12 @@ from time import time
 from typing import Final
 
 from bot.access.permissions import may_set_for_all
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.commands.numbers import print_number
-from bot.contracts import Knobs, Memory, Resolved, Value
+from bot.contracts import AnswerSettings, Memory, Resolved, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
-from bot.settings.schema import SETTINGS, Kind, Setting, find_setting
+from bot.settings.schema import SETTINGS, Setting, SettingKind, find_setting
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
 from bot.texts import Texts, choose_language
@@ -68,11 +68,11 @@ def home_of(scope: Scope, place: Place, author: Author) -> Home:
 class ScopedSettings:
     """The settings of everyone and everywhere, kept in the database."""
 
-    def __init__(self, database: Database, texts: Texts, defaults: Mapping[str, Value], rules: RuleBook) -> None:
+    def __init__(self, database: Database, texts: Texts, defaults: Mapping[str, Value], policies: PolicyStore) -> None:
         self._database = database
         self._texts = texts
         self._defaults = defaults
-        self._rules = rules
+        self._policies = policies
 
     async def resolve(
         self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
@@ -82,8 +82,8 @@ class ScopedSettings:
         found = await self.effective(place, author, request)
         language = self._language(found["language"], locale)
         values = {name: each.value for name, each in found.items()}
-        knobs = Knobs(**values | {"language": language, "memory": Memory(str(values["memory"]))})  # type: ignore[arg-type]  # SETTINGS types them
-        return Resolved(knobs, self._footer((each for each in found.values() if each.setting.name != varied), language))
+        settings = AnswerSettings(**values | {"language": language, "memory": Memory(str(values["memory"]))})  # type: ignore[arg-type]  # SETTINGS types them
+        return Resolved(settings, self._footer((each for each in found.values() if each.setting.name != varied), language))
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
         """Every setting with its origin. Raises Refusal as `resolve` does."""
@@ -93,7 +93,7 @@ class ScopedSettings:
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         """The highest values that this person may set here; without one, the setting's own."""
-        return (await self._rules.allowance(place, author)).caps
+        return (await self._policies.allowance(place, author)).caps
 
     async def language(self, place: Place, author: Author, locale: str | None) -> str:
         """The language to speak to this person here."""
@@ -165,4 +165,4 @@ def _pick(setting: Setting, layers: Iterable[tuple[Origin, Mapping[str, Value]]]
         origin, value = Origin.DEFAULT, setting.default
     if value is None or cap is None or float(value) <= cap:
         return Effective(setting, value, origin)
-    return Effective(setting, int(cap) if setting.kind is Kind.WHOLE else cap, origin, cap)
+    return Effective(setting, int(cap) if setting.kind is SettingKind.WHOLE else cap, origin, cap)

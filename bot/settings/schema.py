@@ -14,7 +14,7 @@ from bot.texts import CHINESE, ENGLISH, LANGUAGES
 from engine.api import MAX_BEAMS
 
 
-class Kind(StrEnum):
+class SettingKind(StrEnum):
     """What a setting's value is."""
 
     NUMBER = "number"
@@ -31,7 +31,7 @@ class Setting:
     """
 
     name: str
-    kind: Kind
+    kind: SettingKind
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
@@ -42,9 +42,9 @@ class Setting:
 
     def parse(self, given: Value) -> Value:
         """The value as it is stored. Raises Refusal that names the setting's range or its choices."""
-        if self.kind is Kind.CHOICE:
+        if self.kind is SettingKind.CHOICE:
             return self._choice(str(given))
-        if self.kind is Kind.TEXT:
+        if self.kind is SettingKind.TEXT:
             return self._text(str(given).strip())
         return self._number(given)
 
@@ -61,7 +61,7 @@ class Setting:
         return given
 
     def _number(self, given: Value) -> float | int:
-        whole = self.kind is Kind.WHOLE
+        whole = self.kind is SettingKind.WHOLE
         number = read_whole(given) if whole else read_number(given)
         if number is None or not self.low <= number <= self.high:
             key = "settings.not_a_whole_number_in_range" if whole else "settings.not_a_number_in_range"
@@ -71,7 +71,7 @@ class Setting:
     @property
     def shapes_answer(self) -> bool:
         """Whether an answer comes out otherwise with another value: such a value is shown below it."""
-        return bool(self.wire) or self.kind is Kind.TEXT
+        return bool(self.wire) or self.kind is SettingKind.TEXT
 
 
 LANGUAGE_NAMES: Final = {"english": ENGLISH, "英文": ENGLISH, "英语": ENGLISH} | dict.fromkeys(
@@ -81,16 +81,16 @@ LANGUAGE_NAMES: Final = {"english": ENGLISH, "英文": ENGLISH, "英语": ENGLIS
 SETTINGS: Final[Mapping[str, Setting]] = {
     setting.name: setting
     for setting in (
-        Setting("temperature", Kind.NUMBER, 0, 2, wire="temperature", suggestions=(0, 0.2, 0.7, 1.0, 1.5)),
-        Setting("beams", Kind.WHOLE, 1, MAX_BEAMS, default=1, wire="num_beams", suggestions=(1, 3, 5, MAX_BEAMS)),
-        Setting("top_p", Kind.NUMBER, 0.01, 1, wire="top_p", suggestions=(0.5, 0.9, 1)),
-        Setting("top_k", Kind.WHOLE, 0, 1000, wire="top_k", suggestions=(0, 20, 50, 100)),
-        Setting("repetition_penalty", Kind.NUMBER, 0.5, 2, wire="repetition_penalty", suggestions=(1, 1.1, 1.3)),
-        Setting("length_penalty", Kind.NUMBER, -5, 5, wire="length_penalty", suggestions=(-1, 0, 1, 2)),
-        Setting("max_new_tokens", Kind.WHOLE, 1, 4096, default=300, wire="max_tokens", suggestions=(50, 300, 1000)),
-        Setting("language", Kind.CHOICE, choices=LANGUAGES, aliases=LANGUAGE_NAMES),
-        Setting("memory", Kind.CHOICE, choices=tuple(each.value for each in Memory), default=Memory.SHARED.value),
-        Setting("system_prompt", Kind.TEXT, 0, 2000),
+        Setting("temperature", SettingKind.NUMBER, 0, 2, wire="temperature", suggestions=(0, 0.2, 0.7, 1.0, 1.5)),
+        Setting("beams", SettingKind.WHOLE, 1, MAX_BEAMS, default=1, wire="num_beams", suggestions=(1, 3, 5, MAX_BEAMS)),
+        Setting("top_p", SettingKind.NUMBER, 0.01, 1, wire="top_p", suggestions=(0.5, 0.9, 1)),
+        Setting("top_k", SettingKind.WHOLE, 0, 1000, wire="top_k", suggestions=(0, 20, 50, 100)),
+        Setting("repetition_penalty", SettingKind.NUMBER, 0.5, 2, wire="repetition_penalty", suggestions=(1, 1.1, 1.3)),
+        Setting("length_penalty", SettingKind.NUMBER, -5, 5, wire="length_penalty", suggestions=(-1, 0, 1, 2)),
+        Setting("max_new_tokens", SettingKind.WHOLE, 1, 4096, default=300, wire="max_tokens", suggestions=(50, 300, 1000)),
+        Setting("language", SettingKind.CHOICE, choices=LANGUAGES, aliases=LANGUAGE_NAMES),
+        Setting("memory", SettingKind.CHOICE, choices=tuple(each.value for each in Memory), default=Memory.SHARED.value),
+        Setting("system_prompt", SettingKind.TEXT, 0, 2000),
     )
 }
 

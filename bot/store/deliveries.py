@@ -1,7 +1,7 @@
 """What was sent, or was about to be: written before every send, so that a kill never makes us lose or forget a message.
 
 A row without a platform id after a restart is a send whose outcome nobody knows. It is repeated once: with the same
-nonce where the platform deduplicates, otherwise at the risk of one orphan, which `repeats` counts and ports.Recalling finds.
+nonce where the platform deduplicates, otherwise at the risk of one orphan, which `repeats` counts and ports.SupportsDuplicateRemoval finds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
 
 from bot.message import Place
-from bot.ports import Known
+from bot.ports import KnownMessages
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, EventRow, MessageRow, PlaceRow
@@ -77,14 +77,14 @@ def answers_in(connection: Connection, place: Place, platform_id: str) -> list[i
     return [answer for answer in connection.scalars(select(DeliveryRow.message).where(*mine)) if answer is not None]
 
 
-def known(connection: Connection, place: Place, until: float) -> Known:
+def known(connection: Connection, place: Place, until: float) -> KnownMessages:
     """The messages of the place's channel, its threads' too; `earlier`: until a moment (Unix seconds)."""
     here = select(PlaceRow.key).where(PlaceRow.platform == place.platform, PlaceRow.channel == place.channel)
     sent = select(DeliveryRow.platform_id).where(DeliveryRow.place.in_(here), DeliveryRow.platform_id.is_not(None))
     said = select(MessageRow.platform_id).where(MessageRow.place.in_(here), MessageRow.platform_id.is_not(None))
     taken = select(EventRow.event).where(EventRow.place.in_(here), EventRow.at <= until)
     before = (said.where(MessageRow.at <= until), sent.where(DeliveryRow.at <= until), taken)
-    return Known(
+    return KnownMessages(
         earlier=frozenset(name for statement in before for name in connection.scalars(statement) if name),
         ours=frozenset(name for name in connection.scalars(sent) if name),
     )

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from bot.contracts import Knobs, Load, Memory, Varied
+from bot.contracts import AnswerSettings, Load, Memory, Varied
 from bot.message import Place
 from bot.ports import Section
 from bot.store import votes
@@ -29,14 +29,14 @@ class NewJob:
     question: int
     place: Place
     person: str
-    knobs: Knobs
+    settings: AnswerSettings
     cost: int
     owner: str
     varied: Varied | None = None
 
     @property
     def rows(self) -> int:
-        return sum(knobs.beams or 1 for knobs in (self.varied.each(self.knobs) if self.varied else (self.knobs,)))
+        return sum(settings.beams or 1 for settings in (self.varied.each(self.settings) if self.varied else (self.settings,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Job:
     question: int
     place: str
     person: str
-    knobs: Knobs
+    settings: AnswerSettings
     losses: int
     varied: Varied | None = None
 
@@ -90,7 +90,7 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> None:
         "cost": job.cost,
         "beams": job.rows,
         "varied": asdict(job.varied) if job.varied else None,
-        "knobs": asdict(job.knobs),
+        "settings": asdict(job.settings),
         "losses": 0,
         "owner": job.owner,
         "heartbeat": at,
@@ -239,7 +239,7 @@ def open_answers(connection: Connection, person: str, place: str | None = None) 
 _ENQUEUE = insert(JobRow)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
-_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.knobs, JobRow.losses, JobRow.varied)
+_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.losses, JobRow.varied)
 _QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
 _WAITING = select(func.count()).where(JobRow.state == JobState.WAITING)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
@@ -275,6 +275,6 @@ _DONE = update(JobRow).where(JobRow.id == bindparam("job")).values(state=JobStat
 
 def _job(row: Any) -> Job:
     job = Job(*row)
-    raw: dict[str, Any] = row.knobs
+    raw: dict[str, Any] = row.settings
     varied = Varied(row.varied["setting"], tuple(row.varied["values"])) if row.varied else None
-    return replace(job, knobs=Knobs(**raw | {"memory": Memory(raw["memory"])}), varied=varied)
+    return replace(job, settings=AnswerSettings(**raw | {"memory": Memory(raw["memory"])}), varied=varied)

@@ -149,7 +149,7 @@ class JobRow(Row):
     cost: Mapped[int]  # tokens expected, beams counted n-fold
     beams: Mapped[int]  # rows that it takes on an engine
     varied: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # a comparison: the setting and the values to answer with
-    knobs: Mapped[dict[str, Any]] = mapped_column(JSON)  # settings as they were when it was asked
+    settings: Mapped[dict[str, Any]] = mapped_column("knobs", JSON, key="settings")  # as they were when it was asked
     losses: Mapped[int]  # how often an engine, or the bot itself, went away under it
     owner: Mapped[str | None]  # the bot that was asked, or took it over; it makes the answer and delivers it
     heartbeat: Mapped[float | None]  # of the owner; old = the owner is dead

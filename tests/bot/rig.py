@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Literal
 
 from bot.access.permissions import Access
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
@@ -100,10 +100,10 @@ class Lobby(Chat):
     shut: bool = False  # people take no messages
     whispered: set[str] = field(default_factory=set)  # the messages that one person alone sees
 
-    def whispers(self, event: str) -> bool:
+    def can_reply_privately(self, event: str) -> bool:
         return True
 
-    async def whisper(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
+    async def reply_privately(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
         if event in self.wayless:
             raise NotPrivate("no way is left")
         name = await self.send(place, message, reply_to=event, nonce=nonce)
@@ -250,8 +250,8 @@ async def running(
 ) -> AsyncIterator[Rig]:
     """A bot that runs until the end of the block, when it stops as a killed one does: at once."""
     database, texts, chat, decoders = await open_database(url), load_texts(), chat or Chat(), Decoders(DecodingLimits())
-    rules = RuleBook(database, access, limits)
-    settings = ScopedSettings(database, texts, {}, rules)
+    policies = PolicyStore(database, access, limits)
+    settings = ScopedSettings(database, texts, {}, policies)
     files = PictureFiles(home / "pictures")
     resources = Resources(
         database=database,
@@ -259,9 +259,9 @@ async def running(
         engines=[engine],
         intake=Intake(FileLimits(), decoders),
         settings=settings,
-        permissions=Access(rules),
-        limits=PersonLimits(limits, rules),
-        commands=CommandRunner(settings, rules, texts),
+        permissions=Access(policies),
+        limits=PersonLimits(limits, policies),
+        commands=CommandRunner(settings, policies, texts),
         texts=texts,
         exports=home / "exports",
         idle_seconds=idle_seconds,

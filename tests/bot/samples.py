@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bot.contracts import Knobs
+from bot.contracts import AnswerSettings
 from bot.message import Author, Picture, Place
 from bot.store import graph, jobs
 from bot.store.database import Database
@@ -56,7 +56,7 @@ async def ask(
         question = add_message(connection, text, parent=parent, author=author)
         answer = add_answer(connection, question, author=author)
         graph.introduce(connection, place, author)
-        jobs.enqueue(connection, jobs.NewJob(answer, question, place, author.key, replace(Knobs(), beams=2), cost, "me"), at=0.0)
+        jobs.enqueue(connection, jobs.NewJob(answer, question, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
         return next(w for w in jobs.line(connection) if w.answer == answer)
 
     return await database.write(work)

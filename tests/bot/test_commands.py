@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
@@ -109,8 +109,8 @@ def diary() -> Diary:
 
 @pytest.fixture
 def runner(database: Database) -> CommandRunner:
-    rules = RuleBook(database, AccessOptions(operators=frozenset({"discord:mo"})), LimitOptions())
-    return CommandRunner(ScopedSettings(database, TEXTS, {}, rules), rules, TEXTS)
+    policies = PolicyStore(database, AccessOptions(operators=frozenset({"discord:mo"})), LimitOptions())
+    return CommandRunner(ScopedSettings(database, TEXTS, {}, policies), policies, TEXTS)
 
 
 async def say(runner: CommandRunner, diary: Diary, incoming: Incoming) -> str:

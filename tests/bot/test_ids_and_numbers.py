@@ -20,7 +20,7 @@ from bot.commands.numbers import print_number, read_number, read_whole
 from bot.commands.registry import COMMANDS
 from bot.errors import Refusal
 from bot.ports import Button
-from bot.settings.schema import SETTINGS, Kind
+from bot.settings.schema import SETTINGS, SettingKind
 from bot.texts import load_texts
 from tests.bot.people import commanded
 
@@ -31,7 +31,7 @@ MENTION = re.compile(r"<(?:@[!&]?|#)(.*)>")
 LETTERS = st.sampled_from("0123456789" * 3 + "-+.,/<>@!&# ab²٣０．：\u202e")
 TYPED = st.text(LETTERS, max_size=24) | st.text(max_size=24) | st.integers().map(str) | st.floats().map(str)
 KINDS = st.sampled_from(sorted(IDS))
-NUMERIC = [setting for setting in SETTINGS.values() if setting.kind in {Kind.NUMBER, Kind.WHOLE}]
+NUMERIC = [setting for setting in SETTINGS.values() if setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}]
 
 
 @given(KINDS, TYPED, st.sampled_from(PLATFORMS))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access.permissions import Access
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.contracts import Value
@@ -30,9 +30,9 @@ class Setting:
     """A bot with one configuration, and its managers."""
 
     def __init__(self, database: Database) -> None:
-        self.rules = RuleBook(database, FRAME, LimitOptions())
-        self.access = Access(self.rules)
-        self._runner = CommandRunner(ScopedSettings(database, TEXTS, {}, self.rules), self.rules, TEXTS)
+        self.policies = PolicyStore(database, FRAME, LimitOptions())
+        self.access = Access(self.policies)
+        self._runner = CommandRunner(ScopedSettings(database, TEXTS, {}, self.policies), self.policies, TEXTS)
 
     async def up(self, author: Author = MODERATOR, place: Place = SERVER, /, **options: Value) -> str:
         outgoing = await self._runner.run(given("setup", options, author, place), Diary())
@@ -107,16 +107,16 @@ async def test_limits_count_for_everybody_and_otherwise_for_a_role(setting: Sett
     await setting.up(rule="beams", amount=2)
     await setting.up(rule="beams", amount=4, role="7")
     await setting.up(rule="cooldown", amount=30)
-    caps = [(await setting.rules.allowance(SERVER, author)).caps["beams"] for author in (ADA, CREW)]
+    caps = [(await setting.policies.allowance(SERVER, author)).caps["beams"] for author in (ADA, CREW)]
     assert caps == [2, 4]
-    assert [seconds for _, seconds in await setting.rules.pauses(SERVER, ADA)] == [30]
-    assert (await setting.rules.allowance(ELSEWHERE, ADA)).caps["beams"] == 5
+    assert [seconds for _, seconds in await setting.policies.pauses(SERVER, ADA)] == [30]
+    assert (await setting.policies.allowance(ELSEWHERE, ADA)).caps["beams"] == 5
 
 
 async def test_moderators_and_bots_are_named(setting: Setting) -> None:
-    assert not await setting.rules.moderates(SERVER, CREW)
+    assert not await setting.policies.moderates(SERVER, CREW)
     await setting.up(rule="moderators", role="7")
-    assert [await setting.rules.moderates(SERVER, each) for each in (ADA, CREW)] == [False, True]
+    assert [await setting.policies.moderates(SERVER, each) for each in (ADA, CREW)] == [False, True]
     robot = said(Author("discord", "8", "robot", is_bot=True))
     assert not await setting.access.hears(robot)
     await setting.up(rule="bots", person="8")
@@ -136,8 +136,8 @@ async def test_operators_add_to_the_configuration_for_everywhere(setting: Settin
 async def test_a_chat_without_servers_has_rules_of_its_own(setting: Setting) -> None:
     keeper = Author("telegram", "1", "Keeper", manages=True)
     await setting.up(keeper, GROUP, rule="beams", amount=1)
-    assert (await setting.rules.allowance(GROUP, keeper)).caps["beams"] == 1
-    assert (await setting.rules.allowance(replace(GROUP, channel="-7"), keeper)).caps["beams"] == 5
+    assert (await setting.policies.allowance(GROUP, keeper)).caps["beams"] == 1
+    assert (await setting.policies.allowance(replace(GROUP, channel="-7"), keeper)).caps["beams"] == 5
 
 
 async def test_what_can_t_be_a_rule_is_refused_with_the_remedy(setting: Setting) -> None:
@@ -155,7 +155,7 @@ async def test_what_can_t_be_a_rule_is_refused_with_the_remedy(setting: Setting)
 
 async def test_another_bot_on_the_database_sees_a_change_soon(database: Database) -> None:
     now = [0.0]
-    other = RuleBook(database, FRAME, LimitOptions(), lambda: now[0])
+    other = PolicyStore(database, FRAME, LimitOptions(), lambda: now[0])
     assert not await other.moderates(SERVER, CREW)
     await Setting(database).up(rule="moderators", role="7")
     now[0] += 6
@@ -166,4 +166,4 @@ async def test_a_limit_for_a_role_that_is_none_does_not_become_everybodys(settin
     assert await setting.refusal(rule="beams", amount=1, role="@crew") == "settings.not_an_id.role"
     assert await setting.refusal(rule="allow", person="@fred2024") == "settings.not_an_id.person"
     assert await setting.lets_in() == ""
-    assert (await setting.rules.here(SERVER)).caps == {}
+    assert (await setting.policies.here(SERVER)).caps == {}

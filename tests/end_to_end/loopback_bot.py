@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from bot.access.permissions import Access
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
@@ -83,8 +83,8 @@ def incoming(update: Mapping[str, str]) -> Incoming:
 
 async def main(home: Path, chat_url: str, engine_url: str) -> None:
     database, texts, decoders = await open_database(sqlite_url(home / "gander.db")), load_texts(), Decoders(DecodingLimits())
-    rules = RuleBook(database, AccessOptions(everyone=True), LIMITS)
-    settings = ScopedSettings(database, texts, {}, rules)
+    policies = PolicyStore(database, AccessOptions(everyone=True), LIMITS)
+    settings = ScopedSettings(database, texts, {}, policies)
     async with aiohttp.ClientSession(chat_url) as chat_session, aiohttp.ClientSession() as engine_session, asyncio.TaskGroup() as tasks:
         resources = Resources(
             database=database,
@@ -92,9 +92,9 @@ async def main(home: Path, chat_url: str, engine_url: str) -> None:
             engines=[EngineClient(engine_session, engine_url)],
             intake=Intake(FileLimits(), decoders),
             settings=settings,
-            permissions=Access(rules),
-            limits=PersonLimits(LIMITS, rules),
-            commands=CommandRunner(settings, rules, texts),
+            permissions=Access(policies),
+            limits=PersonLimits(LIMITS, policies),
+            commands=CommandRunner(settings, policies, texts),
             texts=texts,
             exports=home / "exports",
         )

@@ -82,8 +82,8 @@ async def test_a_message_that_was_dismissed_before_its_words_came_is_sent_anew(w
     await client.platform.send(PLACE, Outgoing("A goose."), reply_to=name, nonce="1")
     wire.failures["PATCH"] = [Failure(404, {"code": 10008, "message": "Unknown Message"})]
     with pytest.raises(MessageGone):
-        await client.platform.whisper(PLACE, Outgoing("Only for Ann.", private=True), event=name, nonce="2")
-    message = await client.platform.whisper(PLACE, Outgoing("Only for Ann.", private=True), event=name, nonce="2")
+        await client.platform.reply_privately(PLACE, Outgoing("Only for Ann.", private=True), event=name, nonce="2")
+    message = await client.platform.reply_privately(PLACE, Outgoing("Only for Ann.", private=True), event=name, nonce="2")
     assert wire.messages[message]["content"] == "Only for Ann."
 
 
@@ -94,8 +94,8 @@ async def test_the_panel_outlives_a_failed_send(wire: Wire, client: DiscordClien
     wire.failures["PATCH"] = [Failure(400)]
     panel = Outgoing("Settings", private=True, panel=Panel())
     with pytest.raises(DeliveryError):
-        await client.platform.whisper(PLACE, panel, event=name, nonce="1")
-    message = await client.platform.whisper(PLACE, panel, event=name, nonce="1")
+        await client.platform.reply_privately(PLACE, panel, event=name, nonce="1")
+    message = await client.platform.reply_privately(PLACE, panel, event=name, nonce="1")
     assert wire.messages[message]["components"]
 
 

@@ -18,8 +18,8 @@ from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, serving
-from bot.answers.explanations import Insight
-from bot.contracts import EngineState, Knobs, Resolved, Value
+from bot.answers.explanations import Explanation
+from bot.contracts import AnswerSettings, EngineState, Resolved, Value
 from bot.message import Author, Invocation, Place
 from bot.ports import Bot
 from engine.api import Health
@@ -35,14 +35,14 @@ class Nearby:
     def parse(self, text: str) -> Invocation | None:
         return Invocation(text[1:].split()[0]) if text.startswith("/") else None
 
-    def insight(self, place: Place, answer: int) -> Insight | None:
+    def insight(self, place: Place, answer: int) -> Explanation | None:
         return None
 
     async def engines(self) -> tuple[EngineState, ...]:
         return (EngineState("http://127.0.0.1:1", READY, 0),)
 
     async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
-        return Resolved(Knobs())
+        return Resolved(AnswerSettings())
 
 
 @asynccontextmanager

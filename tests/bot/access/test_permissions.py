@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access.permissions import Access, check_lists, may_set_for_all
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import Refusal
 from bot.message import Address, Author, Place
@@ -68,7 +68,7 @@ def test_who_may_use_it_where(place: Place, author: Author, lists: dict[str, Any
 
 
 def access_of(database: Database, options: AccessOptions) -> Access:
-    return Access(RuleBook(database, options, LimitOptions()))
+    return Access(PolicyStore(database, options, LimitOptions()))
 
 
 async def test_other_bots_are_not_heard_unless_listed(database: Database) -> None:

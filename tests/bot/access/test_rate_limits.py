@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.access import rate_limits as limits
-from bot.access.policy import Allowance, Rules, allowance
-from bot.access.policy_store import RuleBook
+from bot.access.policy import Allowance, Policy, allowance
+from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.contracts import Load
@@ -45,7 +45,7 @@ async def quick(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 def limits_of(database: Database, options: LimitOptions = OPTIONS, clock: Clock | None = None) -> PersonLimits:
-    return PersonLimits(options, RuleBook(database, AccessOptions(), options), clock or Clock())
+    return PersonLimits(options, PolicyStore(database, AccessOptions(), options), clock or Clock())
 
 
 async def count_until_refused(person: PersonLimits, most: int = 50) -> int:
@@ -139,10 +139,10 @@ async def test_people_who_rested_are_forgotten(quick: Database, monkeypatch: pyt
 
 def test_rules_make_an_allowance_smaller_and_never_larger() -> None:
     frame = Allowance(3, 2.0, {"beams": 4, "max_new_tokens": 500})
-    rules = Rules(cooldown_seconds=30, caps={"beams": 2}, roles={"discord:fan": RoleLimits(cooldown_seconds=0, caps={"beams": 9})})
-    assert frame.within(rules, ADA) == Allowance(3, 2.0, {"beams": 2, "max_new_tokens": 500})
-    assert [rules.pause(each) for each in (ADA, replace(ADA, roles=frozenset({"fan"})))] == [30, 0]
-    assert frame.within(rules, replace(ADA, roles=frozenset({"fan"}))) == frame
+    policy = Policy(cooldown_seconds=30, caps={"beams": 2}, roles={"discord:fan": RoleLimits(cooldown_seconds=0, caps={"beams": 9})})
+    assert frame.within(policy, ADA) == Allowance(3, 2.0, {"beams": 2, "max_new_tokens": 500})
+    assert [policy.pause(each) for each in (ADA, replace(ADA, roles=frozenset({"fan"})))] == [30, 0]
+    assert frame.within(policy, replace(ADA, roles=frozenset({"fan"}))) == frame
 
 
 async def test_seconds_between_two_questions_are_just_that(database_url: str, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.answers.presentation import NOTHING, Showing
-from bot.contracts import InLine, Knobs
-from bot.delivery.edit_scheduler import Display, Send
+from bot.answers.presentation import NOTHING, AnswerView
+from bot.contracts import AnswerSettings, InLine
+from bot.delivery.edit_scheduler import MessageDiff, Send
 from bot.delivery.outbox import Outbox
 from bot.store import graph
 from bot.store.database import open_database, sqlite_url
@@ -20,30 +20,30 @@ from tests.bot.samples import ANN, PLACE
 
 
 @pytest.fixture
-async def showing(tmp_path: Path) -> AsyncIterator[Showing]:
+async def view(tmp_path: Path) -> AsyncIterator[AnswerView]:
     database, chat = await open_database(sqlite_url(tmp_path / "gander.db")), Chat()
     outbox = Outbox(database, load_texts())
     outbox.attach(chat)
-    job = Job(1, 2, 1, PLACE.key, ANN.key, Knobs(), 0)
+    job = Job(1, 2, 1, PLACE.key, ANN.key, AnswerSettings(), 0)
     answer = graph.Answer("", None, "", False, "17", PLACE)
-    yield Showing(job, answer, Display(chat.limits), outbox, load_texts(), NOTHING, liked_here=False)
+    yield AnswerView(job, answer, MessageDiff(chat.limits), outbox, load_texts(), NOTHING, liked_here=False)
     await database.close()
 
 
-async def test_a_short_wait_is_not_worth_a_message(showing: Showing) -> None:
-    showing.in_line(InLine(2, 1, 1.5))
-    assert showing.display.step() is None
-    showing.in_line(InLine(2, 1, 1.6))
-    assert isinstance(showing.display.step(), Send)
+async def test_a_short_wait_is_not_worth_a_message(view: AnswerView) -> None:
+    view.in_line(InLine(2, 1, 1.5))
+    assert view.diff.step() is None
+    view.in_line(InLine(2, 1, 1.6))
+    assert isinstance(view.diff.step(), Send)
 
 
-async def test_an_unknown_wait_is_told_and_its_end_too(showing: Showing) -> None:
-    showing.in_line(InLine(2, 3, None))
-    told = showing.display.step()
+async def test_an_unknown_wait_is_told_and_its_end_too(view: AnswerView) -> None:
+    view.in_line(InLine(2, 3, None))
+    told = view.diff.step()
     assert isinstance(told, Send)
     assert told.message.text == "You are number 3 in line."
-    showing.display.did(told, 0.0)
-    showing.in_line(InLine(2, 1, 1.0))  # who was told of the line sees it move
-    moved = showing.display.step()
+    view.diff.did(told, 0.0)
+    view.in_line(InLine(2, 1, 1.0))  # who was told of the line sees it move
+    moved = view.diff.step()
     assert moved is not None
     assert "You are next" in str(moved)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery.edit_scheduler import Channel, Delete, Display, Edit, Preview, Send, Step
+from bot.delivery.edit_scheduler import Delete, Edit, EditScheduler, MessageDiff, Preview, Send, Step
 from bot.ports import Button, EditBudget, Limits, Outgoing
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
@@ -21,16 +21,16 @@ class Reader:
     """Carries steps out and remembers what a person would see, and when the platform was called."""
 
     limits: Limits
-    channel: Channel
-    displays: dict[int, Display] = field(default_factory=dict)
+    channel: EditScheduler
+    diffs: dict[int, MessageDiff] = field(default_factory=dict)
     shown: dict[int, list[Outgoing]] = field(default_factory=dict)
     calls: list[tuple[float, int, Step]] = field(default_factory=list)
     due: float = 0.0  # when it has to look again, whether or not there is news
 
-    def add(self, answer: int) -> Display:
-        display = self.displays[answer] = Display(self.limits)
-        self.channel.add(answer, display)
-        return display
+    def add(self, answer: int) -> MessageDiff:
+        diff = self.diffs[answer] = MessageDiff(self.limits)
+        self.channel.add(answer, diff)
+        return diff
 
     def run(self, now: float, until: float, *, news: bool = True) -> None:
         """Do whatever is due between `now` and `until`; without news only what was known to become due."""
@@ -41,7 +41,7 @@ class Reader:
                 self.channel.begin(answer, now)
                 self._carry_out(answer, step)
                 self.calls.append((now, answer, step))
-                self.displays[answer].did(step, now)
+                self.diffs[answer].did(step, now)
             wait = self.channel.wait(now)
             now = self.due = float("inf") if wait is None else now + wait
 
@@ -81,22 +81,22 @@ def test_every_end_is_shown_whole_within_limits_and_budget(
     events: list[tuple[float, int, str | None]], edits: int, seconds: float, deduplicates: bool
 ) -> None:
     limits = Limits(text=80, budget=EditBudget(edits, seconds), deduplicates=deduplicates)
-    reader, texts, clock, news = Reader(limits, Channel(limits)), dict[int, str](), 0.0, True
-    displays = reader.displays
+    reader, texts, clock, news = Reader(limits, EditScheduler(limits)), dict[int, str](), 0.0, True
+    diffs = reader.diffs
     for at, answer, text in events:
         reader.run(clock, at, news=news)
         clock, news = at, True
-        if answer not in displays:
+        if answer not in diffs:
             reader.add(answer)
         if text is None:
-            displays[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
+            diffs[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
         else:
             texts[answer] = text
-            news = displays[answer].show(Outgoing(text, (Button.STOP,), answer))
+            news = diffs[answer].show(Outgoing(text, (Button.STOP,), answer))
     reader.run(clock, clock + 10_000, news=news)
 
-    assert all(display.settled for display in displays.values())
-    for answer in displays:
+    assert all(diff.settled for diff in diffs.values())
+    for answer in diffs:
         assert_whole(reader.shown[answer], texts.get(answer, ""))
         assert all(limits.length(f"{m.text}\n\n{m.footer}" if m.footer else m.text) <= limits.text for m in reader.shown[answer])
     assert_within_budget([at for at, _, _ in reader.calls], edits, seconds)
@@ -120,21 +120,21 @@ def letters(text: str) -> str:
 
 
 def test_growth_calls_for_a_look_only_where_none_is_coming() -> None:
-    reader = Reader(LIMITS, Channel(LIMITS))
-    display = reader.add(1)
-    assert display.show(Outgoing("A"))
-    assert not display.show(Outgoing("A goose"))  # nobody has looked yet
+    reader = Reader(LIMITS, EditScheduler(LIMITS))
+    diff = reader.add(1)
+    assert diff.show(Outgoing("A"))
+    assert not diff.show(Outgoing("A goose"))  # nobody has looked yet
     reader.run(0.0, 0.0)
-    assert display.show(Outgoing("A goose on"))
+    assert diff.show(Outgoing("A goose on"))
     reader.run(0.1, 0.1)  # too early for an edit: it comes by itself
-    assert not display.show(Outgoing("A goose on a lake"))
+    assert not diff.show(Outgoing("A goose on a lake"))
     reader.run(0.2, 1.0, news=False)
     assert [message.text for message in reader.shown[1]] == ["A goose on a lake"]
 
 
 def test_ends_go_before_what_still_grows() -> None:
-    channel = Channel(LIMITS)
-    growing, ending = Display(LIMITS, begun=1), Display(LIMITS, begun=1)
+    channel = EditScheduler(LIMITS)
+    growing, ending = MessageDiff(LIMITS, begun=1), MessageDiff(LIMITS, begun=1)
     channel.add(1, growing)
     channel.add(2, ending)
     growing.show(Outgoing("so far"))
@@ -143,7 +143,7 @@ def test_ends_go_before_what_still_grows() -> None:
 
 
 def test_under_pressure_there_are_no_placeholders() -> None:
-    reader = Reader(LIMITS, Channel(LIMITS))
+    reader = Reader(LIMITS, EditScheduler(LIMITS))
     for answer in range(9):
         reader.add(answer).show(Outgoing("in line"))
     reader.run(0.0, 0.0)
@@ -152,45 +152,45 @@ def test_under_pressure_there_are_no_placeholders() -> None:
 
 def test_where_questions_are_marked_all_of_a_rush_is_answered_in_one_message_each() -> None:
     limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, marks=True)
-    reader = Reader(limits, Channel(limits))
-    displays = [reader.add(answer) for answer in range(12)]
-    for display in displays:
-        display.show(Outgoing("in line"))
+    reader = Reader(limits, EditScheduler(limits))
+    diffs = [reader.add(answer) for answer in range(12)]
+    for diff in diffs:
+        diff.show(Outgoing("in line"))
     reader.run(0.0, 2.0)
     assert reader.calls == []
     promised = [reader.channel.delay(number, 2.0) for number in range(1, 13)]
-    for display in displays:
-        display.end(Outgoing("the end"))
+    for diff in diffs:
+        diff.end(Outgoing("the end"))
     reader.run(2.0, 60.0)
     assert [(at - 2.0, type(step)) for at, _, step in reader.calls] == [(at, Send) for at in promised]
     assert promised == [0.0] * 5 + [5.0] * 5 + [10.0] * 2
 
 
 def test_what_the_platform_pauses_is_not_promised_earlier() -> None:
-    channel = Channel(LIMITS)
+    channel = EditScheduler(LIMITS)
     channel.pause(until=30.0)
     assert (channel.delay(1, now=10.0), channel.delay(6, now=28.0)) == (20.0, 5.0)
 
 
 def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
-    channel, clock = Channel(LIMITS), 0.0
+    channel, clock = EditScheduler(LIMITS), 0.0
     reader = Reader(LIMITS, channel)
-    display = reader.add(1)
+    diff = reader.add(1)
     for n in range(400):
-        display.show(Outgoing(f"word {n}"))
+        diff.show(Outgoing(f"word {n}"))
         reader.run(clock, clock + 0.05)
         clock += 0.05
         assert channel.next(clock) is None
-    waiting = Display(LIMITS, begun=1)
+    waiting = MessageDiff(LIMITS, begun=1)
     channel.add(2, waiting)
     waiting.end(Outgoing("the end"))
     assert channel.next(clock) is not None
 
 
 def test_a_flood_limit_delays_and_loses_nothing() -> None:
-    channel, display = Channel(LIMITS), Display(LIMITS, begun=1)
-    channel.add(1, display)
-    display.end(Outgoing("the end"))
+    channel, diff = EditScheduler(LIMITS), MessageDiff(LIMITS, begun=1)
+    channel.add(1, diff)
+    diff.end(Outgoing("the end"))
     channel.begin(1, 0.0)
     channel.pause(until=30.0)
     assert channel.next(29.0) is None
@@ -199,10 +199,10 @@ def test_a_flood_limit_delays_and_loses_nothing() -> None:
 
 
 def test_one_message_that_fails_does_not_hold_up_the_others() -> None:
-    channel, failing, other = Channel(LIMITS), Display(LIMITS, begun=1), Display(LIMITS, begun=1)
-    for answer, display in enumerate((failing, other)):
-        display.end(Outgoing("the end"))
-        channel.add(answer, display)
+    channel, failing, other = EditScheduler(LIMITS), MessageDiff(LIMITS, begun=1), MessageDiff(LIMITS, begun=1)
+    for answer, diff in enumerate((failing, other)):
+        diff.end(Outgoing("the end"))
+        channel.add(answer, diff)
     channel.begin(0, 0.0)
     channel.rest(0, until=8.0)
     assert channel.next(1.0) == (1, Edit(0, Outgoing("the end")))
@@ -211,54 +211,54 @@ def test_one_message_that_fails_does_not_hold_up_the_others() -> None:
 
 
 def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> None:
-    display = Display(LIMITS, begun=2)
-    display.end(Outgoing("short"))
+    diff = MessageDiff(LIMITS, begun=2)
+    diff.end(Outgoing("short"))
     steps = []
-    while step := display.step():
+    while step := diff.step():
         steps.append(step)
-        display.did(step, 0.0)
+        diff.did(step, 0.0)
     assert steps == [Edit(0, Outgoing("short")), Delete(1)]
 
 
 def test_a_message_that_can_not_be_changed_is_sent_anew_with_what_follows() -> None:
-    display = Display(Limits(text=80, budget=LIMITS.budget, deduplicates=True), begun=3)
-    display.end(Outgoing("goose " * 30))
-    display.anew(1)
-    assert display.step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
+    diff = MessageDiff(Limits(text=80, budget=LIMITS.budget, deduplicates=True), begun=3)
+    diff.end(Outgoing("goose " * 30))
+    diff.anew(1)
+    assert diff.step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
 
 
 @pytest.mark.parametrize("directly", [True, False])
 def test_an_end_is_sent_directly_only_where_a_repeat_does_no_harm(directly: bool) -> None:
-    display = Display(LIMITS, ends_directly=directly)
-    display.end(Outgoing("the end"))
-    step = display.step()
+    diff = MessageDiff(LIMITS, ends_directly=directly)
+    diff.end(Outgoing("the end"))
+    step = diff.step()
     assert isinstance(step, Send)
     assert (step.message.text == "the end") is directly
 
 
 def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_message() -> None:
     limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, draft_seconds=30.0)
-    channel, display = Channel(limits), Display(limits)
-    channel.add(1, display)
-    display.show(Outgoing("One"))
+    channel, diff = EditScheduler(limits), MessageDiff(limits)
+    channel.add(1, diff)
+    diff.show(Outgoing("One"))
     assert channel.next(0.0) == (1, Preview(Outgoing("One", final=False)))
     channel.begin(1, 0.0)
-    display.did(Preview(Outgoing("One", final=False)), 0.0)
-    display.show(Outgoing("One goose"))
+    diff.did(Preview(Outgoing("One", final=False)), 0.0)
+    diff.show(Outgoing("One goose"))
     assert channel.next(0.5) is None  # drafts keep to the budget's pace
-    display.end(Outgoing("One goose."))
+    diff.end(Outgoing("One goose."))
     assert channel.next(0.5) == (1, Send(0, Outgoing("One goose.")))
 
 
 def test_of_a_long_drafted_answer_what_is_full_is_sent_and_the_rest_drafted() -> None:
     limits = Limits(text=80, budget=EditBudget(edits=50, seconds=5.0), ends_directly=True, draft_seconds=30.0)
-    reader = Reader(limits, Channel(limits))
-    display, words = reader.add(1), "goose " * 30
+    reader = Reader(limits, EditScheduler(limits))
+    diff, words = reader.add(1), "goose " * 30
     for length in range(6, len(words) + 1, 6):
-        display.show(Outgoing(words[:length]))
+        diff.show(Outgoing(words[:length]))
         reader.run(length / 1.0, length + 5.0)
     assert [message.text for message in reader.shown[1]] == [("goose " * 13).rstrip()] * 2
-    display.end(Outgoing(words))
+    diff.end(Outgoing(words))
     reader.run(200.0, 300.0)
     assert [message.text.split() for message in reader.shown[1]] == [["goose"] * 13, ["goose"] * 13, ["goose"] * 4]
     steps = [type(step) for _, _, step in reader.calls]
@@ -267,65 +267,65 @@ def test_of_a_long_drafted_answer_what_is_full_is_sent_and_the_rest_drafted() ->
 
 def test_a_draft_that_does_not_grow_is_shown_again_before_it_fades() -> None:
     limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), draft_seconds=30.0)
-    reader = Reader(limits, Channel(limits))
-    display = reader.add(1)
-    display.show(Outgoing("Thinking"))
+    reader = Reader(limits, EditScheduler(limits))
+    diff = reader.add(1)
+    diff.show(Outgoing("Thinking"))
     reader.run(0.0, 100.0)
     times = [at for at, _, _ in reader.calls]
     assert len(times) == 5
     assert all(later - earlier < 30.0 for earlier, later in pairwise(times))
-    display.end(Outgoing("The end."))
+    diff.end(Outgoing("The end."))
     reader.run(100.0, 200.0)
-    assert display.settled
+    assert diff.settled
     assert reader.channel.wait(200.0) is None
 
 
 def test_what_takes_too_many_messages_goes_whole_into_a_file_of_the_last() -> None:
-    display = Display(Limits(text=200, budget=LIMITS.budget, deduplicates=True, messages=2))
+    diff = MessageDiff(Limits(text=200, budget=LIMITS.budget, deduplicates=True, messages=2))
     text = "word " * 200
-    display.show(Outgoing(text))
-    sent = take_all(display)
+    diff.show(Outgoing(text))
+    sent = take_all(diff)
     assert [message.whole for message in sent] == ["", ""]
-    display.end(Outgoing(text, footer="temperature 0"))
-    last = take_all(display)[-1]
+    diff.end(Outgoing(text, footer="temperature 0"))
+    last = take_all(diff)[-1]
     assert (last.whole, last.footer) == (text, "temperature 0")
     assert len(last.text) <= 100
-    display.do_without_files()
-    parts = take_all(display)
+    diff.do_without_files()
+    parts = take_all(diff)
     assert [message.whole for message in parts] == [""] * len(parts)
     assert len(parts) > 3
-    assert display.settled
+    assert diff.settled
 
 
-def take_all(display: Display) -> list[Outgoing]:
+def take_all(diff: MessageDiff) -> list[Outgoing]:
     """What its steps say, until nothing is left to do."""
     said = []
-    while (step := display.step()) is not None:
-        display.did(step, 0.0)
+    while (step := diff.step()) is not None:
+        diff.did(step, 0.0)
         said += [step.message] if isinstance(step, Send | Edit) else []
     return said
 
 
 def test_votes_under_answers_leave_room_for_the_ends_of_others() -> None:
-    channel = Channel(LIMITS)
-    displays: dict[int, Display] = {}
+    channel = EditScheduler(LIMITS)
+    diffs: dict[int, MessageDiff] = {}
     for number in range(1, 8):
-        displays[number] = Display(LIMITS, begun=1, retold=True)
-        displays[number].end(Outgoing(f"answer {number}", answer_id=number))
-        channel.add(number, displays[number])
-    shown = [answer for tick in range(45) if (answer := _carry_out(channel, displays, tick / 10))]
+        diffs[number] = MessageDiff(LIMITS, begun=1, retold=True)
+        diffs[number].end(Outgoing(f"answer {number}", answer_id=number))
+        channel.add(number, diffs[number])
+    shown = [answer for tick in range(45) if (answer := _carry_out(channel, diffs, tick / 10))]
     assert 0 < len(shown) < LIMITS.budget.edits
-    displays[9] = Display(LIMITS, begun=1)
-    displays[9].end(Outgoing("at last"))
-    channel.add(9, displays[9])
-    assert _carry_out(channel, displays, 4.5) == 9
+    diffs[9] = MessageDiff(LIMITS, begun=1)
+    diffs[9].end(Outgoing("at last"))
+    channel.add(9, diffs[9])
+    assert _carry_out(channel, diffs, 4.5) == 9
 
 
-def _carry_out(channel: Channel, displays: dict[int, Display], now: float) -> int | None:
+def _carry_out(channel: EditScheduler, diffs: dict[int, MessageDiff], now: float) -> int | None:
     """Do the next step, if there is one; whose it was."""
     found = channel.next(now)
     if found is None:
         return None
     channel.begin(found[0], now)
-    displays[found[0]].did(found[1], now)
+    diffs[found[0]].did(found[1], now)
     return found[0]

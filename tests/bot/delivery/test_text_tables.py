@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapters.discord.markdown import defuse
 from adapters.telegram.formatting import format_markdown
-from bot.delivery.edit_scheduler import Display, Send
+from bot.delivery.edit_scheduler import MessageDiff, Send
 from bot.delivery.text_tables import monospaced, width
 from bot.ports import EditBudget, Limits, Outgoing
 
@@ -65,8 +65,8 @@ def test_any_text_is_taken_and_every_block_closed(text: str) -> None:
 
 
 def shown(text: str, *, tables: bool = False) -> str:
-    display = Display(Limits(2_000, EditBudget(5, 5.0), tables=tables), ends_directly=True)
-    display.end(Outgoing(text))
-    step = display.step()
+    diff = MessageDiff(Limits(2_000, EditBudget(5, 5.0), tables=tables), ends_directly=True)
+    diff.end(Outgoing(text))
+    step = diff.step()
     assert isinstance(step, Send)
     return step.message.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.contracts import InLine
-from bot.delivery.edit_scheduler import Channel
+from bot.delivery.edit_scheduler import EditScheduler
 from bot.dispatch.engine_pool import Lane, Lanes
 from bot.dispatch.wait_estimates import Speed, places
 from bot.ports import EditBudget, Limits
@@ -41,7 +41,7 @@ def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
 
 
 def test_a_group_that_may_say_little_waits_for_that() -> None:
-    channel = Channel(Limits(text=80, budget=EditBudget(edits=2, seconds=60.0), marks=True))
+    channel = EditScheduler(Limits(text=80, budget=EditBudget(edits=2, seconds=60.0), marks=True))
     channel.begin(99, now=-10.0)  # something was said ten seconds ago
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access.policy_store import RuleBook
+from bot.access.policy_store import PolicyStore
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.contracts import Memory, Value
 from bot.errors import Refusal
@@ -23,7 +23,7 @@ LIMITS = LimitOptions(caps={"beams": 5, "max_new_tokens": 1000}, roles={"discord
 
 @pytest.fixture
 def settings(database: Database) -> ScopedSettings:
-    return ScopedSettings(database, load_texts(), {"top_p": 0.9}, RuleBook(database, AccessOptions(), LIMITS))
+    return ScopedSettings(database, load_texts(), {"top_p": 0.9}, PolicyStore(database, AccessOptions(), LIMITS))
 
 
 async def found(settings: ScopedSettings, name: str, place: Place = SERVER, author: Author = ADA) -> tuple[Value | None, Origin]:
@@ -68,7 +68,7 @@ async def test_a_value_taken_back_uncovers_the_next(settings: ScopedSettings) ->
 
 async def test_values_outlive_the_bot(settings: ScopedSettings, database: Database) -> None:
     await settings.put(SERVER, ADA, Scope.PERSON, "system_prompt", "Sei kurz. 简短。")
-    again = ScopedSettings(database, load_texts(), {}, RuleBook(database, AccessOptions(), LIMITS))
+    again = ScopedSettings(database, load_texts(), {}, PolicyStore(database, AccessOptions(), LIMITS))
     assert await found(again, "system_prompt") == ("Sei kurz. 简短。", Origin.PERSON)
 
 
@@ -115,7 +115,7 @@ async def test_caps_refuse_what_is_asked_for_and_cut_what_was_set_before(setting
     assert await found(settings, "beams", SERVER, fan) == (8, Origin.PERSON)
     cut = (await settings.effective(SERVER, ADA))["beams"]  # the role was lost
     assert (cut.value, cut.cap, type(cut.value)) == (5, 5.0, int)
-    tight = ScopedSettings(database, load_texts(), {}, RuleBook(database, AccessOptions(), LimitOptions(caps={"max_new_tokens": 100})))
+    tight = ScopedSettings(database, load_texts(), {}, PolicyStore(database, AccessOptions(), LimitOptions(caps={"max_new_tokens": 100})))
     assert await found(tight, "max_new_tokens") == (100, Origin.DEFAULT)
 
 
@@ -129,13 +129,17 @@ async def test_an_answer_gets_typed_knobs_and_a_line_of_what_is_unusual(settings
     await settings.put(SERVER, ADA, Scope.PERSON, "memory", "personal")
     await settings.put(SERVER, ADA, Scope.PERSON, "system_prompt", "Be brief.")
     resolved = await settings.resolve(SERVER, ADA, {"temperature": 1, "beams": 5, "top_p": 0.9}, "zh-TW")
-    assert (resolved.knobs.temperature, resolved.knobs.beams, resolved.knobs.top_p) == (1.0, 5, 0.9)
-    assert (resolved.knobs.memory, resolved.knobs.language, resolved.knobs.system_prompt) == (Memory.PERSONAL, "zh-CN", "Be brief.")
+    assert (resolved.settings.temperature, resolved.settings.beams, resolved.settings.top_p) == (1.0, 5, 0.9)
+    assert (resolved.settings.memory, resolved.settings.language, resolved.settings.system_prompt) == (
+        Memory.PERSONAL,
+        "zh-CN",
+        "Be brief.",
+    )
     assert resolved.footer == "温度 1 · 束数 5 · 自定系统提示"
 
 
 async def test_the_language_is_the_setting_then_the_locale_then_the_default(database: Database) -> None:
-    chinese = ScopedSettings(database, load_texts(), {"language": "zh-CN"}, RuleBook(database, AccessOptions(), LIMITS))
+    chinese = ScopedSettings(database, load_texts(), {"language": "zh-CN"}, PolicyStore(database, AccessOptions(), LIMITS))
     assert await chinese.language(SERVER, ADA, None) == "zh-CN"
     assert await chinese.language(SERVER, ADA, "fr") == "zh-CN"
     assert await chinese.language(SERVER, ADA, "en-US") == "en"

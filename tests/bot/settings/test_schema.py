@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.contracts import Knobs, Value
+from bot.contracts import AnswerSettings, Value
 from bot.errors import Refusal
-from bot.settings.schema import SETTINGS, Kind, Setting, find_setting
+from bot.settings.schema import SETTINGS, Setting, SettingKind, find_setting
 from engine.api import ChatRequest, Message
 
 
@@ -57,7 +57,7 @@ def test_a_bad_value_is_refused_with_its_range(name: str, given: Value, key: str
     assert (refused.value.key, refused.value.values) == (key, {"name": name} | values)
 
 
-NUMBERS = [setting for setting in SETTINGS.values() if setting.kind in {Kind.NUMBER, Kind.WHOLE}]
+NUMBERS = [setting for setting in SETTINGS.values() if setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}]
 
 
 @given(st.sampled_from(NUMBERS), st.one_of(st.floats(), st.integers(), st.text()))
@@ -77,7 +77,7 @@ def test_an_unknown_setting_lists_the_known() -> None:
 
 
 def test_settings_are_the_knobs_of_an_answer() -> None:
-    assert set(SETTINGS) == set(Knobs.__slots__)
+    assert set(SETTINGS) == set(AnswerSettings.__slots__)
 
 
 @pytest.mark.parametrize("setting", [setting for setting in SETTINGS.values() if setting.wire], ids=lambda setting: setting.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bot.message import Place
-from bot.ports import Button, Known, Outgoing
+from bot.ports import Button, KnownMessages, Outgoing
 from bot.store import deliveries, events
 from bot.store.database import Database
 from tests.bot.samples import PLACE, add_answer, add_message
@@ -60,6 +60,6 @@ async def test_all_messages_of_a_channel_are_known_its_threads_included(database
         deliveries.sent(connection, answer.id, "7")
         deliveries.sent(connection, notice.id, "4")
         events.take(connection, PLACE, "6", "gander", 1.5)
-        assert deliveries.known(connection, PLACE, until=1.5) == Known(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
+        assert deliveries.known(connection, PLACE, until=1.5) == KnownMessages(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
 
     await database.write(work)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from bot.contracts import Knobs, Load
+from bot.contracts import AnswerSettings, Load
 from bot.message import Place
 from bot.store import forgetting, jobs
 from bot.store.database import Database
@@ -22,7 +22,7 @@ async def test_a_claimed_job_is_claimed_once_and_keeps_its_settings(database: Da
     def work(connection: Connection) -> None:
         job = jobs.claim(connection, waiting.id, "one", at=1.0)
         assert job is not None
-        assert job.knobs == replace(Knobs(), beams=2)
+        assert job.settings == replace(AnswerSettings(), beams=2)
         assert jobs.claim(connection, waiting.id, "two", at=1.0) is None
         assert jobs.heads(connection, WEB, "me", stale=0.0) == ()
 

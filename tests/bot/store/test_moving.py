@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from bot.contracts import Knobs
+from bot.contracts import AnswerSettings
 from bot.message import Author, Place
 from bot.store import deliveries, events, forgetting, graph, jobs
 from bot.store.database import Database
@@ -66,7 +66,7 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
     def work(connection: Connection) -> None:
         question = say(connection, OLD, "first", "7")
         answer = say(connection, OLD, "", None, question, "assistant")
-        jobs.enqueue(connection, NewJob(answer, question, OLD, ANN.key, replace(Knobs()), 100, "me"), at=1.0)
+        jobs.enqueue(connection, NewJob(answer, question, OLD, ANN.key, replace(AnswerSettings()), 100, "me"), at=1.0)
         for _ in range(2):
             move(connection, OLD, NEW)
         assert connection.execute(select(JobRow.place, JobRow.channel)).all() == [(NEW.key, NEW.channel_key)]

@@ -8,11 +8,11 @@ from time import time
 
 import structlog
 
-from bot.answers.live_updates import Retelling
+from bot.answers.live_updates import LiveUpdates
 from bot.contracts import Texts
 from bot.demo.entries import Summary, entries, summarize
 from bot.demo.export import write_export
-from bot.demo.presenting import Presenting
+from bot.demo.registry import DemoRegistry
 from bot.errors import Refusal
 from bot.message import Incoming, Place
 from bot.store import demos, votes
@@ -23,28 +23,28 @@ from bot.store.pictures import PictureFiles
 log = structlog.get_logger(__name__)
 
 
-class Desk:
+class DemoService:
     """contracts.Demos. `page`: the address of the web page, as soon as one is served; `exports`: a folder."""
 
     def __init__(
-        self, database: Database, files: PictureFiles, texts: Texts, presenting: Presenting, retelling: Retelling, exports: Path
+        self, database: Database, files: PictureFiles, texts: Texts, demo_registry: DemoRegistry, live_updates: LiveUpdates, exports: Path
     ) -> None:
         self._database = database
         self._files = files
         self._texts = texts
-        self._presenting = presenting
-        self._retelling = retelling
+        self._demo_registry = demo_registry
+        self._live_updates = live_updates
         self._exports = exports
         self.page = ""
 
     def running(self, place: Place) -> Demo | None:
-        return self._presenting.running(place)
+        return self._demo_registry.running(place)
 
     async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
-        return await self._presenting.start(incoming, prompt, slow_seconds, language)
+        return await self._demo_registry.start(incoming, prompt, slow_seconds, language)
 
     async def stop(self, incoming: Incoming) -> Demo:
-        demo = await self._presenting.stop(incoming.place)
+        demo = await self._demo_registry.stop(incoming.place)
         if demo is None:
             raise Refusal("demo.none")
         return demo
@@ -76,4 +76,4 @@ class Desk:
         meant = await self._database.read(votes.newest, place) if answer is None else answer
         if meant is None or not await self._database.write(votes.cast, place, meant, person, column, time()):
             raise Refusal("answer.unknown")
-        self._retelling.voted(meant)
+        self._live_updates.voted(meant)

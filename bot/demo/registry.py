@@ -14,7 +14,7 @@ from bot.store.database import Database
 from bot.store.demos import Demo
 
 
-class Presenting:
+class DemoRegistry:
     """The demos of this bot's channels. They are few: all are kept in memory, and in the store for a restart."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:

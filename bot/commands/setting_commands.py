@@ -8,7 +8,7 @@ from bot.contracts import Value
 from bot.ports import Outgoing
 from bot.sanitize import in_short
 from bot.settings.resolve import Effective, Origin, shown
-from bot.settings.schema import SETTINGS, Kind, Setting
+from bot.settings.schema import SETTINGS, Setting, SettingKind
 from bot.store.settings import Scope
 
 SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}
@@ -17,7 +17,7 @@ CLEAR = Option("clear", OptionKind.FLAG)
 SHOWN_LENGTH = 100  # characters of a system prompt that are shown in a list
 
 
-def knob(name: str, usual: Scope = Scope.CHANNEL) -> Command:
+def setting_command(name: str, usual: Scope = Scope.CHANNEL) -> Command:
     """The command of one setting; `usual` is whom it is set for when the person does not say."""
 
     async def run(context: Context) -> Outgoing:
@@ -54,7 +54,7 @@ def name_of(context: Context, setting: Setting) -> str:
 
 
 def words_of(context: Context, setting: Setting, value: Value) -> str:
-    if setting.kind is Kind.CHOICE:
+    if setting.kind is SettingKind.CHOICE:
         return context.say(f"choice.{setting.name}.{value}")
     return in_short(shown(value), SHOWN_LENGTH)
 
@@ -63,7 +63,7 @@ async def _explain(context: Context, setting: Setting) -> str:
     found = (await context.settings.effective(context.incoming.place, context.incoming.author))[setting.name]
     value = found.value if found.value is not None else await _model_value(context, setting)
     lines = [context.say(f"setting.{setting.name}.explanation"), *drawing(context, setting, value), await describe(context, found)]
-    if setting.kind in {Kind.NUMBER, Kind.WHOLE}:
+    if setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}:
         caps = await context.settings.caps(context.incoming.place, context.incoming.author)
         lines.append(context.say("settings.range", low=setting.low, high=caps.get(setting.name, setting.high)))
     return "\n".join([*lines, *await _lacking(context, setting)])

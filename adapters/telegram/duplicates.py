@@ -14,14 +14,14 @@ from telegram.error import BadRequest, TelegramError
 from adapters.telegram.failures import is_unchanged
 from adapters.telegram.places import message_of
 from bot.delivery.edit_scheduler import ELLIPSIS
-from bot.ports import Known
+from bot.ports import KnownMessages
 
 MOST = 50  # numbers that are looked at; a group in which more was said meanwhile keeps the copy
 
 log = structlog.get_logger(__name__)
 
 
-async def recall(client: Bot, chat: int, repetition: int, known: Known) -> None:
+async def remove_duplicate(client: Bot, chat: int, repetition: int, known: KnownMessages) -> None:
     """Never raises a TelegramError: what can't be found stays."""
     last = max(map(message_of, known.earlier), default=repetition)
     ours = set(map(message_of, known.ours))

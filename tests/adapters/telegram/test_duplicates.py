@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.message import Place
-from bot.ports import Known
+from bot.ports import KnownMessages
 from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB, ME
@@ -24,18 +24,18 @@ async def test_only_the_copy_goes() -> None:
         world.keep(group, ME, document=world.document(PNG))
         other = world.keep(group, ME, text="Another answer.")
         again = world.keep(group, ME, text="A goose.")
-        known = Known(_ids(before, asked), _ids(before, other, again))
-        await telegram.platform.recall(Place("telegram", str(group)), str(again["message_id"]), known)
+        known = KnownMessages(_ids(before, asked), _ids(before, other, again))
+        await telegram.platform.remove_duplicate(Place("telegram", str(group)), str(again["message_id"]), known)
         left = [each.get("text", "a file") for (chat, _), each in world.messages.items() if chat == group]
     assert left == ["Before.", "@gander_bot what?", "Between.", "a file", "Another answer.", "A goose."]
 
 
-@pytest.mark.parametrize("known", [Known(frozenset(), frozenset()), Known(frozenset({"3"}), frozenset())])
-async def test_it_looks_not_far_and_not_without_a_beginning(known: Known) -> None:
+@pytest.mark.parametrize("known", [KnownMessages(frozenset(), frozenset()), KnownMessages(frozenset({"3"}), frozenset())])
+async def test_it_looks_not_far_and_not_without_a_beginning(known: KnownMessages) -> None:
     async with connected() as telegram:
         world, group = telegram.world, telegram.world.group()
         kept = [world.keep(group, ME, text=f"{number}") for number in range(60)][-1]
-        await telegram.platform.recall(Place("telegram", str(group)), str(kept["message_id"] + 1), known)
+        await telegram.platform.remove_duplicate(Place("telegram", str(group)), str(kept["message_id"] + 1), known)
         assert (group, kept["message_id"]) in world.messages
         assert len(telegram.api.called("editMessageText")) <= 50
 
@@ -45,8 +45,8 @@ async def test_a_refusal_costs_nothing_but_the_copy() -> None:
         group = telegram.world.group()
         asked, copy, again = (telegram.world.keep(group, by, text="?") for by in (ANN, ME, ME))
         telegram.api.refuse("deleteMessage", ApiError("Bad Request: message can't be deleted"))
-        known = Known(_ids(asked), frozenset())
-        await telegram.platform.recall(Place("telegram", str(group)), str(again["message_id"]), known)
+        known = KnownMessages(_ids(asked), frozenset())
+        await telegram.platform.remove_duplicate(Place("telegram", str(group)), str(again["message_id"]), known)
         assert (group, copy["message_id"]) in telegram.world.messages
 
 
