@@ -31,7 +31,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / version()))  # 
 @pytest.fixture(scope="session")
 def pocket_home() -> Path:
     """A data folder in which the pocket model is ready: GANDER_HOME if it is set, else one kept in the checkout."""
-    from engine.weights.pocket.pull import pull
+    from engine.hub.pocket import pull
 
     home = Path(os.environ.get("GANDER_HOME") or CACHE)
     home.mkdir(parents=True, exist_ok=True)

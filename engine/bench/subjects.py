@@ -9,18 +9,18 @@ from zlib import crc32
 
 import torch
 
+from engine.bench.device_memory import random_eye, random_language
 from engine.device.devices import abilities
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card, Quantization
 from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.paths import model_folder
-from engine.weights.architecture import Architecture
-from engine.weights.architectures import load
-from engine.weights.measure import random_eye, random_language
-from engine.weights.plan import RELEASE
-from engine.weights.release import read_release
+from engine.weights.loader import load
+from engine.weights.minigpt4_release import read_release
+from engine.weights.planning import RELEASE
 
 RANDOM = {f"random-{size}": config for size, config in RELEASE.items()}
 SPECIALS = ("<unk>", "<s>", "</s>")

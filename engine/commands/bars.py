@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from engine.weights.packages import Progress as Report
+from engine.hub.packages import Progress as Report
 
 
 @contextmanager

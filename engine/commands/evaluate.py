@@ -38,7 +38,7 @@ def evaluate(
     from engine.evaluation.report import line, table
     from engine.evaluation.session import evaluate_model
     from engine.models.card import read_card
-    from engine.weights.architectures import choose
+    from engine.weights.loader import choose
 
     folder = model_folder(name)
     quantization = choose(folder, read_card(folder), (default_device(),), quantize)

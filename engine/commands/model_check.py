@@ -29,7 +29,7 @@ def check(
 
     from engine.images.decode import Limits, read_picture
     from engine.runner.comparison import Comparison
-    from engine.weights.architectures import load
+    from engine.weights.loader import load
 
     pictures = [read_picture(path.read_bytes(), Limits()) for path in picture or []]
     comparison = Comparison(load(model_folder(model), torch.device("cpu"), exact=True), pictures)

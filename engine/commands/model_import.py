@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from engine.models.card import Quantization
 
 if TYPE_CHECKING:
-    from engine.weights.assembly import Progress as Report
+    from engine.weights.shard_folder import Progress as Report
 
 
 def import_model(
@@ -30,7 +30,7 @@ def import_model(
     quantize: Annotated[Quantization, typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = "none",
 ) -> None:
     """Make a ready model folder from LLaMA, a Vicuna delta and MiniGPT-4's files. Started again after a stop, it continues."""
-    from engine.weights.importer import Sources, import_model
+    from engine.weights.importing import Sources, import_model
 
     sources = Sources(llama, blip2, checkpoint, delta, vit, architecture)
     console = Console(soft_wrap=True)

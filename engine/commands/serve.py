@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from engine.api import RunningEngine
+from engine.core.startup import Placement, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
 from engine.images.decode import quiet_pillow
 from engine.logging import configure
@@ -22,7 +23,6 @@ from engine.paths import home, model_folder
 from engine.server.discovery import findable
 from engine.server.lifecycle import Bind, announce_to_parent, is_loopback, read_key, serve
 from engine.weights.load_times import expected_seconds
-from engine.weights.loader import Placement, load_engine, picture_folder, remove_outdated
 
 
 def engine(

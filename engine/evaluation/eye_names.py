@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine.models.pocket.efficientnet import Eye, normalise, pixels_of, square
 from engine.models.pocket.vocabulary import imagenet
-from engine.weights.architectures import load_tensors
+from engine.weights.loader import load_tensors
 
 
 class EyeNames:

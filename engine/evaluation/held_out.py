@@ -20,10 +20,10 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
+from engine.atomic_folder import aside
 from engine.errors import DownloadError
 from engine.evaluation.names import noun_phrase
-from engine.weights.folder import aside
-from engine.weights.packages import Package, Progress, Registry, fetch
+from engine.hub.packages import Package, Progress, Registry, fetch
 
 OPENMOJI = Package(
     registry="npm",

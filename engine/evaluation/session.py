@@ -15,7 +15,7 @@ from engine.evaluation.quality import SUITES
 from engine.evaluation.run import Evaluation, Result
 from engine.evaluation.text_only import TOKENS, text_only
 from engine.models.card import Quantization
-from engine.weights.architectures import load
+from engine.weights.loader import load
 
 
 def evaluate_model(folder: Path, held_out: HeldOut, quantization: Quantization, limit: int | None = None) -> Iterator[Result]:

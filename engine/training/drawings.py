@@ -19,9 +19,9 @@ from typing import Any
 import resvg_py
 from PIL import Image
 
+from engine.hub.packages import Package, Progress, fetch
 from engine.models.pocket.vocabulary import drawn
 from engine.training.sprites import write_sprites
-from engine.weights.packages import Package, Progress, fetch
 
 SIDE = 112  # pixels, the longer side of a sprite
 QUALITY = 88  # of WebP

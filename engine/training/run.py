@@ -22,7 +22,7 @@ from engine.training.look import Look, Scenes, rate_of_scale
 from engine.training.loop import Schedule, train
 from engine.training.slots import TABLE
 from engine.training.speak import Chats, Prompt, Speak, tokenise
-from engine.weights.architectures import load_language, load_tensors
+from engine.weights.loader import load_language, load_tensors
 
 Say = Callable[[str], None]
 

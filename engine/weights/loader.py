@@ -1,101 +1,96 @@
-"""Brings a model folder onto its device for the worker. torch is imported here and not before, so that the server listens at once."""
+"""A ready folder becomes a model that answers, whatever its architecture."""
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import shutil
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
-import structlog
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
-from engine.core.worker import Loaded
-from engine.errors import ModelError, StartError
-from engine.metrics import Metrics
-from engine.weights.load_times import remember
+from engine.device.devices import abilities, default_device, free_memory
+from engine.errors import ModelError, WeightsError
+from engine.models.base import VisionLanguageModel
+from engine.models.card import Card, Quantization, read_card
+from engine.weights.llama_loader import load_language
 
-FINGERPRINT = 16  # hexadecimal digits
-SEEING = (Path(__file__).parent.parent / "models", Path(__file__).parent / "pocket")  # what here makes encodings of pictures
+__all__ = ["load", "load_language", "load_tensors"]
 
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where and how a model is to run. Several `devices` share its layers; none = the first GPU, else the CPU."""
-
-    devices: tuple[str, ...] = ()
-    quantize: Literal["auto", "none", "int8", "4bit"] = "auto"
-    capability: tuple[int, int] | None = None  # compute as a card of this capability would
-    rows: int | None = None  # answers at once; None = as the device allows
-    tokens: int | None = None  # of all conversations together that are kept; None = as memory allows
-    memory: int | None = None  # bytes of each card that this process takes at most; None = all that is free
-    exact: bool = False  # fp32 throughout, nothing quantised; on a CPU only
+ARCHITECTURES = {"pocket": "engine.models.pocket.pocket", "minigpt4": "engine.models.minigpt4.minigpt4"}
+SPLITTABLE = ("minigpt4",)  # architectures whose `load` takes `others`
+Quantize = Quantization | Literal["auto"]
 
 
-def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
-    """Loads the model in `folder`; `record` learns how long that took, `pictures` keeps encoded pictures.
+class Load(Protocol):
+    """What each architecture's module has; only the one that is needed is imported."""
 
-    Raises ModelError, and StartError for a device that is not here.
+    def __call__(
+        self, folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()
+    ) -> VisionLanguageModel:
+        """`others` are the devices besides the first that the language model's layers are split over."""
+        ...
+
+
+def load(
+    folder: Path,
+    device: torch.device | None = None,
+    exact: bool = False,
+    *,
+    others: Sequence[torch.device] = (),
+    quantize: Quantize = "auto",
+    capability: tuple[int, int] | None = None,
+    memory: int | None = None,
+) -> VisionLanguageModel:
+    """The model in a ready folder, on `device` (default: the first GPU, else the CPU), split over it and `others` if there are any.
+
+    It computes in what the card and the device make fastest, or as a card of another `capability` would; `exact` asks for
+    fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits, into `memory` bytes of each card
+    if that is less than what is free.
+    Raises ModelError for a folder that is not ready, and WeightsError for a weight file that can't be used.
     """
-    begun = time.monotonic()
-    import torch
+    card = read_card(folder)
+    device = device or default_device()
+    if others and card.architecture not in SPLITTABLE:
+        raise ModelError(f"{card.name} is small and runs on one device. Name only one.")
+    mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize, memory)
+    dtype = torch.float32 if exact else abilities(device, capability).dtype
+    load_architecture: Load = import_module(ARCHITECTURES[card.architecture]).load
+    chosen = card.model_copy(update={"quantization": mode})
+    return load_architecture(folder, chosen, device, dtype, **({"others": others} if others else {}))
 
-    from engine.core.build import assemble
-    from engine.device.devices import cap_memory, default_device, find_device, held_bytes
-    from engine.device.out_of_memory import out_of_memory
-    from engine.weights.architectures import load
 
-    torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
-    devices = [find_device(name) for name in placement.devices] or [default_device()]
-    if placement.exact and any(device.type != "cpu" for device in devices):
-        raise StartError("--dtype float32 is for CPUs: give --device cpu as well, or leave it out.")
-    if placement.memory is not None:
-        cap_memory(devices, placement.memory)
-    try:
-        model = load(
-            folder,
-            devices[0],
-            placement.exact,
-            others=devices[1:],
-            quantize=placement.quantize,
-            capability=placement.capability,
-            memory=placement.memory,
-        )
-        engine = assemble(
-            model,
-            rows=placement.rows,
-            tokens=placement.tokens,
-            memory=placement.memory,
-            capability=placement.capability,
-            pictures=pictures,
-            metrics=metrics,
-            progress=log.info,
-        )
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
+def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize, most: int | None = None) -> Quantization:
+    """The mode that `quantize` means on these devices, of each of which `most` bytes may be taken; `auto` restores nothing that the
+    folder has quantised.
+
+    Raises ModelError where none fits.
+    """
+    if quantize != "auto":
+        return quantize
+    memory = [free_memory(device) for device in devices]
+    if any(size is None for size in memory):
+        return card.quantization
+    from engine.weights.planning import pick, shapes_of
+
+    free = sum(size if most is None else min(size, most) for size in memory if size is not None)
+    stored = "none" if card.quantization == "q4_1" else card.quantization  # the kernel is the CPU's
+    mode = pick(shapes_of(folder), free, stored)
+    if mode is None:
         raise ModelError(
-            f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit."
-        ) from None
-    seconds = time.monotonic() - begun
-    remember(record, folder, seconds)
-    log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.rows, seconds=round(seconds, 1))
-    return Loaded(engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))))
+            f"{card.name} does not fit into {free / 1e9:.1f} GB, even in 4 bit. `gander model plan {folder}` shows what it takes."
+        )
+    return mode
 
 
-def picture_folder(root: Path, model: Path) -> Path:
-    """Where encoded pictures of this very model are kept: another folder once one of its files is another, or of ours that see."""
-    files = [path for folder in (model, *SEEING) for path in sorted(folder.iterdir()) if path.is_file()]
-    facts = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
-    return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:FINGERPRINT]}"
-
-
-def remove_outdated(root: Path, model: Path) -> None:
-    """Removes encoded pictures of earlier imports under this model's name, and of earlier versions of Gander."""
-    for folder in root.glob(f"{glob.escape(model.name)}-{'[0-9a-f]' * FINGERPRINT}"):
-        if folder != picture_folder(root, model):
-            shutil.rmtree(folder, ignore_errors=True)
+def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """A safetensors file. Raises WeightsError that names it."""
+    try:
+        return load_file(path, device=str(device))
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is missing. Fetch or convert the model again.") from None
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is truncated or damaged ({error}). Fetch or convert the model again.") from None

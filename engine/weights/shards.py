@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.weights.files import SAFETENSORS_DTYPES, StoredTensor, raw_bytes
+from engine.weights.stored_tensors import SAFETENSORS_DTYPES, StoredTensor, raw_bytes
 
 SHARD_BYTES = 500_000_000
 DTYPE_NAMES = {dtype: name for name, dtype in SAFETENSORS_DTYPES.items()}

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageDraw
 
+from engine.core.startup import Placement, load_engine
 from engine.models.card import read_card
-from engine.weights.loader import Placement, load_engine
 from tests.engine.serving import serving
 
 CLIENTS = Path(__file__).parent / "clients"

@@ -10,14 +10,14 @@ import torch
 
 from engine.core.build import assemble
 from engine.core.engine import BatchEngine
+from engine.core.startup import Placement
 from engine.layers.split import allocate
 from engine.runner.memory_plan import ladder
-from engine.weights.loader import Placement
 from tests.engine.core.test_engine import QUESTIONS, run
 from tests.engine.core.test_offline import Ids, asked, make_end_likely
+from tests.engine.core.test_startup import answer
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
 from tests.engine.weights.release_files import golden_sources, imported
-from tests.engine.weights.test_loader import answer
 
 CPU = torch.device("cpu")
 CARDS = [torch.device("cuda", number) for number in range(torch.cuda.device_count())]

@@ -19,7 +19,7 @@ from engine.models.card import Generation
 from engine.request import ChoiceFinished, GenerationRequest, TextDelta, Turn
 from engine.server.response_schema import ANY_OBJECT, schema_of
 from engine.server.responses_format import Responses
-from engine.weights.architectures import load
+from engine.weights.loader import load
 from tests.engine.core.test_engine import Listener, run
 from tests.engine.core.test_offline import asked
 from tests.engine.server.test_requests import asked as read

@@ -23,7 +23,7 @@ from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import as_bytes, normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
 from engine.runner.comparison import Comparison
-from engine.weights.architectures import load
+from engine.weights.loader import load
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, golden_sources, imported
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from engine.layers.int4_cpu import FEW, GROUP, PackedLinear, to_4bit
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 from engine.models.card import read_card
-from engine.weights.architectures import load_language
+from engine.weights.loader import load_language
 from engine.weights.quantization import dequantize, quantize
 
 

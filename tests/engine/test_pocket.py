@@ -19,7 +19,7 @@ from engine.models.pocket.bridge import Bridge
 from engine.models.pocket.efficientnet import SIDE, Eye, letterboxed
 from engine.models.pocket.pocket import Pocket, load_bridge
 from engine.request import GenerationRequest, TextDelta, Turn
-from engine.weights.architectures import load, load_language
+from engine.weights.loader import load, load_language
 from engine.weights.pocket import BRIDGE
 
 PICTURES = Path(__file__).parent / "pictures"

@@ -17,7 +17,7 @@ from engine.evaluation.chat import Chat
 from engine.evaluation.judges import Judge, colour, count, is_unsure, names, scene, side, unsure, yes_no
 from engine.evaluation.names import accepted
 from engine.evaluation.scenes import Backdrop, Spot, beside, draw_shapes, scatter
-from engine.weights.architectures import load
+from engine.weights.loader import load
 
 PICTURES = Path(__file__).parent / "pictures"
 PAPER = (300, 300)

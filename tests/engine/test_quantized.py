@@ -14,7 +14,7 @@ from engine.errors import ModelError, WeightsError
 from engine.layers.quantized import FEW, QuantizedLinear
 from engine.models.card import Card, Quantization
 from engine.models.llama.llama import Llama
-from engine.weights.architectures import load_language
+from engine.weights.loader import load_language
 from engine.weights.quantization import dequantize, quantize
 from tests.engine.tiny import CONFIG, tiny_card, tiny_language
 

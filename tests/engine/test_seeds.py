@@ -13,10 +13,10 @@ from torch import Tensor
 from engine.core.build import assemble
 from engine.core.engine import BatchEngine
 from engine.core.sampler import Sampler, Way, gumbels, stream_key
+from engine.core.startup import Placement, load_engine
 from engine.models.card import Generation
 from engine.request import GenerationRequest, Turn
-from engine.weights.architectures import load
-from engine.weights.loader import Placement, load_engine
+from engine.weights.loader import load
 from tests.engine.core.test_engine import Listener
 
 GREEDY = Generation(temperature=0.0, max_tokens=24)

@@ -17,7 +17,7 @@ from engine.models.card import Card, read_card
 from engine.models.tokenizer import JsonTokenizer
 from engine.paths import model_folder
 from engine.request import GenerationRequest, TextDelta, Turn
-from engine.weights.architectures import load_language
+from engine.weights.loader import load_language
 from tests.engine.tiny import TinyModel
 
 CPU = torch.device("cpu")

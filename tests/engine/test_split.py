@@ -20,8 +20,8 @@ from engine.layers.split import allocate, plan_stages
 from engine.models.llama.llama import Llama
 from engine.request import GenerationRequest, TextDelta, Turn
 from engine.runner.comparison import Comparison
-from engine.weights.architectures import load
-from engine.weights.plan import RELEASE
+from engine.weights.loader import load
+from engine.weights.planning import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported
 

@@ -22,7 +22,7 @@ from tests.engine.core.test_engine import model, run
 from tests.engine.core.test_offline import asked as asking
 from tests.engine.server.test_requests import CARD, PIXEL, asked, body
 from tests.engine.tiny import TinyModel
-from tests.engine.weights.test_tokenizer import TOKENIZER as SENTENCEPIECE
+from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
 
 USER = {"role": "user", "content": "Hi"}
 

@@ -23,9 +23,9 @@ from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
+from engine.models.minigpt4.config import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.models.tokenizer import JsonTokenizer
-from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
-from engine.weights.language_loading import load_language, open_shards
+from engine.weights.llama_loader import load_language, open_shards
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
 STD = (0.26862954, 0.26130258, 0.27577711)

@@ -22,7 +22,7 @@ from engine.models.pocket.perception import Perception
 from engine.models.pocket.scene_facts import words
 from engine.models.pocket.vocabulary import imagenet
 from engine.models.tokenizer import JsonTokenizer
-from engine.weights.architectures import load_language, load_tensors
+from engine.weights.loader import load_language, load_tensors
 from engine.weights.pocket import BRIDGE
 
 

@@ -30,7 +30,7 @@ from engine.bench.subjects import WordTokenizer, random_model
 from engine.bench.table import heading, remarks, table
 from engine.bench.workload import draw, opening
 from engine.models.card import Quantization
-from engine.weights.architecture import Architecture, QFormerSizes, VisionSizes
+from engine.models.minigpt4.config import Architecture, QFormerSizes, VisionSizes
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models
 from engine.core.detokenizer import AnswerText
 from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
-from tests.engine.weights.test_tokenizer import TOKENIZER as SENTENCEPIECE
+from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
 
 TOKENIZER = tiny_tokenizer()
 PIECES = [

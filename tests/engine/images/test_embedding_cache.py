@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from structlog.testing import capture_logs
 
+from engine.core import startup
+from engine.core.startup import picture_folder, remove_outdated
 from engine.images.decode import Picture
 from engine.images.embedding_cache import CRASHED_SECONDS, PictureCache, PictureFolder
 from engine.models.base import EncodedPicture
-from engine.weights import loader as loading
-from engine.weights.loader import picture_folder, remove_outdated
 from tests.engine.tiny import TinyModel
 
 ENCODING = EncodedPicture(torch.arange(12.0).view(3, 4), "a red thing")
@@ -150,7 +150,7 @@ def test_pictures_of_an_earlier_gander_are_encoded_again(tmp_path: Path, monkeyp
     for folder in (model, ours):
         folder.mkdir()
     (ours / "bridge.safetensors").write_bytes(b"old")
-    monkeypatch.setattr(loading, "SEEING", (ours,))
+    monkeypatch.setattr(startup, "ENCODERS", (ours,))
     former = picture_folder(tmp_path, model)
     assert picture_folder(tmp_path, model) == former
     (ours / "bridge.safetensors").write_bytes(b"newer")

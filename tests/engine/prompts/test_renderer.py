@@ -24,7 +24,7 @@ from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.renderer import Renderer, fit
 from engine.prompts.truncation import ContextBuilder
 from engine.request import GenerationRequest, Turn
-from engine.weights.tokenizer import convert_tokenizer
+from engine.weights.tokenizer_conversion import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"

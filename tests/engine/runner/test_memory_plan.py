@@ -6,7 +6,7 @@ import pytest
 
 from engine.kv_cache.block_pool import BLOCK
 from engine.runner.memory_plan import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
-from engine.weights.plan import release_shapes
+from engine.weights.planning import release_shapes
 from tests.engine.tiny import TinyModel
 
 GB = 1_000_000_000

@@ -21,7 +21,7 @@ from engine.training import run
 from engine.training.data import Recipe, prepare
 from engine.training.loop import Schedule
 from engine.training.speak import Prompt
-from engine.weights.architectures import load_tensors
+from engine.weights.loader import load_tensors
 from engine.weights.pocket import CARD
 from tests.engine.tiny import CONFIG
 

@@ -13,7 +13,7 @@ from torch._subclasses import FakeTensorMode
 from torch.serialization import skip_data
 
 from engine.models.card import Card, Quantization
-from engine.weights.importer import Sources, import_model
+from engine.weights.importing import Sources, import_model
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 VERSIONS = ("v0", "v1")

@@ -10,9 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.models.llama.config import LlamaConfig
-from engine.weights.files import open_weights
-from engine.weights.language import language_shapes
+from engine.weights.merging import language_shapes
 from engine.weights.shards import SHARD_BYTES
+from engine.weights.stored_tensors import open_weights
 from tests.engine.weights.release_files import copied_sources, write_sparse
 
 LIMIT = 2_000_000_000  # bytes of anonymous memory
@@ -20,7 +20,7 @@ LARGE = LlamaConfig(32000, 5120, 13824, 1, 40, 40, 128)  # one layer of a 13B: 1
 COMMAND = """
 import sys
 from pathlib import Path
-from engine.weights.importer import Sources, import_model
+from engine.weights.importing import Sources, import_model
 llama, delta, vit, blip2, checkpoint, architecture, out = map(Path, sys.argv[1:])
 import_model(Sources(llama, blip2, checkpoint, delta, vit, architecture), out, "none", lambda written, total: None)
 """

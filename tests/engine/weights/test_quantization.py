@@ -12,7 +12,7 @@ from engine.layers.quantized import QuantizedLinear
 from engine.models.card import Quantization, read_card
 from engine.models.llama.llama import Llama
 from engine.weights import quantization as subject
-from engine.weights.language_loading import load_language
+from engine.weights.llama_loader import load_language
 from engine.weights.quantization import dequantize, quantize, quantized_slots
 
 MODES: tuple[Quantization, ...] = ("int8", "4bit")

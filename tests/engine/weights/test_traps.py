@@ -18,9 +18,9 @@ from tokenizers import Tokenizer
 
 from engine.errors import ModelError, WeightsError
 from engine.models.llama.config import LlamaConfig
-from engine.weights.files import open_weights
-from engine.weights.importer import Sources
-from engine.weights.language import language_shapes
+from engine.weights.importing import Sources
+from engine.weights.merging import language_shapes
+from engine.weights.stored_tensors import open_weights
 from tests.engine.weights.release_files import copied_sources, edit_json, edit_tensors, golden_sources, imported, write_sparse
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 9876543210\n"

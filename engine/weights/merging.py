@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.errors import WeightsError
 from engine.models.llama.config import LlamaConfig
-from engine.weights.files import StoredTensor, open_folder
+from engine.weights.stored_tensors import StoredTensor, open_folder
 
 EMBEDDING = "model.embed_tokens.weight"
 

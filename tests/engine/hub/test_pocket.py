@@ -9,9 +9,9 @@ from safetensors import safe_open
 from transformers import AutoTokenizer
 
 from engine.errors import DownloadError
+from engine.hub.pocket import EYE, LANGUAGE, has_parts, pull
 from engine.models.card import CARD_NAME, read_card
-from engine.weights.pocket import CARD, EYE, LANGUAGE
-from engine.weights.pocket.pull import has_parts, pull
+from engine.weights.pocket import CARD
 
 
 def test_the_folder_holds_what_the_card_promises(pocket_folder: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_missing_second_part_keeps_the_first(pocket_home: Path, tmp_path: Path
 
 
 def test_a_disk_without_room_is_named_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.weights.pocket.pull.SPACE_BYTES", 10**18)
+    monkeypatch.setattr("engine.hub.pocket.SPACE_BYTES", 10**18)
     with pytest.raises(DownloadError, match=r"needs 1000000000000 MB in .+ MB are free\. Free some"):
         pull(tmp_path)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.weights.loopback_hub import Hub, running
+from tests.engine.hub.loopback_hub import Hub, running
 from tests.engine.weights.release_files import golden_sources, imported
 
 LARGE = bytes(range(256)) * 100_000  # 26 MB: the client keeps what came in pieces of 10 MB

@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError, WeightsError
 from engine.models.card import read_card
 from engine.weights import shards
-from engine.weights.files import open_folder
-from engine.weights.importer import Sources
-from engine.weights.language import merge
+from engine.weights.importing import Sources
+from engine.weights.merging import merge
+from engine.weights.stored_tensors import open_folder
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, copied_sources, golden_sources, imported
 
 
@@ -118,8 +118,9 @@ def test_an_existing_folder_is_never_replaced(tmp_path: Path) -> None:
 COMMAND = """
 import sys, time
 from pathlib import Path
-from engine.weights import assembly, shards
-from engine.weights.importer import import_model
+from engine.weights import shards
+from engine.weights import shard_folder as assembly
+from engine.weights.importing import import_model
 from tests.engine.weights.release_files import golden_sources
 shards.SHARD_BYTES = 210_000
 write = assembly.write_shard

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from engine.device.devices import WORKING, free_memory
 from engine.errors import WeightsError
+from engine.hub.layout import numbered_files
 from engine.layers.int4_cpu import pack
 from engine.layers.quantized import use_quantized
 from engine.layers.split import allocate, plan_stages
 from engine.models.card import Card, Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import FUSED, Llama
-from engine.weights.files import StoredTensor, open_weights
-from engine.weights.hub_folder import numbered_files
-from engine.weights.language import EMBEDDING, language_shapes
+from engine.weights.merging import EMBEDDING, language_shapes
 from engine.weights.quantization import HEAD, dequantize, mode_of_codes, quantize
+from engine.weights.stored_tensors import StoredTensor, open_weights
 
 SCALE = "_scale"
 REMEDY = "Fetch or convert the model again."

@@ -13,10 +13,10 @@ import httpx
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+from engine.atomic_folder import aside
 from engine.errors import DownloadError
+from engine.hub.layout import EYE_PREFIXES, FORMS, indexed_files
 from engine.models.card import CARD_NAME
-from engine.weights.folder import aside
-from engine.weights.hub_folder import EYE_PREFIXES, FORMS, indexed_files
 
 
 def pull_repository(repository: str, home: Path, *, revision: str | None = None, eye_only: bool = False) -> Path:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.weights.files import StoredTensor, open_folder, open_weights
-from engine.weights.hub_folder import EYE_PREFIXES
+from engine.hub.layout import EYE_PREFIXES
 from engine.weights.shards import Slot, Step
+from engine.weights.stored_tensors import StoredTensor, open_folder, open_weights
 
 VIT_NAMES = (
     (r"cls_token", r"embeddings.class_embedding"),

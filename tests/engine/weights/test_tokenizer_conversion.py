@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
-from engine.weights.tokenizer import build_tokenizer, read_pieces
+from engine.weights.tokenizer_conversion import build_tokenizer, read_pieces
 from tests.engine.weights.release_files import GOLDEN, VERSIONS
 
 MODEL = GOLDEN / "tiny-v0" / "llama-hf" / "tokenizer.model"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.atomic_folder import aside
 from engine.errors import ModelError
-from engine.weights.folder import aside
 
 FILL_AND_HANG = """
 import sys, time
 from pathlib import Path
-from engine.weights.folder import aside
+from engine.atomic_folder import aside
 with aside(Path(sys.argv[1])) as partial:
     (partial / "gander.json").write_text("{}")
     print("filling", flush=True)

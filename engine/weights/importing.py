@@ -12,20 +12,20 @@ from pathlib import Path
 
 import torch
 
+from engine.atomic_folder import aside
 from engine.errors import ModelError, WeightsError
 from engine.models.card import CARD_NAME, Card, Part, Quantization
 from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.config import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.models.minigpt4.minigpt4 import Eye
-from engine.weights.architecture import ARCHITECTURE_NAME, Architecture, read_architecture
-from engine.weights.assembly import Progress, write_weights
-from engine.weights.files import open_weights
-from engine.weights.folder import aside
-from engine.weights.language import HubLlama, check_pair, language_shapes, merge, open_llama
+from engine.weights.merging import HubLlama, check_pair, language_shapes, merge, open_llama
+from engine.weights.minigpt4_release import read_release
 from engine.weights.quantization import mode_of, quantize, quantized_slots
-from engine.weights.release import read_release
+from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Slot, Step
-from engine.weights.tokenizer import Special, convert_tokenizer
-from engine.weights.vision import copy_step, found, open_eye, vision_step
+from engine.weights.stored_tensors import open_weights
+from engine.weights.tokenizer_conversion import Special, convert_tokenizer
+from engine.weights.vision_conversion import copy_step, found, open_eye, vision_step
 
 PROJECTION = ("llama_proj.weight", "llama_proj.bias")
 SIZES = {4096: "7B", 5120: "13B"}

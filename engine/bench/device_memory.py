@@ -23,11 +23,11 @@ from engine.layers.quantized import QuantizedLinear
 from engine.models.card import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
+from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import Eye
 from engine.runner.memory_plan import TIGHT_PROMPT
-from engine.weights.architecture import Architecture
-from engine.weights.language_loading import empty_language
-from engine.weights.plan import TOKENS
+from engine.weights.llama_loader import empty_language
+from engine.weights.planning import TOKENS
 from engine.weights.quantization import dequantize
 
 STEPS = 20  # of the conversation's tokens, decoded one by one

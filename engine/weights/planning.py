@@ -15,10 +15,10 @@ import torch
 from engine.device.devices import WORKING
 from engine.models.card import Quantization
 from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import Eye
-from engine.weights.architecture import Architecture
-from engine.weights.language import language_shapes
-from engine.weights.language_loading import open_shards
+from engine.weights.llama_loader import open_shards
+from engine.weights.merging import language_shapes
 from engine.weights.quantization import mode_of, quantized_slots
 
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.startup import Placement, load_engine
 from engine.errors import EngineError, ModelError, StartError
 from engine.images.decode import Limits, read_picture
 from engine.models.card import Generation
 from engine.request import Done, Event, GenerationRequest, TextDelta, Turn
-from engine.weights.architectures import load
-from engine.weights.loader import Placement, load_engine
+from engine.weights.loader import load
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported
 
 GREEDY = Generation(temperature=0.0, top_k=0, top_p=1.0, max_tokens=12)

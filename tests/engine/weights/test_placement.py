@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.device import placement as arrangement
-from engine.device.placement import arrange
-from engine.weights.architectures import Quantize
-from engine.weights.plan import release_shapes
+from engine.weights import placement as arrangement
+from engine.weights.loader import Quantize
+from engine.weights.placement import arrange
+from engine.weights.planning import release_shapes
 from tests.engine.weights.release_files import golden_sources, imported
 
 CARDS = ["cuda:0", "cuda:1"]

@@ -9,8 +9,8 @@ import torch
 
 from engine.device.devices import free_memory
 from engine.models.card import read_card
-from engine.weights.architectures import SPLITTABLE, Quantize
-from engine.weights.plan import pick, shapes_of
+from engine.weights.loader import SPLITTABLE, Quantize
+from engine.weights.planning import pick, shapes_of
 
 
 def arrange(folder: Path, devices: Sequence[str], quantize: Quantize) -> list[list[str]]:

@@ -1,0 +1,102 @@
+"""Brings a model folder onto its device for the worker. torch is imported here and not before, so that the server listens at once."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from engine.core.worker import Loaded
+from engine.errors import ModelError, StartError
+from engine.metrics import Metrics
+from engine.weights.load_times import remember
+
+FINGERPRINT = 16  # hexadecimal digits
+ENGINE = Path(__file__).parent.parent
+ENCODERS = (ENGINE / "models", ENGINE / "weights" / "pocket")  # our own files that an encoded picture depends on
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a model is to run. Several `devices` share its layers; none = the first GPU, else the CPU."""
+
+    devices: tuple[str, ...] = ()
+    quantize: Literal["auto", "none", "int8", "4bit"] = "auto"
+    capability: tuple[int, int] | None = None  # compute as a card of this capability would
+    rows: int | None = None  # answers at once; None = as the device allows
+    tokens: int | None = None  # of all conversations together that are kept; None = as memory allows
+    memory: int | None = None  # bytes of each card that this process takes at most; None = all that is free
+    exact: bool = False  # fp32 throughout, nothing quantised; on a CPU only
+
+
+def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
+    """Loads the model in `folder`; `record` learns how long that took, `pictures` keeps encoded pictures.
+
+    Raises ModelError, and StartError for a device that is not here.
+    """
+    begun = time.monotonic()
+    import torch
+
+    from engine.core.build import assemble
+    from engine.device.devices import cap_memory, default_device, find_device, held_bytes
+    from engine.device.out_of_memory import out_of_memory
+    from engine.weights.loader import load
+
+    torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
+    devices = [find_device(name) for name in placement.devices] or [default_device()]
+    if placement.exact and any(device.type != "cpu" for device in devices):
+        raise StartError("--dtype float32 is for CPUs: give --device cpu as well, or leave it out.")
+    if placement.memory is not None:
+        cap_memory(devices, placement.memory)
+    try:
+        model = load(
+            folder,
+            devices[0],
+            placement.exact,
+            others=devices[1:],
+            quantize=placement.quantize,
+            capability=placement.capability,
+            memory=placement.memory,
+        )
+        engine = assemble(
+            model,
+            rows=placement.rows,
+            tokens=placement.tokens,
+            memory=placement.memory,
+            capability=placement.capability,
+            pictures=pictures,
+            metrics=metrics,
+            progress=log.info,
+        )
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise ModelError(
+            f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit."
+        ) from None
+    seconds = time.monotonic() - begun
+    remember(record, folder, seconds)
+    log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.rows, seconds=round(seconds, 1))
+    return Loaded(engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))))
+
+
+def picture_folder(root: Path, model: Path) -> Path:
+    """Where encoded pictures of this very model are kept: a new folder as soon as a file of the model, or of our encoders, changes."""
+    files = [path for folder in (model, *ENCODERS) for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
+    facts = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
+    return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:FINGERPRINT]}"
+
+
+def remove_outdated(root: Path, model: Path) -> None:
+    """Removes encoded pictures of earlier imports under this model's name, and of earlier versions of Gander."""
+    for folder in root.glob(f"{glob.escape(model.name)}-{'[0-9a-f]' * FINGERPRINT}"):
+        if folder != picture_folder(root, model):
+            shutil.rmtree(folder, ignore_errors=True)
