@@ -44,17 +44,17 @@ from bot.demo.registry import DemoRegistry
 from bot.demo.service import DemoService
 from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
-from bot.dispatch.engine_pool import Lane, Lanes
+from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.errors import Ignored, Refusal, Withdrawn
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Outgoing, Platform, Remembered, SupportsAcknowledgement, SupportsDiagnosis, Ticket
-from bot.questions.arrivals import Arrival, Arrivals
-from bot.questions.ask import Asking, Parts
-from bot.questions.delete import Forgetting
-from bot.questions.edit import Revising
-from bot.questions.joining import Joining
-from bot.questions.pointing import Offer, Pointing
-from bot.questions.sightings import Sightings
+from bot.questions.arrival_order import Arrival, ArrivalOrder
+from bot.questions.ask import AskDependencies, AskService
+from bot.questions.delete import DeleteService
+from bot.questions.edit import EditService
+from bot.questions.join_messages import MessageJoiner
+from bot.questions.recent_pictures import RecentPictures
+from bot.questions.which_picture import PictureChoice, PictureFinder
 from bot.sanitize import cleaned
 from bot.store import forgetting, graph, jobs, tickets
 from bot.store.database import Database
@@ -93,22 +93,22 @@ class Core:
         r = self._resources = resources
         self._outbox = Outbox(r.database, r.texts)
         self._notices = Replies(r.database, self._outbox, r.name)
-        self._lanes = Lanes(Lane(engine) for engine in r.engines)
+        self._pool = EnginePool(PooledEngine(engine) for engine in r.engines)
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry, r.files)
         generator = AnswerGenerator(r.database, r.files, r.texts)
-        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._lanes, r.texts, r.name)
+        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
         self._live_updates = LiveUpdates(r.database, self._outbox, answer_views)
         self.demos = DemoService(r.database, r.files, r.texts, self._demo_registry, self._live_updates, r.exports)
         self.walls = Walls(r.database, r.files, self._dispatcher)
-        parts = Parts(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
-        self._arrivals = Arrivals()
-        self._joining, self._sightings = Joining(self._arrivals), Sightings()
-        self._pointing = Pointing(r.database, self._sightings, r.texts)
-        self._asking = Asking(parts, self._arrivals, self._dispatcher.wake)
-        self._revising = Revising(parts, self._dispatcher)
+        parts = AskDependencies(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
+        self._arrivals = ArrivalOrder()
+        self._joiner, self._recent_pictures = MessageJoiner(self._arrivals), RecentPictures()
+        self._picture_finder = PictureFinder(r.database, self._recent_pictures, r.texts)
+        self._ask_service = AskService(parts, self._arrivals, self._dispatcher.wake)
+        self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
-        self._forgetting = Forgetting(r.database, r.files, self._dispatcher, self._asking.introduce_anew)
+        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, self._ask_service.introduce_anew)
 
     async def run(self) -> NoReturn:
         """Until cancelled. What is unfinished then goes on at the next start."""
@@ -148,12 +148,12 @@ class Core:
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
             arrival.asks, arrival.read = incoming.command is None, True
-            self._sightings.note(incoming, asked=incoming.address is not Address.OVERHEARD)
-            if question := self._joining.offer(incoming):
+            self._recent_pictures.note(incoming, asked=incoming.address is not Address.OVERHEARD)
+            if question := self._joiner.offer(incoming):
                 await question.over.wait()
                 return
             incoming = replace(incoming, arrival=arrival)
-            stack.enter_context(self._joining.expecting(incoming))
+            stack.enter_context(self._joiner.expecting(incoming))
             if await self._resources.permissions.hears(incoming):
                 await self._answer(incoming)
             else:
@@ -220,30 +220,30 @@ class Core:
         return self._dispatcher.insights.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
-        self._sightings.drop(place.key, message_id)
+        self._recent_pictures.drop(place.key, message_id)
         await self._arrivals.withdraw(place.key, message_id)
-        return await self._forgetting.withdraw(place, message_id, answers=answers)
+        return await self._delete_service.withdraw(place, message_id, answers=answers)
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
-        meant = await self._pointing.meant(incoming, question)
+        meant = await self._picture_finder.meant(incoming, question)
         if isinstance(meant, Incoming):
-            await self._asking.ask(meant, question, request, varied)
+            await self._ask_service.ask(meant, question, request, varied)
         else:
-            waiting = Offer(incoming, question, request, varied, meant)
-            await self._notices.say(incoming, self._pointing.offer(await self._language(incoming), waiting))
+            waiting = PictureChoice(incoming, question, request, varied, meant)
+            await self._notices.say(incoming, self._picture_finder.offer(await self._language(incoming), waiting))
 
     async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
         await self.ask(incoming, question, {}, varied)
 
     async def pick(self, incoming: Incoming, name: str) -> None:
-        meant, waiting = self._pointing.chosen(incoming, name)
-        await self._asking.ask(meant, waiting.question, waiting.request, waiting.varied)
+        meant, waiting = self._picture_finder.chosen(incoming, name)
+        await self._ask_service.ask(meant, waiting.question, waiting.request, waiting.varied)
 
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
-        await self._asking.again(incoming, await self._own(incoming, answer_id), request)
+        await self._ask_service.again(incoming, await self._own(incoming, answer_id), request)
 
     async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
-        await self._asking.resume(incoming, await self._own(incoming, answer_id))
+        await self._ask_service.resume(incoming, await self._own(incoming, answer_id))
 
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         if answer_id is not None:
@@ -260,21 +260,21 @@ class Core:
         await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:
-        self._sightings.forget(incoming.author.key)
+        self._recent_pictures.forget(incoming.author.key)
         await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
-        return await self._forgetting.person(incoming.author.key)
+        return await self._delete_service.person(incoming.author.key)
 
     async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> Held:
         if not (person or channel):
-            return await self._forgetting.held(incoming.author.key)
+            return await self._delete_service.held(incoming.author.key)
         await self._check_moderates(incoming)
-        return await self._forgetting.held_here(incoming.place, person)
+        return await self._delete_service.held_here(incoming.place, person)
 
     async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
         await self._check_moderates(incoming)
         whose = f"{incoming.place.platform}:{person}" if person else None
         await self._arrivals.drop(whose, incoming.place.key, but=incoming.arrival)
-        return await self._forgetting.here(incoming.place, person)
+        return await self._delete_service.here(incoming.place, person)
 
     async def queue(self, incoming: Incoming) -> Queue:
         line = await self._dispatcher.line()
@@ -303,7 +303,7 @@ class Core:
         return not here
 
     async def engines(self) -> tuple[EngineState, ...]:
-        return self._lanes.states()
+        return self._pool.states()
 
     async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
         platform = self._outbox.platform(incoming.place)
@@ -316,7 +316,7 @@ class Core:
 
     async def _take(self, incoming: Incoming) -> None:
         if incoming.edited:
-            await self._revise(incoming)
+            await self._edit(incoming)
             return
         if incoming.command and await self._notices.are_said(incoming):  # of questions the store finds out, when it takes them
             await self._settle(incoming)
@@ -327,7 +327,7 @@ class Core:
             self._demo_registry.check_pace(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
-            incoming = await self._joining.gather(incoming)
+            incoming = await self._joiner.gather(incoming)
             await self.ask(incoming, incoming.text.strip(), {})
         elif message := await self._resources.commands.run(incoming, self):
             await self._notices.say(incoming, message)
@@ -346,7 +346,7 @@ class Core:
         if isinstance(platform, SupportsAcknowledgement):
             await platform.acknowledge(incoming)
 
-    async def _revise(self, incoming: Incoming) -> None:
+    async def _edit(self, incoming: Incoming) -> None:
         """The author changed a message; of commands, only a question can be asked otherwise. What was none before is asked now."""
         await self._resources.limits.check(incoming)
         if (asked := self._resources.commands.asked(incoming)) is None:
@@ -357,7 +357,7 @@ class Core:
             await self._resources.permissions.check(incoming)
             await self.ask(replace(incoming, command=None), *asked)
         else:
-            await self._revising.revise(incoming, *asked)
+            await self._edit_service.edit(incoming, *asked)
 
     async def _permit(self, incoming: Incoming) -> None:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.questions.arrivals import Arrival
+from bot.questions.arrival_order import Arrival
 
 
 @dataclass(frozen=True, slots=True)

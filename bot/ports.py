@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from bot.message import Author, Incoming, Place
-from bot.questions.arrivals import Arrival
+from bot.questions.arrival_order import Arrival
 
 
 class Button(StrEnum):
@@ -32,7 +32,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class AnswerColumn:
     """One column of a comparison."""
 
     label: str
@@ -91,7 +91,7 @@ class Outgoing:
     alt: str = ""  # what the files show, for those who can't see them; empty: what the text says
     named: tuple[Named, ...] = ()  # those whose keys stand in the text
     picture: Path | None = None  # that it is about, where people could not see otherwise: shown small beside it
-    columns: tuple[Section, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
+    columns: tuple[AnswerColumn, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ class Ticket:
     data: Mapping[str, str | int]
     seconds: float  # for which it is still good
     taken: bool  # the core has dealt with the event
-    owed: bool  # it is going to say something to it
+    reply_pending: bool  # the core is going to reply to it
     message_ids: tuple[str, ...]  # what was said of the answer
 
 
@@ -255,7 +255,7 @@ class Remembered:
     pending: bool = False  # an answer that is not finished
     conversation: str = ""  # the key that all branches of one conversation share
     replies_to: str | None = None  # the platform's id of `parent`, where that is a person's message
-    columns: tuple[Section, ...] = ()  # of a comparison
+    columns: tuple[AnswerColumn, ...] = ()  # of a comparison
     actions: tuple[Action, ...] = ()  # what people vote with
 
 

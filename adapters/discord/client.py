@@ -32,7 +32,7 @@ from bot.config.schema import DiscordOptions, LimitOptions
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation, Place
 from bot.ports import Button, MovingBot
-from bot.questions.arrivals import Arrival
+from bot.questions.arrival_order import Arrival
 from bot.settings.schema import SETTINGS
 from bot.texts import Texts, choose_language
 

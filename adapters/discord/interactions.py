@@ -263,7 +263,7 @@ def live_of(ticket: Ticket, hook: discord.Webhook, until: float) -> Live:
         str(data["locale"]),
         discord.Permissions(int(data["granted"])),
         str(data["source"]) or None,
-        thinking=bool(data["thinking"]) and ticket.owed,
+        thinking=bool(data["thinking"]) and ticket.reply_pending,
         ephemeral=bool(data["ephemeral"]),
         only_way=bool(data["only_way"]),
         shown=dict.fromkeys(ticket.message_ids, ""),

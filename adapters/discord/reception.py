@@ -58,7 +58,7 @@ class Reception:
         for ticket in await self._bot.tickets(NAME):
             hook = discord.Webhook.partial(int(ticket.data["application"]), str(ticket.data["token"]), client=client)
             found.append((ticket, self._interactions.restore(ticket, hook)))
-        return tuple((ticket, live) for ticket, live in found if not (ticket.owed or ticket.message_ids))
+        return tuple((ticket, live) for ticket, live in found if not (ticket.reply_pending or ticket.message_ids))
 
     async def clear_up(self, left: Sequence[tuple[Ticket, Live]]) -> None:
         """A kill came before they were taken, or before their sign of thinking was taken away."""

@@ -19,7 +19,7 @@ from adapters.telegram.reading import STOPPED_DRAFT, Reader
 from adapters.telegram.recent import Recent
 from bot.message import Incoming, Place
 from bot.ports import MovingBot
-from bot.questions.arrivals import Arrival
+from bot.questions.arrival_order import Arrival
 from bot.texts import choose_language
 
 ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole

@@ -9,11 +9,11 @@ from time import time
 
 from bot.access.policy import Allowance
 from bot.access.policy_store import PolicyStore
-from bot.commands.numbers import print_number
 from bot.config.schema import LimitOptions
 from bot.contracts import Load
 from bot.errors import Ignored, Refusal
 from bot.message import Incoming
+from bot.numbers import print_number
 from bot.store.settings import Home
 
 QUESTIONS = frozenset({"ask", "compare", "again", "continue"})  # commands that an answer is written for

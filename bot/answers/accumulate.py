@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.contracts import Texts
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.sanitize import whole_characters
 from bot.settings.resolve import shown
 from bot.store.jobs import Job
@@ -45,7 +45,7 @@ class Draft:
         return self.tokens * beams
 
     @property
-    def columns(self) -> tuple[Section, ...]:
+    def columns(self) -> tuple[AnswerColumn, ...]:
         """Only comparisons have some."""
         return ()
 
@@ -76,8 +76,8 @@ class Comparison:
         return sum(draft.work(rows) for draft, rows in zip(self.drafts, self.beams, strict=True))
 
     @property
-    def columns(self) -> tuple[Section, ...]:
-        return tuple(Section(label, draft.text) for label, draft in zip(self.labels, self.drafts, strict=True))
+    def columns(self) -> tuple[AnswerColumn, ...]:
+        return tuple(AnswerColumn(label, draft.text) for label, draft in zip(self.labels, self.drafts, strict=True))
 
     @property
     def text(self) -> str:

@@ -14,7 +14,7 @@ from bot.contracts import InLine, Texts
 from bot.delivery.edit_scheduler import MessageDiff
 from bot.delivery.outbox import Outbox
 from bot.demo.registry import DemoRegistry
-from bot.ports import Outgoing, Reader, Section
+from bot.ports import AnswerColumn, Outgoing, Reader
 from bot.sanitize import called, in_short, plainly
 from bot.store import deliveries, graph, votes
 from bot.store.database import Database
@@ -70,7 +70,7 @@ class AnswerView:
             text = self.texts.say(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
         self._show(self._headed(Outgoing(text, buttons(None), self.job.answer, language=language)))
 
-    def grown(self, text: str, columns: tuple[Section, ...]) -> None:
+    def grown(self, text: str, columns: tuple[AnswerColumn, ...]) -> None:
         if text.strip():  # platforms take no message without a word
             self._show(self._message(text, None, columns))
 
@@ -93,7 +93,7 @@ class AnswerView:
         """Nothing more of it is to be shown by this bot."""
         self.outbox.discard(self.job.answer, self.answer.place)
 
-    def _message(self, text: str, finish: str | None, columns: tuple[Section, ...]) -> Outgoing:
+    def _message(self, text: str, finish: str | None, columns: tuple[AnswerColumn, ...]) -> Outgoing:
         answer, language = self.answer, self.job.settings.language
         ended = finish is not None
         message = Outgoing(text, buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language)

@@ -14,10 +14,10 @@ from math import inf
 
 from bot.access.policy_store import PolicyStore
 from bot.commands.ids import read_id, read_own
-from bot.commands.numbers import print_number, read_number, read_whole
 from bot.contracts import Actions, Value
 from bot.errors import Refusal
 from bot.message import Incoming
+from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
 from bot.settings.schema import SETTINGS, Setting, SettingKind

@@ -12,10 +12,10 @@ from bot.access.policy_store import EVERYWHERE, policy_home
 from bot.access.rate_limits import LONGEST_PAUSE
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
-from bot.commands.numbers import print_number, read_number
 from bot.commands.setting_commands import CLEAR
 from bot.config.schema import RoleLimits
 from bot.errors import Refusal
+from bot.numbers import print_number, read_number
 from bot.ports import Named, Outgoing, Panel
 from bot.settings.resolve import shown
 from bot.settings.schema import SETTINGS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.store import demos, votes
 from bot.store.demos import Demo, Shown
 
@@ -20,13 +20,13 @@ class Entry:
     """A question with its answer, the columns of a comparison, and the votes for each."""
 
     shown: Shown
-    columns: tuple[Section, ...]
+    columns: tuple[AnswerColumn, ...]
     votes: Counter[int]
 
     @property
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[AnswerColumn, ...]:
         """What was answered: one section without a label, or the columns."""
-        return self.columns or (Section("", self.shown.text),)
+        return self.columns or (AnswerColumn("", self.shown.text),)
 
     @property
     def seconds(self) -> float | None:

@@ -12,7 +12,7 @@ from time import time
 from bot.contracts import InLine
 from bot.demo.entries import Entry, entries
 from bot.dispatch.dispatcher import Dispatcher
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.store import demos, votes
 from bot.store.database import Database
 from bot.store.demos import Demo
@@ -29,7 +29,7 @@ class WallEntry:
     """An entry at this moment; `place` where it waits."""
 
     entry: Entry
-    sections: tuple[Section, ...]
+    sections: tuple[AnswerColumn, ...]
     state: str  # waiting, answering, done
     place: InLine | None
 
@@ -89,7 +89,7 @@ class Walls:
         draft = self._dispatcher.growing(entry.shown.answer)
         if draft is None:
             return WallEntry(entry, (), "waiting", place)
-        return WallEntry(entry, draft.columns or (Section("", draft.text),), "answering", None)
+        return WallEntry(entry, draft.columns or (AnswerColumn("", draft.text),), "answering", None)
 
 
 def worth_showing(states: Sequence[WallEntry]) -> tuple[WallEntry, ...]:

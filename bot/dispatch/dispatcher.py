@@ -23,23 +23,23 @@ from bot.background import start
 from bot.config.logging import job_logged
 from bot.contracts import InLine, Texts, Value
 from bot.delivery.outbox import Outbox
-from bot.dispatch.engine_pool import Lane, Lanes
+from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.sanitize import whole_characters
 from bot.store import graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Turn
-from bot.store.jobs import Begun, Job, Waiting
+from bot.store.jobs import BegunAnswer, Job, WaitingJob
 from bot.store.tables import Finish
 
 HEARTBEAT = 5.0  # seconds
 DEAD = 60.0  # seconds without a heartbeat
 TICK = 2.0  # seconds between two looks at the queue when nothing calls for one
-LOSSES = 5  # engines and bots that went away under one question, before it is taken for the cause
+MAX_ATTEMPTS = 5  # engines and bots that went away under one question, before it is taken for the cause
 TOLD = 200  # at the head of the line whose place is worked out: all, within the default limits
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Dispatcher:
         outbox: Outbox,
         answer_views: AnswerViews,
         generator: AnswerGenerator,
-        lanes: Lanes,
+        pool: EnginePool,
         texts: Texts,
         name: str = "gander",
     ) -> None:
@@ -80,7 +80,7 @@ class Dispatcher:
         self._outbox = outbox
         self._answer_views = answer_views
         self._generator = generator
-        self._lanes = lanes
+        self._pool = pool
         self._texts = texts
         self._name = name
         self._queue = FairQueue()
@@ -99,10 +99,10 @@ class Dispatcher:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        recovered = await self._database.write(jobs.recover, time() - DEAD, self._name)
+        recovered = await self._database.write(jobs.prune_stalled_workers, time() - DEAD, self._name)
         log.info("dispatcher_started", recovered=recovered)
         async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._lanes.watch(self.wake))
+            self._tasks.create_task(self._pool.watch(self.wake))
             self._tasks.create_task(self._keep_alive())
             self._tasks.create_task(self._keep_informed())
             self._tasks.create_task(self._stop_all(self._outbox.deleted))
@@ -129,7 +129,7 @@ class Dispatcher:
     async def stop(self, answers: Sequence[int]) -> int:
         """Stop making these answers; how many were open. What was said so far stays."""
         async with self._moving:
-            running, waited = await self._database.write(jobs.cancel, answers, self._name, time())
+            running, waited = await self._database.write(jobs.cancel_jobs, answers, self._name, time())
         for job in waited:
             self._deliver_soon(job)
         for number in running & self._stops.keys():
@@ -137,7 +137,7 @@ class Dispatcher:
         self.wake()  # what followed them need not wait any more
         return len(running) + len(waited)
 
-    def drop(self, replaced: Sequence[Begun], place: Place) -> None:
+    def drop(self, replaced: Sequence[BegunAnswer], place: Place) -> None:
         """These answers are in the store no more: stop making and showing them."""
         for old in replaced:
             if stop := self._stops.get(old.job):
@@ -147,15 +147,15 @@ class Dispatcher:
 
     async def line(self) -> Line:
         """Who runs and who waits; places for the head of the line, in the order of serving."""
-        waiting = await self._database.read(jobs.line)
+        waiting = await self._database.read(jobs.all_waiting)
         head = islice(self._queue.order(waiting), TOLD)
-        running = self._lanes.running
+        running = self._pool.running
         self._outbox.expect(Counter(job.channel for job in (*waiting, *running)))
-        return Line(len(waiting), len(running), places(head, running, self._speed, self._lanes.rows, self._outbox.delay))
+        return Line(len(waiting), len(running), places(head, running, self._speed, self._pool.rows, self._outbox.delay))
 
     @property
     def tokens_per_second(self) -> float | None:
-        return self._speed.tokens_per_second(self._lanes.rows)
+        return self._speed.tokens_per_second(self._pool.rows)
 
     @property
     def tokens_now(self) -> float:
@@ -169,58 +169,58 @@ class Dispatcher:
     async def _start(self) -> None:
         """Start the questions that engines have room for, fairest first; one that comes meanwhile calls for another look."""
         self._waiting = True
-        refusal = self._lanes.refusal
-        if not (refusal or self._lanes.have_room()):
+        refusal = self._pool.refusal
+        if not (refusal or self._pool.have_room()):
             return
-        heads, behind = await self._database.read(_look, self._outbox.connected, self._name, time() - DEAD)
+        fetchable, behind = await self._database.read(_look, self._outbox.connected, self._name, time() - DEAD)
         while not (self._draining or self._news.is_set()) and (
-            chosen := await (self._refuse_next(heads, refusal) if refusal else self._start_fairest(heads))
+            chosen := await (self._refuse_next(fetchable, refusal) if refusal else self._start_fairest(fetchable))
         ):
-            heads.remove(chosen)
+            fetchable.remove(chosen)
             if behind:
                 self.wake()  # the next of that person's may start, too
-        self._waiting = behind or bool(heads)
+        self._waiting = behind or bool(fetchable)
 
-    async def _start_fairest(self, heads: Sequence[Waiting]) -> Waiting | None:
+    async def _start_fairest(self, fetchable: Sequence[WaitingJob]) -> WaitingJob | None:
         """Which it was; None: no engine has room for one."""
-        may = self._queue.within_share(heads, self._lanes.held(), self._lanes.rows, monotonic())
+        may = self._queue.within_share(fetchable, self._pool.held(), self._pool.rows, monotonic())
         chosen = self._queue.next(may) if may else None
-        lane = self._lanes.best(chosen) if chosen else None
-        if chosen is None or lane is None:
+        pooled = self._pool.best(chosen) if chosen else None
+        if chosen is None or pooled is None:
             return None
         async with self._moving:
             taken = await self._database.write(_take, chosen.id, self._name, time())
             if taken is not None:
                 self._queue.charge(chosen)
-                lane.running[chosen.id] = chosen
+                pooled.running[chosen.id] = chosen
                 self._stops[chosen.id] = Stop()
-                self._spawn(self._see_through(lane, chosen, taken))
+                self._spawn(self._see_through(pooled, chosen, taken))
         return chosen
 
-    async def _refuse_next(self, heads: Sequence[Waiting], refusal: EngineRefused) -> Waiting | None:
+    async def _refuse_next(self, fetchable: Sequence[WaitingJob], refusal: EngineRefused) -> WaitingJob | None:
         """Tell the next one why no engine will answer, rather than let them wait for somebody to mend it; None: nobody waits."""
-        if not heads:
+        if not fetchable:
             return None
         async with self._moving:
-            taken = await self._database.write(_take, heads[0].id, self._name, time())
+            taken = await self._database.write(_take, fetchable[0].id, self._name, time())
         if taken is not None:
             self._spawn(self._refuse(taken, refusal))
-        return heads[0]
+        return fetchable[0]
 
     async def _refuse(self, taken: Taken, refusal: EngineRefused) -> None:
         with job_logged(taken.job.name):
             if await self._fail_refused(taken.job, self._answer_views.open(taken.job, taken.snapshot), refusal):
                 await self._deliver(taken.job)
 
-    async def _see_through(self, lane: Lane, waiting: Waiting, taken: Taken) -> None:
+    async def _see_through(self, pooled: PooledEngine, waiting: WaitingJob, taken: Taken) -> None:
         job, began = taken.job, monotonic()
         draft = draft_of(job, self._texts)
         self._growing[job.answer] = draft
         with job_logged(job.name):
             try:
-                answered = await self._make(lane, taken, draft)
+                answered = await self._make(pooled, taken, draft)
             finally:
-                del lane.running[job.id], self._stops[job.id], self._growing[job.answer]
+                del pooled.running[job.id], self._stops[job.id], self._growing[job.answer]
                 self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.settings.beams or 1))
                 if self._waiting:
                     self.wake()
@@ -229,12 +229,12 @@ class Dispatcher:
             if answered:
                 await self._deliver(job)
 
-    async def _make(self, lane: Lane, taken: Taken, draft: Draft | Comparison) -> bool:
+    async def _make(self, pooled: PooledEngine, taken: Taken, draft: Draft | Comparison) -> bool:
         """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
         job, branch = taken.job, taken.branch
         view = self._answer_views.open(job, taken.snapshot)
-        if job.losses >= LOSSES:
-            return await self._fail(job, view, "answer.lost", count=LOSSES)
+        if job.attempts >= MAX_ATTEMPTS:
+            return await self._fail(job, view, "answer.lost", count=MAX_ATTEMPTS)
         explained = self._outbox.platform(view.answer.place).limits.explains
 
         def grown() -> None:
@@ -244,18 +244,18 @@ class Dispatcher:
         typing = self._tasks.create_task(view.type())
         try:
             async with self._stops[job.id]:
-                await self._generator.answer(lane.engine, job, branch, draft, grown, explained=explained)
+                await self._generator.answer(pooled.engine, job, branch, draft, grown, explained=explained)
         except Refusal as refusal:
             return await self._fail(job, view, refusal.key, **refusal.values)
         except EngineRefused as error:
             return await self._fail_refused(job, view, error)
         except (EngineUnavailable, AnswerLost) as error:
-            lane.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
+            pooled.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             await self._put_back(job, error)
             return False
         finally:
             typing.cancel()
-        lane.proved()
+        pooled.proved()
         if explained:
             self.insights.keep(job, draft)
         notes = await self._generator.notes(job, branch, draft)
@@ -272,9 +272,11 @@ class Dispatcher:
         """Answer with why there is no answer."""
         return await self._commit(job, view, self._texts.say(job.settings.language, key, **values), Finish.FAILED)
 
-    async def _commit(self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[Section, ...] = ()) -> bool:
+    async def _commit(
+        self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[AnswerColumn, ...] = ()
+    ) -> bool:
         footer = " · ".join(filter(None, (view.answer.footer, *notes)))
-        ours = await self._database.write(jobs.commit, job, self._name, text, finish, footer, time(), columns)
+        ours = await self._database.write(jobs.save_answer, job, self._name, text, finish, footer, time(), columns)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
             await self._let_go(job, view)
@@ -289,7 +291,7 @@ class Dispatcher:
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         log.warning("answer_put_back", reason=str(error))
-        await self._database.write(jobs.release, job, self._name, lost=isinstance(error, AnswerLost))
+        await self._database.write(jobs.retry_job, job, self._name, lost=isinstance(error, AnswerLost))
         self.wake()
 
     def _deliver_soon(self, job: Job) -> None:
@@ -304,7 +306,7 @@ class Dispatcher:
                 await view.end()
             else:
                 await self._outbox.retract(job.answer)
-            await self._database.write(jobs.done, job.id)
+            await self._database.write(jobs.finish_job, job.id)
         finally:
             self._delivering.discard(job.id)
 
@@ -318,13 +320,13 @@ class Dispatcher:
         """Beat, hear of stops that another bot's users asked for, and take over what dead bots left."""
         while True:
             now = time()
-            asked = await self._database.write(jobs.beat, self._name, now)
+            asked = await self._database.write(jobs.heartbeat, self._name, now)
             async with self._moving:
-                recovered = await self._database.write(jobs.recover, now - DEAD, self._name, tuple(self._stops))
-            owed = await self._database.write(jobs.owed, self._outbox.connected, self._name, now, now - DEAD)
+                recovered = await self._database.write(jobs.prune_stalled_workers, now - DEAD, self._name, tuple(self._stops))
+            undelivered = await self._database.write(jobs.undelivered, self._outbox.connected, self._name, now, now - DEAD)
             for number in asked & self._stops.keys():
                 self._stops[number].ask()
-            for job in owed:
+            for job in undelivered:
                 self._deliver_soon(job)
             if recovered:
                 self.wake()
@@ -350,15 +352,15 @@ class Dispatcher:
             view.in_line(place)
 
 
-def _look(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[Waiting], bool]:
+def _look(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[WaitingJob], bool]:
     """The questions whose turn can come, and whether others wait behind them."""
-    heads = jobs.heads(connection, platforms, owner, stale)
-    return list(heads), jobs.waiting(connection) > len(heads)
+    fetchable = jobs.fetchable(connection, platforms, owner, stale)
+    return list(fetchable), jobs.count_waiting(connection) > len(fetchable)
 
 
 def _take(connection: Connection, number: int, owner: str, at: float) -> Taken | None:
     """Claim a job; None when somebody else took it, or it was cancelled."""
-    job = jobs.claim(connection, number, owner, at)
+    job = jobs.fetch_job(connection, number, owner, at)
     snapshot = read_answer_snapshot(connection, job.answer) if job else None
     return Taken(job, snapshot, conversation.said(graph.branch(connection, job.question))) if job and snapshot else None
 

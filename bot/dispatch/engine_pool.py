@@ -12,7 +12,7 @@ import structlog
 
 from bot.contracts import Engine, EngineState
 from bot.errors import BotError, EngineRefused
-from bot.store.jobs import Waiting
+from bot.store.jobs import WaitingJob
 from engine.api import Health
 
 READY_POLL, AWAY_POLL = 10.0, 1.0  # seconds between looks at /health
@@ -23,17 +23,17 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Lane:
+class PooledEngine:
     """One engine and the jobs that it runs, by their id."""
 
     engine: Engine
     health: Health | None = None
-    running: dict[int, Waiting] = field(default_factory=dict)
+    running: dict[int, WaitingJob] = field(default_factory=dict)
     away: asyncio.Event = field(default_factory=asyncio.Event)
     rest: float = 0.0  # seconds that it asked for before the next look
     refusal: EngineRefused | None = None  # what somebody has to mend before it can answer
     misses: int = 0  # looks that failed in a row
-    losses: int = 0  # answers that it did not make in a row, though it seemed ready
+    failures: int = 0  # answers that it did not make in a row, though it seemed ready
     told: str = ""  # of its state, in the log
 
     @property
@@ -47,12 +47,12 @@ class Lane:
     def lost(self, rest: float = 0.0) -> None:
         """It does not answer: nothing more goes there until it does; it is not asked for `rest` seconds."""
         self.health, self.rest = None, rest
-        self.losses += 1
+        self.failures += 1
         self.away.set()
 
     def proved(self) -> None:
         """It made an answer."""
-        self.losses = 0
+        self.failures = 0
 
     def seen(self, health: Health) -> None:
         """A look that found it. Which model it has is said once."""
@@ -71,8 +71,8 @@ class Lane:
     @property
     def pause(self) -> float:
         """Seconds until the next look, after one that failed or an answer that was not made."""
-        longest = FAULTY_LONGEST if self.refusal or self.losses else AWAY_LONGEST
-        grown = AWAY_POLL * GROWTH ** min(max(self.misses, self.losses) - 1, 20)
+        longest = FAULTY_LONGEST if self.refusal or self.failures else AWAY_LONGEST
+        grown = AWAY_POLL * GROWTH ** min(max(self.misses, self.failures) - 1, 20)
         rest, self.rest = self.rest, 0.0
         return max(rest, AWAY_POLL, min(longest, grown))
 
@@ -81,22 +81,22 @@ class Lane:
         return told != state
 
 
-class Lanes:
+class EnginePool:
     """All engines."""
 
-    def __init__(self, lanes: Iterable[Lane]) -> None:
-        self._lanes = tuple(lanes)
+    def __init__(self, pool: Iterable[PooledEngine]) -> None:
+        self._pool = tuple(pool)
 
     @property
     def rows(self) -> int:
-        return sum(lane.rows for lane in self._lanes)
+        return sum(pooled.rows for pooled in self._pool)
 
     @property
-    def running(self) -> tuple[Waiting, ...]:
-        return tuple(job for lane in self._lanes for job in lane.running.values())
+    def running(self) -> tuple[WaitingJob, ...]:
+        return tuple(job for pooled in self._pool for job in pooled.running.values())
 
     def have_room(self) -> bool:
-        return any(lane.free > 0 for lane in self._lanes)
+        return any(pooled.free > 0 for pooled in self._pool)
 
     def held(self) -> Counter[str]:
         """Rows by person."""
@@ -105,50 +105,50 @@ class Lanes:
             held[job.person] += job.rows
         return held
 
-    def best(self, job: Waiting) -> Lane | None:
+    def best(self, job: WaitingJob) -> PooledEngine | None:
         """The emptiest engine with room for the job. One with more beams than any has rows gets an engine to itself, which decides."""
-        fits_nowhere = all(job.rows > lane.rows for lane in self._lanes)
-        rooms = [lane for lane in self._lanes if job.rows <= lane.free or (fits_nowhere and lane.rows and not lane.running)]
-        return max(rooms, key=lambda lane: lane.free, default=None)
+        fits_nowhere = all(job.rows > pooled.rows for pooled in self._pool)
+        rooms = [pooled for pooled in self._pool if job.rows <= pooled.free or (fits_nowhere and pooled.rows and not pooled.running)]
+        return max(rooms, key=lambda pooled: pooled.free, default=None)
 
     @property
     def refusal(self) -> EngineRefused | None:
         """Why none of the engines will answer until somebody mends something; None: one answers, or may come back by itself."""
-        refusals = [lane.refusal for lane in self._lanes]
+        refusals = [pooled.refusal for pooled in self._pool]
         return refusals[0] if refusals and all(refusals) else None
 
     def states(self) -> tuple[EngineState, ...]:
         return tuple(
-            EngineState(lane.engine.name, lane.health, len(lane.running), lane.refusal.fault if lane.refusal else None)
-            for lane in self._lanes
+            EngineState(pooled.engine.name, pooled.health, len(pooled.running), pooled.refusal.fault if pooled.refusal else None)
+            for pooled in self._pool
         )
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """Keep looking at every engine's health, until cancelled; `changed` is called when there may be more room."""
         async with asyncio.TaskGroup() as tasks:
-            for lane in self._lanes:
-                tasks.create_task(_watch(lane, changed))
+            for pooled in self._pool:
+                tasks.create_task(_watch(pooled, changed))
 
 
-async def _watch(lane: Lane, changed: Callable[[], None]) -> NoReturn:
+async def _watch(pooled: PooledEngine, changed: Callable[[], None]) -> NoReturn:
     while True:
-        lane.away.clear()
-        before = lane.rows, lane.refusal
+        pooled.away.clear()
+        before = pooled.rows, pooled.refusal
         try:
-            lane.seen(await lane.engine.health())
+            pooled.seen(await pooled.engine.health())
         except BotError as error:
-            lane.missed(error)
-        if (lane.rows, lane.refusal) != before:
+            pooled.missed(error)
+        if (pooled.rows, pooled.refusal) != before:
             changed()
-        await _pause(lane)
+        await _pause(pooled)
 
 
-async def _pause(lane: Lane) -> None:
+async def _pause(pooled: PooledEngine) -> None:
     """Between two looks; an engine that was lost is looked at sooner."""
-    if lane.rows:
+    if pooled.rows:
         try:
             async with asyncio.timeout(READY_POLL):
-                await lane.away.wait()
+                await pooled.away.wait()
         except TimeoutError:
             return
-    await asyncio.sleep(lane.pause)
+    await asyncio.sleep(pooled.pause)

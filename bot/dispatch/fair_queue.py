@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import ceil
 
-from bot.store.jobs import Waiting
+from bot.store.jobs import WaitingJob
 
 # Small against a question's cost (hundreds of tokens), so that one turn never serves a row of cheap questions.
 QUANTUM = 64
@@ -71,26 +71,26 @@ class FairQueue:
         self._people: dict[str, Turns] = {}  # by channel, in the order of turns
         self._about: dict[str, float] = {}  # when somebody's question last waited; the longest ago first
 
-    def next(self, heads: Sequence[Waiting]) -> Waiting:
-        """The fairest of the heads (at least one): each person's oldest question in each channel."""
-        candidates: dict[str, dict[str, Waiting]] = {}
-        for head in heads:
-            candidates.setdefault(head.channel, {})[head.person] = head
+    def next(self, fetchable: Sequence[WaitingJob]) -> WaitingJob:
+        """The fairest of the fetchable jobs (at least one): each person's oldest question in each channel."""
+        candidates: dict[str, dict[str, WaitingJob]] = {}
+        for job in fetchable:
+            candidates.setdefault(job.channel, {})[job.person] = job
         firsts = {channel: people[self._people_in(channel).next(people)] for channel, people in candidates.items()}
         return firsts[self._channels.next(firsts)]
 
-    def within_share(self, heads: Sequence[Waiting], held: Mapping[str, int], rows: int, now: float) -> list[Waiting]:
-        """The heads whose people may hold one more question's rows. `held`: rows by person, of `rows` on all engines."""
-        for head in heads:
-            self._about.pop(head.person, None)
-            self._about[head.person] = now
+    def within_share(self, fetchable: Sequence[WaitingJob], held: Mapping[str, int], rows: int, now: float) -> list[WaitingJob]:
+        """The fetchable jobs whose people may hold one more question's rows. `held`: rows by person, of `rows` on all engines."""
+        for job in fetchable:
+            self._about.pop(job.person, None)
+            self._about[job.person] = now
         while self._about and now - next(iter(self._about.values())) >= ABOUT_SECONDS:
             del self._about[next(iter(self._about))]
         about = len(self._about) + sum(person not in self._about for person in held)
         share = rows / min(max(about, 1), LEAST_SHARE)
-        return [head for head in heads if not held.get(head.person) or held[head.person] + head.rows <= share]
+        return [job for job in fetchable if not held.get(job.person) or held[job.person] + job.rows <= share]
 
-    def charge(self, job: Waiting) -> None:
+    def charge(self, job: WaitingJob) -> None:
         """The job is being served."""
         self._channels.charge(job.channel, job.cost)
         people = self._people[job.channel] = self._people.pop(job.channel, Turns())
@@ -98,15 +98,15 @@ class FairQueue:
         if len(self._people) > REMEMBERED:
             del self._people[next(iter(self._people))]
 
-    def settle(self, job: Waiting, used: int) -> None:
+    def settle(self, job: WaitingJob, used: int) -> None:
         """The job took `used` tokens, not what was charged."""
         self._channels.refund(job.channel, job.cost - used)
         self._people_in(job.channel).refund(job.person, job.cost - used)
 
-    def order(self, line: Sequence[Waiting]) -> Iterator[Waiting]:
-        """In which order these would be served if nothing else came. Changes nothing; each costs a look at all heads."""
+    def order(self, line: Sequence[WaitingJob]) -> Iterator[WaitingJob]:
+        """In which order these would be served if nothing else came. Changes nothing; each costs a look at every fetchable job."""
         ahead = self._among(line)
-        rest: dict[tuple[str, str], deque[Waiting]] = {}
+        rest: dict[tuple[str, str], deque[WaitingJob]] = {}
         for job in line:
             rest.setdefault((job.channel, job.person), deque()).append(job)
         while rest:
@@ -121,7 +121,7 @@ class FairQueue:
     def _people_in(self, channel: str) -> Turns:
         return self._people.setdefault(channel, Turns())
 
-    def _among(self, line: Sequence[Waiting]) -> FairQueue:
+    def _among(self, line: Sequence[WaitingJob]) -> FairQueue:
         """A copy that knows only whom the line is about."""
         channels, people = {job.channel for job in line}, {job.person for job in line}
         copy = FairQueue()

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 
 from bot.contracts import InLine
-from bot.store.jobs import Waiting
+from bot.store.jobs import WaitingJob
 
 RATE_SECONDS = 3.0
 WEIGHT = 0.2  # of the newest answer; the speed forgets half of what it knew after three answers
@@ -19,7 +19,7 @@ class Speed:
         self._cost: float | None = None  # expected tokens a second: answers often end before they use what they may
         self._tokens: float | None = None  # tokens a second that came
 
-    def record(self, job: Waiting, tokens: int, seconds: float) -> None:
+    def record(self, job: WaitingJob, tokens: int, seconds: float) -> None:
         """An answer of `tokens` (one beam's) took so long from its start to its end."""
         if seconds > 0:
             self._cost = _moved(self._cost, job.cost / job.rows / seconds)
@@ -56,7 +56,7 @@ class Rate:
 
 
 def places(
-    line: Iterable[Waiting], running: Iterable[Waiting], speed: Speed, rows: int, delay: Callable[[str, int], float]
+    line: Iterable[WaitingJob], running: Iterable[WaitingJob], speed: Speed, rows: int, delay: Callable[[str, int], float]
 ) -> Mapping[int, InLine]:
     """By answer: its place in a line that is in the order of serving. What runs is taken to be half done.
 

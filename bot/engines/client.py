@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
-from bot.engines.compatibility import FOREIGN_ROWS, KINDS, OURS, Foreign, choose
+from bot.engines.compatibility import OTHER_SERVER_ROWS, OURS, SERVER_KINDS, OtherServer, choose
 from bot.engines.responses import chunk_of, error_of, models_of, too_long
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
 from engine.api import ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
@@ -38,7 +38,7 @@ class EngineClient:
     ) -> None:
         self._session = session
         self._model = model  # to ask a server for that has several and isn't Gander's
-        self._foreign: Foreign | None = None
+        self._other: OtherServer | None = None
         address = url.rstrip("/").removesuffix("/v1")
         self._url = without_credentials(address) if key else address
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -64,7 +64,7 @@ class EngineClient:
             except ValidationError:
                 pass  # not Gander's own
             else:
-                self._foreign = None
+                self._other = None
                 if self._model:
                     choose([health.model], self._model)
                 return health
@@ -72,14 +72,14 @@ class EngineClient:
         if not models:
             raise EngineUnavailable(f"{self.name} serves no model.")
         model = choose(models, self._model)
-        known = self._foreign
-        self._foreign = known if known and known.model == model else Foreign(model, known.lacks if known else await self._lacks())
-        lacks = tuple(sorted(self._foreign.lacks))
-        return Health(status="ready", model=model, device="", memory_bytes=0, rows=FOREIGN_ROWS, lacks=lacks)
+        known = self._other
+        self._other = known if known and known.model == model else OtherServer(model, known.lacks if known else await self._lacks())
+        lacks = tuple(sorted(self._other.lacks))
+        return Health(status="ready", model=model, device="", memory_bytes=0, rows=OTHER_SERVER_ROWS, lacks=lacks)
 
     async def _lacks(self) -> frozenset[str]:
         """The fields of ours that this server does not take, by what kind of server it is."""
-        for kind in KINDS:
+        for kind in SERVER_KINDS:
             async with self._request("GET", kind.path) as response:
                 if response.status == 200 and response.content_type == "application/json":
                     return OURS - kind.takes
@@ -104,7 +104,7 @@ class EngineClient:
         """
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
         while True:  # once more for each thing that a refusal teaches
-            asked = self._foreign.adapt(wish) if self._foreign is not None else wish
+            asked = self._other.adapt(wish) if self._other is not None else wish
             async with self._ask(asked, request_id) as response:
                 if response.status == 200:
                     async for chunk in self._answer(response):
@@ -122,9 +122,9 @@ class EngineClient:
     def _learn(self, asked: ChatRequest, body: bytes) -> bool:
         """Whether the server's refusal says how it wants to be asked."""
         detail = error_of(body)
-        learned = self._foreign.learn(asked, detail) if self._foreign and detail else None
+        learned = self._other.learn(asked, detail) if self._other and detail else None
         if learned is not None:
-            self._foreign = learned
+            self._other = learned
         return learned is not None
 
     async def _answer(self, response: aiohttp.ClientResponse) -> AsyncIterator[Chunk]:

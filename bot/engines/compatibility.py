@@ -16,7 +16,7 @@ from engine.api import ChatRequest, ErrorDetail
 
 # What OpenAI's protocol lacks.
 OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree"})
-FOREIGN_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
+OTHER_SERVER_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 
 _NEEDED: Final = frozenset({"model", "messages", "stream"})
 _UNSUPPORTED: Final = re.compile(
@@ -26,7 +26,7 @@ _NO_CHAT: Final = re.compile(r"embed|rerank|whisper|(^|[^a-z])(tts|bge|e5)([^a-z
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ServerKind:
     """A server that answers 200 with JSON at `path`, and which of our fields it takes beside OpenAI's."""
 
     name: str
@@ -35,16 +35,16 @@ class Kind:
 
 
 # From each project's documentation of its extra parameters. Beams are in none of them: vLLM's are another request.
-KINDS: Final = (
-    Kind("vLLM", "/version", frozenset({"top_k", "repetition_penalty", "min_tokens"})),
-    Kind("SGLang", "/get_server_info", frozenset({"top_k", "repetition_penalty", "min_tokens"})),
-    Kind("Ollama", "/api/version"),
-    Kind("llama.cpp", "/props", frozenset({"top_k"})),
+SERVER_KINDS: Final = (
+    ServerKind("vLLM", "/version", frozenset({"top_k", "repetition_penalty", "min_tokens"})),
+    ServerKind("SGLang", "/get_server_info", frozenset({"top_k", "repetition_penalty", "min_tokens"})),
+    ServerKind("Ollama", "/api/version"),
+    ServerKind("llama.cpp", "/props", frozenset({"top_k"})),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class OtherServer:
     """A server that is not Gander's: the model to ask it for, and the fields that it lacks. `newer`: it wants the limit of an answer
     under OpenAI's newer name, `max_completion_tokens`."""
 
@@ -59,7 +59,7 @@ class Foreign:
             said["max_completion_tokens"] = said.pop("max_tokens")
         return ChatRequest.model_construct(**said | {"model": request.model or self.model})
 
-    def learn(self, sent: ChatRequest, detail: ErrorDetail) -> Foreign | None:
+    def learn(self, sent: ChatRequest, detail: ErrorDetail) -> OtherServer | None:
         """What its refusal of `sent` teaches: how to ask it otherwise. None: nothing, it refuses what was asked."""
         if sent.max_tokens is not None and not self.newer and "max_completion_tokens" in detail.message:
             return replace(self, newer=True)

@@ -19,7 +19,7 @@ import structlog
 
 from bot.errors import Refusal
 from bot.media.decoder_worker import READY, Header
-from bot.media.turnstile import Turnstile
+from bot.media.fair_semaphore import FairSemaphore
 from bot.message import Picture
 
 MIB: Final = 1 << 20
@@ -146,11 +146,11 @@ class Decoders:
         self._idle = asyncio.LifoQueue[DecodingProcess]()  # last in, first out: mostly one child is ever started
         for process in self._all:
             self._idle.put_nowait(process)
-        self._turnstile = Turnstile(count)
+        self._places = FairSemaphore(count)
 
     async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture:
         """As `DecodingProcess.decode`; waits while all children are busy, those the least who have the least to decode."""
-        async with self._turnstile.inside(whose):
+        async with self._places.inside(whose):
             process = self._idle.get_nowait()
             try:
                 return await process.decode(data, kind)

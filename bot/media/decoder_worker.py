@@ -41,7 +41,7 @@ UPRIGHT: Final = {
 }
 
 
-class Limits(TypedDict):
+class WorkerLimits(TypedDict):
     """`memory` in bytes of address space, `pixels` before decoding, `side` of the result in pixels, `seconds` for one picture."""
 
     memory: int
@@ -132,7 +132,7 @@ def answer(data: bytes, kind: str, side: int) -> tuple[Header, bytes]:
         return Header(reason="damaged", bytes=0), b""
 
 
-def confine(limits: Limits) -> None:
+def confine(limits: WorkerLimits) -> None:
     """Bound what any decoder, however broken, can take; one thread each, since stacks count as address space."""
     if sys.platform == "linux":  # macOS refuses to bound an address space; pixels and time are bounded there too
         resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
@@ -150,7 +150,7 @@ def add_heif() -> None:
         register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, limits: Limits) -> None:
+def serve(requests: BinaryIO, answers: BinaryIO, limits: WorkerLimits) -> None:
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["bytes"])
@@ -162,7 +162,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, limits: Limits) -> None:
 
 
 def main() -> None:
-    limits: Limits = json.loads(sys.argv[1])
+    limits: WorkerLimits = json.loads(sys.argv[1])
     Image.init()
     add_heif()
     confine(limits)

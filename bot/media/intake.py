@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from bot.errors import DeliveryError, Refusal
 from bot.media.decoder_pool import MIB
-from bot.media.turnstile import Turnstile
+from bot.media.fair_semaphore import FairSemaphore
 from bot.message import Attachment, Picture
 
 HEAD: Final = 512  # bytes that settle what a file is
@@ -67,7 +67,7 @@ class Intake:
     def __init__(self, limits: FileLimits, decoder: Decoder) -> None:
         self._limits = limits
         self._decoder = decoder
-        self._room = Turnstile(AT_ONCE * limits.size, each=AT_ONCE * limits.size // 4)
+        self._room = FairSemaphore(AT_ONCE * limits.size, each=AT_ONCE * limits.size // 4)
 
     async def take(self, attachment: Attachment, whose: str = "") -> Picture:
         """Fetch, check and decode one file of a person. Raises Refusal."""

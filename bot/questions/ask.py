@@ -18,7 +18,7 @@ from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, 
 from bot.conversation import SHARED
 from bot.errors import Refusal
 from bot.message import Attachment, Author, Incoming, Picture
-from bot.questions.arrivals import Arrivals
+from bot.questions.arrival_order import ArrivalOrder
 from bot.sanitize import called
 from bot.store import events, graph, jobs
 from bot.store.database import Database
@@ -58,7 +58,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AskDependencies:
     """What asking works with."""
 
     database: Database
@@ -71,10 +71,10 @@ class Parts:
     name: str  # of this bot among those on one database
 
 
-class Asking:
+class AskService:
     """Questions in. `enqueued` is called when one is stored."""
 
-    def __init__(self, parts: Parts, arrivals: Arrivals, enqueued: Callable[[], None]) -> None:
+    def __init__(self, parts: AskDependencies, arrivals: ArrivalOrder, enqueued: Callable[[], None]) -> None:
         self._parts = parts
         self._arrivals = arrivals
         self._enqueued = enqueued

@@ -12,7 +12,7 @@ from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
 
-class Forgetting:
+class DeleteService:
     """`nameless` is called when names were forgotten, too."""
 
     def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, nameless: Callable[[], None]) -> None:

@@ -15,28 +15,28 @@ from bot.contracts import Resolved, Value
 from bot.dispatch.dispatcher import Dispatcher
 from bot.errors import Refusal
 from bot.message import Incoming, Picture
-from bot.questions.ask import Parts, answer_to
+from bot.questions.ask import AskDependencies, answer_to
 from bot.store import deliveries, graph, jobs
-from bot.store.jobs import Begun
+from bot.store.jobs import BegunAnswer
 
-REVISABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once
+EDITABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once
 
 
-class Revising:
+class EditService:
     """Takes what people change in messages of theirs that are stored."""
 
-    def __init__(self, parts: Parts, dispatcher: Dispatcher) -> None:
+    def __init__(self, parts: AskDependencies, dispatcher: Dispatcher) -> None:
         self._parts = parts
         self._dispatcher = dispatcher
 
-    async def revise(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
+    async def edit(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
         """Ask `text` instead. Changes nothing for a message that is not stored, or was answered a while ago or gone on from."""
         if incoming.reply_to and text:
             replied = await self._parts.database.read(conversation.replied_to, incoming)
             text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         resolved = await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
         picture = await self._new_picture(incoming)
-        replaced = await self._parts.database.write(partial(_revise, self._parts.name, incoming, text, picture, resolved, time()))
+        replaced = await self._parts.database.write(partial(_edit, self._parts.name, incoming, text, picture, resolved, time()))
         self._dispatcher.drop(replaced, incoming.place)
 
     async def _new_picture(self, incoming: Incoming) -> Picture | None:
@@ -62,14 +62,14 @@ def _pictures_of_open(connection: Connection, incoming: Incoming) -> tuple[str, 
     return graph.pictures_in(connection, question.id) if question and jobs.is_open(connection, question.id) else ()
 
 
-def _revise(
+def _edit(
     owner: str, incoming: Incoming, text: str, picture: Picture | None, resolved: Resolved, now: float, connection: Connection
-) -> tuple[Begun, ...]:
+) -> tuple[BegunAnswer, ...]:
     """The answers that are made anew, in the messages that they had begun."""
     question = graph.find(connection, incoming.place.key, incoming.id)
     if question is None or question.person != incoming.author.key:
         return ()
-    begun = jobs.begun(connection, question.id, now - REVISABLE_SECONDS)
+    begun = jobs.begun(connection, question.id, now - EDITABLE_SECONDS)
     if picture is not None:  # no word about the other one is right, however many there are
         growing = jobs.begun(connection, question.id, 0.0)
         still = jobs.unfinished(connection, [each.answer for each in growing])

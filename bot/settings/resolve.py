@@ -10,10 +10,10 @@ from typing import Final
 
 from bot.access.permissions import may_set_for_all
 from bot.access.policy_store import PolicyStore
-from bot.commands.numbers import print_number
 from bot.contracts import AnswerSettings, Memory, Resolved, Value
 from bot.errors import Refusal
 from bot.message import Author, Place
+from bot.numbers import print_number
 from bot.settings.schema import SETTINGS, Setting, SettingKind, find_setting
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting

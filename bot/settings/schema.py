@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from bot.commands.numbers import read_number, read_whole
 from bot.contracts import Memory, Value
 from bot.errors import Refusal
+from bot.numbers import read_number, read_whole
 from bot.texts import CHINESE, ENGLISH, LANGUAGES
 from engine.api import MAX_BEAMS
 

@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from bot.message import Place
-from bot.ports import Action, Button, Outgoing, Panel, Reader, Section
+from bot.ports import Action, AnswerColumn, Button, Outgoing, Panel, Reader
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import EventRow, PlaceRow
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class UndeliveredReply:
     """A reply of the bot's own that is not known to have been said."""
 
     place: Place
@@ -46,12 +46,12 @@ def said(connection: Connection, place: str, event: str) -> None:
     connection.execute(update(EventRow).where(_this(place, event)).values(reply=None))
 
 
-def owed(connection: Connection, platform: str, owner: str, before: float) -> tuple[Owed, ...]:
+def undelivered(connection: Connection, platform: str, owner: str, before: float) -> tuple[UndeliveredReply, ...]:
     """Replies of this bot that were due before `before`, oldest first."""
     here = and_(PlaceRow.platform == platform, EventRow.owner == owner, EventRow.at < before)
     statement = select(EventRow.event, EventRow.reply, EventRow.at, PlaceRow).join(PlaceRow, PlaceRow.key == EventRow.place)
     rows = connection.execute(statement.where(here, EventRow.reply.is_not(None)).order_by(EventRow.at)).all()
-    return tuple(Owed(graph.place_of(row), row.event, _outgoing(row.reply), row.at) for row in rows)
+    return tuple(UndeliveredReply(graph.place_of(row), row.event, _outgoing(row.reply), row.at) for row in rows)
 
 
 def expire(connection: Connection, before: float) -> None:
@@ -72,7 +72,7 @@ def _outgoing(kept: dict[str, Any]) -> Outgoing:
         "buttons": tuple(Button(each) for each in kept["buttons"]),
         "actions": tuple(Action(**each) for each in kept.get("actions", ())),
         "files": tuple(Path(each) for each in kept.get("files", ())),
-        "columns": tuple(Section(**each) for each in kept.get("columns", ())),
+        "columns": tuple(AnswerColumn(**each) for each in kept.get("columns", ())),
         "named": tuple(kept.get("named", ())),
         "reader": Reader(**kept["reader"]) if kept.get("reader") else None,
         "panel": Panel(**kept["panel"]) if kept.get("panel") else None,

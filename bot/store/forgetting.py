@@ -57,7 +57,7 @@ def places_around(connection: Connection, place: Place, whole_server: bool) -> t
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawal:
     """What a deleted question leaves to do: messages to take back, and picture files that nothing shows any more."""
 
     message_ids: tuple[str, ...]
@@ -70,13 +70,13 @@ def answers_to(connection: Connection, place: str, platform_id: str) -> tuple[in
     return tuple(connection.scalars(select(MessageRow.id).where(MessageRow.parent == question, MessageRow.role == "assistant")))
 
 
-def withdraw(connection: Connection, place: str, platform_id: str, answers: Collection[int]) -> Withdrawn:
+def withdraw(connection: Connection, place: str, platform_id: str, answers: Collection[int]) -> Withdrawal:
     """Delete a person's message, and these answers to it."""
     sent = select(DeliveryRow.platform_id).where(DeliveryRow.message.in_(answers), DeliveryRow.platform_id.is_not(None))
     message_ids = tuple(name for name in connection.scalars(sent.order_by(DeliveryRow.id)) if name)
     question = _question(place, platform_id).scalar_subquery()
     _, sha256s = _delete(connection, or_(MessageRow.id == question, MessageRow.id.in_(answers)))
-    return Withdrawn(message_ids, sha256s)
+    return Withdrawal(message_ids, sha256s)
 
 
 def expire(connection: Connection, before: float) -> tuple[int, list[str]]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from bot.contracts import AnswerSettings, Load, Memory, Varied
 from bot.message import Place
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.store import votes
 from bot.store.tables import Finish, JobRow, JobState, MessageRow
 
@@ -40,7 +40,7 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingJob:
     """A job that waits, as far as fairness needs it."""
 
     id: int
@@ -61,7 +61,7 @@ class Job:
     place: str
     person: str
     settings: AnswerSettings
-    losses: int
+    attempts: int
     varied: Varied | None = None
 
     @property
@@ -71,7 +71,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BegunAnswer:
     """An answer that is being made, or was made a moment ago."""
 
     job: int
@@ -91,7 +91,7 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> None:
         "beams": job.rows,
         "varied": asdict(job.varied) if job.varied else None,
         "settings": asdict(job.settings),
-        "losses": 0,
+        "attempts": 0,
         "owner": job.owner,
         "heartbeat": at,
         "cancelled": False,
@@ -106,31 +106,31 @@ def load(connection: Connection, person: str) -> Load:
     return Load(mine, overall)
 
 
-def heads(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[Waiting, ...]:
+def fetchable(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[WaitingJob, ...]:
     """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered.
 
     Of those that this bot was asked, which has their pictures and their pages, and of those of a bot without a heartbeat since `stale`.
     """
-    return tuple(Waiting(*row) for row in connection.execute(_HEADS, {"here": list(platforms), "me": owner, "stale": stale}))
+    return tuple(WaitingJob(*row) for row in connection.execute(_FETCHABLE, {"here": list(platforms), "me": owner, "stale": stale}))
 
 
-def waiting(connection: Connection) -> int:
+def count_waiting(connection: Connection) -> int:
     """How many wait, on whatever platform."""
     return connection.scalar(_WAITING) or 0
 
 
-def line(connection: Connection) -> tuple[Waiting, ...]:
+def all_waiting(connection: Connection) -> tuple[WaitingJob, ...]:
     """All that wait, oldest first."""
-    return tuple(Waiting(*row) for row in connection.execute(_QUEUE.where(JobRow.state == JobState.WAITING)))
+    return tuple(WaitingJob(*row) for row in connection.execute(_QUEUE.where(JobRow.state == JobState.WAITING)))
 
 
-def claim(connection: Connection, job: int, owner: str, at: float) -> Job | None:
+def fetch_job(connection: Connection, job: int, owner: str, at: float) -> Job | None:
     """Take a waiting job; None when somebody else took it, or it was cancelled."""
-    row = connection.execute(_CLAIM, {"job": job, "me": owner, "now": at}).first()
+    row = connection.execute(_FETCH, {"job": job, "me": owner, "now": at}).first()
     return _job(row) if row else None
 
 
-def beat(connection: Connection, owner: str, at: float) -> frozenset[int]:
+def heartbeat(connection: Connection, owner: str, at: float) -> frozenset[int]:
     """Say that the owner lives; the jobs among its own that somebody asked to stop."""
     mine = and_(JobRow.owner == owner, JobRow.state.in_((*OPEN, JobState.ANSWERED)))
     connection.execute(update(JobRow).where(mine).values(heartbeat=at))
@@ -138,42 +138,42 @@ def beat(connection: Connection, owner: str, at: float) -> frozenset[int]:
     return frozenset(stopped)
 
 
-def recover(connection: Connection, stale: float, owner: str, held: Collection[int] = ()) -> int:
+def prune_stalled_workers(connection: Connection, stale: float, owner: str, held: Collection[int] = ()) -> int:
     """Put back what nobody runs: jobs of a bot without a heartbeat since `stale`, and this one's but for those that it holds."""
     dead = or_(and_(JobRow.owner == owner, JobRow.id.not_in(held)), JobRow.heartbeat < stale)
-    back = {"state": JobState.WAITING, "losses": JobRow.losses + 1}
+    back = {"state": JobState.WAITING, "attempts": JobRow.attempts + 1}
     return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(back)).rowcount
 
 
-def release(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
+def retry_job(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
     """Put a running job back, because its engine went away. `lost`: in the middle of the answer."""
     mine = and_(JobRow.id == job.id, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
-    connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING, losses=job.losses + lost))
+    connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING, attempts=job.attempts + lost))
 
 
-def commit(
-    connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[Section] = ()
+def save_answer(
+    connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[AnswerColumn] = ()
 ) -> bool:
     """Store the answer, once; False when the job is no longer ours to answer (taken over, or forgotten)."""
-    ours = connection.execute(_ANSWERED, {"job": job.id, "me": owner, "now": at}).rowcount == 1
+    ours = connection.execute(_SAVED, {"job": job.id, "me": owner, "now": at}).rowcount == 1
     if ours:
         connection.execute(_SAY, {"answer": job.answer, "said": text, "how": finish, "below": footer})
         votes.keep_columns(connection, job.answer, columns)
     return ours
 
 
-def owed(connection: Connection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
+def undelivered(connection: Connection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
     """What is answered and not delivered: our own, and what is taken over from a bot without a heartbeat since `stale`."""
     mine = and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, JobRow.heartbeat < stale))
     statement = update(JobRow).where(mine).values(owner=owner, heartbeat=at).returning(*_JOB)
     return tuple(sorted((_job(row) for row in connection.execute(statement)), key=lambda job: job.id))
 
 
-def done(connection: Connection, job: int) -> None:
-    connection.execute(_DONE, {"job": job})
+def finish_job(connection: Connection, job: int) -> None:
+    connection.execute(_FINISH, {"job": job})
 
 
-def cancel(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
+def cancel_jobs(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
     """Ask open jobs to stop. Those that ran, by id: their owner stops them; those that waited: over, and ours to say so."""
     chosen = JobRow.answer.in_(answers)
     over = {"state": JobState.ANSWERED, "owner": owner, "heartbeat": at}
@@ -195,12 +195,12 @@ def is_open(connection: Connection, question: int) -> bool:
     return connection.scalar(select(JobRow.id).where(JobRow.question == question, JobRow.state.in_(OPEN))) is not None
 
 
-def begun(connection: Connection, question: int, since: float) -> tuple[Begun, ...]:
+def begun(connection: Connection, question: int, since: float) -> tuple[BegunAnswer, ...]:
     """The answers to this question that were begun after `since`, and that nobody has gone on from."""
     child = aliased(MessageRow)
     followed = select(child.id).where(child.parent == JobRow.answer).exists()
     lately = and_(JobRow.question == question, JobRow.state != JobState.WAITING, JobRow.started >= since)
-    return tuple(Begun(*row) for row in connection.execute(select(JobRow.id, JobRow.answer).where(lately, ~followed)))
+    return tuple(BegunAnswer(*row) for row in connection.execute(select(JobRow.id, JobRow.answer).where(lately, ~followed)))
 
 
 def open_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, ...]:
@@ -239,11 +239,11 @@ def open_answers(connection: Connection, person: str, place: str | None = None) 
 _ENQUEUE = insert(JobRow)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
-_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.losses, JobRow.varied)
+_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.attempts, JobRow.varied)
 _QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
 _WAITING = select(func.count()).where(JobRow.state == JobState.WAITING)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
-_HEADS = _QUEUE.where(
+_FETCHABLE = _QUEUE.where(
     JobRow.id.in_(
         select(func.min(JobRow.id))
         .join(_ASKED, _ASKED.id == JobRow.question)
@@ -254,13 +254,13 @@ _HEADS = _QUEUE.where(
         .group_by(JobRow.channel, JobRow.person)
     )
 )
-_CLAIM = (
+_FETCH = (
     update(JobRow)
     .where(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING)
     .values(state=JobState.RUNNING, owner=bindparam("me"), heartbeat=bindparam("now"), started=bindparam("now"))
     .returning(*_JOB)
 )
-_ANSWERED = (
+_SAVED = (
     update(JobRow)
     .where(JobRow.id == bindparam("job"), JobRow.state == JobState.RUNNING, JobRow.owner == bindparam("me"))
     .values(state=JobState.ANSWERED, cancelled=False, ended=bindparam("now"))
@@ -270,7 +270,7 @@ _SAY = (
     .where(MessageRow.id == bindparam("answer"))
     .values(text=bindparam("said"), finish=bindparam("how"), footer=bindparam("below"))
 )
-_DONE = update(JobRow).where(JobRow.id == bindparam("job")).values(state=JobState.DONE)
+_FINISH = update(JobRow).where(JobRow.id == bindparam("job")).values(state=JobState.DONE)
 
 
 def _job(row: Any) -> Job:

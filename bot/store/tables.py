@@ -150,7 +150,7 @@ class JobRow(Row):
     beams: Mapped[int]  # rows that it takes on an engine
     varied: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # a comparison: the setting and the values to answer with
     settings: Mapped[dict[str, Any]] = mapped_column("knobs", JSON, key="settings")  # as they were when it was asked
-    losses: Mapped[int]  # how often an engine, or the bot itself, went away under it
+    attempts: Mapped[int] = mapped_column("losses", key="attempts")  # how often an engine, or the bot itself, went away under it
     owner: Mapped[str | None]  # the bot that was asked, or took it over; it makes the answer and delivers it
     heartbeat: Mapped[float | None]  # of the owner; old = the owner is dead
     cancelled: Mapped[bool]

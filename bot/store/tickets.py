@@ -50,9 +50,9 @@ def valid(connection: Connection, platform: str, now: float) -> tuple[Ticket, ..
 
 def _ticket(connection: Connection, row: Row[tuple[object, ...]], now: float) -> Ticket:
     said = _said(connection, row.question) if row.question is not None else ()
-    owed = row.reply is not None or (row.question is not None and not said and _is_open(connection, row.question))
+    pending = row.reply is not None or (row.question is not None and not said and _is_open(connection, row.question))
     taken = row.dealt is not None or row.question is not None
-    return Ticket(graph.place_of(row), row.event, row.data, row.until - now, taken=taken, owed=owed, message_ids=said)
+    return Ticket(graph.place_of(row), row.event, row.data, row.until - now, taken=taken, reply_pending=pending, message_ids=said)
 
 
 def _said(connection: Connection, question: int) -> tuple[str, ...]:

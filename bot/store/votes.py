@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.store import database
 from bot.store.tables import AnswerColumnRow, MessageRow, VoteRow
 
@@ -20,7 +20,7 @@ from bot.store.tables import AnswerColumnRow, MessageRow, VoteRow
 class Standing:
     """An answer's columns (none: it is no comparison) and the votes for each."""
 
-    columns: tuple[Section, ...]
+    columns: tuple[AnswerColumn, ...]
     votes: Counter[int]
 
 
@@ -34,17 +34,17 @@ def standings(connection: Connection, answers: Collection[int]) -> dict[int, Sta
     return {answer: Standing(columns.get(answer, ()), votes.get(answer, Counter())) for answer in answers}
 
 
-def keep_columns(connection: Connection, answer: int, columns: Sequence[Section]) -> None:
+def keep_columns(connection: Connection, answer: int, columns: Sequence[AnswerColumn]) -> None:
     rows = [{"answer": answer, "position": n, "label": column.label, "text": column.text} for n, column in enumerate(columns)]
     if rows:
         connection.execute(insert(AnswerColumnRow), rows)
 
 
-def columns_of(connection: Connection, answers: Collection[int]) -> dict[int, tuple[Section, ...]]:
+def columns_of(connection: Connection, answers: Collection[int]) -> dict[int, tuple[AnswerColumn, ...]]:
     """The columns of those answers that are comparisons."""
-    found: dict[int, tuple[Section, ...]] = {}
+    found: dict[int, tuple[AnswerColumn, ...]] = {}
     for answer, label, text in connection.execute(_COLUMNS, {"answers": list(answers)}):
-        found[answer] = (*found.get(answer, ()), Section(label, text))
+        found[answer] = (*found.get(answer, ()), AnswerColumn(label, text))
     return found
 
 

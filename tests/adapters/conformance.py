@@ -19,7 +19,7 @@ import pytest
 from bot.errors import MessageGone
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button, Outgoing, Platform, Remembered, Ticket
-from bot.questions.arrivals import Arrival, Arrivals
+from bot.questions.arrival_order import Arrival, ArrivalOrder
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
@@ -45,7 +45,7 @@ class Listener:
     closings: list[Place] = field(default_factory=list)
     kept: list[Ticket] = field(default_factory=list)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)  # places and messages
-    arrivals: Arrivals = field(default_factory=Arrivals)
+    arrivals: ArrivalOrder = field(default_factory=ArrivalOrder)
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def attach(self, platform: Platform) -> None:
@@ -87,7 +87,7 @@ class Listener:
         return {}
 
     async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
-        self.kept.append(Ticket(place, event, data, seconds, taken=False, owed=False, message_ids=()))
+        self.kept.append(Ticket(place, event, data, seconds, taken=False, reply_pending=False, message_ids=()))
 
     async def tickets(self, platform: str) -> tuple[Ticket, ...]:
         return tuple(self.kept)

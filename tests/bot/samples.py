@@ -49,14 +49,14 @@ def add_answer(connection: Connection, question: int, *, author: Author = ANN, a
 
 async def ask(
     database: Database, text: str, *, parent: int | None = None, author: Author = ANN, place: Place = PLACE, cost: int = 100
-) -> jobs.Waiting:
+) -> jobs.WaitingJob:
     """Store a question with its answer to come and its job."""
 
-    def work(connection: Connection) -> jobs.Waiting:
+    def work(connection: Connection) -> jobs.WaitingJob:
         question = add_message(connection, text, parent=parent, author=author)
         answer = add_answer(connection, question, author=author)
         graph.introduce(connection, place, author)
         jobs.enqueue(connection, jobs.NewJob(answer, question, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
-        return next(w for w in jobs.line(connection) if w.answer == answer)
+        return next(w for w in jobs.all_waiting(connection) if w.answer == answer)
 
     return await database.write(work)

@@ -517,6 +517,6 @@ async def test_a_reply_that_a_kill_cut_off_is_said_at_the_next_start(tmp_path: P
         async with running(url, tmp_path, engine, chat) as rig:
             await rig.core.handle(said_once(f"reset{start}", address=Address.COMMAND, command=Invocation("reset")))
             await rig.finals(start + said)
-            while await rig.database.read(events.owed, PLACE.platform, "gander", inf):  # noqa: ASYNC110  # the store decides
+            while await rig.database.read(events.undelivered, PLACE.platform, "gander", inf):  # noqa: ASYNC110  # the store decides
                 await asyncio.sleep(0.01)
     assert sum("temperature" in text for text in chat.finals()) == said

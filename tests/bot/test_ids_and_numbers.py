@@ -16,9 +16,9 @@ from adapters.discord.buttons import custom_id, pressed
 from bot.commands.command import ANSWER, IDS, Context, Option, OptionKind
 from bot.commands.compare import _varied
 from bot.commands.ids import read_id, read_own
-from bot.commands.numbers import print_number, read_number, read_whole
 from bot.commands.registry import COMMANDS
 from bot.errors import Refusal
+from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Button
 from bot.settings.schema import SETTINGS, SettingKind
 from bot.texts import load_texts

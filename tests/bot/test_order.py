@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
-from bot.questions.arrivals import PATIENCE_SECONDS
+from bot.questions.arrival_order import PATIENCE_SECONDS
 from bot.store.database import sqlite_url
 from bot.store.tables import MessageRow
 from tests.bot.hostile import encode

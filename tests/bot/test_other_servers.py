@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import structlog
 
-from bot.dispatch import engine_pool as lanes
+from bot.dispatch import engine_pool
 from bot.engines.client import EngineClient, seconds
 from bot.engines.compatibility import choose
 from bot.engines.responses import chunk_of, models_of
@@ -205,7 +205,7 @@ async def test_a_rate_that_is_exceeded_is_waited_for(tmp_path: Path) -> None:
 
 
 async def test_the_model_is_named_in_the_log_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "READY_POLL", 0.01)
+    monkeypatch.setattr(engine_pool, "READY_POLL", 0.01)
     server = OtherServer(models=others.OLLAMA)
     stream = io.StringIO()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(stream))
@@ -232,13 +232,13 @@ def test_a_rest_until_a_date() -> None:
 
 
 def test_looks_that_fail_come_ever_less_often() -> None:
-    lane = lanes.Lane(ScriptedEngine(lambda _: ()))
+    pooled = engine_pool.PooledEngine(ScriptedEngine(lambda _: ()))
     pauses = []
     for _ in range(30):
-        lane.missed(EngineRefused("no", fault=Fault.KEY))
-        pauses.append(lane.pause)
+        pooled.missed(EngineRefused("no", fault=Fault.KEY))
+        pauses.append(pooled.pause)
     assert pauses == sorted(pauses)
-    assert (pauses[0], pauses[-1]) == (lanes.AWAY_POLL, lanes.FAULTY_LONGEST)
+    assert (pauses[0], pauses[-1]) == (engine_pool.AWAY_POLL, engine_pool.FAULTY_LONGEST)
 
 
 @pytest.mark.parametrize("end", ["length", "max_tokens", "model_length"])

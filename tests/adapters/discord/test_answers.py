@@ -193,7 +193,7 @@ async def test_pain_11_one_person_does_not_starve_another(whole: Whole) -> None:
         await server.bob.send(server.channel, f"{server.mention} bob's {number}", attachments=PHOTO)
     await server.ann.send(server.channel, f"{server.mention} ann's only one", attachments=PHOTO)
     # Until the rows are taken, and what they have no room for is stored.
-    while whole.engine.running < whole.engine.rows or len(await whole.rig.database.read(jobs.line)) < 4:  # noqa: ASYNC110
+    while whole.engine.running < whole.engine.rows or len(await whole.rig.database.read(jobs.all_waiting)) < 4:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     whole.engine.gate.set()
     await whole.until(lambda: len(whole.engine.requests) == whole.engine.rows + 4)

@@ -19,7 +19,7 @@ from simcord.backend.models import Message, User
 
 from adapters.web import adapter as web
 from bot.commands.registry import CommandRunner
-from bot.questions.ask import Asking
+from bot.questions.ask import AskService
 from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import Whole, whole
 from tests.adapters.strict.discord.world import World
@@ -196,7 +196,7 @@ async def test_what_fails_inside_ends_in_words(tmp_path: Path, monkeypatch: pyte
         raise OSError("the disk is gone")
 
     async with whole(tmp_path) as bot:
-        monkeypatch.setattr(Asking, "ask", fail)
+        monkeypatch.setattr(AskService, "ask", fail)
         bot.world.gives("ask", prompt="how many geese?")
         await bot.until(lambda: any("Something went wrong" in each.content for each in everything(bot.world)))
         monkeypatch.setattr(CommandRunner, "run", fail)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.config.schema import LimitOptions
-from bot.questions.ask import Asking
+from bot.questions.ask import AskService
 from tests.adapters.discord.test_privacy import LOADING, everything
 from tests.adapters.strict.discord.api import Failure
 from tests.adapters.strict.discord.whole import whole
@@ -58,7 +58,7 @@ async def test_a_command_that_a_kill_cut_off_is_asked_for_again(tmp_path: Path, 
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
-        patched.setattr(Asking, "ask", hang)
+        patched.setattr(AskService, "ask", hang)
         async with whole(tmp_path) as bot:
             bot.world.gives("ask", prompt="tell me a story")
             async with asyncio.timeout(30):

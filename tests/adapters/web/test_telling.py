@@ -13,7 +13,7 @@ from adapters.web.telling import Teller
 from bot.contracts import InLine
 from bot.demo.entries import Entry
 from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
-from bot.ports import Section
+from bot.ports import AnswerColumn
 from bot.store.demos import Demo, Shown
 
 DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en", 0.0, None)
@@ -21,7 +21,7 @@ DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en"
 
 def entry(number: int, text: str = "A goose.", *, hidden: bool = False) -> WallEntry:
     shown = Shown(number, number, "Ann", "What?", text, "stop", "", waits=False, asked_at=1.0, started_at=2.0, ended_at=3.0, hidden=hidden)
-    return WallEntry(Entry(shown, (), Counter()), (Section("", text),), "done", None)
+    return WallEntry(Entry(shown, (), Counter()), (AnswerColumn("", text),), "done", None)
 
 
 def wall(*entries: WallEntry) -> Wall:

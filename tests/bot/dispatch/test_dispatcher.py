@@ -9,8 +9,7 @@ from time import monotonic
 
 import pytest
 
-from bot.dispatch import dispatcher
-from bot.dispatch import engine_pool as lanes
+from bot.dispatch import dispatcher, engine_pool
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.ports import EditBudget, Limits
@@ -61,7 +60,7 @@ async def test_a_question_that_the_bot_itself_dies_of_is_given_up(database_url: 
     engine, chat = ScriptedEngine(echo), Chat()
     async with running(database_url, tmp_path, engine, chat) as rig:
         await rig.say("why?")
-    for _ in range(dispatcher.LOSSES):
+    for _ in range(dispatcher.MAX_ATTEMPTS):
         async with running(database_url, tmp_path, engine, chat) as rig:
             await rig.until(lambda: engine.running == 1)
     async with running(database_url, tmp_path, engine, chat) as rig:
@@ -94,7 +93,7 @@ async def test_nothing_starts_while_no_engine_answers(database_url: str, tmp_pat
 
 
 async def test_an_engine_that_asks_for_a_rest_gets_it(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "AWAY_POLL", 0.01)
+    monkeypatch.setattr(engine_pool, "AWAY_POLL", 0.01)
     engine, times = ScriptedEngine(failing(EngineUnavailable("too many requests", retry_after=0.4))), []
     engine.gate.set()
     answers = engine.reply

@@ -6,25 +6,25 @@ import pytest
 
 from bot.contracts import InLine
 from bot.delivery.edit_scheduler import EditScheduler
-from bot.dispatch.engine_pool import Lane, Lanes
+from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.wait_estimates import Speed, places
 from bot.ports import EditBudget, Limits
-from bot.store.jobs import Waiting
+from bot.store.jobs import WaitingJob
 from engine.api import Health
 from tests.bot.rig import ScriptedEngine, echo
 
 
-def waiting(number: int, cost: int = 300, rows: int = 1, person: str = "ann") -> Waiting:
-    return Waiting(number, number, "c", person, cost, rows)
+def waiting(number: int, cost: int = 300, rows: int = 1, person: str = "ann") -> WaitingJob:
+    return WaitingJob(number, number, "c", person, cost, rows)
 
 
 def at_once(channel: str, number: int) -> float:
     return 0.0
 
 
-def lane(rows: int, *running: Waiting) -> Lane:
+def pooled(rows: int, *running: WaitingJob) -> PooledEngine:
     health = Health(status="ready", model="m", device="d", memory_bytes=0, rows=rows)
-    return Lane(ScriptedEngine(echo), health, {job.id: job for job in running})
+    return PooledEngine(ScriptedEngine(echo), health, {job.id: job for job in running})
 
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:
@@ -60,20 +60,20 @@ def test_speed_follows_what_changes() -> None:
 
 
 def test_a_question_goes_to_the_emptiest_engine_that_has_room() -> None:
-    busy, free, small = lane(4, waiting(1, rows=3)), lane(4, waiting(2)), lane(2)
-    lanes = Lanes([busy, free, small])
-    assert lanes.best(waiting(5)) is free
-    assert lanes.best(waiting(5, rows=4)) is None
-    assert (lanes.rows, lanes.held()) == (10, {"ann": 4})
+    busy, free, small = pooled(4, waiting(1, rows=3)), pooled(4, waiting(2)), pooled(2)
+    pool = EnginePool([busy, free, small])
+    assert pool.best(waiting(5)) is free
+    assert pool.best(waiting(5, rows=4)) is None
+    assert (pool.rows, pool.held()) == (10, {"ann": 4})
 
 
 def test_more_beams_than_any_engine_has_rows_run_alone() -> None:
-    busy, small, idle = lane(4, waiting(2)), lane(2), lane(3)
-    assert Lanes([busy, small, idle]).best(waiting(1, rows=5)) is idle
-    assert Lanes([busy]).best(waiting(1, rows=5)) is None
+    busy, small, idle = pooled(4, waiting(2)), pooled(2), pooled(3)
+    assert EnginePool([busy, small, idle]).best(waiting(1, rows=5)) is idle
+    assert EnginePool([busy]).best(waiting(1, rows=5)) is None
 
 
 def test_a_lost_engine_has_no_room() -> None:
-    lost = lane(4)
+    lost = pooled(4)
     lost.lost()
-    assert (lost.rows, Lanes([lost]).best(waiting(1)), Lanes([lost]).best(waiting(1, rows=9))) == (0, None, None)
+    assert (lost.rows, EnginePool([lost]).best(waiting(1)), EnginePool([lost]).best(waiting(1, rows=9))) == (0, None, None)

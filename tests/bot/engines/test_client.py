@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.engines import client as engine_client
 from bot.engines.client import SILENCE_SECONDS, EngineClient
-from bot.engines.compatibility import FOREIGN_ROWS
+from bot.engines.compatibility import OTHER_SERVER_ROWS
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from engine.api import ChatRequest, Message
 from tests.engine.serving import serving
@@ -82,7 +82,7 @@ async def test_health_of_our_own_engine_and_of_another_s() -> None:
 
     async with answering(other) as url, talking_to(url) as client:
         health = await client.health()
-        assert (health.status, health.model, health.rows) == ("ready", "llava", FOREIGN_ROWS)
+        assert (health.status, health.model, health.rows) == ("ready", "llava", OTHER_SERVER_ROWS)
 
 
 async def test_only_what_was_asked_for_is_sent_so_that_strict_servers_accept_it() -> None:

@@ -28,11 +28,11 @@ async def test_what_is_owed_is_known_until_it_is_said(database: Database) -> Non
         for event, reply, at in (("2", REPLY, 2.0), ("1", REPLY, 1.0), ("silent", None, 1.0), ("young", REPLY, 9.0)):
             events.take(connection, PLACE, event, "gander", at, reply)
         events.take(connection, PLACE, "another's", "goose", 1.0, REPLY)
-        owed = events.owed(connection, PLACE.platform, "gander", before=5.0)
-        assert owed == (events.Owed(PLACE, "1", REPLY, 1.0), events.Owed(PLACE, "2", REPLY, 2.0))
+        found = events.undelivered(connection, PLACE.platform, "gander", before=5.0)
+        assert found == (events.UndeliveredReply(PLACE, "1", REPLY, 1.0), events.UndeliveredReply(PLACE, "2", REPLY, 2.0))
         events.said(connection, PLACE.key, "1")
-        assert [each.event for each in events.owed(connection, PLACE.platform, "gander", before=5.0)] == ["2"]
-        assert events.owed(connection, "elsewhere", "gander", before=5.0) == ()
+        assert [each.event for each in events.undelivered(connection, PLACE.platform, "gander", before=5.0)] == ["2"]
+        assert events.undelivered(connection, "elsewhere", "gander", before=5.0) == ()
 
     await database.write(work)
 

@@ -20,16 +20,16 @@ async def test_a_claimed_job_is_claimed_once_and_keeps_its_settings(database: Da
     waiting = await ask(database, "what is it?")
 
     def work(connection: Connection) -> None:
-        job = jobs.claim(connection, waiting.id, "one", at=1.0)
+        job = jobs.fetch_job(connection, waiting.id, "one", at=1.0)
         assert job is not None
         assert job.settings == replace(AnswerSettings(), beams=2)
-        assert jobs.claim(connection, waiting.id, "two", at=1.0) is None
-        assert jobs.heads(connection, WEB, "me", stale=0.0) == ()
+        assert jobs.fetch_job(connection, waiting.id, "two", at=1.0) is None
+        assert jobs.fetchable(connection, WEB, "me", stale=0.0) == ()
 
     await database.write(work)
 
 
-async def test_heads_are_each_persons_oldest_in_each_channel(database: Database) -> None:
+async def test_fetchable_is_each_persons_oldest_in_each_channel(database: Database) -> None:
     first = await ask(database, "one")
     await ask(database, "two")
     ben = await ask(database, "three", author=BEN)
@@ -37,8 +37,8 @@ async def test_heads_are_each_persons_oldest_in_each_channel(database: Database)
     await ask(database, "five", place=Place("discord", "pond"))
 
     def work(connection: Connection) -> None:
-        assert jobs.heads(connection, WEB, "me", stale=0.0) == (first, ben, elsewhere)
-        assert len(jobs.line(connection)) == 5
+        assert jobs.fetchable(connection, WEB, "me", stale=0.0) == (first, ben, elsewhere)
+        assert len(jobs.all_waiting(connection)) == 5
 
     await database.read(work)
 
@@ -48,11 +48,11 @@ async def test_a_follow_up_waits_for_what_it_follows(database: Database) -> None
     second = await ask(database, "two", parent=first.answer, author=BEN)
 
     def work(connection: Connection) -> None:
-        assert jobs.heads(connection, WEB, "me", stale=0.0) == (first,)
-        job = jobs.claim(connection, first.id, "me", at=1.0)
+        assert jobs.fetchable(connection, WEB, "me", stale=0.0) == (first,)
+        job = jobs.fetch_job(connection, first.id, "me", at=1.0)
         assert job is not None
-        assert jobs.commit(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
-        assert jobs.heads(connection, WEB, "me", stale=0.0) == (second,)
+        assert jobs.save_answer(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
+        assert jobs.fetchable(connection, WEB, "me", stale=0.0) == (second,)
 
     await database.write(work)
 
@@ -61,15 +61,15 @@ async def test_an_answer_is_committed_once(database: Database) -> None:
     waiting = await ask(database, "what is it?")
 
     def work(connection: Connection) -> None:
-        job = jobs.claim(connection, waiting.id, "dead", at=1.0)
+        job = jobs.fetch_job(connection, waiting.id, "dead", at=1.0)
         assert job is not None
-        assert jobs.recover(connection, 2.0, "me") == 1
-        taken = jobs.claim(connection, waiting.id, "me", at=3.0)
+        assert jobs.prune_stalled_workers(connection, 2.0, "me") == 1
+        taken = jobs.fetch_job(connection, waiting.id, "me", at=3.0)
         assert taken is not None
-        assert taken.losses == 1
-        assert not jobs.commit(connection, job, "dead", "a duck", Finish.STOP, "", 1.0)
-        assert jobs.commit(connection, taken, "me", "a goose", Finish.STOP, "", 1.0)
-        assert not jobs.commit(connection, taken, "me", "a swan", Finish.STOP, "", 1.0)
+        assert taken.attempts == 1
+        assert not jobs.save_answer(connection, job, "dead", "a duck", Finish.STOP, "", 1.0)
+        assert jobs.save_answer(connection, taken, "me", "a goose", Finish.STOP, "", 1.0)
+        assert not jobs.save_answer(connection, taken, "me", "a swan", Finish.STOP, "", 1.0)
         assert connection.scalar(select(MessageRow.text).where(MessageRow.id == job.answer)) == "a goose"
 
     await database.write(work)
@@ -79,9 +79,9 @@ async def test_a_living_bots_jobs_are_left_to_it(database: Database) -> None:
     waiting = await ask(database, "what is it?")
 
     def work(connection: Connection) -> None:
-        jobs.claim(connection, waiting.id, "other", at=1.0)
-        jobs.beat(connection, "other", at=10.0)
-        assert jobs.recover(connection, 5.0, "me") == 0
+        jobs.fetch_job(connection, waiting.id, "other", at=1.0)
+        jobs.heartbeat(connection, "other", at=10.0)
+        assert jobs.prune_stalled_workers(connection, 5.0, "me") == 0
 
     await database.write(work)
 
@@ -90,11 +90,11 @@ async def test_a_lost_answer_is_counted_and_waits_again(database: Database) -> N
     waiting = await ask(database, "what is it?")
 
     def work(connection: Connection) -> None:
-        for losses, lost in ((0, False), (0, True), (1, True)):
-            job = jobs.claim(connection, waiting.id, "me", at=1.0)
+        for attempts, lost in ((0, False), (0, True), (1, True)):
+            job = jobs.fetch_job(connection, waiting.id, "me", at=1.0)
             assert job is not None
-            assert job.losses == losses
-            jobs.release(connection, job, "me", lost=lost)
+            assert job.attempts == attempts
+            jobs.retry_job(connection, job, "me", lost=lost)
 
     await database.write(work)
 
@@ -103,14 +103,14 @@ async def test_what_is_answered_is_owed_until_it_is_delivered(database: Database
     waiting = await ask(database, "what is it?")
 
     def work(connection: Connection) -> None:
-        job = jobs.claim(connection, waiting.id, "me", at=1.0)
+        job = jobs.fetch_job(connection, waiting.id, "me", at=1.0)
         assert job is not None
-        jobs.commit(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
-        assert jobs.owed(connection, ("discord",), "me", at=2.0, stale=0.0) == ()
-        assert jobs.owed(connection, WEB, "other", at=2.0, stale=0.0) == ()
-        assert jobs.owed(connection, WEB, "other", at=20.0, stale=10.0) == (job,)
-        jobs.done(connection, job.id)
-        assert jobs.owed(connection, WEB, "other", at=30.0, stale=30.0) == ()
+        jobs.save_answer(connection, job, "me", "a goose", Finish.STOP, "", 1.0)
+        assert jobs.undelivered(connection, ("discord",), "me", at=2.0, stale=0.0) == ()
+        assert jobs.undelivered(connection, WEB, "other", at=2.0, stale=0.0) == ()
+        assert jobs.undelivered(connection, WEB, "other", at=20.0, stale=10.0) == (job,)
+        jobs.finish_job(connection, job.id)
+        assert jobs.undelivered(connection, WEB, "other", at=30.0, stale=30.0) == ()
 
     await database.write(work)
 
@@ -119,13 +119,13 @@ async def test_stopping_what_waits_and_what_runs(database: Database) -> None:
     runs, waits = await ask(database, "one"), await ask(database, "two")
 
     def work(connection: Connection) -> None:
-        job = jobs.claim(connection, runs.id, "other", at=1.0)
+        job = jobs.fetch_job(connection, runs.id, "other", at=1.0)
         assert jobs.open_answers(connection, ANN.key, PLACE.key) == (runs.answer, waits.answer)
-        running, stopped = jobs.cancel(connection, [runs.answer, waits.answer], "me", at=2.0)
+        running, stopped = jobs.cancel_jobs(connection, [runs.answer, waits.answer], "me", at=2.0)
         assert (running, [s.id for s in stopped]) == (frozenset({runs.id}), [waits.id])
-        assert jobs.beat(connection, "other", at=3.0) == {runs.id}
+        assert jobs.heartbeat(connection, "other", at=3.0) == {runs.id}
         assert job is not None
-        assert jobs.commit(connection, job, "other", "half an", Finish.STOPPED, "", 1.0)
+        assert jobs.save_answer(connection, job, "other", "half an", Finish.STOPPED, "", 1.0)
         assert jobs.open_answers(connection, ANN.key, PLACE.key) == ()
 
     await database.write(work)

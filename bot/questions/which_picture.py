@@ -14,7 +14,7 @@ from bot.conversation import SHARED, points_at_picture
 from bot.errors import Refusal
 from bot.message import Incoming
 from bot.ports import Action, Outgoing
-from bot.questions.sightings import Sighting, Sightings
+from bot.questions.recent_pictures import RecentPicture, RecentPictures
 from bot.sanitize import called
 from bot.store import graph
 from bot.store.database import Database
@@ -24,45 +24,45 @@ MOST_CHOICES: Final = 5  # Discord's buttons in a row
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PictureChoice:
     """A question that waits for its picture to be chosen."""
 
     incoming: Incoming
     question: str
     request: Mapping[str, Value]
     varied: Varied | None
-    choices: tuple[Sighting, ...]
+    choices: tuple[RecentPicture, ...]
 
 
-class Pointing:
+class PictureFinder:
     """Of one bot. What is offered is forgotten with a restart: then the question has to be asked again."""
 
-    def __init__(self, database: Database, sightings: Sightings, texts: Texts) -> None:
+    def __init__(self, database: Database, recent_pictures: RecentPictures, texts: Texts) -> None:
         self._database = database
-        self._sightings = sightings
+        self._recent_pictures = recent_pictures
         self._texts = texts
-        self._offers: OrderedDict[str, Offer] = OrderedDict()
+        self._offers: OrderedDict[str, PictureChoice] = OrderedDict()
 
-    async def meant(self, incoming: Incoming, question: str) -> Incoming | tuple[Sighting, ...]:
+    async def meant(self, incoming: Incoming, question: str) -> Incoming | tuple[RecentPicture, ...]:
         """The question in reply to the picture that it means, or as it is; or several pictures that it could mean."""
         if incoming.attachments or incoming.edited or await self._is_plain(incoming):
             return incoming
         people = {incoming.author.key} | ({incoming.reply_to.author.key} if incoming.reply_to and incoming.reply_to.author else set())
-        found = self._sightings.recent(incoming, people) if points_at_picture(question) else []
+        found = self._recent_pictures.recent(incoming, people) if points_at_picture(question) else []
         if len(found) > 1:
             return tuple(found[-MOST_CHOICES:])
         if found:
             return self.about(incoming, found[0])
-        return replace(await self._in_thread(incoming, question), newer=self._sightings.newer(incoming))
+        return replace(await self._in_thread(incoming, question), newer=self._recent_pictures.newer(incoming))
 
-    def about(self, incoming: Incoming, sighting: Sighting) -> Incoming:
+    def about(self, incoming: Incoming, shown: RecentPicture) -> Incoming:
         """The question in reply to this picture. What it quotes of another message stays."""
-        self._sightings.mark(incoming.place.key, sighting.message_id)
+        self._recent_pictures.mark(incoming.place.key, shown.message_id)
         said = incoming.reply_to
-        reply = sighting.reply()
+        reply = shown.reply()
         return replace(incoming, reply_to=replace(reply, quote=said.quote or said.words) if said else reply)
 
-    def offer(self, language: str, waiting: Offer) -> Outgoing:
+    def offer(self, language: str, waiting: PictureChoice) -> Outgoing:
         """Asks which picture is meant."""
         token = secrets.token_hex(6)
         self._offers[token] = waiting
@@ -72,7 +72,7 @@ class Pointing:
         actions = tuple(Action(label, f"/ask pick:{token}.{number}") for number, label in enumerate(labels))
         return Outgoing(self._texts.say(language, "ask.which"), actions=actions, language=language, private=True)
 
-    def chosen(self, incoming: Incoming, name: str) -> tuple[Incoming, Offer]:
+    def chosen(self, incoming: Incoming, name: str) -> tuple[Incoming, PictureChoice]:
         """What was asked, about the picture that was chosen. Raises Refusal for what is not offered, or to somebody else."""
         token, _, number = name.partition(".")
         waiting = self._offers.get(token)
@@ -102,6 +102,6 @@ class Pointing:
         starter = None if begun else await incoming.starter()
         return replace(incoming, reply_to=starter) if starter else incoming
 
-    def _label(self, language: str, number: int, sighting: Sighting, waiting: Offer) -> str:
-        seconds = max(round(waiting.incoming.sent_at.timestamp() - sighting.at), 0)
-        return self._texts.say(language, "ask.choice", number=number, name=called(sighting.author.name), seconds=seconds)
+    def _label(self, language: str, number: int, shown: RecentPicture, waiting: PictureChoice) -> str:
+        seconds = max(round(waiting.incoming.sent_at.timestamp() - shown.at), 0)
+        return self._texts.say(language, "ask.choice", number=number, name=called(shown.author.name), seconds=seconds)

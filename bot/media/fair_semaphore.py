@@ -12,20 +12,20 @@ from itertools import count
 
 
 @dataclass(eq=False, slots=True)
-class Waiting:
+class Waiter:
     whose: str
     weight: int
     entered: asyncio.Future[None]
 
 
-class Turnstile:
+class FairSemaphore:
     """`room` for all together and `each` for one person, in whatever unit the weights have."""
 
     def __init__(self, room: int, each: int | None = None) -> None:
         self._room = room
         self._each = room if each is None else each
         self._inside: Counter[str] = Counter()  # by person
-        self._waiting: list[Waiting] = []
+        self._waiting: list[Waiter] = []
         self._entries = count(1)
         self._last: dict[str, int] = {}  # entry of each person who is inside or waits
 
@@ -33,7 +33,7 @@ class Turnstile:
     async def inside(self, whose: str, weight: int = 1) -> AsyncIterator[None]:
         """The block runs when there is room. What is heavier than all of the room goes in alone."""
         weight = min(weight, self._each)
-        waiting = Waiting(whose, weight, asyncio.get_running_loop().create_future())
+        waiting = Waiter(whose, weight, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._admit()
         try:
@@ -58,6 +58,6 @@ class Turnstile:
             if not chosen.entered.done():
                 chosen.entered.set_result(None)
 
-    def _fits(self, waiting: Waiting) -> bool:
+    def _fits(self, waiting: Waiter) -> bool:
         left = self._room - self._inside.total()
         return waiting.weight <= min(left, self._each - self._inside[waiting.whose])

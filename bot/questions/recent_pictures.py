@@ -19,7 +19,7 @@ RECENT_SECONDS: Final = 60.0  # in which a picture of the asker's is what "this"
 
 
 @dataclass(slots=True)
-class Sighting:
+class RecentPicture:
     """One message with pictures. `asked`: somebody asked the bot about it."""
 
     message_id: str
@@ -33,11 +33,11 @@ class Sighting:
         return Reply(self.message_id, self.author, self.attachments, found=True)
 
 
-class Sightings:
+class RecentPictures:
     """By place, oldest first."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, deque[Sighting]] = OrderedDict()
+        self._seen: OrderedDict[str, deque[RecentPicture]] = OrderedDict()
 
     def note(self, incoming: Incoming, *, asked: bool) -> None:
         """A message came; it may show pictures."""
@@ -46,11 +46,11 @@ class Sightings:
             return
         here = self._seen.setdefault(incoming.place.key, deque(maxlen=KEPT))
         self._seen.move_to_end(incoming.place.key)
-        here.append(Sighting(incoming.id, incoming.author, incoming.sent_at.timestamp(), shown, asked))
+        here.append(RecentPicture(incoming.id, incoming.author, incoming.sent_at.timestamp(), shown, asked))
         while len(self._seen) > PLACES:
             self._seen.popitem(last=False)
 
-    def recent(self, incoming: Incoming, people: Collection[str]) -> list[Sighting]:
+    def recent(self, incoming: Incoming, people: Collection[str]) -> list[RecentPicture]:
         """What these people (keys) showed here just before, and nobody asked about."""
         now = incoming.sent_at.timestamp()
         return [each for each in self._unasked(incoming) if each.author.key in people and now - each.at <= RECENT_SECONDS]
@@ -75,11 +75,11 @@ class Sightings:
         for place, here in self._seen.items():
             self._seen[place] = deque((each for each in here if each.author.key != person), KEPT)
 
-    def _here(self, incoming: Incoming) -> list[Sighting]:
+    def _here(self, incoming: Incoming) -> list[RecentPicture]:
         now = incoming.sent_at.timestamp()
         return [each for each in self._seen.get(incoming.place.key, ()) if now - KEPT_SECONDS <= each.at <= now + 1]
 
-    def _unasked(self, incoming: Incoming) -> list[Sighting]:
+    def _unasked(self, incoming: Incoming) -> list[RecentPicture]:
         return [each for each in self._here(incoming) if not each.asked and each.message_id != incoming.id]
 
 

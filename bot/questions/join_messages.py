@@ -14,8 +14,8 @@ from typing import Final
 
 from bot.conversation import points_at_picture
 from bot.message import Incoming
-from bot.questions.arrivals import Arrivals
-from bot.questions.sightings import may_be_picture
+from bot.questions.arrival_order import ArrivalOrder
+from bot.questions.recent_pictures import may_be_picture
 
 PATIENCE_SECONDS: Final = 0.5  # after the newest part
 READING_SECONDS: Final = 3.0  # for a part that has come and is still being read, such as an album
@@ -49,10 +49,10 @@ class Expected:
         return self.lacks_picture and not worded and any(map(may_be_picture, incoming.attachments))
 
 
-class Joining:
+class MessageJoiner:
     """The questions that something is expected for, by place and person."""
 
-    def __init__(self, arrivals: Arrivals) -> None:
+    def __init__(self, arrivals: ArrivalOrder) -> None:
         self._arrivals = arrivals
         self._expected: dict[tuple[str, str], Expected] = {}
 

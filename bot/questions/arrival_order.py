@@ -58,7 +58,7 @@ class Arrival:
             self._work = None
 
 
-class Arrivals:
+class ArrivalOrder:
     """What has arrived and is not dealt with, of all places."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
