@@ -29,16 +29,15 @@ Opened = Callable[[str], None]  # is told an address that a person can visit
 log = structlog.get_logger(__name__)
 
 
-async def run(config: Config, home: Path, opened: Opened) -> None:
-    """Serve every platform that is configured until a signal comes. Raises ConfigError, EngineStartError."""
-    adapters = prepare(config)
+async def run(config: Config, home: Path, adapters: Mapping[str, Adapter], opened: Opened) -> None:
+    """Serve these platforms until a signal comes. Raises ConfigError, EngineStartError."""
     with only_bot(home) as name:
         async with open_engines(config, home) as engines:
             await serve(config, home, engines, adapters, opened, name)
 
 
 def prepare(config: Config) -> dict[str, Adapter]:
-    """The adapters that are wanted, their options checked before anything is started."""
+    """The adapters that are wanted, their options checked: to be called before anything is fetched or started. Raises ConfigError."""
     adapters = {name: load(name) for name in configured(config)}
     if not adapters:
         raise ConfigError("There is nothing to run: set web.enabled, GANDER_DISCORD_TOKEN or GANDER_TELEGRAM_TOKEN.")

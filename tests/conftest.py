@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -26,6 +29,19 @@ if not has_gpu():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton: our GPU kernels are tested without a GPU
 CACHE = Path(__file__).parent.parent / ".test_cache"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / version()))  # or each test with a data folder of its own compiles
+# The same examples each time, on however busy a machine: the suite fails for a change, never by chance. `make sweep` looks further.
+PROFILE = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("sweep", PROFILE)
+hypothesis.settings.register_profile("suite", PROFILE, derandomize=True)
+hypothesis.settings.load_profile("suite")  # else: --hypothesis-profile
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What draws without a seed of its own draws the same each time, also in fixtures that several tests share."""
+    random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

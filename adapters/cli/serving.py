@@ -10,7 +10,7 @@ from rich.text import Text
 
 from adapters.cli.console import complaints, consoles, ending, quiet_logs
 from adapters.cli.engine_commands import POCKET, fetch_pocket
-from adapters.run import run
+from adapters.run import prepare, run
 from adapters.terminal.opening import open_chat
 from adapters.terminal.repl import converse, in_background
 from bot.config.load import check_ready_for_public, data_home, find_config, load_config, secret_values
@@ -23,11 +23,12 @@ def serve_all(file: Path | None, model: str | None) -> None:
     with ending():
         config = with_engine(load_config(find_config(file, os.environ), os.environ), model, None)
         check_ready_for_public(config)
+        adapters = prepare(config)
         home = data_home(os.environ)
         if config.engine.model == POCKET and not config.engine.remote:
             fetch_pocket(home)
         configure_logs(config.logging, secret_values(config))
-        asyncio.run(run(config, home, say_address))
+        asyncio.run(run(config, home, adapters, say_address))
 
 
 def talk(file: Path | None, model: str | None, engine_url: str | None) -> None:

@@ -28,6 +28,10 @@ def write_config(home: Path, text: str) -> Path:
     return file
 
 
+def files(home: Path) -> list[str]:
+    return [file.name for file in home.iterdir()]
+
+
 async def start(home: Path, config: Path, **environment: str) -> Process:
     arguments = (sys.executable, "-P", "-m", "adapters", "run", "--config", str(config))
     environ = os.environ | {"GANDER_HOME": str(home), **environment}
@@ -149,3 +153,4 @@ async def test_what_can_not_run_is_refused_with_the_remedy(tmp_path: Path, text:
     assert process.returncode == 1
     assert said in " ".join(errors.decode().split())
     assert "Traceback" not in errors.decode()
+    assert await asyncio.to_thread(files, tmp_path) == ["gander.toml"]  # nothing was fetched for nothing
