@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL.Image import Image
 
-from engine.api import FinishReason, Role
-from engine.errors import EngineError
+from engine.api import FinishReason
 from engine.images.decode import Picture
 from engine.models.card import Generation
+from engine.prompts.turn import Turn
 
 if TYPE_CHECKING:
     from engine.core.grammar import Matcher
@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One message. Its parts stand in the order they were sent in; only a user's may hold pictures."""
-
-    role: Role
-    parts: tuple[str | Picture, ...]
-
-
-@dataclass(frozen=True)
-class GenerationRequest:
+class Request:
     """One answer to make, or `n` of them. `generation` has no gaps: the card's defaults are filled in already."""
 
     turns: tuple[Turn, ...]
@@ -51,7 +43,7 @@ class GenerationRequest:
         """All of them in order, the same one as often as it is shown."""
         return [part for turn in self.turns for part in turn.parts if isinstance(part, Picture)]
 
-    def with_images(self, images: Mapping[str, Image]) -> GenerationRequest:
+    def with_images(self, images: Mapping[str, Image]) -> Request:
         """The same request, with these images, by sha256, in the place of its own."""
 
         def exchanged(part: str | Picture) -> str | Picture:
@@ -138,27 +130,3 @@ class Done:
 
 
 Event = TextDelta | Provisional | ChoiceFinished | Done
-
-
-class Engine(Protocol):
-    """What the worker's thread drives, and, but for `prepare`, nobody else. `engine.batching.BatchEngine` is one."""
-
-    @property
-    def rows(self) -> int:
-        """How many answers it writes at once; a beam counts as one."""
-        ...
-
-    def prepare(self, request: GenerationRequest) -> GenerationRequest:
-        """The same request with what is the processor's work on it done. Any thread may do this, before `submit`.
-
-        Raises RequestError (ContextError, …).
-        """
-        ...
-
-    def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
-        """Takes a request. `tell` hears its events as they come about, `Done` or an EngineError last; `cancelled` is asked each step."""
-        ...
-
-    def step(self) -> bool:
-        """Takes every answer under way a token further; False when there is nothing left to do."""
-        ...

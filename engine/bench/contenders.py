@@ -12,10 +12,10 @@ from PIL import Image
 
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
-from engine.core.build import assemble
+from engine.core.build import build_engine
 from engine.errors import EngineError
 from engine.models.base import VisionLanguageModel
-from engine.request import Done, Event, GenerationRequest, Provisional, TextDelta
+from engine.request import Done, Event, Provisional, Request, TextDelta
 
 
 class UnableError(Exception):
@@ -95,12 +95,12 @@ class Heard:
 
 
 class OurEngine:
-    """Gander's, with room for `rows` rows and `tokens` tokens of all of them together; `capability` as in `assemble`."""
+    """Gander's, with room for `rows` rows and `tokens` tokens of all of them together; `capability` as in `build_engine`."""
 
     def __init__(self, model: VisionLanguageModel, rows: int, tokens: int, capability: tuple[int, int] | None = None) -> None:
         self.model = model
         self.name = f"gander {precision(model)}"
-        self.engine = assemble(model, rows=rows, tokens=tokens, capability=capability)
+        self.engine = build_engine(model, rows=rows, tokens=tokens, capability=capability)
 
     def answer(self, talk: Talk, tokens: int) -> Timing:
         begun = time.perf_counter()
@@ -130,7 +130,7 @@ class OurEngine:
         )
         answers = [Heard(time.perf_counter()) for _ in talks]
         for talk, heard in zip(talks, answers, strict=True):
-            self.engine.submit(GenerationRequest(talk, generation, min_tokens=tokens), heard.hear, never)
+            self.engine.submit(Request(talk, generation, min_tokens=tokens), heard.hear, never)
         while self.engine.step():
             pass
         for heard in answers:

@@ -15,7 +15,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from engine.core.token_stream import Stream
+from engine.core.token_stream import TokenStream
 from engine.device.captured_module import CapturedModule
 from engine.kernels.select import choose_step
 from engine.layers.linear import Linear
@@ -68,10 +68,10 @@ def measure(config: LlamaConfig, mode: Quantization, device: torch.device, token
 def converse(language: Llama, picture: Tensor, tokens: int) -> float:
     """Reads a prompt with the picture [32, width], then writes up to `tokens`: seconds a step."""
     ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
-    stream = Stream(language, tokens, choose_step(language), TIGHT_PROMPT)
+    stream = TokenStream(language, tokens, choose_step(language), TIGHT_PROMPT)
     stream.runner.capture([1], progress=lambda line: None, prompts=False)
     stream.read(torch.cat((picture, language.embed(ids))))
-    return seconds(lambda: stream.go_on(ids[0]), STEPS)
+    return seconds(lambda: stream.decode(ids[0]), STEPS)
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -148,8 +148,8 @@ def restore(quantised: Llama, plain: Llama) -> None:
 def greedy(language: Llama, count: int) -> list[int]:
     """From a fixed prompt of 64 tokens."""
     ids = torch.arange(3, 67, device=language.device)
-    stream = Stream(language, len(ids) + count)
+    stream = TokenStream(language, len(ids) + count)
     chosen = [stream.read(language.embed(ids)).argmax()]
     while len(chosen) < count:
-        chosen.append(stream.go_on(chosen[-1]).argmax())
+        chosen.append(stream.decode(chosen[-1]).argmax())
     return [int(token) for token in chosen]

@@ -24,9 +24,9 @@ from engine.bench.contenders import Timing, UnableError, precision
 from engine.bench.oracle import as_transformers
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
-from engine.core.detokenizer import AnswerText
+from engine.core.detokenizer import Detokenizer
 from engine.images.decode import Picture
-from engine.images.embedding_cache import PictureCache
+from engine.images.embedding_cache import EmbeddingCache
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import MiniGPT4, as_bytes, normalise
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
@@ -51,7 +51,7 @@ class Transformers:
         """`model` is ours, unquantised; the weights are shared with it."""
         self.model = model
         self.name = f"{self.title} {precision(model)}"
-        self.contexts, self.pictures = ContextBuilder(model), PictureCache(model)
+        self.contexts, self.pictures = ContextBuilder(model), EmbeddingCache(model)
         self.oracle = as_transformers(model.language)
         self.ends = sorted(model.tokenizer.eos_ids)
 
@@ -59,7 +59,7 @@ class Transformers:
         begun = time.perf_counter()
         clock = Clock()
         ids = self.generate([talk], tokens, streamer=clock)
-        text = AnswerText(self.model.tokenizer, self.model.card.template.stop).decode(ids[0].tolist())[0]
+        text = Detokenizer(self.model.tokenizer, self.model.card.template.stop).decode(ids[0].tolist())[0]
         return Timing(clock.tokens[0] - begun, clock.tokens[-1] - begun, len(clock.tokens), text)
 
     def write(self, talks: Sequence[Talk], tokens: int) -> None:

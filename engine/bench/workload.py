@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from engine.images.decode import Picture
 from engine.models.base import VisionLanguageModel
 from engine.prompts.truncation import Context, ContextBuilder
-from engine.request import Turn
+from engine.prompts.turn import Turn
 
 SIZE = 448
 QUESTION = "Describe this picture. What shapes are there, how many, and in which colours?"

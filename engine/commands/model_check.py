@@ -27,11 +27,11 @@ def check(
     """Compute prompts, token ids, next-token logits and 20 greedy tokens, on the CPU in fp32."""
     import torch
 
-    from engine.images.decode import Limits, read_picture
+    from engine.images.decode import Limits, decode_picture
     from engine.runner.comparison import Comparison
     from engine.weights.loader import load
 
-    pictures = [read_picture(path.read_bytes(), Limits()) for path in picture or []]
+    pictures = [decode_picture(path.read_bytes(), Limits()) for path in picture or []]
     comparison = Comparison(load(model_folder(model), torch.device("cpu"), exact=True), pictures)
     turns = [asdict(comparison.ask(text, given)) for text, given in zip_longest(question, (answer or [])[: len(question)])]
     if as_json:

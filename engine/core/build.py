@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.core.engine import BatchEngine
-from engine.images.embedding_cache import PictureCache
+from engine.core.engine import Engine
+from engine.images.embedding_cache import EmbeddingCache
 from engine.kernels.select import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.runner.memory_plan import PICTURES, capacity_for, ladder
 
 
-def assemble(
+def build_engine(
     model: VisionLanguageModel,
     *,
     rows: int | None = None,
@@ -23,13 +23,13 @@ def assemble(
     capability: tuple[int, int] | None = None,
     metrics: Metrics | None = None,
     progress: Callable[[str], None] = lambda line: None,
-) -> BatchEngine:
+) -> Engine:
     """`rows`, `tokens` and `memory` as in `capacity_for`; `pictures` is a folder that keeps encoded pictures over restarts.
 
     `capability` has it compute as a card of that compute capability would.
     """
     step = choose_step(model.language, capability, progress)
-    engine = BatchEngine(model, step, capacity_for(model, step.compact, rows, tokens, memory), PictureCache(model, pictures), metrics)
+    engine = Engine(model, step, capacity_for(model, step.compact, rows, tokens, memory), EmbeddingCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
         engine.runner.capture(ladder(engine.rows) if step.compact else [], progress, prompts=engine.capacity.roomy)
         if engine.capacity.roomy:

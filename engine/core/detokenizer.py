@@ -9,7 +9,7 @@ from engine.models.base import Tokenizer
 REPLACEMENT = "\ufffd"  # how a tokenizer shows a character that is not complete yet
 
 
-class AnswerText:
+class Detokenizer:
     """One answer as it grows. Text once given out is never taken back."""
 
     def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], after: Sequence[int] = ()) -> None:
@@ -39,9 +39,9 @@ class AnswerText:
         self.prefix, self.read = self.read, len(self.ids)
         return self.whole
 
-    def fork(self) -> AnswerText:
+    def fork(self) -> Detokenizer:
         """Another one that begins as this one, and goes on by itself."""
-        other = AnswerText(self.tokenizer, self.stops, self.after)
+        other = Detokenizer(self.tokenizer, self.stops, self.after)
         other.ids, other.read = self.ids[self.prefix :], self.read - self.prefix
         other.given, other.whole = self.given, self.whole
         return other

@@ -19,19 +19,19 @@ from torch import Tensor
 
 from engine.core.grammar import Grammars
 from engine.core.image_encoding import Intake, Job
-from engine.core.pending_tokens import Launched
-from engine.core.sampler import Sampler, Way
+from engine.core.pending_tokens import PendingTokens
+from engine.core.sampler import Sampler, SamplingParams
 from engine.core.scheduler import Chunk, Scheduler, Task
 from engine.core.sequences import Beams, Question, Row, Rows
 from engine.device.out_of_memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
-from engine.images.embedding_cache import PictureCache
+from engine.images.embedding_cache import EmbeddingCache
 from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.truncation import Context
-from engine.request import Done, Event, GenerationRequest
+from engine.request import Done, Event, Request
 from engine.runner.memory_plan import Capacity
 from engine.runner.model_runner import Runner, Step
 from engine.runner.prompt_graphs import Part
@@ -50,11 +50,11 @@ class Conversation:
     over: bool = False
 
 
-class BatchEngine:
-    """A model that answers many. One thread at a time may use it: the one that owns the device. See `generation.Engine`."""
+class Engine:
+    """A model that answers many. One thread at a time may use it: the one that owns the device. See `engine.core.worker.ServedEngine`."""
 
     def __init__(
-        self, model: VisionLanguageModel, step: Step, capacity: Capacity, pictures: PictureCache, metrics: Metrics | None = None
+        self, model: VisionLanguageModel, step: Step, capacity: Capacity, pictures: EmbeddingCache, metrics: Metrics | None = None
     ) -> None:
         self.model, self.capacity, self.metrics = model, capacity, metrics or Metrics()
         self.intake = Intake(model, pictures, self.metrics)
@@ -64,31 +64,31 @@ class BatchEngine:
         self.grammars = Grammars(model.tokenizer, language.config.vocab_size)
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
         self.conversations: list[Conversation] = []  # oldest first
-        self.launched: list[Launched[Conversation]] = []
+        self.launched: list[PendingTokens[Conversation]] = []
 
     @property
     def rows(self) -> int:
         return self.capacity.rows
 
-    def prepare(self, request: GenerationRequest) -> GenerationRequest:
-        """See `generation.Engine`. Pictures that are known are left alone: nobody will look at them again."""
+    def prepare(self, request: Request) -> Request:
+        """See `engine.core.worker.ServedEngine`. Pictures that are known are left alone: nobody will look at them again."""
         request = self.with_matcher(self.intake.contexts.read_ahead(request, self.intake.pictures.encoded))
         new = {picture.sha256: picture.image for picture in request.pictures if picture.sha256 not in self.intake.pictures.encoded}
         return request.with_images(dict(zip(new, self.model.prepare(list(new.values())), strict=True)))
 
-    def with_matcher(self, request: GenerationRequest) -> GenerationRequest:
+    def with_matcher(self, request: Request) -> Request:
         """Raises RequestError for a schema that can't be kept to."""
         if request.schema is None or request.matcher is not None:
             return request
         return replace(request, matcher=self.grammars.compile(request.schema))
 
-    def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
+    def submit(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
         self.intake.jobs.append(Job(request, tell, cancelled))
         self.metrics.submitted()
 
     @torch.inference_mode()
     def step(self) -> bool:
-        """See `generation.Engine`. Raises RuntimeError for a broken device."""
+        """See `engine.core.worker.ServedEngine`. Raises RuntimeError for a broken device."""
         self.drop_cancelled()
         self.take_in()
         self.admit()
@@ -123,7 +123,7 @@ class BatchEngine:
                 self.scheduler.add(task)
                 self.conversations.append(Conversation(job, context, task))
 
-    def task(self, request: GenerationRequest, context: Context) -> Task:
+    def task(self, request: Request, context: Context) -> Task:
         beams = request.generation.num_beams
         if beams > 1 and request.n > beams:
             raise RequestError(f"n = {request.n} choices can't come from {beams} beams: ask for at most as many.", "n")
@@ -227,27 +227,27 @@ class BatchEngine:
 
     def launch(self, logits: Tensor, rows: Sequence[tuple[Conversation, Row]]) -> None:
         """Chooses the rows' next tokens on the device, which goes on with them before anybody has seen them."""
-        ways = [row.way() for _, row in rows]
+        params = [row.sampling_params() for _, row in rows]
         try:
-            scores, tokens = with_memory(lambda: self.choose(logits, ways))
+            scores, tokens = with_memory(lambda: self.choose(logits, params))
         except GenerationError as error:
             for conversation in dict.fromkeys(conversation for conversation, _ in rows):
                 self.fail(conversation, error)
             return
-        self.sampler.note(tokens, ways)
-        self.runner.write([way.slot for way in ways], tokens)
-        self.launched.append(Launched(rows, ways, scores, tokens))
+        self.sampler.note(tokens, params)
+        self.runner.write([each.slot for each in params], tokens)
+        self.launched.append(PendingTokens(rows, params, scores, tokens))
 
-    def choose(self, logits: Tensor, ways: Sequence[Way]) -> tuple[Tensor, Tensor]:
+    def choose(self, logits: Tensor, params: Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:
         """Processed scores [rows, vocabulary] and token ids [rows]."""
-        scores = self.sampler.process(logits, ways)
-        return scores, self.sampler.choose(scores, ways)
+        scores = self.sampler.process(logits, params)
+        return scores, self.sampler.choose(scores, params)
 
-    def hear_all(self, before: Sequence[Launched[Conversation]]) -> None:
+    def hear_all(self, before: Sequence[PendingTokens[Conversation]]) -> None:
         for launched in before:
             self.hear(launched)
 
-    def hear(self, launched: Launched[Conversation]) -> None:
+    def hear(self, launched: PendingTokens[Conversation]) -> None:
         """Tells what the device chose a step ago."""
         for conversation, row, token, logprobs in launched.read(self.model.tokenizer):
             if not conversation.over:

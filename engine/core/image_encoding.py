@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from engine.device.out_of_memory import with_memory
 from engine.errors import EngineError, GenerationError, RequestError
 from engine.images.decode import Picture
-from engine.images.embedding_cache import PictureCache
+from engine.images.embedding_cache import EmbeddingCache
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.languages import apology
 from engine.prompts.truncation import Context, ContextBuilder
-from engine.request import ChoiceFinished, Done, Event, GenerationRequest, TextDelta
+from engine.request import ChoiceFinished, Done, Event, Request, TextDelta
 
 
 @dataclass(eq=False)
 class Job:
     """One request from its arrival to its last event."""
 
-    request: GenerationRequest
+    request: Request
     tell: Callable[[Event | EngineError], None]
     cancelled: Callable[[], bool]
     arrived: float = field(default_factory=time.monotonic)
@@ -31,7 +31,7 @@ class Job:
 class Intake:
     """Jobs that have no prompt yet, in the order they came."""
 
-    def __init__(self, model: VisionLanguageModel, pictures: PictureCache, metrics: Metrics) -> None:
+    def __init__(self, model: VisionLanguageModel, pictures: EmbeddingCache, metrics: Metrics) -> None:
         self.model, self.pictures, self.metrics = model, pictures, metrics
         self.contexts = ContextBuilder(model)
         self.jobs: list[Job] = []

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from engine.core.build import assemble
+from engine.core.build import build_engine
 from engine.errors import EngineError
 from engine.models.base import VisionLanguageModel
-from engine.request import Event, GenerationRequest
+from engine.request import Event, Request
 
 
-class Decoder:
+class OfflineEngine:
     """A model that answers, through the engine that serves many."""
 
     def __init__(self, model: VisionLanguageModel) -> None:
         self.model = model
-        self.engine = assemble(model, rows=10)
+        self.engine = build_engine(model, rows=10)
 
-    def generate(self, request: GenerationRequest, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    def generate(self, request: Request, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Yields events as they come about; ends early, without `Done`, once `cancelled()` says so.
 
         Raises RequestError (ContextError, …) before the first event and GenerationError when the device runs out of memory.

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from engine.core.sampler import Way, log_probabilities
+from engine.core.sampler import SamplingParams, log_probabilities
 from engine.core.sequences import Row
 from engine.device.transfer import download
 from engine.models.base import Tokenizer
@@ -17,10 +17,10 @@ from engine.request import Scored, TokenLogprob
 Owner = TypeVar("Owner")
 
 
-class Launched(Generic[Owner]):
+class PendingTokens(Generic[Owner]):
     """One step's tokens of some rows, each with whom it belongs to."""
 
-    def __init__(self, rows: Sequence[tuple[Owner, Row]], ways: Sequence[Way], scores: Tensor, tokens: Tensor) -> None:
+    def __init__(self, rows: Sequence[tuple[Owner, Row]], params: Sequence[SamplingParams], scores: Tensor, tokens: Tensor) -> None:
         """`scores` [rows, vocabulary] are those that `tokens` [rows] were chosen by."""
         self.rows = rows
         self.asked = [row.question.request.logprobs for _, row in rows]
@@ -29,7 +29,7 @@ class Launched(Generic[Owner]):
         self.best: Tensor | None = None
         self.logprobs: Tensor | None = None
         if any(count is not None for count in self.asked):
-            found = log_probabilities(scores, ways)
+            found = log_probabilities(scores, params)
             likeliest = found.topk(max(1, *(count or 0 for count in self.asked)))
             self.chosen = download(found.gather(1, tokens[:, None])[:, 0])
             self.logprobs, self.best = download(likeliest.values), download(likeliest.indices)

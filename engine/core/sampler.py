@@ -24,7 +24,7 @@ MIX = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64)
 
 
 @dataclass(frozen=True)
-class Way:
+class SamplingParams:
     """How one row's next token is to be chosen."""
 
     slot: int
@@ -48,47 +48,47 @@ class Sampler:
         """A new row has written nothing."""
         self.seen[slot] = 0
 
-    def process(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+    def process(self, scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
         """`scores` [rows, vocabulary] after the penalties (repetition: Keskar et al. 2019; the others: OpenAI's) and biases, without the
         ends that are barred and what a grammar bars.
         """
-        if any(way.generation.penalises for way in ways):
-            scores = self.penalised(scores, ways)
-        biased = [(row, token, value) for row, way in enumerate(ways) for token, value in way.bias]
+        if any(each.generation.penalises for each in params):
+            scores = self.penalised(scores, params)
+        biased = [(row, token, value) for row, each in enumerate(params) for token, value in each.bias]
         if biased:
             rows, tokens, values = zip(*biased, strict=True)
             scores = scores.index_put((self.upload(rows), self.upload(tokens)), self.upload(values, scores.dtype), accumulate=True)
-        if any(way.ends_barred for way in ways):
-            barred = self.upload([way.ends_barred for way in ways])[:, None]
+        if any(each.ends_barred for each in params):
+            barred = self.upload([each.ends_barred for each in params])[:, None]
             scores = scores.masked_fill(barred & self.is_end, -torch.inf)
-        if any(way.allowed is not None for way in ways):
+        if any(each.allowed is not None for each in params):
             places = torch.arange(scores.shape[-1], device=scores.device)
-            words = upload(torch.tensor(bits([way.allowed for way in ways], scores.shape[-1]), dtype=torch.int32), self.device)
+            words = upload(torch.tensor(bits([each.allowed for each in params], scores.shape[-1]), dtype=torch.int32), self.device)
             scores = scores.masked_fill((words[:, places >> 5] >> (places & 31)) & 1 == 0, -torch.inf)
         return scores
 
-    def penalised(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
-        made = [way.generation for way in ways]
+    def penalised(self, scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
+        made = [each.generation for each in params]
         factors = [[each.repetition_penalty, each.frequency_penalty, each.presence_penalty] for each in made]
         repetition, frequency, presence = upload(torch.tensor(factors), self.device).T[:, :, None]  # [rows, 1] each
-        times = self.seen[self.upload([way.slot for way in ways])]
+        times = self.seen[self.upload([each.slot for each in params])]
         repeated = torch.where(scores < 0, scores * repetition, scores / repetition)
         return torch.where(times > 0, repeated - frequency * times - presence, scores)
 
-    def choose(self, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+    def choose(self, scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
         """Processed `scores` [rows, vocabulary] → token ids [rows]: the likeliest at temperature 0, else a draw."""
         likeliest = scores.argmax(dim=-1)
-        if all(way.generation.temperature == 0 for way in ways):
+        if all(each.generation.temperature == 0 for each in params):
             return likeliest
-        warped, ids = candidates(scores, [way.generation for way in ways])
-        drawn = (warped + gumbels(self.upload([way.key for way in ways]), ids)).argmax(dim=-1, keepdim=True)
-        greedy = self.upload([way.generation.temperature == 0 for way in ways])
+        warped, ids = candidates(scores, [each.generation for each in params])
+        drawn = (warped + gumbels(self.upload([each.key for each in params]), ids)).argmax(dim=-1, keepdim=True)
+        greedy = self.upload([each.generation.temperature == 0 for each in params])
         return torch.where(greedy, likeliest, ids.expand_as(warped).gather(1, drawn)[:, 0])
 
-    def note(self, tokens: Tensor, ways: Sequence[Way], parents: Sequence[int] | None = None) -> None:
+    def note(self, tokens: Tensor, params: Sequence[SamplingParams], parents: Sequence[int] | None = None) -> None:
         """The rows wrote `tokens` [rows], after each became what row `parents[i]` was; kept only where a penalty asks for it."""
-        if any(way.generation.penalises for way in ways):
-            slots = self.upload([way.slot for way in ways])
+        if any(each.generation.penalises for each in params):
+            slots = self.upload([each.slot for each in params])
             if parents is not None:
                 self.seen[slots] = self.seen[slots[self.upload(parents)]]
             self.seen[slots, tokens] += 1
@@ -145,9 +145,9 @@ def gumbels(keys: Tensor, ids: Tensor) -> Tensor:
     return share.neg_().log1p_().neg_().log_().neg_()
 
 
-def log_probabilities(scores: Tensor, ways: Sequence[Way]) -> Tensor:
+def log_probabilities(scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
     """Of processed `scores` [rows, vocabulary] at each row's temperature (1 at temperature 0), before top-k and top-p."""
-    temperature = upload(torch.tensor([way.generation.temperature or 1.0 for way in ways]), scores.device)
+    temperature = upload(torch.tensor([each.generation.temperature or 1.0 for each in params]), scores.device)
     return scores.div(temperature[:, None]).log_softmax(dim=-1)
 
 

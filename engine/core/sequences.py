@@ -9,12 +9,12 @@ from torch import Tensor
 
 from engine.api import FinishReason
 from engine.core.beam_search import Beam, BeamSearch
-from engine.core.detokenizer import REPLACEMENT, AnswerText
-from engine.core.sampler import Sampler, Way, stream_key
+from engine.core.detokenizer import REPLACEMENT, Detokenizer
+from engine.core.sampler import Sampler, SamplingParams, stream_key
 from engine.core.scheduler import Task
 from engine.kv_cache.block_tables import Branches
 from engine.models.base import Tokenizer
-from engine.request import ChoiceFinished, Event, GenerationRequest, Hypothesis, Provisional, TextDelta, TokenLogprob
+from engine.request import ChoiceFinished, Event, Hypothesis, Provisional, Request, TextDelta, TokenLogprob
 from engine.runner.model_runner import Runner
 
 
@@ -22,16 +22,16 @@ from engine.runner.model_runner import Runner
 class Question:
     """What both ways need of a request. `budget` is how many new tokens a row may have."""
 
-    request: GenerationRequest
+    request: Request
     tokenizer: Tokenizer
     stops: Sequence[str]
     budget: int
     seed: int
     after: Sequence[int] = ()  # the last tokens of what the answer goes on with
 
-    def blank(self) -> AnswerText:
+    def blank(self) -> Detokenizer:
         """An answer that is to be written yet."""
-        return AnswerText(self.tokenizer, self.stops, self.after)
+        return Detokenizer(self.tokenizer, self.stops, self.after)
 
     @property
     def eos_ids(self) -> frozenset[int]:
@@ -55,14 +55,14 @@ class Row:
         known = self.matcher is None or self.launched == len(self.ids)
         return self.reason is None and self.launched < self.question.budget and known
 
-    def way(self) -> Way:
+    def sampling_params(self) -> SamplingParams:
         """How its next token is chosen; asked for once a token."""
         request, position = self.question.request, self.launched
         self.launched += 1
         key = stream_key(self.question.seed, (self.choice, position)) if request.generation.temperature > 0 else 0
         if self.matcher is not None:  # which alone says when there may be an end
-            return Way(self.slot, request.generation, bias=request.logit_bias, allowed=self.matcher.allowed(), key=key)
-        return Way(self.slot, request.generation, position < request.min_tokens, request.logit_bias, key=key)
+            return SamplingParams(self.slot, request.generation, bias=request.logit_bias, allowed=self.matcher.allowed(), key=key)
+        return SamplingParams(self.slot, request.generation, position < request.min_tokens, request.logit_bias, key=key)
 
     def see(self, token: int, logprobs: tuple[TokenLogprob, ...] = ()) -> Iterator[Event]:
         """The token that the device chose. What came after the end is not the answer's."""
@@ -138,15 +138,15 @@ class Beams:
         """The next token of every beam, from the rows' `logits` [beams, vocabulary], and whose past it continues."""
         request, slots = self.question.request, self.task.slots
         barred = len(self.search.running[0].ids) < request.min_tokens
-        ways = [Way(slot, request.generation, barred, request.logit_bias) for slot in slots]
-        parents = self.search.step(self.sampler.process(logits.log_softmax(dim=-1), ways))
+        params = [SamplingParams(slot, request.generation, barred, request.logit_bias) for slot in slots]
+        parents = self.search.step(self.sampler.process(logits.log_softmax(dim=-1), params))
         if self.search.done:
             return
         before = [list(table) for table in self.branches.tables]
         copies = self.branches.fork(parents)
         moved = self.branches.tables if self.branches.tables != before else None
         tokens = self.runner.continue_rows(slots, [beam.ids[-1] for beam in self.search.running], copies, moved)
-        self.sampler.note(tokens, ways, parents)
+        self.sampler.note(tokens, params, parents)
         self.branches.advance()
 
     def best_so_far(self) -> Iterator[Event]:
@@ -166,7 +166,7 @@ class Beams:
 
     def tree(self) -> Iterator[Hypothesis]:
         became = {self.search.ended.get(beam.ids): choice for choice, beam in reversed([*enumerate(self.best)])}
-        texts: list[AnswerText] = []
+        texts: list[Detokenizer] = []
         for at, node in enumerate(self.search.nodes):
             text = self.question.blank() if node.parent is None else texts[node.parent].fork()
             texts.append(text)

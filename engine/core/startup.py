@@ -45,7 +45,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     begun = time.monotonic()
     import torch
 
-    from engine.core.build import assemble
+    from engine.core.build import build_engine
     from engine.device.devices import cap_memory, default_device, find_device, held_bytes
     from engine.device.out_of_memory import out_of_memory
     from engine.weights.loader import load
@@ -66,7 +66,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
             capability=placement.capability,
             memory=placement.memory,
         )
-        engine = assemble(
+        engine = build_engine(
             model,
             rows=placement.rows,
             tokens=placement.tokens,

@@ -14,7 +14,7 @@ from engine.runner.prompt_graphs import Part
 CHUNK = 512
 
 
-class Stream:
+class TokenStream:
     """`tokens` bounds the prompt and what follows it; `chunk` how many tokens of the prompt one pass reads."""
 
     def __init__(self, language: Llama, tokens: int, step: Step | None = None, chunk: int = CHUNK) -> None:
@@ -24,14 +24,14 @@ class Stream:
         self.length, self.chunk = 0, chunk
 
     def read(self, embeddings: Tensor, gated: bool = False) -> Tensor:
-        """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `go_on`."""
+        """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `decode`."""
         for piece in embeddings.split(self.chunk):
             logits = self.runner.read([Part(piece, self.table, self.length, gated)])
             self.length += len(piece)
         self.runner.place([0], [self.table], self.length, gated)
         return logits[0]
 
-    def go_on(self, token: Tensor) -> Tensor:
+    def decode(self, token: Tensor) -> Tensor:
         """The next token [] → the logits after it [vocabulary]."""
         self.runner.write([0], token)
         logits = self.runner.decode([0], self.length)

@@ -21,13 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 
 from engine.errors import EngineError, NotReadyError, OverloadedError
 from engine.metrics import Metrics
-from engine.request import Done, Engine, Event, GenerationRequest
+from engine.request import Done, Event, Request
 
 HEARTBEAT_SECONDS = 5.0
 RESTARTS = 3  # in a row without a finished answer; then a fresh process is wanted
@@ -36,11 +36,35 @@ RESTART_PAUSE_SECONDS = 1.0
 log = structlog.get_logger()
 
 
+class ServedEngine(Protocol):
+    """What the worker's thread drives, and, but for `prepare`, nobody else. `engine.core.engine.Engine` is one."""
+
+    @property
+    def rows(self) -> int:
+        """How many answers it writes at once; a beam counts as one."""
+        ...
+
+    def prepare(self, request: Request) -> Request:
+        """The same request with what is the processor's work on it done. Any thread may do this, before `submit`.
+
+        Raises RequestError (ContextError, …).
+        """
+        ...
+
+    def submit(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
+        """Takes a request. `tell` hears its events as they come about, `Done` or an EngineError last; `cancelled` is asked each step."""
+        ...
+
+    def step(self) -> bool:
+        """Takes every answer under way a token further; False when there is nothing left to do."""
+        ...
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A model on its device. `memory` tells the bytes that this process holds there."""
 
-    engine: Engine
+    engine: ServedEngine
     device: str
     memory: Callable[[], int]
 
@@ -49,7 +73,7 @@ class Loaded:
 class Job:
     """One request under way. The thread tells, the loop listens; either may be the first to stop."""
 
-    request: GenerationRequest
+    request: Request
     loop: asyncio.AbstractEventLoop
     events: asyncio.Queue[Event | EngineError] = field(default_factory=asyncio.Queue)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -129,12 +153,12 @@ class Worker:
         for job in self._jobs:
             job.cancelled.set()
 
-    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+    def prepare(self, request: Request) -> Request:
         """The request with the processor's part of the work done, if there is an engine yet. Takes time, in any thread."""
         loaded = self.loaded
         return loaded.engine.prepare(request) if loaded else request
 
-    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Event | None]:
+    async def stream(self, request: Request) -> AsyncGenerator[Event | None]:
         """The request's events; None every few seconds while there is nothing to say. Closing it cancels the job.
 
         Raises OverloadedError, NotReadyError, or what the generator raised.
@@ -167,7 +191,7 @@ class Worker:
         if self.status == "loading":
             raise NotReadyError("The model is still loading; try again shortly.", retry_after=max(1, round(self.seconds_left or 1)))
 
-    def _admit(self, request: GenerationRequest) -> Job:
+    def _admit(self, request: Request) -> Job:
         if len(self._jobs) >= self._capacity:
             raise OverloadedError(f"{len(self._jobs)} requests run or wait, which is the limit; try again later.", retry_after=10)
         job = Job(request, asyncio.get_running_loop())

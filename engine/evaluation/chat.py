@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.images.decode import Picture
 from engine.models.card import Generation
-from engine.request import GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request, TextDelta
 
 
 @dataclass(frozen=True)
 class Chat:
     """Holds conversations with one model; each call is a new one."""
 
-    decoder: Decoder
+    decoder: OfflineEngine
     generation: Generation
 
     def __call__(self, picture: Image.Image | None, questions: Sequence[str]) -> list[str]:
@@ -33,7 +34,7 @@ class Chat:
         return answers
 
     def _answer(self, turns: Sequence[Turn]) -> str:
-        events = self.decoder.generate(GenerationRequest(tuple(turns), self.generation))
+        events = self.decoder.generate(Request(tuple(turns), self.generation))
         return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 

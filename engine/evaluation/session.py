@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.evaluation.chat import Chat
 from engine.evaluation.eye_names import EyeNames
 from engine.evaluation.held_out import HeldOut
@@ -24,9 +24,9 @@ def evaluate_model(folder: Path, held_out: HeldOut, quantization: Quantization, 
     `quantization` "none" computes in fp32. Raises ModelError for a folder that can't be loaded.
     """
     model = load(folder, exact=quantization == "none", quantize=quantization)
-    evaluation = Evaluation(Chat(Decoder(model), model.card.generation), EyeNames(folder), held_out, limit)
+    evaluation = Evaluation(Chat(OfflineEngine(model), model.card.generation), EyeNames(folder), held_out, limit)
     yield from map(evaluation.run, SUITES)
     yield evaluation.loop_result()
     reference = load(folder, torch.device("cpu"), exact=True)
     generation = reference.card.generation.model_copy(update={"max_tokens": TOKENS})
-    yield text_only(Chat(Decoder(reference), generation), folder, limit)
+    yield text_only(Chat(OfflineEngine(reference), generation), folder, limit)

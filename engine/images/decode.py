@@ -81,7 +81,7 @@ def decode_data_url(url: str, limits: Limits) -> bytes:
         raise PictureError("The picture's data URL is not valid base64.") from None
 
 
-def read_picture(data: bytes, limits: Limits, taken: int = 0) -> Picture:
+def decode_picture(data: bytes, limits: Limits, taken: int = 0) -> Picture:
     """Encoded bytes of any size → an upright RGB picture, an animation's first frame. Takes CPU: call it off the event loop.
 
     `taken` are the pixels of the request's pictures before it.

@@ -6,12 +6,12 @@ import hashlib
 from collections import OrderedDict
 from threading import Lock
 
-from engine.images.decode import MEBI, Limits, Picture, read_picture
+from engine.images.decode import MEBI, Limits, Picture, decode_picture
 
 BOUND_BYTES = 64 * MEBI  # of pixels
 
 
-class PictureShelf:
+class DecodedCache:
     """At most `bound` bytes of pixels, least recently sent out first. Any thread may ask."""
 
     def __init__(self, bound: int = BOUND_BYTES) -> None:
@@ -20,10 +20,10 @@ class PictureShelf:
         self.lock = Lock()
 
     def read(self, data: bytes, limits: Limits, taken: int = 0) -> Picture:
-        """See `engine.pictures.read_picture`."""
+        """See `engine.pictures.decode_picture`."""
         picture = self.find(hashlib.sha256(data).hexdigest())
         if picture is None or taken + pixels(picture) > limits.pixels:
-            picture = read_picture(data, limits, taken)
+            picture = decode_picture(data, limits, taken)
             self.keep(picture)
         return picture
 

@@ -25,7 +25,7 @@ CRASHED_SECONDS = 3600  # who has been writing a file for so long is dead
 log = structlog.get_logger()
 
 
-class PictureCache:
+class EmbeddingCache:
     """The `bound` most recently used encodings, by sha256. One in fp16 for a 7B takes 0.25 MiB.
 
     `folder`, if any, is of this very model: see `engine.loading`.
@@ -34,7 +34,7 @@ class PictureCache:
     def __init__(self, model: VisionLanguageModel, folder: Path | None = None, bound: int = 256, disk_bytes: int = DISK_BYTES) -> None:
         self.model, self.bound = model, bound
         self.encoded: OrderedDict[str, EncodedPicture] = OrderedDict()
-        self.disk = None if folder is None else PictureFolder(folder, disk_bytes)
+        self.disk = None if folder is None else EmbeddingFolder(folder, disk_bytes)
 
     def missing(self, pictures: Sequence[Picture]) -> list[Picture]:
         """Those not met before, each once."""
@@ -71,7 +71,7 @@ def finite(encoding: EncodedPicture) -> EncodedPicture:
     return replace(encoding, embeddings=encoding.embeddings.nan_to_num(0.0, 0.0, 0.0))
 
 
-class PictureFolder:
+class EmbeddingFolder:
     """Encodings as safetensors files, the least recently used of which go once they take more than `limit` bytes.
 
     A disk that fails costs time and no answer: what it does not keep is encoded again. Engines that share a folder find

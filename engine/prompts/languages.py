@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from engine.models.card import Card
-from engine.request import Turn
+from engine.prompts.turn import Turn
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 KANA = re.compile(r"[\u3040-\u30ff]")

@@ -10,7 +10,7 @@ from itertools import chain, zip_longest
 from engine.errors import RequestError
 from engine.images.decode import Picture
 from engine.models.card import Template
-from engine.request import Turn
+from engine.prompts.turn import Turn
 
 Segment = str | Picture
 SLOT = re.compile(r"\{(content|picture|words)\}")

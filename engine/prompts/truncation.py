@@ -13,7 +13,8 @@ from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.prompts.renderer import Renderer, check, fit, merge
-from engine.request import GenerationRequest, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request
 
 TARGET = 0.75  # of the window, after old turns were dropped
 PIECE = 4096  # characters that are counted at a time
@@ -71,7 +72,7 @@ class ContextBuilder:
     def __init__(self, model: VisionLanguageModel) -> None:
         self.model, self.template = model, model.card.template
 
-    def read_ahead(self, request: GenerationRequest, encoded: Mapping[str, EncodedPicture]) -> GenerationRequest:
+    def read_ahead(self, request: Request, encoded: Mapping[str, EncodedPicture]) -> Request:
         """The request with its context, as far as its pictures are known by now, else with its texts counted. Any thread may do this.
 
         Raises RequestError, and ContextError when it can't fit.
@@ -84,7 +85,7 @@ class ContextBuilder:
         self.fit(request, known)
         return request
 
-    def build(self, request: GenerationRequest, encoded: Mapping[str, EncodedPicture]) -> Context:
+    def build(self, request: Request, encoded: Mapping[str, EncodedPicture]) -> Context:
         """`encoded` holds every picture of the request, by sha256. Raises RequestError, and ContextError when it can't fit."""
         check(request.turns)
         turns, dropped, length = self.fit(request, encoded)
@@ -102,12 +103,12 @@ class ContextBuilder:
             "messages",
         )
 
-    def limit(self, request: GenerationRequest) -> int:
+    def limit(self, request: Request) -> int:
         """How many tokens of the window are not kept free for the answer."""
         window = self.model.card.context_length
         return window - min(request.generation.max_tokens, int(window * ANSWER_SHARE))
 
-    def fit(self, request: GenerationRequest, encoded: Mapping[str, EncodedPicture]) -> tuple[list[Turn], int, int]:
+    def fit(self, request: Request, encoded: Mapping[str, EncodedPicture]) -> tuple[list[Turn], int, int]:
         """The turns that are kept, how many messages are not, and about how many tokens they take: never fewer than they do, but
         for pictures that are not `encoded` yet."""
         renderer = self.renderer(encoded)

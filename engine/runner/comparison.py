@@ -9,13 +9,13 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from engine.core.detokenizer import AnswerText
-from engine.core.token_stream import Stream
+from engine.core.detokenizer import Detokenizer
+from engine.core.token_stream import TokenStream
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.prompts.renderer import Renderer
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
-from engine.request import Turn
+from engine.prompts.turn import Turn
 
 PICTURE = "<ImageHere>"  # as the release writes it
 GREEDY_TOKENS = 20
@@ -54,7 +54,7 @@ class Comparison:
         self.unasked = ()
         context = Context(tuple(self.contexts.tokenise(self.turns, self.encoded)), 0)
         logits, ids = self.continue_greedily(context)
-        text = AnswerText(self.model.tokenizer, self.model.card.template.stop).decode(ids)[0]
+        text = Detokenizer(self.model.tokenizer, self.model.card.template.stop).decode(ids)[0]
         text = text.rpartition("Assistant:")[2].strip()
         self.turns.append(Turn("assistant", (text if answer is None else answer,)))
         values, best = logits.topk(min(TOP, len(logits)))
@@ -75,11 +75,11 @@ class Comparison:
     @torch.inference_mode()
     def continue_greedily(self, context: Context) -> tuple[Tensor, list[int]]:
         """The first token's logits [vocabulary], and up to 20 ids, EOS included."""
-        stream = Stream(self.model.language, len(context) + GREEDY_TOKENS)
+        stream = TokenStream(self.model.language, len(context) + GREEDY_TOKENS)
         first = stream.read(self.contexts.embed(context), context.has_pictures)
         ids = [int(first.argmax())]
         while len(ids) < GREEDY_TOKENS and ids[-1] not in self.model.tokenizer.eos_ids:
-            ids.append(int(stream.go_on(torch.tensor(ids[-1])).argmax()))
+            ids.append(int(stream.decode(torch.tensor(ids[-1])).argmax()))
         return first, ids
 
 

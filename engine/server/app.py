@@ -20,16 +20,16 @@ from engine.api import Health, ModelEntry, ModelList
 from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.images.decode import MEBI, Limits
-from engine.images.decoded_cache import PictureShelf
+from engine.images.decoded_cache import DecodedCache
 from engine.metrics import MEDIA_TYPE, Metrics
 from engine.models.card import Card
-from engine.request import Event, GenerationRequest
-from engine.server.completions_format import Completions
+from engine.request import Event, Request
+from engine.server.completions_format import CompletionsFormat
 from engine.server.connections import Bounds
-from engine.server.formats import Chat, Shell
+from engine.server.formats import AnswerFormat, ChatFormat
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
-from engine.server.requests import HEARTBEAT, generation_request, quoted
-from engine.server.responses_format import Responses
+from engine.server.requests import HEARTBEAT, engine_request, quoted
+from engine.server.responses_format import ResponsesFormat
 
 BODY_LIMIT_BYTES = 64 * MEBI
 STALL_SECONDS = 60.0  # that a client may leave its answer unread; then its place is another's
@@ -48,7 +48,7 @@ class Server:
     worker: Worker
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
-    shelf: PictureShelf = field(default_factory=PictureShelf)
+    shelf: DecodedCache = field(default_factory=DecodedCache)
     created: int = field(default_factory=lambda: int(time.time()))
     stall_seconds: float = STALL_SECONDS
     bounds: Bounds = field(default_factory=Bounds)
@@ -68,15 +68,15 @@ class Server:
         return app
 
     async def chat(self, http: web.Request) -> web.StreamResponse:
-        return await self._answer(http, Chat)
+        return await self._answer(http, ChatFormat)
 
     async def respond(self, http: web.Request) -> web.StreamResponse:
-        return await self._answer(http, Responses)
+        return await self._answer(http, ResponsesFormat)
 
     async def complete(self, http: web.Request) -> web.StreamResponse:
-        return await self._answer(http, Completions)
+        return await self._answer(http, CompletionsFormat)
 
-    async def _answer(self, http: web.Request, shell: Callable[[bytes], Shell]) -> web.StreamResponse:
+    async def _answer(self, http: web.Request, shell: Callable[[bytes], AnswerFormat]) -> web.StreamResponse:
         if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
             raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {quoted(http.content_type)}.")
         body = await whole_body(http, self.bounds.body_seconds)
@@ -93,14 +93,14 @@ class Server:
     async def _close(self, app: web.Application) -> None:
         self.readers.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, body: bytes, shell: Callable[[bytes], Shell]) -> tuple[Shell, GenerationRequest]:
+    def _read(self, body: bytes, shell: Callable[[bytes], AnswerFormat]) -> tuple[AnswerFormat, Request]:
         form = shell(body)
         try:
-            return form, self.worker.prepare(generation_request(form.wish, self.card, self.limits, self.shelf.read))
+            return form, self.worker.prepare(engine_request(form.wish, self.card, self.limits, self.shelf.read))
         except RequestError as error:
             raise in_own_words(error, form) from None
 
-    async def _streamed(self, http: web.Request, form: Shell, events: Events) -> web.StreamResponse:
+    async def _streamed(self, http: web.Request, form: AnswerFormat, events: Events) -> web.StreamResponse:
         """Waits for the first event before it promises 200, so that what goes wrong at once has its own status."""
         first = await anext(events)
         response = web.StreamResponse(
@@ -162,7 +162,7 @@ class Server:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
 
 
-def in_own_words(error: RequestError, form: Shell) -> RequestError:
+def in_own_words(error: RequestError, form: AnswerFormat) -> RequestError:
     """The same error, whose field has the name that the client gave it."""
     error.param = error.param and form.sent(error.param)
     return error

@@ -16,7 +16,7 @@ from engine.server.requests import DONE, frame, parse_request, refusal
 from engine.server.responses_format import read_object
 
 
-class Completions:
+class CompletionsFormat:
     """One request to `/v1/completions`."""
 
     ending = DONE

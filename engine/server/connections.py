@@ -27,13 +27,13 @@ class Bounds:
     body_seconds: float = 60.0
 
 
-class Runner(web.AppRunner):
+class BoundedRunner(web.AppRunner):
     """aiohttp's, which lets in no more than `bounds.connections`, hangs up the silent, and counts malformed requests in one line."""
 
     def __init__(self, app: web.Application, bounds: Bounds, shutdown_timeout: float) -> None:
         logger = logging.Logger("aiohttp.server")  # one of its own: a filter on the shared one would outlive this server
         logger.parent = logging.getLogger()
-        logger.addFilter(Malformed())
+        logger.addFilter(MalformedRequestFilter())
         super().__init__(
             app, handler_cancellation=True, shutdown_timeout=shutdown_timeout, keepalive_timeout=bounds.idle_seconds, logger=logger
         )
@@ -43,20 +43,20 @@ class Runner(web.AppRunner):
     def server(self) -> web.Server | None:
         """What makes a protocol for each new connection."""
         made = super().server
-        return None if made is None else cast(web.Server, Door(made, self.bounds.connections))
+        return None if made is None else cast(web.Server, BoundedServer(made, self.bounds.connections))
 
 
-class Door:
+class BoundedServer:
     """Makes protocols as `server` does, until there are `most`."""
 
     def __init__(self, server: web.Server, most: int) -> None:
         self.server, self.most = server, most
 
     def __call__(self) -> asyncio.Protocol:
-        return Refused() if len(self.server.connections) >= self.most else self.server()
+        return RefusedConnection() if len(self.server.connections) >= self.most else self.server()
 
 
-class Refused(asyncio.Protocol):
+class RefusedConnection(asyncio.Protocol):
     """A connection too many: told so and hung up, with nothing read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,7 +66,7 @@ class Refused(asyncio.Protocol):
         told.close()
 
 
-class Malformed(logging.Filter):
+class MalformedRequestFilter(logging.Filter):
     """Keeps what is no HTTP out of aiohttp's log, where each would be a traceback, and says, every `seconds` at most, how many came."""
 
     def __init__(self, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:

@@ -12,7 +12,7 @@ from engine.server.chat_chunks import Framing, completion
 from engine.server.requests import DONE, frame, parse_request, refusal
 
 
-class Shell(Protocol):
+class AnswerFormat(Protocol):
     """One request in one form."""
 
     @property
@@ -42,7 +42,7 @@ class Shell(Protocol):
         ...
 
 
-class Chat:
+class ChatFormat:
     """OpenAI's chat completions."""
 
     ending = DONE

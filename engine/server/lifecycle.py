@@ -20,7 +20,7 @@ from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server.app import Server
-from engine.server.connections import Bounds, Runner
+from engine.server.connections import BoundedRunner, Bounds
 
 GRACE_SECONDS = 10.0  # for answers under way when the stop comes; whose asker is then told
 PARTING_SECONDS = 1.0  # for telling them, and for the device's last step
@@ -80,7 +80,7 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     if bind.supervised:
         await loop.connect_read_pipe(lambda: Leash(stop), sys.stdin)
     app = Server(card, worker, metrics=metrics).application(bind.key)
-    runner = Runner(app, Bounds(), shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
+    runner = BoundedRunner(app, Bounds(), shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
     url = await listen(runner, bind)  # before anything is loaded, which takes a minute that a busy port would waste
     work = asyncio.create_task(worker.run())

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from engine.api import ImagePart, Message, TextPart
 from engine.errors import PictureError, RequestError
 from engine.images.decode import Limits, Picture, decode_data_url
-from engine.request import Turn
+from engine.prompts.turn import Turn
 
-Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.read_picture`
+Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.decode_picture`
 
 
-def read_turns(messages: Sequence[Message], album: Album) -> Iterator[Turn]:
-    check_amount(messages, album.limits)
+def read_turns(messages: Sequence[Message], pictures: PictureReader) -> Iterator[Turn]:
+    check_amount(messages, pictures.limits)
     for at, message in enumerate(messages):
         path = f"messages[{at}].content"
-        parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, album))
+        parts = (message.content,) if isinstance(message.content, str) else tuple(read_parts(message, path, pictures))
         yield Turn(message.role, parts)
 
 
@@ -33,7 +33,7 @@ def check_amount(messages: Sequence[Message], limits: Limits) -> None:
         )
 
 
-class Album:
+class PictureReader:
     """Reads the pictures of one request, which share a limit of pixels."""
 
     def __init__(self, limits: Limits, read: Read) -> None:
@@ -49,11 +49,11 @@ class Album:
         return picture
 
 
-def read_parts(message: Message, path: str, album: Album) -> Iterator[str | Picture]:
+def read_parts(message: Message, path: str, pictures: PictureReader) -> Iterator[str | Picture]:
     for index, part in enumerate(message.content):
         if isinstance(part, ImagePart):
             if message.role != "user":
                 raise RequestError(f"Only a user's message may hold pictures, not one of role {message.role!r}.", f"{path}[{index}]")
-            yield album.read(f"{path}[{index}].image_url.url", part.image_url.url)
+            yield pictures.read(f"{path}[{index}].image_url.url", part.image_url.url)
         elif isinstance(part, TextPart):
             yield part.text

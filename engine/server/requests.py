@@ -20,10 +20,10 @@ from engine.errors import (
     RequestError,
     UnknownModelError,
 )
-from engine.images.decode import Limits, read_picture
+from engine.images.decode import Limits, decode_picture
 from engine.models.card import Card, Generation
-from engine.request import GenerationRequest
-from engine.server.messages import Album, Read, read_turns
+from engine.request import Request
+from engine.server.messages import PictureReader, Read, read_turns
 from engine.server.response_schema import schema_of
 
 DONE = b"data: [DONE]\n\n"
@@ -95,7 +95,7 @@ def field_path(location: Sequence[int | str], value: Any) -> str:
     return path
 
 
-def generation_request(request: ChatRequest, card: Card, limits: Limits, read: Read = read_picture) -> GenerationRequest:
+def engine_request(request: ChatRequest, card: Card, limits: Limits, read: Read = decode_picture) -> Request:
     """A valid request → what the decoder is asked: pictures decoded and checked, gaps filled from the model's card.
 
     Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
@@ -104,8 +104,8 @@ def generation_request(request: ChatRequest, card: Card, limits: Limits, read: R
         raise UnknownModelError(f"This engine serves {card.name!r}, not {quoted(request.model)}.", "model")
     refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
-    return GenerationRequest(
-        turns=tuple(read_turns(request.messages, Album(limits, read))),
+    return Request(
+        turns=tuple(read_turns(request.messages, PictureReader(limits, read))),
         generation=generation,
         min_tokens=checked_min_tokens(request, generation),
         stop=checked_stop(request),

@@ -27,7 +27,7 @@ KEPT = {"previous_response_id": "the whole conversation in `input`", "conversati
 MESSAGE = re.compile(r"messages\[(\d+)\]")
 
 
-class Responses:
+class ResponsesFormat:
     """One request to `/v1/responses`."""
 
     ending = b""
@@ -68,13 +68,13 @@ class Responses:
         return re.sub(r"^messages\b|(?<=\()messages\b", "input", named).replace("image_url.url", "image_url")
 
     def whole(self, model: str, events: Sequence[Event]) -> bytes:
-        said = Said(self.asked, model)
+        said = ResponseStream(self.asked, model)
         for event in events:
             said.hear(event)
         return json.dumps(said.response()).encode()
 
     def frames(self, model: str) -> Callable[[Event], Iterator[bytes]]:
-        said = Said(self.asked, model)
+        said = ResponseStream(self.asked, model)
         return said.frames
 
     def failed(self, error: EngineError) -> bytes:
@@ -135,7 +135,7 @@ def named(event: dict[str, Any]) -> bytes:
 
 
 @dataclass
-class Said:
+class ResponseStream:
     """An answer on its way out; `response` is its state at any time."""
 
     asked: dict[str, Any]

@@ -12,7 +12,7 @@ from engine.core.worker import Loaded, Worker
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server.app import Server
-from engine.server.connections import Bounds, Runner
+from engine.server.connections import BoundedRunner, Bounds
 from tests.engine.tiny_letters import CARD, Letters
 
 
@@ -33,7 +33,7 @@ async def serving(
     task = asyncio.create_task(worker.run())
     bounds = bounds or Bounds()
     server = Server(card, worker, metrics=metrics, stall_seconds=stall_seconds, bounds=bounds)
-    runner = Runner(server.application(key), bounds, shutdown_timeout=1)
+    runner = BoundedRunner(server.application(key), bounds, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

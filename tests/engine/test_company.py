@@ -12,11 +12,12 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.core.build import assemble
+from engine.core.build import build_engine
 from engine.core.scheduler import Scheduler
 from engine.images.decode import Picture
 from engine.prompts.truncation import ContextBuilder
-from engine.request import ChoiceFinished, GenerationRequest, TextDelta, TokenLogprob, Turn
+from engine.prompts.turn import Turn
+from engine.request import ChoiceFinished, Request, TextDelta, TokenLogprob
 from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
 from tests.engine.core.test_offline import GREY, RED, Ids, asked
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
@@ -24,9 +25,9 @@ from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 
 
-def in_company(made: TinyModel, asks: Sequence[GenerationRequest], arrivals: Sequence[int], rows: int, chunk: int) -> list[Listener]:
+def in_company(made: TinyModel, asks: Sequence[Request], arrivals: Sequence[int], rows: int, chunk: int) -> list[Listener]:
     """Each joins at its step; prompts are read `chunk` tokens at a time."""
-    engine = assemble(made, rows=rows)
+    engine = build_engine(made, rows=rows)
     engine.scheduler = Scheduler(engine.scheduler.pool, rows, chunk)
     heard = [Listener(request) for request in asks]
     at, busy = 0, True
@@ -52,7 +53,7 @@ def branched() -> TinyModel:
 
 @lru_cache
 @torch.no_grad()
-def read_anew(request: GenerationRequest, gated: bool) -> str:
+def read_anew(request: Request, gated: bool) -> str:
     """The greedy answer without an engine: the model reads all again for every token, with its branches on or off."""
     made, ids = branched(), list[int]()
     builder = ContextBuilder(made)
@@ -100,8 +101,8 @@ SEEDED = (
 
 
 @lru_cache
-def alone(request: GenerationRequest) -> Listener:
-    return run(assemble(model()), request)[0]
+def alone(request: Request) -> Listener:
+    return run(build_engine(model()), request)[0]
 
 
 def unscored(events: Sequence[object]) -> list[object]:
@@ -127,7 +128,7 @@ def scored(listener: Listener) -> list[TokenLogprob]:
     rows=st.integers(3, 9),
     chunk=st.sampled_from([17, 64, 512]),
 )
-def test_a_seed_gives_the_same_in_any_company(asks: list[GenerationRequest], arrivals: list[int], rows: int, chunk: int) -> None:
+def test_a_seed_gives_the_same_in_any_company(asks: list[Request], arrivals: list[int], rows: int, chunk: int) -> None:
     for listener in in_company(model(), asks, arrivals[: len(asks)], rows, chunk):
         expected = alone(listener.request)
         assert unscored(listener.events) == unscored(expected.events)
@@ -155,7 +156,7 @@ def text_of(events: Sequence[object], choice: int) -> str:
 
 def test_who_talks_waits_for_no_more_than_one_picture_a_step() -> None:
     made = TinyModel()
-    engine = assemble(made)
+    engine = build_engine(made)
     talking = Listener(replace(asked(Turn("user", ("Hi",)), max_tokens=40), min_tokens=40)).join(engine)
     while not talking.events:
         engine.step()

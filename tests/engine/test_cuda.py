@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.core.build import assemble
-from engine.core.engine import BatchEngine
+from engine.core.build import build_engine
+from engine.core.engine import Engine
 from engine.core.startup import Placement
 from engine.layers.split import allocate
 from engine.runner.memory_plan import ladder
@@ -33,7 +33,7 @@ MIX = [
 ]
 
 
-def tiny_on(devices: list[torch.device]) -> BatchEngine:
+def tiny_on(devices: list[torch.device]) -> Engine:
     """In fp32, the layers spread over the devices."""
     language = tiny_language(3)
     model = TinyModel(language=language, tokenizer=tiny_tokenizer(Ids))
@@ -41,13 +41,13 @@ def tiny_on(devices: list[torch.device]) -> BatchEngine:
     weights = {name: weight.clone() for name, weight in language.state_dict().items()}
     allocate(language, devices, (2,) if len(devices) == 1 else (1, 1))
     language.load_state_dict(weights)
-    engine = assemble(model, rows=12, tokens=6000)
+    engine = build_engine(model, rows=12, tokens=6000)
     if devices != [CPU]:
         engine.runner.capture(ladder(12), progress=lambda line: None)  # in fp32 no kernel of ours is taken, hence no graph of itself
     return engine
 
 
-def answers(engine: BatchEngine) -> list[str]:
+def answers(engine: Engine) -> list[str]:
     """To the mix all at once, then again, when every prompt's beginning is known."""
     return [listener.text for _ in range(2) for listener in run(engine, *MIX)]
 

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from engine.core.build import assemble
+from engine.core.build import build_engine
 from engine.core.worker import Loaded
 from engine.metrics import Metrics
 from tests.engine.serving import serving
@@ -24,7 +24,7 @@ async def client() -> AsyncIterator[AsyncOpenAI]:
     metrics = Metrics()
 
     def load() -> Loaded:
-        return Loaded(assemble(TinyModel(), metrics=metrics), "cpu", lambda: 1)
+        return Loaded(build_engine(TinyModel(), metrics=metrics), "cpu", lambda: 1)
 
     async with (
         serving(load, card=tiny_card(), metrics=metrics) as url,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from engine.errors import RequestError
-from engine.server.responses_format import Responses
+from engine.server.responses_format import ResponsesFormat
 from tests.engine.server.test_requests import PIXEL
 from tests.engine.serving import serving
 
@@ -67,7 +67,7 @@ def test_every_item_becomes_the_message_that_it_means() -> None:
         {"type": "function_call_output", "call_id": "1", "output": "sky"},
         {"role": "developer", "content": "Be brief."},
     ]
-    form = Responses(json.dumps({"input": items, "instructions": "Be kind.", "seed": 7}).encode())
+    form = ResponsesFormat(json.dumps({"input": items, "instructions": "Be kind.", "seed": 7}).encode())
     said = [(message.role, message.content if isinstance(message.content, str) else len(message.content)) for message in form.wish.messages]
     assert said == [
         ("system", "Be kind."),
@@ -96,7 +96,7 @@ def test_every_item_becomes_the_message_that_it_means() -> None:
 )
 def test_a_mistake_has_the_name_that_the_client_gave(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(RequestError) as caught:
-        Responses(json.dumps(fields).encode())
+        ResponsesFormat(json.dumps(fields).encode())
     assert (caught.value.param or "").startswith(param)
     assert "messages" not in str(caught.value)
 
@@ -119,7 +119,7 @@ ITEMS = some.lists(some.dictionaries(NAMES, JSON | NAMES | some.just("user"), ma
 @given(ITEMS, some.dictionaries(some.sampled_from(["instructions", "text", "tools", "max_output_tokens", "stream"]), JSON))
 def test_nothing_but_a_request_error_comes_of_anything(items: list[object], fields: dict[str, object]) -> None:
     with suppress(RequestError):
-        Responses(json.dumps({"input": items, **fields}).encode())
+        ResponsesFormat(json.dumps({"input": items, **fields}).encode())
 
 
 async def test_a_text_is_completed_whole_and_streamed() -> None:

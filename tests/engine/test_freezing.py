@@ -13,11 +13,11 @@ import pytest
 import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 
-from engine.core.build import assemble
+from engine.core.build import build_engine
 from engine.errors import ContextError
 from engine.models.tokenizer import JsonTokenizer
-from engine.request import Turn
-from engine.server.connections import Bounds, Malformed
+from engine.prompts.turn import Turn
+from engine.server.connections import Bounds, MalformedRequestFilter
 from tests.engine.core.test_engine import Listener, model
 from tests.engine.core.test_offline import RED, asked
 from tests.engine.serving import serving
@@ -50,7 +50,7 @@ EMOJI = tuple(Turn("user" if number % 2 == 0 else "assistant", ("😀🦆" * 60,
 
 def test_of_4000_emoji_messages_no_more_is_read_than_fits_and_nothing_by_the_device() -> None:
     made, tokenizer = counted()
-    engine = assemble(made, rows=2)
+    engine = build_engine(made, rows=2)
     request = engine.prepare(asked(*EMOJI, max_tokens=4))
     assert sum(tokenizer.characters) < 20 * made.card.context_length
     tokenizer.characters.clear()
@@ -65,7 +65,7 @@ def test_of_4000_emoji_messages_no_more_is_read_than_fits_and_nothing_by_the_dev
 def test_the_texts_around_a_new_picture_are_read_ahead_too() -> None:
     """What its eye says of it, and where the texts meet it, is all that is left: never more than the window."""
     made, tokenizer = counted()
-    engine = assemble(made, rows=2)
+    engine = build_engine(made, rows=2)
     request = engine.prepare(asked(*EMOJI[:-1], Turn("user", (RED, "What is it?")), max_tokens=4))
     tokenizer.characters.clear()
     listener = Listener(request).join(engine)
@@ -78,13 +78,13 @@ def test_the_texts_around_a_new_picture_are_read_ahead_too() -> None:
 def test_an_endless_message_is_refused_by_the_reader_after_a_windowful() -> None:
     made, tokenizer = counted()
     with pytest.raises(ContextError, match="maximum context length is 600 tokens"):
-        assemble(made, rows=1).prepare(asked(Turn("user", ("😀" * 400_000,))))
+        build_engine(made, rows=1).prepare(asked(Turn("user", ("😀" * 400_000,))))
     assert sum(tokenizer.characters) < 20_000
 
 
 def test_what_was_read_ahead_is_what_would_have_been_read() -> None:
     for turns in (EMOJI[:1], EMOJI[:9], (Turn("system", ("Be brief.",)), *EMOJI[:29])):
-        prepared, plain = assemble(model(), rows=1), assemble(model(), rows=1)
+        prepared, plain = build_engine(model(), rows=1), build_engine(model(), rows=1)
         ahead = Listener(prepared.prepare(asked(*turns, max_tokens=6))).join(prepared)
         at_once = Listener(asked(*turns, max_tokens=6)).join(plain)
         while prepared.step() | plain.step():
@@ -146,7 +146,7 @@ async def test_malformed_requests_are_one_counted_line(caplog: pytest.LogCapture
 
 def test_the_line_says_how_many_there_were() -> None:
     now = 0.0
-    counter = Malformed(60, lambda: now)
+    counter = MalformedRequestFilter(60, lambda: now)
     error = BadHttpMessage("no")
     record = logging.LogRecord("aiohttp.server", logging.ERROR, "", 0, "", (), (BadHttpMessage, error, None))
     with structlog.testing.capture_logs() as lines:

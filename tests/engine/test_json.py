@@ -12,13 +12,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from engine.core.build import assemble
-from engine.core.sampler import Sampler, Way
+from engine.core.build import build_engine
+from engine.core.sampler import Sampler, SamplingParams
 from engine.errors import RequestError
 from engine.models.card import Generation
-from engine.request import ChoiceFinished, GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import ChoiceFinished, Request, TextDelta
 from engine.server.response_schema import ANY_OBJECT, schema_of
-from engine.server.responses_format import Responses
+from engine.server.responses_format import ResponsesFormat
 from engine.weights.loader import load
 from tests.engine.core.test_engine import Listener, run
 from tests.engine.core.test_offline import asked
@@ -48,8 +49,8 @@ def test_every_answer_keeps_to_the_schema(seed: int, temperature: float, choices
     """Though the model, of random weights, would not; and the one beside it says what it says alone."""
     request = replace(asked(HI, temperature=temperature, max_tokens=80), schema=ANIMAL, seed=seed, n=choices, min_tokens=70, stop=("###!",))
     beside = replace(asked(HI, temperature=1.0, max_tokens=30), seed=seed)
-    kept, other = run(assemble(TinyModel()), request, beside)
-    (alone,) = run(assemble(TinyModel()), beside)
+    kept, other = run(build_engine(TinyModel()), request, beside)
+    (alone,) = run(build_engine(TinyModel()), beside)
     for text in texts(kept):
         animal = json.loads(text)
         assert (animal["name"] in ("goose", "###", "é下"), type(animal["flies"]), animal["eggs"] in (1, 22, 333)) == (True, bool, True)
@@ -58,16 +59,16 @@ def test_every_answer_keeps_to_the_schema(seed: int, temperature: float, choices
 
 
 def test_what_is_cut_short_is_a_beginning() -> None:
-    (listener,) = run(assemble(TinyModel()), replace(asked(HI, max_tokens=12), schema=ANIMAL))
+    (listener,) = run(build_engine(TinyModel()), replace(asked(HI, max_tokens=12), schema=ANIMAL))
     assert listener.text.startswith('{"name": "')
     assert [event.reason for event in listener.events if isinstance(event, ChoiceFinished)] == ["length"]
 
 
 def test_the_pocket_model_writes_an_object_with_its_own_vocabulary(pocket_folder: Path) -> None:
     made = load(pocket_folder, torch.device("cpu"))
-    engine = assemble(made, rows=2)
+    engine = build_engine(made, rows=2)
     turns = (Turn("user", ("Describe a goose as JSON.",)),)
-    request = GenerationRequest(turns, Generation(temperature=0.0, max_tokens=60), schema=ANIMAL)
+    request = Request(turns, Generation(temperature=0.0, max_tokens=60), schema=ANIMAL)
     prepared = engine.prepare(request)
     assert prepared.matcher is not None  # compiled by the reader
     (listener,) = run(engine, prepared)
@@ -77,7 +78,7 @@ def test_the_pocket_model_writes_an_object_with_its_own_vocabulary(pocket_folder
 def test_only_what_a_mask_allows_may_come() -> None:
     sampler = Sampler(2, 40, [7], torch.device("cpu"))
     mask = (0b1001).to_bytes(4, "little") + (0b10).to_bytes(4, "little")
-    found = sampler.process(torch.zeros(2, 40), [Way(0, Generation(), allowed=mask), Way(1, Generation())])
+    found = sampler.process(torch.zeros(2, 40), [SamplingParams(0, Generation(), allowed=mask), SamplingParams(1, Generation())])
     assert found[0].isfinite().nonzero().flatten().tolist() == [0, 3, 33]
     assert found[1].isfinite().all()
 
@@ -88,7 +89,7 @@ def test_the_wire_s_forms_of_a_schema() -> None:
     assert read(body(response_format={"type": "json_schema", "json_schema": drawer})).schema == json.dumps(schema)
     assert read(body(response_format={"type": "json_object"})).schema == ANY_OBJECT
     assert read(body(response_format={"type": "text"})).schema is None
-    flat = Responses(json.dumps({"input": "Hi", "text": {"format": {"type": "json_schema", **drawer}}}).encode())
+    flat = ResponsesFormat(json.dumps({"input": "Hi", "text": {"format": {"type": "json_schema", **drawer}}}).encode())
     assert flat.wish.response_format is not None
     assert schema_of(flat.wish.response_format.type, flat.wish.response_format.json_schema) == json.dumps(schema)
 
@@ -109,7 +110,7 @@ def test_what_can_not_be_asked_for_is_named(wanted: dict[str, Any]) -> None:
 
 
 def test_a_schema_that_is_none_is_refused_and_hurts_nobody() -> None:
-    engine = assemble(TinyModel())
+    engine = build_engine(TinyModel())
     for schema in ('{"type": 5}', '{"$ref": "http://example.org/schema"}', '{"type": "string", "pattern": "("}'):
         with pytest.raises(RequestError, match="schema can't be kept to") as caught:
             engine.prepare(replace(asked(HI), schema=schema))

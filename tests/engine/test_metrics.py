@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.core.build import assemble
+from engine.core.build import build_engine
 from engine.errors import EngineError
 from engine.metrics import Metrics
-from engine.request import Event, GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import Event, Request, TextDelta
 from tests.engine.tiny import TinyModel
 
 
@@ -63,11 +64,11 @@ def test_an_idle_engine_runs_no_rows_and_its_idling_is_no_step() -> None:
 
 def test_an_engine_at_rest_runs_no_row_also_when_an_end_came_unforeseen() -> None:
     metrics, model = Metrics(), TinyModel()
-    engine = assemble(model, rows=1, metrics=metrics)
+    engine = build_engine(model, rows=1, metrics=metrics)
     stop: tuple[str, ...] = ()
     for _ in range(2):
         events: list[Event | EngineError] = []
-        request = GenerationRequest((Turn("user", ("Hi",)),), model.card.generation, stop=stop)
+        request = Request((Turn("user", ("Hi",)),), model.card.generation, stop=stop)
         engine.submit(request, events.append, lambda: False)
         while engine.step():
             pass

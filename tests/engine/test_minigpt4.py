@@ -18,7 +18,7 @@ from sentencepiece import SentencePieceProcessor
 
 from engine.core.detokenizer import REPLACEMENT
 from engine.errors import WeightsError
-from engine.images.decode import Limits, Picture, read_picture
+from engine.images.decode import Limits, Picture, decode_picture
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import as_bytes, normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
@@ -49,7 +49,7 @@ def golden(version: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 
 
 def pictures(version: str, names: list[str]) -> list[Picture]:
-    return [read_picture((GOLDEN / f"tiny-{version}" / name).read_bytes(), Limits()) for name in names]
+    return [decode_picture((GOLDEN / f"tiny-{version}" / name).read_bytes(), Limits()) for name in names]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

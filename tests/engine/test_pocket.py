@@ -11,14 +11,15 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.errors import WeightsError
 from engine.images.decode import Picture
 from engine.models.card import read_card
 from engine.models.pocket.bridge import Bridge
 from engine.models.pocket.efficientnet import SIDE, Eye, letterboxed
 from engine.models.pocket.pocket import Pocket, load_bridge
-from engine.request import GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request, TextDelta
 from engine.weights.loader import load, load_language
 from engine.weights.pocket import BRIDGE
 
@@ -70,7 +71,7 @@ def test_a_second_picture_is_what_the_next_question_is_about(pocket: Pocket) -> 
         return Turn("user", (Picture(shape := circle(hue), hashlib.sha256(shape.tobytes()).hexdigest()), "What is this?"))
 
     turns = (shown("red"), Turn("assistant", ("I see a red circle.",)), shown("blue"))
-    events = Decoder(pocket).generate(GenerationRequest(turns, pocket.card.generation))
+    events = OfflineEngine(pocket).generate(Request(turns, pocket.card.generation))
     assert "blue circle" in "".join(event.text for event in events if isinstance(event, TextDelta))
 
 

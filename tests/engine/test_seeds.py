@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.core.build import assemble
-from engine.core.engine import BatchEngine
-from engine.core.sampler import Sampler, Way, gumbels, stream_key
+from engine.core.build import build_engine
+from engine.core.engine import Engine
+from engine.core.sampler import Sampler, SamplingParams, gumbels, stream_key
 from engine.core.startup import Placement, load_engine
 from engine.models.card import Generation
-from engine.request import GenerationRequest, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request
 from engine.weights.loader import load
 from tests.engine.core.test_engine import Listener
 
@@ -26,16 +27,16 @@ LIKELIEST = 400  # tokens a position that draws are tried over; the rest of the 
 SEEDS = 4600
 
 
-def about(question: str) -> GenerationRequest:
-    return GenerationRequest((Turn("user", (question,)),), GREEDY)
+def about(question: str) -> Request:
+    return Request((Turn("user", (question,)),), GREEDY)
 
 
-def heard(engine: BatchEngine, questions: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, list[str]]:
+def heard(engine: Engine, questions: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, list[str]]:
     """Scores [positions, vocabulary] of the first question's answer, and all answers."""
     found: list[Tensor] = []
     choose = Sampler.choose
 
-    def noted(sampler: Sampler, scores: Tensor, ways: Sequence[Way]) -> Tensor:
+    def noted(sampler: Sampler, scores: Tensor, ways: Sequence[SamplingParams]) -> Tensor:
         found.extend(scores[at].clone() for at, way in enumerate(ways) if way.slot == listeners[0].slot(engine))
         return choose(sampler, scores, ways)
 
@@ -49,7 +50,7 @@ def heard(engine: BatchEngine, questions: Sequence[str], monkeypatch: pytest.Mon
 
 
 class Asked(Listener):
-    def slot(self, engine: BatchEngine) -> int:
+    def slot(self, engine: Engine) -> int:
         """Where this request's row is."""
         tasks = [each.task for each in engine.conversations if each.job.request is self.request]
         return tasks[0].slots[0] if tasks else -1
@@ -61,11 +62,11 @@ def drawn(scores: Tensor, ids: Tensor, seed: int) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def engine(pocket_folder: Path) -> BatchEngine:
-    return assemble(load(pocket_folder, torch.device("cpu"), exact=True), rows=6)
+def engine(pocket_folder: Path) -> Engine:
+    return build_engine(load(pocket_folder, torch.device("cpu"), exact=True), rows=6)
 
 
-def test_company_and_cache_change_at_most_one_draw_in_100_000(engine: BatchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_company_and_cache_change_at_most_one_draw_in_100_000(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     cold, texts = heard(engine, [ASKED], monkeypatch)
     warm, _ = heard(engine, [ASKED], monkeypatch)
     crowded, others = heard(engine, [ASKED, *OTHERS], monkeypatch)
@@ -78,7 +79,7 @@ def test_company_and_cache_change_at_most_one_draw_in_100_000(engine: BatchEngin
         assert changed <= SEEDS * GREEDY.max_tokens / 100_000
 
 
-def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: BatchEngine) -> None:
+def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: Engine) -> None:
     """Beam sampling among them; each after the prompt was read and in the company of others."""
     ways = [
         Generation(temperature=1.2, top_p=0.95, max_tokens=16),
@@ -104,5 +105,5 @@ def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: BatchEngin
 
 def test_float32_is_an_option_on_cpus(pocket_folder: Path, tmp_path: Path) -> None:
     loaded = load_engine(pocket_folder, Placement(("cpu",), rows=1, tokens=512, exact=True), tmp_path / "seconds.json")
-    assert isinstance(loaded.engine, BatchEngine)
+    assert isinstance(loaded.engine, Engine)
     assert {weight.dtype for weight in loaded.engine.model.language.parameters()} == {torch.float32}

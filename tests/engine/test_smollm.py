@@ -11,12 +11,13 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig as OracleConfig
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.errors import ModelError
 from engine.models.card import Card, read_card
 from engine.models.tokenizer import JsonTokenizer
 from engine.paths import model_folder
-from engine.request import GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request, TextDelta
 from engine.weights.loader import load_language
 from tests.engine.tiny import TinyModel
 
@@ -35,8 +36,8 @@ def answer(folder: Path, card: Card, question: str, beams: int) -> str:
     dtype = torch.float32 if card.quantization == "none" else torch.bfloat16
     model = TinyModel(card, JsonTokenizer.read(folder), load_language(folder, card, CPU, dtype))
     generation = card.generation.model_copy(update={"max_tokens": 16, "num_beams": beams})
-    request = GenerationRequest((Turn("user", (question,)),), generation)
-    return "".join(event.text for event in Decoder(model).generate(request, lambda: False) if isinstance(event, TextDelta))
+    request = Request((Turn("user", (question,)),), generation)
+    return "".join(event.text for event in OfflineEngine(model).generate(request, lambda: False) if isinstance(event, TextDelta))
 
 
 @torch.no_grad()

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.errors import ModelError
-from engine.images.decode import Limits, read_picture
+from engine.images.decode import Limits, decode_picture
 from engine.kv_cache.cache import KVCache, PromptView
 from engine.layers.split import allocate, plan_stages
 from engine.models.llama.llama import Llama
-from engine.request import GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request, TextDelta
 from engine.runner.comparison import Comparison
 from engine.weights.loader import load
 from engine.weights.planning import RELEASE
@@ -62,10 +63,10 @@ def split_on_cpu(stages: tuple[int, ...]) -> Llama:
 @pytest.mark.parametrize("beams", [1, 3])
 def test_answers_are_those_of_one_device(stages: tuple[int, ...], beams: int) -> None:
     generation = tiny_card().generation.model_copy(update={"num_beams": beams})
-    request = GenerationRequest((Turn("user", ("hello there",)),), generation)
+    request = Request((Turn("user", ("hello there",)),), generation)
     texts = []
     for language in (tiny_language(config=FOUR), split_on_cpu(stages)):
-        events = Decoder(TinyModel(language=language)).generate(request)
+        events = OfflineEngine(TinyModel(language=language)).generate(request)
         texts.append("".join(event.text for event in events if isinstance(event, TextDelta)))
     assert texts[0] == texts[1] != ""
 
@@ -92,7 +93,7 @@ def test_hidden_states_cross_the_border() -> None:
 @pytest.mark.parametrize("quantize", ["none", "int8"])
 def test_a_folder_loaded_over_two_devices_gives_the_same_tokens(quantize: str, tmp_path: Path) -> None:
     imported(golden_sources("v0"), tmp_path / "out", "int8" if quantize == "int8" else "none")
-    picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
+    picture = decode_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
     one, two = (load(tmp_path / "out", CPU, others=others) for others in ((), (CPU,)))
     assert (one.language.stages, two.language.stages) == ((2,), (1, 1))
     records = [Comparison(model, [picture]).ask("What is in this picture?", None) for model in (one, two)]
@@ -102,7 +103,7 @@ def test_a_folder_loaded_over_two_devices_gives_the_same_tokens(quantize: str, t
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="NOT TESTED: layers split over two real GPUs, for there are none here")
 def test_two_gpus_give_the_tokens_of_one(tmp_path: Path) -> None:
     imported(golden_sources("v0"), tmp_path / "out")
-    picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
+    picture = decode_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
     first, second = torch.device("cuda:0"), torch.device("cuda:1")
     one, two = (load(tmp_path / "out", first, others=others) for others in ((), (second,)))
     assert {parameter.device for parameter in two.language.parameters()} == {first, second}

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from engine.api import ChatRequest
-from engine.core.build import assemble
-from engine.core.detokenizer import AnswerText
-from engine.core.sampler import Sampler, Way
+from engine.core.build import build_engine
+from engine.core.detokenizer import Detokenizer
+from engine.core.sampler import Sampler, SamplingParams
 from engine.errors import EngineError, RequestError
 from engine.images.decode import Limits, decode_data_url
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
-from engine.request import Turn
-from engine.server.requests import generation_request, parse_request, refusal
+from engine.prompts.turn import Turn
+from engine.server.requests import engine_request, parse_request, refusal
 from tests.engine.core.test_detokenizer import TOKENIZER
 from tests.engine.core.test_engine import model, run
 from tests.engine.core.test_offline import asked as asking
@@ -29,7 +29,7 @@ USER = {"role": "user", "content": "Hi"}
 
 def turns(*messages: object) -> tuple[Turn, ...]:
     request = ChatRequest.model_validate({"messages": messages})
-    return generation_request(request, CARD, Limits()).turns
+    return engine_request(request, CARD, Limits()).turns
 
 
 def test_a_tools_history_and_refusals_are_text() -> None:
@@ -86,30 +86,30 @@ def test_nothing_a_client_sent_comes_back_beyond_200_characters() -> None:
 
 def test_penalties_and_biases_are_openai_s() -> None:
     sampler = Sampler(2, 6, [5], torch.device("cpu"))
-    ways = [
-        Way(0, Generation(frequency_penalty=0.5, presence_penalty=0.25)),
-        Way(1, Generation(), bias=((1, -100.0), (4, 2.0))),
+    params = [
+        SamplingParams(0, Generation(frequency_penalty=0.5, presence_penalty=0.25)),
+        SamplingParams(1, Generation(), bias=((1, -100.0), (4, 2.0))),
     ]
     for token in (3, 3, 2):
-        sampler.note(torch.tensor([token, token]), ways)
-    found = sampler.process(torch.zeros(2, 6), ways)
+        sampler.note(torch.tensor([token, token]), params)
+    found = sampler.process(torch.zeros(2, 6), params)
     assert found.tolist() == [[0, 0, -0.75, -1.25, 0, 0], [0, -100, 0, 0, 2, 0]]
     sampler.begin(0)
-    assert sampler.process(torch.zeros(2, 6), ways)[0].tolist() == [0] * 6
+    assert sampler.process(torch.zeros(2, 6), params)[0].tolist() == [0] * 6
 
 
 def test_a_bias_reaches_the_answer_and_names_a_token_that_is_none() -> None:
     wish = parse_request(body(logit_bias={"65": 100, "66": -3.5}))
-    assert generation_request(wish, CARD, Limits()).logit_bias == ((65, 100.0), (66, -3.5))
-    (listener,) = run(assemble(model()), replace(asking(max_tokens=3), logit_bias=((65, 100.0),)))
+    assert engine_request(wish, CARD, Limits()).logit_bias == ((65, 100.0), (66, -3.5))
+    (listener,) = run(build_engine(model()), replace(asking(max_tokens=3), logit_bias=((65, 100.0),)))
     assert listener.text == "65 65 65"
-    (refused,) = run(assemble(model()), replace(asking(), logit_bias=((258, 1.0),)))
+    (refused,) = run(build_engine(model()), replace(asking(), logit_bias=((258, 1.0),)))
     assert isinstance(refused.events[0], RequestError)
     assert refused.events[0].param == "logit_bias"
 
 
 def test_an_answer_goes_on_with_the_assistants_last_words() -> None:
-    engine = assemble(TinyModel())
+    engine = build_engine(TinyModel())
     ids = engine.model.tokenizer.encode("It is")
     begun = replace(asking(Turn("user", ("Hi",)), Turn("assistant", ("It is",)), max_tokens=6), continues=True)
     context = engine.intake.contexts.build(begun, {})
@@ -124,7 +124,7 @@ def test_an_answer_goes_on_with_the_assistants_last_words() -> None:
 def test_what_goes_on_keeps_the_blank_that_it_begins_with() -> None:
     for tokenizer in (TOKENIZER, JsonTokenizer(SENTENCEPIECE, None, [])):
         ids = tokenizer.encode("a b")
-        answer = AnswerText(tokenizer, [], after=ids[:1])
+        answer = Detokenizer(tokenizer, [], after=ids[:1])
         assert "".join([*(answer.push(token)[0] for token in ids[1:]), answer.finish()]) == " b"
         assert answer.decode(ids[1:])[0] == " b"
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engine.core.worker import Loaded
 from engine.errors import ContextError, EngineError
 from engine.models.card import Card, Generation, Template
-from engine.request import ChoiceFinished, Done, Event, GenerationRequest, Scored, TextDelta, TokenLogprob
+from engine.request import ChoiceFinished, Done, Event, Request, Scored, TextDelta, TokenLogprob
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CARD = Card(
@@ -43,10 +43,10 @@ class Letters:
         torch.manual_seed(0)
         self.cell, self.embedding, self.head = nn.GRUCell(8, 16), nn.Embedding(26, 8), nn.Linear(16, 26)
 
-    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+    def prepare(self, request: Request) -> Request:
         return request
 
-    def submit(self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
+    def submit(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
         self.jobs.append(self.write(request, tell, cancelled))
 
     @torch.inference_mode()
@@ -55,9 +55,7 @@ class Letters:
             self.jobs.popleft()
         return bool(self.jobs)
 
-    def write(
-        self, request: GenerationRequest, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]
-    ) -> Iterator[None]:
+    def write(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> Iterator[None]:
         text = " ".join(part for turn in request.turns for part in turn.parts if isinstance(part, str))
         if "too long" in text:
             tell(ContextError("This does not fit into 64 tokens.", "messages"))

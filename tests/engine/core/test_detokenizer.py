@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from engine.core.detokenizer import AnswerText
+from engine.core.detokenizer import Detokenizer
 from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
 from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
@@ -29,7 +29,7 @@ VICUNA_IDS = range(len(PIECES))
 
 def stream(text: str, *stops: str) -> tuple[list[str], bool]:
     """Byte by byte; what was shown, in pieces, and whether a stop string ended it."""
-    answer, pieces = AnswerText(TOKENIZER, stops), []
+    answer, pieces = Detokenizer(TOKENIZER, stops), []
     for token in TOKENIZER.encode(text):
         shown, stopped = answer.push(token)
         pieces.append(shown)
@@ -54,13 +54,13 @@ def test_never_a_character_of_a_stop_string(text: str) -> None:
 
 
 def test_a_half_stop_string_waits() -> None:
-    answer = AnswerText(TOKENIZER, ["###"])
+    answer = Detokenizer(TOKENIZER, ["###"])
     shown = [answer.push(token)[0] for token in TOKENIZER.encode("a##b")]
     assert shown == ["a", "", "", "##b"]
 
 
 def test_a_half_character_waits_and_a_broken_one_is_never_shown() -> None:
-    answer = AnswerText(TOKENIZER, [])
+    answer = Detokenizer(TOKENIZER, [])
     first, *rest = TOKENIZER.encode("下")
     assert [answer.push(token)[0] for token in (first, *rest)] == ["", "", "下"]
     assert answer.push(first)[0] == ""
@@ -90,7 +90,7 @@ def test_an_end_has_a_name_and_no_bytes() -> None:
 @given(st.lists(st.integers(0, 257), max_size=60))
 def test_a_growing_answer_reads_as_the_whole_one(ids: list[int]) -> None:
     """Whatever the tokens: halves of characters in any order, and special ones."""
-    answer = AnswerText(TOKENIZER, [])
+    answer = Detokenizer(TOKENIZER, [])
     pieces = [answer.push(token)[0] for token in ids]
     assert "".join([*pieces, answer.finish()]) == answer.decode(ids)[0]
 
@@ -99,6 +99,6 @@ def test_a_growing_answer_reads_as_the_whole_one(ids: list[int]) -> None:
 @given(st.lists(st.sampled_from(VICUNA_IDS), max_size=60))
 def test_so_it_does_with_sentencepiece_and_its_bytes(ids: list[int]) -> None:
     tokenizer = JsonTokenizer(VICUNA, None, [])
-    answer = AnswerText(tokenizer, [])
+    answer = Detokenizer(tokenizer, [])
     pieces = [answer.push(token)[0] for token in ids]
     assert "".join([*pieces, answer.finish()]) == answer.decode(ids)[0]

@@ -15,15 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from engine.core.build import assemble
-from engine.core.engine import BatchEngine
+from engine.core.build import build_engine
+from engine.core.engine import Engine
 from engine.core.scheduler import Scheduler
 from engine.errors import ContextError, EngineError, GenerationError
 from engine.images.decode import Picture
 from engine.metrics import Metrics
 from engine.models.base import EncodedPicture
 from engine.models.llama.llama import Llama
-from engine.request import ChoiceFinished, Done, Event, GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import ChoiceFinished, Done, Event, Request, TextDelta
 from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
@@ -37,7 +38,7 @@ def model(ends: bool = True) -> TinyModel:
 
 
 @lru_cache
-def expected(request: GenerationRequest) -> str:
+def expected(request: Request) -> str:
     with torch.no_grad():
         return oracle_text(model(), request)
 
@@ -46,11 +47,11 @@ def expected(request: GenerationRequest) -> str:
 class Listener:
     """Hears one request."""
 
-    request: GenerationRequest
+    request: Request
     events: list[Event | EngineError] = field(default_factory=list)
     left: bool = False
 
-    def join(self, engine: BatchEngine) -> Listener:
+    def join(self, engine: Engine) -> Listener:
         engine.submit(self.request, self.events.append, lambda: self.left)
         return self
 
@@ -90,11 +91,9 @@ requests = st.builds(
     tokens=st.sampled_from([600, 1200, 4000]),
     chunk=st.sampled_from([7, 64, 512]),
 )
-def test_every_mix_gives_each_its_own_answer(
-    asks: list[tuple[GenerationRequest, int, int | None]], rows: int, tokens: int, chunk: int
-) -> None:
+def test_every_mix_gives_each_its_own_answer(asks: list[tuple[Request, int, int | None]], rows: int, tokens: int, chunk: int) -> None:
     """Requests arrive and leave at any step, with few rows and blocks or many, in chunks of any size, with known prefixes or none."""
-    engine = assemble(model(), rows=rows, tokens=tokens)
+    engine = build_engine(model(), rows=rows, tokens=tokens)
     engine.capacity = replace(engine.capacity, pictures=1)
     engine.scheduler = Scheduler(engine.scheduler.pool, rows, chunk)
     heard: list[Listener] = []
@@ -113,11 +112,11 @@ def test_every_mix_gives_each_its_own_answer(
     assert len(engine.scheduler.free_slots) == rows
 
 
-def sorted_by_arrival(asks: Sequence[tuple[GenerationRequest, int, int | None]]) -> list[tuple[GenerationRequest, int, int | None]]:
+def sorted_by_arrival(asks: Sequence[tuple[Request, int, int | None]]) -> list[tuple[Request, int, int | None]]:
     return sorted(asks, key=lambda ask: ask[1])
 
 
-def run(engine: BatchEngine, *asks: GenerationRequest) -> list[Listener]:
+def run(engine: Engine, *asks: Request) -> list[Listener]:
     heard = [Listener(request).join(engine) for request in asks]
     while engine.step():
         pass
@@ -125,7 +124,7 @@ def run(engine: BatchEngine, *asks: GenerationRequest) -> list[Listener]:
 
 
 def test_a_follow_up_reads_only_what_is_new() -> None:
-    engine = assemble(TinyModel())
+    engine = build_engine(TinyModel())
     (first,) = run(engine, asked())
     turns = (QUESTION, Turn("assistant", (first.text,)), Turn("user", ("And?",)))
     follow_up = Listener(asked(*turns)).join(engine)
@@ -136,20 +135,20 @@ def test_a_follow_up_reads_only_what_is_new() -> None:
     assert conversation.task.computed == prompt
     while engine.step():
         pass
-    (alone,) = run(assemble(TinyModel()), asked(*turns))
+    (alone,) = run(build_engine(TinyModel()), asked(*turns))
     assert follow_up.text == alone.text
 
 
 def test_a_picture_is_another_even_with_the_same_words_around_it() -> None:
-    engine = assemble(TinyModel())
+    engine = build_engine(TinyModel())
     red, grey = (asked(Turn("user", (picture, "What is it?"))) for picture in (RED, GREY))
-    alone = [run(assemble(TinyModel()), request)[0].text for request in (red, grey)]
+    alone = [run(build_engine(TinyModel()), request)[0].text for request in (red, grey)]
     assert [run(engine, request)[0].text for request in (red, grey)] == alone
     assert alone[0] != alone[1]
 
 
 def test_a_long_prompt_never_stops_the_others_for_more_than_one_budget() -> None:
-    engine = assemble(TinyModel(card=tiny_card(context_length=2000)))
+    engine = build_engine(TinyModel(card=tiny_card(context_length=2000)))
     engine.scheduler = Scheduler(engine.scheduler.pool, engine.rows, 32)
     talking = Listener(replace(asked(Turn("user", ("Hi",)), max_tokens=60), min_tokens=60, logprobs=0)).join(engine)
     while not talking.events:
@@ -165,7 +164,7 @@ def test_a_long_prompt_never_stops_the_others_for_more_than_one_budget() -> None
 @pytest.mark.parametrize("beams", [1, 4])
 def test_who_leaves_frees_its_rows_within_one_step(beams: int) -> None:
     metrics = Metrics()
-    engine = assemble(TinyModel(), metrics=metrics)
+    engine = build_engine(TinyModel(), metrics=metrics)
     listener = Listener(asked(num_beams=beams, max_tokens=100)).join(engine)
     for _ in range(5):
         engine.step()
@@ -179,7 +178,7 @@ def test_who_leaves_frees_its_rows_within_one_step(beams: int) -> None:
 
 
 def test_what_waits_for_room_is_answered_in_order() -> None:
-    engine = assemble(TinyModel(), rows=2)
+    engine = build_engine(TinyModel(), rows=2)
     heard = [Listener(asked(Turn("user", (f"Number {number}",)), max_tokens=5)).join(engine) for number in range(5)]
     ended: list[Listener] = []
     while engine.step():
@@ -190,7 +189,7 @@ def test_what_waits_for_room_is_answered_in_order() -> None:
 
 
 def test_what_could_never_run_is_refused() -> None:
-    engine = assemble(TinyModel(), rows=2, tokens=600)
+    engine = build_engine(TinyModel(), rows=2, tokens=600)
     (beams,) = run(engine, asked(num_beams=3))
     (long,) = run(engine, replace(asked(max_tokens=400), n=2))
     for listener in (beams, long):
@@ -202,7 +201,7 @@ def test_what_could_never_run_is_refused() -> None:
 
 
 def test_memory_is_flat_over_many_conversations() -> None:
-    engine = assemble(TinyModel(), rows=4, tokens=800)
+    engine = build_engine(TinyModel(), rows=4, tokens=800)
     size = sum(stage.keys.nbytes + stage.values.nbytes for stage in engine.runner.cache.stages)
     for number in range(40):
         run(engine, *(asked(Turn("user", (f"{number} and {other} " * 5,)), max_tokens=9) for other in range(3)))
@@ -215,34 +214,34 @@ def test_memory_is_flat_over_many_conversations() -> None:
 def test_what_blocks_held_before_is_nobodys_trouble() -> None:
     """Also if it was no number, which an overflow in fp16 leaves behind."""
     asks = [asked(), asked(num_beams=3), asked(Turn("user", ("hello",)), max_tokens=40)]
-    engine = assemble(TinyModel())
+    engine = build_engine(TinyModel())
     for stage in engine.runner.cache.stages:
         stage.keys.fill_(torch.nan)
         stage.values.fill_(torch.nan)
-    assert [heard.text for heard in run(engine, *asks)] == [heard.text for heard in run(assemble(TinyModel()), *asks)]
+    assert [heard.text for heard in run(engine, *asks)] == [heard.text for heard in run(build_engine(TinyModel()), *asks)]
 
 
 def test_a_prepared_picture_is_small_and_answered_alike() -> None:
     request = asked(Turn("user", (GREY, RED, "Both?")))
-    engine = assemble(TinyModel())
+    engine = build_engine(TinyModel())
     ready = engine.prepare(request)
     assert [picture.image.size for picture in ready.pictures] == [(4, 4), (4, 4)]
     assert ready == request  # for what counts is whose picture it is
-    texts = [run(engine, ready)[0].text, run(assemble(TinyModel()), request)[0].text]
+    texts = [run(engine, ready)[0].text, run(build_engine(TinyModel()), request)[0].text]
     assert texts[0] == texts[1]
     assert engine.prepare(request).pictures[0].image is GREY.image, "a known picture is not worked on again"
 
 
 def test_a_picture_is_encoded_once_also_over_a_restart(tmp_path: Path) -> None:
     first, second = TinyModel(), TinyModel()
-    texts = [run(assemble(made, pictures=tmp_path), asked())[0].text for made in (first, second)]
+    texts = [run(build_engine(made, pictures=tmp_path), asked())[0].text for made in (first, second)]
     assert (first.encoded, second.encoded) == (1, 0)
     assert texts[0] == texts[1]
 
 
 def test_logprobs_are_of_each_token_and_in_order() -> None:
     made = model(ends=False)
-    (listener,) = run(assemble(made), replace(asked(max_tokens=6), logprobs=3))
+    (listener,) = run(build_engine(made), replace(asked(max_tokens=6), logprobs=3))
     tokens = [token for event in listener.events if isinstance(event, TextDelta) for token in event.logprobs]
     assert " ".join(token.text for token in tokens) == listener.text
     assert all(token.logprob == token.top[0][1] and token.text == token.top[0][0] for token in tokens)  # greedy
@@ -250,7 +249,7 @@ def test_logprobs_are_of_each_token_and_in_order() -> None:
 
 
 def test_the_tree_of_a_beam_search_leads_to_its_answer() -> None:
-    (listener,) = run(assemble(model()), replace(asked(num_beams=3, max_tokens=8), beam_tree=True))
+    (listener,) = run(build_engine(model()), replace(asked(num_beams=3, max_tokens=8), beam_tree=True))
     (ending,) = (event for event in listener.events if isinstance(event, ChoiceFinished))
     tree = ending.beams
     assert [node.text for node in tree if node.choice == 0] == [listener.text]
@@ -268,7 +267,7 @@ def test_the_tree_of_a_beam_search_leads_to_its_answer() -> None:
 @pytest.mark.parametrize(("temperature", "n"), [(0.0, 1), (0.0, 3), (1.8, 1), (1.8, 2)])
 def test_the_search_says_which_hypotheses_finished_and_which_of_them_won(penalty: float, temperature: float, n: int) -> None:
     wish = asked(num_beams=4, max_tokens=8, length_penalty=penalty, temperature=temperature)
-    (listener,) = run(assemble(model()), replace(wish, beam_tree=True, n=n, seed=5))
+    (listener,) = run(build_engine(model()), replace(wish, beam_tree=True, n=n, seed=5))
     endings = [event for event in listener.events if isinstance(event, ChoiceFinished)]
     texts = {event.choice: event.text for event in listener.events if isinstance(event, TextDelta)}
     tree, finished = endings[0].beams, [node for node in endings[0].beams if node.rank is not None]
@@ -284,7 +283,7 @@ def test_the_search_says_which_hypotheses_finished_and_which_of_them_won(penalty
 
 def test_what_is_counted_adds_up() -> None:
     metrics = Metrics()
-    engine = assemble(TinyModel(), metrics=metrics)
+    engine = build_engine(TinyModel(), metrics=metrics)
     run(engine, asked(max_tokens=9), replace(asked(max_tokens=9), n=2))
     run(engine, asked(num_beams=2, max_tokens=9))
     shown = dict(line.rsplit(" ", 1) for line in metrics.exposition().decode().splitlines() if not line.startswith("#"))
@@ -314,11 +313,11 @@ class Cramped(Llama):
 def test_a_prompt_that_memory_has_no_room_for_is_read_in_smaller_pieces(most: int, answered: bool) -> None:
     made = TinyModel()
     made.language.__class__ = Cramped
-    engine = assemble(made)
+    engine = build_engine(made)
     engine.runner.language.most = most  # type: ignore[assignment]
     (listener,) = run(engine, asked())
     if answered:
-        assert listener.text == run(assemble(TinyModel()), asked())[0].text
+        assert listener.text == run(build_engine(TinyModel()), asked())[0].text
     else:
         (error,) = listener.events
         assert isinstance(error, GenerationError)
@@ -337,6 +336,6 @@ class Shortsighted(TinyModel):
 
 def test_pictures_that_memory_has_no_room_for_are_looked_at_one_by_one() -> None:
     both, greedy = asked(Turn("user", (GREY, RED, "Both?"))), Picture(Image.new("RGB", (1, 9)), "c" * 64)
-    fine, failed = run(assemble(Shortsighted()), both, asked(Turn("user", (greedy, "And this?"))))
-    assert fine.text == run(assemble(TinyModel()), both)[0].text
+    fine, failed = run(build_engine(Shortsighted()), both, asked(Turn("user", (greedy, "And this?"))))
+    assert fine.text == run(build_engine(TinyModel()), both)[0].text
     assert [type(event) for event in failed.events] == [GenerationError]

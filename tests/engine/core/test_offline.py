@@ -14,13 +14,14 @@ from PIL import Image
 from transformers import LlamaConfig as OracleConfig
 from transformers import LlamaForCausalLM
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.errors import ContextError, GenerationError, RequestError
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.truncation import ContextBuilder
-from engine.request import ChoiceFinished, Done, Event, GenerationRequest, Provisional, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import ChoiceFinished, Done, Event, Provisional, Request, TextDelta
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
 RED = Picture(Image.new("RGB", (9, 7), "red"), "a" * 64)
@@ -28,13 +29,13 @@ GREY = Picture(Image.new("RGB", (30, 20), "grey"), "b" * 64)
 QUESTION = Turn("user", (RED, "What is it?"))
 
 
-def asked(*turns: Turn, **changes: float | str) -> GenerationRequest:
+def asked(*turns: Turn, **changes: float | str) -> Request:
     generation = Generation.model_validate({"temperature": 0.0, "max_tokens": 24, **changes})
-    return GenerationRequest(turns or (QUESTION,), generation)
+    return Request(turns or (QUESTION,), generation)
 
 
-def events(model: TinyModel, request: GenerationRequest, cancelled: Callable[[], bool] = lambda: False) -> list[Event]:
-    return list(Decoder(model).generate(request, cancelled))
+def events(model: TinyModel, request: Request, cancelled: Callable[[], bool] = lambda: False) -> list[Event]:
+    return list(OfflineEngine(model).generate(request, cancelled))
 
 
 def text(found: list[Event], choice: int = 0) -> str:
@@ -68,7 +69,7 @@ def oracle(model: TinyModel) -> Any:
     return theirs
 
 
-def oracle_text(model: TinyModel, request: GenerationRequest) -> str:
+def oracle_text(model: TinyModel, request: Request) -> str:
     builder = ContextBuilder(model)
     hidden = builder.embed(builder.build(request, {picture.sha256: model.look(picture.image) for picture in (RED, GREY)}))[None]
     made = request.generation
@@ -205,7 +206,7 @@ def test_cancelling_ends_before_the_next_step(beams: int) -> None:
 
 def test_a_picture_is_encoded_once_and_seen() -> None:
     model = TinyModel()
-    decoder = Decoder(model)
+    decoder = OfflineEngine(model)
     requests = [asked(Turn("user", (picture, picture, "And now?"))) for picture in (RED, GREY, RED)]
     answers = [text(list(decoder.generate(request, lambda: False))) for request in requests]
     assert model.encoded == 2
@@ -237,7 +238,7 @@ def test_an_answer_never_outgrows_the_window() -> None:
 
 def test_too_little_memory_is_one_requests_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     model = TinyModel()
-    decoder = Decoder(model)
+    decoder = OfflineEngine(model)
     with monkeypatch.context() as patch:
         patch.setattr(model.language, "logits", lambda hidden: torch.empty(10**15))
         with pytest.raises(GenerationError, match="fewer beams"):
@@ -249,4 +250,4 @@ def test_a_broken_device_is_not_hidden() -> None:
     model = TinyModel()
     model.language.lm_head.weight.data = torch.zeros(258, 5)
     with pytest.raises(RuntimeError, match="shapes"):
-        list(Decoder(model).generate(asked(), lambda: False))
+        list(OfflineEngine(model).generate(asked(), lambda: False))

@@ -18,7 +18,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from engine.core.sampler import Sampler, Way, candidates, gumbels, log_probabilities, stream_key
+from engine.core.sampler import Sampler, SamplingParams, candidates, gumbels, log_probabilities, stream_key
 from engine.models.card import Generation
 
 VOCABULARY = 50
@@ -59,34 +59,34 @@ def test_every_row_is_warped_as_transformers_would(seed: int, each: list[Generat
 def test_processors_are_transformers(seed: int, each: list[Generation], written: list[int]) -> None:
     """A third row is in company of another penalty, and may not end yet."""
     sampler = Sampler(5, VOCABULARY, [7, 9], torch.device("cpu"))
-    ways = [Way(slot, made, ends_barred=slot == 2) for slot, made in zip((4, 0, 2), each, strict=True)]
+    params = [SamplingParams(slot, made, ends_barred=slot == 2) for slot, made in zip((4, 0, 2), each, strict=True)]
     for token in written:
-        sampler.note(torch.tensor([token, (token + 1) % 50, token]), ways)
-    ours = sampler.process(scores(seed), ways)
-    for row, way in enumerate(ways):
+        sampler.note(torch.tensor([token, (token + 1) % 50, token]), params)
+    ours = sampler.process(scores(seed), params)
+    for row, wanted in enumerate(params):
         seen = torch.tensor([[(token + (row == 1)) % 50 for token in written]], dtype=torch.long)
         theirs: Any = LogitsProcessorList()
-        if way.generation.repetition_penalty != 1 and written:
-            theirs.append(RepetitionPenaltyLogitsProcessor(way.generation.repetition_penalty))
-        if way.ends_barred:
+        if wanted.generation.repetition_penalty != 1 and written:
+            theirs.append(RepetitionPenaltyLogitsProcessor(wanted.generation.repetition_penalty))
+        if wanted.ends_barred:
             theirs.append(MinNewTokensLengthLogitsProcessor(0, 100, [7, 9]))
         torch.testing.assert_close(ours[row], theirs(seen, scores(seed)[row : row + 1].clone())[0])
 
 
 def test_a_slot_forgets_what_its_last_row_wrote() -> None:
     sampler = Sampler(1, VOCABULARY, [7], torch.device("cpu"))
-    ways = [Way(0, Generation(repetition_penalty=2.0))]
-    sampler.note(torch.tensor([3]), ways)
-    assert not torch.equal(sampler.process(scores(0, 1), ways), scores(0, 1))
+    params = [SamplingParams(0, Generation(repetition_penalty=2.0))]
+    sampler.note(torch.tensor([3]), params)
+    assert not torch.equal(sampler.process(scores(0, 1), params), scores(0, 1))
     sampler.begin(0)
-    assert torch.equal(sampler.process(scores(0, 1), ways), scores(0, 1))
+    assert torch.equal(sampler.process(scores(0, 1), params), scores(0, 1))
 
 
 def test_a_beams_past_goes_with_it() -> None:
     sampler = Sampler(2, VOCABULARY, [7], torch.device("cpu"))
-    ways = [Way(slot, Generation(repetition_penalty=2.0)) for slot in (0, 1)]
-    sampler.note(torch.tensor([3, 4]), ways)
-    sampler.note(torch.tensor([5, 6]), ways, parents=[1, 1])
+    params = [SamplingParams(slot, Generation(repetition_penalty=2.0)) for slot in (0, 1)]
+    sampler.note(torch.tensor([3, 4]), params)
+    sampler.note(torch.tensor([5, 6]), params, parents=[1, 1])
     assert [row.nonzero().flatten().tolist() for row in sampler.seen] == [[4, 5], [4, 6]]
 
 
@@ -98,8 +98,8 @@ def test_choices_follow_the_distribution(made: Generation) -> None:
     row, draws = scores(11, 1) / 2, 20_000
     expected = warpers(made, 1)(torch.empty(1, 0, dtype=torch.long), row).softmax(dim=-1)[0].double()
     sampler = Sampler(1, VOCABULARY, [7], torch.device("cpu"))
-    ways = [Way(0, made, key=stream_key(5, (0, position))) for position in range(draws)]
-    chosen = sampler.choose(row.expand(draws, -1), ways)
+    params = [SamplingParams(0, made, key=stream_key(5, (0, position))) for position in range(draws)]
+    chosen = sampler.choose(row.expand(draws, -1), params)
     counts = chosen.bincount(minlength=VOCABULARY)
     assert not counts[expected == 0].any()
     likely = expected * draws >= 5  # what the test holds for; the rest is one class
@@ -116,8 +116,11 @@ def test_greedy_and_sampled_rows_share_a_batch() -> None:
     given_scores = scores(5, 2)
     chosen = []
     for position in range(40):
-        ways = [Way(0, Generation(temperature=0.0)), Way(1, Generation(temperature=2.0), key=stream_key(1, (0, position)))]
-        chosen.append(sampler.choose(given_scores, ways).tolist())
+        params = [
+            SamplingParams(0, Generation(temperature=0.0)),
+            SamplingParams(1, Generation(temperature=2.0), key=stream_key(1, (0, position))),
+        ]
+        chosen.append(sampler.choose(given_scores, params).tolist())
     assert {greedy for greedy, _ in chosen} == {int(given_scores[0].argmax())}
     assert len({drawn for _, drawn in chosen}) > 5
 
@@ -152,7 +155,9 @@ def test_random_numbers_are_the_same_on_every_machine() -> None:
 
 def test_log_probabilities_are_those_at_the_rows_temperature() -> None:
     given_scores = scores(2, 2)
-    found = log_probabilities(given_scores, [Way(0, Generation(temperature=2.0)), Way(1, Generation(temperature=0.0))])
+    found = log_probabilities(
+        given_scores, [SamplingParams(0, Generation(temperature=2.0)), SamplingParams(1, Generation(temperature=0.0))]
+    )
     torch.testing.assert_close(found[0], (given_scores[0] / 2).log_softmax(-1))
     torch.testing.assert_close(found[1], given_scores[1].log_softmax(-1))
 
@@ -160,10 +165,10 @@ def test_log_probabilities_are_those_at_the_rows_temperature() -> None:
 @pytest.mark.parametrize("made", [Generation(), Generation(top_k=5), Generation(temperature=0.0), Generation(top_p=0.5)])
 def test_a_row_that_is_no_distribution_hurts_no_other(made: Generation) -> None:
     """An overflow in fp16 makes one row's scores NaN; an index out of bounds would be the end of a GPU's process."""
-    ways = [Way(0, made, key=5), Way(1, made, key=5)]
+    params = [SamplingParams(0, made, key=5), SamplingParams(1, made, key=5)]
     healthy = scores(4, 1)
-    alone = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(healthy, ways[1:])
+    alone = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(healthy, params[1:])
     both = torch.cat((torch.full_like(healthy, torch.nan), healthy))
-    chosen = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(both, ways)
+    chosen = Sampler(2, VOCABULARY, [7], torch.device("cpu")).choose(both, params)
     assert 0 <= int(chosen[0]) < VOCABULARY
     assert chosen[1] == alone[0]

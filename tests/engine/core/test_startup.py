@@ -8,9 +8,10 @@ import pytest
 
 from engine.core.startup import Placement, load_engine
 from engine.errors import EngineError, ModelError, StartError
-from engine.images.decode import Limits, read_picture
+from engine.images.decode import Limits, decode_picture
 from engine.models.card import Generation
-from engine.request import Done, Event, GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import Done, Event, Request, TextDelta
 from engine.weights.loader import load
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported
 
@@ -26,8 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def answer(folder: Path, placement: Placement, record: Path) -> tuple[str, str]:
     """The device and the text."""
-    picture = read_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
-    request = GenerationRequest((Turn("user", (picture, "What is in this picture?")),), GREEDY)
+    picture = decode_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
+    request = Request((Turn("user", (picture, "What is in this picture?")),), GREEDY)
     loaded = load_engine(folder, placement, record)
     assert loaded.memory() > 0
     events: list[Event | EngineError] = []

@@ -12,12 +12,13 @@ import pytest
 
 from engine.core.worker import Loaded, Worker
 from engine.errors import ContextError, ModelError, NotReadyError, OverloadedError
-from engine.request import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import ChoiceFinished, Done, Request, TextDelta
 from tests.engine.tiny_letters import CARD, Letters
 
 
-def question(text: str = "Hi", max_tokens: int = 20) -> GenerationRequest:
-    return GenerationRequest((Turn("user", (text,)),), CARD.generation.model_copy(update={"max_tokens": max_tokens}))
+def question(text: str = "Hi", max_tokens: int = 20) -> Request:
+    return Request((Turn("user", (text,)),), CARD.generation.model_copy(update={"max_tokens": max_tokens}))
 
 
 @asynccontextmanager
@@ -31,7 +32,7 @@ async def at_work(load: Callable[[], Loaded], **options: float) -> AsyncIterator
         await task
 
 
-async def answer(worker: Worker, request: GenerationRequest) -> str:
+async def answer(worker: Worker, request: Request) -> str:
     async with aclosing(worker.stream(request)) as events:
         return "".join([event.text async for event in events if isinstance(event, TextDelta)])
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import PictureError
-from engine.images.decode import FORMATS, Limits, decode_data_url, quiet_pillow, read_picture
+from engine.images.decode import FORMATS, Limits, decode_data_url, decode_picture, quiet_pillow
 
 LIMITS = Limits()
 
@@ -41,13 +41,13 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_is_read(form: str) -> None:
-    picture = read_picture(encoded(noise(), form), LIMITS)
+    picture = decode_picture(encoded(noise(), form), LIMITS)
     assert (picture.image.mode, picture.image.size) == ("RGB", (32, 24))
 
 
 def test_identity_is_the_sha256_of_the_bytes() -> None:
     first, second = encoded(noise()), encoded(noise(), compress_level=0)
-    assert read_picture(first, LIMITS).sha256 == read_picture(first, LIMITS).sha256 != read_picture(second, LIMITS).sha256
+    assert decode_picture(first, LIMITS).sha256 == decode_picture(first, LIMITS).sha256 != decode_picture(second, LIMITS).sha256
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_identity_is_the_sha256_of_the_bytes() -> None:
 @pytest.mark.usefixtures("_served")
 def test_bad_pictures_name_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(PictureError, match=reason):
-        read_picture(data, LIMITS)
+        decode_picture(data, LIMITS)
 
 
 def test_too_many_bytes_name_the_limit() -> None:
     with pytest.raises(PictureError, match=r"20\.5 MiB; the limit is 20 MiB"):
-        read_picture(bytes(20 * (1 << 20) + (1 << 19)), LIMITS)
+        decode_picture(bytes(20 * (1 << 20) + (1 << 19)), LIMITS)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -86,7 +86,7 @@ def test_damage_anywhere_is_a_picture_error_or_a_picture(form: str) -> None:
         for _ in range(dice.randrange(1, 6)):
             damaged[dice.randrange(len(damaged))] = dice.randrange(256)
         try:
-            assert read_picture(bytes(damaged), Limits(pixels=1 << 20)).image.mode == "RGB"
+            assert decode_picture(bytes(damaged), Limits(pixels=1 << 20)).image.mode == "RGB"
         except PictureError as error:
             assert str(error).endswith(".")  # noqa: PT017 - both outcomes are right; what may not happen is a third
 
@@ -94,31 +94,31 @@ def test_damage_anywhere_is_a_picture_error_or_a_picture(form: str) -> None:
 def test_a_wrong_name_for_a_sound_picture_does_no_harm() -> None:
     """The bytes decide: a JPEG declared as PNG (a phone's renamed file) is read as what it is."""
     url = "data:image/png;base64," + base64.b64encode(encoded(noise(), "JPEG")).decode()
-    assert read_picture(decode_data_url(url, LIMITS), LIMITS).image.size == (32, 24)
+    assert decode_picture(decode_data_url(url, LIMITS), LIMITS).image.size == (32, 24)
 
 
 def test_exif_rotation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned a quarter
-    assert read_picture(encoded(noise((40, 20)), "JPEG", exif=exif), LIMITS).image.size == (20, 40)
+    assert decode_picture(encoded(noise((40, 20)), "JPEG", exif=exif), LIMITS).image.size == (20, 40)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
 def test_transparency_shows_white(mode: str) -> None:
     clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0)).convert(mode)
     form = "PNG" if mode != "PA" else "TIFF"
-    assert read_picture(encoded(clear, form), LIMITS).image.getpixel((0, 0)) == (255, 255, 255)
+    assert decode_picture(encoded(clear, form), LIMITS).image.getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     half = Image.new("I;16", (2, 2), 0x8000)
-    assert read_picture(encoded(half), LIMITS).image.getpixel((0, 0)) == (128, 128, 128)
+    assert decode_picture(encoded(half), LIMITS).image.getpixel((0, 0)) == (128, 128, 128)
 
 
 def test_first_frame_of_an_animation() -> None:
     red, blue = Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "blue")
     animated = encoded(red, "GIF", save_all=True, append_images=[blue], loop=0)
-    assert read_picture(animated, LIMITS).image.getpixel((0, 0)) == (255, 0, 0)
+    assert decode_picture(animated, LIMITS).image.getpixel((0, 0)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize(

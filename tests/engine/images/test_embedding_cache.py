@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from engine.core import startup
 from engine.core.startup import picture_folder, remove_outdated
 from engine.images.decode import Picture
-from engine.images.embedding_cache import CRASHED_SECONDS, PictureCache, PictureFolder
+from engine.images.embedding_cache import CRASHED_SECONDS, EmbeddingCache, EmbeddingFolder
 from engine.models.base import EncodedPicture
 from tests.engine.tiny import TinyModel
 
@@ -42,17 +42,17 @@ def kept(folder: Path) -> set[str]:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    PictureFolder(tmp_path, 1 << 20).write("a", ENCODING)
-    found = PictureFolder(tmp_path, 1 << 20).read("a")
+    EmbeddingFolder(tmp_path, 1 << 20).write("a", ENCODING)
+    found = EmbeddingFolder(tmp_path, 1 << 20).read("a")
     assert found is not None
     assert torch.equal(found.embeddings, ENCODING.embeddings)
     assert found.words == ENCODING.words
 
 
 def test_the_least_recently_used_go_first_also_over_a_restart(tmp_path: Path) -> None:
-    PictureFolder(tmp_path, 1 << 20).write("a", ENCODING)
+    EmbeddingFolder(tmp_path, 1 << 20).write("a", ENCODING)
     size = (tmp_path / "a.safetensors").stat().st_size
-    disk = PictureFolder(tmp_path, 3 * size)
+    disk = EmbeddingFolder(tmp_path, 3 * size)
     disk.write("b", ENCODING)
     disk.write("c", ENCODING)
     assert disk.read("a")
@@ -60,13 +60,13 @@ def test_the_least_recently_used_go_first_also_over_a_restart(tmp_path: Path) ->
     assert kept(tmp_path) == {"a", "c", "d"}
     os.utime(tmp_path / "c.safetensors", (2e9, 2e9))  # the last one that anybody met
     os.utime(tmp_path / "a.safetensors", (1e9, 1e9))
-    PictureFolder(tmp_path, 3 * size).write("e", ENCODING)
+    EmbeddingFolder(tmp_path, 3 * size).write("e", ENCODING)
     assert kept(tmp_path) == {"c", "d", "e"}
 
 
 def test_memory_holds_no_more_than_the_bound() -> None:
     model = TinyModel()
-    cache = PictureCache(model, bound=2)
+    cache = EmbeddingCache(model, bound=2)
     for picture in (*PICTURES[:3], PICTURES[1]):
         cache.encode([picture])
     assert (list(cache.encoded), model.encoded) == ([PICTURES[2].sha256, PICTURES[1].sha256], 3)
@@ -77,14 +77,14 @@ def test_memory_holds_no_more_than_the_bound() -> None:
 def test_what_overflows_is_left_out(tmp_path: Path) -> None:
     model, broken = TinyModel(), torch.tensor([[torch.nan, torch.inf, 1.0]])
     with patch.object(model, "encode", lambda pictures: [EncodedPicture(broken)]):
-        (kept,) = PictureCache(model, tmp_path).encode(PICTURES[:1]).values()
-    found = PictureFolder(tmp_path, 1 << 20).read(PICTURES[0].sha256)
+        (kept,) = EmbeddingCache(model, tmp_path).encode(PICTURES[:1]).values()
+    found = EmbeddingFolder(tmp_path, 1 << 20).read(PICTURES[0].sha256)
     assert found
     assert kept.embeddings.tolist() == found.embeddings.tolist() == [[0, 0, 1]]
 
 
 def test_a_folder_that_is_removed_comes_back(tmp_path: Path) -> None:
-    disk = PictureFolder(tmp_path / "pictures", 1 << 20)
+    disk = EmbeddingFolder(tmp_path / "pictures", 1 << 20)
     disk.write("a", ENCODING)
     shutil.rmtree(tmp_path / "pictures")
     assert disk.read("a") is None
@@ -95,7 +95,7 @@ def test_a_folder_that_is_removed_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [0, 1 << 20])
 def test_engines_that_share_a_folder_do_each_other_no_harm(limit: int, tmp_path: Path) -> None:
-    first, second = PictureFolder(tmp_path, limit), PictureFolder(tmp_path, limit)
+    first, second = EmbeddingFolder(tmp_path, limit), EmbeddingFolder(tmp_path, limit)
     for disk in (first, second, first):
         disk.write("a", ENCODING)
     assert (first.failed, second.failed) == (False, False)
@@ -104,14 +104,14 @@ def test_engines_that_share_a_folder_do_each_other_no_harm(limit: int, tmp_path:
 
 def test_one_engine_finds_what_another_encoded(tmp_path: Path) -> None:
     first, second = TinyModel(), TinyModel()
-    caches = [PictureCache(model, tmp_path) for model in (first, second)]
+    caches = [EmbeddingCache(model, tmp_path) for model in (first, second)]
     for cache in caches:
         cache.encode(PICTURES)
     assert (first.encoded, second.encoded) == (4, 0)
 
 
 def test_a_full_disk_is_said_once_and_pictures_are_encoded(tmp_path: Path) -> None:
-    cache = PictureCache(TinyModel(), tmp_path)
+    cache = EmbeddingCache(TinyModel(), tmp_path)
     with full_disk(), capture_logs() as lines:
         assert len(cache.encode(PICTURES)) == 4
     assert [line["event"] for line in lines] == ["encoded pictures are not kept on disk"]
@@ -121,19 +121,19 @@ def test_a_full_disk_is_said_once_and_pictures_are_encoded(tmp_path: Path) -> No
 def test_a_folder_that_cannot_be_made_is_said_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with capture_logs() as lines:
-        cache = PictureCache(TinyModel(), tmp_path / "file" / "pictures")
+        cache = EmbeddingCache(TinyModel(), tmp_path / "file" / "pictures")
         assert len(cache.encode(PICTURES)) == 4
     assert len(lines) == 1
 
 
 def test_a_damaged_file_is_encoded_again(tmp_path: Path) -> None:
-    PictureCache(TinyModel(), tmp_path).encode(PICTURES[:1])
+    EmbeddingCache(TinyModel(), tmp_path).encode(PICTURES[:1])
     (found,) = tmp_path.iterdir()
     found.write_bytes(found.read_bytes()[:-9])
     model = TinyModel()
-    assert PictureCache(model, tmp_path).encode(PICTURES[:1])
+    assert EmbeddingCache(model, tmp_path).encode(PICTURES[:1])
     assert model.encoded == 1
-    assert PictureFolder(tmp_path, 1 << 20).read(PICTURES[0].sha256)
+    assert EmbeddingFolder(tmp_path, 1 << 20).read(PICTURES[0].sha256)
 
 
 def test_what_a_crash_left_half_written_goes_at_the_start(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_what_a_crash_left_half_written_goes_at_the_start(tmp_path: Path) -> Non
     for part in (crashed, under_way):
         part.touch()
     os.utime(crashed, (crashed.stat().st_mtime - 2 * CRASHED_SECONDS,) * 2)
-    PictureFolder(tmp_path, 1 << 20)
+    EmbeddingFolder(tmp_path, 1 << 20)
     assert list(tmp_path.iterdir()) == [under_way]  # another engine may be writing it
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from engine.core.offline import Decoder
+from engine.core.offline import OfflineEngine
 from engine.images.decode import Picture
 from engine.models.card import Card
 from engine.prompts.languages import language_of
-from engine.request import ChoiceFinished, Done, GenerationRequest, TextDelta, Turn
+from engine.prompts.turn import Turn
+from engine.request import ChoiceFinished, Done, Request, TextDelta
 from tests.engine.tiny import TinyModel, tiny_card
 
 SORRY = "抱歉，我只懂英语。"
@@ -38,8 +39,8 @@ def test_language_of(text: str, language: str) -> None:
 
 
 def asked(card: Card, *turns: Turn, n: int = 1) -> list[object]:
-    request = replace(GenerationRequest(turns, card.generation.model_copy(update={"max_tokens": 3})), n=n)
-    return list(Decoder(TinyModel(card=card)).generate(request, lambda: False))
+    request = replace(Request(turns, card.generation.model_copy(update={"max_tokens": 3})), n=n)
+    return list(OfflineEngine(TinyModel(card=card)).generate(request, lambda: False))
 
 
 def test_an_unspoken_language_gets_the_apology_at_once() -> None:

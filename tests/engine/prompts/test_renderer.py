@@ -23,7 +23,8 @@ from engine.models.card import Template
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.renderer import Renderer, fit
 from engine.prompts.truncation import ContextBuilder
-from engine.request import GenerationRequest, Turn
+from engine.prompts.turn import Turn
+from engine.request import Request
 from engine.weights.tokenizer_conversion import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 
@@ -63,7 +64,7 @@ def test_prompts_and_ids_are_the_releases(version: str, conversation: dict[str, 
     for number, turn in enumerate(conversation["turns"]):
         turns.append(user((*(pictures if number == 0 else ()), turn["question"])))
         assert prompt(VICUNA, *turns).replace("▢", "<ImageHere>") == turn["prompt"]
-        context = ContextBuilder(model).build(GenerationRequest(tuple(turns), model.card.generation), encoded)
+        context = ContextBuilder(model).build(Request(tuple(turns), model.card.generation), encoded)
         assert len(context) == turn["context_length"]
         bos, *texts = [list(segment) for segment in context.segments if isinstance(segment, tuple)]
         assert [bos + texts[0], *texts[1:]] == turn["segment_token_ids"]

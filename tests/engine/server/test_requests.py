@@ -22,9 +22,9 @@ from engine.errors import (
 )
 from engine.images.decode import Limits, Picture
 from engine.models.card import Card, Generation, Template
-from engine.request import ChoiceFinished, Done, Event, GenerationRequest, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
+from engine.request import ChoiceFinished, Done, Event, Hypothesis, Provisional, Request, Scored, TextDelta, TokenLogprob
 from engine.server.chat_chunks import Framing, completion
-from engine.server.requests import frame, generation_request, parse_request, refusal
+from engine.server.requests import engine_request, frame, parse_request, refusal
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # 1 × 1
 PICTURE = {"type": "image_url", "image_url": {"url": PIXEL}}
@@ -43,8 +43,8 @@ CARD = Card(
 )
 
 
-def asked(data: bytes, limits: Limits = Limits()) -> GenerationRequest:  # noqa: B008 - frozen
-    return generation_request(parse_request(data), CARD, limits)
+def asked(data: bytes, limits: Limits = Limits()) -> Request:  # noqa: B008 - frozen
+    return engine_request(parse_request(data), CARD, limits)
 
 
 def test_a_request_with_everything() -> None:

@@ -16,7 +16,7 @@ from engine.models.card import read_card
 from engine.models.llama.llama import Llama
 from engine.models.pocket.efficientnet import Eye
 from engine.prompts.renderer import Renderer
-from engine.request import Turn
+from engine.prompts.turn import Turn
 from engine.training import run
 from engine.training.data import Recipe, prepare
 from engine.training.loop import Schedule
