@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bot.contracts import Memory
+from bot.answer_settings import Memory
 from bot.message import Attachment, Incoming, Reply
 from bot.store import graph
 from bot.store.graph import Node, Turn

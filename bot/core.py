@@ -15,27 +15,17 @@ from typing import NoReturn
 
 import structlog
 
+from bot.access.permissions import Access
+from bot.access.rate_limits import PersonLimits
+from bot.answer_settings import Memory, VariedSetting
 from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
 from bot.answers.history import history, shown_here
 from bot.answers.live_updates import LiveUpdates
 from bot.answers.presentation import AnswerViews
-from bot.contracts import (
-    Commands,
-    Engine,
-    EngineState,
-    Forgotten,
-    Held,
-    Intake,
-    Memory,
-    Permissions,
-    Queue,
-    RateLimits,
-    Settings,
-    Texts,
-    Value,
-    Varied,
-)
+from bot.arrival import Arrival
+from bot.commands.registry import CommandRunner
+from bot.contracts import Engine, EngineState, QueueStatus
 from bot.conversation import IDLE_SECONDS, SHARED
 from bot.conversations.listing import ConversationList
 from bot.delivery.outbox import Outbox
@@ -46,9 +36,10 @@ from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.errors import Ignored, Refusal, Withdrawn
-from bot.message import Address, Author, Incoming, Place
+from bot.media.intake import Intake
+from bot.message import Address, Author, Incoming, Place, Value
 from bot.ports import Outgoing, Platform, Remembered, SupportsAcknowledgement, SupportsDiagnosis, Ticket
-from bot.questions.arrival_order import Arrival, ArrivalOrder
+from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.ask import AskDependencies, AskService
 from bot.questions.delete import DeleteService
 from bot.questions.edit import EditService
@@ -56,11 +47,14 @@ from bot.questions.join_messages import MessageJoiner
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureChoice, PictureFinder
 from bot.sanitize import cleaned
+from bot.settings.resolve import ScopedSettings
 from bot.store import forgetting, graph, jobs, tickets
 from bot.store.database import Database
+from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.graph import Asked
 from bot.store.moving import move
 from bot.store.pictures import PictureFiles
+from bot.texts import Texts
 
 SWITCH_SECONDS = 0.000_5
 EDITABLE = timedelta(minutes=1)  # so long a message can become a question by being edited
@@ -76,10 +70,10 @@ class Resources:
     files: PictureFiles
     engines: Sequence[Engine]
     intake: Intake
-    settings: Settings
-    permissions: Permissions
-    limits: RateLimits
-    commands: Commands
+    settings: ScopedSettings
+    permissions: Access
+    limits: PersonLimits
+    commands: CommandRunner
     texts: Texts
     exports: Path  # a folder for what is written out of demos
     name: str = "gander"  # of this bot among those on one database
@@ -224,7 +218,7 @@ class Core:
         await self._arrivals.withdraw(place.key, message_id)
         return await self._delete_service.withdraw(place, message_id, answers=answers)
 
-    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
+    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: VariedSetting | None = None) -> None:
         meant = await self._picture_finder.meant(incoming, question)
         if isinstance(meant, Incoming):
             await self._ask_service.ask(meant, question, request, varied)
@@ -232,7 +226,7 @@ class Core:
             waiting = PictureChoice(incoming, question, request, varied, meant)
             await self._notices.say(incoming, self._picture_finder.offer(await self._language(incoming), waiting))
 
-    async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
+    async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         await self.ask(incoming, question, {}, varied)
 
     async def pick(self, incoming: Incoming, name: str) -> None:
@@ -264,7 +258,7 @@ class Core:
         await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
         return await self._delete_service.person(incoming.author.key)
 
-    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> Held:
+    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> ForgetPreview:
         if not (person or channel):
             return await self._delete_service.held(incoming.author.key)
         await self._check_moderates(incoming)
@@ -276,13 +270,13 @@ class Core:
         await self._arrivals.drop(whose, incoming.place.key, but=incoming.arrival)
         return await self._delete_service.here(incoming.place, person)
 
-    async def queue(self, incoming: Incoming) -> Queue:
+    async def queue(self, incoming: Incoming) -> QueueStatus:
         line = await self._dispatcher.line()
         answers = await self._resources.database.read(jobs.open_answers, incoming.author.key)
         mine = tuple(line.places[answer] for answer in answers if answer in line.places)
-        return Queue(line.waiting, line.running, self._dispatcher.tokens_per_second, mine)
+        return QueueStatus(line.waiting, line.running, self._dispatcher.tokens_per_second, mine)
 
-    async def follow_line(self, incoming: Incoming, words: Callable[[Queue], Outgoing]) -> None:
+    async def follow_line(self, incoming: Incoming, words: Callable[[QueueStatus], Outgoing]) -> None:
         async def now() -> Outgoing:
             message = words(await self.queue(incoming))
             return addressed(incoming, message, private=message.private and alone(incoming))

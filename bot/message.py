@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.questions.arrival_order import Arrival
+from bot.arrival import Arrival
+
+Value = str | int | float | bool  # of a command's option, and of a setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Invocation:
     """
 
     name: str
-    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    options: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from bot.arrival import Arrival
 from bot.message import Author, Incoming, Place
-from bot.questions.arrival_order import Arrival
 
 
 class Button(StrEnum):

@@ -27,13 +27,13 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import Parse, Reader
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
+from bot.answer_settings import SETTINGS
+from bot.arrival import Arrival
 from bot.commands.registry import COMMANDS
 from bot.config.schema import DiscordOptions, LimitOptions
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation, Place
 from bot.ports import Button, MovingBot
-from bot.questions.arrival_order import Arrival
-from bot.settings.schema import SETTINGS
 from bot.texts import Texts, choose_language
 
 SYNC_PAUSES: Final = (5.0, 30.0, 120.0, 600.0)  # seconds before each further try to tell of the commands

@@ -19,8 +19,7 @@ from bot.access.policy import highest
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing
 from bot.commands.registry import COMMANDS
 from bot.config.schema import LimitOptions
-from bot.contracts import Value
-from bot.message import Invocation
+from bot.message import Invocation, Value
 from bot.ports import Bot
 from bot.texts import ENGLISH, Texts, choose_language, match_language
 

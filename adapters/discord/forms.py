@@ -8,10 +8,9 @@ from typing import Final
 import discord
 from discord import ui
 
+from bot.answer_settings import Setting, SettingKind
 from bot.commands.setting_commands import SCOPE
-from bot.contracts import Value
-from bot.message import Invocation
-from bot.settings.schema import Setting, SettingKind
+from bot.message import Invocation, Value
 from bot.texts import Texts
 
 Interaction = discord.Interaction[discord.Client]

@@ -10,7 +10,7 @@ from typing import Final
 import discord
 from discord import ui
 
-from bot.settings.schema import SETTINGS
+from bot.answer_settings import SETTINGS
 from bot.texts import Texts
 
 PICK: Final = "gander-panel:pick"

@@ -15,9 +15,8 @@ from adapters.discord.faults import delivering
 from adapters.discord.files import Fetch
 from adapters.discord.pictures import own_files, shown_pictures, unseen
 from adapters.discord.places import author_of, place_of
-from bot.contracts import Value
 from bot.errors import DeliveryError
-from bot.message import Address, Attachment, Incoming, Invocation, Reply
+from bot.message import Address, Attachment, Incoming, Invocation, Reply, Value
 
 SPOKEN: Final = frozenset({discord.MessageType.default, discord.MessageType.reply})
 # What people are called is a stranger's text: the model is shown that somebody is meant, and not whom.

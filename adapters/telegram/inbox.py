@@ -17,9 +17,9 @@ from adapters.telegram.people import author_of, author_of_user
 from adapters.telegram.places import NAME, place_of
 from adapters.telegram.reading import STOPPED_DRAFT, Reader
 from adapters.telegram.recent import Recent
+from bot.arrival import Arrival
 from bot.message import Incoming, Place
 from bot.ports import MovingBot
-from bot.questions.arrival_order import Arrival
 from bot.texts import choose_language
 
 ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole

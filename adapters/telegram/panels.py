@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot.answer_settings import SETTINGS, SettingKind
 from bot.ports import Panel
 from bot.settings.resolve import shown
-from bot.settings.schema import SETTINGS, SettingKind
 from bot.texts import Texts
 
 OWNED = "|"  # between the id of the person whose panel it is and the command

@@ -20,8 +20,7 @@ from bot.commands.command import ANSWER
 from bot.commands.ids import read_own
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
-from bot.contracts import Value
-from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
+from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply, Value
 from bot.ports import Button
 from bot.texts import Texts
 

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from adapters.web.platform import author_of, place_of
 from bot.answers.explanations import Explanation
-from bot.contracts import EngineState, Resolved, Value
-from bot.message import Author, Invocation, Place
+from bot.contracts import EngineState
+from bot.message import Author, Invocation, Place, Value
+from bot.settings.resolve import ResolvedSettings
 
 WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}
 FALLBACKS: Mapping[str, float] = {"temperature": 1.0, "beams": 1}
@@ -31,7 +32,7 @@ class Surroundings(Protocol):
 
     async def engines(self) -> tuple[EngineState, ...]: ...
 
-    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved: ...
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> ResolvedSettings: ...
 
 
 def best(engines: tuple[EngineState, ...]) -> EngineState | None:

@@ -23,8 +23,9 @@ from adapters.web.welcome import WelcomePages
 from bot.answers.explanations import Explanation
 from bot.background import beside
 from bot.config.schema import Config
-from bot.contracts import EngineState, Resolved, Value
-from bot.message import Author, Invocation, Place
+from bot.contracts import EngineState
+from bot.message import Author, Invocation, Place, Value
+from bot.settings.resolve import ResolvedSettings
 
 NEWS_SECONDS = 1.0  # between two looks at the engines, for the pages' headers
 
@@ -103,5 +104,5 @@ class Nearby:
     async def engines(self) -> tuple[EngineState, ...]:
         return await self._house.bot.engines()
 
-    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> ResolvedSettings:
         return await self._house.settings.resolve(place, author, request, locale)

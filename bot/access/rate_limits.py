@@ -10,10 +10,10 @@ from time import time
 from bot.access.policy import Allowance
 from bot.access.policy_store import PolicyStore
 from bot.config.schema import LimitOptions
-from bot.contracts import Load
 from bot.errors import Ignored, Refusal
 from bot.message import Incoming
 from bot.numbers import print_number
+from bot.store.jobs import QueueLoad
 from bot.store.settings import Home
 
 QUESTIONS = frozenset({"ask", "compare", "again", "continue"})  # commands that an answer is written for
@@ -82,7 +82,7 @@ class PersonLimits:
                 pause = self._pauses.setdefault((whose, home), Pace(1, sent))
                 pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 
-    def admit(self, load: Load, incoming: Incoming) -> None:
+    def admit(self, load: QueueLoad, incoming: Incoming) -> None:
         """Raises Refusal when this person, or everybody together, has enough questions in the queue: of what comes late, at the time
         when it was sent."""
         person, now = incoming.author.key, self._clock()

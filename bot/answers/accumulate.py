@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.contracts import Texts
 from bot.ports import AnswerColumn
 from bot.sanitize import whole_characters
 from bot.settings.resolve import shown
 from bot.store.jobs import Job
 from bot.store.tables import Finish
+from bot.texts import Texts
 from engine.api import BeamNode, Chunk, FinishReason, TokenLogprobs
 
 ENDS: Final[Mapping[FinishReason, Finish]] = {"stop": Finish.STOP, "length": Finish.LENGTH, "content_filter": Finish.STOP}

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Final
 
 from bot import conversation
+from bot.answer_settings import AnswerSettings
 from bot.answers.accumulate import Comparison, Draft
-from bot.contracts import AnswerSettings, Engine, Texts
+from bot.contracts import Engine
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.ports import Button
 from bot.sanitize import called
@@ -22,6 +23,7 @@ from bot.store.graph import Turn
 from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
+from bot.texts import Texts
 from engine.api import ChatRequest, StreamOptions
 
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it

@@ -10,11 +10,11 @@ from sqlalchemy.orm import aliased
 
 from bot.answers.generate import buttons, words
 from bot.answers.vote_buttons import vote_buttons
-from bot.contracts import Texts
 from bot.ports import Remembered
 from bot.store import graph, votes
 from bot.store.tables import DeliveryRow, JobRow, MessagePictureRow, MessageRow, PersonRow
 from bot.store.votes import Standing
+from bot.texts import Texts
 
 
 def history(connection: Connection, texts: Texts, place: str, limit: int, conversation: str | None = None) -> tuple[Remembered, ...]:

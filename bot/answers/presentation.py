@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from bot.answers.generate import buttons, words
 from bot.answers.vote_buttons import vote_buttons
-from bot.contracts import InLine, Texts
+from bot.contracts import QueuePosition
 from bot.delivery.edit_scheduler import MessageDiff
 from bot.delivery.outbox import Outbox
 from bot.demo.registry import DemoRegistry
@@ -22,6 +22,7 @@ from bot.store.deliveries import Delivery
 from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
+from bot.texts import Texts
 
 WORTH_TELLING = 1.5  # seconds; who waits for less sees the answer before they have read about the line
 QUOTED = 200  # characters of a question above its answer
@@ -59,7 +60,7 @@ class AnswerView:
     liked_here: bool  # whether people are asked what they like
     picture: Path | None = None  # of a question that nobody can see
 
-    def in_line(self, place: InLine) -> None:
+    def in_line(self, place: QueuePosition) -> None:
         """Where it stands, if that is a while off, or was told before."""
         if place.seconds is not None and place.seconds <= WORTH_TELLING and not self.diff.begun:
             return

@@ -13,14 +13,14 @@ from functools import partial
 from math import inf
 
 from bot.access.policy_store import PolicyStore
+from bot.answer_settings import SETTINGS, Setting, SettingKind
+from bot.commands.actions import Actions
 from bot.commands.ids import read_id, read_own
-from bot.contracts import Actions, Value
 from bot.errors import Refusal
-from bot.message import Incoming
+from bot.message import Incoming, Value
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
-from bot.settings.schema import SETTINGS, Setting, SettingKind
 from bot.texts import Texts
 
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from bot.answer_settings import SETTINGS, SettingKind, VariedSetting, find_setting
 from bot.commands.ask import IMAGE, PROMPT, check_something_asked
 from bot.commands.command import Command, Context, Option, OptionKind
-from bot.contracts import Varied
 from bot.errors import Refusal
 from bot.ports import Outgoing
-from bot.settings.schema import SETTINGS, SettingKind, find_setting
 
 FEWEST, MOST = 2, 6  # columns
 KNOBS = tuple(
@@ -28,13 +27,13 @@ async def run(context: Context) -> Outgoing | None:
     return None
 
 
-def _varied(name: str, text: str) -> Varied:
+def _varied(name: str, text: str) -> VariedSetting:
     setting = find_setting(name)
     parts = text.replace("，", ",").replace("、", ",").split(",")
     values = tuple(dict.fromkeys(setting.parse(part.strip()) for part in parts if part.strip()))
     if not FEWEST <= len(values) <= MOST:
         raise Refusal("compare.how_many", low=FEWEST, high=MOST, name=name)
-    return Varied(name, values)
+    return VariedSetting(name, values)
 
 
 COMMAND = Command("compare", run, (PROMPT, IMAGE, *KNOBS))

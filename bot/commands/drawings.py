@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import exp
 from unicodedata import east_asian_width
 
+from bot.answer_settings import Setting
 from bot.commands.command import Context
-from bot.contracts import Value
-from bot.settings.schema import Setting
+from bot.message import Value
 
 LOGITS = (3.0, 2.2, 1.5, 0.6, -0.8)  # of the example's next words, the likeliest first
 LOW, HIGH = 0.2, 1.8  # shown beside the value in force

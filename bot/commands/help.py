@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from bot.answer_settings import SETTINGS
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing
 from bot.commands.parser import find_command
 from bot.errors import Refusal
 from bot.ports import Outgoing
-from bot.settings.schema import SETTINGS
 
 
 def topics(typing: Typing) -> Iterator[Suggestion]:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 
 from bot.commands.command import Command, Option, OptionKind
-from bot.contracts import Value
-from bot.message import Invocation
+from bot.message import Invocation, Value
 from bot.texts import Texts
 
 COMMAND = re.compile(r"/(?P<name>\w{1,32})(?:@(?P<bot>\w+))?(?=\s|$)\s*(?P<rest>.*)", re.DOTALL)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from bot.commands.command import Command, Context
-from bot.contracts import InLine, Queue
+from bot.contracts import QueuePosition, QueueStatus
 from bot.ports import Outgoing
 
 
@@ -14,7 +14,7 @@ async def run(context: Context) -> None:
     await context.actions.follow_line(context.incoming, partial(_words, context))
 
 
-def _words(context: Context, queue: Queue) -> Outgoing:
+def _words(context: Context, queue: QueueStatus) -> Outgoing:
     """Final when nothing of this person waits: nothing of theirs can move any more."""
     if not (queue.waiting or queue.running):
         return context.reply(context.say("queue.empty"))
@@ -25,7 +25,7 @@ def _words(context: Context, queue: Queue) -> Outgoing:
     return replace(context.reply(text), final=not any(mine.position for mine in queue.mine))
 
 
-def _line(context: Context, mine: InLine) -> str:
+def _line(context: Context, mine: QueuePosition) -> str:
     if mine.position == 0:
         return context.say("queue.yours_runs")
     if mine.seconds is None:

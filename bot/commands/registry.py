@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.access.permissions import may_set_for_all
 from bot.access.policy_store import PolicyStore
+from bot.answer_settings import SETTINGS
 from bot.commands import (
     again,
     ask,
@@ -27,13 +28,12 @@ from bot.commands import (
     vote,
 )
 from bot.commands import help as help_command
+from bot.commands.actions import Actions
 from bot.commands.command import Command, Context
-from bot.contracts import Actions, Value
 from bot.errors import Refusal
-from bot.message import Incoming
+from bot.message import Incoming, Value
 from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
-from bot.settings.schema import SETTINGS
 from bot.texts import Texts
 
 MODULES: Final = (
@@ -69,12 +69,12 @@ class CommandRunner:
         self._commands = commands
 
     def is_upkeep(self, incoming: Incoming) -> bool:
-        """See bot/contracts.py."""
+        """Whether a manager of the place gives a command that works even where the bot may not answer."""
         command = self._commands.get(incoming.command.name) if incoming.command else None
         return command is not None and command.everywhere and _manages(incoming)
 
     def asked(self, incoming: Incoming) -> tuple[str, Mapping[str, Value]] | None:
-        """See bot/contracts.py."""
+        """The words and the settings of the question that this is; None for any other command. Raises Refusal as `run` does."""
         command = incoming.command
         if command is None:
             return incoming.text.strip(), {}

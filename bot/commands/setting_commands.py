@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bot.answer_settings import SETTINGS, Setting, SettingKind
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.commands.drawings import drawing
-from bot.contracts import Value
+from bot.message import Value
 from bot.ports import Outgoing
 from bot.sanitize import in_short
 from bot.settings.resolve import Effective, Origin, shown
-from bot.settings.schema import SETTINGS, Setting, SettingKind
 from bot.store.settings import Scope
 
 SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}

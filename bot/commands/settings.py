@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bot.answer_settings import SETTINGS, find_setting
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.setting_commands import CLEAR, SCOPE, change_or_explain, describe
 from bot.ports import Outgoing, Panel
-from bot.settings.schema import SETTINGS, find_setting
 from bot.store.settings import Scope
 
 NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")

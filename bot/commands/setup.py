@@ -10,6 +10,7 @@ from typing import Final, Literal
 from bot.access.policy import LISTS, Policy
 from bot.access.policy_store import EVERYWHERE, policy_home
 from bot.access.rate_limits import LONGEST_PAUSE
+from bot.answer_settings import SETTINGS
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
 from bot.commands.setting_commands import CLEAR
@@ -18,7 +19,6 @@ from bot.errors import Refusal
 from bot.numbers import print_number, read_number
 from bot.ports import Named, Outgoing, Panel
 from bot.settings.resolve import shown
-from bot.settings.schema import SETTINGS
 from bot.store.settings import Home
 
 COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones

@@ -12,11 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from bot.contracts import Value
+from bot.answer_settings import SETTINGS, SettingKind, find_setting
 from bot.errors import Refusal
 from bot.media.decoder_pool import MIB, DecodingLimits
 from bot.media.intake import FileLimits
-from bot.settings.schema import SETTINGS, SettingKind, find_setting
+from bot.message import Value
 from bot.texts import ENGLISH, load_texts
 
 Fraction = Annotated[float, Field(ge=0)]

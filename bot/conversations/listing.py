@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.answers.history import history
-from bot.contracts import Forgotten, Texts
 from bot.conversations.export import write_conversation
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
@@ -13,7 +12,9 @@ from bot.ports import Remembered
 from bot.store import conversations, forgetting
 from bot.store.conversations import Listed
 from bot.store.database import Database
+from bot.store.forgetting import Forgotten
 from bot.store.pictures import PictureFiles
+from bot.texts import Texts
 
 TITLE_LENGTH = 200
 EVERYTHING = 100_000  # messages of one conversation

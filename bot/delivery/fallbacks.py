@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import structlog
 
-from bot.contracts import Texts
 from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.edit_scheduler import Delete, Edit, Send, Step
 from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, NotPrivate, PlaceGone, TextBlocked
@@ -20,6 +19,7 @@ from bot.ports import Outgoing, Platform, Reader, SupportsDirectMessages
 from bot.sanitize import called
 from bot.store import deliveries, graph
 from bot.store.database import Database
+from bot.texts import Texts
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,6 @@ from time import monotonic, time
 import structlog
 from sqlalchemy import Connection
 
-from bot.contracts import Texts
 from bot.delivery.channel_queue import ChannelQueue, Notice, QueuedMessage
 from bot.delivery.edit_scheduler import Delete, EditScheduler, MessageDiff, Preview, Send, Step
 from bot.delivery.fallbacks import Fallbacks
@@ -23,6 +22,7 @@ from bot.ports import Limits, Outgoing, Platform, SupportsDrafts, SupportsDuplic
 from bot.store import deliveries, events
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
+from bot.texts import Texts
 
 LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
 TRIES = 1_000  # of one message without success, the better part of a day, before it is given up

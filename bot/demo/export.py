@@ -13,10 +13,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from bot.contracts import Texts
 from bot.demo.entries import Entry
 from bot.store.demos import Demo
 from bot.store.pictures import PictureFiles
+from bot.texts import Texts
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """

@@ -9,7 +9,6 @@ from time import time
 import structlog
 
 from bot.answers.live_updates import LiveUpdates
-from bot.contracts import Texts
 from bot.demo.entries import Summary, entries, summarize
 from bot.demo.export import write_export
 from bot.demo.registry import DemoRegistry
@@ -19,12 +18,13 @@ from bot.store import demos, votes
 from bot.store.database import Database
 from bot.store.demos import Demo
 from bot.store.pictures import PictureFiles
+from bot.texts import Texts
 
 log = structlog.get_logger(__name__)
 
 
 class DemoService:
-    """contracts.Demos. `page`: the address of the web page, as soon as one is served; `exports`: a folder."""
+    """What commands and the web page do with demos. `page`: the web page's address, once one is served; `exports`: a folder."""
 
     def __init__(
         self, database: Database, files: PictureFiles, texts: Texts, demo_registry: DemoRegistry, live_updates: LiveUpdates, exports: Path

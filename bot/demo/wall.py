@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from time import time
 
-from bot.contracts import InLine
+from bot.contracts import QueuePosition
 from bot.demo.entries import Entry, entries
 from bot.dispatch.dispatcher import Dispatcher
 from bot.ports import AnswerColumn
@@ -31,7 +31,7 @@ class WallEntry:
     entry: Entry
     sections: tuple[AnswerColumn, ...]
     state: str  # waiting, answering, done
-    place: InLine | None
+    place: QueuePosition | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Walls:
         await self._database.write(demos.hide if hidden else demos.show_again, question)
         return True
 
-    def _state(self, entry: Entry, place: InLine | None) -> WallEntry:
+    def _state(self, entry: Entry, place: QueuePosition | None) -> WallEntry:
         if entry.shown.finish is not None:
             return WallEntry(entry, entry.sections, "done", None)
         draft = self._dispatcher.growing(entry.shown.answer)

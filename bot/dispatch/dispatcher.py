@@ -21,13 +21,13 @@ from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Stop
 from bot.answers.presentation import AnswerSnapshot, AnswerView, AnswerViews, read_answer_snapshot
 from bot.background import start
 from bot.config.logging import job_logged
-from bot.contracts import InLine, Texts, Value
+from bot.contracts import QueuePosition
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
-from bot.message import Place
+from bot.message import Place, Value
 from bot.ports import AnswerColumn
 from bot.sanitize import whole_characters
 from bot.store import graph, jobs
@@ -35,6 +35,7 @@ from bot.store.database import Database
 from bot.store.graph import Turn
 from bot.store.jobs import BegunAnswer, Job, WaitingJob
 from bot.store.tables import Finish
+from bot.texts import Texts
 
 HEARTBEAT = 5.0  # seconds
 DEAD = 60.0  # seconds without a heartbeat
@@ -51,7 +52,7 @@ class Line:
 
     waiting: int
     running: int
-    places: Mapping[int, InLine]
+    places: Mapping[int, QueuePosition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +347,7 @@ class Dispatcher:
         while True:
             await self.stop([await unwanted.get()])
 
-    async def _inform(self, place: InLine) -> None:
+    async def _inform(self, place: QueuePosition) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (view := await self._answer_views.show(job)):
             view.in_line(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.contracts import InLine
+from bot.contracts import QueuePosition
 from bot.store.jobs import WaitingJob
 
 RATE_SECONDS = 3.0
@@ -57,18 +57,18 @@ class Rate:
 
 def places(
     line: Iterable[WaitingJob], running: Iterable[WaitingJob], speed: Speed, rows: int, delay: Callable[[str, int], float]
-) -> Mapping[int, InLine]:
+) -> Mapping[int, QueuePosition]:
     """By answer: its place in a line that is in the order of serving. What runs is taken to be half done.
 
     `delay`: seconds until a channel can show its n-th answer from now; a busy group waits for its platform, not for the engine.
     """
     running = list(running)
     shown = Counter(job.channel for job in running)
-    found = {job.answer: InLine(job.answer, 0, 0.0) for job in running}
+    found = {job.answer: QueuePosition(job.answer, 0, 0.0) for job in running}
     ahead = sum(job.cost for job in running) / 2
     for position, job in enumerate(line, start=1):
         shown[job.channel] += 1
-        found[job.answer] = InLine(job.answer, position, _later(speed.seconds(ahead, rows), delay(job.channel, shown[job.channel])))
+        found[job.answer] = QueuePosition(job.answer, position, _later(speed.seconds(ahead, rows), delay(job.channel, shown[job.channel])))
         ahead += job.cost
     return found
 

@@ -13,19 +13,23 @@ import structlog
 from sqlalchemy import Connection
 
 from bot import conversation
+from bot.access.rate_limits import PersonLimits
+from bot.answer_settings import VariedSetting
 from bot.answers.generate import expected_cost
-from bot.contracts import Intake, RateLimits, Resolved, Settings, Texts, Value, Varied
 from bot.conversation import SHARED
 from bot.errors import Refusal
-from bot.message import Attachment, Author, Incoming, Picture
+from bot.media.intake import Intake
+from bot.message import Attachment, Author, Incoming, Picture, Value
 from bot.questions.arrival_order import ArrivalOrder
 from bot.sanitize import called
+from bot.settings.resolve import ResolvedSettings, ScopedSettings
 from bot.store import events, graph, jobs
 from bot.store.database import Database
 from bot.store.graph import Asked, NewMessage, Node
 from bot.store.jobs import NewJob
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
+from bot.texts import Texts
 
 KNOWN = 10_000  # people and places that need no second introduction
 
@@ -40,8 +44,8 @@ class Question:
     text: str
     pictures: tuple[Picture, ...]
     spoiler: bool
-    resolved: Resolved
-    varied: Varied | None = None
+    resolved: ResolvedSettings
+    varied: VariedSetting | None = None
     words: str = ""  # of the person, without what they quote
 
     @property
@@ -64,8 +68,8 @@ class AskDependencies:
     database: Database
     files: PictureFiles
     intake: Intake
-    settings: Settings
-    limits: RateLimits
+    settings: ScopedSettings
+    limits: PersonLimits
     texts: Texts
     idle_seconds: float
     name: str  # of this bot among those on one database
@@ -84,7 +88,7 @@ class AskService:
         """Somebody's name was forgotten: whoever asks next is kept as they are called now."""
         self._known.clear()
 
-    async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None = None) -> None:
+    async def ask(self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: VariedSetting | None = None) -> None:
         """Raises Refusal; of a file that is no picture, after asking about the pictures beside it. A message that is stored already
         changes nothing. Raises Withdrawn."""
         async with self._arrivals.wanted(incoming.arrival):
@@ -97,7 +101,7 @@ class AskService:
             raise refused
 
     async def _read(
-        self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: Varied | None
+        self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: VariedSetting | None
     ) -> tuple[Question, Refusal | None]:
         """The question with its pictures, fetched beside those of others; and why one of its files is none."""
         if incoming.reply_to is not None:
@@ -116,7 +120,7 @@ class AskService:
         resolved = self._named(incoming, resolved)
         return Question(incoming, text, pictures, any(a.spoiler for a in attachments), resolved, varied, words), refused
 
-    def _named(self, incoming: Incoming, resolved: Resolved) -> Resolved:
+    def _named(self, incoming: Incoming, resolved: ResolvedSettings) -> ResolvedSettings:
         """Below the answer stands whose picture it is about, where nobody said so."""
         reply, language = incoming.reply_to, resolved.settings.language
         if reply is None or not reply.found:
@@ -142,7 +146,7 @@ class AskService:
         answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
         await self._enqueue(incoming, partial(_go_on, self._parts.name, incoming, answer, text, resolved, now))
 
-    async def _resolve(self, incoming: Incoming, request: Mapping[str, Value], *, varied: str = "") -> Resolved:
+    async def _resolve(self, incoming: Incoming, request: Mapping[str, Value], *, varied: str = "") -> ResolvedSettings:
         return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale, varied=varied)
 
     async def _take(self, attachments: Sequence[Attachment], whose: str) -> tuple[tuple[Picture, ...], Refusal | None]:
@@ -244,11 +248,11 @@ def answer_to(
     owner: str,
     incoming: Incoming,
     question: Node,
-    resolved: Resolved,
+    resolved: ResolvedSettings,
     cost: int,
     now: float,
     connection: Connection,
-    varied: Varied | None = None,
+    varied: VariedSetting | None = None,
 ) -> int | None:
     """The answer to come and its job, of this bot; what follows here goes on after it. Its id."""
     place, person = incoming.place, incoming.author.key
@@ -263,7 +267,7 @@ def answer_to(
     return answer
 
 
-def _go_on(owner: str, incoming: Incoming, answer: Node, text: str, resolved: Resolved, now: float, connection: Connection) -> None:
+def _go_on(owner: str, incoming: Incoming, answer: Node, text: str, resolved: ResolvedSettings, now: float, connection: Connection) -> None:
     message = _child(incoming, answer, text, now, platform_id=None)
     stored = graph.add(connection, message)
     if stored is not None:
@@ -320,5 +324,5 @@ def _node(stored: int, message: NewMessage) -> Node:
     return Node(stored, message.conversation, message.person, message.spoiler)
 
 
-def _with_note(resolved: Resolved, note: str) -> Resolved:
+def _with_note(resolved: ResolvedSettings, note: str) -> ResolvedSettings:
     return replace(resolved, footer=" · ".join(filter(None, (resolved.footer, note))))

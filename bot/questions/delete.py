@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.contracts import Forgotten, Held
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
 from bot.store import deliveries, forgetting, graph, jobs
 from bot.store.database import Database
+from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.pictures import PictureFiles
 
 
@@ -21,11 +21,11 @@ class DeleteService:
         self._dispatcher = dispatcher
         self._nameless = nameless
 
-    async def held(self, person: str) -> Held:
+    async def held(self, person: str) -> ForgetPreview:
         """What `person` would delete."""
         return await self._database.read(forgetting.held, person)
 
-    async def held_here(self, place: Place, person: str | None) -> Held:
+    async def held_here(self, place: Place, person: str | None) -> ForgetPreview:
         """What `here` would delete."""
         key, places = await self._meant(place, person)
         return await self._database.read(forgetting.held_in, places, key)

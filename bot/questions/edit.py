@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 
 from bot import conversation
 from bot.answers.generate import expected_cost
-from bot.contracts import Resolved, Value
 from bot.dispatch.dispatcher import Dispatcher
 from bot.errors import Refusal
-from bot.message import Incoming, Picture
+from bot.message import Incoming, Picture, Value
 from bot.questions.ask import AskDependencies, answer_to
+from bot.settings.resolve import ResolvedSettings
 from bot.store import deliveries, graph, jobs
 from bot.store.jobs import BegunAnswer
 
@@ -63,7 +63,7 @@ def _pictures_of_open(connection: Connection, incoming: Incoming) -> tuple[str, 
 
 
 def _edit(
-    owner: str, incoming: Incoming, text: str, picture: Picture | None, resolved: Resolved, now: float, connection: Connection
+    owner: str, incoming: Incoming, text: str, picture: Picture | None, resolved: ResolvedSettings, now: float, connection: Connection
 ) -> tuple[BegunAnswer, ...]:
     """The answers that are made anew, in the messages that they had begun."""
     question = graph.find(connection, incoming.place.key, incoming.id)

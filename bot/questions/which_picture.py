@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot import conversation
-from bot.contracts import Texts, Value, Varied
+from bot.answer_settings import VariedSetting
 from bot.conversation import SHARED, points_at_picture
 from bot.errors import Refusal
-from bot.message import Incoming
+from bot.message import Incoming, Value
 from bot.ports import Action, Outgoing
 from bot.questions.recent_pictures import RecentPicture, RecentPictures
 from bot.sanitize import called
 from bot.store import graph
 from bot.store.database import Database
+from bot.texts import Texts
 
 OFFERS: Final = 500  # that are remembered
 MOST_CHOICES: Final = 5  # Discord's buttons in a row
@@ -30,7 +31,7 @@ class PictureChoice:
     incoming: Incoming
     question: str
     request: Mapping[str, Value]
-    varied: Varied | None
+    varied: VariedSetting | None
     choices: tuple[RecentPicture, ...]
 
 

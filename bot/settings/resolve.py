@@ -10,11 +10,10 @@ from typing import Final
 
 from bot.access.permissions import may_set_for_all
 from bot.access.policy_store import PolicyStore
-from bot.contracts import AnswerSettings, Memory, Resolved, Value
+from bot.answer_settings import SETTINGS, AnswerSettings, Memory, Setting, SettingKind, find_setting
 from bot.errors import Refusal
-from bot.message import Author, Place
+from bot.message import Author, Place, Value
 from bot.numbers import print_number
-from bot.settings.schema import SETTINGS, Setting, SettingKind, find_setting
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
 from bot.texts import Texts, choose_language
@@ -42,6 +41,14 @@ class Effective:
     value: Value | None
     origin: Origin
     cap: float | None = None  # set when it made the value smaller
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSettings:
+    """The settings of one answer, and what its footer says of them."""
+
+    settings: AnswerSettings
+    footer: str = ""  # what differs from the default, for the small line below the answer
 
 
 def homes(place: Place, author: Author) -> Iterator[tuple[Origin, Home]]:
@@ -76,14 +83,14 @@ class ScopedSettings:
 
     async def resolve(
         self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
-    ) -> Resolved:
+    ) -> ResolvedSettings:
         """What counts for one question. `varied`: the setting whose values are compared; the footer leaves it out, each column says
         its own. Raises Refusal for a value in `request` that is out of range or above a cap."""
         found = await self.effective(place, author, request)
         language = self._language(found["language"], locale)
         values = {name: each.value for name, each in found.items()}
         settings = AnswerSettings(**values | {"language": language, "memory": Memory(str(values["memory"]))})  # type: ignore[arg-type]  # SETTINGS types them
-        return Resolved(settings, self._footer((each for each in found.values() if each.setting.name != varied), language))
+        return ResolvedSettings(settings, self._footer((each for each in found.values() if each.setting.name != varied), language))
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
         """Every setting with its origin. Raises Refusal as `resolve` does."""

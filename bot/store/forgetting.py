@@ -12,13 +12,29 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import aliased
 
-from bot.contracts import Held
 from bot.message import Place
 from bot.store.settings import Scope
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
 
 BATCH = 1_000  # messages that expire in one transaction: the bot goes on writing between two
 MANY = 10_000  # pictures, more than a statement names one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many messages, and picture files that nobody else showed, were deleted."""
+
+    messages: int
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPreview:
+    """What `/forget` would delete: messages with the answers to them, and pictures that nobody else showed."""
+
+    messages: int
+    pictures: int
+    people: tuple[tuple[str, int], ...]  # the names of those who wrote it, with how many messages each; who wrote most comes first
 
 
 def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
@@ -30,12 +46,12 @@ def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
     return _delete(connection, _of(person))
 
 
-def held(connection: Connection, person: str) -> Held:
+def held(connection: Connection, person: str) -> ForgetPreview:
     """What `forget` would delete of messages and pictures."""
     return _held(connection, _of(person))
 
 
-def held_in(connection: Connection, places: Collection[str], person: str | None) -> Held:
+def held_in(connection: Connection, places: Collection[str], person: str | None) -> ForgetPreview:
     """What `forget_in` would delete."""
     return _held(connection, _said_in(places, person))
 
@@ -98,7 +114,7 @@ def _said_in(places: Collection[str], person: str | None) -> ColumnElement[bool]
     return said if person is None else and_(said, _of(person))
 
 
-def _held(connection: Connection, which: ColumnElement[bool]) -> Held:
+def _held(connection: Connection, which: ColumnElement[bool]) -> ForgetPreview:
     messages = connection.scalar(select(func.count()).select_from(MessageRow).where(which)) or 0
     theirs = select(MessageRow.id).where(which)
     elsewhere = select(MessagePictureRow.sha256).where(MessagePictureRow.message.not_in(theirs))
@@ -110,7 +126,7 @@ def _held(connection: Connection, which: ColumnElement[bool]) -> Held:
         .group_by(PersonRow.key, PersonRow.name)
         .order_by(func.count().desc(), PersonRow.name)
     )
-    return Held(messages, pictures, tuple((name, count) for name, count in connection.execute(people)))
+    return ForgetPreview(messages, pictures, tuple((name, count) for name, count in connection.execute(people)))
 
 
 def _of(person: str) -> ColumnElement[bool]:

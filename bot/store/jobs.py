@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from bot.contracts import AnswerSettings, Load, Memory, Varied
+from bot.answer_settings import AnswerSettings, Memory, VariedSetting
 from bot.message import Place
 from bot.ports import AnswerColumn
 from bot.store import votes
@@ -32,7 +32,7 @@ class NewJob:
     settings: AnswerSettings
     cost: int
     owner: str
-    varied: Varied | None = None
+    varied: VariedSetting | None = None
 
     @property
     def rows(self) -> int:
@@ -62,7 +62,7 @@ class Job:
     person: str
     settings: AnswerSettings
     attempts: int
-    varied: Varied | None = None
+    varied: VariedSetting | None = None
 
     @property
     def name(self) -> str:
@@ -76,6 +76,14 @@ class BegunAnswer:
 
     job: int
     answer: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLoad:
+    """What waits or runs at the moment of asking, the question itself not counted."""
+
+    mine: int  # this person's, everywhere
+    overall: int
 
 
 def enqueue(connection: Connection, job: NewJob, at: float) -> None:
@@ -100,10 +108,10 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> None:
     connection.execute(_ENQUEUE, row)
 
 
-def load(connection: Connection, person: str) -> Load:
+def load(connection: Connection, person: str) -> QueueLoad:
     """How much waits or runs, for the limits."""
     overall, mine = connection.execute(_LOAD, {"whose": person}).one()
-    return Load(mine, overall)
+    return QueueLoad(mine, overall)
 
 
 def fetchable(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[WaitingJob, ...]:
@@ -276,5 +284,5 @@ _FINISH = update(JobRow).where(JobRow.id == bindparam("job")).values(state=JobSt
 def _job(row: Any) -> Job:
     job = Job(*row)
     raw: dict[str, Any] = row.settings
-    varied = Varied(row.varied["setting"], tuple(row.varied["values"])) if row.varied else None
+    varied = VariedSetting(row.varied["setting"], tuple(row.varied["values"])) if row.varied else None
     return replace(job, settings=AnswerSettings(**raw | {"memory": Memory(raw["memory"])}), varied=varied)

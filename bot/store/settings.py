@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, select, tuple_
 
-from bot.contracts import Value
+from bot.message import Value
 from bot.store.database import insert
 from bot.store.tables import SettingRow
 

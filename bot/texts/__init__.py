@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from bot.contracts import Value
+from bot.message import Value
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-CN"

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.arrival import Arrival
 from bot.errors import MessageGone
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button, Outgoing, Platform, Remembered, Ticket
-from bot.questions.arrival_order import Arrival, ArrivalOrder
+from bot.questions.arrival_order import ArrivalOrder
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"

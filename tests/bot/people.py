@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.contracts import Value
-from bot.message import Address, Author, Incoming, Invocation, Place
+from bot.message import Address, Author, Incoming, Invocation, Place, Value
 
 SERVER = Place("discord", "general", server="goose")
 THREAD = Place("discord", "general", thread="t1", server="goose")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bot.contracts import AnswerSettings
+from bot.answer_settings import AnswerSettings
 from bot.message import Author, Picture, Place
 from bot.store import graph, jobs
 from bot.store.database import Database

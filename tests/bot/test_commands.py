@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from bot.access.policy_store import PolicyStore
+from bot.answer_settings import VariedSetting
+from bot.commands.actions import Demos
 from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.contracts import Demos, EngineState, Forgotten, Held, InLine, Queue, Value, Varied
+from bot.contracts import EngineState, QueuePosition, QueueStatus
 from bot.errors import Refusal
-from bot.message import Attachment, Incoming, Reply
+from bot.message import Attachment, Incoming, Reply, Value
 from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
+from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.texts import load_texts
 from engine.api import Health
 from tests.bot.people import ADA, BOB, MODERATOR, PRIVATE, SERVER, commanded, given, said
@@ -28,7 +31,7 @@ TEXTS = load_texts()
 READY = Health(
     status="ready", model="pocket", device="cuda:0", memory_bytes=3 << 30, rows=8, defaults={"temperature": 0.6}, notice="A goose."
 )
-EMPTY = Queue(0, 0, None, ())
+EMPTY = QueueStatus(0, 0, None, ())
 
 
 @dataclass
@@ -38,7 +41,7 @@ class Diary:
     done: list[tuple[Any, ...]] = field(default_factory=list)
     said: list[Outgoing] = field(default_factory=list)
     stopped: int = 0
-    line: Queue = EMPTY
+    line: QueueStatus = EMPTY
     findings: tuple[str, ...] = ()
     states: tuple[EngineState, ...] = (EngineState("http://secret.example", READY, 2),)
 
@@ -61,8 +64,8 @@ class Diary:
     async def reset(self, incoming: Incoming) -> None:
         self.done.append(("reset",))
 
-    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> Held:
-        return Held(4, 2, (("*Ann*", 2),))
+    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> ForgetPreview:
+        return ForgetPreview(4, 2, (("*Ann*", 2),))
 
     async def forget(self, incoming: Incoming) -> Forgotten:
         self.done.append(("forget",))
@@ -72,13 +75,13 @@ class Diary:
         self.done.append(("forget_here", person))
         return Forgotten(4, 2)
 
-    async def compare(self, incoming: Incoming, question: str, varied: Varied) -> None:
+    async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         self.done.append(("compare", question, varied))
 
-    async def queue(self, incoming: Incoming) -> Queue:
+    async def queue(self, incoming: Incoming) -> QueueStatus:
         return self.line
 
-    async def follow_line(self, incoming: Incoming, words: Callable[[Queue], Outgoing]) -> None:
+    async def follow_line(self, incoming: Incoming, words: Callable[[QueueStatus], Outgoing]) -> None:
         self.said.append(words(self.line))
 
     @property
@@ -271,7 +274,7 @@ async def test_reset_is_said_to_all(runner: CommandRunner, diary: Diary) -> None
 
 async def test_queue_shows_ones_own_place(runner: CommandRunner, diary: Diary) -> None:
     assert await say(runner, diary, commanded("queue")) == "Nobody is waiting. Ask away!"
-    diary.line = Queue(3, 2, 41.7, (InLine(1, 0, None), InLine(2, 2, 12.4), InLine(3, 3, None)))
+    diary.line = QueueStatus(3, 2, 41.7, (QueuePosition(1, 0, None), QueuePosition(2, 2, 12.4), QueuePosition(3, 3, None)))
     assert (await say(runner, diary, commanded("queue"))).splitlines() == [
         "2 being answered, 3 waiting.",
         "About 42 tokens a second at the moment.",

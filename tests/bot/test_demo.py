@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.answer_settings import VariedSetting
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
-from bot.contracts import Varied
 from bot.message import Address, Author, Invocation, Reply
 from bot.ports import EditBudget, Limits, Outgoing
 from bot.store.database import sqlite_url
@@ -226,7 +226,7 @@ async def test_the_summary_counts_and_the_export_escapes_and_leaves_out_what_is_
 
 
 async def test_beams_are_compared_as_rows_that_an_engine_must_have_free(rig: Rig) -> None:
-    varied = Varied("beams", (1, 3, 5))
+    varied = VariedSetting("beams", (1, 3, 5))
     incoming = await rig.say("hello")
     await rig.core.compare(replace(incoming, id="c1"), "what is it?", varied)
     await rig.until(lambda: answered(rig, "beams 5") is not None)

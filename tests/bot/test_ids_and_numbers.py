@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.discord.buttons import custom_id, pressed
+from bot.answer_settings import SETTINGS, SettingKind
 from bot.commands.command import ANSWER, IDS, Context, Option, OptionKind
 from bot.commands.compare import _varied
 from bot.commands.ids import read_id, read_own
@@ -20,7 +21,6 @@ from bot.commands.registry import COMMANDS
 from bot.errors import Refusal
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Button
-from bot.settings.schema import SETTINGS, SettingKind
 from bot.texts import load_texts
 from tests.bot.people import commanded
 

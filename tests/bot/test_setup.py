@@ -11,9 +11,8 @@ from bot.access.permissions import Access
 from bot.access.policy_store import PolicyStore
 from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.contracts import Value
 from bot.errors import Refusal
-from bot.message import Author, Place
+from bot.message import Author, Place, Value
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts

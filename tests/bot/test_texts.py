@@ -13,6 +13,7 @@ import pytest
 
 from adapters.discord.invite import NEEDED
 from bot.access.policy import LISTS
+from bot.answer_settings import SETTINGS
 from bot.commands.command import IDS
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
@@ -21,7 +22,6 @@ from bot.demo.samples import SAMPLES
 from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button
 from bot.settings.resolve import Origin
-from bot.settings.schema import SETTINGS
 from bot.store.settings import Scope
 from bot.texts import CHINESE, DIALECTS, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
 

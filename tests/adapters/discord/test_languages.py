@@ -11,8 +11,8 @@ from typing import Any
 import discord
 import pytest
 
+from bot.answer_settings import SETTINGS
 from bot.ports import Button
-from bot.settings.schema import SETTINGS
 from bot.store.database import sqlite_url
 from bot.texts import CHINESE
 from tests.adapters.discord.rig import AT_ONCE, TEXTS, Cdn, new_client

@@ -15,10 +15,10 @@ from PIL import Image
 from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
+from bot.arrival import Arrival
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Incoming, Place
 from bot.ports import Platform, Remembered, Ticket
-from bot.questions.arrival_order import Arrival
 from bot.store.database import sqlite_url
 from engine.api import ChatRequest
 from tests.adapters.discord.rig import Server, client_of, on_server

@@ -18,10 +18,12 @@ from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, serving
+from bot.answer_settings import AnswerSettings
 from bot.answers.explanations import Explanation
-from bot.contracts import AnswerSettings, EngineState, Resolved, Value
-from bot.message import Author, Invocation, Place
+from bot.contracts import EngineState
+from bot.message import Author, Invocation, Place, Value
 from bot.ports import Bot
+from bot.settings.resolve import ResolvedSettings
 from engine.api import Health
 
 READY = Health(status="ready", model="pocket", device="cpu", memory_bytes=1, rows=2, defaults={"num_beams": 1}, notice="A toy.")
@@ -41,8 +43,8 @@ class Nearby:
     async def engines(self) -> tuple[EngineState, ...]:
         return (EngineState("http://127.0.0.1:1", READY, 0),)
 
-    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> Resolved:
-        return Resolved(AnswerSettings())
+    async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> ResolvedSettings:
+        return ResolvedSettings(AnswerSettings())
 
 
 @asynccontextmanager

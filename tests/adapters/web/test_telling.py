@@ -10,7 +10,7 @@ from typing import Any
 from adapters.web import telling
 from adapters.web.hub import KEPT_STATES, Hub
 from adapters.web.telling import Teller
-from bot.contracts import InLine
+from bot.contracts import QueuePosition
 from bot.demo.entries import Entry
 from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
 from bot.ports import AnswerColumn
@@ -84,7 +84,7 @@ async def test_a_wall_that_nobody_watches_is_looked_at_no_more() -> None:
 
 
 def test_a_full_room_s_wall_shows_who_is_answered_and_the_head_of_the_line() -> None:
-    waiting = [replace(entry(n), state="waiting", place=InLine(n, LOOKED_AT - n, None)) for n in range(100, LOOKED_AT)]
+    waiting = [replace(entry(n), state="waiting", place=QueuePosition(n, LOOKED_AT - n, None)) for n in range(100, LOOKED_AT)]
     states = [*(entry(n) for n in range(90)), *(replace(entry(n), state="answering") for n in range(90, 100)), *waiting]
     shown = worth_showing(states)
     assert [each.entry.shown.answer for each in shown if each.state == "answering"] == list(range(90, 100))

@@ -14,9 +14,9 @@ from bot.access.policy import Allowance, Policy, allowance
 from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
-from bot.contracts import Load
 from bot.errors import Ignored, Refusal
 from bot.store.database import Database, open_database, sqlite_url
+from bot.store.jobs import QueueLoad
 from tests.bot.people import ADA, BOB, said
 from tests.bot.rig import ScriptedEngine, echo, running
 from tests.bot.samples import ANN, BEN, PLACE
@@ -119,8 +119,8 @@ def test_the_most_generous_role_counts_and_no_role_adds_a_cap_that_others_lack()
 
 async def test_the_queue_refuses_at_its_two_limits(quick: Database) -> None:
     person = limits_of(quick)
-    person.admit(Load(mine=1, overall=9), said(ADA))
-    for load, key in ((Load(2, 2), "limits.enough_of_yours"), (Load(0, 10), "limits.queue_full")):
+    person.admit(QueueLoad(mine=1, overall=9), said(ADA))
+    for load, key in ((QueueLoad(2, 2), "limits.enough_of_yours"), (QueueLoad(0, 10), "limits.queue_full")):
         with pytest.raises(Refusal) as refused:
             person.admit(load, said(ADA))
         assert refused.value.key == key
@@ -191,7 +191,7 @@ async def test_what_was_sent_while_the_bot_was_away_counts_when_it_was_sent(quic
     for hour in range(10, 0, -1):
         sent = replace(said(ADA), sent_at=datetime.fromtimestamp(clock.now - hour * 3600, UTC))
         await person.check(sent)
-        person.admit(Load(mine=10 - hour, overall=9), sent)
+        person.admit(QueueLoad(mine=10 - hour, overall=9), sent)
     assert await count_until_refused(person) == OPTIONS.burst
 
 
@@ -203,9 +203,9 @@ async def test_what_was_sent_at_once_while_the_bot_was_away_is_still_too_fast(qu
     for each in sent:
         await person.check(each)
     for each in sent[: OPTIONS.questions_per_person]:
-        person.admit(Load(mine=0, overall=0), each)
+        person.admit(QueueLoad(mine=0, overall=0), each)
     with pytest.raises(Refusal, match=r"limits\.enough_of_yours"):
-        person.admit(Load(mine=0, overall=0), sent[-1])
+        person.admit(QueueLoad(mine=0, overall=0), sent[-1])
 
 
 async def test_what_is_too_old_is_said_once_a_place(quick: Database) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.answer_settings import AnswerSettings
 from bot.answers.presentation import NOTHING, AnswerView
-from bot.contracts import AnswerSettings, InLine
+from bot.contracts import QueuePosition
 from bot.delivery.edit_scheduler import MessageDiff, Send
 from bot.delivery.outbox import Outbox
 from bot.store import graph
@@ -31,19 +32,19 @@ async def view(tmp_path: Path) -> AsyncIterator[AnswerView]:
 
 
 async def test_a_short_wait_is_not_worth_a_message(view: AnswerView) -> None:
-    view.in_line(InLine(2, 1, 1.5))
+    view.in_line(QueuePosition(2, 1, 1.5))
     assert view.diff.step() is None
-    view.in_line(InLine(2, 1, 1.6))
+    view.in_line(QueuePosition(2, 1, 1.6))
     assert isinstance(view.diff.step(), Send)
 
 
 async def test_an_unknown_wait_is_told_and_its_end_too(view: AnswerView) -> None:
-    view.in_line(InLine(2, 3, None))
+    view.in_line(QueuePosition(2, 3, None))
     told = view.diff.step()
     assert isinstance(told, Send)
     assert told.message.text == "You are number 3 in line."
     view.diff.did(told, 0.0)
-    view.in_line(InLine(2, 1, 1.0))  # who was told of the line sees it move
+    view.in_line(QueuePosition(2, 1, 1.0))  # who was told of the line sees it move
     moved = view.diff.step()
     assert moved is not None
     assert "You are next" in str(moved)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.contracts import InLine
+from bot.contracts import QueuePosition
 from bot.delivery.edit_scheduler import EditScheduler
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.wait_estimates import Speed, places
@@ -29,14 +29,14 @@ def pooled(rows: int, *running: WaitingJob) -> PooledEngine:
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:
     found = places([waiting(1), waiting(2)], [], Speed(), rows=4, delay=at_once)
-    assert found == {1: InLine(1, 1, None), 2: InLine(2, 2, None)}
+    assert found == {1: QueuePosition(1, 1, None), 2: QueuePosition(2, 2, None)}
 
 
 def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)  # 30 expected tokens a second and row
     found = places([waiting(1), waiting(2)], [waiting(3)], speed, rows=2, delay=at_once)
-    assert found == {3: InLine(3, 0, 0.0), 1: InLine(1, 1, 2.5), 2: InLine(2, 2, 7.5)}
+    assert found == {3: QueuePosition(3, 0, 0.0), 1: QueuePosition(1, 1, 2.5), 2: QueuePosition(2, 2, 7.5)}
     assert speed.tokens_per_second(rows=2) == 20
 
 

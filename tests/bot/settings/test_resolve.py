@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bot.access.policy_store import PolicyStore
+from bot.answer_settings import SETTINGS, Memory
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
-from bot.contracts import Memory, Value
 from bot.errors import Refusal
-from bot.message import Author, Place
+from bot.message import Author, Place, Value
 from bot.settings.resolve import Effective, Origin, ScopedSettings
-from bot.settings.schema import SETTINGS
 from bot.store.database import Database
 from bot.store.settings import Scope
 from bot.texts import load_texts

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from bot.contracts import AnswerSettings, Load
+from bot.answer_settings import AnswerSettings
 from bot.message import Place
 from bot.store import forgetting, jobs
 from bot.store.database import Database
+from bot.store.jobs import QueueLoad
 from bot.store.tables import Finish, MessageRow
 from tests.bot.samples import ANN, BEN, PLACE, ask
 
@@ -136,8 +137,8 @@ async def test_load_counts_what_is_open(database: Database) -> None:
     await ask(database, "two", author=BEN)
 
     def work(connection: Connection) -> None:
-        assert jobs.load(connection, ANN.key) == Load(mine=1, overall=2)
+        assert jobs.load(connection, ANN.key) == QueueLoad(mine=1, overall=2)
         forgetting.forget(connection, ANN.key)
-        assert jobs.load(connection, ANN.key) == Load(mine=0, overall=1)
+        assert jobs.load(connection, ANN.key) == QueueLoad(mine=0, overall=1)
 
     await database.write(work)

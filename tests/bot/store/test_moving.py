@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from bot.contracts import AnswerSettings
+from bot.answer_settings import AnswerSettings
 from bot.message import Author, Place
 from bot.store import deliveries, events, forgetting, graph, jobs
 from bot.store.database import Database

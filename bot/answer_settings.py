@@ -1,17 +1,53 @@
-"""Every setting, declared once: its type, its range, whom it may be set for. Parsing says the range when a value breaks it."""
+"""The settings of an answer, declared once: each one's type, range and default. Parsing says the range when a value breaks it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from bot.contracts import Memory, Value
 from bot.errors import Refusal
+from bot.message import Value
 from bot.numbers import read_number, read_whole
 from bot.texts import CHINESE, ENGLISH, LANGUAGES
 from engine.api import MAX_BEAMS
+
+
+class Memory(StrEnum):
+    """What a message continues that replies to nothing."""
+
+    SHARED = "shared"  # the place's newest conversation
+    PERSONAL = "personal"  # the author's newest in this place
+    REPLIES = "replies"  # nothing: always fresh
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """The settings of one answer, resolved. None = the model's own default."""
+
+    temperature: float | None = None
+    beams: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    length_penalty: float | None = None
+    max_new_tokens: int | None = None
+    language: str = "en"  # BCP 47: of the bot's own words, and of the answer where the model can
+    memory: Memory = Memory.SHARED
+    system_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariedSetting:
+    """A comparison: one question, answered once with each of these values of one setting."""
+
+    setting: str
+    values: tuple[Value, ...]
+
+    def each(self, settings: AnswerSettings) -> tuple[AnswerSettings, ...]:
+        """The settings of every column."""
+        return tuple(replace(settings, **{self.setting: value}) for value in self.values)  # type: ignore[arg-type]  # SETTINGS types them
 
 
 class SettingKind(StrEnum):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.contracts import AnswerSettings, Value
+from bot.answer_settings import SETTINGS, AnswerSettings, Setting, SettingKind, find_setting
 from bot.errors import Refusal
-from bot.settings.schema import SETTINGS, Setting, SettingKind, find_setting
+from bot.message import Value
 from engine.api import ChatRequest, Message
 
 

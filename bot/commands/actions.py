@@ -1,0 +1,122 @@
+"""What a command may do: the core's side of `/command`. Tests put a recorder in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from bot.answer_settings import VariedSetting
+from bot.contracts import EngineState, QueueStatus
+from bot.demo.entries import Summary
+from bot.message import Incoming, Value
+from bot.ports import Outgoing
+from bot.store.demos import Demo
+from bot.store.forgetting import ForgetPreview, Forgotten
+
+
+class Demos(Protocol):
+    """What a command may do about demonstrations."""
+
+    async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
+        """Every picture that is posted in this channel from now on is asked about with `prompt`."""
+        ...
+
+    async def stop(self, incoming: Incoming) -> Demo:
+        """Refusal `demo.none` where none runs."""
+        ...
+
+    async def newest(self, incoming: Incoming) -> Demo:
+        """The one that runs here, or the last one that did. Refusal `demo.none`."""
+        ...
+
+    async def summarize(self, demo: Demo) -> Summary: ...
+
+    async def export(self, demo: Demo) -> tuple[Path, ...]:
+        """Files with all of it that was not hidden. Refusal `demo.not_written` where the disk takes none."""
+        ...
+
+    def wall(self, demo: Demo) -> str:
+        """The wall's address; empty: no page is served."""
+        ...
+
+    async def vote(self, incoming: Incoming, answer: int | None, column: int) -> None:
+        """One vote a person and answer (None: the newest here): again for the same column takes it back. Refusal `answer.unknown`."""
+        ...
+
+
+class Actions(Protocol):
+    """What a command may do. `answer_id` None = the newest answer to this person in this place.
+
+    Pressing another person's button is refused here, unless the presser moderates the channel.
+    """
+
+    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
+        """Enqueue a question, with `incoming`'s pictures and reply link. `request` holds settings of this one question."""
+        ...
+
+    async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
+        """As `ask`: the question is answered once with each value, side by side."""
+        ...
+
+    async def pick(self, incoming: Incoming, name: str) -> None:
+        """Ask what waits for its picture to be chosen, about the one of this name. Refusals `ask.choice_gone`, `answer.not_yours`."""
+        ...
+
+    async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
+        """Answer the same question once more, as a branch beside the first answer."""
+        ...
+
+    async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
+        """Go on with an answer that ran into its token limit. Refusal `nothing_to_continue` otherwise."""
+        ...
+
+    async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
+        """Stop one answer, or all of this person's in this place; how many. What was said so far stays."""
+        ...
+
+    async def reset(self, incoming: Incoming) -> None:
+        """The next message here starts a new conversation (of this person only, where memory is personal)."""
+        ...
+
+    async def forget(self, incoming: Incoming) -> Forgotten:
+        """Delete what this person wrote and showed, everywhere, and the answers to it."""
+        ...
+
+    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> ForgetPreview:
+        """What would be forgotten: of this person here, of all in this channel, or else of who asks. Refusal as `forget_here`."""
+        ...
+
+    async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
+        """Delete what was said in this channel, or what one person (by the platform's id) said on this server.
+
+        Refusal `forget.not_yours` for those who do not moderate the channel.
+        """
+        ...
+
+    async def queue(self, incoming: Incoming) -> QueueStatus: ...
+
+    async def follow_line(self, incoming: Incoming, words: Callable[[QueueStatus], Outgoing]) -> None:
+        """Say `words` of the queue, and keep it true until they are final."""
+        ...
+
+    @property
+    def demos(self) -> Demos: ...
+
+    def file_bytes(self, incoming: Incoming) -> int | None:
+        """The most that the files of one message may take where this comes from; None = any."""
+        ...
+
+    def announce(self, incoming: Incoming, message: Outgoing) -> None:
+        """Say something to all who are there."""
+        ...
+
+    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
+        """Say something to this person alone; True: in their private chat, since the platform knows no other way."""
+        ...
+
+    async def engines(self) -> tuple[EngineState, ...]: ...
+
+    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
+        """What keeps the bot from answering this person here: keys of texts without values."""
+        ...
