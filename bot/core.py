@@ -29,7 +29,7 @@ from bot.contracts import Engine, EngineState, QueueStatus
 from bot.conversation import IDLE_SECONDS, SHARED
 from bot.conversations.listing import ConversationList
 from bot.delivery.outbox import Outbox
-from bot.delivery.replies import Replies, addressed, alone
+from bot.delivery.replies import Replies, address_to_author, only_author_sees
 from bot.demo.registry import DemoRegistry
 from bot.demo.service import DemoService
 from bot.demo.wall import Walls
@@ -86,7 +86,7 @@ class Core:
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
         self._outbox = Outbox(r.database, r.texts)
-        self._notices = Replies(r.database, self._outbox, r.name)
+        self._replies = Replies(r.database, self._outbox, r.name)
         self._pool = EnginePool(PooledEngine(engine) for engine in r.engines)
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry, r.files)
@@ -113,7 +113,7 @@ class Core:
         await self._demo_registry.load()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
-            tasks.create_task(self._notices.run())
+            tasks.create_task(self._replies.run())
             tasks.create_task(self._live_updates.run())
             await self._dispatcher.run()
 
@@ -124,21 +124,21 @@ class Core:
     def attach(self, platform: Platform) -> None:
         self._outbox.attach(platform)
         self._dispatcher.attached()
-        self._notices.attached(platform)
+        self._replies.attached(platform)
 
     def detach(self, platform: Platform) -> None:
         self._outbox.detach(platform)
 
     def served(self, platform: str) -> bool:
         """Whether the platform of this name was ever attached since the start."""
-        return self._outbox.knows(platform)
+        return self._outbox.was_attached(platform)
 
     def arriving(self, place: Place, event: str, author: Author) -> AbstractContextManager[Arrival]:
         return self._arrivals.arriving(place.key, event, author.key)
 
     async def handle(self, incoming: Incoming) -> None:
         """See bot/ports.py. Nothing of a message's text is logged."""
-        incoming = self._demo_registry.heard(cleaned(incoming))
+        incoming = self._demo_registry.as_question(cleaned(incoming))
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
             arrival.asks, arrival.read = incoming.command is None, True
@@ -148,7 +148,7 @@ class Core:
                 return
             incoming = replace(incoming, arrival=arrival)
             stack.enter_context(self._joiner.expecting(incoming))
-            if await self._resources.permissions.hears(incoming):
+            if await self._resources.permissions.is_for_bot(incoming):
                 await self._answer(incoming)
             else:
                 await self._settle(incoming)
@@ -171,7 +171,7 @@ class Core:
 
     async def moved(self, old: Place, new: Place) -> None:
         await self._arrivals.settled(old.channel_key)
-        await self._resources.permissions.follow(old, new)
+        await self._resources.permissions.move_place(old, new)
         await self._resources.database.write(move, old, new)
         await self._demo_registry.load()
 
@@ -199,9 +199,9 @@ class Core:
         try:
             await self._resources.permissions.check(added)
         except Refusal:
-            self._outbox.say(place, Outgoing(texts.say(language, "greeting.closed", channel=place.channel_key)), None)
+            self._outbox.send_notice(place, Outgoing(texts.render(language, "greeting.closed", channel=place.channel_key)), None)
         else:
-            self._outbox.say(place, Outgoing(texts.say(language, "greeting.open", channel=place.channel_key)), None)
+            self._outbox.send_notice(place, Outgoing(texts.render(language, "greeting.open", channel=place.channel_key)), None)
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._resources.database.read(history, self._resources.texts, place.key, limit)
@@ -210,8 +210,8 @@ class Core:
         shown = await self._resources.database.read(shown_here, place.key, sha256)
         return self._resources.files.path(sha256) if shown else None
 
-    def insight(self, place: Place, answer: int) -> Explanation | None:
-        return self._dispatcher.insights.of(place.key, answer)
+    def explanation(self, place: Place, answer: int) -> Explanation | None:
+        return self._dispatcher.explanations.of(place.key, answer)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
         self._recent_pictures.drop(place.key, message_id)
@@ -224,7 +224,7 @@ class Core:
             await self._ask_service.ask(meant, question, request, varied)
         else:
             waiting = PictureChoice(incoming, question, request, varied, meant)
-            await self._notices.say(incoming, self._picture_finder.offer(await self._language(incoming), waiting))
+            await self._replies.send(incoming, self._picture_finder.offer(await self._language(incoming), waiting))
 
     async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         await self.ask(incoming, question, {}, varied)
@@ -279,21 +279,21 @@ class Core:
     async def follow_line(self, incoming: Incoming, words: Callable[[QueueStatus], Outgoing]) -> None:
         async def now() -> Outgoing:
             message = words(await self.queue(incoming))
-            return addressed(incoming, message, private=message.private and alone(incoming))
+            return address_to_author(incoming, message, private=message.private and only_author_sees(incoming))
 
         whose = f"{incoming.place.key} {incoming.author.key}"
-        await self._live_updates.follow(whose, lambda message: self._outbox.say(incoming.place, message, incoming.id), now)
+        await self._live_updates.keep_updated(whose, lambda message: self._outbox.send_notice(incoming.place, message, incoming.id), now)
 
     def file_bytes(self, incoming: Incoming) -> int | None:
         return self._outbox.platform(incoming.place).limits.file_bytes
 
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
         # A private page shows what belongs to a command beside that command.
-        self._outbox.say(incoming.place, message, incoming.id if incoming.place.private else None)
+        self._outbox.send_notice(incoming.place, message, incoming.id if incoming.place.private else None)
 
     def confide(self, incoming: Incoming, message: Outgoing) -> bool:
-        here = alone(incoming)  # else it finds its way to their own chat
-        self._outbox.say(incoming.place, addressed(incoming, message, private=True), incoming.id if here else None)
+        here = only_author_sees(incoming)  # else it finds its way to their own chat
+        self._outbox.send_notice(incoming.place, address_to_author(incoming, message, private=True), incoming.id if here else None)
         return not here
 
     async def engines(self) -> tuple[EngineState, ...]:
@@ -312,27 +312,27 @@ class Core:
         if incoming.edited:
             await self._edit(incoming)
             return
-        if incoming.command and await self._notices.are_said(incoming):  # of questions the store finds out, when it takes them
+        if incoming.command and await self._replies.was_handled(incoming):  # of questions the store finds out, when it takes them
             await self._settle(incoming)
             return
         if not self._resources.commands.is_upkeep(incoming):
             await self._permit(incoming)
         if incoming.address is Address.SHOWN:
-            self._demo_registry.check_pace(incoming)
+            self._demo_registry.check_slow_mode(incoming)
         await self._resources.limits.check(incoming)
         if incoming.command is None:
             incoming = await self._joiner.gather(incoming)
             await self.ask(incoming, incoming.text.strip(), {})
         elif message := await self._resources.commands.run(incoming, self):
-            await self._notices.say(incoming, message)
+            await self._replies.send(incoming, message)
         else:
-            await self._notices.say_nothing(incoming)
+            await self._replies.mark_handled(incoming)
             await self._settle(incoming)
 
     async def _refuse(self, incoming: Incoming, refusal: Refusal) -> None:
         language = await self._language(incoming)
-        text = self._resources.texts.on(incoming.place.platform).say(language, refusal.key, **refusal.values)
-        await self._notices.say(incoming, Outgoing(text, private=True, language=language))
+        text = self._resources.texts.on(incoming.place.platform).render(language, refusal.key, **refusal.values)
+        await self._replies.send(incoming, Outgoing(text, private=True, language=language))
 
     async def _settle(self, incoming: Incoming) -> None:
         """No words of its own are going to be said to this event."""

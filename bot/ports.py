@@ -115,7 +115,7 @@ class Limits:
     messages: int | None = None  # that one answer takes: a longer one goes whole into a file of its last; None = as many as it needs
     file_bytes: int | None = None  # the most that the files of one message may take; None = any
     draft_seconds: float | None = None  # growing answers are shown by `show_draft`, which fades after so long; None: in messages
-    explains: bool = False  # it shows how answers came about (bot/answers/explanations.py): engines are asked for it
+    shows_explanations: bool = False  # it shows how answers came about (bot/answers/explanations.py): engines are asked for it
     tables: bool = False  # it shows tables of Markdown itself
     marks: bool = False  # `SupportsReactions.set_busy_reaction` stands for a placeholder where every message is needed for an answer's end
     chains: bool = False  # each further part replies to the one before it, or it would fall out of the thread of its question

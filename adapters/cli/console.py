@@ -67,7 +67,7 @@ def explain(error: BotError) -> str:
     if not isinstance(error, Refusal):
         return str(error)
     language = choose_language(os.environ.get("LC_ALL"), os.environ.get("LANG"))
-    return load_texts().say(language, error.key, **error.values)
+    return load_texts().render(language, error.key, **error.values)
 
 
 def printable(text: str) -> str:

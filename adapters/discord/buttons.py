@@ -39,7 +39,7 @@ def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
     """A message's buttons in its language; None without any. It is never listened to: ids tell (`pressed`, `action`)."""
     view = discord.ui.View(timeout=None)
     for button in message.buttons if message.answer_id is not None else ():
-        label = texts.say(message.language, f"button.{button.value}")
+        label = texts.render(message.language, f"button.{button.value}")
         style = STYLES.get(button, discord.ButtonStyle.secondary)
         name = custom_id(button, message.answer_id or 0)
         view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=name))
@@ -51,6 +51,6 @@ def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
 
 def more_view(texts: Texts, language: str) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
-    view.add_item(discord.ui.Button(label=texts.say(language, "discord.more_button"), custom_id=MORE))
+    view.add_item(discord.ui.Button(label=texts.render(language, "discord.more_button"), custom_id=MORE))
     view.stop()
     return view

@@ -15,7 +15,7 @@ from adapters.discord.files import Fetch
 from adapters.discord.invoking import person_of, place_of_interaction
 from adapters.discord.pictures import attached
 from adapters.discord.reception import Reception
-from bot.access.policy import highest
+from bot.access.policy import highest_cap
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing
 from bot.commands.registry import COMMANDS
 from bot.config.schema import LimitOptions
@@ -82,11 +82,11 @@ class Words(app_commands.Translator):
     async def translate(self, string: locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes) -> str | None:
         language = match_language(locale.value)
         key = string.extras.get("key")
-        return None if key is None or language in {None, ENGLISH} else self._texts.say(str(language), key)
+        return None if key is None or language in {None, ENGLISH} else self._texts.render(str(language), key)
 
 
 def worded(texts: Texts, key: str) -> locale_str:
-    return locale_str(texts.say(ENGLISH, key), key=key)
+    return locale_str(texts.render(ENGLISH, key), key=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Native:
         kind = PLAIN[option.kind]
         if option.low is None or option.high is None:
             return kind | None
-        most = highest(self.limits, option.setting)
+        most = highest_cap(self.limits, option.setting)
         return cast(Any, app_commands.Range)[kind, kind(option.low), kind(option.high if most is None else most)] | None
 
     def _choices(self, option: Option) -> list[Choice[str]]:

@@ -15,7 +15,7 @@ from adapters.discord.buttons import view_of
 from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
 from adapters.discord.places import NAME
-from bot.delivery.edit_scheduler import ELLIPSIS
+from bot.delivery.message_diff import ELLIPSIS
 from bot.ports import Named, Outgoing
 from bot.sanitize import in_short
 from bot.texts import Texts
@@ -86,7 +86,7 @@ def content_of(message: Outgoing, texts: Texts) -> Content:
     text = named(defuse(message.text), message.named) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
     text = furled(text) if message.picture else text  # beside its own embed a message would show each link's, too
     text = hide(text) if message.spoiler else text
-    note = texts.say(message.language, "discord.whole_answer") if message.whole else ""
+    note = texts.render(message.language, "discord.whole_answer") if message.whole else ""
     below = [small_print(words) for words in (note, message.footer) if words]
     opens = message.panel is not None and not message.panel.setting
     view = panel(texts, message.language) if opens else view_of(message, texts)

@@ -25,10 +25,10 @@ class AskForm(ui.Modal):
     """What somebody wants to know about a picture."""
 
     def __init__(self, texts: Texts, language: str, submit: Submit) -> None:
-        super().__init__(title=texts.say(language, "discord.menu_ask")[:LABEL_LENGTH], timeout=OPEN_SECONDS)
+        super().__init__(title=texts.render(language, "discord.menu_ask")[:LABEL_LENGTH], timeout=OPEN_SECONDS)
         self._submit = submit
         self._question: ui.TextInput[AskForm] = ui.TextInput(style=discord.TextStyle.paragraph, max_length=QUESTION_LENGTH)
-        self.add_item(ui.Label(text=texts.say(language, "option.prompt.description")[:LABEL_LENGTH], component=self._question))
+        self.add_item(ui.Label(text=texts.render(language, "option.prompt.description")[:LABEL_LENGTH], component=self._question))
 
     async def on_submit(self, interaction: Interaction) -> None:
         await self._submit(interaction, Invocation("ask", {"prompt": self._question.value}))
@@ -38,7 +38,7 @@ class SettingForm(ui.Modal):
     """A new value for one setting, and whom it is for. Left empty, the value is taken back."""
 
     def __init__(self, setting: Setting, texts: Texts, language: str, submit: Submit) -> None:
-        super().__init__(title=texts.say(language, f"setting.{setting.name}.name")[:LABEL_LENGTH], timeout=OPEN_SECONDS)
+        super().__init__(title=texts.render(language, f"setting.{setting.name}.name")[:LABEL_LENGTH], timeout=OPEN_SECONDS)
         self._setting = setting
         self._submit = submit
         self._value = _value_field(setting, texts, language)
@@ -48,8 +48,8 @@ class SettingForm(ui.Modal):
                 for choice in SCOPE.choices
             ]
         )
-        self.add_item(ui.Label(text=texts.say(language, "discord.form_value")[:LABEL_LENGTH], component=self._value))
-        self.add_item(ui.Label(text=texts.say(language, "discord.form_scope")[:LABEL_LENGTH], component=self._scope))
+        self.add_item(ui.Label(text=texts.render(language, "discord.form_value")[:LABEL_LENGTH], component=self._value))
+        self.add_item(ui.Label(text=texts.render(language, "discord.form_scope")[:LABEL_LENGTH], component=self._scope))
 
     async def on_submit(self, interaction: Interaction) -> None:
         value = self._value.value if isinstance(self._value, ui.TextInput) else "".join(self._value.values)
@@ -61,7 +61,8 @@ class SettingForm(ui.Modal):
 def _value_field(setting: Setting, texts: Texts, language: str) -> ui.TextInput[SettingForm] | ui.Select[SettingForm]:
     if setting.kind is SettingKind.CHOICE:
         options = [
-            discord.SelectOption(label=texts.say(language, f"choice.{setting.name}.{choice}"), value=choice) for choice in setting.choices
+            discord.SelectOption(label=texts.render(language, f"choice.{setting.name}.{choice}"), value=choice)
+            for choice in setting.choices
         ]
         return ui.Select(options=options, required=False, min_values=0)
     if setting.kind is SettingKind.TEXT:

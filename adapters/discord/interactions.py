@@ -19,7 +19,7 @@ from typing import Any, Final
 import discord
 
 from adapters.discord.content import NOBODY, Content
-from bot.delivery.edit_scheduler import ELLIPSIS
+from bot.delivery.message_diff import ELLIPSIS
 from bot.message import Place
 from bot.ports import Ticket
 

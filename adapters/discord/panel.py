@@ -19,10 +19,10 @@ OPENING: Final = {"gander-panel:open": True, "gander-panel:close": False}
 
 def panel(texts: Texts, language: str) -> ui.View:
     view = ui.View(timeout=None)
-    options = [discord.SelectOption(label=texts.say(language, f"setting.{name}.name"), value=name) for name in SETTINGS]
-    view.add_item(ui.Select(custom_id=PICK, placeholder=texts.say(language, "discord.panel_pick"), options=options))
+    options = [discord.SelectOption(label=texts.render(language, f"setting.{name}.name"), value=name) for name in SETTINGS]
+    view.add_item(ui.Select(custom_id=PICK, placeholder=texts.render(language, "discord.panel_pick"), options=options))
     for identifier, opened in OPENING.items():
-        label = texts.say(language, "discord.panel_open" if opened else "discord.panel_close")
+        label = texts.render(language, "discord.panel_open" if opened else "discord.panel_close")
         view.add_item(ui.Button(label=label, custom_id=identifier))
     view.stop()
     return view

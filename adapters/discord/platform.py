@@ -137,7 +137,7 @@ class DiscordPlatform:
                 if live.only_way:
                     await self._offer_more(live)
                 elif live.thinking:
-                    await live.say_later(self._texts.say(_language(live), "discord.later"))
+                    await live.say_later(self._texts.render(_language(live), "discord.later"))
 
     async def _say(self, live: Live, place: Place, message: Outgoing, *, private: bool = False) -> str:
         with delivering():
@@ -166,7 +166,7 @@ class DiscordPlatform:
 
     async def _offer_more(self, live: Live) -> None:
         language = _language(live)
-        await live.hand_over(self._texts.say(language, "discord.more"), more_view(self._texts, language))
+        await live.hand_over(self._texts.render(language, "discord.more"), more_view(self._texts, language))
 
     def _allowed(self, place: Place, message: Outgoing, live: Live | None) -> Outgoing:
         """The message, without files where the bot may attach none: Discord would refuse all of it. Raises FileRefused for a text
@@ -177,7 +177,7 @@ class DiscordPlatform:
             raise FileRefused("the bot may not attach files there")
         if not message.files:
             return replace(message, picture=None)
-        note = self._texts.say(message.language, "discord.no_files")
+        note = self._texts.render(message.language, "discord.no_files")
         return replace(message, files=(), picture=None, footer=" · ".join(filter(None, (message.footer, note))))
 
     def _granted(self, place: Place, live: Live | None) -> discord.Permissions:

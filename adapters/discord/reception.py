@@ -93,7 +93,7 @@ class Reception:
                 await self._apologize_by(live)
 
     async def _apologize_by(self, live: Live) -> None:
-        words = self._texts.say(choose_language(live.locale), "delivery.failed")
+        words = self._texts.render(choose_language(live.locale), "delivery.failed")
         await live.send(Content(words), private=live.ephemeral or not live.thinking)
 
     async def go_on(self, interaction: discord.Interaction[discord.Client]) -> None:

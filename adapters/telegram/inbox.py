@@ -131,7 +131,7 @@ class Inbox:
             return
         key = "telegram.not_your_panel" if is_others else "answer.unknown"
         with suppress(TelegramError):  # the button's spinner ends by itself, too
-            await query.answer(self._reader.texts.say(choose_language(query.from_user.language_code), key))
+            await query.answer(self._reader.texts.render(choose_language(query.from_user.language_code), key))
 
     async def _hand_over(self, incoming: Incoming) -> None:
         await self._bot.handle(incoming)

@@ -32,7 +32,7 @@ def _rows(panel: Panel, language: str, texts: Texts) -> Sequence[Sequence[tuple[
     """Labels and commands: all settings, the values of one, or the way back."""
     name, back = panel.setting, (BACK, "/settings")
     if name not in SETTINGS:
-        return _in_rows([(texts.say(language, f"setting.{each}.name"), f"/settings {each}") for each in SETTINGS])
+        return _in_rows([(texts.render(language, f"setting.{each}.name"), f"/settings {each}") for each in SETTINGS])
     if panel.chosen:
         return [[back]]
     values = [(label, f"/settings {name} {value}") for value, label in _values(name, language, texts)]
@@ -42,7 +42,7 @@ def _rows(panel: Panel, language: str, texts: Texts) -> Sequence[Sequence[tuple[
 def _values(name: str, language: str, texts: Texts) -> Sequence[tuple[str, str]]:
     setting = SETTINGS[name]
     if setting.kind is SettingKind.CHOICE:
-        return [(choice, texts.say(language, f"choice.{name}.{choice}")) for choice in setting.choices]
+        return [(choice, texts.render(language, f"choice.{name}.{choice}")) for choice in setting.choices]
     return [(shown(value), shown(value)) for value in setting.suggestions]
 
 

@@ -119,7 +119,7 @@ class TelegramPlatform:
 
     async def _answer(self, event: str, message: Outgoing) -> bool:
         """Say it in the press; False: that was too long ago."""
-        text = self._texts.say(message.language, "telegram.settings_elsewhere") if message.panel else format_markdown(message.text).text
+        text = self._texts.render(message.language, "telegram.settings_elsewhere") if message.panel else format_markdown(message.text).text
         words = in_short(text, MOST_IN_PRESS)
         try:
             await self._client.answer_callback_query(press_of(event) or "", words, show_alert=len(words) > GLANCE)
@@ -245,5 +245,5 @@ def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
 
 
 def _button(button: Button, answer_id: int, language: str, texts: Texts) -> InlineKeyboardButton:
-    label = f"{EMOJI[button]} {texts.say(language, f'button.{button.value}')}"
+    label = f"{EMOJI[button]} {texts.render(language, f'button.{button.value}')}"
     return InlineKeyboardButton(label, callback_data=f"/{button.value} answer_id:{answer_id}")

@@ -38,8 +38,8 @@ async def register(client: Bot, texts: Texts) -> None:
             for code, language in LANGUAGES.items():
                 await client.set_my_commands(list(_commands(texts, language, scope)), scope, code)
         for code, language in LANGUAGES.items():
-            await client.set_my_description(texts.say(language, "telegram.description"), code)
-            await client.set_my_short_description(texts.say(language, "telegram.short_description"), code)
+            await client.set_my_description(texts.render(language, "telegram.description"), code)
+            await client.set_my_short_description(texts.render(language, "telegram.short_description"), code)
     except TelegramError as error:
         log.warning("commands could not be offered", reason=error.message)
 

@@ -26,7 +26,7 @@ class Surroundings(Protocol):
         """The command that was typed; None for anything else."""
         ...
 
-    def insight(self, place: Place, answer: int) -> Explanation | None:
+    def explanation(self, place: Place, answer: int) -> Explanation | None:
         """How an answer came about; None: that is not kept any more."""
         ...
 

@@ -98,8 +98,8 @@ class Nearby:
     def parse(self, text: str) -> Invocation | None:
         return self._house.parse(text)
 
-    def insight(self, place: Place, answer: int) -> Explanation | None:
-        return self._house.bot.insight(place, answer)
+    def explanation(self, place: Place, answer: int) -> Explanation | None:
+        return self._house.bot.explanation(place, answer)
 
     async def engines(self) -> tuple[EngineState, ...]:
         return await self._house.bot.engines()

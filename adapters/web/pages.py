@@ -60,7 +60,7 @@ class Pages:
             web.post("/api/buttons", self.press),
             web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
             web.get("/api/files/{token}/{name}", self.file),
-            web.get(r"/api/insights/{answer:\d{1,15}}", self.insight),
+            web.get(r"/api/insights/{answer:\d{1,15}}", self.explanation),
             web.get("/api/events", self.events),
             web.get("/static/{name:.+}", self.asset),
         ]
@@ -150,9 +150,9 @@ class Pages:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
-    async def insight(self, request: web.Request) -> web.StreamResponse:
+    async def explanation(self, request: web.Request) -> web.StreamResponse:
         """How an answer to this person came about; refused when it is not known any more."""
-        insight = self._surroundings.insight(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
+        insight = self._surroundings.explanation(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
         if insight is None:
             raise Unacceptable("insight-gone")
         return packed(insight_view(insight))

@@ -68,7 +68,9 @@ class WebPlatform:
     """ports.Platform. An id follows from its nonce, so that a repeated send shows one message, even after a restart."""
 
     name = NAME
-    limits: Limits = PageLimits(text=200_000, budget=EditBudget(edits=12, seconds=1.0), deduplicates=True, explains=True, tables=True)
+    limits: Limits = PageLimits(
+        text=200_000, budget=EditBudget(edits=12, seconds=1.0), deduplicates=True, shows_explanations=True, tables=True
+    )
 
     def __init__(self, hubs: Hubs) -> None:
         self._hubs = hubs

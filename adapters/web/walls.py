@@ -119,7 +119,7 @@ class WallPages:
                 demo = await self._walls.find(code)
                 if demo is None:
                     return
-                teller.tell(await self._walls.look(demo))
+                teller.tell(await self._walls.read(demo))
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             del self._looking[code], self._hubs[code]

@@ -48,7 +48,7 @@ class WelcomePages:
         )
 
     def _sample(self, sample: Sample, language: str) -> dict[str, object]:
-        say = self._texts.say
+        say = self._texts.render
         questions = [say(language, f"sample.{sample.name}.{question}") for question in sample.questions]
         return {
             "url": f"/api/samples/{sample.name}",

@@ -16,23 +16,23 @@ class Access:
     def __init__(self, policies: PolicyStore) -> None:
         self._policies = policies
 
-    async def hears(self, incoming: Incoming) -> bool:
+    async def is_for_bot(self, incoming: Incoming) -> bool:
         """Whether a message is for the bot at all. Other bots' are not, unless listed: two that answer each other would never end."""
         if incoming.address is Address.OVERHEARD or not incoming.author.is_bot:
             return incoming.address is not Address.OVERHEARD
-        listed = (await self._policies.frame()).allow_bots | (await self._policies.here(incoming.place)).access.allow_bots
+        listed = (await self._policies.bot_wide_access()).allow_bots | (await self._policies.at_place(incoming.place)).access.allow_bots
         return incoming.author.key in listed
 
     async def check(self, incoming: Incoming) -> None:
         """Raises Refusal for a person or a place that was not allowed."""
         if incoming.place.platform in LOCAL:
             return
-        check_lists(await self._policies.frame(), incoming.place, incoming.author)
+        check_lists(await self._policies.bot_wide_access(), incoming.place, incoming.author)
         if not incoming.place.private:
-            check_lists((await self._policies.here(incoming.place)).alone, incoming.place, incoming.author)
+            check_lists((await self._policies.at_place(incoming.place)).as_own_check, incoming.place, incoming.author)
 
-    async def follow(self, old: Place, new: Place) -> None:
-        await self._policies.follow(old, new)
+    async def move_place(self, old: Place, new: Place) -> None:
+        await self._policies.move_place(old, new)
 
     async def moderates(self, incoming: Incoming) -> bool:
         return await self._policies.moderates(incoming.place, incoming.author)

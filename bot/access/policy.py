@@ -34,18 +34,18 @@ class Policy(ConfigSection):
         """What these rules alone give a person where `caps` hold."""
         return allowance(LimitOptions(cooldown_seconds=self.cooldown_seconds, caps={**caps, **self.caps}, roles=self.roles), author)
 
-    def pause(self, author: Author) -> float:
+    def question_pause(self, author: Author) -> float:
         """Seconds that have to lie between two questions of this person."""
         return self.allowance(author, {}).cooldown_seconds
 
-    def added_to(self, frame: AccessOptions) -> AccessOptions:
+    def merged_into(self, frame: AccessOptions) -> AccessOptions:
         """The frame with these lists besides its own."""
         lists = {name: getattr(frame, name) | getattr(self.access, name) for name in LISTS}
         adults = frame.age_restricted_only or self.access.age_restricted_only
         return frame.model_copy(update={**lists, "age_restricted_only": adults})
 
     @property
-    def alone(self) -> AccessOptions:
+    def as_own_check(self) -> AccessOptions:
         """These lists as a check of their own: without one of people or roles, everybody is let in."""
         return self.access.model_copy(update={"everyone": not (self.access.allow_people or self.access.allow_roles)})
 
@@ -58,8 +58,8 @@ class Allowance:
     cooldown_seconds: float  # … and then one in this time
     caps: Mapping[str, float]  # a setting's highest value
 
-    def within(self, policy: Policy, author: Author) -> Allowance:
-        """What the rules leave of it. Their cooldown is a pause between questions (`Policy.pause`), and no matter of other events."""
+    def restricted_by(self, policy: Policy, author: Author) -> Allowance:
+        """What the policy leaves of it. Its cooldown counts between questions only (`Policy.question_pause`), not between other events."""
         local = policy.allowance(author, self.caps)
         caps = {name: min(cap, self.caps.get(name, cap)) for name, cap in local.caps.items()}
         return replace(self, caps=caps)
@@ -75,7 +75,7 @@ def allowance(options: LimitOptions, author: Author) -> Allowance:
     return Allowance(max(bursts, default=options.burst), min(cooldowns, default=options.cooldown_seconds), caps)
 
 
-def highest(limits: LimitOptions, name: str) -> float | None:
+def highest_cap(limits: LimitOptions, name: str) -> float | None:
     """The most that anybody may set; None: no cap."""
     caps = (role.caps[name] for role in limits.roles.values() if name in role.caps)
     return max((limits.caps[name], *caps)) if name in limits.caps else None

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bot.access.policy import Allowance, Policy, allowance, highest
+from bot.access.policy import Allowance, Policy, allowance, highest_cap
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Place
 from bot.store.database import Database
@@ -39,37 +39,37 @@ class PolicyStore:
         self._clock = clock
         self._known: dict[Home, tuple[float, Policy]] = {}
 
-    async def frame(self) -> AccessOptions:
+    async def bot_wide_access(self) -> AccessOptions:
         """The configuration's lists, with what operators added."""
-        return (await self.at(EVERYWHERE)).added_to(self._access)
+        return (await self.read(EVERYWHERE)).merged_into(self._access)
 
-    async def here(self, place: Place) -> Policy:
+    async def at_place(self, place: Place) -> Policy:
         """What those who manage this place set."""
-        return await self.at(policy_home(place))
+        return await self.read(policy_home(place))
 
     async def allowance(self, place: Place, author: Author) -> Allowance:
         allowed = allowance(self._limits, author)
-        for policy in (await self.at(EVERYWHERE), await self.here(place)):
-            allowed = allowed.within(policy, author)
+        for policy in (await self.read(EVERYWHERE), await self.at_place(place)):
+            allowed = allowed.restricted_by(policy, author)
         return allowed
 
-    async def pauses(self, place: Place, author: Author) -> tuple[tuple[Home, float], ...]:
+    async def question_pauses(self, place: Place, author: Author) -> tuple[tuple[Home, float], ...]:
         """The seconds that have to lie between two questions of this person, and where they are asked for."""
-        asked = [(home, (await self.at(home)).pause(author)) for home in (EVERYWHERE, policy_home(place))]
+        asked = [(home, (await self.read(home)).question_pause(author)) for home in (EVERYWHERE, policy_home(place))]
         return tuple((home, seconds) for home, seconds in asked if seconds)
 
     async def moderates(self, place: Place, author: Author) -> bool:
         """Whether this person may act on what others asked here: by the platform's rights, or by a role that was named."""
-        named = (await self.frame()).moderator_roles | (await self.here(place)).access.moderator_roles
+        named = (await self.bot_wide_access()).moderator_roles | (await self.at_place(place)).access.moderator_roles
         return author.manages or author.moderates or bool(author.role_keys & named)
 
-    def operates(self, author: Author) -> bool:
+    def is_operator(self, author: Author) -> bool:
         """Whether this person may set rules for everywhere."""
         return author.key in self._access.operators
 
-    def highest(self, name: str) -> float | None:
+    def highest_cap(self, name: str) -> float | None:
         """The most of a setting that the configuration lets anybody have; None: no cap."""
-        return highest(self._limits, name)
+        return highest_cap(self._limits, name)
 
     async def change(self, home: Home, edit: Edit, author: Author) -> Policy:
         """Replace the rules kept there by what `edit` makes of them. Raises what `edit` raises."""
@@ -77,14 +77,14 @@ class PolicyStore:
         self._remember(home, policy)
         return policy
 
-    async def follow(self, old: Place, new: Place) -> None:
+    async def move_place(self, old: Place, new: Place) -> None:
         """A channel that got another id stays in the lists that name it: the configuration can't be changed from here."""
-        frame = await self.frame()
+        frame = await self.bot_wide_access()
         if lists := [name for name in NAMING_CHANNELS if old.channel_key in getattr(frame, name)]:
             policy = await self._database.write(_change, EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key, time())
             self._remember(EVERYWHERE, policy)
 
-    async def at(self, home: Home) -> Policy:
+    async def read(self, home: Home) -> Policy:
         until, policy = self._known.get(home, (0.0, Policy()))
         if self._clock() < until:
             return policy

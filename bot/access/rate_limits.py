@@ -26,12 +26,12 @@ HOUR_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
-class Pace:
+class TokenBucket:
     """A bucket of events that one person may still cause; it fills by one in each cooldown."""
 
     left: float
     at: float  # seconds on the clock
-    told: bool = False  # that it is empty
+    notified: bool = False  # that it is empty
 
     def spend(self, allowed: Allowance, now: float) -> float:
         """Take one event out. 0, or the seconds until there is one."""
@@ -47,9 +47,9 @@ class Pace:
     def check(self, allowed: Allowance, now: float, refusal: str, **values: str) -> None:
         """Take one event out. Raises `refusal`, a text that says how long to wait, and Ignored when that was just said."""
         wait = self.spend(allowed, now)
-        told, self.told = self.told, wait > 0
+        notified, self.notified = self.notified, wait > 0
         if wait:
-            raise (Ignored if told else Refusal)(refusal, count=ceil(wait), **values)
+            raise (Ignored if notified else Refusal)(refusal, count=ceil(wait), **values)
 
 
 class PersonLimits:
@@ -59,10 +59,10 @@ class PersonLimits:
         self._options = options
         self._policies = policies
         self._clock = clock
-        self._paces: dict[str, Pace] = {}
-        self._pauses: dict[tuple[str, Home], Pace] = {}  # between a person's questions, where the rules of a place ask for them
+        self._buckets: dict[str, TokenBucket] = {}
+        self._pauses: dict[tuple[str, Home], TokenBucket] = {}  # between a person's questions, where the rules of a place ask for them
         self._late: dict[str, list[float]] = {}  # when each person sent the questions that came late
-        self._told: dict[str, float] = {}  # places that heard of questions which are too old, and when
+        self._told_at: dict[str, float] = {}  # places that heard of questions which are too old, and when
 
     async def check(self, incoming: Incoming) -> None:
         """Count one event of this person, when it was sent. Raises Refusal that says how long to wait, or that it is too old to be
@@ -75,11 +75,11 @@ class PersonLimits:
         self._sweep(now)
         self._check_age(incoming.place.key, sent, now)
         whose = incoming.author.key if sent == now else f"{incoming.author.key} late"  # what comes late spends nothing of today's
-        pace = self._paces.setdefault(whose, Pace(allowed.burst, sent))
-        pace.check(allowed, sent, "limits.too_fast")
+        bucket = self._buckets.setdefault(whose, TokenBucket(allowed.burst, sent))
+        bucket.check(allowed, sent, "limits.too_fast")
         if _asks(incoming):
-            for home, seconds in await self._policies.pauses(incoming.place, incoming.author):
-                pause = self._pauses.setdefault((whose, home), Pace(1, sent))
+            for home, seconds in await self._policies.question_pauses(incoming.place, incoming.author):
+                pause = self._pauses.setdefault((whose, home), TokenBucket(1, sent))
                 pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 
     def admit(self, load: QueueLoad, incoming: Incoming) -> None:
@@ -101,17 +101,17 @@ class PersonLimits:
         oldest = self._options.answer_hours * HOUR_SECONDS
         if not oldest or now - sent <= oldest:
             return
-        told, self._told[place] = self._told.get(place), now
-        refusal = Ignored if told is not None and now - told < oldest else Refusal
+        notified, self._told_at[place] = self._told_at.get(place), now
+        refusal = Ignored if notified is not None and now - notified < oldest else Refusal
         raise refusal("limits.too_old", count=ceil(self._options.answer_hours))
 
     def _sweep(self, now: float) -> None:
-        if len(self._paces) >= SWEEP_AT:
+        if len(self._buckets) >= SWEEP_AT:
             rested = self._options.burst * self._options.cooldown_seconds
-            self._paces = {person: pace for person, pace in self._paces.items() if now - pace.at < rested}
+            self._buckets = {person: bucket for person, bucket in self._buckets.items() if now - bucket.at < rested}
             self._late.clear()
         if len(self._pauses) >= SWEEP_AT:
-            self._pauses = {whose: pace for whose, pace in self._pauses.items() if now - pace.at < LONGEST_PAUSE}
+            self._pauses = {whose: bucket for whose, bucket in self._pauses.items() if now - bucket.at < LONGEST_PAUSE}
 
 
 def _asks(incoming: Incoming) -> bool:

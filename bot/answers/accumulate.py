@@ -21,7 +21,7 @@ ENDS: Final[Mapping[FinishReason, Finish]] = {"stop": Finish.STOP, "length": Fin
 class Draft:
     """An answer as it grows."""
 
-    said: str = ""
+    text_so_far: str = ""
     preview: str = ""  # of a beam search, until it has decided
     finish: Finish = Finish.STOPPED  # until the engine says how it ended
     tokens: int = 0  # of the answer; chunks, until the engine counts
@@ -34,7 +34,7 @@ class Draft:
 
     @property
     def text(self) -> str:
-        return self.said or self.preview
+        return self.text_so_far or self.preview
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -49,10 +49,10 @@ class Draft:
         """Only comparisons have some."""
         return ()
 
-    def take(self, chunk: Chunk) -> None:
+    def add(self, chunk: Chunk) -> None:
         for choice in chunk.choices:
             self.preview = whole_characters(choice.provisional) if choice.provisional is not None else self.preview
-            self.said += whole_characters(choice.delta.content or "")
+            self.text_so_far += whole_characters(choice.delta.content or "")
             self.filtered = self.filtered or choice.finish_reason == "content_filter"
             self.finish = ENDS[choice.finish_reason] if choice.finish_reason else self.finish
             self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()
@@ -108,11 +108,11 @@ class Comparison:
         return max(draft.dropped for draft in self.drafts)
 
 
-def draft_of(job: Job, texts: Texts) -> Draft | Comparison:
+def new_draft(job: Job, texts: Texts) -> Draft | Comparison:
     """What a job's answer grows in."""
     if job.varied is None:
         return Draft()
     language, name = job.settings.language, job.varied.setting
-    labels = tuple(texts.say(language, f"setting.{name}.footer", value=shown(value)) for value in job.varied.values)
+    labels = tuple(texts.render(language, f"setting.{name}.footer", value=shown(value)) for value in job.varied.values)
     beams = tuple(settings.beams or 1 for settings in job.varied.each(job.settings))
     return Comparison(labels, tuple(Draft() for _ in labels), beams)

@@ -38,12 +38,12 @@ class Explanations:
         if isinstance(draft, Comparison):
             return
         stopped = draft.finish is Finish.STOPPED
-        insight = Explanation(job.settings.temperature, tuple(draft.choices[:MOST_TOKENS]), draft.beams, draft.length_penalty, stopped)
-        self._kept[job.answer] = job.place, insight
+        explanation = Explanation(job.settings.temperature, tuple(draft.choices[:MOST_TOKENS]), draft.beams, draft.length_penalty, stopped)
+        self._kept[job.answer] = job.place, explanation
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
     def of(self, place: str, answer: int) -> Explanation | None:
         """Of an answer in this place; None: not kept any more, or not there."""
-        where, insight = self._kept.get(answer, ("", None))
-        return insight if where == place else None
+        where, explanation = self._kept.get(answer, ("", None))
+        return explanation if where == place else None

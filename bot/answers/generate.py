@@ -45,28 +45,28 @@ def expected_cost(text: str, pictures: int, settings: AnswerSettings) -> int:
     return prompt + (settings.max_new_tokens or DEFAULT_ANSWER_TOKENS) * (settings.beams or 1)
 
 
-def buttons(finish: str | None) -> tuple[Button, ...]:
+def answer_buttons(finish: str | None) -> tuple[Button, ...]:
     """What can be done with an answer that ended so; None: with one that has not ended."""
     if finish is None:
         return (Button.STOP,)
     return (*((Button.CONTINUE,) if finish == Finish.LENGTH else ()), Button.AGAIN, Button.SETTINGS)
 
 
-def words(texts: Texts, language: str, text: str, finish: str | None) -> str:
+def shown_text(texts: Texts, language: str, text: str, finish: str | None) -> str:
     """What is shown of an answer; one that ended without a word says so."""
     if text.strip() or finish is None:
         return text
-    return texts.say(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
+    return texts.render(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
 
 
-class Stop:
+class Cancellation:
     """A way to end one stream from outside, in the middle or before it begins. `async with` it around the stream."""
 
     def __init__(self) -> None:
         self._asked = False
         self._scope: asyncio.Timeout | None = None
 
-    def ask(self) -> None:
+    def cancel(self) -> None:
         self._asked = True
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
@@ -101,65 +101,65 @@ class AnswerGenerator:
         job: Job,
         turns: Sequence[Turn],
         draft: Draft | Comparison,
-        grown: OnChunk,
+        on_chunk: OnChunk,
         *,
         explained: bool = False,
     ) -> None:
-        """Fill `draft`; `grown` is called after each chunk. The columns of a comparison are asked for at once: the engine
+        """Fill `draft`; `on_chunk` is called after each chunk. The columns of a comparison are asked for at once: the engine
         takes them into one batch, and looks at the picture once. `explained`: the engine is asked how its choices came about.
         Raises what Engine raises, and Refusal where a picture is not kept any more.
         """
         if isinstance(draft, Draft) or job.varied is None:
-            return await self._fill(engine, job, turns, draft.drafts[0], grown, explained=explained)
+            return await self._stream_into(engine, job, turns, draft.drafts[0], on_chunk, explained=explained)
         columns = [replace(job, settings=settings) for settings in job.varied.each(job.settings)]
         try:
             async with asyncio.TaskGroup() as tasks:
                 for column, part in zip(columns, draft.drafts, strict=True):
-                    tasks.create_task(self._fill(engine, column, turns, part, grown))
+                    tasks.create_task(self._stream_into(engine, column, turns, part, on_chunk))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
-    async def _fill(
-        self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, grown: OnChunk, *, explained: bool = False
+    async def _stream_into(
+        self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, on_chunk: OnChunk, *, explained: bool = False
     ) -> None:
         request = await self._request(job, turns)
         try:
             async with aclosing(engine.stream(with_explanation(request) if explained else request, job.name)) as chunks:
                 async for chunk in chunks:
-                    draft.take(chunk)
-                    grown()
+                    draft.add(chunk)
+                    on_chunk()
         except EngineRefused as refused:
             shorter = conversation.without_oldest(turns, max(len(turns) // 2, 1))
             if not refused.too_long or shorter == tuple(turns):
                 raise
             draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
-            await self._fill(engine, job, shorter, draft, grown, explained=explained)
+            await self._stream_into(engine, job, shorter, draft, on_chunk, explained=explained)
 
-    async def notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
+    async def footer_notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
         """What the answer should say of itself, in its language."""
         language, notes = job.settings.language, []
         seen = conversation.sight(branch)
         # By a direct reply it is plain whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
             name = called(await self._database.read(graph.name_of, seen.person))
-            notes.append(self._texts.say(language, "answer.about" if name else "answer.about_earlier", name=name))
+            notes.append(self._texts.render(language, "answer.about" if name else "answer.about_earlier", name=name))
         if draft.dropped:
-            notes.append(self._texts.say(language, "answer.dropped", count=draft.dropped))
+            notes.append(self._texts.render(language, "answer.dropped", count=draft.dropped))
         if draft.filtered:
-            notes.append(self._texts.say(language, "answer.filtered"))
+            notes.append(self._texts.render(language, "answer.filtered"))
         if draft.finish is Finish.LENGTH:
-            notes.append(self._texts.say(language, "answer.cut", count=draft.tokens))
+            notes.append(self._texts.render(language, "answer.cut", count=draft.tokens))
         if draft.finish is Finish.STOPPED:
-            notes.append(self._texts.say(language, "answer.stopped"))
+            notes.append(self._texts.render(language, "answer.stopped"))
         return tuple(notes)
 
     async def _request(self, job: Job, turns: Sequence[Turn]) -> ChatRequest:
         settings = job.settings
         question = turns[-1]
         if not question.text:
-            turns = (*turns[:-1], replace(question, text=self._texts.say(settings.language, "answer.describe")))
+            turns = (*turns[:-1], replace(question, text=self._texts.render(settings.language, "answer.describe")))
         return ChatRequest(
-            messages=conversation.messages(turns, await self._urls(turns), settings.system_prompt),
+            messages=conversation.messages(turns, await self._data_urls(turns), settings.system_prompt),
             stream=True,
             stream_options=StreamOptions(include_usage=True),
             temperature=settings.temperature,
@@ -172,17 +172,17 @@ class AnswerGenerator:
             prompt_cache_key=question.conversation,
         )
 
-    async def _urls(self, turns: Sequence[Turn]) -> dict[str, str]:
+    async def _data_urls(self, turns: Sequence[Turn]) -> dict[str, str]:
         sha256s = {sha256 for turn in turns for sha256 in turn.sha256s}
         if not sha256s:
             return {}
         types = await self._database.read(graph.media_types, sha256s)
         try:
-            return {sha256: await asyncio.to_thread(self._url, sha256, types[sha256]) for sha256 in sha256s}
+            return {sha256: await asyncio.to_thread(self._data_url, sha256, types[sha256]) for sha256 in sha256s}
         except (KeyError, FileNotFoundError):  # forgotten a moment ago; or the folder was lost, or not restored with the database
             raise Refusal("answer.picture_gone") from None
 
-    def _url(self, sha256: str, media_type: str) -> str:
+    def _data_url(self, sha256: str, media_type: str) -> str:
         return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"
 
 

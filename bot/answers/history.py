@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, true
 from sqlalchemy.orm import aliased
 
-from bot.answers.generate import buttons, words
+from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
 from bot.ports import Remembered
 from bot.store import graph, votes
@@ -69,14 +69,14 @@ def _remembered(texts: Texts, row: Any, pictures: tuple[str, ...], sent: tuple[s
         conversation=row.conversation,
         role="assistant" if answered else "user",
         author="" if answered else row.name,
-        text=words(texts, row.settings["language"], row.text, row.finish) if row.settings else row.text,
+        text=shown_text(texts, row.settings["language"], row.text, row.finish) if row.settings else row.text,
         pictures=pictures,
         at=datetime.fromtimestamp(row.at, UTC),
         message_ids=sent if answered else tuple(filter(None, (row.platform_id,))),
-        buttons=buttons(row.finish) if answered else (),
+        buttons=answer_buttons(row.finish) if answered else (),
         footer=row.footer,
         pending=answered and row.finish is None,
         replies_to=row.replies_to,
         columns=standing.columns,
-        actions=vote_buttons(row.id, standing, liked_here=False),
+        actions=vote_buttons(row.id, standing, votes_open=False),
     )

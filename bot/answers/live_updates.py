@@ -25,11 +25,11 @@ FOLLOW_SECONDS = 600.0  # a person who asks for the line sees it move for so lon
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
-    """A notice that says what `words` says now, until that is final."""
+class FollowedNotice:
+    """A notice that says what `current` says now, until that is final."""
 
     notice: Notice
-    words: Callable[[], Awaitable[Outgoing]]
+    current: Callable[[], Awaitable[Outgoing]]
     until: float
 
 
@@ -41,7 +41,7 @@ class LiveUpdates:
         self._outbox = outbox
         self._answer_views = answer_views
         self._due: set[int] = set()  # answers whose votes changed
-        self._followed: dict[str, Following] = {}  # one a person and place
+        self._notices: dict[str, FollowedNotice] = {}  # one a person and place
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
@@ -49,37 +49,37 @@ class LiveUpdates:
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
-                for whose, followed in list(self._followed.items()):
-                    if not await _tell(followed) and self._followed.get(whose) is followed:
-                        del self._followed[whose]
+                for key, followed in list(self._notices.items()):
+                    if not await _update(followed) and self._notices.get(key) is followed:
+                        del self._notices[key]
 
-    def voted(self, answer: int) -> None:
+    def votes_changed(self, answer: int) -> None:
         """Show the votes for an answer, soon."""
         if answer not in self._due:
             self._due.add(answer)
             start(self._tasks, self._show_votes(answer))
 
-    async def follow(self, whose: str, say: Callable[[Outgoing], Notice], words: Callable[[], Awaitable[Outgoing]]) -> None:
-        """Say what `words` says, and keep it true while it is not final, in place of what was kept true of the same `whose` before."""
-        first = await words()
-        if before := self._followed.pop(whose, None):
+    async def keep_updated(self, key: str, send: Callable[[Outgoing], Notice], current: Callable[[], Awaitable[Outgoing]]) -> None:
+        """Say what `current` says, and keep it true while it is not final, in place of what was kept true of the same `key` before."""
+        first = await current()
+        if before := self._notices.pop(key, None):
             before.notice.change(replace(first, final=True))
-        notice = say(first)
+        notice = send(first)
         if not first.final:
-            self._followed[whose] = Following(notice, words, monotonic() + FOLLOW_SECONDS)
+            self._notices[key] = FollowedNotice(notice, current, monotonic() + FOLLOW_SECONDS)
 
     async def _show_votes(self, answer: int) -> None:
         stored = await self._database.read(graph.answer, answer)
-        await asyncio.sleep(EDITS_GATHERED * self._outbox.pace(stored.place) if stored else 0)
+        await asyncio.sleep(EDITS_GATHERED * self._outbox.seconds_per_edit(stored.place) if stored else 0)
         self._due.discard(answer)
         job = await self._database.read(jobs.job_of, answer)
-        if job is not None and (view := await self._answer_views.show(job, busy=False)):
-            await view.end()
+        if job is not None and (view := await self._answer_views.load(job, busy=False)):
+            await view.finish()
 
 
-async def _tell(followed: Following) -> bool:
+async def _update(followed: FollowedNotice) -> bool:
     """Bring a notice up to date; False: it is final now, or nobody can change it."""
-    message = await followed.words()
+    message = await followed.current()
     if monotonic() > followed.until:
         message = replace(message, final=True)
     return followed.notice.change(message) and not message.final

@@ -8,10 +8,10 @@ from bot.store.votes import Standing
 LIKE = "👍"
 
 
-def vote_buttons(answer: int, standing: Standing, *, liked_here: bool) -> tuple[Action, ...]:
+def vote_buttons(answer: int, standing: Standing, *, votes_open: bool) -> tuple[Action, ...]:
     """The buttons under a finished answer, with the votes so far."""
     columns, count = standing.columns, standing.votes
-    if not (columns or liked_here or count):
+    if not (columns or votes_open or count):
         return ()
     names = [f"{LIKE} {column.label}" for column in columns] or [LIKE]
     press = f"/vote answer_id:{answer} column:"

@@ -44,7 +44,7 @@ def _sampled(context: Context, name: str) -> tuple[Incoming, str]:
     if sample not in SAMPLES or question not in SAMPLES[sample].questions:
         raise Refusal("ask.empty")
     shown = replace(context.incoming, attachments=(SAMPLES[sample].attachment(),), reply_to=None)
-    return shown, context.say(f"sample.{sample}.{question}")
+    return shown, context.render(f"sample.{sample}.{question}")
 
 
 COMMAND = Command("ask", run, (PROMPT, IMAGE, *REQUEST, SAMPLE, PICK))

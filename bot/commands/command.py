@@ -96,7 +96,7 @@ class Option:
         return self._id(str(given), incoming) if self.kind in IDS else given
 
     def label(self, choice: str, texts: Texts, language: str) -> str:
-        return texts.say(language, self.words.format(choice=choice))
+        return texts.render(language, self.words.format(choice=choice))
 
     def _flag(self, given: Value) -> bool:
         word = str(given).strip().lower()
@@ -142,8 +142,8 @@ class Context:
     language: str
     commands: Mapping[str, Command]
 
-    def say(self, key: str, **values: Value) -> str:
-        return self.texts.say(self.language, key, **values)
+    def render(self, key: str, **values: Value) -> str:
+        return self.texts.render(self.language, key, **values)
 
     def reply(self, text: str) -> Outgoing:
         """An answer for this person alone, where the platform can."""
@@ -223,7 +223,7 @@ def complete_setting(setting: Setting, typing: Typing) -> Iterator[Suggestion]:
     cap = typing.caps.get(setting.name, setting.high)
     numbers = sorted({*(each for each in setting.suggestions if each <= cap), *((cap,) if setting.name in typing.caps else ())})
     yield from ((print_number(each), int(each) if setting.kind is SettingKind.WHOLE else each) for each in numbers)
-    yield from ((typing.texts.say(typing.language, f"choice.{setting.name}.{choice}"), choice) for choice in setting.choices)
+    yield from ((typing.texts.render(typing.language, f"choice.{setting.name}.{choice}"), choice) for choice in setting.choices)
 
 
 ANSWER = Option("answer_id", OptionKind.WHOLE, hidden=True)

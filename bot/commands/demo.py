@@ -30,41 +30,41 @@ async def run(context: Context) -> Outgoing | None:
         case "wall":
             _tell_addresses(context, await context.actions.demos.newest(context.incoming))
         case _:
-            return context.reply(context.say("command.demo.help"))
+            return context.reply(context.render("command.demo.help"))
     return None
 
 
 async def _start(context: Context) -> None:
-    prompt = str(context.options.get(PROMPT.name, "")).strip() or context.say("answer.describe")
+    prompt = str(context.options.get(PROMPT.name, "")).strip() or context.render("answer.describe")
     slow = context.number(SLOW, default=0)
     demo = await context.actions.demos.start(context.incoming, prompt, slow, context.language)
     # First what is for the presenter: Discord takes the first words for the answer to the command.
     _tell_addresses(context, demo, *await context.actions.diagnose(context.incoming))
-    welcome = [context.say("demo.welcome", prompt=demo.prompt)]
+    welcome = [context.render("demo.welcome", prompt=demo.prompt)]
     if demo.slow_seconds:
-        welcome.append(context.say("demo.slow_mode", seconds=demo.slow_seconds))
-    context.actions.announce(context.incoming, Outgoing("\n".join([*welcome, context.say("demo.warm_up")])))
+        welcome.append(context.render("demo.slow_mode", seconds=demo.slow_seconds))
+    context.actions.announce(context.incoming, Outgoing("\n".join([*welcome, context.render("demo.warm_up")])))
     for sample in SAMPLES.values():
         context.actions.announce(context.incoming, _sample(context, sample))
 
 
 def _tell_addresses(context: Context, demo: Demo, *findings: str) -> None:
     wall = context.actions.demos.wall(demo)
-    lines = [context.say("demo.addresses", wall=wall, own=f"{wall}#{demo.key}") if wall else context.say("demo.no_page")]
-    _confide(context, context.reply("\n".join([*lines, *map(context.say, findings)])))
+    lines = [context.render("demo.addresses", wall=wall, own=f"{wall}#{demo.key}") if wall else context.render("demo.no_page")]
+    _confide(context, context.reply("\n".join([*lines, *map(context.render, findings)])))
 
 
 def _confide(context: Context, message: Outgoing) -> None:
     """Tell the presenter alone; where that is elsewhere, say so here: a bot may not write to people who never wrote to it."""
     if context.actions.confide(context.incoming, message):
-        context.actions.announce(context.incoming, Outgoing(context.say("demo.confided")))
+        context.actions.announce(context.incoming, Outgoing(context.render("demo.confided")))
 
 
 def _sample(context: Context, sample: Sample) -> Outgoing:
     questions = tuple(
-        Action(context.say(f"sample.{sample.name}.{question}"), f"/ask sample:{sample.name}.{question}") for question in sample.questions
+        Action(context.render(f"sample.{sample.name}.{question}"), f"/ask sample:{sample.name}.{question}") for question in sample.questions
     )
-    title, alt = (context.say(f"sample.{sample.name}.{part}") for part in ("title", "alt"))
+    title, alt = (context.render(f"sample.{sample.name}.{part}") for part in ("title", "alt"))
     return Outgoing(title, actions=questions, files=(sample.file,), alt=alt)
 
 
@@ -73,18 +73,22 @@ async def _stop(context: Context) -> None:
     try:
         await _export(context, demo)
     except Refusal as refusal:  # the room hears of the end all the same
-        _confide(context, context.reply(context.say(refusal.key)))
-    lines = [context.say("demo.over"), *_figures(context, await context.actions.demos.summarize(demo)), context.say("demo.how_to_export")]
+        _confide(context, context.reply(context.render(refusal.key)))
+    lines = [
+        context.render("demo.over"),
+        *_figures(context, await context.actions.demos.summarize(demo)),
+        context.render("demo.how_to_export"),
+    ]
     context.actions.announce(context.incoming, Outgoing("\n".join(lines)))
 
 
 def _figures(context: Context, summary: Summary) -> list[str]:
-    lines = [context.say("demo.counts", pictures=summary.pictures, questions=summary.questions, answers=summary.answers)]
+    lines = [context.render("demo.counts", pictures=summary.pictures, questions=summary.questions, answers=summary.answers)]
     if summary.fastest is not None:
-        lines.append(context.say("demo.fastest", seconds=summary.fastest.seconds or 0, answer=_quoted(summary.fastest.shown.text)))
+        lines.append(context.render("demo.fastest", seconds=summary.fastest.seconds or 0, answer=_quoted(summary.fastest.shown.text)))
     if summary.most_liked is not None:
         votes = summary.most_liked.votes.total()
-        lines.append(context.say("demo.most_liked", count=votes, answer=_quoted(summary.most_liked.shown.text)))
+        lines.append(context.render("demo.most_liked", count=votes, answer=_quoted(summary.most_liked.shown.text)))
     return lines
 
 
@@ -96,12 +100,12 @@ async def _export(context: Context, demo: Demo) -> None:
     files = await context.actions.demos.export(demo)
     size, limit = sum(file.stat().st_size for file in files), context.actions.file_bytes(context.incoming)
     if limit is None or size < limit:
-        _confide(context, replace(context.reply(context.say("demo.exported")), files=files))
+        _confide(context, replace(context.reply(context.render("demo.exported")), files=files))
         return
     wall = context.actions.demos.wall(demo)
     ways = [f"{wall}/export/{demo.key}/{file.name}" for file in files] if wall else [file.name for file in files]
     key = "demo.too_large" if wall else "demo.kept"
-    _confide(context, context.reply("\n".join([context.say(key, size=size / MEBIBYTE), *ways])))
+    _confide(context, context.reply("\n".join([context.render(key, size=size / MEBIBYTE), *ways])))
 
 
 COMMAND = Command("demo", run, (ACTION, PROMPT, SLOW), for_managers=True)

@@ -8,7 +8,7 @@ from bot.ports import Outgoing
 
 async def run(context: Context) -> Outgoing:
     findings = await context.actions.diagnose(context.incoming)
-    said = [context.say(key) for key in findings or ("diagnose.nothing",)]
+    said = [context.render(key) for key in findings or ("diagnose.nothing",)]
     return context.reply("\n".join([*said, _names(context)]))
 
 
@@ -16,8 +16,8 @@ def _names(context: Context) -> str:
     """What the place is called in the configuration: its lists take these."""
     place = context.incoming.place
     if place.server_key is None:
-        return context.say("diagnose.name", channel=place.key)
-    return context.say("diagnose.names", channel=place.key, server=place.server_key)
+        return context.render("diagnose.name", channel=place.key)
+    return context.render("diagnose.names", channel=place.key, server=place.server_key)
 
 
 COMMAND = Command("diagnose", run, for_managers=True, everywhere=True)

@@ -19,11 +19,11 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 def drawing(context: Context, setting: Setting, value: Value | None) -> list[str]:
     """The picture of a setting that has one, as lines; `value`: in force now."""
     if setting.name == "temperature":
-        words = context.say("drawing.temperature_words").split("|")
+        words = context.render("drawing.temperature_words").split("|")
         bars = temperature_drawing(words, 1.0 if value is None else float(value))
-        return [context.say("drawing.temperature_lead"), "```", *bars, "```"]
+        return [context.render("drawing.temperature_lead"), "```", *bars, "```"]
     if setting.name == "beams":
-        return [context.say("drawing.beams_lead"), "```", context.say("drawing.beams"), "```"]
+        return [context.render("drawing.beams_lead"), "```", context.render("drawing.beams"), "```"]
     return []
 
 

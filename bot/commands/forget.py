@@ -33,8 +33,8 @@ async def run(context: Context) -> Outgoing:
         gone = await context.actions.forget_here(context.incoming, person or None)
     else:
         gone = await context.actions.forget(context.incoming)
-    done = context.say("forget.done", messages=gone.messages, pictures=gone.pictures)
-    return context.reply("\n".join([done, context.say("forget.stays")]))
+    done = context.render("forget.done", messages=gone.messages, pictures=gone.pictures)
+    return context.reply("\n".join([done, context.render("forget.stays")]))
 
 
 async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoing:
@@ -44,18 +44,20 @@ async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoin
     if what != "me" and not held.messages:
         raise Refusal(f"forget.nothing.{what}", person=person)
     whose = _names(context, held.people, person)
-    question = context.say(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures)
+    question = context.render(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures)
     # Of Telegram's 64 bytes two ids leave little: that it is confirmed needs no word of its own.
     confirmed = f"/forget{which} {ASKER.name}:{context.incoming.author.id}"
-    return replace(context.reply(f"{question}\n{context.say('forget.stays')}"), actions=(Action(context.say("forget.yes"), confirmed),))
+    return replace(
+        context.reply(f"{question}\n{context.render('forget.stays')}"), actions=(Action(context.render("forget.yes"), confirmed),)
+    )
 
 
 def _names(context: Context, people: Sequence[tuple[str, int]], person: str) -> str:
     """Those whose it is, by name, with how many messages each wrote."""
     named = [f"**{plainly(called(name)) or person or '?'}** ({count})" for name, count in people[:NAMED]]
     if others := len(people) - NAMED:
-        named += [context.say("forget.others", count=others)] if others > 0 else []
-    return context.say("forget.comma").join(named)
+        named += [context.render("forget.others", count=others)] if others > 0 else []
+    return context.render("forget.comma").join(named)
 
 
 COMMAND = Command("forget", run, (WHAT, PERSON, CONFIRM, ASKER))

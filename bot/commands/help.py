@@ -15,8 +15,8 @@ from bot.ports import Outgoing
 def topics(typing: Typing) -> Iterator[Suggestion]:
     """Every command, then every setting that is no command."""
     for name in typing.commands:
-        yield f"/{name}: {typing.texts.say(typing.language, f'command.{name}.description')}", name
-    yield from ((typing.texts.say(typing.language, f"setting.{name}.name"), name) for name in SETTINGS if name not in typing.commands)
+        yield f"/{name}: {typing.texts.render(typing.language, f'command.{name}.description')}", name
+    yield from ((typing.texts.render(typing.language, f"setting.{name}.name"), name) for name in SETTINGS if name not in typing.commands)
 
 
 TOPIC = Option("topic", OptionKind.TEXT, complete=topics)
@@ -25,8 +25,8 @@ TOPIC = Option("topic", OptionKind.TEXT, complete=topics)
 async def run(context: Context) -> Outgoing:
     if topic := str(context.options.get(TOPIC.name, "")).strip().lstrip("/"):
         return context.reply(_about(context, topic))
-    lines = (f"/{name} {context.say(f'command.{name}.description')}" for name in context.commands)
-    return context.reply("\n".join([context.say("help.intro"), *lines, context.say("help.more")]))
+    lines = (f"/{name} {context.render(f'command.{name}.description')}" for name in context.commands)
+    return context.reply("\n".join([context.render("help.intro"), *lines, context.render("help.more")]))
 
 
 def _about(context: Context, topic: str) -> str:
@@ -35,8 +35,8 @@ def _about(context: Context, topic: str) -> str:
     if command is None and name not in SETTINGS:
         near = get_close_matches(topic, context.commands, n=1)
         raise Refusal("help.near", topic=topic[:40], near=near[0]) if near else Refusal("help.unknown", topic=topic[:40])
-    explanation = [context.say(f"setting.{name}.explanation")] if name in SETTINGS else []
-    usage = [context.say(f"command.{name}.help")] if command else []
+    explanation = [context.render(f"setting.{name}.explanation")] if name in SETTINGS else []
+    usage = [context.render(f"command.{name}.help")] if command else []
     return "\n".join(explanation + usage)
 
 

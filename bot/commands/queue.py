@@ -17,20 +17,20 @@ async def run(context: Context) -> None:
 def _words(context: Context, queue: QueueStatus) -> Outgoing:
     """Final when nothing of this person waits: nothing of theirs can move any more."""
     if not (queue.waiting or queue.running):
-        return context.reply(context.say("queue.empty"))
-    lines = [context.say("queue.counts", waiting=queue.waiting, running=queue.running)]
+        return context.reply(context.render("queue.empty"))
+    lines = [context.render("queue.counts", waiting=queue.waiting, running=queue.running)]
     if queue.tokens_per_second is not None:
-        lines.append(context.say("queue.speed", speed=queue.tokens_per_second))
+        lines.append(context.render("queue.speed", speed=queue.tokens_per_second))
     text = "\n".join([*lines, *(_line(context, each) for each in queue.mine)])
     return replace(context.reply(text), final=not any(mine.position for mine in queue.mine))
 
 
 def _line(context: Context, mine: QueuePosition) -> str:
     if mine.position == 0:
-        return context.say("queue.yours_runs")
+        return context.render("queue.yours_runs")
     if mine.seconds is None:
-        return context.say("queue.yours", position=mine.position)
-    return context.say("queue.yours_in", position=mine.position, seconds=mine.seconds)
+        return context.render("queue.yours", position=mine.position)
+    return context.render("queue.yours_in", position=mine.position, seconds=mine.seconds)
 
 
 COMMAND = Command("queue", run)

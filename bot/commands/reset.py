@@ -8,7 +8,7 @@ from bot.ports import Outgoing
 
 async def run(context: Context) -> Outgoing:
     await context.actions.reset(context.incoming)
-    return Outgoing(context.say("reset.done"))
+    return Outgoing(context.render("reset.done"))
 
 
 COMMAND = Command("reset", run)

@@ -44,28 +44,28 @@ async def describe(context: Context, found: Effective) -> str:
         value = await _model_value(context, setting)
     name = name_of(context, setting)
     if value is None:
-        return context.say("settings.model_decides", name=name)
-    line = context.say("settings.line", name=name, value=words_of(context, setting, value), origin=context.say(f"origin.{origin}"))
-    return line if found.cap is None else f"{line} {context.say('settings.capped', limit=found.cap)}"
+        return context.render("settings.model_decides", name=name)
+    line = context.render("settings.line", name=name, value=words_of(context, setting, value), origin=context.render(f"origin.{origin}"))
+    return line if found.cap is None else f"{line} {context.render('settings.capped', limit=found.cap)}"
 
 
 def name_of(context: Context, setting: Setting) -> str:
-    return context.say(f"setting.{setting.name}.name")
+    return context.render(f"setting.{setting.name}.name")
 
 
 def words_of(context: Context, setting: Setting, value: Value) -> str:
     if setting.kind is SettingKind.CHOICE:
-        return context.say(f"choice.{setting.name}.{value}")
+        return context.render(f"choice.{setting.name}.{value}")
     return in_short(shown(value), SHOWN_LENGTH)
 
 
 async def _explain(context: Context, setting: Setting) -> str:
     found = (await context.settings.effective(context.incoming.place, context.incoming.author))[setting.name]
     value = found.value if found.value is not None else await _model_value(context, setting)
-    lines = [context.say(f"setting.{setting.name}.explanation"), *drawing(context, setting, value), await describe(context, found)]
+    lines = [context.render(f"setting.{setting.name}.explanation"), *drawing(context, setting, value), await describe(context, found)]
     if setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}:
         caps = await context.settings.caps(context.incoming.place, context.incoming.author)
-        lines.append(context.say("settings.range", low=setting.low, high=caps.get(setting.name, setting.high)))
+        lines.append(context.render("settings.range", low=setting.low, high=caps.get(setting.name, setting.high)))
     return "\n".join([*lines, *await _lacking(context, setting)])
 
 
@@ -73,17 +73,17 @@ async def _lacking(context: Context, setting: Setting) -> list[str]:
     """Says so where no engine knows this knob."""
     answering = [engine.health for engine in await context.actions.engines() if engine.health]
     nowhere = answering and setting.wire and all(setting.wire in health.lacks for health in answering)
-    return [context.say("settings.lacking", name=name_of(context, setting))] if nowhere else []
+    return [context.render("settings.lacking", name=name_of(context, setting))] if nowhere else []
 
 
 async def _put(context: Context, setting: Setting, scope: Scope, value: Value) -> Outgoing:
     place, author = context.incoming.place, context.incoming.author
     kept = await context.settings.put(place, author, scope, setting.name, value)
     said = words_of(context, setting, kept)
-    lines = [context.say("settings.set", name=name_of(context, setting), value=said, scope=context.say(f"settings.for.{scope}"))]
+    lines = [context.render("settings.set", name=name_of(context, setting), value=said, scope=context.render(f"settings.for.{scope}"))]
     found = (await context.settings.effective(place, author))[setting.name]
     if scope is not Scope.PERSON and found.origin is Origin.PERSON and found.value is not None:
-        lines.append(context.say("settings.yours_goes_first", value=words_of(context, setting, found.value)))
+        lines.append(context.render("settings.yours_goes_first", value=words_of(context, setting, found.value)))
     return context.reply("\n".join([*lines, *await _lacking(context, setting)]))
 
 
@@ -91,7 +91,7 @@ async def _clear(context: Context, setting: Setting, scope: Scope) -> Outgoing:
     place, author = context.incoming.place, context.incoming.author
     had = await context.settings.clear(place, author, scope, setting.name)
     key = "settings.cleared" if had else "settings.was_clear"
-    done = context.say(key, name=name_of(context, setting), scope=context.say(f"settings.for.{scope}"))
+    done = context.render(key, name=name_of(context, setting), scope=context.render(f"settings.for.{scope}"))
     found = (await context.settings.effective(place, author))[setting.name]
     return context.reply(f"{done}\n{await describe(context, found)}")
 

@@ -34,13 +34,13 @@ async def run(context: Context) -> Outgoing:
         return reply if SCOPE.name in context.options else replace(reply, panel=Panel(setting=setting.name, chosen=chosen))
     found = await context.settings.effective(context.incoming.place, context.incoming.author)
     lines = [await describe(context, each) for each in found.values()]
-    reply = context.reply("\n".join([context.say("settings.title"), *lines, context.say("settings.how")]))
+    reply = context.reply("\n".join([context.render("settings.title"), *lines, context.render("settings.how")]))
     return replace(reply, panel=Panel(anew=context.answer_id is not None))
 
 
 async def _open(context: Context, opened: bool) -> Outgoing:
     await context.settings.open(context.incoming.place, context.incoming.author, opened)
-    return context.reply(context.say("settings.opened" if opened else "settings.closed"))
+    return context.reply(context.render("settings.opened" if opened else "settings.closed"))
 
 
 COMMAND = Command("settings", run, (NAME, VALUE, SCOPE, CLEAR, OPEN, ANSWER))

@@ -62,17 +62,17 @@ RULE: Final = Option("rule", OptionKind.CHOICE, choices=(*KEPT, ADULTS, COOLDOWN
 async def run(context: Context) -> Outgoing:
     home = _home(context)
     if RULE.name not in context.options:
-        policy = await context.policies.at(home)
+        policy = await context.policies.read(home)
         return replace(context.reply(_told(context, policy)), panel=Panel("setup"), named=tuple(_named_in(policy)))
     policy = await context.policies.change(home, partial(_edited, context), context.incoming.author)
-    return replace(context.reply("\n".join([context.say("setup.done"), _told(context, policy)])), named=tuple(_named_in(policy)))
+    return replace(context.reply("\n".join([context.render("setup.done"), _told(context, policy)])), named=tuple(_named_in(policy)))
 
 
 def _home(context: Context) -> Home:
     """Whose rules are meant. Raises Refusal for those of everybody, from one who does not run the bot."""
     place, author = context.incoming.place, context.incoming.author
     if context.options.get(WIDE.name):
-        if not context.policies.operates(author):
+        if not context.policies.is_operator(author):
             raise Refusal("setup.not_operator", person=author.key)
         return EVERYWHERE
     if place.private:
@@ -113,7 +113,7 @@ def _amount(context: Context, rule: str) -> float:
         raise Refusal("setup.amount", rule=rule)
     given = context.options[AMOUNT.name]
     amount = float(SETTINGS[rule].parse(given) if rule in CAPS else _seconds(given))
-    most = context.policies.highest(rule)
+    most = context.policies.highest_cap(rule)
     if most is not None and amount > most:
         raise Refusal("settings.above_cap", name=rule, limit=most)
     return amount
@@ -151,8 +151,8 @@ def _with_access(policy: Policy, changes: Mapping[str, object]) -> Policy:
 def _told(context: Context, policy: Policy) -> str:
     """The rules in words, and how to change them."""
     lines = [*_lists(context, policy), *_limits(context, policy)]
-    title = context.say("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")
-    return "\n".join([title, *(lines or [context.say("setup.none")]), context.say("setup.how")])
+    title = context.render("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")
+    return "\n".join([title, *(lines or [context.render("setup.none")]), context.render("setup.how")])
 
 
 def _named_in(policy: Policy) -> Iterator[Named]:
@@ -166,9 +166,9 @@ def _named_in(policy: Policy) -> Iterator[Named]:
 def _lists(context: Context, policy: Policy) -> Iterator[str]:
     for name in LISTS:
         if kept := getattr(policy.access, name):
-            yield context.say("setup.line", rule=context.say(f"setup.list.{name}"), value=", ".join(sorted(kept)))
+            yield context.render("setup.line", rule=context.render(f"setup.list.{name}"), value=", ".join(sorted(kept)))
     if policy.access.age_restricted_only:
-        yield context.say("setup.adults")
+        yield context.render("setup.adults")
 
 
 def _limits(context: Context, policy: Policy) -> Iterator[str]:
@@ -177,8 +177,8 @@ def _limits(context: Context, policy: Policy) -> Iterator[str]:
         amounts = {COOLDOWN: limits.cooldown_seconds, **limits.caps}
         for rule, amount in amounts.items():
             if amount is not None:
-                name = context.say(f"choice.rule.{rule}")
-                yield context.say("setup.line", rule=f"{name} ({role})" if role else name, value=shown(float(amount)))
+                name = context.render(f"choice.rule.{rule}")
+                yield context.render("setup.line", rule=f"{name} ({role})" if role else name, value=shown(float(amount)))
 
 
 OPTIONS: Final = (RULE, AMOUNT, CHANNEL, ROLE, PERSON, SERVER, WIDE, CLEAR)

@@ -13,28 +13,28 @@ GIB = 1 << 30
 async def run(context: Context) -> Outgoing:
     engines = await context.actions.engines()
     if not engines:
-        return context.reply(context.say("status.none"))
+        return context.reply(context.render("status.none"))
     return context.reply("\n".join(_line(context, number, engine) for number, engine in enumerate(engines, 1)))
 
 
 def _line(context: Context, number: int, engine: EngineState) -> str:
     # An engine's address is the operator's business: people see its number.
     if (health := engine.health) is None:
-        reason = f" {context.say(FAULT_TEXTS[engine.fault])}" if engine.fault and engine.fault in FAULT_TEXTS else ""
-        return context.say("status.silent", number=number) + reason
+        reason = f" {context.render(FAULT_TEXTS[engine.fault])}" if engine.fault and engine.fault in FAULT_TEXTS else ""
+        return context.render("status.silent", number=number) + reason
     if health.status == "loading":
         return _loading(context, number, health.seconds_left)
     if health.status == "failed":
-        return context.say("status.failed", number=number, model=health.model)
+        return context.render("status.failed", number=number, model=health.model)
     memory = health.memory_bytes / GIB
-    line = context.say("status.ready", number=number, model=health.model, device=health.device, memory=memory, running=engine.running)
+    line = context.render("status.ready", number=number, model=health.model, device=health.device, memory=memory, running=engine.running)
     return f"{line}\n{health.notice}" if health.notice else line
 
 
 def _loading(context: Context, number: int, seconds: float | None) -> str:
     if seconds is None:
-        return context.say("status.loading", number=number)
-    return context.say("status.loading_for", number=number, seconds=seconds)
+        return context.render("status.loading", number=number)
+    return context.render("status.loading_for", number=number, seconds=seconds)
 
 
 COMMAND = Command("status", run)

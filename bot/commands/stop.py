@@ -8,7 +8,7 @@ from bot.ports import Outgoing
 
 async def run(context: Context) -> Outgoing:
     count = await context.actions.stop(context.incoming, context.answer_id)
-    return context.reply(context.say("stop.done", count=count) if count else context.say("stop.nothing"))
+    return context.reply(context.render("stop.done", count=count) if count else context.render("stop.nothing"))
 
 
 COMMAND = Command("stop", run, (ANSWER,))

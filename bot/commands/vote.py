@@ -11,7 +11,7 @@ COLUMN = Option("column", OptionKind.WHOLE, low=1, high=6)
 async def run(context: Context) -> Outgoing | None:
     """Says nothing where a button was pressed: the count on it moves."""
     await context.actions.demos.vote(context.incoming, context.answer_id, int(context.number(COLUMN, default=1)) - 1)
-    return None if context.answer_id is not None else context.reply(context.say("vote.counted"))
+    return None if context.answer_id is not None else context.reply(context.render("vote.counted"))
 
 
 COMMAND = Command("vote", run, (COLUMN, ANSWER))

@@ -34,7 +34,7 @@ def setting_value(name: str, value: Value) -> Value:
     try:
         return find_setting(name).parse(value)
     except Refusal as refusal:
-        raise ValueError(load_texts().say(ENGLISH, refusal.key, **refusal.values)) from None
+        raise ValueError(load_texts().render(ENGLISH, refusal.key, **refusal.values)) from None
 
 
 def check_defaults(values: Mapping[str, Value]) -> Mapping[str, Value]:

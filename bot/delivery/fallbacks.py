@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from bot.delivery.channel_queue import QueuedMessage
-from bot.delivery.edit_scheduler import Delete, Edit, Send, Step
+from bot.delivery.message_diff import Delete, Edit, Send, Step
 from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
 from bot.ports import Outgoing, Platform, Reader, SupportsDirectMessages
@@ -32,114 +32,114 @@ class Fallbacks:
         self._texts = texts
         self._deleted = deleted
 
-    async def take(self, platform: Platform, letter: QueuedMessage, step: Step, error: DeliveryError) -> bool:
+    async def handle(self, platform: Platform, queued: QueuedMessage, step: Step, error: DeliveryError) -> bool:
         """Whether the letter goes another way from here; False: it is to be tried again, or given up."""
         if isinstance(error, MessageGone):
-            return await self._obey(letter, step)
+            return await self._accept_deletion(queued, step)
         if isinstance(error, MessageFrozen):
             if isinstance(step, Edit):
-                return await self._say_anew(letter, step, error)
-            return isinstance(step, Send) and await self._go_elsewhere(platform, letter)
+                return await self._resend(queued, step, error)
+            return isinstance(step, Send) and await self._send_directly(platform, queued)
         if isinstance(error, TextBlocked):
-            return self.reword(letter, "delivery.blocked")
+            return self.explain(queued, "delivery.blocked")
         if isinstance(error, NotPrivate):
-            return not error.late and await self._go_elsewhere(platform, letter)
-        if isinstance(error, PlaceGone) and letter.diff.said is not None and letter.diff.said.private:
-            return await self._go_elsewhere(platform, letter)
+            return not error.late and await self._send_directly(platform, queued)
+        if isinstance(error, PlaceGone) and queued.diff.content is not None and queued.diff.content.private:
+            return await self._send_directly(platform, queued)
         return False
 
-    def reword(self, letter: QueuedMessage, key: str) -> bool:
+    def explain(self, queued: QueuedMessage, key: str) -> bool:
         """Say instead why it can't be said, once, when it is due; False: even that was refused."""
-        diff, said = letter.diff, letter.diff.said
+        diff, content = queued.diff, queued.diff.content
         if not diff.ended:
-            diff.hold()
+            diff.hold_until_end()
             return True
-        if letter.reworded or said is None:
+        if queued.explained or content is None:
             return False
-        letter.reworded, letter.failures = True, 0
-        why = Outgoing(self._texts.say(said.language, key), private=said.private, language=said.language)
-        diff.end(replace(why, buttons=said.buttons, answer_id=said.answer_id))
+        queued.explained, queued.failures = True, 0
+        why = Outgoing(self._texts.render(content.language, key), private=content.private, language=content.language)
+        diff.end(replace(why, buttons=content.buttons, answer_id=content.answer_id))
         return True
 
-    async def sweep(self, platform: Platform, letter: QueuedMessage) -> None:
+    async def delete_replaced(self, platform: Platform, queued: QueuedMessage) -> None:
         """What could not be changed was said anew: take it away, if that can be done."""
-        while letter.stale:
+        while queued.to_delete:
             with suppress(DeliveryError):
-                await platform.delete(letter.place, letter.stale.pop())
+                await platform.delete(queued.place, queued.to_delete.pop())
 
-    async def forget(self, letter: QueuedMessage, part: int) -> list[str]:
+    async def drop_parts(self, queued: QueuedMessage, part: int) -> list[str]:
         """This message and what follows it are shown no more, or no more ours; their ids."""
-        dropped = letter.parts[part:]
+        dropped = queued.parts[part:]
         await self._database.write(deliveries.unsent, [delivery.id for delivery in dropped])
-        del letter.parts[part:]
+        del queued.parts[part:]
         return [delivery.platform_id for delivery in dropped if delivery.platform_id]
 
-    async def _obey(self, letter: QueuedMessage, step: Step) -> bool:
+    async def _accept_deletion(self, queued: QueuedMessage, step: Step) -> bool:
         if isinstance(step, Delete):
-            await self.forget(letter, step.part)
-            letter.diff.did(step, letter.diff.touched)
+            await self.drop_parts(queued, step.part)
+            queued.diff.record(step, queued.diff.changed_at)
         elif isinstance(step, Edit):
-            self._end(letter, step.part)
-        elif isinstance(step, Send) and letter.follows(step.part) is not None:
-            self._end(letter, step.part - 1)
-        elif isinstance(step, Send) and letter.reply_to is not None:
-            letter.reply_to = None  # the question is deleted: its answer goes without the link
+            self._stop_answer(queued, step.part)
+        elif isinstance(step, Send) and queued.follows(step.part) is not None:
+            self._stop_answer(queued, step.part - 1)
+        elif isinstance(step, Send) and queued.reply_to is not None:
+            queued.reply_to = None  # the question is deleted: its answer goes without the link
         else:
             return False
         return True
 
-    def _end(self, letter: QueuedMessage, part: int) -> None:
-        letter.diff.remove(part)
-        if letter.answer is not None:
-            self._deleted.put_nowait(letter.answer)
+    def _stop_answer(self, queued: QueuedMessage, part: int) -> None:
+        queued.diff.mark_deleted(part)
+        if queued.answer is not None:
+            self._deleted.put_nowait(queued.answer)
 
-    async def _go_elsewhere(self, platform: Platform, letter: QueuedMessage) -> bool:
+    async def _send_directly(self, platform: Platform, queued: QueuedMessage) -> bool:
         """To the person in a chat of their own; where that fails, or what is to be pressed belongs here, they are asked to ask again."""
-        said = letter.diff.said
-        if said is None or said.reader is None:
+        content = queued.diff.content
+        if content is None or content.reader is None:
             return False
-        if not letter.diff.ended:
-            letter.diff.hold()
+        if not queued.diff.ended:
+            queued.diff.hold_until_end()
             return True
-        movable = letter.answer is not None or not (said.actions or said.panel)
-        if letter.origin is None and not letter.place.private and movable and isinstance(platform, SupportsDirectMessages):
+        movable = queued.answer is not None or not (content.actions or content.panel)
+        if queued.origin is None and not queued.place.private and movable and isinstance(platform, SupportsDirectMessages):
             try:
-                place = await platform.private_place(said.reader.id)
+                place = await platform.private_place(content.reader.id)
             except DeliveryError as error:
-                log.info("no_private_chat", place=letter.place.key, reason=str(error))
+                log.info("no_private_chat", place=queued.place.key, reason=str(error))
             else:
-                await self._move(letter, place, said)
+                await self._move(queued, place, content)
                 return True
-        return await self._ask_again(letter, said, said.reader)
+        return await self._ask_again(queued, content, content.reader)
 
-    async def _move(self, letter: QueuedMessage, place: Place, said: Outgoing) -> None:
+    async def _move(self, queued: QueuedMessage, place: Place, content: Outgoing) -> None:
         await self._database.write(graph.keep_place, place)
-        letter.origin, letter.place, letter.reply_to = letter.place, place, None
-        note = "" if said.private else self._texts.say(said.language, "delivery.closed")
-        footer = " · ".join(filter(None, (said.footer, note)))
-        await self._begin_anew(letter, replace(said, buttons=(), actions=(), answer_id=None, footer=footer))
+        queued.origin, queued.place, queued.reply_to = queued.place, place, None
+        note = "" if content.private else self._texts.render(content.language, "delivery.closed")
+        footer = " · ".join(filter(None, (content.footer, note)))
+        await self._restart(queued, replace(content, buttons=(), actions=(), answer_id=None, footer=footer))
 
-    async def _ask_again(self, letter: QueuedMessage, said: Outgoing, reader: Reader) -> bool:
+    async def _ask_again(self, queued: QueuedMessage, content: Outgoing, reader: Reader) -> bool:
         """Say to all that there were words for one. An event that nobody waits for needs none."""
-        if letter.answer is not None or letter.event is None or not said.private:
+        if queued.answer is not None or queued.event is None or not content.private:
             return False
-        letter.place, letter.origin, letter.reply_to = letter.home, None, None
-        words = self._texts.say(said.language, "delivery.again", name=called(reader.name))
-        await self._begin_anew(letter, Outgoing(words, language=said.language))
+        queued.place, queued.origin, queued.reply_to = queued.home, None, None
+        words = self._texts.render(content.language, "delivery.again", name=called(reader.name))
+        await self._restart(queued, Outgoing(words, language=content.language))
         return True
 
-    async def _begin_anew(self, letter: QueuedMessage, message: Outgoing) -> None:
-        await self.forget(letter, 0)
-        letter.intended, letter.failures, letter.stays = None, 0, False
-        letter.diff.anew(0)
-        letter.diff.end(message)
+    async def _restart(self, queued: QueuedMessage, message: Outgoing) -> None:
+        await self.drop_parts(queued, 0)
+        queued.pending_send, queued.failures, queued.changeable = None, 0, False
+        queued.diff.resend_from(0)
+        queued.diff.end(message)
 
-    async def _say_anew(self, letter: QueuedMessage, step: Edit, error: MessageFrozen) -> bool:
+    async def _resend(self, queued: QueuedMessage, step: Edit, error: MessageFrozen) -> bool:
         """Once, when all of it is there."""
-        if not letter.diff.ended:
-            letter.diff.hold()
+        if not queued.diff.ended:
+            queued.diff.hold_until_end()
             return True
-        frozen = await self.forget(letter, step.part)
-        letter.stale += [] if isinstance(error, MessageLost) else frozen
-        letter.diff.anew(step.part)
+        frozen = await self.drop_parts(queued, step.part)
+        queued.to_delete += [] if isinstance(error, MessageLost) else frozen
+        queued.diff.resend_from(step.part)
         return True

@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.delivery.channel_queue import ChannelQueue, Notice, QueuedMessage
-from bot.delivery.edit_scheduler import Delete, EditScheduler, MessageDiff, Preview, Send, Step
+from bot.delivery.edit_scheduler import EditScheduler
 from bot.delivery.fallbacks import Fallbacks
+from bot.delivery.message_diff import Delete, MessageDiff, Preview, Send, Step
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
 from bot.ports import Limits, Outgoing, Platform, SupportsDrafts, SupportsDuplicateRemoval, SupportsPrivateReplies, SupportsReactions
@@ -42,7 +43,7 @@ class Outbox:
         self._clock = clock
         self._platforms: dict[str, Platform] = {}
         self._connected: dict[str, asyncio.Event] = {}
-        self._pumps: dict[str, ChannelQueue] = {}
+        self._queues: dict[str, ChannelQueue] = {}
         self._asked: Mapping[str, int] = {}
         self._notices = count(-1, -1)  # in one channel with the answers, whose ids are positive
         self._tasks: asyncio.TaskGroup | None = None
@@ -55,7 +56,7 @@ class Outbox:
         if self._platforms.get(platform.name) is platform:
             self._connected[platform.name].clear()
 
-    def knows(self, platform: str) -> bool:
+    def was_attached(self, platform: str) -> bool:
         """Whether it was attached at some time."""
         return platform in self._platforms
 
@@ -71,52 +72,54 @@ class Outbox:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            for key, pump in self._pumps.items():
-                tasks.create_task(self._move(key, pump))
+            for key, queue in self._queues.items():
+                tasks.create_task(self._run_queue(key, queue))
             try:
                 await asyncio.Event().wait()
             finally:
                 self._tasks = None  # a group that ends takes no tasks: what is said now stays for the next start
 
-    def begin(self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True) -> MessageDiff:
-        """The display of an answer; where there is none yet, with the messages that were `recorded`, from before a restart.
+    def open_answer(
+        self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True
+    ) -> MessageDiff:
+        """The diff of an answer; a new one starts with the messages that were `recorded` before a restart.
 
         `busy`: mark the question.
         """
-        pump = self._pump(place)
-        if answer not in pump.letters:
+        queue = self._queue(place)
+        if answer not in queue.messages:
             known = [delivery for delivery in recorded if delivery.platform_id]
             limits = self._limits(place)
-            diff = MessageDiff(limits, begun=len(known), retold=not busy)
+            diff = MessageDiff(limits, begun=len(known), is_revision=not busy)
             event = reply_to if busy else None
-            self._post(pump, answer, QueuedMessage(answer, place, reply_to, diff, event, parts=known, chained=limits.chains))
-            self._mark(pump.letters[answer], busy=True)
-        return pump.letters[answer].diff
+            self._add(queue, answer, QueuedMessage(answer, place, reply_to, diff, event, parts=known, replies_to_previous=limits.chains))
+            self._react(queue.messages[answer], busy=True)
+        return queue.messages[answer].diff
 
-    async def finish(self, answer: int, place: Place) -> None:
+    async def finish_answer(self, answer: int, place: Place) -> None:
         """Wait until the answer's end is shown, or can't be: then forget about it."""
-        pump = self._pump(place)
-        if letter := pump.letters.get(answer):
-            pump.news.set()
-            await letter.over.wait()
-            self._remove(pump, answer)
-            if letter.sign is not None:
-                await asyncio.wait({letter.sign})  # or a kill right now would leave it there for ever
+        queue = self._queue(place)
+        if queued := queue.messages.get(answer):
+            queue.changed.set()
+            await queued.closed.wait()
+            self._remove(queue, answer)
+            if queued.reaction is not None:
+                await asyncio.wait({queued.reaction})  # or a kill right now would leave it there for ever
 
-    def discard(self, answer: int, place: Place) -> None:
+    def discard_answer(self, answer: int, place: Place) -> None:
         """Show no more of it: another answer has its messages now, or another bot the answer."""
-        self._remove(self._pump(place), answer)
+        self._remove(self._queue(place), answer)
 
-    async def retract(self, answer: int) -> None:
+    async def retract_answer(self, answer: int) -> None:
         """Take back what is shown of it, if anything is: it was forgotten before its end."""
-        for pump in [pump for pump in self._pumps.values() if answer in pump.letters]:
-            letter = pump.letters[answer]
-            letter.diff.retract()
-            pump.news.set()
-            await letter.over.wait()
-            self._remove(pump, answer)
+        for queue in [queue for queue in self._queues.values() if answer in queue.messages]:
+            queued = queue.messages[answer]
+            queued.diff.retract()
+            queue.changed.set()
+            await queued.closed.wait()
+            self._remove(queue, answer)
 
-    def say(self, place: Place, message: Outgoing, event: str | None, *, unsure_since: float | None = None) -> Notice:
+    def send_notice(self, place: Place, message: Outgoing, event: str | None, *, unsure_since: float | None = None) -> Notice:
         """Send a notice, in reply to an event or to none, in its turn. One that is not final can be changed until it is.
 
         `unsure_since`: it may have been sent since then (Unix seconds).
@@ -125,226 +128,230 @@ class Outbox:
         diff = MessageDiff(limits, ends_directly=True)
         diff.end(message)
         # What one person alone is told goes by the way of its own interaction, which counts in nobody else's budget.
-        pump = self._pump(place, aside=event if message.private and self._whispers(place, event) else None)
+        queue = self._queue(place, aside=event if message.private and self._can_reply_privately(place, event) else None)
         key = next(self._notices)
-        letter = QueuedMessage(None, place, event, diff, event, unsure_since=unsure_since, stays=not message.final, chained=limits.chains)
-        self._post(pump, key, letter)
-        return Notice(pump, key)
+        queued = QueuedMessage(
+            None, place, event, diff, event, unsure_since=unsure_since, changeable=not message.final, replies_to_previous=limits.chains
+        )
+        self._add(queue, key, queued)
+        return Notice(queue, key)
 
-    def expect(self, asked: Mapping[str, int]) -> None:
+    def set_pending(self, asked: Mapping[str, int]) -> None:
         """How many questions wait or are being answered, by channel."""
         self._asked = asked
-        for key, pump in self._pumps.items():
-            pump.channel.expect(asked.get(key, 0))
-            if pump.letters:
-                pump.news.set()  # there may be more room for courtesies
+        for key, queue in self._queues.items():
+            queue.scheduler.set_pending(asked.get(key, 0))
+            if queue.messages:
+                queue.changed.set()  # there may be more room for courtesies
 
-    def delay(self, channel: str, number: int) -> float:
+    def seconds_until_shown(self, channel: str, number: int) -> float:
         """Seconds until the end of the `number`-th answer from now can be shown in a channel, by the platform's limits."""
-        pump = self._pumps.get(channel)
-        return pump.channel.delay(number, self._clock()) if pump else 0.0
+        queue = self._queues.get(channel)
+        return queue.scheduler.seconds_until_shown(number, self._clock()) if queue else 0.0
 
-    def pace(self, place: Place) -> float:
+    def seconds_per_edit(self, place: Place) -> float:
         """Seconds between two edits in this place, if they are spread evenly."""
         budget = self._limits(place).budget
         return budget.seconds / budget.edits
 
-    def changed(self, place: Place) -> None:
+    def wake(self, place: Place) -> None:
         """A display of this place wants to show something new."""
-        self._pump(place).news.set()
+        self._queue(place).changed.set()
 
-    async def type(self, place: Place, diff: MessageDiff) -> None:
+    async def show_typing(self, place: Place, diff: MessageDiff) -> None:
         """Show that the bot is at work, until the answer itself shows it."""
         platform = self.platform(place)
         while platform.limits.typing_seconds and not diff.begun:
             await platform.typing(place)
             await asyncio.sleep(platform.limits.typing_seconds * 0.8)
 
-    def _pump(self, place: Place, *, aside: str | None = None) -> ChannelQueue:
+    def _queue(self, place: Place, *, aside: str | None = None) -> ChannelQueue:
         """The channel's, or the one beside it for what does not count there: of this event."""
         key = place.channel_key if aside is None else f"{place.channel_key} aside {aside}"
-        pump = self._pumps.get(key)
-        if pump is None:
-            pump = self._pumps[key] = ChannelQueue(place.platform, EditScheduler(self._limits(place)))
-            pump.channel.expect(self._asked.get(key, 0))
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = ChannelQueue(place.platform, EditScheduler(self._limits(place)))
+            queue.scheduler.set_pending(self._asked.get(key, 0))
             if self._tasks is not None:
-                self._tasks.create_task(self._move(key, pump))
-        return pump
+                self._tasks.create_task(self._run_queue(key, queue))
+        return queue
 
     def _limits(self, place: Place) -> Limits:
         platform = self.platform(place)
         return platform.private_limits if place.private and isinstance(platform, SupportsDrafts) else platform.limits
 
-    def _whispers(self, place: Place, event: str | None) -> bool:
+    def _can_reply_privately(self, place: Place, event: str | None) -> bool:
         platform = self.platform(place)
         return event is not None and isinstance(platform, SupportsPrivateReplies) and platform.can_reply_privately(event)
 
-    def _mark(self, letter: QueuedMessage, *, busy: bool) -> None:
+    def _react(self, queued: QueuedMessage, *, busy: bool) -> None:
         """Beside everything else, one change after the other: a sign that fails or takes long holds up no answer."""
-        platform = self.platform(letter.place)
-        if letter.answer is not None and letter.event is not None and self._tasks is not None and isinstance(platform, SupportsReactions):
-            letter.sign = self._tasks.create_task(_sign(platform, letter.place, letter.event, letter.sign, busy=busy))
+        platform = self.platform(queued.place)
+        if queued.answer is not None and queued.event is not None and self._tasks is not None and isinstance(platform, SupportsReactions):
+            queued.reaction = self._tasks.create_task(_set_reaction(platform, queued.place, queued.event, queued.reaction, busy=busy))
 
-    def _post(self, pump: ChannelQueue, key: int, letter: QueuedMessage) -> None:
-        pump.letters[key] = letter
-        pump.channel.add(key, letter.diff)
-        pump.news.set()
+    def _add(self, queue: ChannelQueue, key: int, queued: QueuedMessage) -> None:
+        queue.messages[key] = queued
+        queue.scheduler.add(key, queued.diff)
+        queue.changed.set()
 
-    async def _move(self, key: str, pump: ChannelQueue) -> None:
+    async def _run_queue(self, key: str, queue: ChannelQueue) -> None:
         """Until there is nothing left to say, and nothing to remember of what was: a channel that speaks again gets another pump."""
-        while pump.letters or not pump.channel.rested(self._clock()):
-            await self._connected[pump.platform].wait()
-            pump.news.clear()
+        while queue.messages or not queue.scheduler.idle(self._clock()):
+            await self._connected[queue.platform].wait()
+            queue.changed.clear()
             now = self._clock()
-            if found := pump.channel.next(now):
-                await self._try(pump, *found)
+            if found := queue.scheduler.next_step(now):
+                await self._attempt(queue, *found)
             else:
-                pause = pump.channel.wait(now)  # of this very moment: asked later, what has come due meanwhile would wait for news
-                await self._close_finished(pump)
+                pause = queue.scheduler.seconds_until_next(
+                    now
+                )  # of this very moment: asked later, what has come due meanwhile would wait for news
+                await self._close_finished(queue)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
-                        await pump.news.wait()
-        del self._pumps[key]
+                        await queue.changed.wait()
+        del self._queues[key]
 
-    async def _close_finished(self, pump: ChannelQueue) -> None:
-        for key, letter in list(pump.letters.items()):
-            if letter.diff.settled:
-                letter.over.set()
-                if letter.answer is None and not letter.stays:
-                    await self._close_notice(pump, key, letter)
+    async def _close_finished(self, queue: ChannelQueue) -> None:
+        for key, queued in list(queue.messages.items()):
+            if queued.diff.delivered:
+                queued.closed.set()
+                if queued.answer is None and not queued.changeable:
+                    await self._close_notice(queue, key, queued)
 
-    async def _close_notice(self, pump: ChannelQueue, key: int, letter: QueuedMessage) -> None:
-        self._remove(pump, key)
-        if letter.event is not None:
-            await self._database.write(events.said, letter.home.key, letter.event)
+    async def _close_notice(self, queue: ChannelQueue, key: int, queued: QueuedMessage) -> None:
+        self._remove(queue, key)
+        if queued.event is not None:
+            await self._database.write(events.said, queued.home.key, queued.event)
 
-    def _remove(self, pump: ChannelQueue, key: int) -> None:
-        if letter := pump.letters.pop(key, None):
-            letter.over.set()
-            self._mark(letter, busy=False)
-        pump.channel.drop(key)
-        pump.news.set()
+    def _remove(self, queue: ChannelQueue, key: int) -> None:
+        if queued := queue.messages.pop(key, None):
+            queued.closed.set()
+            self._react(queued, busy=False)
+        queue.scheduler.remove(key)
+        queue.changed.set()
 
-    async def _try(self, pump: ChannelQueue, key: int, step: Step) -> None:
-        letter = pump.letters[key]
+    async def _attempt(self, queue: ChannelQueue, key: int, step: Step) -> None:
+        queued = queue.messages[key]
         try:
             if isinstance(step, Send):
-                await self._intend(letter, step.part)
-            pump.channel.begin(key, self._clock())
-            await self._carry_out(letter, step)
+                await self._record_send(queued, step.part)
+            queue.scheduler.count_step(key, self._clock())
+            await self._carry_out(queued, step)
         except FileRefused:
-            letter.diff.do_without_files()
+            queued.diff.drop_files()
         except DeliveryError as error:
-            if not await self._fallbacks.take(self.platform(letter.place), letter, step, error):
-                await self._delay(pump, key, letter, step, error)
+            if not await self._fallbacks.handle(self.platform(queued.place), queued, step, error):
+                await self._retry_later(queue, key, queued, step, error)
         else:
-            letter.failures = 0
-            letter.diff.did(step, self._clock(), unsure=letter.unheard)
-            letter.unheard = False
+            queued.failures = 0
+            queued.diff.record(step, self._clock(), unsure=queued.unheard)
+            queued.unheard = False
 
-    async def _carry_out(self, letter: QueuedMessage, step: Step) -> None:
-        platform = self.platform(letter.place)
+    async def _carry_out(self, queued: QueuedMessage, step: Step) -> None:
+        platform = self.platform(queued.place)
         if isinstance(step, Send):
-            await self._send(platform, letter, step)
+            await self._send(platform, queued, step)
         elif isinstance(step, Preview):
-            if letter.answer is not None and isinstance(platform, SupportsDrafts):
-                await platform.show_draft(letter.place, letter.answer, step.message)
+            if queued.answer is not None and isinstance(platform, SupportsDrafts):
+                await platform.show_draft(queued.place, queued.answer, step.message)
         elif isinstance(step, Delete):
-            delivery = letter.parts[step.part]
-            await platform.delete(letter.place, _id(delivery))
-            await self._fallbacks.forget(letter, step.part)
+            delivery = queued.parts[step.part]
+            await platform.delete(queued.place, _id(delivery))
+            await self._fallbacks.drop_parts(queued, step.part)
         else:
-            await platform.edit(letter.place, _id(letter.parts[step.part]), step.message)
+            await platform.edit(queued.place, _id(queued.parts[step.part]), step.message)
 
-    async def _intend(self, letter: QueuedMessage, part: int) -> Delivery:
+    async def _record_send(self, queued: QueuedMessage, part: int) -> Delivery:
         """Record a send before it happens; a send that failed is tried again as the same one."""
-        if letter.intended is None:
-            letter.intended = await self._database.write(deliveries.intend, letter.answer, part, letter.place, time())
-        if letter.intended is None:
+        if queued.pending_send is None:
+            queued.pending_send = await self._database.write(deliveries.intend, queued.answer, part, queued.place, time())
+        if queued.pending_send is None:
             raise PlaceGone("the answer was forgotten while it was on its way")
-        if letter.intended.repeats:
-            self._doubt(letter)
-        return letter.intended
+        if queued.pending_send.repeats:
+            self._mark_uncertain(queued)
+        return queued.pending_send
 
-    async def _send(self, platform: Platform, letter: QueuedMessage, step: Send) -> None:
-        if step.message.files and not await asyncio.to_thread(all_there, step.message.files):
+    async def _send(self, platform: Platform, queued: QueuedMessage, step: Send) -> None:
+        if step.message.files and not await asyncio.to_thread(all_exist, step.message.files):
             raise FileRefused("a file that was to be sent is there no more")
-        intended = await self._intend(letter, step.part)
-        platform_id = await _put(platform, letter, step, intended.nonce)
-        letter.unheard = letter.unheard and platform.limits.deduplicates
-        if letter.unsure_since is not None:
-            await self._recall(platform, letter, platform_id, letter.unsure_since)
-        if not await self._database.write(_record, letter, step, intended.id, platform_id):
-            await platform.delete(letter.place, platform_id)  # nobody knows it, so that nothing else would ever end it
+        pending_send = await self._record_send(queued, step.part)
+        platform_id = await _send_publicly_or_privately(platform, queued, step, pending_send.nonce)
+        queued.unheard = queued.unheard and platform.limits.deduplicates
+        if queued.unsure_since is not None:
+            await self._remove_duplicate(platform, queued, platform_id, queued.unsure_since)
+        if not await self._database.write(_record_sent, queued, step, pending_send.id, platform_id):
+            await platform.delete(queued.place, platform_id)  # nobody knows it, so that nothing else would ever end it
             raise PlaceGone("the answer was forgotten while it was on its way")
-        letter.parts.append(replace(intended, platform_id=platform_id))
-        letter.intended = None
-        await self._fallbacks.sweep(platform, letter)
+        queued.parts.append(replace(pending_send, platform_id=platform_id))
+        queued.pending_send = None
+        await self._fallbacks.delete_replaced(platform, queued)
 
-    async def _recall(self, platform: Platform, letter: QueuedMessage, platform_id: str, since: float) -> None:
+    async def _remove_duplicate(self, platform: Platform, queued: QueuedMessage, platform_id: str, since: float) -> None:
         """Take back the first copy of what is now sent anew, before this one is recorded: a kill here starts it over."""
         if isinstance(platform, SupportsDuplicateRemoval):
-            known = await self._database.read(deliveries.known, letter.place, since)
-            await platform.remove_duplicate(letter.place, platform_id, known)
-        letter.unsure_since = None
+            known = await self._database.read(deliveries.known, queued.place, since)
+            await platform.remove_duplicate(queued.place, platform_id, known)
+        queued.unsure_since = None
 
-    async def _delay(self, pump: ChannelQueue, key: int, letter: QueuedMessage, step: Step, error: DeliveryError) -> None:
+    async def _retry_later(self, queue: ChannelQueue, key: int, queued: QueuedMessage, step: Step, error: DeliveryError) -> None:
         if isinstance(error, PlaceGone | MessageFrozen | NotPrivate | TextBlocked):
-            await self._give_up(pump, key, letter, error)
+            await self._give_up(queue, key, queued, error)
             return
-        letter.failures += 1
-        log.info("delivery_delayed", place=letter.place.key, answer=letter.answer, failures=letter.failures, reason=str(error))
+        queued.failures += 1
+        log.info("delivery_delayed", place=queued.place.key, answer=queued.answer, failures=queued.failures, reason=str(error))
         if isinstance(step, Send) and error.unheard:
-            self._doubt(letter)
+            self._mark_uncertain(queued)
         if error.retry_after is not None:
-            pump.channel.pause(self._clock() + error.retry_after)
-        elif letter.failures < (TRIES_REJECTED if error.rejected else TRIES):
-            pump.channel.rest(key, self._clock() + min(0.5 * 2 ** min(letter.failures, 10), LONGEST_PAUSE))
-        elif not self._fallbacks.reword(letter, "delivery.refused"):
-            await self._give_up(pump, key, letter, error)
+            queue.scheduler.pause(self._clock() + error.retry_after)
+        elif queued.failures < (TRIES_REJECTED if error.rejected else TRIES):
+            queue.scheduler.back_off(key, self._clock() + min(0.5 * 2 ** min(queued.failures, 10), LONGEST_PAUSE))
+        elif not self._fallbacks.explain(queued, "delivery.refused"):
+            await self._give_up(queue, key, queued, error)
 
-    def _doubt(self, letter: QueuedMessage) -> None:
+    def _mark_uncertain(self, queued: QueuedMessage) -> None:
         """The send on its way may have been carried out before, unheard."""
-        if letter.intended is not None:
-            letter.unheard, letter.unsure_since = True, letter.unsure_since or letter.intended.at
+        if queued.pending_send is not None:
+            queued.unheard, queued.unsure_since = True, queued.unsure_since or queued.pending_send.at
 
-    async def _give_up(self, pump: ChannelQueue, key: int, letter: QueuedMessage, error: DeliveryError) -> None:
-        letter.over.set()
-        if letter.answer is None:
-            await self._close_notice(pump, key, letter)
+    async def _give_up(self, queue: ChannelQueue, key: int, queued: QueuedMessage, error: DeliveryError) -> None:
+        queued.closed.set()
+        if queued.answer is None:
+            await self._close_notice(queue, key, queued)
         else:
-            self._remove(pump, key)
-            self.given_up.put_nowait(letter.answer)
-        log.warning("delivery_given_up", place=letter.place.key, answer=letter.answer, reason=str(error))
+            self._remove(queue, key)
+            self.given_up.put_nowait(queued.answer)
+        log.warning("delivery_given_up", place=queued.place.key, answer=queued.answer, reason=str(error))
 
 
-async def _put(platform: Platform, letter: QueuedMessage, step: Send, nonce: str) -> str:
+async def _send_publicly_or_privately(platform: Platform, queued: QueuedMessage, step: Send, nonce: str) -> str:
     """Send one message; its id. What is private goes by here, and nowhere else: so that nobody else ever sees it."""
-    message, place = step.message, letter.place
-    if message.private and letter.origin is None:
+    message, place = step.message, queued.place
+    if message.private and queued.origin is None:
         try:
-            if letter.event is not None and isinstance(platform, SupportsPrivateReplies):
-                return await platform.reply_privately(place, message, event=letter.event, nonce=nonce)
+            if queued.event is not None and isinstance(platform, SupportsPrivateReplies):
+                return await platform.reply_privately(place, message, event=queued.event, nonce=nonce)
             if not place.private:
                 raise NotPrivate("others would see it, too")
         except NotPrivate:
             if not place.private:
                 raise
     # Where later parts follow the first one by themselves, a reply link on each would only repeat the question.
-    reply_to = letter.reply_to if step.part == 0 else letter.follows(step.part)
+    reply_to = queued.reply_to if step.part == 0 else queued.follows(step.part)
     return await platform.send(place, message, reply_to=reply_to, nonce=nonce)
 
 
-async def _sign(platform: SupportsReactions, place: Place, event: str, before: asyncio.Task[None] | None, *, busy: bool) -> None:
+async def _set_reaction(platform: SupportsReactions, place: Place, event: str, before: asyncio.Task[None] | None, *, busy: bool) -> None:
     if before is not None:
         await asyncio.wait({before})
     await platform.set_busy_reaction(place, event, busy=busy)
 
 
-def _record(connection: Connection, letter: QueuedMessage, step: Send, delivery: int, platform_id: str) -> bool:
+def _record_sent(connection: Connection, queued: QueuedMessage, step: Send, delivery: int, platform_id: str) -> bool:
     """The platform took it; False: the answer was forgotten meanwhile. A kill after this says a notice that is whole no second time."""
-    if letter.answer is None and letter.event is not None and not letter.stays and letter.diff.completed_by(step):
-        events.said(connection, letter.home.key, letter.event)
+    if queued.answer is None and queued.event is not None and not queued.changeable and queued.diff.is_last(step):
+        events.said(connection, queued.home.key, queued.event)
     return deliveries.sent(connection, delivery, platform_id)
 
 
@@ -355,5 +362,5 @@ def _id(delivery: Delivery) -> str:
     return delivery.platform_id
 
 
-def all_there(files: Iterable[Path]) -> bool:
+def all_exist(files: Iterable[Path]) -> bool:
     return all(file.exists() for file in files)

@@ -14,12 +14,12 @@ from bot.store import events
 from bot.store.database import Database
 
 
-def addressed(incoming: Incoming, message: Outgoing, *, private: bool) -> Outgoing:
+def address_to_author(incoming: Incoming, message: Outgoing, *, private: bool) -> Outgoing:
     """The message, for whoever caused the event: for them alone, or not."""
     return replace(message, private=private, reader=Reader(incoming.author.id, incoming.author.name))
 
 
-def alone(incoming: Incoming) -> bool:
+def only_author_sees(incoming: Incoming) -> bool:
     """Whether nobody else saw what is replied to."""
     return incoming.unseen or incoming.place.private
 
@@ -45,17 +45,17 @@ class Replies:
             self._known.add(platform.name)
             self._new.put_nowait(platform)
 
-    async def are_said(self, incoming: Incoming) -> bool:
+    async def was_handled(self, incoming: Incoming) -> bool:
         """Whether the event was dealt with before."""
         return await self._database.read(events.taken, incoming.place.key, incoming.id)
 
-    async def say(self, incoming: Incoming, message: Outgoing) -> None:
+    async def send(self, incoming: Incoming, message: Outgoing) -> None:
         """Reply to an event, once. What was asked where all could see it is answered there."""
-        message = addressed(incoming, message, private=message.private and alone(incoming))
+        message = address_to_author(incoming, message, private=message.private and only_author_sees(incoming))
         if await self._take(incoming, message):
-            self._outbox.say(incoming.place, message, incoming.id)
+            self._outbox.send_notice(incoming.place, message, incoming.id)
 
-    async def say_nothing(self, incoming: Incoming) -> None:
+    async def mark_handled(self, incoming: Incoming) -> None:
         """The event is dealt with."""
         await self._take(incoming, None)
 
@@ -64,4 +64,4 @@ class Replies:
 
     async def _resume(self, platform: Platform) -> None:
         for owed in await self._database.read(events.undelivered, platform.name, self._name, self._began):
-            self._outbox.say(owed.place, owed.reply, owed.event, unsure_since=owed.at)
+            self._outbox.send_notice(owed.place, owed.reply, owed.event, unsure_since=owed.at)

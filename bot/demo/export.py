@@ -46,7 +46,7 @@ def write_export(folder: Path, demo: Demo, shown: Sequence[Entry], files: Pictur
 
 
 def _page(demo: Demo, shown: Sequence[Entry], files: PictureFiles, texts: Texts) -> Iterator[str]:
-    title = escape(texts.say(demo.language, "demo.export_title", date=f"{datetime.fromtimestamp(demo.started, UTC):%Y-%m-%d}"))
+    title = escape(texts.render(demo.language, "demo.export_title", date=f"{datetime.fromtimestamp(demo.started, UTC):%Y-%m-%d}"))
     yield f'<!doctype html>\n<html lang="{escape(demo.language)}">\n<head>\n<meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
     yield f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>{STYLE}</style>\n'

@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import monotonic, time
 
 from bot.access.policy import Allowance
-from bot.access.rate_limits import Pace
+from bot.access.rate_limits import TokenBucket
 from bot.message import Address, Attachment, Incoming, Place
 from bot.store import demos
 from bot.store.database import Database
@@ -21,7 +21,7 @@ class DemoRegistry:
         self._database = database
         self._clock = clock
         self._running: dict[str, Demo] = {}  # by channel
-        self._paces: dict[int, dict[str, Pace]] = {}  # by demo and person
+        self._buckets: dict[int, dict[str, TokenBucket]] = {}  # by demo and person
 
     async def load(self) -> None:
         """Go on with the demos that ran before a restart."""
@@ -39,10 +39,10 @@ class DemoRegistry:
     async def stop(self, place: Place) -> Demo | None:
         """The demo that ended; None: none ran."""
         if demo := self._running.pop(place.channel_key, None):
-            self._paces.pop(demo.id, None)
+            self._buckets.pop(demo.id, None)
         return await self._database.write(demos.end, place.channel_key, time())
 
-    def heard(self, incoming: Incoming) -> Incoming:
+    def as_question(self, incoming: Incoming) -> Incoming:
         """An overheard picture where a demo runs is a question: the presenter's."""
         demo = self.running(incoming.place)
         pictures = tuple(each for each in incoming.attachments if _may_be_picture(each))
@@ -50,16 +50,16 @@ class DemoRegistry:
             return incoming
         return replace(incoming, address=Address.SHOWN, text=demo.prompt, attachments=pictures, reply_to=None)
 
-    def check_pace(self, incoming: Incoming) -> None:
+    def check_slow_mode(self, incoming: Incoming) -> None:
         """The slow mode. Raises Refusal that says how long to wait, and Ignored when that was just said."""
         demo = self.running(incoming.place)
         if demo is None or incoming.author.key == demo.presenter:
             return
         now = self._clock()
-        paces = {person: pace for person, pace in self._paces.get(demo.id, {}).items() if now - pace.at < demo.slow_seconds}
-        self._paces[demo.id] = paces
-        pace = paces.setdefault(incoming.author.key, Pace(1, now))
-        pace.check(Allowance(1, demo.slow_seconds, {}), now, "demo.slow_down")
+        buckets = {person: bucket for person, bucket in self._buckets.get(demo.id, {}).items() if now - bucket.at < demo.slow_seconds}
+        self._buckets[demo.id] = buckets
+        bucket = buckets.setdefault(incoming.author.key, TokenBucket(1, now))
+        bucket.check(Allowance(1, demo.slow_seconds, {}), now, "demo.slow_down")
 
 
 def _may_be_picture(attachment: Attachment) -> bool:

@@ -76,4 +76,4 @@ class DemoService:
         meant = await self._database.read(votes.newest, place) if answer is None else answer
         if meant is None or not await self._database.write(votes.cast, place, meant, person, column, time()):
             raise Refusal("answer.unknown")
-        self._live_updates.voted(meant)
+        self._live_updates.votes_changed(meant)

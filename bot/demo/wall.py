@@ -58,7 +58,7 @@ class Walls:
         """The demo whose wall this unguessable code opens."""
         return await self._database.read(demos.by_code, code)
 
-    async def look(self, demo: Demo) -> Wall:
+    async def read(self, demo: Demo) -> Wall:
         """The wall now; hidden entries are among its entries, and marked."""
         found = await self._database.read(entries, demo, LOOKED_AT)
         line = await self._dispatcher.line()

@@ -15,9 +15,9 @@ import structlog
 from sqlalchemy import Connection
 
 from bot import conversation
-from bot.answers.accumulate import Comparison, Draft, draft_of
+from bot.answers.accumulate import Comparison, Draft, new_draft
 from bot.answers.explanations import Explanations
-from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Stop
+from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Cancellation
 from bot.answers.presentation import AnswerSnapshot, AnswerView, AnswerViews, read_answer_snapshot
 from bot.background import start
 from bot.config.logging import job_logged
@@ -87,13 +87,13 @@ class Dispatcher:
         self._queue = FairQueue()
         self._speed = Speed()
         self._rate = Rate(monotonic)
-        self.insights = Explanations()
+        self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
         self._waiting = False  # whether any question waited at the last look
         self._attached = asyncio.Event()
         self._moving = asyncio.Lock()  # held while a question leaves the line, or is told where it stands
-        self._stops: dict[int, Stop] = {}  # of running jobs
+        self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._delivering: set[int] = set()  # jobs
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -133,17 +133,17 @@ class Dispatcher:
             running, waited = await self._database.write(jobs.cancel_jobs, answers, self._name, time())
         for job in waited:
             self._deliver_soon(job)
-        for number in running & self._stops.keys():
-            self._stops[number].ask()
+        for number in running & self._cancellations.keys():
+            self._cancellations[number].cancel()
         self.wake()  # what followed them need not wait any more
         return len(running) + len(waited)
 
     def drop(self, replaced: Sequence[BegunAnswer], place: Place) -> None:
         """These answers are in the store no more: stop making and showing them."""
         for old in replaced:
-            if stop := self._stops.get(old.job):
-                stop.ask()
-            self._outbox.discard(old.answer, place)
+            if stop := self._cancellations.get(old.job):
+                stop.cancel()
+            self._outbox.discard_answer(old.answer, place)
         self.wake()
 
     async def line(self) -> Line:
@@ -151,8 +151,8 @@ class Dispatcher:
         waiting = await self._database.read(jobs.all_waiting)
         head = islice(self._queue.order(waiting), TOLD)
         running = self._pool.running
-        self._outbox.expect(Counter(job.channel for job in (*waiting, *running)))
-        return Line(len(waiting), len(running), places(head, running, self._speed, self._pool.rows, self._outbox.delay))
+        self._outbox.set_pending(Counter(job.channel for job in (*waiting, *running)))
+        return Line(len(waiting), len(running), places(head, running, self._speed, self._pool.rows, self._outbox.seconds_until_shown))
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -194,7 +194,7 @@ class Dispatcher:
             if taken is not None:
                 self._queue.charge(chosen)
                 pooled.running[chosen.id] = chosen
-                self._stops[chosen.id] = Stop()
+                self._cancellations[chosen.id] = Cancellation()
                 self._spawn(self._see_through(pooled, chosen, taken))
         return chosen
 
@@ -215,13 +215,13 @@ class Dispatcher:
 
     async def _see_through(self, pooled: PooledEngine, waiting: WaitingJob, taken: Taken) -> None:
         job, began = taken.job, monotonic()
-        draft = draft_of(job, self._texts)
+        draft = new_draft(job, self._texts)
         self._growing[job.answer] = draft
         with job_logged(job.name):
             try:
                 answered = await self._make(pooled, taken, draft)
             finally:
-                del pooled.running[job.id], self._stops[job.id], self._growing[job.answer]
+                del pooled.running[job.id], self._cancellations[job.id], self._growing[job.answer]
                 self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.settings.beams or 1))
                 if self._waiting:
                     self.wake()
@@ -236,16 +236,16 @@ class Dispatcher:
         view = self._answer_views.open(job, taken.snapshot)
         if job.attempts >= MAX_ATTEMPTS:
             return await self._fail(job, view, "answer.lost", count=MAX_ATTEMPTS)
-        explained = self._outbox.platform(view.answer.place).limits.explains
+        explained = self._outbox.platform(view.answer.place).limits.shows_explanations
 
-        def grown() -> None:
+        def on_chunk() -> None:
             self._rate.count()
-            view.grown(draft.text, draft.columns)
+            view.show_partial(draft.text, draft.columns)
 
-        typing = self._tasks.create_task(view.type())
+        typing = self._tasks.create_task(view.show_typing())
         try:
-            async with self._stops[job.id]:
-                await self._generator.answer(pooled.engine, job, branch, draft, grown, explained=explained)
+            async with self._cancellations[job.id]:
+                await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
         except Refusal as refusal:
             return await self._fail(job, view, refusal.key, **refusal.values)
         except EngineRefused as error:
@@ -258,8 +258,8 @@ class Dispatcher:
             typing.cancel()
         pooled.proved()
         if explained:
-            self.insights.keep(job, draft)
-        notes = await self._generator.notes(job, branch, draft)
+            self.explanations.keep(job, draft)
+        notes = await self._generator.footer_notes(job, branch, draft)
         return await self._commit(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
 
     async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> bool:
@@ -271,7 +271,7 @@ class Dispatcher:
 
     async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> bool:
         """Answer with why there is no answer."""
-        return await self._commit(job, view, self._texts.say(job.settings.language, key, **values), Finish.FAILED)
+        return await self._commit(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
 
     async def _commit(
         self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[AnswerColumn, ...] = ()
@@ -286,7 +286,7 @@ class Dispatcher:
     async def _let_go(self, job: Job, view: AnswerView) -> None:
         """Somebody else's it is now, or it was forgotten: then nothing else would ever end what is shown of it."""
         if await self._database.read(graph.answer, job.answer) is None:
-            self._spawn(self._outbox.retract(job.answer))
+            self._spawn(self._outbox.retract_answer(job.answer))
         else:
             view.discard()
 
@@ -296,17 +296,17 @@ class Dispatcher:
         self.wake()
 
     def _deliver_soon(self, job: Job) -> None:
-        if job.id not in self._delivering | self._stops.keys():
+        if job.id not in self._delivering | self._cancellations.keys():
             self._delivering.add(job.id)
             self._spawn(self._deliver(job))
 
     async def _deliver(self, job: Job) -> None:
         self._delivering.add(job.id)
         try:
-            if view := await self._answer_views.show(job):
-                await view.end()
+            if view := await self._answer_views.load(job):
+                await view.finish()
             else:
-                await self._outbox.retract(job.answer)
+                await self._outbox.retract_answer(job.answer)
             await self._database.write(jobs.finish_job, job.id)
         finally:
             self._delivering.discard(job.id)
@@ -323,10 +323,10 @@ class Dispatcher:
             now = time()
             asked = await self._database.write(jobs.heartbeat, self._name, now)
             async with self._moving:
-                recovered = await self._database.write(jobs.prune_stalled_workers, now - DEAD, self._name, tuple(self._stops))
+                recovered = await self._database.write(jobs.prune_stalled_workers, now - DEAD, self._name, tuple(self._cancellations))
             undelivered = await self._database.write(jobs.undelivered, self._outbox.connected, self._name, now, now - DEAD)
-            for number in asked & self._stops.keys():
-                self._stops[number].ask()
+            for number in asked & self._cancellations.keys():
+                self._cancellations[number].cancel()
             for job in undelivered:
                 self._deliver_soon(job)
             if recovered:
@@ -349,8 +349,8 @@ class Dispatcher:
 
     async def _inform(self, place: QueuePosition) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
-        if job is not None and (view := await self._answer_views.show(job)):
-            view.in_line(place)
+        if job is not None and (view := await self._answer_views.load(job)):
+            view.show_position(place)
 
 
 def _look(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[WaitingJob], bool]:

@@ -128,7 +128,7 @@ class AskService:
         mine = reply.author is not None and reply.author.key == incoming.author.key
         name = called(reply.author.name) if reply.author else ""
         about = "answer.about_yours" if mine else "answer.about" if name else "answer.about_earlier"
-        return _with_note(resolved, self._parts.texts.say(language, about, name=name))
+        return _with_note(resolved, self._parts.texts.render(language, about, name=name))
 
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""
@@ -142,7 +142,7 @@ class AskService:
         if asked.finish != Finish.LENGTH:
             raise Refusal("answer.nothing_to_continue")
         resolved, now = await self._resolve(incoming, {}), time()
-        text = self._parts.texts.say(resolved.settings.language, "answer.go_on")
+        text = self._parts.texts.render(resolved.settings.language, "answer.go_on")
         answer = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
         await self._enqueue(incoming, partial(_go_on, self._parts.name, incoming, answer, text, resolved, now))
 
@@ -231,7 +231,7 @@ class AskService:
             raise Refusal("ask.no_picture_there" if meant else incoming.blind or "ask.picture_needed")
         if seen is None or not incoming.newer or incoming.reply_to is not None:  # who replies has said which is meant
             return question
-        note = self._parts.texts.say(question.resolved.settings.language, "answer.about_older")
+        note = self._parts.texts.render(question.resolved.settings.language, "answer.about_older")
         return replace(question, resolved=_with_note(question.resolved, note))
 
     def _parent(self, connection: Connection, question: Question, now: float) -> Node | None:

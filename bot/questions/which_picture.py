@@ -71,7 +71,7 @@ class PictureFinder:
             self._offers.popitem(last=False)
         labels = [self._label(language, number, each, waiting) for number, each in enumerate(waiting.choices, start=1)]
         actions = tuple(Action(label, f"/ask pick:{token}.{number}") for number, label in enumerate(labels))
-        return Outgoing(self._texts.say(language, "ask.which"), actions=actions, language=language, private=True)
+        return Outgoing(self._texts.render(language, "ask.which"), actions=actions, language=language, private=True)
 
     def chosen(self, incoming: Incoming, name: str) -> tuple[Incoming, PictureChoice]:
         """What was asked, about the picture that was chosen. Raises Refusal for what is not offered, or to somebody else."""
@@ -105,4 +105,4 @@ class PictureFinder:
 
     def _label(self, language: str, number: int, shown: RecentPicture, waiting: PictureChoice) -> str:
         seconds = max(round(waiting.incoming.sent_at.timestamp() - shown.at), 0)
-        return self._texts.say(language, "ask.choice", number=number, name=called(shown.author.name), seconds=seconds)
+        return self._texts.render(language, "ask.choice", number=number, name=called(shown.author.name), seconds=seconds)

@@ -154,7 +154,7 @@ class ScopedSettings:
 
     def _footer(self, found: Iterable[Effective], language: str) -> str:
         unusual = [each for each in found if each.setting.shapes_answer and each.value != self._usual(each.setting)]
-        return " · ".join(self._texts.say(language, f"setting.{each.setting.name}.footer", value=shown(each.value)) for each in unusual)
+        return " · ".join(self._texts.render(language, f"setting.{each.setting.name}.footer", value=shown(each.value)) for each in unusual)
 
     def _usual(self, setting: Setting) -> Value | None:
         return self._defaults.get(setting.name, setting.default)

@@ -66,7 +66,7 @@ class Texts:
         """A text without values as it is said in any language, on any platform: what people may type."""
         return _forms(self, key)
 
-    def say(self, language: str, key: str, **values: Value) -> str:
+    def render(self, language: str, key: str, **values: Value) -> str:
         """The bot's own words. A language that it does not speak falls back to English; an unknown key is a KeyError."""
         text = self._languages[match_language(language) or ENGLISH][key]
         if not isinstance(text, str):
@@ -79,7 +79,7 @@ class Texts:
 
     def translations(self, key: str) -> dict[str, str]:
         """A text without values in every language: what platforms register as a command's names and descriptions."""
-        return {language: self.say(language, key) for language in LANGUAGES}
+        return {language: self.render(language, key) for language in LANGUAGES}
 
 
 def load_texts() -> Texts:
@@ -94,7 +94,7 @@ def load_texts() -> Texts:
 @cache
 def _forms(texts: Texts, key: str) -> frozenset[str]:
     views = (texts, *map(texts.on, DIALECTS))
-    return frozenset(view.say(language, key) for view in views for language in LANGUAGES)
+    return frozenset(view.render(language, key) for view in views for language in LANGUAGES)
 
 
 def _named(text: Text, texts: Mapping[str, Text]) -> Text:

@@ -126,7 +126,7 @@ async def say(runner: CommandRunner, diary: Diary, incoming: Incoming) -> str:
 async def refusal(runner: CommandRunner, diary: Diary, incoming: Incoming) -> tuple[str, dict[str, Any]]:
     with pytest.raises(Refusal) as refused:
         await runner.run(incoming, diary)
-    assert TEXTS.say("en", refused.value.key, **refused.value.values)
+    assert TEXTS.render("en", refused.value.key, **refused.value.values)
     return refused.value.key, refused.value.values
 
 

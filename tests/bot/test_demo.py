@@ -207,7 +207,7 @@ async def test_the_summary_counts_and_the_export_escapes_and_leaves_out_what_is_
     await rig.press("vote", author=BEN, answer_id=liked.answer_id)
     demo = await rig.core.walls.find(next(text for text in texts(rig) if "/wall/" in text).partition("/wall/")[2].split()[0])
     assert demo is not None
-    wall = await rig.core.walls.look(demo)
+    wall = await rig.core.walls.read(demo)
     assert await rig.core.walls.hide(demo, wall.entries[0].entry.shown.question, hidden=True)
     assert not await rig.core.walls.hide(demo, 999_999, hidden=True)
     await rig.press("demo", author=PRESENTER, action="stop")
@@ -243,7 +243,7 @@ async def test_a_follow_up_stands_on_the_wall_with_the_picture_that_it_is_about(
     await rig.until(lambda: answered(rig, "unrelated at") is not None)
     demo = rig.core.demos.running(PLACE)
     assert demo is not None
-    first, follow_up, unrelated = (each.entry.shown for each in (await rig.core.walls.look(demo)).entries)
+    first, follow_up, unrelated = (each.entry.shown for each in (await rig.core.walls.read(demo)).entries)
     assert follow_up.pictures == first.pictures != ()
     assert unrelated.pictures == ()
 

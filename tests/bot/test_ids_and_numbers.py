@@ -108,7 +108,7 @@ def test_every_number_that_is_shown_can_be_typed(number: float) -> None:
 def test_a_setting_s_value_is_kept_as_given_or_refused(setting: Any, given_value: Any) -> None:
     kept, refused = outcome(lambda: setting.parse(given_value))
     if refused is not None:
-        assert TEXTS.say("en", refused.key, **refused.values)
+        assert TEXTS.render("en", refused.key, **refused.values)
         return
     assert setting.low <= kept <= setting.high
     assert setting.parse(print_number(kept)) == kept

@@ -42,7 +42,7 @@ class Setting:
     async def refusal(self, author: Author = MODERATOR, place: Place = SERVER, /, **options: Value) -> str:
         with pytest.raises(Refusal) as refused:
             await self.up(author, place, **options)
-        assert TEXTS.say("zh-CN", refused.value.key, **refused.value.values)
+        assert TEXTS.render("zh-CN", refused.value.key, **refused.value.values)
         return refused.value.key
 
     async def lets_in(self, author: Author = ADA, place: Place = SERVER) -> str:
@@ -108,7 +108,7 @@ async def test_limits_count_for_everybody_and_otherwise_for_a_role(setting: Sett
     await setting.up(rule="cooldown", amount=30)
     caps = [(await setting.policies.allowance(SERVER, author)).caps["beams"] for author in (ADA, CREW)]
     assert caps == [2, 4]
-    assert [seconds for _, seconds in await setting.policies.pauses(SERVER, ADA)] == [30]
+    assert [seconds for _, seconds in await setting.policies.question_pauses(SERVER, ADA)] == [30]
     assert (await setting.policies.allowance(ELSEWHERE, ADA)).caps["beams"] == 5
 
 
@@ -117,10 +117,10 @@ async def test_moderators_and_bots_are_named(setting: Setting) -> None:
     await setting.up(rule="moderators", role="7")
     assert [await setting.policies.moderates(SERVER, each) for each in (ADA, CREW)] == [False, True]
     robot = said(Author("discord", "8", "robot", is_bot=True))
-    assert not await setting.access.hears(robot)
+    assert not await setting.access.is_for_bot(robot)
     await setting.up(rule="bots", person="8")
-    assert await setting.access.hears(robot)
-    assert not await setting.access.hears(replace(robot, place=ELSEWHERE))
+    assert await setting.access.is_for_bot(robot)
+    assert not await setting.access.is_for_bot(replace(robot, place=ELSEWHERE))
 
 
 async def test_operators_add_to_the_configuration_for_everywhere(setting: Setting) -> None:
@@ -165,4 +165,4 @@ async def test_a_limit_for_a_role_that_is_none_does_not_become_everybodys(settin
     assert await setting.refusal(rule="beams", amount=1, role="@crew") == "settings.not_an_id.role"
     assert await setting.refusal(rule="allow", person="@fred2024") == "settings.not_an_id.person"
     assert await setting.lets_in() == ""
-    assert (await setting.policies.here(SERVER)).caps == {}
+    assert (await setting.policies.at_place(SERVER)).caps == {}

@@ -123,9 +123,9 @@ def test_where_there_are_no_channels_nobody_is_told_of_one(texts: Texts, platfor
 
 
 def test_a_command_in_a_text_has_the_name_that_people_see_there(texts: Texts) -> None:
-    assert "/提问 `问题:这是什么？`" in texts.on("discord").say(CHINESE, "ask.empty")
-    assert "/ask 这是什么？" in texts.on("telegram").say(CHINESE, "ask.empty")
-    assert "/ask `prompt:what is this?`" in texts.on("discord").say(ENGLISH, "ask.empty")
+    assert "/提问 `问题:这是什么？`" in texts.on("discord").render(CHINESE, "ask.empty")
+    assert "/ask 这是什么？" in texts.on("telegram").render(CHINESE, "ask.empty")
+    assert "/ask `prompt:what is this?`" in texts.on("discord").render(ENGLISH, "ask.empty")
 
 
 def test_a_plural_has_every_form_of_its_language(texts: Texts) -> None:
@@ -173,7 +173,7 @@ def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) ->
         names = [command.names(texts)[language] for command in COMMANDS.values()]
         assert len(set(names)) == len(names)
         for command in COMMANDS.values():
-            options = [texts.say(language, f"option.{option.name}.name") for option in command.options if not option.hidden]
+            options = [texts.render(language, f"option.{option.name}.name") for option in command.options if not option.hidden]
             assert len(set(options)) == len(options), command.name
 
 
@@ -200,17 +200,17 @@ def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, la
 
 def test_the_help_of_setup_names_every_rule_as_it_is_typed(texts: Texts) -> None:
     for rule in (*KEPT, ADULTS, COOLDOWN, *CAPS):
-        assert rule in texts.say(ENGLISH, "command.setup.help")
-        assert texts.say(CHINESE, f"choice.rule.{rule}") in texts.say(CHINESE, "command.setup.help")
+        assert rule in texts.render(ENGLISH, "command.setup.help")
+        assert texts.render(CHINESE, f"choice.rule.{rule}") in texts.render(CHINESE, "command.setup.help")
 
 
 def test_saying_fills_in_and_chooses_the_plural(texts: Texts) -> None:
-    assert texts.say("en", "stop.done", count=1) == "Stopped."
-    assert texts.say("en", "stop.done", count=3) == "Stopped 3 answers."
-    assert texts.say("zh-TW", "stop.done", count=1) == "已停止 1 个回答。"
-    assert texts.say("fr", "stop.done", count=1) == "Stopped."
+    assert texts.render("en", "stop.done", count=1) == "Stopped."
+    assert texts.render("en", "stop.done", count=3) == "Stopped 3 answers."
+    assert texts.render("zh-TW", "stop.done", count=1) == "已停止 1 个回答。"
+    assert texts.render("fr", "stop.done", count=1) == "Stopped."
     with pytest.raises(KeyError):
-        texts.say("en", "stop.unheard_of")
+        texts.render("en", "stop.unheard_of")
 
 
 CHINESE_LOCALES = ("zh", "zh-Hans", "zh_CN", "zh-Hant-TW", "zh-HK")

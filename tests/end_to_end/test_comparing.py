@@ -25,7 +25,7 @@ from tests.bot.rig import UNHURRIED, Chat, attachment
 
 PLACE = Place("web", "ann", private=True)
 ANN = Author("web", "ann", "Ann", manages=True)
-LIMITS = Limits(text=4_000, budget=EditBudget(1_000, 1.0), explains=True)
+LIMITS = Limits(text=4_000, budget=EditBudget(1_000, 1.0), shows_explanations=True)
 CONFIG = Config.model_validate({"limits": UNHURRIED.model_dump(), "settings": {"max_new_tokens": 8}})
 
 
@@ -86,12 +86,12 @@ async def test_a_comparison_s_picture_is_encoded_once_and_answers_tell_how_they_
         await ann.ask("m2", "/compare beams:1,3 what is it?")
         assert (await ann.pictures())["miss"] == 1
         sampled = await ann.ask("m3", "/ask what is it? temperature:0.7")
-        told = ann.house.bot.insight(PLACE, sampled.answer_id or 0)
+        told = ann.house.bot.explanation(PLACE, sampled.answer_id or 0)
         assert told is not None
         assert letters("".join(token.token for token in told.choices)).startswith(letters(sampled.text)[:4])
         assert all(len(token.top_logprobs) > 1 for token in told.choices)
         beamed = await ann.ask("m4", "/ask what is it? beams:3")
-        told = ann.house.bot.insight(PLACE, beamed.answer_id or 0)
+        told = ann.house.bot.explanation(PLACE, beamed.answer_id or 0)
         assert told is not None
         assert [letters(node.text) for node in told.beams if node.choice == 0] == [letters(beamed.text)]
         assert all(node.parent is None or told.beams[node.parent].step == node.step - 1 for node in told.beams)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
-from bot.delivery.edit_scheduler import ELLIPSIS
+from bot.delivery.message_diff import ELLIPSIS
 from bot.message import Place
 from bot.ports import EditBudget, Limits, Outgoing
 

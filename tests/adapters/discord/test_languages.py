@@ -58,31 +58,37 @@ def command(name: str, *options: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_commands_and_panel_are_in_chinese(reader: Reader) -> None:
-    assert TEXTS.say(CHINESE, "help.intro") in await reader.does(2, command("help"))
+    assert TEXTS.render(CHINESE, "help.intro") in await reader.does(2, command("help"))
     panel = await reader.does(2, command("settings"))
-    assert TEXTS.say(CHINESE, "settings.title") in panel
-    assert TEXTS.say(CHINESE, "discord.panel_pick") in panel
-    assert TEXTS.say(CHINESE, "discord.panel_open") in panel
+    assert TEXTS.render(CHINESE, "settings.title") in panel
+    assert TEXTS.render(CHINESE, "discord.panel_pick") in panel
+    assert TEXTS.render(CHINESE, "discord.panel_open") in panel
     for name in SETTINGS:
-        assert TEXTS.say(CHINESE, f"setting.{name}.name") in panel
+        assert TEXTS.render(CHINESE, f"setting.{name}.name") in panel
 
 
 async def test_forms_are_in_chinese(reader: Reader) -> None:
     picked = {"custom_id": "gander-panel:pick", "component_type": 3, "values": ["beams"]}
     form = await reader.does(3, picked, message=message_payload("9", BOT, "panel"))
-    assert TEXTS.say(CHINESE, "discord.form_value") in form
-    assert TEXTS.say(CHINESE, "choice.scope.server") in form
+    assert TEXTS.render(CHINESE, "discord.form_value") in form
+    assert TEXTS.render(CHINESE, "choice.scope.server") in form
     target = message_payload("8", BOT, "a goose")
-    chosen = {"id": "2", "name": TEXTS.say("en", "discord.menu_ask"), "type": 3, "target_id": "8", "resolved": {"messages": {"8": target}}}
-    assert TEXTS.say(CHINESE, "option.prompt.description") in await reader.does(2, chosen)
+    chosen = {
+        "id": "2",
+        "name": TEXTS.render("en", "discord.menu_ask"),
+        "type": 3,
+        "target_id": "8",
+        "resolved": {"messages": {"8": target}},
+    }
+    assert TEXTS.render(CHINESE, "option.prompt.description") in await reader.does(2, chosen)
 
 
 async def test_an_answer_s_buttons_and_refusals_are_in_chinese(reader: Reader, wire: Wire) -> None:
     await reader.does(2, command("ask", {"name": "prompt", "type": 3, "value": "鹅？"}))
-    await reader.rig.until(lambda: TEXTS.say(CHINESE, f"button.{Button.AGAIN}") in str(wire.messages))
+    await reader.rig.until(lambda: TEXTS.render(CHINESE, f"button.{Button.AGAIN}") in str(wire.messages))
     [answer] = wire.messages.values()
     assert answer["content"] == "> **ann**: 鹅？\n\nYou asked: 鹅？"  # nobody else sees what was asked
-    assert TEXTS.on("discord").say(CHINESE, "ask.empty") in await reader.does(2, command("ask"))
+    assert TEXTS.on("discord").render(CHINESE, "ask.empty") in await reader.does(2, command("ask"))
 
 
 async def test_taken_along_an_endless_answer_is_five_messages_with_a_file(reader: Reader, wire: Wire) -> None:
@@ -93,4 +99,4 @@ async def test_taken_along_an_endless_answer_is_five_messages_with_a_file(reader
     [document] = [files["answer.md"] for files in wire.files.values() if files]
     assert document.decode() == "".join(words)
     assert len(wire.messages) == 5
-    assert TEXTS.say(CHINESE, "discord.whole_answer") in [*wire.messages.values()][-1]["content"]
+    assert TEXTS.render(CHINESE, "discord.whole_answer") in [*wire.messages.values()][-1]["content"]

@@ -46,7 +46,7 @@ def test_files_are_described_by_what_they_show_and_covered_ones_tell_nothing(tmp
         Outgoing("A secret cat", whole="A secret cat, told at length", spoiler=True),
     )
     sent = [content_of(message, TEXTS).sent()["files"] for message in messages]
-    assert [each.description for files in sent for each in files] == ["A cat.", "cat.png", TEXTS.say("en", "discord.whole_answer")]
+    assert [each.description for files in sent for each in files] == ["A cat.", "cat.png", TEXTS.render("en", "discord.whole_answer")]
     close([each for files in sent for each in files])
 
 

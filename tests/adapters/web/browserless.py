@@ -37,7 +37,7 @@ class Nearby:
     def parse(self, text: str) -> Invocation | None:
         return Invocation(text[1:].split()[0]) if text.startswith("/") else None
 
-    def insight(self, place: Place, answer: int) -> Explanation | None:
+    def explanation(self, place: Place, answer: int) -> Explanation | None:
         return None
 
     async def engines(self) -> tuple[EngineState, ...]:

@@ -74,10 +74,10 @@ def access_of(database: Database, options: AccessOptions) -> Access:
 async def test_other_bots_are_not_heard_unless_listed(database: Database) -> None:
     robot = said(replace(ADA, is_bot=True))
     everybody, listing = (access_of(database, AccessOptions(**each)) for each in ({"everyone": True}, {"allow_bots": keys("discord:ada")}))
-    assert not await everybody.hears(robot)
-    assert await listing.hears(robot)
-    assert await everybody.hears(said(ADA))
-    assert not await everybody.hears(replace(said(ADA), address=Address.OVERHEARD))
+    assert not await everybody.is_for_bot(robot)
+    assert await listing.is_for_bot(robot)
+    assert await everybody.is_for_bot(said(ADA))
+    assert not await everybody.is_for_bot(replace(said(ADA), address=Address.OVERHEARD))
 
 
 async def test_whoever_sits_at_the_machine_is_let_in(database: Database) -> None:

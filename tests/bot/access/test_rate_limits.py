@@ -134,15 +134,15 @@ async def test_people_who_rested_are_forgotten(quick: Database, monkeypatch: pyt
         await person.check(said(replace(ADA, id=name)))
     clock.now += 60
     await person.check(said(ADA))
-    assert list(person._paces) == [ADA.key]
+    assert list(person._buckets) == [ADA.key]
 
 
 def test_rules_make_an_allowance_smaller_and_never_larger() -> None:
     frame = Allowance(3, 2.0, {"beams": 4, "max_new_tokens": 500})
     policy = Policy(cooldown_seconds=30, caps={"beams": 2}, roles={"discord:fan": RoleLimits(cooldown_seconds=0, caps={"beams": 9})})
-    assert frame.within(policy, ADA) == Allowance(3, 2.0, {"beams": 2, "max_new_tokens": 500})
-    assert [policy.pause(each) for each in (ADA, replace(ADA, roles=frozenset({"fan"})))] == [30, 0]
-    assert frame.within(policy, replace(ADA, roles=frozenset({"fan"}))) == frame
+    assert frame.restricted_by(policy, ADA) == Allowance(3, 2.0, {"beams": 2, "max_new_tokens": 500})
+    assert [policy.question_pause(each) for each in (ADA, replace(ADA, roles=frozenset({"fan"})))] == [30, 0]
+    assert frame.restricted_by(policy, replace(ADA, roles=frozenset({"fan"}))) == frame
 
 
 async def test_seconds_between_two_questions_are_just_that(database_url: str, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery.edit_scheduler import Delete, Edit, EditScheduler, MessageDiff, Preview, Send, Step
+from bot.delivery.edit_scheduler import EditScheduler
+from bot.delivery.message_diff import Delete, Edit, MessageDiff, Preview, Send, Step
 from bot.ports import Button, EditBudget, Limits, Outgoing
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
@@ -36,13 +37,13 @@ class Reader:
         """Do whatever is due between `now` and `until`; without news only what was known to become due."""
         now = now if news else max(now, self.due)
         while now <= until:
-            while found := self.channel.next(now):
+            while found := self.channel.next_step(now):
                 answer, step = found
-                self.channel.begin(answer, now)
+                self.channel.count_step(answer, now)
                 self._carry_out(answer, step)
                 self.calls.append((now, answer, step))
-                self.diffs[answer].did(step, now)
-            wait = self.channel.wait(now)
+                self.diffs[answer].record(step, now)
+            wait = self.channel.seconds_until_next(now)
             now = self.due = float("inf") if wait is None else now + wait
 
     def _carry_out(self, answer: int, step: Step) -> None:
@@ -92,10 +93,10 @@ def test_every_end_is_shown_whole_within_limits_and_budget(
             diffs[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
         else:
             texts[answer] = text
-            news = diffs[answer].show(Outgoing(text, (Button.STOP,), answer))
+            news = diffs[answer].update(Outgoing(text, (Button.STOP,), answer))
     reader.run(clock, clock + 10_000, news=news)
 
-    assert all(diff.settled for diff in diffs.values())
+    assert all(diff.delivered for diff in diffs.values())
     for answer in diffs:
         assert_whole(reader.shown[answer], texts.get(answer, ""))
         assert all(limits.length(f"{m.text}\n\n{m.footer}" if m.footer else m.text) <= limits.text for m in reader.shown[answer])
@@ -122,12 +123,12 @@ def letters(text: str) -> str:
 def test_growth_calls_for_a_look_only_where_none_is_coming() -> None:
     reader = Reader(LIMITS, EditScheduler(LIMITS))
     diff = reader.add(1)
-    assert diff.show(Outgoing("A"))
-    assert not diff.show(Outgoing("A goose"))  # nobody has looked yet
+    assert diff.update(Outgoing("A"))
+    assert not diff.update(Outgoing("A goose"))  # nobody has looked yet
     reader.run(0.0, 0.0)
-    assert diff.show(Outgoing("A goose on"))
+    assert diff.update(Outgoing("A goose on"))
     reader.run(0.1, 0.1)  # too early for an edit: it comes by itself
-    assert not diff.show(Outgoing("A goose on a lake"))
+    assert not diff.update(Outgoing("A goose on a lake"))
     reader.run(0.2, 1.0, news=False)
     assert [message.text for message in reader.shown[1]] == ["A goose on a lake"]
 
@@ -137,15 +138,15 @@ def test_ends_go_before_what_still_grows() -> None:
     growing, ending = MessageDiff(LIMITS, begun=1), MessageDiff(LIMITS, begun=1)
     channel.add(1, growing)
     channel.add(2, ending)
-    growing.show(Outgoing("so far"))
+    growing.update(Outgoing("so far"))
     ending.end(Outgoing("all"))
-    assert channel.next(0.0) == (2, Edit(0, Outgoing("all")))
+    assert channel.next_step(0.0) == (2, Edit(0, Outgoing("all")))
 
 
 def test_under_pressure_there_are_no_placeholders() -> None:
     reader = Reader(LIMITS, EditScheduler(LIMITS))
     for answer in range(9):
-        reader.add(answer).show(Outgoing("in line"))
+        reader.add(answer).update(Outgoing("in line"))
     reader.run(0.0, 0.0)
     assert 0 < len(reader.calls) < LIMITS.budget.edits
 
@@ -155,10 +156,10 @@ def test_where_questions_are_marked_all_of_a_rush_is_answered_in_one_message_eac
     reader = Reader(limits, EditScheduler(limits))
     diffs = [reader.add(answer) for answer in range(12)]
     for diff in diffs:
-        diff.show(Outgoing("in line"))
+        diff.update(Outgoing("in line"))
     reader.run(0.0, 2.0)
     assert reader.calls == []
-    promised = [reader.channel.delay(number, 2.0) for number in range(1, 13)]
+    promised = [reader.channel.seconds_until_shown(number, 2.0) for number in range(1, 13)]
     for diff in diffs:
         diff.end(Outgoing("the end"))
     reader.run(2.0, 60.0)
@@ -169,7 +170,7 @@ def test_where_questions_are_marked_all_of_a_rush_is_answered_in_one_message_eac
 def test_what_the_platform_pauses_is_not_promised_earlier() -> None:
     channel = EditScheduler(LIMITS)
     channel.pause(until=30.0)
-    assert (channel.delay(1, now=10.0), channel.delay(6, now=28.0)) == (20.0, 5.0)
+    assert (channel.seconds_until_shown(1, now=10.0), channel.seconds_until_shown(6, now=28.0)) == (20.0, 5.0)
 
 
 def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
@@ -177,25 +178,25 @@ def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
     reader = Reader(LIMITS, channel)
     diff = reader.add(1)
     for n in range(400):
-        diff.show(Outgoing(f"word {n}"))
+        diff.update(Outgoing(f"word {n}"))
         reader.run(clock, clock + 0.05)
         clock += 0.05
-        assert channel.next(clock) is None
+        assert channel.next_step(clock) is None
     waiting = MessageDiff(LIMITS, begun=1)
     channel.add(2, waiting)
     waiting.end(Outgoing("the end"))
-    assert channel.next(clock) is not None
+    assert channel.next_step(clock) is not None
 
 
 def test_a_flood_limit_delays_and_loses_nothing() -> None:
     channel, diff = EditScheduler(LIMITS), MessageDiff(LIMITS, begun=1)
     channel.add(1, diff)
     diff.end(Outgoing("the end"))
-    channel.begin(1, 0.0)
+    channel.count_step(1, 0.0)
     channel.pause(until=30.0)
-    assert channel.next(29.0) is None
-    assert channel.wait(0.0) is not None
-    assert channel.next(30.0) == (1, Edit(0, Outgoing("the end")))
+    assert channel.next_step(29.0) is None
+    assert channel.seconds_until_next(0.0) is not None
+    assert channel.next_step(30.0) == (1, Edit(0, Outgoing("the end")))
 
 
 def test_one_message_that_fails_does_not_hold_up_the_others() -> None:
@@ -203,35 +204,35 @@ def test_one_message_that_fails_does_not_hold_up_the_others() -> None:
     for answer, diff in enumerate((failing, other)):
         diff.end(Outgoing("the end"))
         channel.add(answer, diff)
-    channel.begin(0, 0.0)
-    channel.rest(0, until=8.0)
-    assert channel.next(1.0) == (1, Edit(0, Outgoing("the end")))
-    other.did(Edit(0, Outgoing("the end")), 1.0)
-    assert (channel.next(7.9), channel.next(8.0)) == (None, (0, Edit(0, Outgoing("the end"))))
+    channel.count_step(0, 0.0)
+    channel.back_off(0, until=8.0)
+    assert channel.next_step(1.0) == (1, Edit(0, Outgoing("the end")))
+    other.record(Edit(0, Outgoing("the end")), 1.0)
+    assert (channel.next_step(7.9), channel.next_step(8.0)) == (None, (0, Edit(0, Outgoing("the end"))))
 
 
 def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> None:
     diff = MessageDiff(LIMITS, begun=2)
     diff.end(Outgoing("short"))
     steps = []
-    while step := diff.step():
+    while step := diff.next_step():
         steps.append(step)
-        diff.did(step, 0.0)
+        diff.record(step, 0.0)
     assert steps == [Edit(0, Outgoing("short")), Delete(1)]
 
 
 def test_a_message_that_can_not_be_changed_is_sent_anew_with_what_follows() -> None:
     diff = MessageDiff(Limits(text=80, budget=LIMITS.budget, deduplicates=True), begun=3)
     diff.end(Outgoing("goose " * 30))
-    diff.anew(1)
-    assert diff.step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
+    diff.resend_from(1)
+    assert diff.next_step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
 
 
 @pytest.mark.parametrize("directly", [True, False])
 def test_an_end_is_sent_directly_only_where_a_repeat_does_no_harm(directly: bool) -> None:
     diff = MessageDiff(LIMITS, ends_directly=directly)
     diff.end(Outgoing("the end"))
-    step = diff.step()
+    step = diff.next_step()
     assert isinstance(step, Send)
     assert (step.message.text == "the end") is directly
 
@@ -240,14 +241,14 @@ def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_m
     limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, draft_seconds=30.0)
     channel, diff = EditScheduler(limits), MessageDiff(limits)
     channel.add(1, diff)
-    diff.show(Outgoing("One"))
-    assert channel.next(0.0) == (1, Preview(Outgoing("One", final=False)))
-    channel.begin(1, 0.0)
-    diff.did(Preview(Outgoing("One", final=False)), 0.0)
-    diff.show(Outgoing("One goose"))
-    assert channel.next(0.5) is None  # drafts keep to the budget's pace
+    diff.update(Outgoing("One"))
+    assert channel.next_step(0.0) == (1, Preview(Outgoing("One", final=False)))
+    channel.count_step(1, 0.0)
+    diff.record(Preview(Outgoing("One", final=False)), 0.0)
+    diff.update(Outgoing("One goose"))
+    assert channel.next_step(0.5) is None  # drafts keep to the budget's pace
     diff.end(Outgoing("One goose."))
-    assert channel.next(0.5) == (1, Send(0, Outgoing("One goose.")))
+    assert channel.next_step(0.5) == (1, Send(0, Outgoing("One goose.")))
 
 
 def test_of_a_long_drafted_answer_what_is_full_is_sent_and_the_rest_drafted() -> None:
@@ -255,7 +256,7 @@ def test_of_a_long_drafted_answer_what_is_full_is_sent_and_the_rest_drafted() ->
     reader = Reader(limits, EditScheduler(limits))
     diff, words = reader.add(1), "goose " * 30
     for length in range(6, len(words) + 1, 6):
-        diff.show(Outgoing(words[:length]))
+        diff.update(Outgoing(words[:length]))
         reader.run(length / 1.0, length + 5.0)
     assert [message.text for message in reader.shown[1]] == [("goose " * 13).rstrip()] * 2
     diff.end(Outgoing(words))
@@ -269,39 +270,39 @@ def test_a_draft_that_does_not_grow_is_shown_again_before_it_fades() -> None:
     limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), draft_seconds=30.0)
     reader = Reader(limits, EditScheduler(limits))
     diff = reader.add(1)
-    diff.show(Outgoing("Thinking"))
+    diff.update(Outgoing("Thinking"))
     reader.run(0.0, 100.0)
     times = [at for at, _, _ in reader.calls]
     assert len(times) == 5
     assert all(later - earlier < 30.0 for earlier, later in pairwise(times))
     diff.end(Outgoing("The end."))
     reader.run(100.0, 200.0)
-    assert diff.settled
-    assert reader.channel.wait(200.0) is None
+    assert diff.delivered
+    assert reader.channel.seconds_until_next(200.0) is None
 
 
 def test_what_takes_too_many_messages_goes_whole_into_a_file_of_the_last() -> None:
     diff = MessageDiff(Limits(text=200, budget=LIMITS.budget, deduplicates=True, messages=2))
     text = "word " * 200
-    diff.show(Outgoing(text))
+    diff.update(Outgoing(text))
     sent = take_all(diff)
     assert [message.whole for message in sent] == ["", ""]
     diff.end(Outgoing(text, footer="temperature 0"))
     last = take_all(diff)[-1]
     assert (last.whole, last.footer) == (text, "temperature 0")
     assert len(last.text) <= 100
-    diff.do_without_files()
+    diff.drop_files()
     parts = take_all(diff)
     assert [message.whole for message in parts] == [""] * len(parts)
     assert len(parts) > 3
-    assert diff.settled
+    assert diff.delivered
 
 
 def take_all(diff: MessageDiff) -> list[Outgoing]:
     """What its steps say, until nothing is left to do."""
     said = []
-    while (step := diff.step()) is not None:
-        diff.did(step, 0.0)
+    while (step := diff.next_step()) is not None:
+        diff.record(step, 0.0)
         said += [step.message] if isinstance(step, Send | Edit) else []
     return said
 
@@ -310,7 +311,7 @@ def test_votes_under_answers_leave_room_for_the_ends_of_others() -> None:
     channel = EditScheduler(LIMITS)
     diffs: dict[int, MessageDiff] = {}
     for number in range(1, 8):
-        diffs[number] = MessageDiff(LIMITS, begun=1, retold=True)
+        diffs[number] = MessageDiff(LIMITS, begun=1, is_revision=True)
         diffs[number].end(Outgoing(f"answer {number}", answer_id=number))
         channel.add(number, diffs[number])
     shown = [answer for tick in range(45) if (answer := _carry_out(channel, diffs, tick / 10))]
@@ -323,9 +324,9 @@ def test_votes_under_answers_leave_room_for_the_ends_of_others() -> None:
 
 def _carry_out(channel: EditScheduler, diffs: dict[int, MessageDiff], now: float) -> int | None:
     """Do the next step, if there is one; whose it was."""
-    found = channel.next(now)
+    found = channel.next_step(now)
     if found is None:
         return None
-    channel.begin(found[0], now)
-    diffs[found[0]].did(found[1], now)
+    channel.count_step(found[0], now)
+    diffs[found[0]].record(found[1], now)
     return found[0]

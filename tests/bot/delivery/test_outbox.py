@@ -58,13 +58,13 @@ async def test_a_channel_that_is_silent_is_remembered_no_longer_than_its_budget(
     async with speaking(tmp_path, chat, monotonic) as outbox:
         tasks = len(asyncio.all_tasks())
         for number in range(50):
-            outbox.say(replace(PLACE, channel=f"c{number}"), Outgoing("one"), None)
+            outbox.send_notice(replace(PLACE, channel=f"c{number}"), Outgoing("one"), None)
         await shown(chat, 50)
         async with asyncio.timeout(90):
             while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110  # the pumps decide
                 await asyncio.sleep(0.01)
         for _ in range(3):
-            outbox.say(PLACE, Outgoing("again"), None)
+            outbox.send_notice(PLACE, Outgoing("again"), None)
         await shown(chat, 53)
     assert chat.calls[-1] - chat.calls[-3] >= 0.19  # its budget is minded as before
 
@@ -73,7 +73,7 @@ async def test_a_file_that_is_gone_keeps_no_words_back(tmp_path: Path) -> None:
     """As when an export is said on a platform that was away until the export had gone."""
     chat = Chat()
     async with speaking(tmp_path, chat, monotonic) as outbox:
-        outbox.say(PLACE, Outgoing("the export", files=(tmp_path / "gone.html",)), None)
+        outbox.send_notice(PLACE, Outgoing("the export", files=(tmp_path / "gone.html",)), None)
         await shown(chat, 1)
     assert [(message.text, message.files) for message in chat.messages.values()] == [("the export", ())]
 
@@ -82,7 +82,7 @@ async def test_what_comes_due_while_something_else_is_done_does_not_wait_for_new
     chat = Chat(limits=Limits(200, EditBudget(1, seconds=1.0)))
     async with speaking(tmp_path, chat, Slow(0.4)) as outbox:
         for text in ("one", "two", "three"):
-            outbox.say(PLACE, Outgoing(text), None)
+            outbox.send_notice(PLACE, Outgoing(text), None)
         assert await shown(chat, 3) == ["one", "two", "three"]
 
 
@@ -91,11 +91,11 @@ async def test_what_a_platform_finds_fault_with_is_given_up_soon(tmp_path: Path,
     chat = Chat()
     async with speaking(tmp_path, chat, Slow(100.0)) as outbox:
         chat.failures = [DeliveryError("Invalid Form Body", rejected=rejected)] * TRIES_REJECTED
-        outbox.say(PLACE, Outgoing("one"), None)
+        outbox.send_notice(PLACE, Outgoing("one"), None)
         async with asyncio.timeout(90):
             while len(chat.calls) < TRIES_REJECTED:  # noqa: ASYNC110  # the pump decides
                 await asyncio.sleep(0.01)
-        outbox.say(PLACE, Outgoing("two"), None)
+        outbox.send_notice(PLACE, Outgoing("two"), None)
         assert sorted(await shown(chat, len(said))) == said
 
 
@@ -104,7 +104,7 @@ async def test_what_one_person_alone_is_told_counts_in_nobody_elses_budget(tmp_p
     chat = Lobby(limits=Limits(200, EditBudget(2, seconds=3_600.0)))
     async with speaking(tmp_path, chat, monotonic) as outbox:
         for number in range(30):
-            outbox.say(PLACE, Outgoing(f"help {number}", private=True), f"e{number}")
+            outbox.send_notice(PLACE, Outgoing(f"help {number}", private=True), f"e{number}")
         await shown(chat, 30)
         assert len(chat.whispered) == 30
 
@@ -115,11 +115,11 @@ async def test_what_is_said_while_it_ends_waits_for_the_next_start(tmp_path: Pat
     outbox = Outbox(database, load_texts())
     outbox.attach(chat)
     first = asyncio.create_task(outbox.run())
-    first.add_done_callback(lambda _: outbox.say(replace(PLACE, channel="other"), Outgoing("after"), None))
+    first.add_done_callback(lambda _: outbox.send_notice(replace(PLACE, channel="other"), Outgoing("after"), None))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
-    outbox.say(PLACE, Outgoing("meanwhile"), None)
+    outbox.send_notice(PLACE, Outgoing("meanwhile"), None)
     await asyncio.gather(first, return_exceptions=True)
     assert chat.finals() == []
     second = asyncio.create_task(outbox.run())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapters.discord.markdown import defuse
 from adapters.telegram.formatting import format_markdown
-from bot.delivery.edit_scheduler import MessageDiff, Send
+from bot.delivery.message_diff import MessageDiff, Send
 from bot.delivery.text_tables import monospaced, width
 from bot.ports import EditBudget, Limits, Outgoing
 
@@ -67,6 +67,6 @@ def test_any_text_is_taken_and_every_block_closed(text: str) -> None:
 def shown(text: str, *, tables: bool = False) -> str:
     diff = MessageDiff(Limits(2_000, EditBudget(5, 5.0), tables=tables), ends_directly=True)
     diff.end(Outgoing(text))
-    step = diff.step()
+    step = diff.next_step()
     assert isinstance(step, Send)
     return step.message.text

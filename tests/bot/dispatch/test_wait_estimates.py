@@ -42,11 +42,11 @@ def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
 
 def test_a_group_that_may_say_little_waits_for_that() -> None:
     channel = EditScheduler(Limits(text=80, budget=EditBudget(edits=2, seconds=60.0), marks=True))
-    channel.begin(99, now=-10.0)  # something was said ten seconds ago
+    channel.count_step(99, now=-10.0)  # something was said ten seconds ago
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)
     line = [waiting(number) for number in range(2, 6)]
-    found = places(line, [waiting(1)], speed, rows=1, delay=lambda _, number: channel.delay(number, now=0.0))
+    found = places(line, [waiting(1)], speed, rows=1, delay=lambda _, number: channel.seconds_until_shown(number, now=0.0))
     assert [found[number].seconds for number in range(1, 6)] == [0.0, 50.0, 60.0, 110.0, 120.0]
 
 
