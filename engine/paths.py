@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models.card import CARD_NAME
+from engine.models.card_reader import is_ready
 
 
 def home() -> Path:
@@ -29,7 +30,7 @@ def ready_models() -> list[Path]:
 def model_folder(name: str) -> Path:
     """`name` is a model in the data folder, or the path of a ready folder. Raises ModelError that says what there is."""
     for folder in (models() / name, Path(name)):
-        if (folder / CARD_NAME).is_file():
+        if is_ready(folder):
             return folder
     ready = ", ".join(folder.name for folder in ready_models()) or "none yet"
     raise ModelError(f"There is no model {name!r} in {models()} (ready: {ready}). `gander model pull pocket` fetches the small one.")

@@ -37,7 +37,7 @@ def evaluate(
     from engine.evaluation.report import failures as listed
     from engine.evaluation.report import line, table
     from engine.evaluation.session import evaluate_model
-    from engine.models.card import read_card
+    from engine.models.card_reader import read_card
     from engine.weights.loader import choose
 
     folder = model_folder(name)

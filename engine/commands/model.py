@@ -12,7 +12,7 @@ from engine.commands.model_measure import measure_model
 from engine.commands.model_plan import plan
 from engine.commands.pull import pull
 from engine.errors import ModelError
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.paths import models, ready_models
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")

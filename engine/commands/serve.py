@@ -18,7 +18,7 @@ from engine.core.worker import Worker
 from engine.images.decode import quiet_pillow
 from engine.logging import configure
 from engine.metrics import Metrics
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.paths import home, model_folder
 from engine.server.discovery import findable
 from engine.server.lifecycle import Bind, announce_to_parent, is_loopback, read_key, serve

@@ -9,7 +9,8 @@ from pathlib import Path
 from engine.atomic_folder import aside
 from engine.errors import DownloadError, ModelError
 from engine.hub.packages import Package, Progress, fetch, make_writable
-from engine.models.card import CARD_NAME, read_card
+from engine.models.card import CARD_NAME
+from engine.models.card_reader import read_card
 from engine.weights.pocket import CARD
 
 NAME = "pocket"

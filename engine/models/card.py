@@ -5,12 +5,9 @@ A folder is ready if and only if this file is in it: importers write it last, th
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from engine.errors import ModelError
+from pydantic import BaseModel, ConfigDict, Field
 
 CARD_NAME = "gander.json"
 Quantization = Literal["none", "int8", "4bit", "q4_1"]
@@ -71,6 +68,19 @@ class Template(BaseModel):
     markers: tuple[str, ...] = ()  # what else marks turns: a message that spells it could forge one, so it is broken up
 
 
+class ChatTemplate(BaseModel):
+    """A repository's own template in Jinja, as transformers renders it. `placeholder` is the text that a picture's embeddings replace;
+    `tokens` are the special tokens that it may name, such as `bos_token`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jinja: str
+    placeholder: str
+    tokens: tuple[tuple[str, str], ...] = ()
+    bos: bool = True  # where the tokenizer begins every text with one
+    stop: tuple[str, ...] = ()
+
+
 class Card(BaseModel):
     """The whole of `gander.json`."""
 
@@ -78,26 +88,13 @@ class Card(BaseModel):
 
     format: Literal[1] = 1
     name: str
-    architecture: Literal["pocket", "minigpt4"]
+    architecture: Literal["pocket", "minigpt4", "idefics3", "internvl", "llava", "llava_next", "smolvlm"]
     version: str = ""
     context_length: int = Field(gt=0)  # tokens
     quantization: Quantization = "none"
-    template: Template
+    template: Template | ChatTemplate
     generation: Generation = Generation()
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     apologies: dict[str, str] = Field(default_factory=dict)  # language → what a question in it gets when not spoken
     notice: str = ""  # what the model is and can't do, one sentence for people
     parts: tuple[Part, ...] = ()
-
-
-def read_card(folder: Path) -> Card:
-    """The card of a ready folder. Raises ModelError that names the folder and the remedy."""
-    path = folder / CARD_NAME
-    try:
-        return Card.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelError(f"{folder} is no ready model folder: it has no {CARD_NAME}. `gander model list` shows what there is.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = f" ({'.'.join(map(str, first['loc']))})" if first["loc"] else ""
-        raise ModelError(f"{path} is damaged or of a newer version: {first['msg']}{where}.") from None

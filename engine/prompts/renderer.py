@@ -82,15 +82,18 @@ class Renderer:
         return self.neutralise("\n".join(part for part in turn.parts if isinstance(part, str)))
 
     def neutralise(self, text: str) -> str:
-        """Breaks every marker in a message with a space after its first character, so that nobody forges a turn.
-
-        Also keeps a `#` at a message's end apart from the `###` that follows it.
-        """
-        for marker in self.markers:
-            forged = re.compile(re.escape(marker), re.IGNORECASE)
-            while forged.search(text):
-                text = forged.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+        """Also keeps a `#` at a message's end apart from the `###` that follows it."""
+        text = neutralise(text, self.markers)
         return text + " " if text.endswith(self.runs) else text
+
+
+def neutralise(text: str, markers: Sequence[str]) -> str:
+    """Breaks every marker in a message with a space after its first character, so that nobody forges a turn."""
+    for marker in markers:
+        forged = re.compile(re.escape(marker), re.IGNORECASE)
+        while forged.search(text):
+            text = forged.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+    return text
 
 
 def check(turns: Sequence[Turn]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from engine.errors import ContextError
 from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
+from engine.models.card import ChatTemplate
+from engine.prompts.chat_template import ChatRenderer
 from engine.prompts.renderer import Renderer, check, fit, merge
 from engine.prompts.turn import Turn
 from engine.request import Request
@@ -127,7 +130,8 @@ class ContextBuilder:
         def measure(turn: Turn) -> int:
             return count(renderer.turn(turn)) if turn.parts else 0
 
-        frame = count([*renderer.frame(request.turns), self.template.answer]) + self.template.bos
+        answer = "" if isinstance(self.template, ChatTemplate) else self.template.answer
+        frame = count([*renderer.frame(request.turns), answer]) + self.template.bos
         told = renderer.told(request.turns)
         kept, dropped = fit(told, measure, limit - frame, int(self.model.card.context_length * TARGET) - frame)
         system = [turn for turn in request.turns if turn.role == "system"]
@@ -144,10 +148,12 @@ class ContextBuilder:
             counted[text] = found
         return counted[text]
 
-    def renderer(self, encoded: Mapping[str, EncodedPicture]) -> Renderer:
+    def renderer(self, encoded: Mapping[str, EncodedPicture]) -> Renderer | ChatRenderer:
         def words(picture: Picture) -> str:
             return encoded[picture.sha256].words if picture.sha256 in encoded else ""
 
+        if isinstance(self.template, ChatTemplate):
+            return ChatRenderer(self.template, self.model.tokenizer.specials, words)
         return Renderer(self.template, self.model.tokenizer.specials, words)
 
     def tokenise(self, turns: Sequence[Turn], encoded: Mapping[str, EncodedPicture], continues: bool = False) -> list[Segment]:
@@ -156,11 +162,25 @@ class ContextBuilder:
         segments: list[Segment] = []
         if self.template.bos and tokenizer.bos_id is not None:
             segments.append((tokenizer.bos_id,))
-        for segment in self.renderer(encoded).render(turns, continues):
+        rendered = self.renderer(encoded).render(turns, continues)
+        if isinstance(self.template, ChatTemplate):
+            return segments + self.split(rendered, encoded, self.template.placeholder)
+        for segment in rendered:
             if isinstance(segment, Picture):
                 segments.append(PictureTokens(segment.sha256, encoded[segment.sha256].embeddings))
             else:
                 segments.append(tuple(tokenizer.encode(segment)))
+        return segments
+
+    def split(self, rendered: Sequence[str | Picture], encoded: Mapping[str, EncodedPicture], placeholder: str) -> list[Segment]:
+        """Read as one text, as transformers does: a tokenizer of SentencePiece begins each text of its own with a space."""
+        shown = iter([PictureTokens(part.sha256, encoded[part.sha256].embeddings) for part in rendered if isinstance(part, Picture)])
+        ids = self.model.tokenizer.encode("".join(part if isinstance(part, str) else placeholder for part in rendered))
+        [soft] = self.model.tokenizer.encode(placeholder)
+        segments: list[Segment] = []
+        for is_picture, run in groupby(ids, key=lambda token: token == soft):
+            tokens = tuple(run)
+            segments += islice(shown, len(tokens)) if is_picture else [tokens]
         return segments
 
     @torch.inference_mode()

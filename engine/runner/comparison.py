@@ -13,7 +13,6 @@ from engine.core.detokenizer import Detokenizer
 from engine.core.token_stream import TokenStream
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.prompts.renderer import Renderer
 from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
 from engine.prompts.turn import Turn
 
@@ -69,8 +68,8 @@ class Comparison:
         )
 
     def prompt(self, turns: Sequence[Turn]) -> str:
-        renderer = Renderer(self.model.card.template, self.model.tokenizer.specials, lambda picture: self.encoded[picture.sha256].words)
-        return "".join(PICTURE if isinstance(segment, Picture) else segment for segment in renderer.render(turns))
+        rendered = self.contexts.renderer(self.encoded).render(turns)
+        return "".join(PICTURE if isinstance(segment, Picture) else segment for segment in rendered)
 
     @torch.inference_mode()
     def continue_greedily(self, context: Context) -> tuple[Tensor, list[int]]:

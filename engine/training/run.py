@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.models.llama.llama import Llama
 from engine.models.pocket.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
 from engine.models.pocket.efficientnet import Eye, normalise

@@ -36,8 +36,20 @@ def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.d
     `card.quantization` is what its matrices shall be on the device, whatever they are in the files. With `others` its
     layers are split over these devices too. Raises WeightsError, and ModelError where the devices are too small.
     """
-    config = LlamaConfig.read(folder / "config.json")
-    tensors = open_shards(folder, "language")
+    return fill_language(LlamaConfig.read(folder / "config.json"), open_shards(folder, "language"), card, device, dtype, others)
+
+
+def fill_language(
+    config: LlamaConfig,
+    tensors: Mapping[str, StoredTensor],
+    card: Card,
+    device: torch.device,
+    dtype: torch.dtype,
+    others: Sequence[torch.device] = (),
+) -> Llama:
+    """The language model of these tensors, under LLaMA's own names; for the rest see `load_language`."""
+    if config.tie_word_embeddings:
+        tensors = {name: tensor for name, tensor in tensors.items() if name != HEAD}
     if config.tie_word_embeddings and card.quantization != "none":
         config = dataclasses.replace(config, tie_word_embeddings=False)
         tensors = {HEAD: tensors[EMBEDDING], **tensors}  # the head is quantised, the embedding is not

@@ -15,13 +15,19 @@ from torch import Tensor
 from engine.device.devices import abilities, default_device, free_memory
 from engine.errors import ModelError, WeightsError
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Card, Quantization, read_card
+from engine.models.card import Card, Quantization
+from engine.models.card_reader import read_card
+from engine.models.pretrained_card import PLACEHOLDERS
 from engine.weights.llama_loader import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
 
-ARCHITECTURES = {"pocket": "engine.models.pocket.pocket", "minigpt4": "engine.models.minigpt4.minigpt4"}
-SPLITTABLE = ("minigpt4",)  # architectures whose `load` takes `others`
+ARCHITECTURES = {
+    "pocket": "engine.models.pocket.pocket",
+    "minigpt4": "engine.models.minigpt4.minigpt4",
+    **dict.fromkeys(PLACEHOLDERS, "engine.weights.pretrained"),
+}
+SPLITTABLE = ("minigpt4", *PLACEHOLDERS)  # architectures whose `load` takes `others`
 Quantize = Quantization | Literal["auto"]
 
 

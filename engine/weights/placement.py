@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from engine.device.devices import free_memory
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.weights.loader import SPLITTABLE, Quantize
 from engine.weights.planning import pick, shapes_of
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from transformers import AutoConfig
 
 from engine.device.devices import WORKING
-from engine.models.card import Quantization
+from engine.models.card import CARD_NAME, Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import Eye
 from engine.weights.llama_loader import open_shards
 from engine.weights.merging import language_shapes
 from engine.weights.quantization import mode_of, quantized_slots
+from engine.weights.stored_tensors import open_folder
 
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
 HALF = 2  # bytes of an fp16 number
@@ -64,8 +66,19 @@ def parameter_bytes(name: str, shape: tuple[int, ...], mode: Quantization) -> in
 
 def shapes_of(folder: Path) -> Shapes:
     """Of a ready folder. Raises ModelError or WeightsError."""
+    if not (folder / CARD_NAME).is_file():
+        return pretrained_shapes(folder)
     eye = sum(math.prod(tensor.shape) for tensor in open_shards(folder, "eye").values())
     return Shapes(LlamaConfig.read(folder / "config.json"), eye)
+
+
+def pretrained_shapes(folder: Path) -> Shapes:
+    """Of a hub's repository, as it lies there."""
+    from engine.weights.pretrained import language_config, language_name, language_tensors
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    eye = sum(math.prod(tensor.shape) for tensor in open_folder(folder, lambda name: language_name(name) is None).values())
+    return Shapes(language_config(config, language_tensors(folder)), eye)
 
 
 def release_shapes(size: str) -> Shapes:

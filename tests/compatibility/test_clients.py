@@ -17,7 +17,7 @@ import pytest_asyncio
 from PIL import Image, ImageDraw
 
 from engine.core.startup import Placement, load_engine
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from tests.engine.serving import serving
 
 CLIENTS = Path(__file__).parent / "clients"

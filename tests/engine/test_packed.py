@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from engine.layers.int4_cpu import FEW, GROUP, PackedLinear, to_4bit
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.weights.loader import load_language
 from engine.weights.quantization import dequantize, quantize
 

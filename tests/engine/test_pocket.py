@@ -14,7 +14,7 @@ from torch import nn
 from engine.core.offline import OfflineEngine
 from engine.errors import WeightsError
 from engine.images.decode import Picture
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.models.pocket.bridge import Bridge
 from engine.models.pocket.efficientnet import SIDE, Eye, letterboxed
 from engine.models.pocket.pocket import Pocket, load_bridge

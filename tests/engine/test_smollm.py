@@ -13,7 +13,8 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from engine.core.offline import OfflineEngine
 from engine.errors import ModelError
-from engine.models.card import Card, read_card
+from engine.models.card import Card
+from engine.models.card_reader import read_card
 from engine.models.tokenizer import JsonTokenizer
 from engine.paths import model_folder
 from engine.prompts.turn import Turn

@@ -10,7 +10,8 @@ from transformers import AutoTokenizer
 
 from engine.errors import DownloadError
 from engine.hub.pocket import EYE, LANGUAGE, has_parts, pull
-from engine.models.card import CARD_NAME, read_card
+from engine.models.card import CARD_NAME, Template
+from engine.models.card_reader import read_card
 from engine.weights.pocket import CARD
 
 
@@ -30,6 +31,7 @@ def test_the_folder_holds_what_the_card_promises(pocket_folder: Path) -> None:
 
 def test_the_cards_template_is_smollm2s_own(pocket_folder: Path) -> None:
     template = read_card(pocket_folder).template
+    assert isinstance(template, Template)
     turns = [("user", "Hello!"), ("assistant", "Hi."), ("user", "Who are you?")]
     forms = {"user": template.user, "assistant": template.assistant}
     ours = template.system.format(content=template.default_system_without_pictures)

@@ -12,7 +12,8 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from engine.images.decode import Picture
-from engine.models.card import read_card
+from engine.models.card import Template
+from engine.models.card_reader import read_card
 from engine.models.llama.llama import Llama
 from engine.models.pocket.efficientnet import Eye
 from engine.prompts.renderer import Renderer
@@ -72,6 +73,7 @@ def test_training_reads_what_the_engine_will_write() -> None:
     prompt, card = Prompt.read(CARD), read_card(CARD.parent)
     picture = Picture(Image.new("RGB", (1, 1)), "0" * 64)
     turns = [Turn("user", (picture, "What?")), Turn("assistant", ("A cat.",)), Turn("user", ("Sure?",))]
+    assert isinstance(card.template, Template)
     before, _, after = Renderer(card.template, (), lambda picture: "[words]").render(turns)
     assert before == prompt.before[0]
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError, WeightsError
-from engine.models.card import read_card
+from engine.models.card_reader import read_card
 from engine.weights import shards
 from engine.weights.importing import Sources
 from engine.weights.merging import merge

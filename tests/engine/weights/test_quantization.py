@@ -9,7 +9,8 @@ import torch
 from tokenizers import Tokenizer
 
 from engine.layers.quantized import QuantizedLinear
-from engine.models.card import Quantization, read_card
+from engine.models.card import Quantization
+from engine.models.card_reader import read_card
 from engine.models.llama.llama import Llama
 from engine.weights import quantization as subject
 from engine.weights.llama_loader import load_language

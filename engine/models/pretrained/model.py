@@ -1,0 +1,73 @@
+"""A picture model as transformers has it, its language half ours: the vision tower and the connector are transformers' own modules.
+
+A picture becomes what its placeholder becomes in transformers: soft tokens from the connector, among tags for tiles where the
+processor writes such, so that the engine needs no idea of tiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
+
+from engine.models.base import EncodedPicture, Tokenizer
+from engine.models.card import Card, ChatTemplate
+from engine.models.llama.llama import Llama
+
+WORDS_ONLY = (
+    "input_ids",
+    "attention_mask",
+    "mm_token_type_ids",
+    "token_type_ids",
+    "batch_num_images",
+)  # what the vision tower takes none of
+
+
+class PretrainedModel:
+    """Offers one repository's model as `engine.models.base.VisionLanguageModel` asks for it."""
+
+    def __init__(
+        self, card: Card, tokenizer: Tokenizer, processor: ProcessorMixin, vision: PreTrainedModel, language: Llama, soft: int
+    ) -> None:
+        assert isinstance(card.template, ChatTemplate)  # noqa: S101  # by `pretrained_card`
+        self.card, self.tokenizer, self.processor, self.language = card, tokenizer, processor, language
+        self.vision, self.soft, self.placeholder = vision, soft, card.template.placeholder
+
+    @property
+    def device(self) -> torch.device:
+        return self.vision.device
+
+    def capture(self, batches: Sequence[int]) -> None:
+        """Nothing: a picture's tiles are as many as its shape asks for."""
+
+    def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """In RGB, as their processor wants them."""
+        return [picture.convert("RGB") for picture in pictures]
+
+    @torch.inference_mode()
+    def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
+        """RGB pictures of any size → as many embeddings as each one's shape asks for."""
+        return [self.look(picture) for picture in self.prepare(pictures)]
+
+    def look(self, picture: Image.Image) -> EncodedPicture:
+        """One picture → [tags and soft tokens, width]."""
+        inputs = self.processor(text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False)
+        ids = inputs["input_ids"][0].to(self.language.device)
+        embeddings = self.language.embed(ids)
+        embeddings[ids == self.soft] = self.features(inputs).to(embeddings)
+        return EncodedPicture(embeddings)
+
+    def features(self, inputs: BatchFeature) -> Tensor:
+        """The processor's pixels → [soft tokens, width]."""
+        pixels = {name: self.moved(value) for name, value in inputs.items() if name not in WORDS_ONLY}
+        found = self.vision.get_image_features(**pixels).pooler_output  # type: ignore[operator]  # every picture model has it
+        return torch.cat(list(found)) if isinstance(found, (list, tuple)) else found.reshape(-1, found.shape[-1])
+
+    def moved(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return value.to(self.device, self.vision.dtype if value.is_floating_point() else None)

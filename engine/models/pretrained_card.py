@@ -1,0 +1,97 @@
+"""The card of a folder as a hub gives it, made from its own `config.json`, `generation_config.json` and chat template. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models.card import Card, ChatTemplate, Generation
+
+LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
+DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
+MAX_TOKENS = 512
+# By `model_type`: the text that stands for a picture in the repository's chat template.
+PLACEHOLDERS = {
+    "idefics3": "<image>",
+    "internvl": "<IMG_CONTEXT>",
+    "llava": "<image>",
+    "llava_next": "<image>",
+    "smolvlm": "<image>",
+}
+BODIES = ("llama", "mistral")  # of the language half, by its own `model_type`
+
+
+def is_pretrained(folder: Path) -> bool:
+    """Whether it looks like a repository of a hub: weights beside a `config.json` that says what they are."""
+    return (folder / "config.json").is_file()
+
+
+def pretrained_card(folder: Path) -> Card:
+    """Raises ModelError that says what the folder is, where it is none of the architectures that are computed here."""
+    config = read_json(folder / "config.json")
+    kind, text = config.get("model_type"), config.get("text_config") or {}
+    if kind not in PLACEHOLDERS:
+        known = ", ".join(sorted(PLACEHOLDERS))
+        raise ModelError(f"{folder} is a model of type {kind!r}, which this engine does not compute. It does: {known}.")
+    body = text.get("model_type", "llama")
+    if body not in BODIES:
+        raise ModelError(f"{folder} speaks with a language model of type {body!r}; this engine computes {' and '.join(BODIES)} so far.")
+    return Card(
+        name=folder.name,
+        architecture=kind,
+        context_length=min(text.get("max_position_embeddings") or DEFAULT_CONTEXT, LONGEST_CONTEXT),
+        template=chat_template(folder, PLACEHOLDERS[kind]),
+        generation=generation(folder),
+    )
+
+
+def chat_template(folder: Path, placeholder: str) -> ChatTemplate:
+    """The repository's own. Raises ModelError where it has none: what it was trained to be asked like is not to be guessed."""
+    names = read_json(folder / "tokenizer_config.json")
+    for stored in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
+        found = (read_json(folder / stored) if (folder / stored).is_file() else {}).get("chat_template")
+        if isinstance(found, str):
+            break
+    else:
+        found = None
+    if (folder / "chat_template.jinja").is_file():
+        found = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    if not isinstance(found, str):
+        raise ModelError(f"{folder} has no chat template, so nobody knows how to speak to it. Take a repository that was made for chats.")
+    tokens = {name: spelt(names[name]) for name in ("bos_token", "eos_token", "pad_token", "unk_token") if names.get(name)}
+    return ChatTemplate(jinja=found, placeholder=placeholder, tokens=tuple(tokens.items()))
+
+
+def generation(folder: Path) -> Generation:
+    """Its makers' defaults; greedy where they name none."""
+    path = folder / "generation_config.json"
+    values = read_json(path) if path.is_file() else {}
+    if not values.get("do_sample"):
+        return Generation(temperature=0.0, max_tokens=MAX_TOKENS)
+    return Generation(
+        temperature=values.get("temperature") or 1.0,
+        top_p=values.get("top_p") or 1.0,
+        top_k=values.get("top_k") or 0,
+        repetition_penalty=values.get("repetition_penalty") or 1.0,
+        max_tokens=MAX_TOKENS,
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises ModelError that names the file."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing. Fetch the model again.") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} can't be read: {error}. Fetch the model again.") from None
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} holds no object. Fetch the model again.")
+    return values
+
+
+def spelt(token: Any) -> str:
+    """A token as `tokenizer_config.json` writes it: text, or an object with `content`."""
+    return str(token["content"]) if isinstance(token, dict) else str(token)

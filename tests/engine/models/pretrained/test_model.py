@@ -1,0 +1,118 @@
+"""Each native type answers as transformers does, token for token: what a picture becomes, greedy and beams, follow-ups, words only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from engine.core.offline import OfflineEngine
+from engine.images.decode import Picture
+from engine.models.card import Generation
+from engine.models.card_reader import read_card
+from engine.prompts.turn import Turn
+from engine.request import Done, Provisional, Request, TextDelta
+from engine.runner.comparison import Comparison
+from engine.weights.loader import load
+from tests.engine.models.pretrained.repositories import FAMILIES, Repository, picture, store
+
+NEW = 12  # tokens of an answer
+PICTURES = [Picture(picture(96, 64), "first"), Picture(picture(64, 150, seed=3), "second")]
+FIRST, SECOND = PICTURES
+CONVERSATIONS = {
+    "one picture": (Turn("user", (FIRST, "What is this?")),),
+    "two pictures in a message": (Turn("user", (FIRST, SECOND, "What do they share?")),),
+    "a follow-up": (Turn("user", (FIRST, "What is this?")), Turn("assistant", ("A dog.",)), Turn("user", (SECOND, "And this one?"))),
+    "words only": (Turn("user", ("Hello",)),),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
+def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return store(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def decoder(repository: Repository) -> OfflineEngine:
+    return OfflineEngine(load(repository.folder, torch.device("cpu"), exact=True))
+
+
+def content(part: str | Picture) -> dict[str, str]:
+    return {"type": "image"} if isinstance(part, Picture) else {"type": "text", "text": part}
+
+
+def inputs(repository: Repository, turns: tuple[Turn, ...]) -> Any:
+    """What transformers' own processor makes of a conversation."""
+    shown = [part.image for turn in turns for part in turn.parts if isinstance(part, Picture)]
+    messages = [
+        {
+            "role": turn.role,
+            "content": [{"type": "image"} if isinstance(part, Picture) else {"type": "text", "text": part} for part in turn.parts],
+        }
+        for turn in turns
+    ]
+    template = repository.processor.chat_template
+    text = repository.processor.tokenizer.apply_chat_template(messages, chat_template=template, add_generation_prompt=True, tokenize=False)
+    return repository.processor(text=text, images=shown or None, return_tensors="pt")
+
+
+def theirs(repository: Repository, turns: tuple[Turn, ...], beams: int) -> tuple[str, int]:
+    """The text of transformers' answer, and the length of its prompt in tokens."""
+    given = inputs(repository, turns)
+    length = given["input_ids"].shape[1]
+    end = repository.processor.tokenizer.eos_token_id
+    ids = repository.model.generate(**given, max_new_tokens=NEW, min_new_tokens=NEW, do_sample=False, num_beams=beams, eos_token_id=end)
+    return repository.processor.tokenizer.decode(ids[0, length:], skip_special_tokens=True), length
+
+
+def ours(decoder: OfflineEngine, turns: tuple[Turn, ...], beams: int) -> tuple[str, int]:
+    text, length = "", 0
+    generation = Generation(temperature=0.0, max_tokens=NEW, num_beams=beams)
+    for event in decoder.generate(Request(turns, generation, min_tokens=NEW)):
+        match event:
+            case TextDelta(_, more):
+                text += more
+            case Provisional():
+                pass
+            case Done(prompt_tokens):
+                length = prompt_tokens
+    return text, length
+
+
+def shown(text: str) -> str:
+    """Without what an answer does not show: parts of characters, and space around it."""
+    return "".join(text.replace("\ufffd", "").split())
+
+
+def test_another_picture_moves_the_logits(repository: Repository) -> None:
+    """Else every comparison below would pass with a model that is blind."""
+    one, other = (inputs(repository, (Turn("user", (Picture(picture(96, 64, seed), "any"), "What is this?")),)) for seed in (0, 1))
+    with torch.inference_mode():
+        a, b = (repository.model(**given).logits[0, -1] for given in (one, other))
+    assert (a - b).norm() > 0.01 * a.norm()
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_answers_equal_those_of_transformers(repository: Repository, decoder: OfflineEngine, name: str, beams: int) -> None:
+    turns = CONVERSATIONS[name]
+    (text, length), (wanted, expected) = ours(decoder, turns, beams), theirs(repository, turns, beams)
+    assert length == expected
+    assert shown(text) == shown(wanted)
+
+
+def test_the_first_tokens_are_theirs(repository: Repository, decoder: OfflineEngine) -> None:
+    """By their ids, as `gander model check` prints them."""
+    [turn] = CONVERSATIONS["two pictures in a message"]
+    record = Comparison(decoder.model, PICTURES).ask("What do they share?", None)
+    given = inputs(repository, (turn,))
+    ids = repository.model.generate(**given, max_new_tokens=20, do_sample=False, eos_token_id=None)[0, given["input_ids"].shape[1] :]
+    assert record.context_length == given["input_ids"].shape[1]
+    assert record.greedy_token_ids == ids.tolist()[: len(record.greedy_token_ids)]
+
+
+def test_a_repository_is_a_ready_model_as_it_lies_there(repository: Repository) -> None:
+    card = read_card(repository.folder)
+    assert card.architecture == repository.model.config.model_type
+    assert card.generation.temperature == 0  # its makers name no sampling
