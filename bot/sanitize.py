@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from bot.message import Author, Incoming, Invocation
+from bot.message import Attachment, Author, Incoming, Invocation, Reply
+from bot.texts.marked_commands import without_marks
 
 LONGEST_NAME: Final = 60  # characters
 UNRULY: Final = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, line ends, directions
@@ -14,8 +15,8 @@ MARKS: Final = re.compile(r"[\\`*_{}\[\]()#+\-.!~|>]")  # that Markdown gives a 
 
 
 def whole_characters(text: str) -> str:
-    """Without half characters, which can't be encoded, and NUL, which PostgreSQL refuses."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+    """Without half characters, which can't be encoded, NUL, which PostgreSQL refuses, and the marks of our own commands."""
+    return without_marks(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", ""))
 
 
 def in_short(text: str, most: int) -> str:
@@ -40,13 +41,33 @@ def plainly(text: str) -> str:
 
 def cleaned(incoming: Incoming) -> Incoming:
     """The event with whole characters in all that people wrote."""
-    reply, command = incoming.reply_to, incoming.command
-    if reply and reply.author:
-        reply = replace(reply, author=_author(reply.author))
-    if command:
-        options = {name: whole_characters(value) if isinstance(value, str) else value for name, value in command.options.items()}
-        command = Invocation(command.name, options)
-    return replace(incoming, text=whole_characters(incoming.text), author=_author(incoming.author), reply_to=reply, command=command)
+    return replace(
+        incoming,
+        text=whole_characters(incoming.text),
+        author=_author(incoming.author),
+        attachments=tuple(_attachment(each) for each in incoming.attachments),
+        reply_to=_reply(incoming.reply_to) if incoming.reply_to else None,
+        command=_command(incoming.command) if incoming.command else None,
+    )
+
+
+def _reply(reply: Reply) -> Reply:
+    return replace(
+        reply,
+        author=_author(reply.author) if reply.author else None,
+        attachments=tuple(_attachment(each) for each in reply.attachments),
+        quote=whole_characters(reply.quote),
+        words=whole_characters(reply.words),
+    )
+
+
+def _command(command: Invocation) -> Invocation:
+    options = {name: whole_characters(value) if isinstance(value, str) else value for name, value in command.options.items()}
+    return Invocation(whole_characters(command.name), options)
+
+
+def _attachment(attachment: Attachment) -> Attachment:
+    return replace(attachment, name=whole_characters(attachment.name))
 
 
 def _author(author: Author) -> Author:

@@ -14,6 +14,7 @@ import structlog
 from discord import app_commands
 
 from adapters.discord.buttons import MORE, action, pressed
+from adapters.discord.clickable import ids_of
 from adapters.discord.commands import Native, Words
 from adapters.discord.content import NOBODY
 from adapters.discord.faults import delivering
@@ -111,7 +112,7 @@ class DiscordClient(discord.Client):
         for tries in count():
             try:
                 with delivering():
-                    await self.tree.sync()
+                    self.platform.command_ids.update(ids_of(await self.tree.sync()))
             except DeliveryError as error:
                 if error.rejected or isinstance(error, PlaceGone):
                     log.error("Discord does not take the commands; those that it knew before go on", reason=str(error))

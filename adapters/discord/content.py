@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import discord
 
 from adapters.discord.buttons import view_of
+from adapters.discord.clickable import CommandIds, clickable
 from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
 from adapters.discord.places import NAME
@@ -19,11 +21,13 @@ from bot.delivery.message_diff import ELLIPSIS
 from bot.ports import Named, Outgoing
 from bot.sanitize import in_short
 from bot.texts import Texts
+from bot.texts.marked_commands import show_plain
 
 NOBODY: Final = discord.AllowedMentions.none()
 FILE_NAME: Final = "answer.md"
 PICTURE_NAME: Final = "picture.png"  # Discord looks at the bytes
 LONGEST_ALT: Final = 200
+NO_IDS: Final[CommandIds] = MappingProxyType({})
 
 
 KEY: Final = re.compile(rf"\b{NAME}:\d+(?:/\d+)?\b")  # as lists of the configuration call somebody
@@ -49,11 +53,11 @@ class Content:
         optional = ({"view": self.view} if self.view else {}) | ({"files": files} if files else {})
         # A message that may show no embeds shows not even its own.
         embeds = {"embed": _thumbnail()} if self.picture else {"suppress_embeds": True}
-        return {"content": self.text, "allowed_mentions": NOBODY, **embeds, **optional}
+        return {"content": show_plain(self.text), "allowed_mentions": NOBODY, **embeds, **optional}
 
     def edited(self) -> dict[str, Any]:
         """As a change of a message takes it: buttons and files that are not named here go away."""
-        words = {"content": self.text, "view": self.view, "allowed_mentions": NOBODY}
+        words = {"content": show_plain(self.text), "view": self.view, "allowed_mentions": NOBODY}
         if self.picture and self.shown_already and not (self.document or self.files):
             return words
         return {**words, "attachments": self._files(), **({"embed": _thumbnail()} if self.picture else {})}
@@ -81,8 +85,13 @@ def _thumbnail() -> discord.Embed:
     return discord.Embed().set_thumbnail(url=f"attachment://{PICTURE_NAME}")
 
 
-def content_of(message: Outgoing, texts: Texts) -> Content:
-    """At most 2,000 characters where the text keeps to the limits."""
+def _told(text: str) -> str:
+    """A text as it is said where no Markdown is read."""
+    return show_plain(text).replace("**", "").replace("\\", "").lstrip("> ")
+
+
+def content_of(message: Outgoing, texts: Texts, ids: CommandIds = NO_IDS) -> Content:
+    """At most 2,000 characters where the text keeps to the limits. `ids`: of the commands that Discord knows so far."""
     text = named(defuse(message.text), message.named) if message.text.strip() else ELLIPSIS  # Discord takes no empty message
     text = furled(text) if message.picture else text  # beside its own embed a message would show each link's, too
     text = hide(text) if message.spoiler else text
@@ -90,6 +99,6 @@ def content_of(message: Outgoing, texts: Texts) -> Content:
     below = [small_print(words) for words in (note, message.footer) if words]
     opens = message.panel is not None and not message.panel.setting
     view = panel(texts, message.language) if opens else view_of(message, texts)
-    told = "" if message.spoiler else message.text.replace("**", "").replace("\\", "").lstrip("> ")  # what is covered is not told beside it
+    told = "" if message.spoiler else _told(message.text)  # what is covered is not told beside it
     alt = message.alt or told or note
-    return Content("\n".join([text, *below]), view, message.whole, message.files, message.spoiler, message.picture, alt)
+    return Content(clickable("\n".join([text, *below]), ids), view, message.whole, message.files, message.spoiler, message.picture, alt)

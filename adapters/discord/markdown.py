@@ -6,6 +6,7 @@ Discord's own rules decide what is code; where the two could be read differently
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 GAP = "\u200b"  # is not seen, and parts what would be read as one
@@ -40,9 +41,14 @@ def hide(text: str) -> str:
 
 def furled(text: str) -> str:
     """`text`, defused already, with links that show nothing of what they lead to."""
+    return outside_code(text, lambda prose: LINK.sub(r"<\g<0>>", prose))
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """`text`, defused already, with all but its code changed."""
     ends = [0, *(end for code in CODE.finditer(text) for end in code.span()), len(text)]
     pieces = [text[start:end] for start, end in pairwise(ends)]
-    return "".join(piece if number % 2 else LINK.sub(r"<\g<0>>", piece) for number, piece in enumerate(pieces))
+    return "".join(piece if number % 2 else change(piece) for number, piece in enumerate(pieces))
 
 
 def small_print(text: str) -> str:

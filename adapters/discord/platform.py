@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 import discord
 
 from adapters.discord.buttons import more_view
+from adapters.discord.clickable import longer_by
 from adapters.discord.content import Content, content_of
 from adapters.discord.diagnosis import findings
 from adapters.discord.faults import InteractionGone, delivering
@@ -28,10 +29,10 @@ RESERVE: Final = 50  # of a message, for the marks of small print
 
 
 class DiscordLimits(Limits):
-    """A text counts as long as it can become: defused, and under spoiler tags. Discord counts code points."""
+    """A text counts as long as it can become: defused, under spoiler tags, its commands clickable. Discord counts code points."""
 
     def length(self, text: str) -> int:
-        return len(hide(defuse(text))) + 2 * text.count("http")  # links may be put in brackets
+        return len(hide(defuse(text))) + 2 * text.count("http") + longer_by(text)  # links may be put in brackets
 
 
 ANSWERED_ELSEWHERE: Final = frozenset({"again", "continue"})  # by a reply to the question
@@ -56,6 +57,7 @@ class DiscordPlatform:
         self._client = client
         self._interactions = interactions
         self._texts = texts
+        self.command_ids: dict[str, int] = {}  # by name, once Discord has told them
         self._pictured: dict[str, None] = {}  # messages that show a small picture already
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
@@ -67,7 +69,7 @@ class DiscordPlatform:
                 if live.only_way:
                     raise
         with delivering():
-            content = content_of(self._allowed(place, message, None), self._texts)
+            content = content_of(self._allowed(place, message, None), self._texts, self.command_ids)
             link = reference(place, reply_to)
             optional: dict[str, Any] = {"reference": link} if link else {}
             sent = await self._channel(place).send(**content.sent(), nonce=nonce, **optional)
@@ -99,7 +101,7 @@ class DiscordPlatform:
     async def edit(self, place: Place, message_id: str, message: Outgoing) -> None:
         with delivering():
             live = self._interactions.showing(place, message_id)
-            content = content_of(self._allowed(place, message, live), self._texts)
+            content = content_of(self._allowed(place, message, live), self._texts, self.command_ids)
             content = replace(content, shown_already=message_id in self._pictured)
             if live:
                 await self._check(live)
@@ -141,7 +143,7 @@ class DiscordPlatform:
 
     async def _say(self, live: Live, place: Place, message: Outgoing, *, private: bool = False) -> str:
         with delivering():
-            content = content_of(self._allowed(place, message, live), self._texts)
+            content = content_of(self._allowed(place, message, live), self._texts, self.command_ids)
             await self._check(live)
             name = await live.send(content, private=private)
         self._interactions.note(live, message.answer_id, final=message.final)

@@ -145,6 +145,10 @@ class Context:
     def render(self, key: str, **values: Value) -> str:
         return self.texts.render(self.language, key, **values)
 
+    def command(self, name: str) -> str:
+        """A command as it stands in a text here."""
+        return self.texts.command(self.language, name)
+
     def reply(self, text: str) -> Outgoing:
         """An answer for this person alone, where the platform can."""
         return Outgoing(text, private=True, language=self.language)

@@ -10,12 +10,14 @@ from bot.commands.command import Command, Context, Option, OptionKind, Suggestio
 from bot.commands.parser import find_command
 from bot.errors import Refusal
 from bot.ports import Outgoing
+from bot.texts.marked_commands import show_plain
 
 
 def topics(typing: Typing) -> Iterator[Suggestion]:
     """Every command, then every setting that is no command."""
     for name in typing.commands:
-        yield f"/{name}: {typing.texts.render(typing.language, f'command.{name}.description')}", name
+        command = show_plain(typing.texts.command(typing.language, name))
+        yield f"{command}: {typing.texts.render(typing.language, f'command.{name}.description')}", name
     yield from ((typing.texts.render(typing.language, f"setting.{name}.name"), name) for name in SETTINGS if name not in typing.commands)
 
 
@@ -25,7 +27,7 @@ TOPIC = Option("topic", OptionKind.TEXT, complete=topics)
 async def run(context: Context) -> Outgoing:
     if topic := str(context.options.get(TOPIC.name, "")).strip().lstrip("/"):
         return context.reply(_about(context, topic))
-    lines = (f"/{name} {context.render(f'command.{name}.description')}" for name in context.commands)
+    lines = (f"{context.command(name)} {context.render(f'command.{name}.description')}" for name in context.commands)
     return context.reply("\n".join([context.render("help.intro"), *lines, context.render("help.more")]))
 
 

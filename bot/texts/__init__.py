@@ -3,6 +3,8 @@
 A text's key is its path in the file (`picture.too_large`). A text that depends on a number is a table of `one` and
 `other`, chosen by the value `count`. Each platform has words of its own for some things: what stands below `on.chat`
 is said instead where there are no servers, below `on.telegram` on Telegram, and so on (`Texts.on`).
+
+A command stands in a text as `/ask`, or as `/{name}` where a value names it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.message import Value
+from bot.texts.marked_commands import mark
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-CN"
@@ -29,8 +32,9 @@ DIALECTS: Final[Mapping[str, tuple[str, ...]]] = {
     "terminal": ("terminal", "chat"),
 }
 OWN: Final = "on."
-TRANSLATING: Final = frozenset({"discord"})  # platforms that show a command under its translated name
+CLICKABLE: Final = frozenset({"discord"})  # platforms that show a command under its translated name, and make it clickable in a text
 COMMAND: Final = re.compile(r"(?<![\w/])/([a-z]+)(?![\w/])")
+COMMAND_VALUE: Final = re.compile(r"/\{(\w+)\}")
 
 Text = str | Mapping[str, str]
 
@@ -38,9 +42,17 @@ Text = str | Mapping[str, str]
 class Texts:
     """The texts of all languages; make one with `load_texts`."""
 
-    def __init__(self, languages: Mapping[str, Mapping[str, Text]], own: Mapping[str, Mapping[str, Text]] | None = None) -> None:
-        """`own`: by language, the texts of single platforms, whose keys begin with theirs (`telegram.ask.empty`)."""
+    def __init__(
+        self,
+        languages: Mapping[str, Mapping[str, Text]],
+        own: Mapping[str, Mapping[str, Text]] | None = None,
+        *,
+        marks_commands: bool = False,
+    ) -> None:
+        """`own`: by language, the texts of single platforms, whose keys begin with theirs (`telegram.ask.empty`).
+        `marks_commands`: those in texts are marked (bot/texts/marked_commands.py)."""
         self._languages = languages
+        self._marks_commands = marks_commands
         self._own = own or {language: {} for language in languages}
         self._dialects: dict[str, Texts] = {}
 
@@ -48,7 +60,7 @@ class Texts:
         """The texts as they are said on this platform."""
         if platform not in self._dialects:
             words = {language: self._dialect(platform, language) for language in self._languages}
-            self._dialects[platform] = Texts(words, self._own)
+            self._dialects[platform] = Texts(words, self._own, marks_commands=platform in CLICKABLE)
         return self._dialects[platform]
 
     def _dialect(self, platform: str, language: str) -> Mapping[str, Text]:
@@ -56,7 +68,7 @@ class Texts:
         for dialect in reversed(DIALECTS.get(platform, (platform,))):
             start = f"{dialect}."
             texts |= {key.removeprefix(start): text for key, text in self._own[language].items() if key.startswith(start)}
-        return {key: _named(text, texts) for key, text in texts.items()} if platform in TRANSLATING else texts
+        return {key: _named(text, texts) for key, text in texts.items()} if platform in CLICKABLE else texts
 
     def own(self, language: str) -> Mapping[str, Text]:
         """What single platforms say otherwise, as it is written; keys begin with whose it is."""
@@ -71,7 +83,14 @@ class Texts:
         text = self._languages[match_language(language) or ENGLISH][key]
         if not isinstance(text, str):
             text = text["one" if values["count"] == 1 and "one" in text else "other"]
+        text = COMMAND_VALUE.sub(lambda found: self.command(language, str(values[found[1]])), text)
         return text.format(**values)
+
+    def command(self, language: str, name: str) -> str:
+        """A command as it stands in a text on this platform."""
+        if not self._marks_commands:
+            return f"/{name}"
+        return _marked(name, self._languages[match_language(language) or ENGLISH])
 
     def written(self, language: str) -> Mapping[str, Text]:
         """The texts of one language as they are written, by key."""
@@ -98,10 +117,16 @@ def _forms(texts: Texts, key: str) -> frozenset[str]:
 
 
 def _named(text: Text, texts: Mapping[str, Text]) -> Text:
-    """With the commands in it under the names that they have in this language."""
+    """With the commands in it marked, each with the name that it has in this language."""
     if not isinstance(text, str):
         return {form: str(_named(words, texts)) for form, words in text.items()}
-    return COMMAND.sub(lambda found: f"/{texts.get(f'command.{found[1]}.name', found[1])}", text)
+    return COMMAND.sub(lambda found: _marked(found[1], texts), text)
+
+
+def _marked(name: str, texts: Mapping[str, Text]) -> str:
+    """What is no command of ours stays as it is."""
+    shown = texts.get(f"command.{name}.name")
+    return f"/{name}" if shown is None else mark(name, str(shown))
 
 
 def match_language(wanted: str) -> str | None:

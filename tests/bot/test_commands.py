@@ -24,6 +24,7 @@ from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.texts import load_texts
+from bot.texts.marked_commands import show_plain
 from engine.api import Health
 from tests.bot.people import ADA, BOB, MODERATOR, PRIVATE, SERVER, commanded, given, said
 
@@ -316,10 +317,10 @@ async def test_diagnose_tells_managers_what_is_found_and_what_the_place_is_calle
 
 
 async def test_help_lists_every_command_and_explains_each(runner: CommandRunner, diary: Diary) -> None:
-    listed = await say(runner, diary, commanded("help"))
+    listed = show_plain(await say(runner, diary, commanded("help")))
     for name in COMMANDS:
         assert f"/{name} " in listed
-        assert f"/{name}" in await say(runner, diary, commanded("help", topic=f"/{name}"))
+        assert f"/{name}" in show_plain(await say(runner, diary, commanded("help", topic=f"/{name}")))
     assert "top_p" in await say(runner, diary, commanded("help", topic="top_p"))
     assert await say(runner, diary, commanded("help", topic="束数")) == await say(runner, diary, commanded("help", topic="beams"))
 

@@ -24,6 +24,7 @@ from bot.ports import Button
 from bot.settings.resolve import Origin
 from bot.store.settings import Scope
 from bot.texts import CHINESE, DIALECTS, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
+from bot.texts.marked_commands import MARKED, mark, show_plain
 
 ROOT = Path(__file__).parents[2]
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -123,9 +124,22 @@ def test_where_there_are_no_channels_nobody_is_told_of_one(texts: Texts, platfor
 
 
 def test_a_command_in_a_text_has_the_name_that_people_see_there(texts: Texts) -> None:
-    assert "/提问 `问题:这是什么？`" in texts.on("discord").render(CHINESE, "ask.empty")
+    assert f"{mark('ask', '提问')} `问题:这是什么？`" in texts.on("discord").render(CHINESE, "ask.empty")
     assert "/ask 这是什么？" in texts.on("telegram").render(CHINESE, "ask.empty")
-    assert "/ask `prompt:what is this?`" in texts.on("discord").render(ENGLISH, "ask.empty")
+    assert f"{mark('ask', 'ask')} `prompt:what is this?`" in texts.on("discord").render(ENGLISH, "ask.empty")
+    for platform, named in (("discord", mark("ask", "提问")), ("telegram", "/ask")):
+        assert named in texts.on(platform).render(CHINESE, "help.near", topic="aks", near="ask")
+        assert texts.on(platform).command(CHINESE, "ask") == named
+
+
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+def test_no_command_is_marked_where_a_mark_would_be_seen(texts: Texts, language: str) -> None:
+    """In code it can't be clicked; names, descriptions, labels and choices are registered as they are."""
+    for key, text in texts.on("discord").written(language).items():
+        for form in forms(text):
+            assert not any(MARKED.search(code) for code in re.findall(r"`[^`]*`", form)), key
+            registered = re.match(r"(command|option|setting|choice|button)\.", key) and not key.endswith((".help", ".explanation"))
+            assert not (registered and MARKED.search(form)), key
 
 
 def test_a_plural_has_every_form_of_its_language(texts: Texts) -> None:
@@ -181,7 +195,7 @@ def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) ->
 @pytest.mark.parametrize("platform", ["discord", "telegram"])
 def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, language: str, platform: str) -> None:
     said = texts.on(platform).written(language)
-    written = [form for key, text in said.items() for form in forms(text)]
+    written = [show_plain(form) for text in said.values() for form in forms(text)]
     examples = [found for form in written for found in re.findall(r"`(/[^`]+)`", form)]
     examples += [" ".join(found) for form in written for found in re.findall(r"(?<![\w/`])(/[^\W\d_]+) `([^`]+)`", form)]
     assert len(examples) > 20
