@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from adapters.cli.console import printable
-from adapters.cli.wrapping import Wrapping
+from adapters.terminal.console import printable
+from adapters.terminal.wrapping import Wrapping
 from engine.api import Chunk, Usage
 
 

@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 from rich.text import Text
 
 from adapters.cli.answer import Answer, show_answer
-from adapters.cli.console import consoles
 from adapters.cli.engine_access import open_engine
-from adapters.cli.pictures import image_part, take_pictures
 from adapters.errors import UsageError
+from adapters.terminal.console import consoles
+from adapters.terminal.pictures import image_part, take_pictures
 from bot.config.load import data_home
 from bot.conversation import points_at_nothing
 from engine.api import ChatRequest, Message, TextPart

@@ -33,7 +33,7 @@ def bench_bot(
     """Measure how soon the bot starts, what memory it takes, and what it adds to a message."""
     from adapters.bench.measure import Load, measure
     from adapters.bench.report import heading, report, table
-    from adapters.cli.console import consoles, ending
+    from adapters.terminal.console import consoles, ending
 
     load = Load(rate, asks, seconds, words)
     with ending():

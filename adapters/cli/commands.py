@@ -24,8 +24,8 @@ def ask(
 ) -> None:
     """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
     from adapters.cli.asking import ask_once
-    from adapters.cli.console import run
-    from adapters.cli.pictures import is_file
+    from adapters.terminal.console import run
+    from adapters.terminal.pictures import is_file
 
     *files, question = words
     if is_file(Path(question)):

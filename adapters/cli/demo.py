@@ -13,7 +13,6 @@ from rich.text import Text
 
 from adapters.cli.answer import Answer, show_answer
 from adapters.cli.asking import make_request
-from adapters.cli.console import consoles, ending, run
 from adapters.cli.engine_access import open_engine
 from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.cli.samples import SAMPLES, Sample, sketch
@@ -21,6 +20,7 @@ from adapters.errors import DemoError
 from adapters.naming import only_bot, page_served
 from adapters.registry import load
 from adapters.run import serve
+from adapters.terminal.console import consoles, ending, run
 from bot.config.load import data_home
 from bot.config.schema import Config
 from bot.engines.client import EngineClient

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from adapters.cli.console import ending
 from adapters.registry import load
+from adapters.terminal.console import ending
 from bot.config.load import find_config, load_config
 from bot.errors import ConfigError
 

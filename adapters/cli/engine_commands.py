@@ -54,7 +54,7 @@ def fetch_pocket(home: Path) -> None:
 
 def need_engine() -> None:
     """Ends the process with what to install where the engine is not."""
-    from adapters.cli.console import ending
+    from adapters.terminal.console import ending
     from bot.engines.process import check_installed
 
     with ending():

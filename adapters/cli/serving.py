@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from adapters.cli.console import complaints, consoles, ending, quiet_logs
 from adapters.cli.engine_commands import POCKET, fetch_pocket
 from adapters.run import prepare, run
+from adapters.terminal.console import complaints, consoles, ending, quiet_logs
 from adapters.terminal.opening import open_chat
 from adapters.terminal.repl import converse, in_background
 from bot.config.load import check_ready_for_public, data_home, find_config, load_config, secret_values

@@ -12,7 +12,7 @@ import structlog
 
 from adapters.discord.client import DiscordClient
 from adapters.discord.faults import delivering
-from adapters.discord.files import Files
+from adapters.discord.files import FileFetcher
 from adapters.discord.invite import PORTAL, application_of
 from adapters.discord.network import network
 from adapters.house import House
@@ -64,7 +64,7 @@ async def serve(house: House, *, sees_content: bool) -> None:
     discord.PrivilegedIntentsRequired."""
     token = house.config.discord.token
     async with network(house.config.network.proxy) as (session, options):
-        files = Files(session, options.get("proxy"))
+        files = FileFetcher(session, options.get("proxy"))
         known: dict[str, Any] = {"sees_content": sees_content, "limits": house.config.limits}
         client = DiscordClient(house.bot, house.texts, house.config.discord, files.fetch, house.parse, **known, **options)
         reconnecting = logging.getLogger("discord.client")

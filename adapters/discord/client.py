@@ -25,7 +25,7 @@ from adapters.discord.menus import Menus
 from adapters.discord.panel import OPENING, PICK
 from adapters.discord.places import NAME, author_of, place_of
 from adapters.discord.platform import DiscordPlatform
-from adapters.discord.reading import Parse, Reader
+from adapters.discord.reading import MessageReader, Parse
 from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
 from bot.answer_settings import SETTINGS
@@ -87,7 +87,7 @@ class DiscordClient(discord.Client):
             self.tree.add_command(made.command(command))
         for entry in Menus(texts, self._reception, fetch).entries():
             self.tree.add_command(entry)
-        self._reader = Reader(self, fetch, parse, sees_content=sees_content)
+        self._reader = MessageReader(self, fetch, parse, sees_content=sees_content)
         self._unfurling = Unfurling()
         self._beside: set[asyncio.Task[None]] = set()  # what goes on beside the events from the start
 

@@ -22,7 +22,7 @@ def allowed(url: str) -> bool:
     return parts.scheme == "https" and parts.hostname in HOSTS and parts.port in {None, 443}
 
 
-class Files:
+class FileFetcher:
     """Streams files. `proxy`: an HTTP proxy's address; a SOCKS proxy is the session's own affair."""
 
     def __init__(self, session: aiohttp.ClientSession, proxy: str | None = None, trusted: Callable[[str], bool] = allowed) -> None:

@@ -35,7 +35,7 @@ MENTIONED: Final = re.compile(r"<(?:@[!&]?|#)\d+>")
 Parse = Callable[[str], Invocation | None]
 
 
-class Reader:
+class MessageReader:
     """Turns messages into events. `sees_content`: the bot was given the message-content intent."""
 
     def __init__(self, client: discord.Client, fetch: Fetch, parse: Parse, *, sees_content: bool) -> None:

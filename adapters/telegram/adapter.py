@@ -11,11 +11,11 @@ from adapters.house import House
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.people import Managers
-from adapters.telegram.pictures import Files
+from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
-from adapters.telegram.reading import Reader
+from adapters.telegram.reading import UpdateReader
 from adapters.telegram.receiving import Receiver
 from adapters.telegram.registration import register
 from adapters.telegram.webhook import Webhook
@@ -66,9 +66,9 @@ async def receive(house: House, account: Account, updates: Inbox) -> None:
 
 def inbox(house: House, account: Account) -> Inbox:
     """What takes this account's updates."""
-    reader = Reader(
+    reader = UpdateReader(
         me=account.me,
-        files=Files(account.client, account.http, house.config.media.side_pixels),
+        files=PictureFinder(account.client, account.http, house.config.media.side_pixels),
         managers=Managers(account.client),
         texts=house.texts.on(NAME),
         parse=house.parse,

@@ -15,7 +15,7 @@ from telegram.error import TelegramError
 from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import author_of, author_of_user
 from adapters.telegram.places import NAME, place_of
-from adapters.telegram.reading import STOPPED_DRAFT, Reader
+from adapters.telegram.reading import STOPPED_DRAFT, UpdateReader
 from adapters.telegram.recent import Recent
 from bot.arrival import Arrival
 from bot.message import Incoming, Place
@@ -44,7 +44,7 @@ class Album:
 class Inbox:
     """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
 
-    def __init__(self, bot: MovingBot, reader: Reader, album_seconds: float = ALBUM_SECONDS) -> None:
+    def __init__(self, bot: MovingBot, reader: UpdateReader, album_seconds: float = ALBUM_SECONDS) -> None:
         self._bot = bot
         self._reader = reader
         self._album_seconds = album_seconds

@@ -19,7 +19,7 @@ CHUNK_BYTES = 1 << 16
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
 
-class Files:
+class PictureFinder:
     """Makes attachments of what a message shows. `side`: pixels beyond which a larger size would not help."""
 
     def __init__(self, client: Bot, http: httpx.AsyncClient, side: int) -> None:

@@ -13,7 +13,7 @@ from telegram import CallbackQuery, Message, Update, User
 from adapters.telegram.mentions import mentioned, named, strip_mention
 from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import Managers, author_of, author_of_user
-from adapters.telegram.pictures import Files
+from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, PRESSED, place_of
 from adapters.telegram.recent import Recent
 from bot.commands.command import ANSWER
@@ -33,11 +33,11 @@ Parse = Callable[[str, str | None], Invocation | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class UpdateReader:
     """Everything that reading takes. `me` is the bot's own account."""
 
     me: User
-    files: Files
+    files: PictureFinder
     managers: Managers
     texts: Texts
     parse: Parse

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from adapters.cli.pictures import attachment
+from adapters.terminal.pictures import attachment
 from adapters.terminal.screen import NAME, PLACE, Screen
 from adapters.terminal.typed import Typed, understand
 from bot.errors import Refusal

@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from adapters.cli.console import complaints, explain
 from adapters.terminal.chat import Chat
+from adapters.terminal.console import complaints, explain
 from bot.errors import BotError
 from bot.ports import Button
 

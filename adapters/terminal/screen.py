@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.text import Text
 
-from adapters.cli.console import printable
+from adapters.terminal.console import printable
 from bot.errors import MessageGone
 from bot.message import Place
 from bot.ports import Button, EditBudget, Limits, Outgoing

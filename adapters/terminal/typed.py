@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from adapters.cli.pictures import is_file
+from adapters.terminal.pictures import is_file
 
 PIECE = re.compile(r"""(?<!\S)(?:'(?P<single>[^']+)'|"(?P<double>[^"]+)"|(?P<bare>(?:\\.|[^\s\\])+))(?!\S)""")
 REPLY = re.compile(r">\s*(?P<number>\d{1,6})(?!\S)\s*(?P<rest>.*)", re.DOTALL)

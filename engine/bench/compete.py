@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.bench.contenders import Contender, UnableError
 from engine.bench.report import Finding
 from engine.bench.roofline import Roofline
-from engine.bench.scenarios import Row, Scenario
+from engine.bench.scenarios import Figure, Scenario
 
 WARM_UP = 0  # the number of the round that does not count
 
@@ -61,6 +61,6 @@ def findings(
             )
 
 
-def limit(row: Row, roofline: Roofline, kept: float) -> float | None:
+def limit(row: Figure, roofline: Roofline, kept: float) -> float | None:
     """The most tokens a second; None for other units."""
     return row.people * roofline.steps_per_second(row.people * row.beams, kept) if row.unit == "tokens/s" else None

@@ -10,7 +10,7 @@ import torch
 from engine.bench.contenders import OurEngine
 from engine.bench.peers import Compiled, ContinuousBatching, Transformers
 from engine.bench.run import Entrant
-from engine.bench.scenarios import PEOPLE, BeamSearch, Crowd, Look, ManyTurns, OnePerson, Scenario
+from engine.bench.scenarios import PEOPLE, BeamScenario, Crowd, EncodeScenario, ManyTurns, OnePerson, Scenario
 from engine.device.devices import held_bytes
 from engine.models.card import Quantization
 
@@ -25,8 +25,8 @@ def scenarios(
     known: dict[str, list[Scenario]] = {
         "one": [OnePerson(tokens)],
         "streams": [Crowd(people, tokens) for people in crowds],
-        "beams": [BeamSearch(beams, tokens)],
-        "encode": [Look(pictures) for pictures in EYEFULS],
+        "beams": [BeamScenario(beams, tokens)],
+        "encode": [EncodeScenario(pictures) for pictures in EYEFULS],
         "turns": [ManyTurns(turns, partial(held_bytes, device))],
     }
     return tuple(scenario for name, those in known.items() if name in names for scenario in those)

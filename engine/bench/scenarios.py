@@ -17,7 +17,7 @@ CROWDS, BEAMS, EYES, CHATS = 10_000, 20_000, 30_000, 40_000  # numbers of their 
 
 
 @dataclass(frozen=True)
-class Row:
+class Figure:
     """One line of the table. Tokens/s are of `people`, each with so many `beams`, together; rivals of an answer don't count."""
 
     name: str
@@ -30,7 +30,7 @@ class Scenario(Protocol):
     """`measure` gives a value for each of `rows`; its `number` is another one each round, 0 for the warm-up."""
 
     @property
-    def rows(self) -> Sequence[Row]: ...
+    def rows(self) -> Sequence[Figure]: ...
 
     @property
     def once(self) -> bool:
@@ -46,7 +46,11 @@ class OnePerson:
 
     tokens: int
     once: bool = False
-    rows: Sequence[Row] = (Row("1 stream", "tokens/s"), Row("first token, new picture", "ms"), Row("first token, follow-up", "ms"))
+    rows: Sequence[Figure] = (
+        Figure("1 stream", "tokens/s"),
+        Figure("first token, new picture", "ms"),
+        Figure("first token, follow-up", "ms"),
+    )
     texts: dict[str, list[str]] = field(default_factory=dict)  # by contender, the warm-up's first
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
@@ -66,8 +70,8 @@ class Crowd:
     once: bool = False
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return (Row(f"{self.people} streams", "tokens/s", self.people),)
+    def rows(self) -> Sequence[Figure]:
+        return (Figure(f"{self.people} streams", "tokens/s", self.people),)
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
         talks = crowd(self.people, CROWDS + number)
@@ -75,7 +79,7 @@ class Crowd:
 
 
 @dataclass
-class BeamSearch:
+class BeamScenario:
     """One person; tokens of the answer are counted, not those of its rivals."""
 
     beams: int
@@ -83,8 +87,8 @@ class BeamSearch:
     once: bool = False
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return (Row(f"{self.beams} beams", "tokens/s", beams=self.beams),)
+    def rows(self) -> Sequence[Figure]:
+        return (Figure(f"{self.beams} beams", "tokens/s", beams=self.beams),)
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
         talk = opening(BEAMS + number)
@@ -92,15 +96,15 @@ class BeamSearch:
 
 
 @dataclass
-class Look:
+class EncodeScenario:
     """Pictures through the eye, from prepared ones on the host to embeddings on the device; a server prepares them in other threads."""
 
     pictures: int
     once: bool = False
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return (Row("encode a picture" if self.pictures == 1 else f"encode {self.pictures} pictures", "ms"),)
+    def rows(self) -> Sequence[Figure]:
+        return (Figure("encode a picture" if self.pictures == 1 else f"encode {self.pictures} pictures", "ms"),)
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
         images = [draw(EYES + self.pictures * number + index).image for index in range(self.pictures)]
@@ -121,8 +125,8 @@ class ManyTurns:
         return self.turns // 10
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return (Row(f"memory after {self.early:,} turns", "MB"), Row(f"memory after {self.turns:,} turns", "MB"))
+    def rows(self) -> Sequence[Figure]:
+        return (Figure(f"memory after {self.early:,} turns", "MB"), Figure(f"memory after {self.turns:,} turns", "MB"))
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
         talks: list[Talk] = []

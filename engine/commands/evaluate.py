@@ -37,6 +37,7 @@ def evaluate(
     from engine.evaluation.report import failures as listed
     from engine.evaluation.report import line, table
     from engine.evaluation.session import evaluate_model
+    from engine.evaluation.suites.pocket import SUITES
     from engine.models.card_reader import read_card
     from engine.weights.loader import choose
 
@@ -45,7 +46,7 @@ def evaluate(
     started = time.monotonic()
     results = []
     held_out = HeldOut(home() / "downloads", source, download_lines())
-    for result in evaluate_model(folder, held_out, quantization=quantization, limit=limit):
+    for result in evaluate_model(folder, SUITES, held_out, quantization=quantization, limit=limit):
         results.append(result)
         typer.echo(line(result), err=True)
     seconds = time.monotonic() - started

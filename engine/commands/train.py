@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from engine.training.run import Parts
+    from engine.training.run import FrozenParts
 
 app = typer.Typer(no_args_is_help=True, help="Train the models that Gander trains itself.")
 pocket = typer.Typer(no_args_is_help=True, help="The pocket model's bridge: sprites, prepare, look, speak, measure, curve, export.")
@@ -106,13 +106,13 @@ def curve(folder: Folder, path: Annotated[Path, typer.Argument(help="The PNG to 
     draw_curve(folder, path)
 
 
-def _start(model: str) -> tuple[Accelerator, Parts]:
+def _start(model: str) -> tuple[Accelerator, FrozenParts]:
     import torch
     from accelerate import Accelerator
 
     from engine.paths import model_folder
-    from engine.training.run import Parts
+    from engine.training.run import FrozenParts
 
     accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
     dtype = torch.bfloat16 if accelerator.device.type == "cuda" else torch.float32
-    return accelerator, Parts.load(model_folder(model), accelerator.device, dtype)
+    return accelerator, FrozenParts.load(model_folder(model), accelerator.device, dtype)

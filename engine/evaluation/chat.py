@@ -16,7 +16,7 @@ from engine.request import Request, TextDelta
 
 
 @dataclass(frozen=True)
-class Chat:
+class ChatModel:
     """Holds conversations with one model; each call is a new one."""
 
     decoder: OfflineEngine

@@ -17,7 +17,7 @@ from engine.evaluation.judges import loops
 SEED = 2026
 LOOPS = "answers that loop"
 
-EyeNames = Callable[[Image.Image], tuple[str, ...]]
+ClassifierBaseline = Callable[[Image.Image], tuple[str, ...]]
 """What the eye alone takes a picture for: its best class, by its exact and its everyday name."""
 
 
@@ -60,7 +60,7 @@ class Evaluation:
     """One run over the suites. `limit` is how many conversations of each are held; the same limit takes the same ones."""
 
     ask: Ask
-    eye: EyeNames
+    eye: ClassifierBaseline
     held_out: HeldOut
     limit: int | None = None
     answers: int = 0

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 
 from engine.core.offline import OfflineEngine
-from engine.evaluation.chat import Chat
-from engine.evaluation.eye_names import EyeNames
+from engine.evaluation.cases import Suite
+from engine.evaluation.chat import ChatModel
+from engine.evaluation.classifier_baseline import ClassifierBaseline
 from engine.evaluation.held_out import HeldOut
-from engine.evaluation.quality import SUITES
 from engine.evaluation.run import Evaluation, Result
 from engine.evaluation.text_only import TOKENS, text_only
 from engine.models.card import Quantization
 from engine.weights.loader import load
 
 
-def evaluate_model(folder: Path, held_out: HeldOut, quantization: Quantization, limit: int | None = None) -> Iterator[Result]:
+def evaluate_model(
+    folder: Path, suites: Iterable[Suite], held_out: HeldOut, quantization: Quantization, limit: int | None = None
+) -> Iterator[Result]:
     """A line for each suite, for answers that loop, and for text alone, which is always measured in fp32, as each is known.
 
     `quantization` "none" computes in fp32. Raises ModelError for a folder that can't be loaded.
     """
     model = load(folder, exact=quantization == "none", quantize=quantization)
-    evaluation = Evaluation(Chat(OfflineEngine(model), model.card.generation), EyeNames(folder), held_out, limit)
-    yield from map(evaluation.run, SUITES)
+    evaluation = Evaluation(ChatModel(OfflineEngine(model), model.card.generation), ClassifierBaseline(folder), held_out, limit)
+    yield from map(evaluation.run, suites)
     yield evaluation.loop_result()
     reference = load(folder, torch.device("cpu"), exact=True)
     generation = reference.card.generation.model_copy(update={"max_tokens": TOKENS})
-    yield text_only(Chat(OfflineEngine(reference), generation), folder, limit)
+    yield text_only(ChatModel(OfflineEngine(reference), generation), folder, limit)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer, LlamaForCausalLM
 
 from engine.evaluation.cases import Bar
-from engine.evaluation.chat import Chat
+from engine.evaluation.chat import ChatModel
 from engine.evaluation.run import Failure, Result
 
 TOKENS = 48
@@ -26,7 +26,7 @@ QUESTIONS = (
 )
 
 
-def text_only(chat: Chat, folder: Path, limit: int | None) -> Result:
+def text_only(chat: ChatModel, folder: Path, limit: int | None) -> Result:
     """`chat` must decode the ready `folder`'s model greedily in fp32, at most TOKENS tokens an answer."""
     failures = []
     questions = QUESTIONS[:limit]

@@ -11,7 +11,7 @@ from engine.training.chat.counting import ask_are_n, ask_count, ask_count_absent
 from engine.training.chat.looks import ask_background, ask_colour, ask_colour_of_absent, ask_colours_all, ask_shape_of, ask_shapes_all
 from engine.training.chat.naming import ask_breed, ask_describe, ask_name, ask_name_kind
 from engine.training.chat.placing import ask_at_place, ask_is_beside, ask_what_beside, ask_where
-from engine.training.chat.talk import Ask, Talk, Turn
+from engine.training.chat.talk import Ask, Exchange, Talk
 
 COMMON: tuple[tuple[Ask, float], ...] = (
     (ask_describe, 3.0),
@@ -65,10 +65,10 @@ ASKS: dict[Subject, tuple[tuple[Ask, float], ...]] = {
 }
 
 
-def talk(rng: Generator, seen: Seen, names: tuple[str, ...], turns: int) -> list[Turn]:
+def talk(rng: Generator, seen: Seen, names: tuple[str, ...], turns: int) -> list[Exchange]:
     """A conversation of `turns` different questions. `names` are what absent things are drawn from."""
     state = Talk(rng, seen, names)
-    spoken: list[Turn] = []
+    spoken: list[Exchange] = []
     table = ASKS[seen.subject]
     weights = [weight for _, weight in table]
     total = sum(weights)

@@ -30,7 +30,7 @@ from engine.models.pocket.scene_facts import (
     words,
 )
 from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, UNNAMED, drawn, imagenet, kinds
-from engine.training.chat.talk import Turn
+from engine.training.chat.talk import Exchange
 from engine.training.chats import talk
 from engine.training.palette import pick
 from engine.training.scenes import Composed, Placed, compose
@@ -120,7 +120,7 @@ def truth_of(scene: Composed) -> dict[str, NDArray[np.generic]]:
     return whole | {"boxes": boxes, "shares": shares, "shapes": shapes, "names": names}
 
 
-def converse(rng: Generator, scene: Composed) -> tuple[str, list[Turn]]:
+def converse(rng: Generator, scene: Composed) -> tuple[str, list[Exchange]]:
     """A conversation about the scene, and the line of words that goes with it: "" where the soft tokens must do alone."""
     names = all_names()
     seen = photographed(rng, names) if rng.random() < 0.16 else see(rng, scene, names)

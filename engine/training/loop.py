@@ -20,7 +20,7 @@ LOG_STEPS = 10
 MAX_NORM = 1.0
 
 
-class Stage(Protocol):
+class TrainingStage(Protocol):
     """What a stage trains and on what. `loss(step)` depends on nothing but the weights and the step."""
 
     name: str
@@ -40,7 +40,7 @@ class Schedule:
     stop_after: int | None = None  # for a test of resuming: leave as if killed after this step
 
 
-def train(stage: Stage, schedule: Schedule, folder: Path, accelerator: Accelerator, say: Callable[[str], None]) -> list[float]:
+def train(stage: TrainingStage, schedule: Schedule, folder: Path, accelerator: Accelerator, say: Callable[[str], None]) -> list[float]:
     """Runs the stage, from its checkpoint in `folder` if there is one, and returns the loss of every step."""
     module = stage.trained()
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
@@ -61,7 +61,7 @@ def train(stage: Stage, schedule: Schedule, folder: Path, accelerator: Accelerat
 
 
 def _step(
-    stage: Stage, schedule: Schedule, step: int, parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer,
+    stage: TrainingStage, schedule: Schedule, step: int, parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer,
     accelerator: Accelerator, say: Callable[[str], None] | None,
 ) -> float:  # fmt: skip
     torch.manual_seed(schedule.seed * 1_000_003 + step)  # dropout is then the same after a resume

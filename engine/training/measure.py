@@ -15,13 +15,15 @@ from engine.models.pocket.bridge import Bridge
 from engine.models.pocket.efficientnet import normalise
 from engine.models.pocket.scene import Kind, find
 from engine.models.pocket.vocabulary import COLOURS, SHAPES
-from engine.training.look import Scenes, crop
-from engine.training.run import Parts, add_branches, openings, read_bridge, read_chats, soft_tokens
-from engine.training.speak import Speak
+from engine.training.language_stage import LanguageStage
+from engine.training.run import FrozenParts, add_branches, openings, read_bridge, read_chats, soft_tokens
+from engine.training.vision_stage import Scenes, crop
 
 
 @torch.inference_mode()
-def measure_look(parts: Parts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256) -> dict[str, tuple[float, int]]:
+def measure_look(
+    parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256
+) -> dict[str, tuple[float, int]]:
     """Share of right answers and their number, for each thing that the reader and the namer say."""
     scenes = Scenes.read(data, accelerator.device)
     right: dict[str, list[bool]] = defaultdict(list)
@@ -60,7 +62,7 @@ def padded(boxes: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def measure_speak(
-    parts: Parts, out: Path, data: Path, accelerator: Accelerator, batch: int = 64, failures: int = 150
+    parts: FrozenParts, out: Path, data: Path, accelerator: Accelerator, batch: int = 64, failures: int = 150
 ) -> tuple[float, int, list[str]]:
     """Share of answers that greedy decoding says word for word, given the true conversation before, and some that it does not."""
     bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, accelerator.device)
@@ -69,7 +71,7 @@ def measure_speak(
     branches.to(accelerator.device)
     chats = read_chats(parts, data)
     lines = (data / "chats.jsonl").read_text(encoding="utf-8").splitlines()
-    stage = Speak(
+    stage = LanguageStage(
         parts.language, branches, chats, soft_tokens(parts, bridge, data, accelerator), openings(parts, accelerator.device), batch, 0
     )
     right, wrong = 0, []

@@ -18,17 +18,17 @@ from engine.models.llama.llama import Llama
 from engine.models.pocket.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
 from engine.models.pocket.efficientnet import Eye, normalise
 from engine.models.pocket.vocabulary import imagenet
-from engine.training.look import Look, Scenes, rate_of_scale
+from engine.training.language_stage import Chats, LanguageStage, Prompt, tokenise
 from engine.training.loop import Schedule, train
 from engine.training.slots import TABLE
-from engine.training.speak import Chats, Prompt, Speak, tokenise
+from engine.training.vision_stage import Scenes, VisionStage, rate_of_scale
 from engine.weights.loader import load_language, load_tensors
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Parts:
+class FrozenParts:
     """The frozen parts of a ready folder, on the training device."""
 
     eye: Eye
@@ -37,7 +37,7 @@ class Parts:
     prompt: Prompt
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> Parts:
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> FrozenParts:
         eye = Eye()
         eye.load_weights(load_tensors(folder / "eye.safetensors"))
         language = load_language(folder, read_card(folder).model_copy(update={"quantization": "none"}), device, dtype).requires_grad_(False)
@@ -56,21 +56,21 @@ class Parts:
         return embed_words([entry.fine for entry in imagenet()], self.encode, self.embeddings)
 
 
-def look(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
+def look(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
     """Trains the bridge and writes `look.safetensors`."""
     device = accelerator.device
     torch.manual_seed(schedule.seed)
     bridge = Bridge(parts.language.config.hidden_size).to(device)
     nn.init.constant_(bridge.qformer.length, rate_of_scale(parts.embeddings))
     table = embed_words(TABLE, parts.encode, parts.embeddings)
-    stage = Look(parts.eye, bridge, Scenes.read(data, device), table.to(device), parts.concepts().to(device), batch, schedule.seed)
+    stage = VisionStage(parts.eye, bridge, Scenes.read(data, device), table.to(device), parts.concepts().to(device), batch, schedule.seed)
     losses = train(stage, schedule, out, accelerator, say)
     save_file({name: value.contiguous() for name, value in bridge.state_dict().items()}, out / "look.safetensors")
     return losses
 
 
 @torch.inference_mode()
-def soft_tokens(parts: Parts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256) -> Tensor:
+def soft_tokens(parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256) -> Tensor:
     """What the Q-Former makes of every prepared scene: [scenes, 24, width]."""
     pixels = np.load(data / "pixels.npy", mmap_mode="c")
     concepts = parts.concepts().to(accelerator.device)
@@ -88,7 +88,7 @@ def read_bridge(path: Path, width: int, device: torch.device) -> Bridge:
     return bridge.to(device).eval()
 
 
-def read_chats(parts: Parts, data: Path) -> Chats:
+def read_chats(parts: FrozenParts, data: Path) -> Chats:
     lines = (data / "chats.jsonl").read_text(encoding="utf-8").splitlines()
     scenes = len(np.load(data / "pixels.npy", mmap_mode="r"))
     return tokenise(lines, len(lines) // scenes, parts.prompt, parts.tokenizer)
@@ -99,13 +99,13 @@ def add_branches(language: Llama, seed: int) -> nn.ModuleList:
     return nn.ModuleList(language.add_lora(LORA_RANK)).requires_grad_(True)
 
 
-def speak(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
+def speak(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
     """Trains the LoRA branches on chats about the scenes of `look.safetensors`, and writes `speak.safetensors`."""
     device = accelerator.device
     bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, device)
     soft = soft_tokens(parts, bridge, data, accelerator).clone()
     say(f"speak: {len(soft)} scenes encoded")
-    stage = Speak(
+    stage = LanguageStage(
         parts.language,
         add_branches(parts.language, schedule.seed),
         read_chats(parts, data),
@@ -119,7 +119,7 @@ def speak(parts: Parts, data: Path, out: Path, schedule: Schedule, batch: int, a
     return losses
 
 
-def openings(parts: Parts, device: torch.device) -> list[Tensor]:
+def openings(parts: FrozenParts, device: torch.device) -> list[Tensor]:
     """Token ids of what stands before the picture, under each system prompt."""
     return [torch.tensor(parts.encode(text), device=device) for text in parts.prompt.before]
 

@@ -22,7 +22,7 @@ from engine.weights.merging import HubLlama, check_pair, language_shapes, merge,
 from engine.weights.minigpt4_release import read_release
 from engine.weights.quantization import mode_of, quantize, quantized_slots
 from engine.weights.shard_folder import Progress, write_weights
-from engine.weights.shards import Slot, Step
+from engine.weights.shards import Conversion, Slot
 from engine.weights.stored_tensors import open_weights
 from engine.weights.tokenizer_conversion import Special, convert_tokenizer
 from engine.weights.vision_conversion import copy_step, found, open_eye, vision_step
@@ -71,7 +71,7 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     return card
 
 
-def language_steps(base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> list[Step]:
+def language_steps(base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> list[Conversion]:
     """One step a parameter, in fp16 or quantised."""
     if delta:
         check_pair(base, delta)
@@ -79,7 +79,7 @@ def language_steps(base: HubLlama, delta: HubLlama | None, quantization: Quantiz
     return [language_step(name, shape, base, delta, quantization) for name, shape in shapes.items()]
 
 
-def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> Step:
+def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> Conversion:
     origins = (base.tensors[name], delta.tensors[name]) if delta else (base.tensors[name],)
 
     def weight() -> torch.Tensor:
@@ -89,11 +89,11 @@ def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubL
     mode = mode_of(name, shape[-1], quantization)
     if mode != "none":
         slots = quantized_slots(name, shape, mode)
-        return Step(slots, lambda: dict(zip(slots, quantize(weight(), mode), strict=True)), origins)
-    return Step({name: Slot(torch.float16, shape)}, lambda: {name: weight()}, origins)
+        return Conversion(slots, lambda: dict(zip(slots, quantize(weight(), mode), strict=True)), origins)
+    return Conversion({name: Slot(torch.float16, shape)}, lambda: {name: weight()}, origins)
 
 
-def eye_steps(sources: Sources, sizes: Architecture) -> list[Step]:
+def eye_steps(sources: Sources, sizes: Architecture) -> list[Conversion]:
     """The ViT and the Q-Former: one step for each parameter that the model has."""
     with torch.device("meta"):
         expected = Eye(sizes, width=1).state_dict()
@@ -105,7 +105,7 @@ def eye_steps(sources: Sources, sizes: Architecture) -> list[Step]:
     ]
 
 
-def projection_steps(sources: Sources, sizes: Architecture, width: int) -> list[Step]:
+def projection_steps(sources: Sources, sizes: Architecture, width: int) -> list[Conversion]:
     """Raises WeightsError where a projection for 7B meets a language model of 13B, or the other way round."""
     tensors = open_weights(sources.checkpoint)
     weight = tensors.get(PROJECTION[0])

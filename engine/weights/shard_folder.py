@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.weights.shards import Step, shard_names, split_into_shards, write_shard
+from engine.weights.shards import Conversion, shard_names, split_into_shards, write_shard
 
 PLAN_NAME = "import.json"
 SMALL_FILES = 20_000_000  # bytes for the tokenizer, configs and file system
@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 """Told the bytes that are written and the bytes there will be."""
 
 
-def write_weights(folder: Path, groups: Mapping[str, Sequence[Step]], progress: Progress) -> None:
+def write_weights(folder: Path, groups: Mapping[str, Sequence[Conversion]], progress: Progress) -> None:
     """Each group as shards that begin with its name. Raises ModelError where the disk is too full."""
     shards = {name: shard for stem, steps in groups.items() for name, shard in named_shards(stem, steps)}
     keep_finished(folder, plan(shards))
@@ -37,16 +37,16 @@ def write_weights(folder: Path, groups: Mapping[str, Sequence[Step]], progress: 
     (folder / PLAN_NAME).unlink()
 
 
-def named_shards(stem: str, steps: Sequence[Step]) -> Iterable[tuple[str, list[Step]]]:
+def named_shards(stem: str, steps: Sequence[Conversion]) -> Iterable[tuple[str, list[Conversion]]]:
     shards = split_into_shards(steps)
     return zip(shard_names(stem, len(shards)), shards, strict=True)
 
 
-def nbytes(shards: Mapping[str, Sequence[Step]]) -> int:
+def nbytes(shards: Mapping[str, Sequence[Conversion]]) -> int:
     return sum(step.nbytes for steps in shards.values() for step in steps)
 
 
-def plan(shards: Mapping[str, Sequence[Step]]) -> str:
+def plan(shards: Mapping[str, Sequence[Conversion]]) -> str:
     """A digest of what goes into which shard and of the files it comes from: equal only if a finished shard may be kept."""
     digest = hashlib.sha256()
     for path in sorted({origin.path for steps in shards.values() for step in steps for origin in step.origins}):

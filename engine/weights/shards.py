@@ -34,7 +34,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Step:
+class Conversion:
     """One parameter's way into the folder: what it will take up, how to make it, and what it is made from."""
 
     slots: Mapping[str, Slot]
@@ -46,9 +46,9 @@ class Step:
         return sum(slot.nbytes for slot in self.slots.values())
 
 
-def split_into_shards(steps: Iterable[Step]) -> list[list[Step]]:
+def split_into_shards(steps: Iterable[Conversion]) -> list[list[Conversion]]:
     """In order, as many steps a shard as fit into 500 MB, header included; a larger step gets a shard of its own."""
-    shards: list[list[Step]] = []
+    shards: list[list[Conversion]] = []
     room = 0
     for step in steps:
         needed = step.nbytes + sum(200 + len(name) for name in step.slots)
@@ -65,7 +65,7 @@ def shard_names(stem: str, count: int) -> list[str]:
     return [f"{stem}-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
 
 
-def header(steps: Sequence[Step]) -> bytes:
+def header(steps: Sequence[Conversion]) -> bytes:
     """The length in 8 bytes, then JSON padded to 8 bytes, as the format asks."""
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     start = 0
@@ -78,7 +78,7 @@ def header(steps: Sequence[Step]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def write_shard(path: Path, steps: Sequence[Step], advance: Callable[[int], None]) -> None:
+def write_shard(path: Path, steps: Sequence[Conversion], advance: Callable[[int], None]) -> None:
     """Writes one shard; `advance` hears of each tensor's bytes. Until it is whole its name ends in `.unfinished`."""
     unfinished = path.with_name(path.name + ".unfinished")
     with unfinished.open("wb") as file:

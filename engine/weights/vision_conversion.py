@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.errors import WeightsError
 from engine.hub.layout import EYE_PREFIXES
-from engine.weights.shards import Slot, Step
+from engine.weights.shards import Conversion, Slot
 from engine.weights.stored_tensors import StoredTensor, open_folder, open_weights
 
 VIT_NAMES = (
@@ -61,19 +61,19 @@ def renamed(tensors: Tensors, rules: tuple[tuple[str, str], ...]) -> dict[str, S
     return result
 
 
-def vision_step(name: str, shape: tuple[int, ...], tensors: Tensors, vit: Path | None, blip2: Path) -> Step:
+def vision_step(name: str, shape: tuple[int, ...], tensors: Tensors, vit: Path | None, blip2: Path) -> Conversion:
     """The way of one of the model's parameters into the folder. Raises WeightsError that names the file at fault."""
     file = vit if vit and name.startswith("vision_model.") and "post_layernorm" not in name else blip2
     if name.endswith("self_attn.qkv.bias") and name not in tensors:
         attention = name.removesuffix("qkv.bias")
         q, v = (found(tensors, attention + part, (shape[0] // 3,), file) for part in ("q_bias", "v_bias"))
-        return Step({name: Slot(q.dtype, shape)}, lambda: {name: qkv_bias(q.read(), v.read())}, (q, v))
+        return Conversion({name: Slot(q.dtype, shape)}, lambda: {name: qkv_bias(q.read(), v.read())}, (q, v))
     return copy_step(name, found(tensors, name, shape, file))
 
 
-def copy_step(name: str, tensor: StoredTensor) -> Step:
+def copy_step(name: str, tensor: StoredTensor) -> Conversion:
     """The parameter as it is, in the precision of its file."""
-    return Step({name: Slot(tensor.dtype, tensor.shape)}, lambda: {name: tensor.read()}, (tensor,))
+    return Conversion({name: Slot(tensor.dtype, tensor.shape)}, lambda: {name: tensor.read()}, (tensor,))
 
 
 def qkv_bias(query: Tensor, value: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from adapters.cli.console import printable
 from adapters.cli.samples import SAMPLES, sketch
+from adapters.terminal.console import printable
 
 
 def gander(

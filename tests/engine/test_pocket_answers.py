@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.core.offline import OfflineEngine
-from engine.evaluation.chat import Chat
+from engine.evaluation.chat import ChatModel
 from engine.evaluation.judges import Judge, colour, count, is_unsure, names, scene, side, unsure, yes_no
 from engine.evaluation.names import accepted
 from engine.evaluation.scenes import Backdrop, Spot, beside, draw_shapes, scatter
@@ -145,7 +145,7 @@ KINDS: tuple[Callable[[], list[Pair]], ...] = (
 @pytest.mark.timeout(300)  # 30 s of two cores, which others may share
 def test_four_in_five_answers_are_right_or_honestly_unsure(pocket_folder: Path) -> None:
     model = load(pocket_folder)
-    ask = Chat(OfflineEngine(model), model.card.generation)
+    ask = ChatModel(OfflineEngine(model), model.card.generation)
     right, excused, wrong = 0, 0, []
     pairs = [pair for kind in KINDS for pair in kind()]
     for asked in pairs:

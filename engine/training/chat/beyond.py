@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Subject
-from engine.training import phrases
-from engine.training.chat.talk import Talk, Turn
+from engine.training.chat import phrases
+from engine.training.chat.talk import Exchange, Talk
 from engine.training.chat.telling import CANNOT_READ, LIMITS, NO_PEOPLE, on_ground
 
 
-def ask_sure(state: Talk) -> Turn | None:
+def ask_sure(state: Talk) -> Exchange | None:
     if not state.said:
         return None
     groups = state.seen.groups
@@ -19,31 +19,33 @@ def ask_sure(state: Talk) -> Turn | None:
     else:
         lowest = min(group.guesses[0].probability for group in groups if group.guesses)
         answer = f"{'Quite sure' if all(g.shape or g.sure for g in groups) else 'Not quite'}: {lowest:.0%}."
-    return Turn(state.one(phrases.SURE), answer)
+    return Exchange(state.one(phrases.SURE), answer)
 
 
-def ask_read(state: Talk) -> Turn | None:
-    return Turn(state.one(phrases.READ), CANNOT_READ)
+def ask_read(state: Talk) -> Exchange | None:
+    return Exchange(state.one(phrases.READ), CANNOT_READ)
 
 
-def ask_people(state: Talk) -> Turn | None:
+def ask_people(state: Talk) -> Exchange | None:
     question = state.one(phrases.WHOSE if state.chance(0.3) else phrases.PEOPLE)
     groups = state.seen.groups
     if groups and all(group.shape for group in groups) and question in phrases.PRESENCE:
-        return Turn(question, "No, I only see shapes.")
-    return Turn(question, NO_PEOPLE)
+        return Exchange(question, "No, I only see shapes.")
+    return Exchange(question, NO_PEOPLE)
 
 
-def ask_beyond(state: Talk) -> Turn | None:
-    return Turn(state.one(phrases.BEYOND), LIMITS)
+def ask_beyond(state: Talk) -> Exchange | None:
+    return Exchange(state.one(phrases.BEYOND), LIMITS)
 
 
-def ask_medium(state: Talk) -> Turn | None:
-    return Turn(state.one(phrases.MEDIUM), "It looks like a photo." if state.seen.subject is Subject.PHOTO else "It looks like a drawing.")
+def ask_medium(state: Talk) -> Exchange | None:
+    return Exchange(
+        state.one(phrases.MEDIUM), "It looks like a photo." if state.seen.subject is Subject.PHOTO else "It looks like a drawing."
+    )
 
 
-def ask_more(state: Talk) -> Turn | None:
-    return Turn(state.one(phrases.MORE), f"That is all I see.{on_ground(state.seen)}") if state.said else None
+def ask_more(state: Talk) -> Exchange | None:
+    return Exchange(state.one(phrases.MORE), f"That is all I see.{on_ground(state.seen)}") if state.said else None
 
 
 SMALL_TALK = (
@@ -54,6 +56,6 @@ SMALL_TALK = (
 )
 
 
-def ask_small_talk(state: Talk) -> Turn | None:
+def ask_small_talk(state: Talk) -> Exchange | None:
     questions, answer = SMALL_TALK[int(state.rng.integers(len(SMALL_TALK)))]
-    return Turn(state.one(questions), answer)
+    return Exchange(state.one(questions), answer)

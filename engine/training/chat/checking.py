@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from engine.models.pocket.scene_facts import noun, where
 from engine.models.pocket.vocabulary import COLOURS, article, plural
-from engine.training import phrases
+from engine.training.chat import phrases
 from engine.training.chat.looks import subject_of
-from engine.training.chat.talk import Talk, Turn, absent, reference
+from engine.training.chat.talk import Exchange, Talk, absent, reference
 from engine.training.chat.telling import ASKABLE_KINDS, NOT_SURE, agreeing, matches_kind, may_be, phrase, seen_instead
 
 
-def ask_exists(state: Talk) -> Turn | None:
+def ask_exists(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None or not (group.shape or group.offered):
         return None
@@ -29,12 +29,12 @@ def ask_exists(state: Talk) -> Turn | None:
     state.focus = group
     if guess and not group.sure:
         hedge = "" if group.known else ", but I am not sure"
-        return Turn(question, f"Yes, perhaps{hedge}. {may_be(group, (guess,)).removeprefix(NOT_SURE)}")
+        return Exchange(question, f"Yes, perhaps{hedge}. {may_be(group, (guess,)).removeprefix(NOT_SURE)}")
     at = f" {where(group.place)}" if group.place and len(state.seen.groups) > 1 else ""
-    return Turn(question, f"Yes, I see {phrase(group)}{at}.")
+    return Exchange(question, f"Yes, I see {phrase(group)}{at}.")
 
 
-def ask_exists_absent(state: Talk) -> Turn | None:
+def ask_exists_absent(state: Talk) -> Exchange | None:
     name = absent(state)
     shapes = [group for group in state.seen.groups if group.shape]
     if shapes and state.chance(0.4):
@@ -52,11 +52,11 @@ def ask_exists_absent(state: Talk) -> Turn | None:
     if state.chance(0.2):
         question = state.one(phrases.EXISTS_MANY, things=plural(name, 2))
     if any(not group.known for group in state.seen.groups) or not state.seen.groups:
-        return Turn(question, f"No, I don't see {article(name)}, but I'm not sure.")
-    return Turn(question, f"No, I don't see {article(name)}. {seen_instead(state.seen)}")
+        return Exchange(question, f"No, I don't see {article(name)}, but I'm not sure.")
+    return Exchange(question, f"No, I don't see {article(name)}. {seen_instead(state.seen)}")
 
 
-def ask_is_colour(state: Talk) -> Turn | None:
+def ask_is_colour(state: Talk) -> Exchange | None:
     group = state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None or not group.colours:
@@ -65,13 +65,13 @@ def ask_is_colour(state: Talk) -> Turn | None:
     colour = state.pick(group.colours) if right else state.pick(tuple(c for c in COLOURS if c not in group.colours))
     state.focus = group
     told = f"{subject_of(group, ref)} {' and '.join(group.colours)}."
-    return Turn(
+    return Exchange(
         agreeing(state.one(phrases.IS_COLOUR, ref=ref, colour=colour), ref, group),
         f"{'Yes' if right else 'No'}, {told[0].lower()}{told[1:]}",
     )
 
 
-def ask_any_colour(state: Talk) -> Turn | None:
+def ask_any_colour(state: Talk) -> Exchange | None:
     shapes = state.seen.groups
     if not shapes or not all(group.shape for group in shapes):
         return None
@@ -80,4 +80,4 @@ def ask_any_colour(state: Talk) -> Turn | None:
     colour = state.pick(present) if right else state.pick(tuple(c for c in COLOURS if c not in present and c != state.seen.background))
     match = next((group for group in shapes if group.colours[0] == colour), None)
     answer = f"Yes, I see {noun(match)}." if match else f"No, I don't see anything {colour}."
-    return Turn(state.one(phrases.ANY_COLOUR, colour=colour), answer)
+    return Exchange(state.one(phrases.ANY_COLOUR, colour=colour), answer)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.models.pocket.vocabulary import plural
-from engine.training import phrases
-from engine.training.chat.talk import Talk, Turn, absent
+from engine.training.chat import phrases
+from engine.training.chat.talk import Exchange, Talk, absent
 from engine.training.chat.telling import ASKABLE_KINDS, COUNTABLE_KINDS, is_are, matches_kind, one_or_many, phrase
 
 
@@ -14,15 +14,15 @@ def there_are(count: int, name: str) -> str:
     return f"There {'is' if count == 1 else 'are'} {count} {plural(name, count)}."
 
 
-def ask_count_all(state: Talk) -> Turn | None:
+def ask_count_all(state: Talk) -> Exchange | None:
     total = sum(group.count for group in state.seen.groups)
     shapes = all(group.shape for group in state.seen.groups)
     if shapes and state.chance(0.5):
-        return Turn(state.one(phrases.COUNT_SHAPES), there_are(total, "shape"))
-    return Turn(state.one(phrases.COUNT_ALL), there_are(total, "shape" if shapes else "thing"))
+        return Exchange(state.one(phrases.COUNT_SHAPES), there_are(total, "shape"))
+    return Exchange(state.one(phrases.COUNT_ALL), there_are(total, "shape" if shapes else "thing"))
 
 
-def ask_count(state: Talk) -> Turn | None:
+def ask_count(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None:
         return None
@@ -41,14 +41,14 @@ def ask_count(state: Talk) -> Turn | None:
     elif group.known and len(state.seen.groups) == 1:
         name = state.pick(tuple(guess.name for guess in group.offered))
         answer = f"There {is_are(group)} {group.count} {plural('thing', group.count)} that may be {one_or_many(name, group.count)}."
-        return Turn(state.one(phrases.COUNT, things=plural(name, 2)), answer)
+        return Exchange(state.one(phrases.COUNT, things=plural(name, 2)), answer)
     else:
         return None
     state.focus = group
-    return Turn(state.one(phrases.COUNT, things=plural(name, 2)), there_are(total, name))
+    return Exchange(state.one(phrases.COUNT, things=plural(name, 2)), there_are(total, name))
 
 
-def ask_count_kind(state: Talk) -> Turn | None:
+def ask_count_kind(state: Talk) -> Exchange | None:
     """How many animals there are, when the eye may not even know what they are."""
     if len(state.seen.groups) != 1 or state.seen.groups[0].shape:
         return None
@@ -56,21 +56,21 @@ def ask_count_kind(state: Talk) -> Turn | None:
     kind = "animal" if state.chance(0.5) else state.pick(COUNTABLE_KINDS)
     question = state.one(phrases.COUNT, things=plural(kind, 2))
     if not group.sure:
-        return Turn(question, there_are(group.count, "thing"))
+        return Exchange(question, there_are(group.count, "thing"))
     if matches_kind(group.guesses[0].name, kind):
-        return Turn(question, there_are(group.count, kind))
-    return Turn(question, f"There are no {plural(kind, 2)}. I see {phrase(group)}.")
+        return Exchange(question, there_are(group.count, kind))
+    return Exchange(question, f"There are no {plural(kind, 2)}. I see {phrase(group)}.")
 
 
-def ask_count_absent(state: Talk) -> Turn | None:
+def ask_count_absent(state: Talk) -> Exchange | None:
     name = absent(state)
     unsure = any(not group.known for group in state.seen.groups)
-    return Turn(
+    return Exchange(
         state.one(phrases.COUNT, things=plural(name, 2)), f"I see no {plural(name, 2)}, but I'm not sure." if unsure else there_are(0, name)
     )
 
 
-def ask_are_n(state: Talk) -> Turn | None:
+def ask_are_n(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None or not (group.shape or group.sure) or len(state.seen.groups) > 2:
         return None
@@ -80,6 +80,6 @@ def ask_are_n(state: Talk) -> Turn | None:
     if total == 1 and guess == 1:
         return None
     right = guess == total
-    return Turn(
+    return Exchange(
         state.one(phrases.ARE_N, n=str(guess), things=plural(name, 2)), f"{'Yes' if right else 'No'}, t{there_are(total, name)[1:]}"
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Group, noun, where
 from engine.models.pocket.vocabulary import SHAPES, article, plural
-from engine.training import phrases
-from engine.training.chat.talk import Talk, Turn, absent, reference
+from engine.training.chat import phrases
+from engine.training.chat.talk import Exchange, Talk, absent, reference
 from engine.training.chat.telling import (
     agreeing,
     colours_told,
@@ -23,7 +23,7 @@ def subject_of(group: Group, ref: str) -> str:
     return it_they(group) if ref in ("it", "they") else f"{ref[0].upper()}{ref[1:]} {is_are(group)}"
 
 
-def ask_colour(state: Talk) -> Turn | None:
+def ask_colour(state: Talk) -> Exchange | None:
     group = state.focus if state.focus is not None and state.chance(0.4) else state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None:
@@ -31,32 +31,32 @@ def ask_colour(state: Talk) -> Turn | None:
     state.focus = group
     question = agreeing(state.one(phrases.COLOUR, ref=ref), ref, group)
     if not group.colours:
-        return Turn(question, "I'm not sure. I only know colours in simple pictures.")
-    return Turn(question, f"{subject_of(group, ref)} {' and '.join(group.colours)}.")
+        return Exchange(question, "I'm not sure. I only know colours in simple pictures.")
+    return Exchange(question, f"{subject_of(group, ref)} {' and '.join(group.colours)}.")
 
 
-def ask_colour_of_absent(state: Talk) -> Turn | None:
+def ask_colour_of_absent(state: Talk) -> Exchange | None:
     """Someone may know a better name for what the eye sees: say what it is taken for, and its colour."""
     name = absent(state)
     question = state.one(phrases.COLOUR, ref=f"the {name}")
     if len(state.seen.groups) == 1 and not state.seen.groups[0].shape and name not in SHAPES:
-        return Turn(question, f"{naming_answer(state.seen.groups[0])}{colours_told(state.seen.groups[0])}")
-    return Turn(question, f"I don't see {article(name)}. {seen_instead(state.seen)}")
+        return Exchange(question, f"{naming_answer(state.seen.groups[0])}{colours_told(state.seen.groups[0])}")
+    return Exchange(question, f"I don't see {article(name)}. {seen_instead(state.seen)}")
 
 
-def ask_colours_all(state: Talk) -> Turn | None:
+def ask_colours_all(state: Talk) -> Exchange | None:
     colours = list(dict.fromkeys(colour for group in state.seen.groups for colour in group.colours))
     if not colours:
         return None
-    return Turn(state.one(phrases.COLOURS_ALL), f"I see {listed(colours)}.{on_ground(state.seen)}")
+    return Exchange(state.one(phrases.COLOURS_ALL), f"I see {listed(colours)}.{on_ground(state.seen)}")
 
 
-def ask_background(state: Talk) -> Turn | None:
+def ask_background(state: Talk) -> Exchange | None:
     answer = f"The background is {state.seen.background}." if state.seen.background else "I'm not sure. The background has no one colour."
-    return Turn(state.one(phrases.BACKGROUND), answer)
+    return Exchange(state.one(phrases.BACKGROUND), answer)
 
 
-def ask_shape_of(state: Talk) -> Turn | None:
+def ask_shape_of(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None:
         return None
@@ -65,7 +65,7 @@ def ask_shape_of(state: Talk) -> Turn | None:
     if by_colour and state.chance(0.6):
         state.focus = group
         if state.chance(0.5):
-            return Turn(state.one(phrases.BY_COLOUR, colour=group.colours[0]), f"The {group.colours[0]} one is {article(group.shape)}."
+            return Exchange(state.one(phrases.BY_COLOUR, colour=group.colours[0]), f"The {group.colours[0]} one is {article(group.shape)}."
                         if group.count == 1 else f"The {group.colours[0]} ones are {plural(group.shape, 2)}.")  # fmt: skip
         ref = f"the {group.colours[0]} {'one' if group.count == 1 else 'ones'}"
     else:
@@ -78,11 +78,11 @@ def ask_shape_of(state: Talk) -> Turn | None:
     state.focus = group
     question = agreeing(state.one(phrases.SHAPE_OF, ref=ref), ref, group)
     if not group.shape:
-        return Turn(question, f"It is no plain shape. {naming_answer(group)}")
-    return Turn(question, f"{subject_of(group, ref)} {one_or_many(group.shape, group.count)}.".replace("ones is", "ones are"))
+        return Exchange(question, f"It is no plain shape. {naming_answer(group)}")
+    return Exchange(question, f"{subject_of(group, ref)} {one_or_many(group.shape, group.count)}.".replace("ones is", "ones are"))
 
 
-def ask_shapes_all(state: Talk) -> Turn | None:
+def ask_shapes_all(state: Talk) -> Exchange | None:
     shapes = [group for group in state.seen.groups if group.shape]
     answer = f"I see {listed([noun(group) for group in shapes])}." if shapes else f"I see no plain shapes. {seen_instead(state.seen)}"
-    return Turn(state.one(phrases.SHAPES_ALL), answer)
+    return Exchange(state.one(phrases.SHAPES_ALL), answer)

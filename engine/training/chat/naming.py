@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Subject
 from engine.models.pocket.vocabulary import article
-from engine.training import phrases
-from engine.training.chat.talk import Talk, Turn
+from engine.training.chat import phrases
+from engine.training.chat.talk import Exchange, Talk
 from engine.training.chat.telling import (
     ASKABLE_KINDS,
     CANNOT_READ,
@@ -19,22 +19,22 @@ from engine.training.chat.telling import (
 )
 
 
-def ask_describe(state: Talk) -> Turn | None:
+def ask_describe(state: Talk) -> Exchange | None:
     if len(state.seen.groups) == 1:
         state.focus = state.seen.groups[0]
-    return Turn(state.one(phrases.DESCRIBE), description(state.seen))
+    return Exchange(state.one(phrases.DESCRIBE), description(state.seen))
 
 
-def ask_name(state: Talk) -> Turn | None:
+def ask_name(state: Talk) -> Exchange | None:
     if not state.seen.groups:
-        return Turn(state.one(phrases.NAME), CANNOT_READ if state.seen.subject is Subject.TEXT else NOTHING_KNOWN)
+        return Exchange(state.one(phrases.NAME), CANNOT_READ if state.seen.subject is Subject.TEXT else NOTHING_KNOWN)
     if len(state.seen.groups) > 1:
-        return Turn(state.one(phrases.NAME), f"I see {listed([phrase(group) for group in state.seen.groups])}.")
+        return Exchange(state.one(phrases.NAME), f"I see {listed([phrase(group) for group in state.seen.groups])}.")
     state.focus = state.seen.groups[0]
-    return Turn(state.one(phrases.NAME), naming_answer(state.focus))
+    return Exchange(state.one(phrases.NAME), naming_answer(state.focus))
 
 
-def ask_name_kind(state: Talk) -> Turn | None:
+def ask_name_kind(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None or group.shape or len(state.seen.groups) > 1:
         return None
@@ -43,14 +43,14 @@ def ask_name_kind(state: Talk) -> Turn | None:
     question = state.one(phrases.NAME_KIND, kind=kind)
     fitting = tuple(guess for guess in group.offered if matches_kind(guess.name, kind))
     if group.sure:
-        return Turn(question, naming_answer(group) if fitting else f"I don't see {article(kind)}. {naming_answer(group)}")
-    return Turn(question, may_be(group, fitting) if fitting else f"I'm not sure which {kind} this is.")
+        return Exchange(question, naming_answer(group) if fitting else f"I don't see {article(kind)}. {naming_answer(group)}")
+    return Exchange(question, may_be(group, fitting) if fitting else f"I'm not sure which {kind} this is.")
 
 
-def ask_breed(state: Talk) -> Turn | None:
+def ask_breed(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None or not group.sure or group.count > 1 or len(state.seen.groups) > 1:
         return None
     best = group.guesses[0]
     answer = f"Perhaps {article(best.fine)}." if best.fine else f"I'm not sure what kind of {best.name} it is."
-    return Turn(state.one(phrases.BREED, name=best.name), answer)
+    return Exchange(state.one(phrases.BREED, name=best.name), answer)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Group, where
-from engine.training import phrases
+from engine.training.chat import phrases
 from engine.training.chat.looks import subject_of
-from engine.training.chat.talk import Talk, Turn, reference
+from engine.training.chat.talk import Exchange, Talk, reference
 from engine.training.chat.telling import agreeing, is_are, phrase
 
 
-def ask_where(state: Talk) -> Turn | None:
+def ask_where(state: Talk) -> Exchange | None:
     group = state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None or " on the " in ref or " at the " in ref or " in the " in ref:
         return None
     state.focus = group
     at = where(group.place) if group.place else "in several places"
-    return Turn(agreeing(state.one(phrases.WHERE, ref=ref), ref, group), f"{subject_of(group, ref)} {at}.")
+    return Exchange(agreeing(state.one(phrases.WHERE, ref=ref), ref, group), f"{subject_of(group, ref)} {at}.")
 
 
-def ask_at_place(state: Talk) -> Turn | None:
+def ask_at_place(state: Talk) -> Exchange | None:
     placed = [group for group in state.seen.groups if group.place in phrases.SIDE]
     if len(state.seen.groups) < 2 or not placed:
         return None
     group = placed[int(state.rng.integers(len(placed)))]
     state.focus = group
-    return Turn(state.one(phrases.AT_PLACE, where=state.pick(phrases.SIDE[group.place])), at_answer(group))
+    return Exchange(state.one(phrases.AT_PLACE, where=state.pick(phrases.SIDE[group.place])), at_answer(group))
 
 
 def at_answer(group: Group) -> str:
@@ -48,7 +48,7 @@ def pair(state: Talk) -> tuple[Group, Group] | None:
     return None
 
 
-def ask_is_beside(state: Talk) -> Turn | None:
+def ask_is_beside(state: Talk) -> Exchange | None:
     two = pair(state)
     if two is None or not all(group.shape or group.sure for group in two):
         return None
@@ -72,12 +72,12 @@ def ask_is_beside(state: Talk) -> Turn | None:
             one, another = f"{state.pick(phrases.SIDE[one][:2])}", f"{state.pick(phrases.SIDE[another][:2])}"
         elif state.chance(0.5):
             one, another = state.pick(phrases.BESIDE[one][:2]).removesuffix(" of"), f"{state.pick(phrases.BESIDE[another][:2])} {other}"
-        return Turn(state.one(phrases.SIDE_OF_TWO, ref=ref, one=one, two=another), f"{subject_of(first, ref)} {where(first.place)}.")
+        return Exchange(state.one(phrases.SIDE_OF_TWO, ref=ref, one=one, two=another), f"{subject_of(first, ref)} {where(first.place)}.")
     question = state.one(phrases.IS_BESIDE, ref=ref, beside=state.pick(phrases.BESIDE[side]), other=other)
-    return Turn(question, f"{'Yes' if right else 'No'}, {ref} {is_are(first)} {where(first.place)}.")
+    return Exchange(question, f"{'Yes' if right else 'No'}, {ref} {is_are(first)} {where(first.place)}.")
 
 
-def ask_what_beside(state: Talk) -> Turn | None:
+def ask_what_beside(state: Talk) -> Exchange | None:
     two = pair(state)
     if two is None or len(state.seen.groups) != 2:
         return None
@@ -87,5 +87,5 @@ def ask_what_beside(state: Talk) -> Turn | None:
         return None
     state.focus = first
     if state.chance(0.4):
-        return Turn(state.one(phrases.NEXT_TO, other=other), at_answer(first))
-    return Turn(state.one(phrases.WHAT_BESIDE, beside=state.pick(phrases.BESIDE[first.place]), other=other), at_answer(first))
+        return Exchange(state.one(phrases.NEXT_TO, other=other), at_answer(first))
+    return Exchange(state.one(phrases.WHAT_BESIDE, beside=state.pick(phrases.BESIDE[first.place]), other=other), at_answer(first))

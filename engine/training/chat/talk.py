@@ -13,12 +13,12 @@ from engine.training.chat.telling import called
 
 
 @dataclass(frozen=True)
-class Turn:
+class Exchange:
     question: str
     answer: str
 
 
-Ask = Callable[["Talk"], Turn | None]
+Ask = Callable[["Talk"], Exchange | None]
 
 
 class Talk:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from adapters.discord.faults import delivering
-from adapters.discord.files import CHUNK, Files, allowed
+from adapters.discord.files import CHUNK, FileFetcher, allowed
 from adapters.discord.network import network
 from bot.errors import DeliveryError
 from tests.adapters.conformance import Listener, collect
@@ -60,7 +60,7 @@ async def test_nothing_is_fetched_but_from_discord_s_own_servers(url: str) -> No
     assert not allowed(url)
     async with aiohttp.ClientSession() as session:
         with pytest.raises(DeliveryError, match="none of Discord's own servers"):
-            await collect(Files(session).fetch(url))
+            await collect(FileFetcher(session).fetch(url))
 
 
 def test_discord_s_own_servers_are_known() -> None:
@@ -70,7 +70,7 @@ def test_discord_s_own_servers_are_known() -> None:
 
 async def test_files_come_in_pieces(port: int) -> None:
     async with aiohttp.ClientSession() as session:
-        pieces = [piece async for piece in Files(session, trusted=anywhere).fetch(f"http://127.0.0.1:{port}/picture")]
+        pieces = [piece async for piece in FileFetcher(session, trusted=anywhere).fetch(f"http://127.0.0.1:{port}/picture")]
     assert b"".join(pieces) == LARGE
     assert max(map(len, pieces)) <= CHUNK
 
@@ -79,13 +79,13 @@ async def test_files_come_in_pieces(port: int) -> None:
 async def test_a_file_that_is_gone_or_elsewhere_is_not_fetched(port: int, path: str) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(DeliveryError):
-            await collect(Files(session, trusted=anywhere).fetch(f"http://127.0.0.1:{port}/{path}"))
+            await collect(FileFetcher(session, trusted=anywhere).fetch(f"http://127.0.0.1:{port}/{path}"))
 
 
 @pytest.mark.parametrize("proxy", [http_proxy, socks_proxy])
 async def test_files_take_the_proxy_which_resolves_their_names(proxy: type, port: int) -> None:
     async with proxy() as (address, visits), network(address) as (session, options):
-        files = Files(session, options.get("proxy"), anywhere)
+        files = FileFetcher(session, options.get("proxy"), anywhere)
         assert await collect(files.fetch(f"http://cdn.example:{port}/picture")) == LARGE
         assert visits == [("cdn.example", port)]
 
@@ -116,7 +116,7 @@ async def test_a_socks_proxy_that_fails_is_a_connection_that_fails(proxy_runs: b
         server.close()
     async with network(address) as (session, _):
         with pytest.raises(DeliveryError, match="can't be reached"):
-            await collect(Files(session, trusted=anywhere).fetch("http://cdn.example/picture"))
+            await collect(FileFetcher(session, trusted=anywhere).fetch("http://cdn.example/picture"))
         with pytest.raises(DeliveryError, match="can't be reached"), delivering():
             await session.get("http://discord.example/")
     server.close()

@@ -16,10 +16,10 @@ from adapters.telegram import adapter
 from adapters.telegram.client import Account, signed_in
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.people import Managers
-from adapters.telegram.pictures import Files
+from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
-from adapters.telegram.reading import Reader
+from adapters.telegram.reading import UpdateReader
 from adapters.telegram.receiving import Receiver
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
@@ -133,5 +133,5 @@ def inbox(account: Account, bot: Listener) -> Inbox:
     def parse(text: str, bot_name: str | None = None) -> Invocation | None:
         return parse_command(text, COMMANDS, texts, bot_name)
 
-    reader = Reader(account.me, Files(account.client, account.http, side=1024), Managers(account.client), texts, parse)
+    reader = UpdateReader(account.me, PictureFinder(account.client, account.http, side=1024), Managers(account.client), texts, parse)
     return Inbox(bot, reader, ALBUM_SECONDS)

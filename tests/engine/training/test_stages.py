@@ -20,8 +20,8 @@ from engine.prompts.renderer import Renderer
 from engine.prompts.turn import Turn
 from engine.training import run
 from engine.training.data import Recipe, prepare
+from engine.training.language_stage import Prompt
 from engine.training.loop import Schedule
-from engine.training.speak import Prompt
 from engine.weights.loader import load_tensors
 from engine.weights.pocket import CARD
 from tests.engine.tiny import CONFIG
@@ -37,16 +37,16 @@ def data(sprites: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parts(pocket_folder: Path) -> run.Parts:
+def parts(pocket_folder: Path) -> run.FrozenParts:
     """The real eye and tokenizer; a language model with the real vocabulary, but two narrow layers."""
     eye = Eye()
     eye.load_weights(load_tensors(pocket_folder / "eye.safetensors"))
     torch.manual_seed(0)
     language = Llama(replace(CONFIG, vocab_size=49152, tie_word_embeddings=True)).requires_grad_(False)
-    return run.Parts(eye, language, Tokenizer.from_file(str(pocket_folder / "tokenizer.json")), Prompt.read(CARD))
+    return run.FrozenParts(eye, language, Tokenizer.from_file(str(pocket_folder / "tokenizer.json")), Prompt.read(CARD))
 
 
-def test_a_killed_run_goes_on_to_the_same_losses(parts: run.Parts, data: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_to_the_same_losses(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     for folder in (whole, halves):
@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_to_the_same_losses(parts: run.Parts, data: Path, t
     assert expected[-1] < expected[0]
 
 
-def test_the_second_stage_trains_nothing_but_its_branches(parts: run.Parts, data: Path, tmp_path: Path) -> None:
+def test_the_second_stage_trains_nothing_but_its_branches(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     run.look(parts, data, tmp_path, Schedule(1, 1e-3, 0), 4, accelerator, QUIET)
     before = {name: value.clone() for name, value in parts.language.state_dict().items() if "lora" not in name}

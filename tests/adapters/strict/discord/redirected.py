@@ -15,7 +15,7 @@ from simcord.backend.cdn import CDN_BASE
 from adapters.__main__ import main
 from adapters.discord import adapter
 from adapters.discord.client import DiscordClient
-from adapters.discord.files import Files
+from adapters.discord.files import FileFetcher
 
 ADDRESS = "GANDER_TESTS_DISCORD"  # of the server, in the program's environment
 
@@ -25,13 +25,13 @@ def redirect(address: str, set_attribute: Callable[[Any, str, Any], None] = seta
     set_attribute(Route, "BASE", f"http://{address}/api/v10")
     set_attribute(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(f"ws://{address}/gateway/"))
     set_attribute(adapter, "DiscordClient", partial(DiscordClient, guild_ready_timeout=0.0))
-    fetch = Files.fetch
+    fetch = FileFetcher.fetch
 
-    def from_loopback(files: Files, url: str) -> AsyncIterator[bytes]:
+    def from_loopback(files: FileFetcher, url: str) -> AsyncIterator[bytes]:
         files._trusted = lambda url: url.startswith(f"http://{address}/cdn/")
         return fetch(files, url.replace(CDN_BASE, f"http://{address}/cdn"))
 
-    set_attribute(Files, "fetch", from_loopback)
+    set_attribute(FileFetcher, "fetch", from_loopback)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def _pieces(line: str, prompt: Prompt) -> list[tuple[str, bool]]:
     return pieces
 
 
-class Speak:
+class LanguageStage:
     """Trains the language model's LoRA branches on chats; the soft tokens [scenes, 24, width] are the first stage's."""
 
     name = "speak"

@@ -39,7 +39,7 @@ class Scenes:
         return self.pixels[chosen], {key: value[chosen] for key, value in self.truth.items()}
 
 
-class Look:
+class VisionStage:
     """`embeddings` [words, width] is what the slots must match, `concepts` [1000, width] what the eye's classes are called."""
 
     name = "look"

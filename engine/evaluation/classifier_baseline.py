@@ -12,7 +12,7 @@ from engine.models.pocket.vocabulary import imagenet
 from engine.weights.loader import load_tensors
 
 
-class EyeNames:
+class ClassifierBaseline:
     """ImageNet's best class for a picture, without any language model. `folder` is the ready model folder."""
 
     def __init__(self, folder: Path) -> None:
