@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from engine.kernels.cpu.kept import version
+from engine.kernels.jit_cache import version
 
 GPUS = ("/dev/nvidiactl", "/dev/dxg")  # the second is WSL's
 

@@ -19,8 +19,9 @@ from engine.core.token_stream import TokenStream
 from engine.device.captured_module import CapturedModule
 from engine.kernels.select import choose_step
 from engine.layers.linear import Linear
+from engine.layers.modes import Quantization
+from engine.layers.quantization import dequantize
 from engine.layers.quantized import QuantizedLinear
-from engine.models.card import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import Architecture
@@ -28,7 +29,6 @@ from engine.models.minigpt4.minigpt4 import Eye
 from engine.runner.memory_plan import TIGHT_PROMPT
 from engine.weights.llama_loader import empty_language
 from engine.weights.planning import TOKENS
-from engine.weights.quantization import dequantize
 
 STEPS = 20  # of the conversation's tokens, decoded one by one
 REPEATS = 10

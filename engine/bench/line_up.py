@@ -12,7 +12,7 @@ from engine.bench.peers import Compiled, ContinuousBatching, Transformers
 from engine.bench.run import Entrant
 from engine.bench.scenarios import PEOPLE, BeamScenario, Crowd, EncodeScenario, ManyTurns, OnePerson, Scenario
 from engine.device.devices import held_bytes
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 
 ROOM = 400  # tokens of a row's question, and of what was said before it
 EYEFULS = (1, 8)

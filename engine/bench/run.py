@@ -19,8 +19,8 @@ from engine.bench.scenarios import OnePerson, Scenario
 from engine.bench.subjects import Open
 from engine.bench.workload import opening, prompt_tokens
 from engine.device.devices import held_bytes
+from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Quantization
 
 
 @dataclass(frozen=True)

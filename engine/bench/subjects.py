@@ -11,8 +11,9 @@ import torch
 
 from engine.bench.device_memory import random_eye, random_language
 from engine.device.devices import abilities
+from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Card, Quantization
+from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import MiniGPT4

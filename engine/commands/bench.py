@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from engine.commands.serve import parse_capability
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 
 NAMES = ("one", "streams", "beams", "encode", "turns")
 PIPED = 160  # columns, where no terminal says how many it has

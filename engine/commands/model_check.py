@@ -27,8 +27,8 @@ def check(
     """Compute prompts, token ids, next-token logits and 20 greedy tokens, on the CPU in fp32."""
     import torch
 
+    from engine.evaluation.comparison import Comparison
     from engine.images.decode import Limits, decode_picture
-    from engine.runner.comparison import Comparison
     from engine.weights.loader import load
 
     pictures = [decode_picture(path.read_bytes(), Limits()) for path in picture or []]

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 
 if TYPE_CHECKING:
     from engine.weights.shard_folder import Progress as Report

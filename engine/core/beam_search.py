@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.core.sampler import candidates, gumbels, stream_key
-from engine.device.transfer import upload
+from engine.device.async_copy import upload
 from engine.models.card import Generation
 
 NEVER = -1e9

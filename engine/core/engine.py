@@ -26,6 +26,7 @@ from engine.core.sequences import Beams, Question, Row, Rows
 from engine.device.out_of_memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.images.embedding_cache import EmbeddingCache
+from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.metrics import Ending, Metrics
@@ -33,7 +34,7 @@ from engine.models.base import VisionLanguageModel
 from engine.prompts.truncation import Context
 from engine.request import Done, Event, Request
 from engine.runner.memory_plan import Capacity
-from engine.runner.model_runner import Runner, Step
+from engine.runner.model_runner import Runner
 from engine.runner.prompt_graphs import Part
 
 
@@ -54,7 +55,7 @@ class Engine:
     """A model that answers many. One thread at a time may use it: the one that owns the device. See `engine.core.worker.ServedEngine`."""
 
     def __init__(
-        self, model: VisionLanguageModel, step: Step, capacity: Capacity, pictures: EmbeddingCache, metrics: Metrics | None = None
+        self, model: VisionLanguageModel, step: DecodeStep, capacity: Capacity, pictures: EmbeddingCache, metrics: Metrics | None = None
     ) -> None:
         self.model, self.capacity, self.metrics = model, capacity, metrics or Metrics()
         self.intake = Intake(model, pictures, self.metrics)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core.sampler import SamplingParams, log_probabilities
 from engine.core.sequences import Row
-from engine.device.transfer import download
+from engine.device.async_copy import download
 from engine.models.base import Tokenizer
 from engine.request import Scored, TokenLogprob
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.device.transfer import upload
+from engine.device.async_copy import upload
 from engine.models.card import Generation
 
 MASK_64 = (1 << 64) - 1

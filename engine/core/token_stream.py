@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from engine.kernels.torch_step import PlainStep
+from engine.kernels.decode_step import DecodeStep
+from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.models.llama.llama import Llama
-from engine.runner.model_runner import Runner, Step
+from engine.runner.model_runner import Runner
 from engine.runner.prompt_graphs import Part
 
 CHUNK = 512
@@ -17,9 +18,9 @@ CHUNK = 512
 class TokenStream:
     """`tokens` bounds the prompt and what follows it; `chunk` how many tokens of the prompt one pass reads."""
 
-    def __init__(self, language: Llama, tokens: int, step: Step | None = None, chunk: int = CHUNK) -> None:
+    def __init__(self, language: Llama, tokens: int, step: DecodeStep | None = None, chunk: int = CHUNK) -> None:
         blocks = -(-tokens // BLOCK)
-        self.runner = Runner(language, KVCache(language, blocks), step or PlainStep(language), 1, tokens)
+        self.runner = Runner(language, KVCache(language, blocks), step or TorchStep(language), 1, tokens)
         self.table = list(range(SCRATCH, SCRATCH + blocks))
         self.length, self.chunk = 0, chunk
 

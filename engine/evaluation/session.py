@@ -14,7 +14,7 @@ from engine.evaluation.classifier_baseline import ClassifierBaseline
 from engine.evaluation.held_out import HeldOut
 from engine.evaluation.run import Evaluation, Result
 from engine.evaluation.text_only import TOKENS, text_only
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 from engine.weights.loader import load
 
 

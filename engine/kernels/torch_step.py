@@ -8,8 +8,8 @@ from engine.kv_cache.cache import Stage, StepView
 from engine.models.llama.llama import Cache, Llama
 
 
-class PlainStep:
-    """See `engine.runner.Step`: the model's own modules, one token a row."""
+class TorchStep:
+    """See `DecodeStep`: the model's own modules, one token a row."""
 
     compact = False
 

@@ -1,6 +1,6 @@
 """The keys and values of all conversations, in blocks of one pool, and how plain torch attends to them.
 
-The pool is allocated once and never grows. `engine.blocks` knows whose block is which; here they are memory.
+The pool is allocated once and never grows. `engine.kv_cache.block_pool` knows whose block is which; here they are memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from engine.device.transfer import upload
+from engine.device.async_copy import upload
 from engine.kv_cache.block_pool import BLOCK
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama

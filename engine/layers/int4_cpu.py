@@ -9,11 +9,10 @@ Where `engine.kernels.cpu` can be compiled it decodes instead, from the same cod
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from engine.layers.linear import Linear
-from engine.models.llama.llama import Llama
 
 GROUP = 32  # weights that share a step and a minimum
 LANES = 16  # torch's kernel takes its outputs in such batches
@@ -52,8 +51,8 @@ def to_4bit(weight: Tensor) -> tuple[Tensor, Tensor]:
     return codes.flatten(1), torch.cat((step, low + 8 * step), dim=-1).transpose(0, 1).contiguous()
 
 
-def pack(language: Llama) -> None:
-    """Puts packed projections in the place of the blocks' plain ones, where their shapes allow it."""
-    for path, module in list(language.model.named_modules()):
+def pack(model: nn.Module) -> None:
+    """Replaces each plain `Linear` inside `model` by a `PackedLinear`, where its shape allows that."""
+    for path, module in list(model.named_modules()):
         if type(module) is Linear and module.width_in % GROUP == 0 and module.width_out % LANES == 0:
-            language.model.set_submodule(path, PackedLinear(module))
+            model.set_submodule(path, PackedLinear(module))

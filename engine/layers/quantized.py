@@ -14,15 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from engine.layers.linear import Linear
-from engine.models.card import Quantization
-from engine.models.llama.llama import Llama
-from engine.weights.quantization import block_rows, dequantize, mode_of, quantized_slots
+from engine.layers.modes import Quantization
+from engine.layers.quantization import block_rows, dequantize, mode_of, quantized_slots
 
 FEW = 8  # rows up to which torch's int8 kernel beats restoring the weights for one large product (2 cores, AMX)
 
 
 class QuantizedLinear(Linear):
-    """[..., width_in] → [..., width_out]; `weight` in codes and `weight_scale` as `engine.weights.quantization` lays them out."""
+    """[..., width_in] → [..., width_out]; `weight` in codes and `weight_scale` as `engine.layers.quantization` lays them out."""
 
     def __init__(self, width_in: int, width_out: int, mode: Quantization) -> None:
         with torch.device("meta"):
@@ -50,11 +49,11 @@ class QuantizedLinear(Linear):
         return zip(self.weight.split(rows), self.weight_scale.split(rows), strict=True)
 
 
-def use_quantized(language: Llama, quantization: Quantization) -> None:
-    """Puts empty quantised projections in the place of those that `mode_of` names; for a model without weights."""
-    for path, module in list(language.named_modules()):
+def use_quantized(model: nn.Module, quantization: Quantization) -> None:
+    """Replaces each `Linear` that `mode_of` names by an empty `QuantizedLinear`; for a model whose weights are not loaded yet."""
+    for path, module in list(model.named_modules()):
         if not isinstance(module, Linear):
             continue
         mode = mode_of(f"{path}.weight", module.width_in, quantization)
         if mode != "none":
-            language.set_submodule(path, QuantizedLinear(module.width_in, module.width_out, mode))
+            model.set_submodule(path, QuantizedLinear(module.width_in, module.width_out, mode))

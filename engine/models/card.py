@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.layers.modes import Quantization
+
 CARD_NAME = "gander.json"
-Quantization = Literal["none", "int8", "4bit", "q4_1"]
 
 
 class Part(BaseModel):

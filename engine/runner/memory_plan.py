@@ -47,7 +47,7 @@ def capacity_for(
     """`rows` at once and room for `tokens` of all conversations together; by default what the device has room for.
 
     The pool is never larger than all rows at full length need. `memory` bounds the bytes of a card that this process takes;
-    `compact` is the decode step's, see `engine.runner.Step`. Raises ModelError where there is too little.
+    `compact` is the decode step's, see `DecodeStep`. Raises ModelError where there is too little.
     """
     on_gpu = model.language.device.type == "cuda"
     rows = rows or (CPU_ROWS if not on_gpu else GPU_ROWS if compact else FEW_ROWS)

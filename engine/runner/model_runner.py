@@ -8,44 +8,24 @@ a ladder; rows that only fill a batch up write to a slot and a block of their ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine.device.async_copy import upload
 from engine.device.cuda_graphs import capture
-from engine.device.transfer import upload
+from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import KVCache, PromptView, Stage, filled_up
 from engine.models.llama.llama import Llama
 from engine.runner.prompt_graphs import Part, PromptGraphs
 
 
-class Step(Protocol):
-    """One token a row through a model's layers: in plain torch (`engine.kernels.plain`) or through kernels of our own."""
-
-    @property
-    def compact(self) -> bool:
-        """Whether it reads a row's own blocks only. A graph of a step that does not would always take what full rows take."""
-        ...
-
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
-        """Hidden states [rows, width] through the stage's layers, not normed at the end.
-
-        Keeps each row's key and value at place `lengths[row]` of its blocks `tables[row]`, then attends to all up to there;
-        `gate` [rows] as in `Llama.forward`.
-        """
-        ...
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """What the last layer gave [rows, width] → next-token logits [rows, vocabulary] in fp32."""
-        ...
-
-
 class Runner:
     """`slots` rows over a pool of blocks; nothing is allocated after the start but activations."""
 
-    def __init__(self, language: Llama, cache: KVCache, step: Step, slots: int, context_length: int) -> None:
+    def __init__(self, language: Llama, cache: KVCache, step: DecodeStep, slots: int, context_length: int) -> None:
         self.language, self.cache, self.step = language, cache, step
         self.device = language.device
         self.filler = slots  # the slot of rows that only fill up a batch
@@ -131,7 +111,7 @@ class Runner:
         return written
 
     def rows(self, slots: Sequence[int]) -> Tensor:
-        """The slots as indices on the device. Step after step they are the same."""
+        """The slots as indices on the device. DecodeStep after step they are the same."""
         if self.named is None or self.named[0] != list(slots):
             self.named = list(slots), upload(torch.tensor(slots), self.device)
         return self.named[1]

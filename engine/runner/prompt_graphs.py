@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from engine.device.async_copy import upload
 from engine.device.cuda_graphs import capture
-from engine.device.transfer import upload
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage, filled_up
 from engine.models.llama.llama import Llama

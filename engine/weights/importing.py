@@ -14,15 +14,16 @@ import torch
 
 from engine.atomic_folder import aside
 from engine.errors import ModelError, WeightsError
-from engine.models.card import CARD_NAME, Card, Part, Quantization
+from engine.layers.modes import Quantization
+from engine.layers.quantization import Slot, mode_of, quantize, quantized_slots
+from engine.models.card import CARD_NAME, Card, Part
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import ARCHITECTURE_NAME, Architecture, read_architecture
 from engine.models.minigpt4.minigpt4 import Eye
 from engine.weights.merging import HubLlama, check_pair, language_shapes, merge, open_llama
 from engine.weights.minigpt4_release import read_release
-from engine.weights.quantization import mode_of, quantize, quantized_slots
 from engine.weights.shard_folder import Progress, write_weights
-from engine.weights.shards import Conversion, Slot
+from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import open_weights
 from engine.weights.tokenizer_conversion import Special, convert_tokenizer
 from engine.weights.vision_conversion import copy_step, found, open_eye, vision_step

@@ -17,13 +17,14 @@ from engine.device.devices import WORKING, free_memory
 from engine.errors import WeightsError
 from engine.hub.layout import numbered_files
 from engine.layers.int4_cpu import pack
+from engine.layers.modes import Quantization
+from engine.layers.quantization import HEAD, dequantize, mode_of_codes, quantize
 from engine.layers.quantized import use_quantized
-from engine.layers.split import allocate, plan_stages
-from engine.models.card import Card, Quantization
+from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
+from engine.models.llama.layer_split import allocate, plan_stages
 from engine.models.llama.llama import FUSED, Llama
 from engine.weights.merging import EMBEDDING, language_shapes
-from engine.weights.quantization import HEAD, dequantize, mode_of_codes, quantize
 from engine.weights.stored_tensors import StoredTensor, open_weights
 
 SCALE = "_scale"
@@ -61,7 +62,7 @@ def fill_language(
                 places.fill(part, tensor)
     places.check_full()
     if card.quantization == "q4_1":
-        pack(language)
+        pack(language.model)
     return language.eval().requires_grad_(False)
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from engine.device.devices import abilities, default_device, free_memory
 from engine.errors import ModelError, WeightsError
+from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Card, Quantization
+from engine.models.card import Card
 from engine.models.card_reader import read_card
 from engine.models.pretrained_card import PLACEHOLDERS
 from engine.weights.llama_loader import load_language
@@ -23,8 +24,8 @@ from engine.weights.llama_loader import load_language
 __all__ = ["load", "load_language", "load_tensors"]
 
 ARCHITECTURES = {
-    "pocket": "engine.models.pocket.pocket",
-    "minigpt4": "engine.models.minigpt4.minigpt4",
+    "pocket": "engine.weights.pocket.loader",
+    "minigpt4": "engine.weights.minigpt4_loader",
     **dict.fromkeys(PLACEHOLDERS, "engine.weights.pretrained"),
 }
 SPLITTABLE = ("minigpt4", *PLACEHOLDERS)  # architectures whose `load` takes `others`

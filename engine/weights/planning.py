@@ -14,13 +14,14 @@ import torch
 from transformers import AutoConfig
 
 from engine.device.devices import WORKING
-from engine.models.card import CARD_NAME, Quantization
+from engine.layers.modes import Quantization
+from engine.layers.quantization import mode_of, quantized_slots
+from engine.models.card import CARD_NAME
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import Eye
 from engine.weights.llama_loader import open_shards
 from engine.weights.merging import language_shapes
-from engine.weights.quantization import mode_of, quantized_slots
 from engine.weights.stored_tensors import open_folder
 
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")

@@ -25,6 +25,7 @@ from transformers.processing_utils import ProcessorMixin
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError, WeightsError
+from engine.layers.quantization import HEAD
 from engine.models.card import Card, ChatTemplate
 from engine.models.llama.config import LlamaConfig
 from engine.models.pretrained.model import PretrainedModel
@@ -32,7 +33,6 @@ from engine.models.pretrained_card import read_json
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.llama_loader import fill_language
 from engine.weights.merging import EMBEDDING, check_tensors, language_shapes
-from engine.weights.quantization import HEAD
 from engine.weights.stored_tensors import StoredTensor, open_folder
 
 LANGUAGE = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(.+)")

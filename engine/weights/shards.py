@@ -6,31 +6,18 @@ The safetensors library writes a file from tensors that are all in memory; here 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from engine.layers.quantization import Slot
 from engine.weights.stored_tensors import SAFETENSORS_DTYPES, StoredTensor, raw_bytes
 
 SHARD_BYTES = 500_000_000
 DTYPE_NAMES = {dtype: name for name, dtype in SAFETENSORS_DTYPES.items()}
-
-
-@dataclass(frozen=True)
-class Slot:
-    """The place of one tensor in a file to be written."""
-
-    dtype: torch.dtype
-    shape: tuple[int, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)

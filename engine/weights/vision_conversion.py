@@ -11,7 +11,8 @@ from torch import Tensor
 
 from engine.errors import WeightsError
 from engine.hub.layout import EYE_PREFIXES
-from engine.weights.shards import Conversion, Slot
+from engine.layers.quantization import Slot
+from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import StoredTensor, open_folder, open_weights
 
 VIT_NAMES = (

@@ -11,7 +11,7 @@ import torch
 from engine.core.build import build_engine
 from engine.core.engine import Engine
 from engine.core.startup import Placement
-from engine.layers.split import allocate
+from engine.models.llama.layer_split import allocate
 from engine.runner.memory_plan import ladder
 from tests.engine.core.test_engine import QUESTIONS, run
 from tests.engine.core.test_offline import Ids, asked, make_end_likely

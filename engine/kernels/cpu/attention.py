@@ -12,8 +12,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from engine.kernels.cpu.compiling import instruction, kernel
-from engine.kernels.cpu.packing import Floats
+from engine.kernels.cpu.jit import instruction, kernel
+from engine.kernels.cpu.layout import Floats
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, SPAN
 from engine.kernels.cpu.vectors import FLOATS, INT64, Value, add_up, load, load_bf16, multiply_add, offset, spread, store, store_bf16
 

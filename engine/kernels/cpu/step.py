@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.functional import rms_norm
 
 from engine.kernels.cpu.attention import Parts, Pool, Rows
-from engine.kernels.cpu.packing import Floats, pack_head, pack_projections
-from engine.kernels.cpu.phases import PHASES, Activations, Weights, decode, score
+from engine.kernels.cpu.layout import Floats, pack_head, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
-from engine.kernels.cpu.team import Team, new_counters
+from engine.kernels.cpu.stages import PHASES, Activations, Weights, decode, score
+from engine.kernels.cpu.thread_pool import Team, new_counters
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
 from engine.layers.quantized import QuantizedLinear
@@ -36,7 +36,7 @@ class CpuStep:
 
     @torch.inference_mode()
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
-        """See `engine.runner.Step`; fp32 out, and inside but for the keys and values kept."""
+        """See `DecodeStep`; fp32 out, and inside but for the keys and values kept."""
         pool = Pool(bits(stage.keys), bits(stage.values))
         gates = torch.zeros(len(hidden)) if gate is None else gate.float()
         out = torch.empty(hidden.shape)
@@ -50,7 +50,7 @@ class CpuStep:
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
-        """See `engine.runner.Step`."""
+        """See `DecodeStep`."""
         final = rms_norm(hidden.float(), self.norm.shape, self.norm, self.config.rms_norm_eps)
         logits = torch.empty(len(hidden), len(self.head.codes) * TILE)
         for few in batches(len(hidden)):

@@ -11,8 +11,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.products import follow
+from engine.kernels.gpu.dot_products import follow
+from engine.kernels.gpu.triton_device import Card
 
 LOG2E = tl.constexpr(1.4426950408889634)
 NEVER = tl.constexpr(-1.0e30)  # a score that no token has; finite, so that differences of it are numbers

@@ -10,10 +10,10 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-from engine.kernels.gpu.calls import GATED, WIDE, AttendCall, NormaliseCall, ProjectCall, RestoreCall, Structure
-from engine.kernels.gpu.driver import Module
+from engine.kernels.gpu.cuda_driver import Module
+from engine.kernels.gpu.cuda_parameters import GATED, WIDE, AttendCall, NormaliseCall, ProjectCall, RestoreCall, Structure
+from engine.kernels.gpu.cuda_tile_sizes import MOST_ROWS, TILINGS, kernel_name, kernels, shape_of, size_of
 from engine.kernels.gpu.layout import FEATURES, INPUTS, lay_out
-from engine.kernels.gpu.tilings import MOST_ROWS, TILINGS, kernel_name, kernels, shape_of, size_of
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama

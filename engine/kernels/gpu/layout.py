@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.weights.quantization import GROUP
+from engine.layers.quantization import GROUP
 
 FEATURES = 16  # of a tile
 INPUTS = 64  # of a tile: a group of 4-bit codes, which share a scale
@@ -18,7 +18,7 @@ TILE_BYTES = {torch.uint8: 544, torch.int8: 1024}  # by the type of the codes as
 
 
 def lay_out(codes: Tensor, scale: Tensor, gated: bool) -> tuple[Tensor, Tensor | None]:
-    """Codes and scales as `engine.weights.quantization` stores them → tiles [tiles, in / 64, bytes], and int8's scales [16 · tiles].
+    """Codes and scales as `engine.layers.quantization` stores them → tiles [tiles, in / 64, bytes], and int8's scales [16 · tiles].
 
     Some tiles at a time, so that a small card has room beside them.
     """

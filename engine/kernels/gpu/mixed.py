@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.card import Card
 from engine.kernels.gpu.cuda_kernels import CudaKernels
+from engine.kernels.gpu.triton_device import Card
 
 
 class MixedKernels(CudaKernels):

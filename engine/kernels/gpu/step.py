@@ -94,7 +94,7 @@ class GpuStep:
         self.frequencies = {device: (1.0 / config.rope_theta ** (halves / config.head_dim)).to(device) for device in devices}
 
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
-        """See `engine.runner.Step`; there are no branches for `gate` to scale."""
+        """See `DecodeStep`; there are no branches for `gate` to scale."""
         if len(hidden) > MOST_ROWS:
             parts = zip(*(rows.split(MOST_ROWS) for rows in (hidden, tables, lengths)), strict=True)
             return torch.cat([self.layers(part, stage, part_tables, part_lengths, None) for part, part_tables, part_lengths in parts])
@@ -113,7 +113,7 @@ class GpuStep:
         return kernels.project(opened, layer.down, shortcut=hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """See `engine.runner.Step`."""
+        """See `DecodeStep`."""
         with torch.cuda.device_of(hidden):
             kernels = self.kernels[hidden.device]
             parts = [kernels.project(part, self.head, norm=self.norm, dtype=torch.float32) for part in hidden.split(MOST_ROWS)]

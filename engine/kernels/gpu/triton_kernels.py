@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.projection import Matrix, project
+from engine.kernels.gpu.linear import Matrix, project
+from engine.kernels.gpu.triton_device import Card
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,16 +15,12 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
+from engine.device.async_copy import upload
 from engine.device.captured_module import CapturedModule
-from engine.device.transfer import upload
-from engine.errors import WeightsError
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
-from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
-from engine.models.minigpt4.config import ARCHITECTURE_NAME, Architecture, read_architecture
-from engine.models.tokenizer import JsonTokenizer
-from engine.weights.llama_loader import load_language, open_shards
+from engine.models.minigpt4.config import Architecture
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -103,21 +98,3 @@ def normalise(pixels: Tensor) -> Tensor:
     """Bytes [pictures, size, size, 3] → [pictures, 3, size, size] with CLIP's mean and deviation, in fp32, where they are."""
     mean, std = (torch.tensor(numbers, device=pixels.device)[:, None, None] for numbers in (MEAN, STD))
     return pixels.permute(0, 3, 1, 2).float().div(255).sub(mean).div(std)
-
-
-def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()) -> MiniGPT4:
-    """The model in a folder that `gander model import` made, its eye on `device`. Raises WeightsError that names what does not fit."""
-    eye = load_eye(folder, LlamaConfig.read(folder / "config.json").hidden_size, device, dtype)
-    return MiniGPT4(card, JsonTokenizer.read(folder), eye, load_language(folder, card, device, dtype, others))
-
-
-def load_eye(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> Eye:
-    """The eye is never quantised: it is small, and looks once a picture."""
-    with torch.device("meta"):
-        eye = Eye(read_architecture(folder / ARCHITECTURE_NAME), width)
-    tensors = {name: stored.read().to(device, dtype) for name, stored in open_shards(folder, "eye").items()}
-    try:
-        eye.load_state_dict(tensors, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"The eye's weights in {folder} do not fit its {ARCHITECTURE_NAME}: {error}") from None
-    return eye.eval().requires_grad_(False)

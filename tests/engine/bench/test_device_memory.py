@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from engine.bench.device_memory import agreeing, greedy, random_language, same_tokens, same_tokens_split
 from engine.commands.model import app
 from engine.errors import ModelError
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 from engine.models.llama.config import LlamaConfig
 
 CPU = torch.device("cpu")

@@ -29,7 +29,7 @@ from engine.bench.scenarios import OnePerson, rate
 from engine.bench.subjects import WordTokenizer, random_model
 from engine.bench.table import heading, remarks, table
 from engine.bench.workload import draw, opening
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 from engine.models.minigpt4.config import Architecture, QFormerSizes, VisionSizes
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 

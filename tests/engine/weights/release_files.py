@@ -12,7 +12,8 @@ import torch
 from torch._subclasses import FakeTensorMode
 from torch.serialization import skip_data
 
-from engine.models.card import Card, Quantization
+from engine.layers.modes import Quantization
+from engine.models.card import Card
 from engine.weights.importing import Sources, import_model
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from engine.commands.model import app
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 from engine.weights.planning import MODES, pick, release_shapes, shapes_of
 from tests.engine.weights.release_files import golden_sources, imported
 

@@ -1,5 +1,5 @@
 // What the kernels here ask of a card, in few words of its assembly: no header of CUDA's is needed, so NVRTC alone compiles them.
-// A host compiler takes the same kernels with other words for the same (tests/engine/kernels/host.hpp): that is how they are
+// A host compiler takes the same kernels with other words for the same (tests/engine/kernels/gpu/host.hpp): that is how they are
 // tested where there is no card. Half numbers travel in pairs, two in 32 bits.
 #pragma once
 

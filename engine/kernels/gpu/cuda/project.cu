@@ -275,4 +275,4 @@ DEVICE void project(const Call& call, u16* staged, float* sums, float* squared, 
         project<FORM, ROWS8, TILES, WARPS, AHEAD, ALONE>(call, (u16*)staged, sums, squared, last); \
     }
 
-KERNELS  // those that engine/kernels/gpu/tilings.py asks for
+KERNELS  // those that engine/kernels/gpu/cuda_tile_sizes.py asks for

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from engine.core.offline import OfflineEngine
+from engine.evaluation.comparison import Comparison
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.card_reader import read_card
 from engine.prompts.turn import Turn
 from engine.request import Done, Provisional, Request, TextDelta
-from engine.runner.comparison import Comparison
 from engine.weights.loader import load
 from tests.engine.models.pretrained.repositories import FAMILIES, Repository, picture, store
 

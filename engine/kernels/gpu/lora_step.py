@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.card import Card
-from engine.kernels.torch_step import PlainStep
+from engine.kernels.gpu.triton_device import Card
+from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.cache import Stage
 from engine.models.llama.llama import Cache, Llama, RMSNorm
 
 
-class BranchedStep(PlainStep):
+class LoraStep(TorchStep):
     """Plain torch copies all blocks of a row to attend to them; this reads them where they lie."""
 
     compact = True

@@ -14,13 +14,13 @@ import torch
 
 from engine.core.offline import OfflineEngine
 from engine.errors import ModelError
+from engine.evaluation.comparison import Comparison
 from engine.images.decode import Limits, decode_picture
 from engine.kv_cache.cache import KVCache, PromptView
-from engine.layers.split import allocate, plan_stages
+from engine.models.llama.layer_split import allocate, plan_stages
 from engine.models.llama.llama import Llama
 from engine.prompts.turn import Turn
 from engine.request import Request, TextDelta
-from engine.runner.comparison import Comparison
 from engine.weights.loader import load
 from engine.weights.planning import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language

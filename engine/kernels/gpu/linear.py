@@ -14,8 +14,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.products import GROUP, few_rows, few_rows_packed, follow, one_row
+from engine.kernels.gpu.dot_products import GROUP, few_rows, few_rows_packed, follow, one_row
+from engine.kernels.gpu.triton_device import Card
 
 TENSOR_CORE = 64  # rows of the left factor
 NARROW = 8192  # outputs, up to which large tiles are too few

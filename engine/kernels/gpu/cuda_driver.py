@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from engine.atomic_write import replacing
-from engine.kernels.cpu.kept import kept_in
+from engine.kernels.jit_cache import kept_in
 
 SOURCES = Path(__file__).with_name("cuda")
 OVERLAP = 6  # CUlaunchAttributeID: programmatic stream serialization

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from engine.kernels.cpu.building import build, fits
-from engine.kernels.cpu.packing import Projection, pack_projections
-from engine.kernels.cpu.phases import silu
+from engine.kernels.cpu.layout import Projection, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
+from engine.kernels.cpu.stages import silu
 from engine.kernels.cpu.step import CpuStep
+from engine.kernels.cpu.support import build, fits
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
 from engine.layers.int4_cpu import PackedLinear, pack
 from engine.layers.linear import Linear
+from engine.layers.quantization import dequantize, quantize
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Block, Llama
-from engine.weights.quantization import dequantize, quantize
 from tests.engine.tiny import CONFIG, tiny_language
 
 BLOCKS = 60  # of the pool
@@ -38,7 +38,7 @@ def small_language(config: LlamaConfig = SMALL) -> Llama:
     codes, scales = quantize(language.lm_head.weight.detach(), "int8")
     head.weight, head.weight_scale = (torch.nn.Parameter(part, requires_grad=False) for part in (codes, scales))
     language.lm_head = head
-    pack(language)
+    pack(language.model)
     language.model.to(torch.bfloat16)
     for branch in language.add_lora(rank=2, alpha=3.0):
         torch.nn.init.normal_(branch.b, std=0.2, generator=torch.Generator().manual_seed(1))

@@ -15,23 +15,23 @@ from torch import Tensor
 pytest.importorskip("triton", reason="Triton has no build for this system; `make test` installs it on Linux.")
 
 from engine.device.devices import Abilities
-from engine.kernels.gpu import availability
+from engine.kernels.gpu import support as availability
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.availability import branched, build_step, fits
-from engine.kernels.gpu.branched import BranchedStep
-from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.projection import Matrix, project
-from engine.kernels.gpu.prompts import read_codes
+from engine.kernels.gpu.linear import Matrix, project
+from engine.kernels.gpu.lora_step import LoraStep
+from engine.kernels.gpu.prompt_linear import read_codes
 from engine.kernels.gpu.step import GpuStep
+from engine.kernels.gpu.support import branched, build_step, fits
+from engine.kernels.gpu.triton_device import Card
 from engine.kernels.gpu.triton_kernels import TritonKernels
-from engine.kernels.torch_step import PlainStep
+from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.cache import Stage
+from engine.layers.modes import Quantization
+from engine.layers.quantization import mode_of_codes, quantize
 from engine.layers.quantized import QuantizedLinear, use_quantized
-from engine.models.card import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama, rotary, rotate
-from engine.weights.quantization import mode_of_codes, quantize
-from tests.engine.kernels.oracle import BLOCK, Past, attended, error, past, projected, stored
+from tests.engine.kernels.gpu.oracle import BLOCK, Past, attended, error, past, projected, stored
 
 DEVICE = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
@@ -145,7 +145,7 @@ def test_the_step_equals_the_model(mode: Quantization, lengths: list[int], most_
 
 @pytest.mark.parametrize("mode", MODES[1:])
 def test_a_prompt_is_read_from_the_codes_as_from_restored_weights(mode: Quantization, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.kernels.gpu.prompts.TURN", 4)
+    monkeypatch.setattr("engine.kernels.gpu.prompt_linear.TURN", 4)
     language, hidden, positions = half_language(mode), torch.randn(2, 5, CONFIG.hidden_size).half(), torch.arange(5)[None]
     restored = language.logits(language(hidden, positions))
     monkeypatch.setattr(QuantizedLinear, "blocks", None)  # nothing is restored any more
@@ -162,7 +162,7 @@ def test_a_model_with_branches_attends_in_a_kernel() -> None:
     hidden, keys, values = torch.randn(2, CONFIG.hidden_size), torch.randn(shape), torch.randn(shape)
     plain, ours = (
         step.layers(hidden, Stage(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), tables, lengths, gate)
-        for step in (PlainStep(language), BranchedStep(language))
+        for step in (TorchStep(language), LoraStep(language))
     )
     assert branched(language)
     torch.testing.assert_close(ours, plain)
@@ -191,7 +191,7 @@ import sys
 sys.modules["triton"] = None
 import torch
 from engine.device.devices import Abilities
-from engine.kernels.gpu.availability import available
+from engine.kernels.gpu.support import available
 assert not available(Abilities(torch.float16, triton=True))
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)

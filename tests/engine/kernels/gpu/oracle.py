@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
 
-from engine.models.card import Quantization
-from engine.weights.quantization import dequantize, quantize
+from engine.layers.modes import Quantization
+from engine.layers.quantization import dequantize, quantize
 
 BLOCK = 16  # tokens
 

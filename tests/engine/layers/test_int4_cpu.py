@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from engine.layers.int4_cpu import FEW, GROUP, PackedLinear, to_4bit
 from engine.layers.linear import Linear
+from engine.layers.quantization import dequantize, quantize
 from engine.layers.quantized import QuantizedLinear
 from engine.models.card_reader import read_card
 from engine.weights.loader import load_language
-from engine.weights.quantization import dequantize, quantize
 
 
 def restored(weight: torch.Tensor) -> torch.Tensor:

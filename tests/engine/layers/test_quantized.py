@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import ModelError, WeightsError
+from engine.layers.modes import Quantization
+from engine.layers.quantization import dequantize, quantize
 from engine.layers.quantized import FEW, QuantizedLinear
-from engine.models.card import Card, Quantization
+from engine.models.card import Card
 from engine.models.llama.llama import Llama
 from engine.weights.loader import load_language
-from engine.weights.quantization import dequantize, quantize
 from tests.engine.tiny import CONFIG, tiny_card, tiny_language
 
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.kernels.gpu.card import Card
-from engine.kernels.gpu.projection import Matrix, project
+from engine.kernels.gpu.linear import Matrix, project
+from engine.kernels.gpu.triton_device import Card
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.kernels.cpu.attention import Parts, Pool, Rows, attend, combine, spans
-from engine.kernels.cpu.compiling import kernel
-from engine.kernels.cpu.packing import Floats, Head, Projection
+from engine.kernels.cpu.jit import kernel
+from engine.kernels.cpu.layout import Floats, Head, Projection
+from engine.kernels.cpu.linear import emit_4bit, emit_8bit
 from engine.kernels.cpu.shapes import TILE
-from engine.kernels.cpu.team import Counters, take, take_another, wait
-from engine.kernels.cpu.tiles import emit_4bit, emit_8bit
+from engine.kernels.cpu.thread_pool import Counters, take, take_another, wait
 from engine.layers.int4_cpu import GROUP
 
 PHASES = 5  # a layer

@@ -11,20 +11,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.kernels.gpu import cuda_kernels, tilings
+from engine.kernels.gpu import cuda_kernels
+from engine.kernels.gpu import cuda_tile_sizes as tilings
+from engine.kernels.gpu.cuda_driver import compile_source, nvrtc, whole_source
 from engine.kernels.gpu.cuda_kernels import CudaKernels, Matrix
-from engine.kernels.gpu.driver import compile_source, nvrtc, whole_source
+from engine.kernels.gpu.cuda_tile_sizes import kernels
 from engine.kernels.gpu.layout import lay_out
 from engine.kernels.gpu.step import GpuStep
-from engine.kernels.gpu.tilings import kernels
 from engine.kv_cache.cache import Stage
-from engine.models.card import Quantization
+from engine.layers.modes import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import rotary, rotate
-from tests.engine.kernels.host import host_kernels
-from tests.engine.kernels.oracle import BLOCK, error, past, projected, stored
-from tests.engine.kernels.oracle import attended as attended_to
-from tests.engine.kernels.test_gpu import expected_logits, half_language
+from tests.engine.kernels.gpu.host import host_kernels
+from tests.engine.kernels.gpu.oracle import BLOCK, error, past, projected, stored
+from tests.engine.kernels.gpu.oracle import attended as attended_to
+from tests.engine.kernels.gpu.test_step import expected_logits, half_language
 
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
 CONFIG = LlamaConfig(34, 64, 64, 2, 4, 2, 16)
@@ -125,7 +126,7 @@ def test_attention_over_scattered_blocks(ours: CudaKernels, heads: int, kv_heads
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_step_equals_the_model(ours: CudaKernels, mode: Quantization, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.engine.kernels.test_gpu.CONFIG", CONFIG)
+    monkeypatch.setattr("tests.engine.kernels.gpu.test_step.CONFIG", CONFIG)
     lengths, most = [37, 0, 20][:rows], 3
     language = half_language(mode)
     exact_language = copy.deepcopy(language).float()

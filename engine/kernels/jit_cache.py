@@ -15,5 +15,5 @@ def kept_in() -> Path | None:
 
 def version() -> str:
     """Of this package's sources: numba itself looks at the one file that a function stands in, not at what that calls."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted((Path(__file__).parent / "cpu").glob("*.py"))
     return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]

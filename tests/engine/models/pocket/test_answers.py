@@ -19,7 +19,7 @@ from engine.evaluation.names import accepted
 from engine.evaluation.scenes import Backdrop, Spot, beside, draw_shapes, scatter
 from engine.weights.loader import load
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).parents[2] / "pictures"
 PAPER = (300, 300)
 
 

@@ -18,11 +18,11 @@ from sentencepiece import SentencePieceProcessor
 
 from engine.core.detokenizer import REPLACEMENT
 from engine.errors import WeightsError
+from engine.evaluation.comparison import Comparison
 from engine.images.decode import Limits, Picture, decode_picture
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import as_bytes, normalise, squeeze
 from engine.models.tokenizer import JsonTokenizer
-from engine.runner.comparison import Comparison
 from engine.weights.loader import load
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, golden_sources, imported
 

@@ -1,4 +1,4 @@
-"""What a few rows of activations and a few rows of a matrix give, in registers: the inner loops of `engine.kernels.gpu.projection`.
+"""What a few rows of activations and a few rows of a matrix give, in registers: the inner loops of `engine.kernels.gpu.linear`.
 
 Each reads its share of the matrix once, as it is stored, and streams it past the caches.
 """

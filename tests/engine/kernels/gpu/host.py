@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from engine.kernels.gpu.calls import Structure
+from engine.kernels.gpu.cuda_driver import SOURCES
 from engine.kernels.gpu.cuda_kernels import CudaKernels
-from engine.kernels.gpu.driver import SOURCES
+from engine.kernels.gpu.cuda_parameters import Structure
 
 GXX = shutil.which("g++") or ""
 SHIM = Path(__file__).with_name("host.hpp")

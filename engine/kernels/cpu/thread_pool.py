@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from engine.kernels.cpu.compiling import instruction, kernel
+from engine.kernels.cpu.jit import instruction, kernel
 from engine.kernels.cpu.vectors import INT64, Value
 
 Counters = npt.NDArray[np.int64]  # [phases, 2, LINE]: pieces taken, pieces finished

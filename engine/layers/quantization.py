@@ -7,13 +7,14 @@ read the same input may be stacked before or after.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from engine.models.card import Quantization
-from engine.weights.shards import Slot
+from engine.layers.modes import Quantization
 
 GROUP = 64  # weights that share a scale in 4 bit
 BLOCK = 1 << 23  # elements worked on at a time: bounds the memory that a matrix of any size needs
@@ -21,12 +22,24 @@ SHRINK = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05)  # of the scale that just spans a gro
 HEAD = "lm_head.weight"
 
 
+@dataclass(frozen=True)
+class Slot:
+    """Type and shape of one tensor as it is stored, in a file or on a device."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
 def mode_of(name: str, width: int, quantization: Quantization) -> Quantization:
     """What becomes of the parameter [out, width] with this Hugging Face name: projections are quantised, other parameters are not.
 
     The head goes to int8 in every mode, for it decides between words directly: SmolLM2's loss rises by 9.6 % with it in
     4 bit and by 4.9 % without. So does a matrix whose rows can't be cut into groups. In mode q4_1 the others stay whole:
-    `engine.models.packed` packs them for the CPU once they are there.
+    `engine.layers.int4_cpu` packs them for the CPU once they are there.
     """
     if quantization == "none" or not name.endswith(("_proj.weight", HEAD)):
         return "none"

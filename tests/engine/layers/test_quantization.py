@@ -8,13 +8,13 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from engine.layers import quantization as subject
+from engine.layers.modes import Quantization
+from engine.layers.quantization import dequantize, quantize, quantized_slots
 from engine.layers.quantized import QuantizedLinear
-from engine.models.card import Quantization
 from engine.models.card_reader import read_card
 from engine.models.llama.llama import Llama
-from engine.weights import quantization as subject
 from engine.weights.llama_loader import load_language
-from engine.weights.quantization import dequantize, quantize, quantized_slots
 
 MODES: tuple[Quantization, ...] = ("int8", "4bit")
 TEXT = Path(__file__).with_name("text.txt")

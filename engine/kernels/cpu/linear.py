@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from engine.kernels.cpu.compiling import instruction
+from engine.kernels.cpu.jit import instruction
 from engine.kernels.cpu.shapes import HALF_TILE, MOST_ROWS, TILE
 from engine.kernels.cpu.vectors import (
     BYTES,

@@ -19,13 +19,13 @@ from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama
 
 if TYPE_CHECKING:
-    from engine.runner.model_runner import Step
+    from engine.kernels.decode_step import DecodeStep
 
 log = structlog.get_logger()
 TYPES = (torch.float16, torch.bfloat16)
 
 
-def build_step(language: Llama, able: Abilities) -> Step | None:
+def build_step(language: Llama, able: Abilities) -> DecodeStep | None:
     """The decode step of this model in kernels, which its prompts get too; None where card, installation or model don't allow it."""
     if not fits(language):
         return None
@@ -36,10 +36,10 @@ def build_step(language: Llama, able: Abilities) -> Step | None:
     return build_triton_step(language) if available(able) else None
 
 
-def build_cuda_step(language: Llama, able: Abilities) -> Step | None:
+def build_cuda_step(language: Llama, able: Abilities) -> DecodeStep | None:
     """By kernels in CUDA's C++; None where they don't fit or can't be compiled, which the log says."""
+    from engine.kernels.gpu.cuda_driver import DriverError, nvrtc
     from engine.kernels.gpu.cuda_kernels import CudaKernels, suits
-    from engine.kernels.gpu.driver import DriverError, nvrtc
     from engine.kernels.gpu.step import GpuStep
 
     capability = able.capability
@@ -61,14 +61,14 @@ def build_cuda_step(language: Llama, able: Abilities) -> Step | None:
         return None
 
 
-def build_triton_step(language: Llama) -> Step:
-    from engine.kernels.gpu.branched import BranchedStep
-    from engine.kernels.gpu.prompts import read_codes
+def build_triton_step(language: Llama) -> DecodeStep:
+    from engine.kernels.gpu.lora_step import LoraStep
+    from engine.kernels.gpu.prompt_linear import read_codes
     from engine.kernels.gpu.step import GpuStep
     from engine.kernels.gpu.triton_kernels import TritonKernels
 
     read_codes(language)
-    return BranchedStep(language) if branched(language) else GpuStep(language, TritonKernels.of)
+    return LoraStep(language) if branched(language) else GpuStep(language, TritonKernels.of)
 
 
 def available(able: Abilities) -> bool:

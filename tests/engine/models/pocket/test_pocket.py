@@ -17,13 +17,14 @@ from engine.images.decode import Picture
 from engine.models.card_reader import read_card
 from engine.models.pocket.bridge import Bridge
 from engine.models.pocket.efficientnet import SIDE, Eye, letterboxed
-from engine.models.pocket.pocket import Pocket, load_bridge
+from engine.models.pocket.pocket import Pocket
 from engine.prompts.turn import Turn
 from engine.request import Request, TextDelta
 from engine.weights.loader import load, load_language
 from engine.weights.pocket import BRIDGE
+from engine.weights.pocket.loader import load_bridge
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).parents[2] / "pictures"
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engine.kernels.cpu.kept import kept_in
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
+from engine.kernels.jit_cache import kept_in
 from engine.layers.int4_cpu import PackedLinear
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
