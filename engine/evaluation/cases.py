@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -48,8 +48,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Suite:
-    """`build` gives its cases in an order of which every beginning is a fair sample. No bar: measured for comparison only."""
+    """`build` gives its cases, some as they are taken, in an order of which every beginning is a fair sample.
+
+    No bar: measured for comparison only.
+    """
 
     name: str
-    build: Callable[[HeldOut, Random], list[Case]]
+    build: Callable[[HeldOut, Random], Iterable[Case]]
     bar: Bar | None = None

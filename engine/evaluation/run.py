@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 
 from PIL import Image
@@ -68,7 +69,7 @@ class Evaluation:
 
     def run(self, suite: Suite) -> Result:
         try:
-            cases = suite.build(self.held_out, Random(f"{SEED} {suite.name}"))[: self.limit]  # noqa: S311 (a sample, no secret)
+            cases = list(islice(suite.build(self.held_out, Random(f"{SEED} {suite.name}")), self.limit))  # noqa: S311 (a sample, no secret)
         except DownloadError as error:
             return Result(suite.name, bar=suite.bar, skipped=str(error))
         failures = [failure for case in cases for failure in self.hold(case)]

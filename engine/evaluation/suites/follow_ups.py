@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 from engine.evaluation.cases import Case, Check
@@ -14,9 +15,9 @@ from engine.evaluation.suites.shapes import SHAPES, only, shape_case, two_shapes
 CONVERSATIONS = 20
 
 
-def follow_ups(held_out: HeldOut, random: Random) -> list[Case]:
+def follow_ups(held_out: HeldOut, random: Random) -> Iterator[Case]:
     """Scenes of a group of shapes, and of two shapes side by side, in turn."""
-    return [_about_a_group(random) if index % 2 else _about_a_pair(random) for index in range(CONVERSATIONS)]
+    return (_about_a_group(random) if index % 2 else _about_a_pair(random) for index in range(CONVERSATIONS))
 
 
 def _about_a_group(random: Random) -> Case:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import islice
 from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
@@ -53,7 +55,8 @@ def not_sure(held_out: HeldOut, random: Random) -> list[Case]:
 
 def sure_of_easy_things(held_out: HeldOut, random: Random) -> list[Case]:
     """Shapes and unmistakable photos: any answer but "I'm not sure" will do, for other suites ask whether it is right."""
-    asked = [case for suite in (colours, counts, positions) for case in suite(held_out, random)[:OF_EACH]]
+    suites: tuple[Callable[[HeldOut, Random], Iterable[Case]], ...] = (colours, counts, positions)
+    asked = [case for suite in suites for case in islice(suite(held_out, random), OF_EACH)]
     clear = [thing for thing in held_out.stamps if thing.name in CLEAR]
     asked += [thing_case(thing, random, Check(random.choice(THING_QUESTIONS), sure())) for thing in clear]
     asked.append(Case("cat (chelsea.png)", held_out.photo("chelsea.png"), (Check(ANIMAL_QUESTIONS[0], sure()),)))

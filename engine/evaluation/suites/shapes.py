@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from engine.evaluation.cases import Case, Check
@@ -27,8 +27,9 @@ Coloured = tuple[int, str, str]  # count, colour, shape
 
 def colours(held_out: HeldOut, random: Random) -> list[Case]:
     """One shape, or one of two, and photos of things whose caption tells their colour."""
+    stamps = held_out.stamps  # without them nothing need be drawn
     cases = [_one_colour(random) for _ in range(SCENES // 2)] + [_one_of_two_colours(random) for _ in range(SCENES // 4)]
-    cases += [_photo_colour(thing, hue, random) for thing in held_out.stamps if (hue := caption_colour(thing))]
+    cases += [_photo_colour(thing, hue, random) for thing in stamps if (hue := caption_colour(thing))]
     random.shuffle(cases)
     return cases
 
@@ -44,21 +45,19 @@ def counts(held_out: HeldOut, random: Random) -> list[Case]:
     return cases
 
 
-def positions(held_out: HeldOut, random: Random) -> list[Case]:
+def positions(held_out: HeldOut, random: Random) -> Iterator[Case]:
     """Two shapes: on which side one is, and what is on one side; one shape in a corner."""
     makers = (_which_side, _what_is_there, _which_side, _corner)
-    return [makers[index % len(makers)](random) for index in range(SCENES)]
+    return (makers[index % len(makers)](random) for index in range(SCENES))
 
 
-def descriptions(held_out: HeldOut, random: Random) -> list[Case]:
+def descriptions(held_out: HeldOut, random: Random) -> Iterator[Case]:
     """One shape, several of one kind, two different ones: count, colour and shape of all, and nothing that isn't there."""
-    cases = []
     for index in range(SCENES):
         one, two = two_shapes(random)
         things = [[one], [(random.randint(2, 4), *one[1:])], [one, two]][index % 3]
         paper = backdrop(random, (one[1], two[1]))
-        cases.append(shape_case(paper, things, random, [Check(random.choice(DESCRIBE), scene(things, paper.colour))]))
-    return cases
+        yield shape_case(paper, things, random, [Check(random.choice(DESCRIBE), scene(things, paper.colour))])
 
 
 def shape_case(paper: Backdrop, things: Sequence[Coloured], random: Random, checks: Sequence[Check], spots: Sequence[Spot] = ()) -> Case:

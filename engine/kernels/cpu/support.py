@@ -6,9 +6,11 @@ What this can't do stays with plain torch: other precisions, other shapes, a mac
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from filelock import BaseFileLock, FileLock
 
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
 from engine.kernels.jit_cache import kept_in
@@ -38,11 +40,18 @@ def build(language: Llama, say: Callable[[str], None] = lambda line: None) -> Cp
         from engine.kernels.cpu.step import CpuStep
 
         step = CpuStep(language, min(torch.get_num_threads(), MOST_THREADS))
-        step.warm_up()
+        with compiling_once(Path(numba.config.CACHE_DIR)):
+            step.warm_up()
     except (numba.errors.NumbaError, OSError) as error:
         say(f"the decode step can't be compiled here, and plain torch takes twice as long: {error}")
         return None
     return step
+
+
+def compiling_once(folder: Path) -> BaseFileLock:
+    """Held by the one process that compiles: engines that start together wait for it, and then fetch the code from `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "compiling.lock")
 
 
 def fits(language: Llama) -> bool:

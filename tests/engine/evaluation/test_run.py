@@ -82,7 +82,7 @@ def test_a_follow_up_is_asked_in_the_conversation_that_it_follows(tmp_path: Path
 
 
 def test_a_description_in_full_passes_and_every_gap_fails(tmp_path: Path) -> None:
-    cases = descriptions(HeldOut(tmp_path), Random(5))
+    cases = list(descriptions(HeldOut(tmp_path), Random(5)))
     for case in cases:
         judge = case.checks[0].judge
         things, background = judge.wanted.split(" on ")
