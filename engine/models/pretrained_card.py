@@ -20,7 +20,7 @@ PLACEHOLDERS = {
     "llava_next": "<image>",
     "smolvlm": "<image>",
 }
-BODIES = ("llama", "mistral")  # of the language half, by its own `model_type`
+BODIES = ("llama", "mistral", "qwen2", "qwen3")  # of the language half, by its own `model_type`
 
 
 def is_pretrained(folder: Path) -> bool:
@@ -41,10 +41,16 @@ def pretrained_card(folder: Path) -> Card:
     return Card(
         name=folder.name,
         architecture=kind,
-        context_length=min(text.get("max_position_embeddings") or DEFAULT_CONTEXT, LONGEST_CONTEXT),
+        context_length=context_length(text),
         template=chat_template(folder, PLACEHOLDERS[kind]),
         generation=generation(folder),
     )
+
+
+def context_length(text: dict[str, Any]) -> int:
+    """Tokens; of a body with a sliding window no more than the window, within which it attends to everything."""
+    whole = text.get("max_position_embeddings") or DEFAULT_CONTEXT
+    return min(whole, LONGEST_CONTEXT, text.get("sliding_window") or whole)
 
 
 def chat_template(folder: Path, placeholder: str) -> ChatTemplate:

@@ -131,7 +131,7 @@ class Places:
             for index, part in enumerate(parts):
                 if f".{part}." in name:
                     before = (self.rows[name.replace(part, earlier).removesuffix(SCALE)] for earlier in parts[:index])
-                    return name.replace(part, whole), sum(before)
+                    return name.replace(part, whole).replace("qkv_proj.bias", "qkv_bias"), sum(before)
         return name, 0
 
     def check_full(self) -> None:

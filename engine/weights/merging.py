@@ -46,7 +46,7 @@ def language_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
     """Every parameter of LLaMA under its Hugging Face name, with its shape, in the order of use."""
     width, inner = config.hidden_size, config.intermediate_size
     heads, kv_heads = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim
-    block = {
+    block: dict[str, tuple[int, ...]] = {
         "input_layernorm": (width,),
         "self_attn.q_proj": (heads, width),
         "self_attn.k_proj": (kv_heads, width),
@@ -57,9 +57,13 @@ def language_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
         "mlp.up_proj": (inner, width),
         "mlp.down_proj": (width, inner),
     }
+    if config.qk_norm:
+        block |= {"self_attn.q_norm": (config.head_dim,), "self_attn.k_norm": (config.head_dim,)}
+    biases = {"q_proj": (heads,), "k_proj": (kv_heads,), "v_proj": (kv_heads,)} if config.qkv_bias else {}
     shapes: dict[str, tuple[int, ...]] = {EMBEDDING: (config.vocab_size, width)}
     for layer in range(config.num_hidden_layers):
         shapes |= {f"model.layers.{layer}.{name}.weight": shape for name, shape in block.items()}
+        shapes |= {f"model.layers.{layer}.self_attn.{name}.bias": shape for name, shape in biases.items()}
     return shapes | {"model.norm.weight": (width,), "lm_head.weight": (config.vocab_size, width)}
 
 

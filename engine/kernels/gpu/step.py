@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.kv_cache.cache import Stage
 from engine.layers.linear import Linear
-from engine.models.llama.llama import Block, Llama, RMSNorm
+from engine.models.llama.llama import Attention, Block, Llama, RMSNorm, frequencies
 
 MOST_ROWS = 64  # of a launch; more go in turn
 
@@ -61,6 +61,7 @@ def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
 class Layer:
     """One block's weights; norms with their epsilon."""
 
+    attention: Attention  # for biases and norms of heads, if it has any
     before_attention: tuple[Tensor, float]
     qkv: Any
     out: Any
@@ -73,7 +74,7 @@ class Layer:
         attention, mlp = block.self_attn, block.mlp
         qkv, out, down = (kernels.take(linear) for linear in (attention.qkv_proj, attention.o_proj, mlp.down_proj))
         gate_up = kernels.take(mlp.gate_up_proj, gated=True)
-        return cls(norm_of(block.input_layernorm), qkv, out, norm_of(block.post_attention_layernorm), gate_up, down)
+        return cls(attention, norm_of(block.input_layernorm), qkv, out, norm_of(block.post_attention_layernorm), gate_up, down)
 
 
 class GpuStep:
@@ -90,8 +91,7 @@ class GpuStep:
         self.kernels = {device: kernels_of(device) for device in devices}
         self.stack = [Layer.of(block, self.kernels[block.input_layernorm.weight.device]) for block in blocks]
         self.norm, self.head = norm_of(language.model.norm), self.kernels[language.lm_head.weight.device].take(language.lm_head)
-        halves = torch.arange(0, config.head_dim, 2, dtype=torch.float)
-        self.frequencies = {device: (1.0 / config.rope_theta ** (halves / config.head_dim)).to(device) for device in devices}
+        self.frequencies = {device: frequencies(config, device) for device in devices}
 
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
         """See `DecodeStep`; there are no branches for `gate` to scale."""
@@ -104,10 +104,10 @@ class GpuStep:
         return hidden
 
     def layer(self, layer: Layer, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
-        kernels, frequencies = self.kernels[hidden.device], self.frequencies[hidden.device]
-        qkv = kernels.project(hidden, layer.qkv, norm=layer.before_attention).view(len(hidden), -1, self.head_dim)
-        query, key, value = qkv.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
-        mixed = kernels.attend(query, key, value, keys, values, tables, lengths, frequencies)
+        kernels, turns = self.kernels[hidden.device], self.frequencies[hidden.device]
+        both, value = layer.attention.by_heads(kernels.project(hidden, layer.qkv, norm=layer.before_attention))
+        query, key = both.split((self.heads, self.kv_heads), dim=1)
+        mixed = kernels.attend(query, key, value, keys, values, tables, lengths, turns)
         hidden = kernels.project(mixed.flatten(1), layer.out, shortcut=hidden)
         opened = kernels.project(hidden, layer.gate_up, norm=layer.before_mlp)
         return kernels.project(opened, layer.down, shortcut=hidden)

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
+
+ROPE_TYPES = ("default", "llama3")
+
+
+@dataclass(frozen=True)
+class RopeScaling:
+    """How Llama 3.1 stretches rotary embeddings: waves longer than the trained context are slowed by `factor`, short ones kept."""
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_max_position_embeddings: int
+
+    @classmethod
+    def from_json(cls, rope: dict[str, Any]) -> RopeScaling:
+        return cls(*(rope[field.name] for field in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -25,14 +41,22 @@ class LlamaConfig:
     rms_norm_eps: float = 1e-6
     rope_theta: float = 10000.0
     tie_word_embeddings: bool = False
+    qkv_bias: bool = False  # Qwen2: queries, keys and values have a bias
+    qk_norm: bool = False  # Qwen3: each head's query and key is normed before it is rotated
+    rope_scaling: RopeScaling | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LlamaConfig:
-        """Raises ModelError for what this model does not compute: scaled rotary embeddings, biases, another activation."""
+        """Raises ModelError for what is not computed here: another way to scale rotary embeddings, other biases, another activation."""
         rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
         kind = rope.get("rope_type") or rope.get("type") or "default"
+        body = values.get("model_type", "llama")
+        if kind not in ROPE_TYPES:
+            raise ModelError(
+                f"config.json says rope_type = {kind!r}; this engine computes {' and '.join(ROPE_TYPES)}. Choose another model."
+            )
         for name, value, wanted in (
-            ("rope_type", kind, "default"),
+            ("use_sliding_window", values.get("use_sliding_window", False), False),
             ("hidden_act", values.get("hidden_act", "silu"), "silu"),
             ("attention_bias", values.get("attention_bias", False), False),
             ("mlp_bias", values.get("mlp_bias", False), False),
@@ -52,6 +76,9 @@ class LlamaConfig:
             rms_norm_eps=values.get("rms_norm_eps", 1e-6),
             rope_theta=rope.get("rope_theta") or values.get("rope_theta") or 10000.0,
             tie_word_embeddings=values.get("tie_word_embeddings", False),
+            qkv_bias=values.get("qkv_bias", body == "qwen2"),
+            qk_norm=values.get("qk_norm", body == "qwen3"),
+            rope_scaling=RopeScaling.from_json(rope) if kind == "llama3" else None,
         )
 
     @classmethod

@@ -7,6 +7,7 @@ models, output embeddings tied to the input's. Projections that read the same in
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol, cast
@@ -19,7 +20,7 @@ from engine.errors import WeightsError
 from engine.layers.linear import Linear, Lora
 from engine.models.llama.config import LlamaConfig
 
-PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale)")
+PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale|bias)")
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 
 
@@ -52,11 +53,13 @@ class Attention(nn.Module):
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.qkv_proj = Linear(config.hidden_size, (self.heads + 2 * self.kv_heads) * config.head_dim)
         self.o_proj = Linear(self.heads * config.head_dim, config.hidden_size)
+        self.qkv_bias = nn.Parameter(torch.zeros(self.qkv_proj.width_out)) if config.qkv_bias else None
+        self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
+        self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, gate: Tensor | None) -> Tensor:
         rows, new, _ = x.shape
-        qkv = self.qkv_proj(x, gate).view(rows, new, self.heads + 2 * self.kv_heads, -1).transpose(1, 2)
-        qk, v = qkv.split((self.heads + self.kv_heads, self.kv_heads), dim=1)  # [rows, heads, new, head_dim]
+        qk, v = (heads.transpose(1, 2) for heads in self.by_heads(self.qkv_proj(x, gate)))  # [rows, heads, new, head_dim]
         q, k = rotate(qk, *rotation).split((self.heads, self.kv_heads), dim=1)
         if cache is None:
             mixed = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
@@ -64,6 +67,17 @@ class Attention(nn.Module):
             mixed = cache.attend(self.layer, q, k, v)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, new, -1), gate)
         return out
+
+    def by_heads(self, qkv: Tensor) -> tuple[Tensor, Tensor]:
+        """What `qkv_proj` gave [..., features] → queries and keys, biased and normed where the model has that, and values, [..., heads,
+        head_dim] each."""
+        if self.qkv_bias is not None:
+            qkv = qkv + self.qkv_bias
+        qk, v = qkv.unflatten(-1, (self.heads + 2 * self.kv_heads, -1)).split((self.heads + self.kv_heads, self.kv_heads), dim=-2)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = qk.split((self.heads, self.kv_heads), dim=-2)
+            qk = torch.cat((self.q_norm(q), self.k_norm(k)), dim=-2)
+        return qk, v
 
 
 class MLP(nn.Module):
@@ -179,10 +193,20 @@ class Llama(nn.Module):
 
 def rotary(positions: Tensor, config: LlamaConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosines and sines of the rotary position embedding (Su et al. 2021), [rows, 1, new, head_dim] each."""
-    halves = torch.arange(0, config.head_dim, 2, device=positions.device, dtype=torch.float)
-    angles = positions[:, None, :, None] * (1.0 / config.rope_theta ** (halves / config.head_dim))
+    angles = positions[:, None, :, None] * frequencies(config, positions.device)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def frequencies(config: LlamaConfig, device: torch.device | None = None) -> Tensor:
+    """Radians a token by which each pair of features turns, [head_dim / 2], fp32; stretched as Llama 3.1's are where the config says so."""
+    halves = torch.arange(0, config.head_dim, 2, device=device, dtype=torch.float)
+    found = 1.0 / config.rope_theta ** (halves / config.head_dim)
+    if (scaling := config.rope_scaling) is None:
+        return found
+    waves = scaling.original_max_position_embeddings * found / (2 * math.pi)  # turns within the context that was trained on
+    kept = ((waves - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)).clamp(0, 1)
+    return found * (kept + (1 - kept) / scaling.factor)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -202,7 +226,8 @@ def fuse(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             fused[name] = tensor
         elif part == FUSED[whole][0]:
             try:
-                fused[f"{stem}.{whole}.{kind}"] = torch.cat([state[f"{stem}.{other}.{kind}"] for other in FUSED[whole]])
+                name = f"{stem}.{whole}.{kind}".replace("qkv_proj.bias", "qkv_bias")
+                fused[name] = torch.cat([state[f"{stem}.{other}.{kind}"] for other in FUSED[whole]])
             except KeyError as error:
                 raise WeightsError(f"The language model's weights lack {error}. Fetch or convert the model again.") from None
     return fused

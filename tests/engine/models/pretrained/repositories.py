@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -150,12 +151,13 @@ def llava_next() -> Parts:
     return Parts(hf.LlavaNextForConditionalGeneration(config), hf.LlavaNextProcessor, pictures, tokenizer, options, chatml("<image>\n"))
 
 
-def internvl() -> Parts:
+def internvl(kind: str = "llama") -> Parts:
+    """With a body of this `model_type`."""
     names = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
     tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>"], video_token="<video>", image_token="<IMG_CONTEXT>", **names)
     image = tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
     config = hf.InternVLConfig(
-        text_config=body(tokenizer, tie_word_embeddings=True),
+        text_config=body(tokenizer, model_type=kind, tie_word_embeddings=True),
         vision_config={"image_size": [56, 56], "patch_size": [14, 14], **VISION},
         image_token_id=image,
         image_seq_length=4,
@@ -169,6 +171,8 @@ def internvl() -> Parts:
 FAMILIES: dict[str, Callable[[], Parts]] = {
     "idefics3": idefics3,
     "internvl": internvl,
+    "internvl on qwen2": partial(internvl, "qwen2"),
+    "internvl on qwen3": partial(internvl, "qwen3"),
     "llava": llava,
     "llava_next": llava_next,
     "smolvlm": smolvlm,
