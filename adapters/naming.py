@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
+
+from filelock import FileLock, Timeout
 
 from bot.errors import ConfigError
 
@@ -55,33 +56,38 @@ def one_of_the_terminals(home: Path) -> Iterator[str]:
 
 def folder_name(home: Path) -> str:
     """What this data folder is called among those that share a database: made up when it is asked for first."""
-    with opened(home / "name") as file:
-        flock(file, LOCK_EX)
-        file.seek(0)
-        name = file.read()
+    path = home / "name"
+    with creating(path), file_lock(path):
+        name = path.read_text("ascii")
         if not name:
             name = secrets.token_hex(4)
-            file.write(name)
+            path.write_text(name, "ascii")
         return name
 
 
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
     """Whether nobody else holds it; the system lets go of it however the process ends."""
-    with opened(path) as file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    held = file_lock(path)
+    with creating(path), suppress(Timeout):
+        held.acquire(blocking=False)
+    try:
+        yield held.is_locked
+    finally:
+        held.release()
 
 
-def opened(path: Path) -> TextIO:
-    """A file of the data folder, which is made if it isn't there. Raises ConfigError."""
+def file_lock(path: Path) -> FileLock:
+    """A lock of the system's on the file itself, whose content stays."""
+    return FileLock(path, fallback_to_soft=False)
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[None]:
+    """Makes the data folder that the file lies in. Raises ConfigError for a file that can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a+", encoding="ascii")
+        yield
     except OSError as error:
         remedy = "Make the data folder writable, or name another one by GANDER_HOME."
         raise ConfigError(f"{path} can't be written: {error.strerror}. {remedy}") from error

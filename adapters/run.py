@@ -15,6 +15,7 @@ import structlog
 from adapters.house import House, open_engines, open_house
 from adapters.naming import note_page, only_bot
 from adapters.registry import Adapter, configured, load
+from bot.backoff import listed_pause
 from bot.config.schema import Config
 from bot.contracts import Engine
 from bot.errors import BotError, ConfigError
@@ -96,7 +97,7 @@ async def keep_running(name: str, work: Work, worked: Callable[[], bool] = lambd
             return task.result()
         if asyncio.get_running_loop().time() - begun > PAUSES_SECONDS[-1]:
             failures, told = 0, ""
-        pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
+        pause = listed_pause(failures, PAUSES_SECONDS)
         if told != (told := f"{type(error).__name__}: {error}"):
             _tell(name, error, pause)
         failures += 1

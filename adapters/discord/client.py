@@ -30,6 +30,7 @@ from adapters.discord.reception import Reception
 from adapters.discord.unfurling import Unfurling
 from bot.answer_settings import SETTINGS
 from bot.arrival import Arrival
+from bot.backoff import listed_pause
 from bot.commands.registry import COMMANDS
 from bot.config.schema import DiscordOptions, LimitOptions
 from bot.errors import DeliveryError, PlaceGone
@@ -118,7 +119,7 @@ class DiscordClient(discord.Client):
                     log.error("Discord does not take the commands; those that it knew before go on", reason=str(error))
                     return
                 log.warning("the commands could not be told to Discord yet; trying again", reason=str(error))
-                await asyncio.sleep(error.retry_after or SYNC_PAUSES[min(tries, len(SYNC_PAUSES) - 1)])
+                await asyncio.sleep(error.retry_after or listed_pause(tries, SYNC_PAUSES))
             else:
                 return
 

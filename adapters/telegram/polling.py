@@ -13,6 +13,7 @@ from adapters.telegram.client import UNKNOWN_BOT, Account
 from adapters.telegram.failures import seconds_of
 from adapters.telegram.inbox import ALLOWED_UPDATES
 from adapters.telegram.receiving import NUMBER, Raw, Receiver
+from bot.backoff import listed_pause
 from bot.errors import ConfigError
 
 POLL_SECONDS = 50  # how long Telegram holds a request while there is no news
@@ -54,7 +55,7 @@ class Poller:
         return self._account.updates.batch
 
     async def _wait_after(self, error: TelegramError) -> None:
-        pause = PAUSES_SECONDS[min(self._failures, len(PAUSES_SECONDS) - 1)]
+        pause = listed_pause(self._failures, PAUSES_SECONDS)
         if isinstance(error, RetryAfter):
             pause = seconds_of(error.retry_after)
         if isinstance(error, Conflict):

@@ -13,6 +13,7 @@ from time import monotonic, time
 import structlog
 from sqlalchemy import Connection
 
+from bot.backoff import growing_pause
 from bot.delivery.channel_queue import ChannelQueue, Notice, QueuedMessage
 from bot.delivery.edit_scheduler import EditScheduler
 from bot.delivery.fallbacks import Fallbacks
@@ -25,7 +26,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Delivery
 from bot.texts import Texts
 
-LONGEST_PAUSE = 60.0  # seconds between tries when the platform does not say how long
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between tries when the platform does not say how long; doubled each time
 TRIES = 1_000  # of one message without success, the better part of a day, before it is given up
 TRIES_REJECTED = 6  # half a minute: of a message that the platform finds fault with
 
@@ -306,7 +307,7 @@ class Outbox:
         if error.retry_after is not None:
             queue.scheduler.pause(self._clock() + error.retry_after)
         elif queued.failures < (TRIES_REJECTED if error.rejected else TRIES):
-            queue.scheduler.back_off(key, self._clock() + min(0.5 * 2 ** min(queued.failures, 10), LONGEST_PAUSE))
+            queue.scheduler.back_off(key, self._clock() + growing_pause(queued.failures, FIRST_PAUSE, 2, LONGEST_PAUSE))
         elif not self._fallbacks.explain(queued, "delivery.refused"):
             await self._give_up(queue, key, queued, error)
 

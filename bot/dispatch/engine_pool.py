@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import structlog
 
+from bot.backoff import growing_pause
 from bot.contracts import Engine, EngineState
 from bot.errors import BotError, EngineRefused
 from bot.store.jobs import WaitingJob
@@ -72,9 +73,9 @@ class PooledEngine:
     def pause(self) -> float:
         """Seconds until the next look, after one that failed or an answer that was not made."""
         longest = FAULTY_LONGEST if self.refusal or self.failures else AWAY_LONGEST
-        grown = AWAY_POLL * GROWTH ** min(max(self.misses, self.failures) - 1, 20)
+        grown = growing_pause(max(self.misses, self.failures) - 1, AWAY_POLL, GROWTH, longest)
         rest, self.rest = self.rest, 0.0
-        return max(rest, AWAY_POLL, min(longest, grown))
+        return max(rest, AWAY_POLL, grown)
 
     def _is_news(self, state: str) -> bool:
         told, self.told = self.told, state

@@ -22,6 +22,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from bot.background import beside
+from bot.backoff import listed_pause
 from bot.errors import EngineStartError
 
 HOPELESS: Final = (2, 78)  # bad arguments; EX_CONFIG: to start the same again would end the same
@@ -87,7 +88,7 @@ class EngineChild:
             failures = 0 if code < 0 or time.monotonic() - begun > STEADY_SECONDS else failures + 1
             if code in HOPELESS or failures == ATTEMPTS:
                 raise EngineStartError(f"The engine can't start: {self.last_words()}")
-            pause = PAUSES_SECONDS[failures]
+            pause = listed_pause(failures, PAUSES_SECONDS)
             log.warning("engine ended; starting it again", code=code, pause=pause, log=str(self.log_file))
             await asyncio.sleep(pause)
 

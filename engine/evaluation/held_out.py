@@ -20,7 +20,7 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
-from engine.atomic_folder import aside
+from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
 from engine.evaluation.names import noun_phrase
 from engine.hub.packages import Package, Progress, Registry, fetch
@@ -145,7 +145,7 @@ class HeldOut:
         folder = self.downloads / f"{package.name}-{package.version}"
         if not folder.is_dir():
             file = fetch(package, self.downloads, self.source, self.progress)
-            with aside(folder) as filling:
+            with replacing_folder(folder) as filling:
                 UNPACK[package.registry](file, filling)
         return folder
 

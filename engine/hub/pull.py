@@ -13,7 +13,7 @@ import httpx
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-from engine.atomic_folder import aside
+from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
 from engine.hub.layout import EYE_PREFIXES, FORMS, indexed_files
 from engine.models.card import CARD_NAME
@@ -35,7 +35,7 @@ def pull_repository(repository: str, home: Path, *, revision: str | None = None,
         fetch(repository, folder, revision, None)
     if not (folder / CARD_NAME).exists():
         return folder
-    with aside(ready) as partial:
+    with replacing_folder(ready) as partial:
         for path in folder.iterdir():
             if path.name != ".cache":
                 path.rename(partial / path.name)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import structlog
+from filelock import lock_descriptor
 
 from engine.api import RunningEngine
 
@@ -43,7 +43,7 @@ def write(path: Path, engine: RunningEngine) -> int:
     path.unlink(missing_ok=True)  # a dead engine's, whose rights may be other ones
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        flock(file, LOCK_EX | LOCK_NB)
+        lock_descriptor(file)  # waits only for a program that looks at the file just now
         os.write(file, engine.model_dump_json().encode())
     except OSError:
         os.close(file)

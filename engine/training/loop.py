@@ -15,6 +15,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from engine.atomic_write import replacing
+
 WARM_UP = 0.05  # of all steps
 LOG_STEPS = 10
 MAX_NORM = 1.0
@@ -87,10 +89,9 @@ def _share(step: int, steps: int) -> float:
 
 
 def _save(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]) -> None:
-    partial = path.with_suffix(".partial")
     weights = {name: value for name, value in module.state_dict().items() if name in _trained_names(module)}
-    torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "losses": losses}, partial)
-    partial.replace(path)
+    with replacing(path) as part:
+        torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "losses": losses}, part)
 
 
 def _trained_names(module: nn.Module) -> set[str]:

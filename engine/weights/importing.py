@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from engine.atomic_folder import aside
+from engine.atomic_write import replacing_folder
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
 from engine.layers.quantization import Slot, mode_of, quantize, quantized_slots
@@ -64,7 +64,7 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
         "eye": eye_steps(sources, sizes) + projection_steps(sources, sizes, config.hidden_size),
     }
     card = make_card(out.name, sources, config, sizes, quantization)
-    with aside(out, resume=True) as folder:
+    with replacing_folder(out, resume=True) as folder:
         special = convert_tokenizer([path for path in (sources.delta, sources.llama) if path], config.vocab_size, folder)
         write_configs(folder, config, sizes, special)
         write_weights(folder, groups, progress)

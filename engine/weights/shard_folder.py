@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from engine.atomic_write import PART
 from engine.errors import ModelError
 from engine.weights.shards import Conversion, shard_names, split_into_shards, write_shard
 
@@ -58,7 +59,9 @@ def plan(shards: Mapping[str, Sequence[Conversion]]) -> str:
 
 
 def keep_finished(folder: Path, digest: str) -> None:
-    """Leaves the shards of an interrupted import with the same plan, and removes those of another."""
+    """Leaves the whole shards of an interrupted import with the same plan, and removes what else it left."""
+    for part in folder.glob(f"*{PART}"):
+        part.unlink()
     record = folder / PLAN_NAME
     if not record.exists() or json.loads(record.read_text(encoding="utf-8")) != digest:
         for path in folder.glob("*.safetensors*"):

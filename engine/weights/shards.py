@@ -6,13 +6,13 @@ The safetensors library writes a file from tensors that are all in memory; here 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
+from engine.atomic_write import replacing
 from engine.layers.quantization import Slot
 from engine.weights.stored_tensors import SAFETENSORS_DTYPES, StoredTensor, raw_bytes
 
@@ -66,15 +66,11 @@ def header(steps: Sequence[Conversion]) -> bytes:
 
 
 def write_shard(path: Path, steps: Sequence[Conversion], advance: Callable[[int], None]) -> None:
-    """Writes one shard; `advance` hears of each tensor's bytes. Until it is whole its name ends in `.unfinished`."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("wb") as file:
+    """Writes one shard, whole or not at all; `advance` is told the bytes of each tensor as it is written."""
+    with replacing(path, durable=True) as part, part.open("wb") as file:
         file.write(header(steps))
         for step in steps:
             tensors = step.make()
             for name, slot in step.slots.items():
                 file.write(raw_bytes(tensors[name].contiguous()))
                 advance(slot.nbytes)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
