@@ -25,7 +25,7 @@ from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import Architecture
-from engine.models.minigpt4.minigpt4 import Eye
+from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.runner.memory_plan import TIGHT_PROMPT
 from engine.weights.llama_loader import empty_language
 from engine.weights.planning import TOKENS
@@ -53,14 +53,14 @@ def measure(config: LlamaConfig, mode: Quantization, device: torch.device, token
     torch.cuda.init()  # else there are no statistics to reset
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    eye = random_eye(config.hidden_size, device, torch.float16, Architecture())
+    vision_encoder = random_vision_encoder(config.hidden_size, device, torch.float16, Architecture())
     language = random_language(config, mode, device, torch.float16)
-    pictures = torch.randn(8, 3, eye.image_size, eye.image_size, device=device, dtype=torch.float16)
+    pictures = torch.randn(8, 3, vision_encoder.image_size, vision_encoder.image_size, device=device, dtype=torch.float16)
     with torch.inference_mode():
-        step = converse(language, eye(pictures[:1])[0], tokens)
+        step = converse(language, vision_encoder(pictures[:1])[0], tokens)
         reserved = torch.cuda.max_memory_reserved(device)
         free, total = torch.cuda.mem_get_info(device)
-        look = CapturedModule(eye, pictures[:1], [1, 8])
+        look = CapturedModule(vision_encoder, pictures[:1], [1, 8])
         encode_one, encode_eight = seconds(lambda: look(pictures[:1])), seconds(lambda: look(pictures))
         return Measured(mode, reserved, total - free, encode_one, encode_eight, step)
 
@@ -92,11 +92,11 @@ def random_language(config: LlamaConfig, mode: Quantization, device: torch.devic
     return language.eval().requires_grad_(False)
 
 
-def random_eye(width: int, device: torch.device, dtype: torch.dtype, sizes: Architecture) -> Eye:
+def random_vision_encoder(width: int, device: torch.device, dtype: torch.dtype, sizes: Architecture) -> VisionEncoder:
     with torch.device("meta"):
-        eye = Eye(sizes, width).to(dtype)
-    fill(eye.to_empty(device=device), torch.Generator(device).manual_seed(1))
-    return eye.requires_grad_(False)
+        vision_encoder = VisionEncoder(sizes, width).to(dtype)
+    fill(vision_encoder.to_empty(device=device), torch.Generator(device).manual_seed(1))
+    return vision_encoder.requires_grad_(False)
 
 
 @torch.no_grad()

@@ -70,14 +70,14 @@ class Transformers:
 
     def look(self, pictures: Sequence[Image.Image]) -> None:
         if not isinstance(self.model, MiniGPT4):
-            raise UnableError("transformers has no such eye")
+            raise UnableError("transformers has no such vision encoder")
         self.see(self.model, pictures)
 
     @torch.inference_mode()
     def see(self, model: MiniGPT4, pictures: Sequence[Image.Image]) -> None:
         """transformers' own ViT and Q-Former, as they come."""
         pixels = normalise(as_bytes(model.prepare(pictures)))
-        model.eye(pixels.to(model.device, model.eye.query_tokens.dtype))
+        model.vision_encoder(pixels.to(model.device, model.vision_encoder.query_tokens.dtype))
         wait_for(model.device)
 
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is measured: one person, many at once, beams, the eye, and memory over many turns."""
+"""What is measured: one person, many at once, beams, the vision encoder, and memory over many turns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.bench.workload import Talk, crowd, draw, followed_up, opening
 Unit = Literal["tokens/s", "ms", "MB"]
 SHARES = 4  # a short run is so much shorter than a long one
 PEOPLE, CHAT_TURNS, CHAT_TOKENS = 20, 10, 16  # of the many turns
-CROWDS, BEAMS, EYES, CHATS = 10_000, 20_000, 30_000, 40_000  # numbers of their pictures, so that no scenario warms another's up
+CROWDS, BEAMS, ENCODINGS, CHATS = 10_000, 20_000, 30_000, 40_000  # numbers of their pictures, so that no scenario warms another's up
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class BeamScenario:
 
 @dataclass
 class EncodeScenario:
-    """Pictures through the eye, from prepared ones on the host to embeddings on the device; a server prepares them in other threads."""
+    """Encodes pictures: from prepared ones on the host to embeddings on the device; a server prepares them in other threads."""
 
     pictures: int
     once: bool = False
@@ -107,7 +107,7 @@ class EncodeScenario:
         return (Figure("encode a picture" if self.pictures == 1 else f"encode {self.pictures} pictures", "ms"),)
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
-        images = [draw(EYES + self.pictures * number + index).image for index in range(self.pictures)]
+        images = [draw(ENCODINGS + self.pictures * number + index).image for index in range(self.pictures)]
         ready = contender.model.prepare(images)
         return (seconds(lambda: contender.look(ready)) * 1e3,)
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import torch
 
-from engine.bench.device_memory import random_eye, random_language
+from engine.bench.device_memory import random_language, random_vision_encoder
 from engine.device.devices import abilities
 from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
@@ -80,5 +80,5 @@ def random_model(
         template=release.template,
         generation=release.generation,
     )
-    eye = random_eye(config.hidden_size, device, dtype, sizes)
-    return MiniGPT4(card, WordTokenizer(config.vocab_size), eye, random_language(config, mode, device, dtype))
+    vision_encoder = random_vision_encoder(config.hidden_size, device, dtype, sizes)
+    return MiniGPT4(card, WordTokenizer(config.vocab_size), vision_encoder, random_language(config, mode, device, dtype))

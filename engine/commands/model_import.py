@@ -26,7 +26,7 @@ def import_model(
     out: Annotated[Path, typer.Option(help="The folder to make.")],
     vit: Annotated[Path | None, typer.Option(help="eva_vit_g.pth.")] = None,
     delta: Annotated[Path | None, typer.Option(help="Folder of the Vicuna delta, v0 or v1. Leave out for merged weights.")] = None,
-    architecture: Annotated[Path | None, typer.Option(help="Sizes of the eye, where they aren't the release's.")] = None,
+    architecture: Annotated[Path | None, typer.Option(help="Sizes of the vision encoder, where they aren't the release's.")] = None,
     quantize: Annotated[Quantization, typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = "none",
 ) -> None:
     """Make a ready model folder from LLaMA, a Vicuna delta and MiniGPT-4's files. Started again after a stop, it continues."""

@@ -63,10 +63,10 @@ def needs(shapes: Shapes) -> Table:
     from engine.weights.planning import MODES, TOKENS
 
     columns = [f"{count} conversation{'s' if count > 1 else ''}" for count in CONVERSATIONS]
-    table = Table("weights", "language", "eye", *columns, title=f"Device memory in GB, conversations of {TOKENS:,} tokens", box=None)
+    table = Table("weights", "language", "vision", *columns, title=f"Device memory in GB, conversations of {TOKENS:,} tokens", box=None)
     for mode in MODES:
         totals = [f"{shapes.needed(mode, count) / 1e9:.1f}" for count in CONVERSATIONS]
-        table.add_row(NAMES[mode], f"{shapes.language_bytes(mode) / 1e9:.2f}", f"{shapes.eye_parameters * 2 / 1e9:.2f}", *totals)
+        table.add_row(NAMES[mode], f"{shapes.language_bytes(mode) / 1e9:.2f}", f"{shapes.vision_parameters * 2 / 1e9:.2f}", *totals)
     return table
 
 

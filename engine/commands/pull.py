@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.bars import download_bars
-from engine.hub.pocket import EYE, LANGUAGE, NAME, has_parts
+from engine.hub.pocket import EFFICIENTNET, LANGUAGE, NAME, has_parts
 from engine.hub.pocket import pull as pull_pocket
 from engine.models.card import CARD_NAME
 from engine.paths import home
@@ -23,7 +23,7 @@ def pull(
     source: Source = None,
     revision: Annotated[str | None, typer.Option(help="A repository's branch, tag or commit.")] = None,
     eye_only: Annotated[
-        bool, typer.Option("--eye-only", metavar="", help="Of Salesforce/blip2-flan-t5-xxl only what holds the eye.")
+        bool, typer.Option("--eye-only", metavar="", help="Of Salesforce/blip2-flan-t5-xxl only what holds the vision encoder.")
     ] = False,
 ) -> None:
     """Fetch a model; mirror and proxy settings apply, and a broken download continues. Afterwards it works offline.
@@ -49,7 +49,7 @@ def pull_from_hub(repository: str, revision: str | None, eye_only: bool) -> None
 def pull_parts(source: Path | None) -> None:
     folder = home() / "models" / NAME
     if not has_parts(folder):
-        megabytes = (LANGUAGE.size + EYE.size) / 1e6
+        megabytes = (LANGUAGE.size + EFFICIENTNET.size) / 1e6
         typer.echo(f"The pocket model: {megabytes:,.0f} MB to fetch, then 400 MB in {home()}.")
     with download_bars() as report:
         pull_pocket(home(), source, report, typer.echo)

@@ -34,5 +34,5 @@ def build_engine(
         engine.runner.capture(ladder(engine.rows) if step.compact else [], progress, prompts=engine.capacity.roomy)
         if engine.capacity.roomy:
             model.capture(PICTURES)
-            progress(f"eye captured for up to {max(PICTURES)} pictures")
+            progress(f"vision encoder captured for up to {max(PICTURES)} pictures")
     return engine

@@ -35,15 +35,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Bar:
-    """The share of right answers to reach, not to exceed, or to compare with: what the eye alone gets on the same pictures."""
+    """The share of right answers to reach, not to exceed, or to compare with: what EfficientNet alone gets on the same pictures."""
 
-    kind: Literal["at least", "at most", "the eye's own"]
+    kind: Literal["at least", "at most", "EfficientNet's own"]
     share: float = 0.0
 
-    def is_met(self, share: float, eye: float | None) -> bool:
+    def is_met(self, share: float, baseline: float | None) -> bool:
         if self.kind == "at most":
             return share <= self.share
-        return share >= (eye or 0.0 if self.kind == "the eye's own" else self.share)
+        return share >= (baseline or 0.0 if self.kind == "EfficientNet's own" else self.share)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def is_unsure(answer: str) -> bool:
 
 
 def names(accepted: Collection[str]) -> Judge:
-    """Names the thing. A hedged guess counts, as the eye's own best guess does; of several guesses only the first."""
+    """Names the thing. A hedged guess counts, as EfficientNet's own best guess does; of several guesses only the first."""
     return Judge(" / ".join(sorted(accepted)), lambda answer: says_any(first_guess(answer), accepted))
 
 

@@ -1,4 +1,4 @@
-"""Which names of a thing are right, so that the model and its eye's own best guess are judged by the same table.
+"""Which names of a thing are right, so that the model and its classifier's own best guess are judged by the same table.
 
 A caption such as "A great blue heron." accepts its noun phrase and every shorter end of it ("blue heron", "heron"), and
 what `names.tsv` adds to any of these.

@@ -35,8 +35,8 @@ def line(result: Result) -> str:
 def bar(result: Result) -> str:
     if result.bar is None:
         return "none"
-    if result.bar.kind == "the eye's own":
-        return "the eye's own" if result.eye is None else f"≥ {result.eye:.3f}, the eye's own"
+    if result.bar.kind == "EfficientNet's own":
+        return "EfficientNet's own" if result.baseline is None else f"≥ {result.baseline:.3f}, EfficientNet's own"
     return f"{'≤' if result.bar.kind == 'at most' else '≥'} {result.bar.share:.2f}"
 
 

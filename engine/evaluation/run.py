@@ -19,7 +19,7 @@ SEED = 2026
 LOOPS = "answers that loop"
 
 ClassifierBaseline = Callable[[Image.Image], tuple[str, ...]]
-"""What the eye alone takes a picture for: its best class, by its exact and its everyday name."""
+"""What EfficientNet alone takes a picture for: its best class, by its exact and its everyday name."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Result:
     right: int = 0
     n: int = 0
     bar: Bar | None = None
-    eye: float | None = None
+    baseline: float | None = None
     failures: tuple[Failure, ...] = ()
     skipped: str = ""
 
@@ -53,7 +53,7 @@ class Result:
     @property
     def is_met(self) -> bool | None:
         """None where there is no bar or nothing was measured."""
-        return self.bar.is_met(self.share, self.eye) if self.bar and self.n else None
+        return self.bar.is_met(self.share, self.baseline) if self.bar and self.n else None
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Evaluation:
     """One run over the suites. `limit` is how many conversations of each are held; the same limit takes the same ones."""
 
     ask: Ask
-    eye: ClassifierBaseline
+    baseline: ClassifierBaseline
     held_out: HeldOut
     limit: int | None = None
     answers: int = 0
@@ -74,8 +74,8 @@ class Evaluation:
             return Result(suite.name, bar=suite.bar, skipped=str(error))
         failures = [failure for case in cases for failure in self.hold(case)]
         n = sum(len(case.checks) for case in cases)
-        eye = self.eye_alone(cases) if suite.bar and suite.bar.kind == "the eye's own" else None
-        return Result(suite.name, n - len(failures), n, suite.bar, eye, tuple(failures))
+        baseline = self.baseline_share(cases) if suite.bar and suite.bar.kind == "EfficientNet's own" else None
+        return Result(suite.name, n - len(failures), n, suite.bar, baseline, tuple(failures))
 
     def hold(self, case: Case) -> list[Failure]:
         """Holds one conversation; what was answered wrongly."""
@@ -90,12 +90,12 @@ class Evaluation:
                 failures.append(failure)
         return failures
 
-    def eye_alone(self, cases: Sequence[Case]) -> float:
-        """The share of naming cases that the eye's best class gets right, by the same judges."""
+    def baseline_share(self, cases: Sequence[Case]) -> float:
+        """The share of naming cases that EfficientNet's best class gets right, by the same judges."""
         right = 0
         for case in cases:
             if case.picture is not None:
-                names = self.eye(case.picture)
+                names = self.baseline(case.picture)
                 right += any(case.checks[0].judge.accepts(name) for name in names)
         return right / len(cases)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.errors import WeightsError
 
-EYE_PREFIXES = ("vision_model.", "qformer.", "query_tokens")  # of BLIP-2's tensors
+VISION_PREFIXES = ("vision_model.", "qformer.", "query_tokens")  # of BLIP-2's tensors
 FORMS = (("model", "safetensors"), ("pytorch_model", "bin"))
 NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)\.(safetensors|bin)")
 

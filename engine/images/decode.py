@@ -1,4 +1,4 @@
-"""Stands between bytes from the network and the model's eye: what passes here is a sound RGB picture of bounded size.
+"""Stands between bytes from the network and the model's vision encoder: what passes here is a sound RGB picture of bounded size.
 
 The bytes decide what a picture is, never its name or declared subtype. Every refusal names the reason and, where one
 was passed, the limit.

@@ -1,4 +1,4 @@
-"""Keeps what the eye made of pictures, in memory and on disk, so that no picture is encoded twice, also over a restart."""
+"""Keeps what the vision encoder made of pictures, in memory and on disk, so that no picture is encoded twice, also over a restart."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A picture as the language model sees it: `embeddings` [tokens, width], and words where the model has an eye for them."""
+    """A picture as the language model sees it: `embeddings` [tokens, width], and words where the model has words for them."""
 
     embeddings: torch.Tensor
     words: str = ""

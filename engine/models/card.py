@@ -14,7 +14,7 @@ from engine.layers.modes import Quantization
 CARD_NAME = "gander.json"
 
 
-class Part(BaseModel):
+class Component(BaseModel):
     """A component that came from elsewhere, with the licence it is under."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +49,7 @@ class Generation(BaseModel):
 class Template(BaseModel):
     """How messages become text. Each field is literal text with `{content}` or `{picture}`/`{words}` slots.
 
-    `{picture}` is where a picture's embeddings stand, `{words}` what the model's eye says of it in words. A text
+    `{picture}` is where a picture's embeddings stand, `{words}` what the model's vision encoder says of it in words. A text
     segment between two pictures is tokenised by itself; BOS comes only before the first segment.
     """
 
@@ -98,4 +98,4 @@ class Card(BaseModel):
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     apologies: dict[str, str] = Field(default_factory=dict)  # language → what a question in it gets when not spoken
     notice: str = ""  # what the model is and can't do, one sentence for people
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Component, ...] = ()

@@ -17,7 +17,7 @@ SLOT = re.compile(r"\{(content|picture|words)\}")
 
 
 class Renderer:
-    """One template at work. `words` says what the model's eye sees in a picture; `specials` are the tokenizer's own markers."""
+    """One template at work. `words` says what the model's vision encoder sees in a picture; `specials` are the tokenizer's own markers."""
 
     def __init__(self, template: Template, specials: Sequence[str], words: Callable[[Picture], str]) -> None:
         self.template, self.words = template, words

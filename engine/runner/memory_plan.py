@@ -17,7 +17,7 @@ from engine.models.llama.llama import Llama
 from engine.runner.prompt_graphs import LONGEST
 
 LADDER = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # sizes of batch that a decode step is captured for
-PICTURES = (1, 2, 4, 8)  # and the eye
+PICTURES = (1, 2, 4, 8)  # and the vision encoder
 GPU_ROWS, FEW_ROWS = 64, 8  # by default, on a GPU with a compact step and without
 CPU_ROWS = MAX_BEAMS  # on a CPU: every search that may be asked for
 GPU_PROMPT, TIGHT_PROMPT, CPU_PROMPT = LONGEST, 256, 128  # prompt tokens a step

@@ -1,10 +1,10 @@
-"""Conversations about a picture: questions in many phrasings, each answered from what the eye has seen and nothing else."""
+"""Conversations about a picture: questions in many phrasings, each answered from what EfficientNet has seen and nothing else."""
 
 from __future__ import annotations
 
 from numpy.random import Generator
 
-from engine.models.pocket.scene_facts import Seen, Subject
+from engine.models.pocket.scene_facts import SceneFacts, Subject
 from engine.training.chat.beyond import ask_beyond, ask_medium, ask_more, ask_people, ask_read, ask_small_talk, ask_sure
 from engine.training.chat.checking import ask_any_colour, ask_exists, ask_exists_absent, ask_is_colour
 from engine.training.chat.counting import ask_are_n, ask_count, ask_count_absent, ask_count_all, ask_count_kind
@@ -65,11 +65,11 @@ ASKS: dict[Subject, tuple[tuple[Ask, float], ...]] = {
 }
 
 
-def talk(rng: Generator, seen: Seen, names: tuple[str, ...], turns: int) -> list[Exchange]:
+def talk(rng: Generator, facts: SceneFacts, names: tuple[str, ...], turns: int) -> list[Exchange]:
     """A conversation of `turns` different questions. `names` are what absent things are drawn from."""
-    state = Talk(rng, seen, names)
+    state = Talk(rng, facts, names)
     spoken: list[Exchange] = []
-    table = ASKS[seen.subject]
+    table = ASKS[facts.subject]
     weights = [weight for _, weight in table]
     total = sum(weights)
     for _ in range(60):

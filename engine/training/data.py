@@ -23,7 +23,7 @@ from engine.models.pocket.scene_facts import (
     Box,
     Group,
     Guess,
-    Seen,
+    SceneFacts,
     Subject,
     arrange,
     reading_order,
@@ -123,10 +123,10 @@ def truth_of(scene: Composed) -> dict[str, NDArray[np.generic]]:
 def converse(rng: Generator, scene: Composed) -> tuple[str, list[Exchange]]:
     """A conversation about the scene, and the line of words that goes with it: "" where the soft tokens must do alone."""
     names = all_names()
-    seen = photographed(rng, names) if rng.random() < 0.16 else see(rng, scene, names)
+    facts = photographed(rng, names) if rng.random() < 0.16 else see(rng, scene, names)
     turns = int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.3, 0.22, 0.17, 0.12, 0.12, 0.07]))
-    silent = all(group.shape for group in seen.groups) and bool(seen.groups) and rng.random() < 0.12
-    return "" if silent else words(seen), talk(rng, seen, names, turns)
+    silent = all(group.shape for group in facts.groups) and bool(facts.groups) and rng.random() < 0.12
+    return "" if silent else words(facts), talk(rng, facts, names, turns)
 
 
 @cache
@@ -135,16 +135,16 @@ def all_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in {*drawn(), *(entry.name for entry in imagenet())} if known[name] not in UNNAMED))
 
 
-def see(rng: Generator, scene: Composed, names: tuple[str, ...]) -> Seen:
-    """What a good eye would make of the scene: its layout as it is, its names with doubts of all degrees, some of them wrong.
+def see(rng: Generator, scene: Composed, names: tuple[str, ...]) -> SceneFacts:
+    """What a good classifier would make of the scene: its layout as it is, its names with doubts of all degrees, some of them wrong.
 
     Names are often swapped for others, so that the language model reads names rather than remembers sprites.
     """
     background = COLOURS[scene.background] if scene.background >= 0 else ""
     if scene.kind is Kind.TEXT:
-        return Seen(Subject.TEXT, (), background)
+        return SceneFacts(Subject.TEXT, (), background)
     if scene.kind is Kind.NOTHING:
-        return Seen(Subject.NOTHING, (), background)
+        return SceneFacts(Subject.NOTHING, (), background)
     told: dict[tuple[int, int, int], Group] = {}
     things, same = [], []
     for thing in in_order(scene):
@@ -153,7 +153,7 @@ def see(rng: Generator, scene: Composed, names: tuple[str, ...]) -> Seen:
             told[key] = describe_thing(rng, thing, names)
         things.append((told[key], parts(thing)))
         same.append(list(told).index(key))
-    return Seen(Subject.THINGS, arrange(things, same), background)
+    return SceneFacts(Subject.THINGS, arrange(things, same), background)
 
 
 def describe_thing(rng: Generator, thing: Placed, names: tuple[str, ...]) -> Group:
@@ -184,7 +184,7 @@ def guesses(rng: Generator, name: str, names: tuple[str, ...]) -> tuple[Guess, .
     for _ in range(MENTIONED - 1):
         probabilities.append(min(probabilities[-1], left * rng.uniform(0.2, 0.9)))
         left -= probabilities[-1]
-    kin_share = pick(rng, (0.0, 0.5, 0.9))  # the eye often confuses like with like
+    kin_share = pick(rng, (0.0, 0.5, 0.9))  # EfficientNet often confuses like with like
     drawn_others = (pick(rng, alike(name) if rng.random() < kin_share else names) for _ in range(MENTIONED - 1))
     others = [other for other in dict.fromkeys(drawn_others) if other != name]
     return (Guess(name, best, fine), *(Guess(other, p) for other, p in zip(others, probabilities[1:], strict=False)))
@@ -196,9 +196,9 @@ def alike(name: str) -> tuple[str, ...]:
     return tuple(other for other in all_names() if kinds()[other] == kinds()[name])
 
 
-def photographed(rng: Generator, names: tuple[str, ...]) -> Seen:
-    """A photograph as the eye reports it: guesses at one subject. Half of them animals, as with the photos that people send."""
+def photographed(rng: Generator, names: tuple[str, ...]) -> SceneFacts:
+    """A photograph as EfficientNet reports it: guesses at one subject. Half of them animals, as with the photos that people send."""
     entries = imagenet()
     entry = entries[int(rng.integers(398))] if rng.random() < 0.5 else entries[int(rng.integers(len(entries)))]
     name = entry.name if entry.kind not in UNNAMED else pick(rng, names)
-    return Seen(Subject.PHOTO, (Group(1, "", guesses(rng, name, names)),))
+    return SceneFacts(Subject.PHOTO, (Group(1, "", guesses(rng, name, names)),))

@@ -73,7 +73,7 @@ def stripes(rng: Generator) -> Image.Image:
 
 
 def letterbox(rng: Generator, ground: Image.Image) -> tuple[float, float]:
-    """Sometimes fills bars at two edges as `eye.letterboxed` does for pictures that are not square; returns what is left of each side."""
+    """Sometimes fills bars at two edges as `letterboxed` does for pictures that are not square; returns what is left of each side."""
     if rng.random() < 0.5:
         return 1.0, 1.0
     left = 1 / rng.uniform(1.0, 1.65)

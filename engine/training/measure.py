@@ -24,16 +24,16 @@ from engine.training.vision_stage import Scenes, crop
 def measure_look(
     parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256
 ) -> dict[str, tuple[float, int]]:
-    """Share of right answers and their number, for each thing that the reader and the namer say."""
+    """Share of right answers and their number, for each thing that the reader and the classifier say."""
     scenes = Scenes.read(data, accelerator.device)
     right: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(scenes.pixels), batch):
         pixels, truth = scenes.rows(torch.arange(start, min(start + batch, len(scenes.pixels)), device=accelerator.device))
         pictures = normalise(pixels)
         with accelerator.autocast():
-            sight = parts.eye(pictures)
-            maps = bridge.reader(sight)
-            named = bridge.namer(parts.eye(crop(pictures, padded(truth["boxes"][:, 0])))).float().topk(5).indices
+            image_features = parts.efficientnet(pictures)
+            maps = bridge.reader(image_features)
+            named = bridge.classifier(parts.efficientnet(crop(pictures, padded(truth["boxes"][:, 0])))).float().topk(5).indices
         for row in range(len(pixels)):
             kind, count = Kind(int(truth["kind"][row])), int(truth["count"][row])
             right["kind"].append(int(maps.kind[row].argmax()) == kind)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from engine.models.card_reader import read_card
 from engine.models.llama.llama import Llama
 from engine.models.pocket.bridge import LORA_RANK, Bridge, concept_tokens, embed_words
-from engine.models.pocket.efficientnet import Eye, normalise
+from engine.models.pocket.efficientnet import EfficientNet, normalise
 from engine.models.pocket.vocabulary import imagenet
 from engine.training.language_stage import Chats, LanguageStage, Prompt, tokenise
 from engine.training.loop import Schedule, train
@@ -31,17 +31,19 @@ Say = Callable[[str], None]
 class FrozenParts:
     """The frozen parts of a ready folder, on the training device."""
 
-    eye: Eye
+    efficientnet: EfficientNet
     language: Llama
     tokenizer: Tokenizer
     prompt: Prompt
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> FrozenParts:
-        eye = Eye()
-        eye.load_weights(load_tensors(folder / "eye.safetensors"))
+        efficientnet = EfficientNet()
+        efficientnet.load_weights(load_tensors(folder / "eye.safetensors"))
         language = load_language(folder, read_card(folder).model_copy(update={"quantization": "none"}), device, dtype).requires_grad_(False)
-        return cls(eye.to(device), language, Tokenizer.from_file(str(folder / "tokenizer.json")), Prompt.read(folder / "gander.json"))
+        return cls(
+            efficientnet.to(device), language, Tokenizer.from_file(str(folder / "tokenizer.json")), Prompt.read(folder / "gander.json")
+        )
 
     @property
     def embeddings(self) -> Tensor:
@@ -63,7 +65,9 @@ def look(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: i
     bridge = Bridge(parts.language.config.hidden_size).to(device)
     nn.init.constant_(bridge.qformer.length, rate_of_scale(parts.embeddings))
     table = embed_words(TABLE, parts.encode, parts.embeddings)
-    stage = VisionStage(parts.eye, bridge, Scenes.read(data, device), table.to(device), parts.concepts().to(device), batch, schedule.seed)
+    stage = VisionStage(
+        parts.efficientnet, bridge, Scenes.read(data, device), table.to(device), parts.concepts().to(device), batch, schedule.seed
+    )
     losses = train(stage, schedule, out, accelerator, say)
     save_file({name: value.contiguous() for name, value in bridge.state_dict().items()}, out / "look.safetensors")
     return losses
@@ -77,8 +81,10 @@ def soft_tokens(parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Acc
     rows = []
     for start in range(0, len(pixels), batch):
         with accelerator.autocast():
-            sight = parts.eye(normalise(torch.from_numpy(pixels[start : start + batch]).to(accelerator.device)))
-            rows.append(bridge.qformer(sight, bridge.reader(sight), concept_tokens(sight, concepts)).to(torch.bfloat16))
+            image_features = parts.efficientnet(normalise(torch.from_numpy(pixels[start : start + batch]).to(accelerator.device)))
+            rows.append(
+                bridge.qformer(image_features, bridge.reader(image_features), concept_tokens(image_features, concepts)).to(torch.bfloat16)
+            )
     return torch.cat(rows)
 
 

@@ -180,7 +180,7 @@ WORDS = [
 
 
 def writing(rng: Generator) -> Composed:
-    """Writing in a few lines: the eye must know that it is writing, and that it cannot read."""
+    """Writing in a few lines: EfficientNet must know that it is writing, and that it cannot read."""
     ground, background = draw_background(rng)
     dark = float(np.asarray(ground, np.float32).mean()) < 120
     ink = tuple(int(x) for x in (rng.integers(190, 256, 3) if dark else rng.integers(0, 70, 3)))

@@ -1,4 +1,4 @@
-"""The first stage: the scene reader, the namer and the Q-Former learn from scenes whose truth is known, without the language model."""
+"""The first stage: the scene reader, the classifier and the Q-Former learn from scenes whose truth is known, without the language model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample, l1_loss, logsigmoid, normalize
 
 from engine.models.pocket.bridge import Bridge, concept_tokens
-from engine.models.pocket.efficientnet import SIDE, Eye, normalise
+from engine.models.pocket.efficientnet import SIDE, EfficientNet, normalise
 from engine.models.pocket.scene import CELLS, SceneMaps
 from engine.training.slots import FREE, TEMPERATURE
 
@@ -40,12 +40,14 @@ class Scenes:
 
 
 class VisionStage:
-    """`embeddings` [words, width] is what the slots must match, `concepts` [1000, width] what the eye's classes are called."""
+    """`embeddings` [words, width] is what the slots must match, `concepts` [1000, width] what EfficientNet's classes are called."""
 
     name = "look"
 
-    def __init__(self, eye: Eye, bridge: Bridge, scenes: Scenes, embeddings: Tensor, concepts: Tensor, batch: int, seed: int) -> None:
-        self.eye, self.bridge, self.scenes = eye, bridge, scenes
+    def __init__(
+        self, efficientnet: EfficientNet, bridge: Bridge, scenes: Scenes, embeddings: Tensor, concepts: Tensor, batch: int, seed: int
+    ) -> None:
+        self.efficientnet, self.bridge, self.scenes = efficientnet, bridge, scenes
         self.embeddings, self.concepts = normalize(embeddings, dim=-1), concepts
         self.batch, self.seed = batch, seed
 
@@ -59,9 +61,9 @@ class VisionStage:
         pixels, truth = self.scenes.rows(chosen)
         pictures = normalise(pixels)
         with torch.no_grad():
-            sight = self.eye(pictures)
-        maps = self.bridge.reader(sight)
-        tokens = self.bridge.qformer(sight, maps, concept_tokens(sight, self.concepts))
+            image_features = self.efficientnet(pictures)
+        maps = self.bridge.reader(image_features)
+        tokens = self.bridge.qformer(image_features, maps, concept_tokens(image_features, self.concepts))
         parts = reader_losses(maps, truth) | {
             "name": NAME_WEIGHT * self.name_loss(pictures, truth, rng),
             "slots": SLOT_WEIGHT * slot_loss(tokens, truth["slots"], self.embeddings),
@@ -76,8 +78,8 @@ class VisionStage:
         loosened = loosen(boxes, rng)
         boxes = torch.where(whole[:, None], torch.tensor((0.5, 0.5, 1.0, 1.0), device=rows.device), loosened)
         with torch.no_grad():
-            sight = self.eye(crop(pictures[rows], boxes))
-        return cross_entropy(self.bridge.namer(sight).float(), truth["names"][rows, 0], label_smoothing=0.05)
+            image_features = self.efficientnet(crop(pictures[rows], boxes))
+        return cross_entropy(self.bridge.classifier(image_features).float(), truth["names"][rows, 0], label_smoothing=0.05)
 
 
 def loosen(boxes: Tensor, rng: np.random.Generator) -> Tensor:

@@ -16,17 +16,17 @@ from engine.atomic_write import replacing_folder
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
 from engine.layers.quantization import Slot, mode_of, quantize, quantized_slots
-from engine.models.card import CARD_NAME, Card, Part
+from engine.models.card import CARD_NAME, Card, Component
 from engine.models.llama.config import LlamaConfig
-from engine.models.minigpt4.config import ARCHITECTURE_NAME, Architecture, read_architecture
-from engine.models.minigpt4.minigpt4 import Eye
+from engine.models.minigpt4.config import ARCHITECTURE_NAME, VISION_SHARDS, Architecture, read_architecture
+from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.weights.merging import HubLlama, check_pair, language_shapes, merge, open_llama
 from engine.weights.minigpt4_release import read_release
 from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import open_weights
 from engine.weights.tokenizer_conversion import Special, convert_tokenizer
-from engine.weights.vision_conversion import copy_step, found, open_eye, vision_step
+from engine.weights.vision_conversion import copy_step, found, open_vision_encoder, vision_step
 
 PROJECTION = ("llama_proj.weight", "llama_proj.bias")
 SIZES = {4096: "7B", 5120: "13B"}
@@ -43,11 +43,11 @@ class Sources:
     vit: Path | None = None
     architecture: Path | None = None
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Component, ...]:
         """The components with the licence each is under."""
         known = read_release().parts
         given = {name: path for name, path in asdict(self).items() if path and name in known}
-        return tuple(Part(name=known[name].name, source=path.name, licence=known[name].licence) for name, path in given.items())
+        return tuple(Component(name=known[name].name, source=path.name, licence=known[name].licence) for name, path in given.items())
 
 
 def import_model(sources: Sources, out: Path, quantization: Quantization, progress: Progress) -> Card:
@@ -61,7 +61,7 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     config = (delta or base).config
     groups = {
         "language": language_steps(base, delta, quantization),
-        "eye": eye_steps(sources, sizes) + projection_steps(sources, sizes, config.hidden_size),
+        VISION_SHARDS: vision_steps(sources, sizes) + projection_steps(sources, sizes, config.hidden_size),
     }
     card = make_card(out.name, sources, config, sizes, quantization)
     with replacing_folder(out, resume=True) as folder:
@@ -94,11 +94,11 @@ def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubL
     return Conversion({name: Slot(torch.float16, shape)}, lambda: {name: weight()}, origins)
 
 
-def eye_steps(sources: Sources, sizes: Architecture) -> list[Conversion]:
+def vision_steps(sources: Sources, sizes: Architecture) -> list[Conversion]:
     """The ViT and the Q-Former: one step for each parameter that the model has."""
     with torch.device("meta"):
-        expected = Eye(sizes, width=1).state_dict()
-    tensors = open_eye(sources.vit, sources.blip2)
+        expected = VisionEncoder(sizes, width=1).state_dict()
+    tensors = open_vision_encoder(sources.vit, sources.blip2)
     return [
         vision_step(name, tuple(parameter.shape), tensors, sources.vit, sources.blip2)
         for name, parameter in expected.items()
@@ -142,7 +142,7 @@ def make_card(name: str, sources: Sources, config: LlamaConfig, sizes: Architect
 
 
 def write_configs(folder: Path, config: LlamaConfig, sizes: Architecture, special: Special) -> None:
-    """`config.json` with the ids that the tokenizer has, not those of 2023, and the eye's sizes beside it."""
+    """`config.json` with the ids that the tokenizer has, not those of 2023, and the vision encoder's sizes beside it."""
     ids = {"bos_token_id": special.bos_id, "eos_token_id": special.eos_id, "pad_token_id": None}
     values = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "torch_dtype": "float16", **asdict(config), **ids}
     (folder / "config.json").write_text(json.dumps(values, indent=1), encoding="utf-8")

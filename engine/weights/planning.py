@@ -18,8 +18,8 @@ from engine.layers.modes import Quantization
 from engine.layers.quantization import mode_of, quantized_slots
 from engine.models.card import CARD_NAME
 from engine.models.llama.config import LlamaConfig
-from engine.models.minigpt4.config import Architecture
-from engine.models.minigpt4.minigpt4 import Eye
+from engine.models.minigpt4.config import VISION_SHARDS, Architecture
+from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.weights.llama_loader import open_shards
 from engine.weights.merging import language_shapes
 from engine.weights.stored_tensors import open_folder
@@ -40,7 +40,7 @@ class Shapes:
     """What the arithmetic needs to know of a model."""
 
     language: LlamaConfig
-    eye_parameters: int
+    vision_parameters: int
 
     @property
     def cache_bytes(self) -> int:
@@ -53,7 +53,7 @@ class Shapes:
 
     def needed(self, mode: Quantization, conversations: int, tokens: int = TOKENS) -> int:
         """Bytes of device memory for so many conversations of `tokens` each at once, CUDA's context not counted."""
-        return self.language_bytes(mode) + self.eye_parameters * HALF + conversations * tokens * self.cache_bytes + WORKING
+        return self.language_bytes(mode) + self.vision_parameters * HALF + conversations * tokens * self.cache_bytes + WORKING
 
     def conversations(self, mode: Quantization, free: int, tokens: int = TOKENS) -> int:
         """How many fit into `free` bytes; less than 0 = not even the weights."""
@@ -69,8 +69,8 @@ def shapes_of(folder: Path) -> Shapes:
     """Of a ready folder. Raises ModelError or WeightsError."""
     if not (folder / CARD_NAME).is_file():
         return pretrained_shapes(folder)
-    eye = sum(math.prod(tensor.shape) for tensor in open_shards(folder, "eye").values())
-    return Shapes(LlamaConfig.read(folder / "config.json"), eye)
+    vision_encoder = sum(math.prod(tensor.shape) for tensor in open_shards(folder, VISION_SHARDS).values())
+    return Shapes(LlamaConfig.read(folder / "config.json"), vision_encoder)
 
 
 def pretrained_shapes(folder: Path) -> Shapes:
@@ -78,16 +78,16 @@ def pretrained_shapes(folder: Path) -> Shapes:
     from engine.weights.pretrained import language_config, language_name, language_tensors
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    eye = sum(math.prod(tensor.shape) for tensor in open_folder(folder, lambda name: language_name(name) is None).values())
-    return Shapes(language_config(config, language_tensors(folder)), eye)
+    vision_encoder = sum(math.prod(tensor.shape) for tensor in open_folder(folder, lambda name: language_name(name) is None).values())
+    return Shapes(language_config(config, language_tensors(folder)), vision_encoder)
 
 
 def release_shapes(size: str) -> Shapes:
     """Of the release's `7b` or `13b`, for those who have no folder yet."""
     config = RELEASE[size]
     with torch.device("meta"):
-        eye = Eye(Architecture(), config.hidden_size)
-    return Shapes(config, sum(parameter.numel() for parameter in eye.parameters()))
+        vision_encoder = VisionEncoder(Architecture(), config.hidden_size)
+    return Shapes(config, sum(parameter.numel() for parameter in vision_encoder.parameters()))
 
 
 def pick(shapes: Shapes, free: int, stored: Quantization = "none") -> Quantization | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.hub.layout import EYE_PREFIXES
+from engine.hub.layout import VISION_PREFIXES
 from engine.layers.quantization import Slot
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import StoredTensor, open_folder, open_weights
@@ -35,21 +35,23 @@ BLIP2_NAMES = (
 Tensors = Mapping[str, StoredTensor]
 
 
-def open_eye(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
+def open_vision_encoder(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
     """The tensors of the ViT, its last norm, the Q-Former and its queries, renamed. `blip2` may be the Hugging Face folder of all.
 
     Raises WeightsError that names the option to change.
     """
     if blip2.is_dir():
         if vit is not None:
-            raise WeightsError(f"{blip2} is a folder, which holds the whole eye: leave --vit out, or give blip2_pretrained_flant5xxl.pth.")
-        return open_folder(blip2, lambda name: name.startswith(EYE_PREFIXES))
+            raise WeightsError(
+                f"{blip2} is a folder, which holds the whole vision encoder: leave --vit out, or give blip2_pretrained_flant5xxl.pth."
+            )
+        return open_folder(blip2, lambda name: name.startswith(VISION_PREFIXES))
     if vit is None:
         raise WeightsError(
-            f"{blip2} holds only half of the eye: give eva_vit_g.pth as --vit, or a copy of Salesforce/blip2-flan-t5-xxl as --blip2."
+            f"{blip2} holds half of the vision encoder: give eva_vit_g.pth as --vit, or a copy of Salesforce/blip2-flan-t5-xxl as --blip2."
         )
-    eye = {f"vision_model.{name}": tensor for name, tensor in renamed(open_weights(vit), VIT_NAMES).items()}
-    return eye | renamed(open_weights(blip2), BLIP2_NAMES)
+    vision_encoder = {f"vision_model.{name}": tensor for name, tensor in renamed(open_weights(vit), VIT_NAMES).items()}
+    return vision_encoder | renamed(open_weights(blip2), BLIP2_NAMES)
 
 
 def renamed(tensors: Tensors, rules: tuple[tuple[str, str], ...]) -> dict[str, StoredTensor]:

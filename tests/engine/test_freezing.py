@@ -63,7 +63,7 @@ def test_of_4000_emoji_messages_no_more_is_read_than_fits_and_nothing_by_the_dev
 
 
 def test_the_texts_around_a_new_picture_are_read_ahead_too() -> None:
-    """What its eye says of it, and where the texts meet it, is all that is left: never more than the window."""
+    """What the model says of it in words, and where the texts meet it, is all that is left: never more than the window."""
     made, tokenizer = counted()
     engine = build_engine(made, rows=2)
     request = engine.prepare(asked(*EMOJI[:-1], Turn("user", (RED, "What is it?")), max_tokens=4))

@@ -1,4 +1,4 @@
-"""A whole vision-language model small enough for any test: random weights, a byte-level tokenizer, a trivial eye.
+"""A whole vision-language model small enough for any test: random weights, a byte-level tokenizer, a trivial picture encoder.
 
 Its head is scaled, so that the likeliest token leads clearly and rounding never decides.
 """
@@ -69,7 +69,7 @@ def tiny_language(seed: int = 0, config: LlamaConfig = CONFIG) -> Llama:
 
 @dataclass
 class TinyModel:
-    """`encoded` counts the pictures that the eye has looked at."""
+    """`encoded` counts the pictures that were encoded."""
 
     card: Card = field(default_factory=tiny_card)
     tokenizer: JsonTokenizer = field(default_factory=tiny_tokenizer)

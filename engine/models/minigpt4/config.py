@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, Validati
 from engine.errors import ModelError
 
 ARCHITECTURE_NAME = "architecture.json"
+VISION_SHARDS = "eye"  # how the names of the vision encoder's weight files begin in a ready folder
 
 
 class Sizes(BaseModel):

@@ -21,70 +21,77 @@ from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import Architecture
+from engine.models.stored_names import use_stored_names
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
 STD = (0.26862954, 0.26130258, 0.27577711)
-SQUEEZERS = 8  # threads: a picture takes one for longer than the eye takes for another in its batch
+RESIZE_THREADS = 8  # threads: a picture takes one for longer than the vision encoder takes for another in its batch
 
 
-class Eye(nn.Module):
-    """A picture as 32 words in the language model's own width; the parameters' names are BLIP-2's and the release's."""
+class VisionEncoder(nn.Module):
+    """Turns a picture into 32 soft tokens of the language model's width: vision transformer, Q-Former, modality projector.
+
+    In files the parts have BLIP-2's and the release's names.
+    """
 
     def __init__(self, sizes: Architecture, width: int) -> None:
         super().__init__()
         vision, queries = sizes.vision, sizes.qformer
         self.image_size = vision.image_size
-        self.vision_model = Blip2VisionModel(Blip2VisionConfig(**vision.model_dump(exclude={"ln_vision_eps"})))
-        self.vision_model.post_layernorm = nn.LayerNorm(vision.hidden_size, eps=vision.ln_vision_eps)
+        self.vision_transformer = Blip2VisionModel(Blip2VisionConfig(**vision.model_dump(exclude={"ln_vision_eps"})))
+        self.vision_transformer.post_layernorm = nn.LayerNorm(vision.hidden_size, eps=vision.ln_vision_eps)
         self.query_tokens = nn.Parameter(torch.zeros(1, queries.num_query_tokens, queries.hidden_size))
         self.qformer = Blip2QFormerModel(
             Blip2QFormerConfig(**queries.model_dump(exclude={"num_query_tokens"}), encoder_hidden_size=vision.hidden_size)
         )
-        self.llama_proj = nn.Linear(queries.hidden_size, width)
+        self.modality_projector = nn.Linear(queries.hidden_size, width)
+        use_stored_names(self, {"vision_transformer": "vision_model", "modality_projector": "llama_proj"})
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """[pictures, 3, 224, 224], normalised → [pictures, 32, width]."""
-        patches = self.vision_model(pixels).last_hidden_state  # [pictures, 257, 1408]: CLS and all patches go on
+        patches = self.vision_transformer(pixels).last_hidden_state  # [pictures, 257, 1408]: CLS and all patches go on
         queries = self.query_tokens.expand(len(pixels), -1, -1)  # [pictures, 32, 768]
         answers: Tensor = self.qformer(query_embeds=queries, encoder_hidden_states=patches).last_hidden_state
-        translated: Tensor = self.llama_proj(answers)
-        return translated
+        projected: Tensor = self.modality_projector(answers)
+        return projected
 
 
 class MiniGPT4:
-    """The eye and the language model, as `engine.models.base.VisionLanguageModel` asks for them."""
+    """The vision encoder and the language model, as `engine.models.base.VisionLanguageModel` asks for them."""
 
-    def __init__(self, card: Card, tokenizer: Tokenizer, eye: Eye, language: Llama) -> None:
+    def __init__(self, card: Card, tokenizer: Tokenizer, vision_encoder: VisionEncoder, language: Llama) -> None:
         self.card = card
         self.tokenizer = tokenizer
-        self.eye = eye
-        self.look: Callable[[Tensor], Tensor] = eye
+        self.vision_encoder = vision_encoder
+        self.encode_pixels: Callable[[Tensor], Tensor] = vision_encoder
         self.language = language
-        self.squeezers = ThreadPoolExecutor(SQUEEZERS, thread_name_prefix="squeeze")  # Pillow lets go of Python's lock
+        self.resizers = ThreadPoolExecutor(RESIZE_THREADS, thread_name_prefix="squeeze")  # Pillow lets go of Python's lock
 
     def capture(self, batches: Sequence[int]) -> None:
         """See `engine.models.base.VisionLanguageModel`."""
-        size, parameter = self.eye.image_size, self.eye.query_tokens
-        self.look = CapturedModule(self.eye, torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device), batches)
+        size, parameter = self.vision_encoder.image_size, self.vision_encoder.query_tokens
+        self.encode_pixels = CapturedModule(
+            self.vision_encoder, torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device), batches
+        )
 
     @property
     def device(self) -> torch.device:
-        return self.eye.query_tokens.device
+        return self.vision_encoder.query_tokens.device
 
     def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
-        """Squares of the eye's size."""
-        return list(self.squeezers.map(lambda picture: squeeze(picture, self.eye.image_size), pictures))
+        """Squares of the vision encoder's size."""
+        return list(self.resizers.map(lambda picture: to_square(picture, self.vision_encoder.image_size), pictures))
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 32 embeddings each."""
         pixels = upload(as_bytes(self.prepare(pictures)), self.device)
-        embeddings = self.look(normalise(pixels).to(self.eye.query_tokens.dtype))
+        embeddings = self.encode_pixels(normalise(pixels).to(self.vision_encoder.query_tokens.dtype))
         return [EncodedPicture(embedding.clone()) for embedding in embeddings]  # a view would keep the whole batch
 
 
-def squeeze(picture: Image.Image, size: int) -> Image.Image:
+def to_square(picture: Image.Image, size: int) -> Image.Image:
     """A picture of any size made a square, bicubic, neither cropped nor padded."""
     return picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
 

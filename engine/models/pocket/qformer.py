@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize, scaled_dot_product_attention
 
-from engine.models.pocket.efficientnet import HEAD_CHANNELS, Sight
+from engine.models.pocket.efficientnet import HEAD_CHANNELS, ImageFeatures
 from engine.models.pocket.scene import FEATURE_CELLS, SceneMaps
 from engine.models.pocket.scene import WIDTH as SCENE_WIDTH
 
@@ -15,10 +15,10 @@ WIDTH = 256
 LAYERS = 3
 HEADS = 4
 HEAD_CELLS = 49
-CONCEPTS = 8  # of the eye's classes, as embeddings of their names
+CONCEPTS = 8  # of EfficientNet's classes, as embeddings of their names
 
 
-class Attention(nn.Module):
+class QFormerAttention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.query, self.out = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
@@ -32,13 +32,13 @@ class Attention(nn.Module):
         return mixed
 
 
-class Layer(nn.Module):
+class QFormerLayer(nn.Module):
     """Queries look at each other, then at the picture, then think."""
 
     def __init__(self) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(3))
-        self.self_attention, self.cross_attention = Attention(), Attention()
+        self.self_attention, self.cross_attention = QFormerAttention(), QFormerAttention()
         self.widen, self.narrow = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
@@ -60,15 +60,16 @@ class QFormer(nn.Module):
         self.from_head = nn.Linear(HEAD_CHANNELS, WIDTH)
         self.from_concept = nn.Linear(language_width + 1, WIDTH)
         self.memory_norm = nn.LayerNorm(WIDTH)
-        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
+        self.layers = nn.ModuleList(QFormerLayer() for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
         self.projection = nn.Linear(WIDTH, language_width)
         self.length = nn.Parameter(torch.ones(1))  # of a soft token; training starts it at the length of the language model's embeddings
 
-    def forward(self, sight: Sight, maps: SceneMaps, concepts: Tensor) -> Tensor:
-        """`concepts` [batch, 8, language width + 1]: unit embeddings of the eye's likeliest classes, then their probability."""
+    def forward(self, image_features: ImageFeatures, maps: SceneMaps, concepts: Tensor) -> Tensor:
+        """`concepts` [batch, 8, language width + 1]: unit embeddings of EfficientNet's likeliest classes, then their probability."""
         cells = torch.cat(
-            (self.from_scene(maps.features.flatten(2).transpose(1, 2)), self.from_head(sight.head.flatten(2).transpose(1, 2))), dim=1
+            (self.from_scene(maps.features.flatten(2).transpose(1, 2)), self.from_head(image_features.head.flatten(2).transpose(1, 2))),
+            dim=1,
         )
         memory = self.memory_norm(torch.cat((cells + self.places, self.from_concept(concepts)), dim=1))
         x = self.queries.expand(len(memory), -1, -1)

@@ -1,4 +1,4 @@
-"""Reads the layout of a drawn picture off the eye's features: what stands where, its plain shape and colour, the ground.
+"""Reads the layout of a drawn picture off EfficientNet's features: what stands where, its plain shape and colour, the ground.
 
 A small dense detector (Zhou et al. 2019, "Objects as points"): every cell of a 28 × 28 grid says whether a thing's centre
 lies in it. Counting and placing are then exact where a language model of this size would guess.
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pixel_unshuffle, relu
 
-from engine.models.pocket.efficientnet import FINE_CHANNELS, GRID_CHANNELS, HEAD_CHANNELS, Sight
+from engine.models.pocket.efficientnet import FINE_CHANNELS, GRID_CHANNELS, HEAD_CHANNELS, ImageFeatures
 from engine.models.pocket.vocabulary import COLOURS, SHAPES
 
 FEATURE_CELLS, CELLS = 14, 28
@@ -46,7 +46,7 @@ class SceneMaps:
 
 
 @dataclass(frozen=True)
-class Found:
+class DetectedObject:
     """One thing. `box` in parts of the picture's sides: centre x, y, width, height. `shape` is None for what is no plain shape."""
 
     box: tuple[float, float, float, float]
@@ -67,7 +67,7 @@ class Residual(nn.Module):
 
 
 class SceneReader(nn.Module):
-    """Sight → SceneMaps."""
+    """`ImageFeatures` → `SceneMaps`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,18 +85,18 @@ class SceneReader(nn.Module):
         nn.init.constant_(self.dense.get_parameter("bias")[:1], -4.0)  # few cells hold a centre
         self.whole = nn.Linear(2 * WIDTH, len(Kind) + len(COLOURS) + 1)
 
-    def forward(self, sight: Sight) -> SceneMaps:
-        x = self.from_fine(pixel_unshuffle(sight.fine, 2)) + self.from_grid(sight.grid)
-        x = x + interpolate(self.from_head(sight.head), scale_factor=2.0) + self.place
+    def forward(self, image_features: ImageFeatures) -> SceneMaps:
+        x = self.from_fine(pixel_unshuffle(image_features.fine, 2)) + self.from_grid(image_features.grid)
+        x = x + interpolate(self.from_head(image_features.head), scale_factor=2.0) + self.place
         x = relu(self.norm(self.blocks(x)))
-        fine = interpolate(self.widen(x), scale_factor=2.0, mode="bilinear") + self.detail(sight.fine)
+        fine = interpolate(self.widen(x), scale_factor=2.0, mode="bilinear") + self.detail(image_features.fine)
         fine = relu(self.fine_norm(self.fine_blocks(fine)))
         centre, box, shape, colour = self.dense(fine).split((1, 4, len(SHAPES) + 1, len(COLOURS)), dim=1)
         kind, background = self.whole(torch.cat((x.mean((2, 3)), x.amax((2, 3))), dim=1)).split((len(Kind), len(COLOURS) + 1), dim=1)
         return SceneMaps(x, centre[:, 0], box, shape, colour, kind, background)
 
 
-def find(maps: SceneMaps, row: int = 0) -> list[Found]:
+def find(maps: SceneMaps, row: int = 0) -> list[DetectedObject]:
     """The things in one picture of the batch, surest first: cells whose centre probability beats the threshold and all neighbours."""
     probability = maps.centre[row].sigmoid()
     peaks = (probability == max_pool2d(probability[None, None], 3, 1, 1)[0, 0]) & (probability > THRESHOLD)
@@ -105,13 +105,13 @@ def find(maps: SceneMaps, row: int = 0) -> list[Found]:
     return [_read_cell(maps, row, y, x) for y, x in cells[:MOST]]
 
 
-def _read_cell(maps: SceneMaps, row: int, y: int, x: int) -> Found:
+def _read_cell(maps: SceneMaps, row: int, y: int, x: int) -> DetectedObject:
     dx, dy, log_width, log_height = maps.box[row, :, y, x].tolist()
     width, height = torch.tensor((log_width, log_height)).exp().tolist()
     shape = int(maps.shape[row, :, y, x].argmax())
     shares = maps.colour[row, :, y, x].softmax(0)
     order = shares.argsort(descending=True).tolist()
-    return Found(
+    return DetectedObject(
         ((x + 0.5 + dx) / CELLS, (y + 0.5 + dy) / CELLS, width / CELLS, height / CELLS),
         SHAPES[shape] if shape < len(SHAPES) else None,
         tuple((COLOURS[i], float(shares[i])) for i in order),

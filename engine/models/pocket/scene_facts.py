@@ -1,4 +1,4 @@
-"""What the pocket model's eye has seen, as facts and as the words that the language model reads. No torch.
+"""What the pocket model's image classifier has seen, as facts and as the words that the language model reads. No torch.
 
 Training writes the same facts from pictures whose truth it knows, so that the language model learns to read them.
 """
@@ -14,7 +14,7 @@ from engine.models.pocket.vocabulary import article, plural
 SURE = 0.5  # from here a name is spoken plainly
 MENTIONED = 5  # guesses that the words tell
 MAYBE = 0.2  # from here it is offered as a guess
-PERHAPS = 0.03  # from here it is mentioned, but with "I'm not sure"; below, the eye has no name at all
+PERHAPS = 0.03  # from here it is mentioned, but with "I'm not sure"; below, EfficientNet has no name at all
 
 SECOND_COLOUR = 0.3  # share from which a thing's second colour is worth saying
 
@@ -30,7 +30,7 @@ class Subject(Enum):
 
 @dataclass(frozen=True)
 class Guess:
-    """A name with its probability, and the breed or make where the eye is sure enough of it."""
+    """A name with its probability, and the breed or make where EfficientNet is sure enough of it."""
 
     name: str
     probability: float
@@ -62,7 +62,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SceneFacts:
     """Everything about one picture. `background` is a colour's name, or "" when it has no one colour."""
 
     subject: Subject
@@ -70,21 +70,21 @@ class Seen:
     background: str = ""
 
 
-def words(seen: Seen) -> str:
+def words(facts: SceneFacts) -> str:
     """One line for the language model, e.g. `[2 shapes: a red circle on the left, a blue square on the right. Background: white.]`"""
-    ground = f" Background: {seen.background}." if seen.background else ""
-    if seen.subject is Subject.TEXT:
+    ground = f" Background: {facts.background}." if facts.background else ""
+    if facts.subject is Subject.TEXT:
         return f"[Writing, unreadable.{ground}]"
-    if seen.subject is Subject.NOTHING or not seen.groups:
+    if facts.subject is Subject.NOTHING or not facts.groups:
         return f"[Nothing known.{ground}]"
-    if seen.subject is Subject.PHOTO:
-        return f"[Photo: {naming(seen.groups[0])}.]"
-    return f"[{heading(seen)}: {', '.join(entry(group) for group in seen.groups)}.{ground}]"
+    if facts.subject is Subject.PHOTO:
+        return f"[Photo: {naming(facts.groups[0])}.]"
+    return f"[{heading(facts)}: {', '.join(entry(group) for group in facts.groups)}.{ground}]"
 
 
-def heading(seen: Seen) -> str:
-    count = sum(group.count for group in seen.groups)
-    return f"{count} {plural('shape' if all(group.shape for group in seen.groups) else 'thing', count)}"
+def heading(facts: SceneFacts) -> str:
+    count = sum(group.count for group in facts.groups)
+    return f"{count} {plural('shape' if all(group.shape for group in facts.groups) else 'thing', count)}"
 
 
 def entry(group: Group) -> str:
@@ -106,7 +106,7 @@ def counted(name: str, count: int) -> str:
 
 
 def naming(group: Group) -> str:
-    """The name with how sure the eye is of it."""
+    """The name with how sure EfficientNet is of it."""
     if not group.offered:
         return counted("unknown thing", group.count)
     if group.sure:

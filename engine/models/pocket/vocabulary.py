@@ -1,4 +1,4 @@
-"""The words that the pocket model's eye can say: colours, shapes, places, and the common names of ImageNet's classes. No torch.
+"""The words that the pocket model has for pictures: colours, shapes, places, common names of ImageNet's classes. No torch.
 
 ImageNet knows 120 breeds of dog; people ask for a dog. `imagenet.tsv` gives each of the thousand classes a common name
 and what kind of thing that is, `drawn.tsv` the names of things that the training sprites show.
@@ -18,7 +18,7 @@ ROWS = ("top", "middle", "bottom")
 MAX_OBJECTS = 6
 
 PERSON, TEXT = "person", "text"
-UNNAMED = frozenset({PERSON, TEXT})  # kinds that the eye must not pretend to name
+UNNAMED = frozenset({PERSON, TEXT})  # kinds that EfficientNet must not pretend to name
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def imagenet() -> tuple[ImageNetClass, ...]:
 
 @cache
 def drawn() -> tuple[str, ...]:
-    """Names that the namer of drawn things knows, in the order of its weights; the first is `person`."""
+    """Names that the classifier of drawn things knows, in the order of its weights; the first is `person`."""
     return tuple(line.split("\t")[0] for line in _lines("drawn.tsv"))
 
 

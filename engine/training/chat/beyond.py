@@ -11,7 +11,7 @@ from engine.training.chat.telling import CANNOT_READ, LIMITS, NO_PEOPLE, on_grou
 def ask_sure(state: Talk) -> Exchange | None:
     if not state.said:
         return None
-    groups = state.seen.groups
+    groups = state.facts.groups
     if not groups or any(not group.known for group in groups):
         answer = "No, I'm not sure."
     elif all(group.shape for group in groups):
@@ -28,7 +28,7 @@ def ask_read(state: Talk) -> Exchange | None:
 
 def ask_people(state: Talk) -> Exchange | None:
     question = state.one(phrases.WHOSE if state.chance(0.3) else phrases.PEOPLE)
-    groups = state.seen.groups
+    groups = state.facts.groups
     if groups and all(group.shape for group in groups) and question in phrases.PRESENCE:
         return Exchange(question, "No, I only see shapes.")
     return Exchange(question, NO_PEOPLE)
@@ -40,12 +40,12 @@ def ask_beyond(state: Talk) -> Exchange | None:
 
 def ask_medium(state: Talk) -> Exchange | None:
     return Exchange(
-        state.one(phrases.MEDIUM), "It looks like a photo." if state.seen.subject is Subject.PHOTO else "It looks like a drawing."
+        state.one(phrases.MEDIUM), "It looks like a photo." if state.facts.subject is Subject.PHOTO else "It looks like a drawing."
     )
 
 
 def ask_more(state: Talk) -> Exchange | None:
-    return Exchange(state.one(phrases.MORE), f"That is all I see.{on_ground(state.seen)}") if state.said else None
+    return Exchange(state.one(phrases.MORE), f"That is all I see.{on_ground(state.facts)}") if state.said else None
 
 
 SMALL_TALK = (

@@ -7,14 +7,14 @@ from engine.models.pocket.vocabulary import COLOURS, article, plural
 from engine.training.chat import phrases
 from engine.training.chat.looks import subject_of
 from engine.training.chat.talk import Exchange, Talk, absent, reference
-from engine.training.chat.telling import ASKABLE_KINDS, NOT_SURE, agreeing, matches_kind, may_be, phrase, seen_instead
+from engine.training.chat.telling import ASKABLE_KINDS, NOT_SURE, agreeing, facts_instead, matches_kind, may_be, phrase
 
 
 def ask_exists(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None or not (group.shape or group.offered):
         return None
-    alone = len(state.seen.groups) == 1 and group.count == 1
+    alone = len(state.facts.groups) == 1 and group.count == 1
     guess = None if group.shape else group.offered[int(state.rng.integers(len(group.offered)))]
     name = guess.name if guess else group.shape
     if group.shape and state.chance(0.4):
@@ -30,30 +30,30 @@ def ask_exists(state: Talk) -> Exchange | None:
     if guess and not group.sure:
         hedge = "" if group.known else ", but I am not sure"
         return Exchange(question, f"Yes, perhaps{hedge}. {may_be(group, (guess,)).removeprefix(NOT_SURE)}")
-    at = f" {where(group.place)}" if group.place and len(state.seen.groups) > 1 else ""
+    at = f" {where(group.place)}" if group.place and len(state.facts.groups) > 1 else ""
     return Exchange(question, f"Yes, I see {phrase(group)}{at}.")
 
 
 def ask_exists_absent(state: Talk) -> Exchange | None:
     name = absent(state)
-    shapes = [group for group in state.seen.groups if group.shape]
+    shapes = [group for group in state.facts.groups if group.shape]
     if shapes and state.chance(0.4):
         group = shapes[int(state.rng.integers(len(shapes)))]
-        colour = state.pick(tuple(c for c in COLOURS if all(c not in other.colours for other in state.seen.groups)))
+        colour = state.pick(tuple(c for c in COLOURS if all(c not in other.colours for other in state.facts.groups)))
         name = f"{colour} {group.shape}"
     elif state.chance(0.2):
-        offered = [guess.name for group in state.seen.groups for guess in group.guesses]
+        offered = [guess.name for group in state.facts.groups for guess in group.guesses]
         name = state.pick(ASKABLE_KINDS[:-1])
         if any(matches_kind(other, name) for other in offered):
             return None
-    alone = len(state.seen.groups) == 1 and state.seen.groups[0].count == 1
+    alone = len(state.facts.groups) == 1 and state.facts.groups[0].count == 1
     options = phrases.IS_IT if alone and state.chance(0.35) else phrases.EXISTS
     question = state.one(options, thing=article(name))
     if state.chance(0.2):
         question = state.one(phrases.EXISTS_MANY, things=plural(name, 2))
-    if any(not group.known for group in state.seen.groups) or not state.seen.groups:
+    if any(not group.known for group in state.facts.groups) or not state.facts.groups:
         return Exchange(question, f"No, I don't see {article(name)}, but I'm not sure.")
-    return Exchange(question, f"No, I don't see {article(name)}. {seen_instead(state.seen)}")
+    return Exchange(question, f"No, I don't see {article(name)}. {facts_instead(state.facts)}")
 
 
 def ask_is_colour(state: Talk) -> Exchange | None:
@@ -72,12 +72,12 @@ def ask_is_colour(state: Talk) -> Exchange | None:
 
 
 def ask_any_colour(state: Talk) -> Exchange | None:
-    shapes = state.seen.groups
+    shapes = state.facts.groups
     if not shapes or not all(group.shape for group in shapes):
         return None
     right = state.chance(0.5)
     present = tuple(group.colours[0] for group in shapes)
-    colour = state.pick(present) if right else state.pick(tuple(c for c in COLOURS if c not in present and c != state.seen.background))
+    colour = state.pick(present) if right else state.pick(tuple(c for c in COLOURS if c not in present and c != state.facts.background))
     match = next((group for group in shapes if group.colours[0] == colour), None)
     answer = f"Yes, I see {noun(match)}." if match else f"No, I don't see anything {colour}."
     return Exchange(state.one(phrases.ANY_COLOUR, colour=colour), answer)

@@ -15,8 +15,8 @@ def there_are(count: int, name: str) -> str:
 
 
 def ask_count_all(state: Talk) -> Exchange | None:
-    total = sum(group.count for group in state.seen.groups)
-    shapes = all(group.shape for group in state.seen.groups)
+    total = sum(group.count for group in state.facts.groups)
+    shapes = all(group.shape for group in state.facts.groups)
     if shapes and state.chance(0.5):
         return Exchange(state.one(phrases.COUNT_SHAPES), there_are(total, "shape"))
     return Exchange(state.one(phrases.COUNT_ALL), there_are(total, "shape" if shapes else "thing"))
@@ -27,18 +27,18 @@ def ask_count(state: Talk) -> Exchange | None:
     if group is None:
         return None
     if group.shape:
-        if state.chance(0.35) and len(state.seen.groups) > 1:
+        if state.chance(0.35) and len(state.facts.groups) > 1:
             name = f"{group.colours[0]} {group.shape}"
             total = group.count
         else:
-            name, total = group.shape, sum(other.count for other in state.seen.groups if other.shape == group.shape)
+            name, total = group.shape, sum(other.count for other in state.facts.groups if other.shape == group.shape)
     elif group.sure:
         name = group.guesses[0].name
-        total = sum(other.count for other in state.seen.groups if other.sure and other.guesses[0].name == name)
+        total = sum(other.count for other in state.facts.groups if other.sure and other.guesses[0].name == name)
         wider = tuple(kind for kind in ASKABLE_KINDS[:-1] if matches_kind(name, kind))
-        if wider and len(state.seen.groups) == 1 and state.chance(0.25):
+        if wider and len(state.facts.groups) == 1 and state.chance(0.25):
             name = state.pick(wider)
-    elif group.known and len(state.seen.groups) == 1:
+    elif group.known and len(state.facts.groups) == 1:
         name = state.pick(tuple(guess.name for guess in group.offered))
         answer = f"There {is_are(group)} {group.count} {plural('thing', group.count)} that may be {one_or_many(name, group.count)}."
         return Exchange(state.one(phrases.COUNT, things=plural(name, 2)), answer)
@@ -49,10 +49,10 @@ def ask_count(state: Talk) -> Exchange | None:
 
 
 def ask_count_kind(state: Talk) -> Exchange | None:
-    """How many animals there are, when the eye may not even know what they are."""
-    if len(state.seen.groups) != 1 or state.seen.groups[0].shape:
+    """How many animals there are, when EfficientNet may not even know what they are."""
+    if len(state.facts.groups) != 1 or state.facts.groups[0].shape:
         return None
-    group = state.seen.groups[0]
+    group = state.facts.groups[0]
     kind = "animal" if state.chance(0.5) else state.pick(COUNTABLE_KINDS)
     question = state.one(phrases.COUNT, things=plural(kind, 2))
     if not group.sure:
@@ -64,7 +64,7 @@ def ask_count_kind(state: Talk) -> Exchange | None:
 
 def ask_count_absent(state: Talk) -> Exchange | None:
     name = absent(state)
-    unsure = any(not group.known for group in state.seen.groups)
+    unsure = any(not group.known for group in state.facts.groups)
     return Exchange(
         state.one(phrases.COUNT, things=plural(name, 2)), f"I see no {plural(name, 2)}, but I'm not sure." if unsure else there_are(0, name)
     )
@@ -72,10 +72,10 @@ def ask_count_absent(state: Talk) -> Exchange | None:
 
 def ask_are_n(state: Talk) -> Exchange | None:
     group = state.group()
-    if group is None or not (group.shape or group.sure) or len(state.seen.groups) > 2:
+    if group is None or not (group.shape or group.sure) or len(state.facts.groups) > 2:
         return None
     name = group.shape or group.guesses[0].name
-    total = sum(other.count for other in state.seen.groups if (other.shape or (other.sure and other.guesses[0].name)) == name)
+    total = sum(other.count for other in state.facts.groups if (other.shape or (other.sure and other.guesses[0].name)) == name)
     guess = total if state.chance(0.5) else max(2, total + int(state.rng.choice([-2, -1, 1, 2])))
     if total == 1 and guess == 1:
         return None

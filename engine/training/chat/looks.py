@@ -9,13 +9,13 @@ from engine.training.chat.talk import Exchange, Talk, absent, reference
 from engine.training.chat.telling import (
     agreeing,
     colours_told,
+    facts_instead,
     is_are,
     it_they,
     listed,
     naming_answer,
     on_ground,
     one_or_many,
-    seen_instead,
 )
 
 
@@ -36,23 +36,23 @@ def ask_colour(state: Talk) -> Exchange | None:
 
 
 def ask_colour_of_absent(state: Talk) -> Exchange | None:
-    """Someone may know a better name for what the eye sees: say what it is taken for, and its colour."""
+    """Someone may know a better name for what EfficientNet sees: say what it is taken for, and its colour."""
     name = absent(state)
     question = state.one(phrases.COLOUR, ref=f"the {name}")
-    if len(state.seen.groups) == 1 and not state.seen.groups[0].shape and name not in SHAPES:
-        return Exchange(question, f"{naming_answer(state.seen.groups[0])}{colours_told(state.seen.groups[0])}")
-    return Exchange(question, f"I don't see {article(name)}. {seen_instead(state.seen)}")
+    if len(state.facts.groups) == 1 and not state.facts.groups[0].shape and name not in SHAPES:
+        return Exchange(question, f"{naming_answer(state.facts.groups[0])}{colours_told(state.facts.groups[0])}")
+    return Exchange(question, f"I don't see {article(name)}. {facts_instead(state.facts)}")
 
 
 def ask_colours_all(state: Talk) -> Exchange | None:
-    colours = list(dict.fromkeys(colour for group in state.seen.groups for colour in group.colours))
+    colours = list(dict.fromkeys(colour for group in state.facts.groups for colour in group.colours))
     if not colours:
         return None
-    return Exchange(state.one(phrases.COLOURS_ALL), f"I see {listed(colours)}.{on_ground(state.seen)}")
+    return Exchange(state.one(phrases.COLOURS_ALL), f"I see {listed(colours)}.{on_ground(state.facts)}")
 
 
 def ask_background(state: Talk) -> Exchange | None:
-    answer = f"The background is {state.seen.background}." if state.seen.background else "I'm not sure. The background has no one colour."
+    answer = f"The background is {state.facts.background}." if state.facts.background else "I'm not sure. The background has no one colour."
     return Exchange(state.one(phrases.BACKGROUND), answer)
 
 
@@ -60,8 +60,8 @@ def ask_shape_of(state: Talk) -> Exchange | None:
     group = state.group()
     if group is None:
         return None
-    state.focus = group if len(state.seen.groups) == 1 else state.focus
-    by_colour = group.shape and sum(other.colours[:1] == group.colours[:1] for other in state.seen.groups) == 1
+    state.focus = group if len(state.facts.groups) == 1 else state.focus
+    by_colour = group.shape and sum(other.colours[:1] == group.colours[:1] for other in state.facts.groups) == 1
     if by_colour and state.chance(0.6):
         state.focus = group
         if state.chance(0.5):
@@ -69,8 +69,8 @@ def ask_shape_of(state: Talk) -> Exchange | None:
                         if group.count == 1 else f"The {group.colours[0]} ones are {plural(group.shape, 2)}.")  # fmt: skip
         ref = f"the {group.colours[0]} {'one' if group.count == 1 else 'ones'}"
     else:
-        options = ["it" if group.count == 1 else "they"] if len(state.seen.groups) == 1 else []
-        if group.place and len(state.seen.groups) > 1:
+        options = ["it" if group.count == 1 else "they"] if len(state.facts.groups) == 1 else []
+        if group.place and len(state.facts.groups) > 1:
             options.append(f"the one {where(group.place)}")
         if not options:
             return None
@@ -83,6 +83,6 @@ def ask_shape_of(state: Talk) -> Exchange | None:
 
 
 def ask_shapes_all(state: Talk) -> Exchange | None:
-    shapes = [group for group in state.seen.groups if group.shape]
-    answer = f"I see {listed([noun(group) for group in shapes])}." if shapes else f"I see no plain shapes. {seen_instead(state.seen)}"
+    shapes = [group for group in state.facts.groups if group.shape]
+    answer = f"I see {listed([noun(group) for group in shapes])}." if shapes else f"I see no plain shapes. {facts_instead(state.facts)}"
     return Exchange(state.one(phrases.SHAPES_ALL), answer)

@@ -20,23 +20,23 @@ from engine.training.chat.telling import (
 
 
 def ask_describe(state: Talk) -> Exchange | None:
-    if len(state.seen.groups) == 1:
-        state.focus = state.seen.groups[0]
-    return Exchange(state.one(phrases.DESCRIBE), description(state.seen))
+    if len(state.facts.groups) == 1:
+        state.focus = state.facts.groups[0]
+    return Exchange(state.one(phrases.DESCRIBE), description(state.facts))
 
 
 def ask_name(state: Talk) -> Exchange | None:
-    if not state.seen.groups:
-        return Exchange(state.one(phrases.NAME), CANNOT_READ if state.seen.subject is Subject.TEXT else NOTHING_KNOWN)
-    if len(state.seen.groups) > 1:
-        return Exchange(state.one(phrases.NAME), f"I see {listed([phrase(group) for group in state.seen.groups])}.")
-    state.focus = state.seen.groups[0]
+    if not state.facts.groups:
+        return Exchange(state.one(phrases.NAME), CANNOT_READ if state.facts.subject is Subject.TEXT else NOTHING_KNOWN)
+    if len(state.facts.groups) > 1:
+        return Exchange(state.one(phrases.NAME), f"I see {listed([phrase(group) for group in state.facts.groups])}.")
+    state.focus = state.facts.groups[0]
     return Exchange(state.one(phrases.NAME), naming_answer(state.focus))
 
 
 def ask_name_kind(state: Talk) -> Exchange | None:
     group = state.group()
-    if group is None or group.shape or len(state.seen.groups) > 1:
+    if group is None or group.shape or len(state.facts.groups) > 1:
         return None
     kinds = tuple(kind for kind in ASKABLE_KINDS if any(matches_kind(guess.name, kind) for guess in group.offered))
     kind = state.pick(kinds) if kinds and state.chance(0.85) else state.pick(ASKABLE_KINDS)
@@ -49,7 +49,7 @@ def ask_name_kind(state: Talk) -> Exchange | None:
 
 def ask_breed(state: Talk) -> Exchange | None:
     group = state.group()
-    if group is None or not group.sure or group.count > 1 or len(state.seen.groups) > 1:
+    if group is None or not group.sure or group.count > 1 or len(state.facts.groups) > 1:
         return None
     best = group.guesses[0]
     answer = f"Perhaps {article(best.fine)}." if best.fine else f"I'm not sure what kind of {best.name} it is."

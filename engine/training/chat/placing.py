@@ -20,8 +20,8 @@ def ask_where(state: Talk) -> Exchange | None:
 
 
 def ask_at_place(state: Talk) -> Exchange | None:
-    placed = [group for group in state.seen.groups if group.place in phrases.SIDE]
-    if len(state.seen.groups) < 2 or not placed:
+    placed = [group for group in state.facts.groups if group.place in phrases.SIDE]
+    if len(state.facts.groups) < 2 or not placed:
         return None
     group = placed[int(state.rng.integers(len(placed)))]
     state.focus = group
@@ -40,9 +40,9 @@ OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 
 def pair(state: Talk) -> tuple[Group, Group] | None:
     """Two groups at opposite sides, in random order."""
-    for group in state.rng.permutation(len(state.seen.groups)):
-        first = state.seen.groups[int(group)]
-        for second in state.seen.groups:
+    for group in state.rng.permutation(len(state.facts.groups)):
+        first = state.facts.groups[int(group)]
+        for second in state.facts.groups:
             if first.place in OPPOSITE and second.place == OPPOSITE[first.place]:
                 return first, second
     return None
@@ -79,7 +79,7 @@ def ask_is_beside(state: Talk) -> Exchange | None:
 
 def ask_what_beside(state: Talk) -> Exchange | None:
     two = pair(state)
-    if two is None or len(state.seen.groups) != 2:
+    if two is None or len(state.facts.groups) != 2:
         return None
     first, second = two
     other = reference(state, second)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from engine.models.pocket.scene_facts import Group, Seen, where
+from engine.models.pocket.scene_facts import Group, SceneFacts, where
 from engine.models.pocket.vocabulary import SHAPES
 from engine.training.chat.telling import called
 
@@ -24,9 +24,9 @@ Ask = Callable[["Talk"], Exchange | None]
 class Talk:
     """One conversation under way. `focus` is the group that "it" means."""
 
-    def __init__(self, rng: Generator, seen: Seen, names: tuple[str, ...]) -> None:
-        self.rng, self.seen, self.names = rng, seen, names
-        self.focus: Group | None = seen.groups[0] if len(seen.groups) == 1 else None
+    def __init__(self, rng: Generator, facts: SceneFacts, names: tuple[str, ...]) -> None:
+        self.rng, self.facts, self.names = rng, facts, names
+        self.focus: Group | None = facts.groups[0] if len(facts.groups) == 1 else None
         self.said: set[str] = set()
 
     def one(self, options: tuple[str, ...], **parts: str) -> str:
@@ -34,7 +34,7 @@ class Talk:
         return text[0].upper() + text[1:] if self.rng.random() < 0.9 or not text[0].isalpha() else text
 
     def group(self) -> Group | None:
-        groups = self.seen.groups
+        groups = self.facts.groups
         return groups[int(self.rng.integers(len(groups)))] if groups else None
 
     def chance(self, probability: float) -> bool:
@@ -46,7 +46,7 @@ class Talk:
 
 def reference(state: Talk, group: Group) -> str | None:
     """How a question points at one group: by name, by colour and name, by place, or by a pronoun. None when nothing is unambiguous."""
-    groups = state.seen.groups
+    groups = state.facts.groups
     options = []
     if sum(called(other) == called(group) for other in groups) == 1:
         options += [f"the {called(group)}"] * 3
@@ -65,9 +65,9 @@ def reference(state: Talk, group: Group) -> str | None:
 
 def absent(state: Talk) -> str:
     """Something that is not in the picture: a shape or a name."""
-    present = {name for group in state.seen.groups for name in (group.shape, *(guess.name for guess in group.guesses)) if name}
+    present = {name for group in state.facts.groups for name in (group.shape, *(guess.name for guess in group.guesses)) if name}
     while True:
-        shapes = any(group.shape for group in state.seen.groups)
+        shapes = any(group.shape for group in state.facts.groups)
         name = state.pick(SHAPES) if state.chance(0.6 if shapes else 0.15) else state.pick(state.names)
         if name not in present:
             return name

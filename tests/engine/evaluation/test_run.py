@@ -24,20 +24,20 @@ WHITE = (255, 255, 255)
 
 
 def cat_cases(held_out: HeldOut, random: Random) -> list[Case]:
-    """Eight cats; the eye below knows the six on white."""
+    """Eight cats; EfficientNet below knows the six on white."""
     checks = (Check("What is it?", names(["cat"])), Check("Is it a dog?", yes_no(False, ["dog"])))
     return [Case("a cat", Image.new("RGB", (4, 4), "white" if index < 6 else "black"), checks) for index in range(8)]
 
 
-CATS = Suite("cats", cat_cases, Bar("the eye's own"))
+CATS = Suite("cats", cat_cases, Bar("EfficientNet's own"))
 
 
-def eye(picture: Image.Image) -> tuple[str, ...]:
+def baseline(picture: Image.Image) -> tuple[str, ...]:
     return ("Siamese", "cat") if picture.getpixel((0, 0)) == WHITE else ("beagle", "dog")
 
 
 def evaluate(tmp_path: Path, ask: Ask, limit: int | None = None) -> Evaluation:
-    return Evaluation(ask, eye, HeldOut(tmp_path), limit)
+    return Evaluation(ask, baseline, HeldOut(tmp_path), limit)
 
 
 def says(*answers: str) -> Ask:
@@ -50,9 +50,9 @@ def test_right_answers_are_counted_and_wrong_ones_kept(tmp_path: Path) -> None:
     assert {(failure.question, failure.answer) for failure in result.failures} == {("Is it a dog?", "Yes.")}
 
 
-def test_the_eyes_own_share_is_the_bar(tmp_path: Path) -> None:
+def test_efficientnets_own_share_is_the_bar(tmp_path: Path) -> None:
     good, bad = (evaluate(tmp_path, says(answer, "No.")).run(CATS) for answer in ("a cat", "not a cat"))
-    assert good.eye == bad.eye == 6 / 8
+    assert good.baseline == bad.baseline == 6 / 8
     assert good.is_met is True
     assert bad.is_met is False
 
@@ -101,7 +101,7 @@ def test_positions_ask_for_what_is_drawn(tmp_path: Path) -> None:
 def test_a_package_that_cannot_be_had_skips_its_suite_and_says_why(tmp_path: Path) -> None:
     source = tmp_path / "empty"
     source.mkdir()
-    run = Evaluation(says("a cat"), eye, HeldOut(tmp_path / "downloads", source))
+    run = Evaluation(says("a cat"), baseline, HeldOut(tmp_path / "downloads", source))
     result = run.run(Suite("animals", animals, Bar("at least", 0.5)))
     assert "tuxpaint-stamps-default" in result.skipped
     assert result.is_met is None

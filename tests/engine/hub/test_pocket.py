@@ -9,7 +9,7 @@ from safetensors import safe_open
 from transformers import AutoTokenizer
 
 from engine.errors import DownloadError
-from engine.hub.pocket import EYE, LANGUAGE, has_parts, pull
+from engine.hub.pocket import EFFICIENTNET, LANGUAGE, has_parts, pull
 from engine.models.card import CARD_NAME, Template
 from engine.models.card_reader import read_card
 from engine.weights.pocket import CARD
@@ -25,8 +25,8 @@ def test_the_folder_holds_what_the_card_promises(pocket_folder: Path) -> None:
         names = set(language.keys())
     assert "model.layers.29.mlp.down_proj.weight" in names
     assert "lm_head.weight" not in names, "tied to the input embedding"
-    with safe_open(pocket_folder / "eye.safetensors", "pt") as eye:
-        assert eye.get_slice("_fc.weight").get_shape() == [1000, 1280]
+    with safe_open(pocket_folder / "eye.safetensors", "pt") as efficientnet:
+        assert efficientnet.get_slice("_fc.weight").get_shape() == [1000, 1280]
 
 
 def test_the_cards_template_is_smollm2s_own(pocket_folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_missing_second_part_keeps_the_first(pocket_home: Path, tmp_path: Path
     source = tmp_path / "usb"
     source.mkdir()
     shutil.copyfile(wheels / LANGUAGE.filename, source / LANGUAGE.filename)
-    with pytest.raises(DownloadError, match=EYE.filename):
+    with pytest.raises(DownloadError, match=EFFICIENTNET.filename):
         pull(tmp_path, source=source)
     assert (tmp_path / "downloads" / LANGUAGE.filename).is_file()
     assert not (tmp_path / "models" / "pocket").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.models.pocket.scene_facts import Group, Guess, Seen, Subject
+from engine.models.pocket.scene_facts import Group, Guess, SceneFacts, Subject
 from engine.training.chats import talk
 from engine.training.data import Recipe, all_names, make_chunk, prepare
 from engine.training.sprites import read_sprites
@@ -38,8 +38,8 @@ def test_truth_and_chats_speak_of_the_same_scene(sprites: Path) -> None:
 
 
 def test_answers_follow_what_was_seen() -> None:
-    seen = Seen(Subject.THINGS, (Group(1, "circle", (), ("red",), "left"), Group(1, "square", (), ("blue",), "right")), "white")
-    turns = [turn for seed in range(60) for turn in talk(np.random.default_rng(seed), seen, all_names(), 6)]
+    facts = SceneFacts(Subject.THINGS, (Group(1, "circle", (), ("red",), "left"), Group(1, "square", (), ("blue",), "right")), "white")
+    turns = [turn for seed in range(60) for turn in talk(np.random.default_rng(seed), facts, all_names(), 6)]
     answers = {turn.question: turn.answer for turn in turns}
     assert {answer for question, answer in answers.items() if question.startswith("How many shapes")} == {"There are 2 shapes."}
     assert {answer for question, answer in answers.items() if "background" in question} == {"The background is white."}
@@ -49,7 +49,7 @@ def test_answers_follow_what_was_seen() -> None:
 
 
 def test_unknown_things_are_not_named() -> None:
-    seen = Seen(Subject.PHOTO, (Group(1, guesses=(Guess("dog", 0.01),)),))
-    turns = [turn for seed in range(40) for turn in talk(np.random.default_rng(seed), seen, all_names(), 6)]
+    facts = SceneFacts(Subject.PHOTO, (Group(1, guesses=(Guess("dog", 0.01),)),))
+    turns = [turn for seed in range(40) for turn in talk(np.random.default_rng(seed), facts, all_names(), 6)]
     assert not any("dog" in turn.answer for turn in turns)
     assert sum("not sure" in turn.answer for turn in turns) > len(turns) / 2

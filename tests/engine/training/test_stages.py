@@ -15,7 +15,7 @@ from engine.images.decode import Picture
 from engine.models.card import Template
 from engine.models.card_reader import read_card
 from engine.models.llama.llama import Llama
-from engine.models.pocket.efficientnet import Eye
+from engine.models.pocket.efficientnet import EfficientNet
 from engine.prompts.renderer import Renderer
 from engine.prompts.turn import Turn
 from engine.training import run
@@ -38,12 +38,12 @@ def data(sprites: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def parts(pocket_folder: Path) -> run.FrozenParts:
-    """The real eye and tokenizer; a language model with the real vocabulary, but two narrow layers."""
-    eye = Eye()
-    eye.load_weights(load_tensors(pocket_folder / "eye.safetensors"))
+    """The real EfficientNet and tokenizer; a language model with the real vocabulary, but two narrow layers."""
+    efficientnet = EfficientNet()
+    efficientnet.load_weights(load_tensors(pocket_folder / "eye.safetensors"))
     torch.manual_seed(0)
     language = Llama(replace(CONFIG, vocab_size=49152, tie_word_embeddings=True)).requires_grad_(False)
-    return run.FrozenParts(eye, language, Tokenizer.from_file(str(pocket_folder / "tokenizer.json")), Prompt.read(CARD))
+    return run.FrozenParts(efficientnet, language, Tokenizer.from_file(str(pocket_folder / "tokenizer.json")), Prompt.read(CARD))
 
 
 def test_a_killed_run_goes_on_to_the_same_losses(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:

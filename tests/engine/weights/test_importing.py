@@ -58,21 +58,23 @@ def test_merged_vicuna_needs_no_delta(merged_as: str, tmp_path: Path) -> None:
 
 
 def test_the_hugging_face_copy_of_the_eye_gives_the_same_eye(tmp_path: Path) -> None:
-    """Its names are transformers' own; only the files that its index gives for the eye need be there."""
+    """Its names are transformers' own; only the files that its index gives for the vision encoder need be there."""
     sources = golden_sources("v0")
     imported(sources, tmp_path / "from_files")
-    eye = load_file(tmp_path / "from_files" / "eye-00001-of-00001.safetensors")
+    vision_encoder = load_file(tmp_path / "from_files" / "eye-00001-of-00001.safetensors")
     hub = tmp_path / "blip2-flan-t5-xxl"
     hub.mkdir()
-    save_file({name: tensor for name, tensor in eye.items() if "llama_proj" not in name}, hub / "model-00001-of-00002.safetensors")
-    weight_map = dict.fromkeys(eye, "model-00001-of-00002.safetensors")
+    save_file(
+        {name: tensor for name, tensor in vision_encoder.items() if "llama_proj" not in name}, hub / "model-00001-of-00002.safetensors"
+    )
+    weight_map = dict.fromkeys(vision_encoder, "model-00001-of-00002.safetensors")
     weight_map = {name: file for name, file in weight_map.items() if "llama_proj" not in name}
     weight_map["language_model.shared.weight"] = "model-00002-of-00002.safetensors"
     (hub / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     imported(replace(sources, vit=None, blip2=hub), tmp_path / "from_hub")
     again = load_file(tmp_path / "from_hub" / "eye-00001-of-00001.safetensors")
-    assert again.keys() == eye.keys()
-    assert all(torch.equal(again[name], tensor) for name, tensor in eye.items())
+    assert again.keys() == vision_encoder.keys()
+    assert all(torch.equal(again[name], tensor) for name, tensor in vision_encoder.items())
 
 
 def test_the_card_states_template_version_and_licences(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_parameters_are_the_releases() -> None:
     small, large = release_shapes("7b"), release_shapes("13b")
     assert small.language_bytes("none") / 2 == pytest.approx(6.74e9, rel=1e-3)
     assert large.language_bytes("none") / 2 == pytest.approx(13.02e9, rel=1e-3)
-    assert small.eye_parameters == pytest.approx(986e6 + 105e6 + 768 * 4096, rel=5e-3)
+    assert small.vision_parameters == pytest.approx(986e6 + 105e6 + 768 * 4096, rel=5e-3)
     assert small.cache_bytes == 2**19
     assert large.cache_bytes / 2**20 == pytest.approx(0.78, abs=0.005)
 

@@ -267,7 +267,7 @@ def test_out_where_nothing_can_be_made(blocker: str, sources: Sources, out: Path
 
 def test_a_disk_that_fills_up_on_the_way_keeps_what_is_whole(sources: Sources, out: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))  # the language model's shard fits, the eye's does not
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))  # the language model's shard fits, the vision encoder's does not
     try:
         expect_refusal(sources, out, "can't be made", "free space")
     finally:

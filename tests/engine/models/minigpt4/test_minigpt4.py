@@ -21,7 +21,7 @@ from engine.errors import WeightsError
 from engine.evaluation.comparison import Comparison
 from engine.images.decode import Limits, Picture, decode_picture
 from engine.models.base import VisionLanguageModel
-from engine.models.minigpt4.minigpt4 import as_bytes, normalise, squeeze
+from engine.models.minigpt4.minigpt4 import as_bytes, normalise, to_square
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.loader import load
 from tests.engine.weights.release_files import GOLDEN, VERSIONS, golden_sources, imported
@@ -55,7 +55,7 @@ def pictures(version: str, names: list[str]) -> list[Picture]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_preprocessed_picture(version: str) -> None:
     expected = golden(version)[1]["preprocess.a"]
-    ours = normalise(as_bytes([squeeze(Image.open(GOLDEN / f"tiny-{version}" / "a.png"), expected.shape[-1])]))[0]
+    ours = normalise(as_bytes([to_square(Image.open(GOLDEN / f"tiny-{version}" / "a.png"), expected.shape[-1])]))[0]
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
 
 

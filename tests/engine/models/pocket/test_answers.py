@@ -1,6 +1,6 @@
 """Forty questions about pictures, answered by the real pocket model as the engine runs it and judged: four in five must hold.
 
-Right counts, and where the eye may honestly have no idea so does "I'm not sure". Everything is drawn here or lies in
+Right counts, and where EfficientNet may honestly have no idea so does "I'm not sure". Everything is drawn here or lies in
 `pictures/` (see ATTRIBUTION.md there); nothing is fetched but the model itself.
 """
 

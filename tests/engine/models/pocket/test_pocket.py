@@ -16,7 +16,7 @@ from engine.errors import WeightsError
 from engine.images.decode import Picture
 from engine.models.card_reader import read_card
 from engine.models.pocket.bridge import Bridge
-from engine.models.pocket.efficientnet import SIDE, Eye, letterboxed
+from engine.models.pocket.efficientnet import SIDE, EfficientNet, letterboxed
 from engine.models.pocket.pocket import Pocket
 from engine.prompts.turn import Turn
 from engine.request import Request, TextDelta
@@ -104,17 +104,19 @@ def test_the_bridge_is_small_and_fits_every_parameter(pocket_folder: Path) -> No
         load_bridge(Bridge(576), language, damaged)
 
 
-def test_a_damaged_eye_is_refused(pocket_folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_efficientnet_is_refused(pocket_folder: Path, tmp_path: Path) -> None:
     tensors = load_file(pocket_folder / "eye.safetensors")
-    Eye().load_weights(tensors)
+    EfficientNet().load_weights(tensors)
     del tensors["_conv_stem.weight"]
     save_file(tensors, tmp_path / "eye.safetensors")
     with pytest.raises(WeightsError, match=r"conv_stem\.weight"):
-        Eye().load_weights(load_file(tmp_path / "eye.safetensors"))
+        EfficientNet().load_weights(load_file(tmp_path / "eye.safetensors"))
 
 
-def test_the_eye_stays_frozen() -> None:
-    assert not any(module.training for module in nn.ModuleList([Eye()]).train().modules() if isinstance(module, Eye | nn.BatchNorm2d))
+def test_efficientnet_stays_frozen() -> None:
+    assert not any(
+        module.training for module in nn.ModuleList([EfficientNet()]).train().modules() if isinstance(module, EfficientNet | nn.BatchNorm2d)
+    )
 
 
 def test_letterboxing_keeps_proportions() -> None:

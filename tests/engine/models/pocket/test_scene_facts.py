@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.models.pocket.scene_facts import Box, Group, Guess, Seen, Subject, arrange, places, words
+from engine.models.pocket.scene_facts import Box, Group, Guess, SceneFacts, Subject, arrange, places, words
 from engine.models.pocket.vocabulary import article, drawn, imagenet, kinds, plural
 
 LEFT, RIGHT, MIDDLE = (0.2, 0.5, 0.2, 0.2), (0.8, 0.52, 0.2, 0.2), (0.5, 0.5, 0.2, 0.2)
@@ -15,14 +15,14 @@ def shape(colour: str, name: str) -> Group:
 def test_two_shapes_are_said_in_reading_order() -> None:
     groups = arrange([(shape("blue", "square"), RIGHT), (shape("red", "circle"), LEFT)], [0, 1])
     assert (
-        words(Seen(Subject.THINGS, groups, "white"))
+        words(SceneFacts(Subject.THINGS, groups, "white"))
         == "[2 shapes: a red circle on the left, a blue square on the right. Background: white.]"
     )
 
 
 def test_equal_things_are_counted_as_one_group() -> None:
     groups = arrange([(shape("red", "star"), LEFT), (shape("red", "star"), RIGHT), (shape("pink", "heart"), MIDDLE)], [0, 0, 2])
-    assert words(Seen(Subject.THINGS, groups)) == "[3 shapes: 2 red stars, a pink heart in the middle.]"
+    assert words(SceneFacts(Subject.THINGS, groups)) == "[3 shapes: 2 red stars, a pink heart in the middle.]"
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_equal_things_are_counted_as_one_group() -> None:
         ((), "[Photo: an unknown thing.]"),
     ],
 )
-def test_words_say_how_sure_the_eye_is(guesses: tuple[Guess, ...], said: str) -> None:
-    assert words(Seen(Subject.PHOTO, (Group(1, guesses=guesses),))) == said
+def test_words_say_how_sure_the_classifier_is(guesses: tuple[Guess, ...], said: str) -> None:
+    assert words(SceneFacts(Subject.PHOTO, (Group(1, guesses=guesses),))) == said
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_places(boxes: list[Box], expected: list[str]) -> None:
 
 
 def test_writing_and_nothing_have_words_of_their_own() -> None:
-    assert words(Seen(Subject.TEXT, (), "white")) == "[Writing, unreadable. Background: white.]"
-    assert words(Seen(Subject.NOTHING)) == "[Nothing known.]"
+    assert words(SceneFacts(Subject.TEXT, (), "white")) == "[Writing, unreadable. Background: white.]"
+    assert words(SceneFacts(Subject.NOTHING)) == "[Nothing known.]"
 
 
 def test_every_class_has_a_common_name_and_a_kind() -> None:
