@@ -6,17 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
-from bot.answer_settings import Memory
 from bot.message import Attachment, Incoming, Reply
-from bot.store import graph
 from bot.store.graph import Node, Turn
 from bot.store.tables import Finish
 from engine.api import ImagePart, ImageUrl, Message, Part, Role, TextPart
 
 IDLE_SECONDS = 30 * 60.0
-SHARED = ""  # whose pointer a place's common conversation has
 
 # Only a picture that is pointed at: "the picture", "in this photo", "these images" — not "how do I draw a picture?".
 _POINTED_AT = re.compile(
@@ -74,30 +69,6 @@ def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachm
     if incoming.attachments or incoming.reply_to is None or replied is not None:
         return incoming.attachments
     return incoming.reply_to.attachments
-
-
-def replied_to(connection: Connection, incoming: Incoming) -> Node | None:
-    """The stored message that this one replies to; in a thread, the one in the channel that it began with, too."""
-    place, reply = incoming.place.key, incoming.reply_to
-    if reply is None:
-        return None
-    if reply.number is not None:
-        return graph.numbered(connection, place, reply.number)
-    found = graph.find(connection, place, reply.message_id)
-    began = incoming.place.thread == reply.message_id
-    return graph.find(connection, incoming.place.channel_key, reply.message_id) if found is None and began else found
-
-
-def continued(connection: Connection, incoming: Incoming, memory: Memory, *, shows_picture: bool, since: float) -> Node | None:
-    """What a message continues that replies to nothing stored; None: it starts a conversation.
-
-    `since`: a conversation that rested longer (Unix seconds) is over.
-    """
-    replies_to_another = incoming.reply_to is not None and not incoming.reply_to.is_ours
-    if replies_to_another or shows_picture or memory is Memory.REPLIES:
-        return None
-    person = SHARED if memory is Memory.SHARED else incoming.author.key
-    return graph.newest(connection, incoming.place.key, person, since)
 
 
 def sight(branch: Sequence[Turn]) -> Turn | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from bot.answers.presentation import AnswerViews
 from bot.arrival import Arrival
 from bot.commands.registry import CommandRunner
 from bot.contracts import Engine, EngineState, QueueStatus
-from bot.conversation import IDLE_SECONDS, SHARED
+from bot.conversation import IDLE_SECONDS
 from bot.conversations.listing import ConversationList
 from bot.delivery.outbox import Outbox
 from bot.delivery.replies import Replies, address_to_author, only_author_sees
@@ -45,13 +45,13 @@ from bot.questions.delete import DeleteService
 from bot.questions.edit import EditService
 from bot.questions.join_messages import MessageJoiner
 from bot.questions.recent_pictures import RecentPictures
-from bot.questions.which_picture import PictureChoice, PictureFinder
+from bot.questions.which_picture import PictureFinder
 from bot.sanitize import cleaned
 from bot.settings.resolve import ScopedSettings
 from bot.store import forgetting, graph, jobs, tickets
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
-from bot.store.graph import Asked
+from bot.store.graph import SHARED, Asked
 from bot.store.moving import move
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
@@ -98,8 +98,8 @@ class Core:
         parts = AskDependencies(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._arrivals = ArrivalOrder()
         self._joiner, self._recent_pictures = MessageJoiner(self._arrivals), RecentPictures()
-        self._picture_finder = PictureFinder(r.database, self._recent_pictures, r.texts)
-        self._ask_service = AskService(parts, self._arrivals, self._dispatcher.wake)
+        picture_finder = PictureFinder(r.database, self._recent_pictures, r.texts)
+        self._ask_service = AskService(parts, self._arrivals, picture_finder, self._dispatcher.wake)
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
         self._delete_service = DeleteService(r.database, r.files, self._dispatcher, self._ask_service.introduce_anew)
@@ -149,13 +149,16 @@ class Core:
             incoming = replace(incoming, arrival=arrival)
             stack.enter_context(self._joiner.expecting(incoming))
             if await self._resources.permissions.is_for_bot(incoming):
-                await self._answer(incoming)
+                async with self._saying_refusals(incoming):
+                    await self._take(incoming)
             else:
                 await self._settle(incoming)
 
-    async def _answer(self, incoming: Incoming) -> None:
+    @asynccontextmanager
+    async def _saying_refusals(self, incoming: Incoming) -> AsyncIterator[None]:
+        """What this block refuses is said to the person who asked for it."""
         try:
-            await self._take(incoming)
+            yield
         except Withdrawn:
             if incoming.command:  # somebody waits for words
                 await self._refuse(incoming, Refusal("answer.stopped"))
@@ -191,7 +194,7 @@ class Core:
             places = await self._resources.database.read(forgetting.places_around, place, server)
         for key in {place.key, *places}:
             await self._arrivals.drop(None, key)
-        await self._dispatcher.stop(await self._resources.database.read(jobs.open_in, places, None))
+        await self._dispatcher.stop(await self._resources.database.read(jobs.unfinished, places=places))
 
     async def joined(self, place: Place, author: Author, locale: str | None) -> None:
         added = Incoming("", place, author, Address.COMMAND, datetime.now(UTC), locale=locale)
@@ -219,19 +222,14 @@ class Core:
         return await self._delete_service.withdraw(place, message_id, answers=answers)
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: VariedSetting | None = None) -> None:
-        meant = await self._picture_finder.meant(incoming, question)
-        if isinstance(meant, Incoming):
-            await self._ask_service.ask(meant, question, request, varied)
-        else:
-            waiting = PictureChoice(incoming, question, request, varied, meant)
-            await self._replies.send(incoming, self._picture_finder.offer(await self._language(incoming), waiting))
+        if choice := await self._ask_service.ask(incoming, question, request, varied):
+            await self._replies.send(incoming, choice)
 
     async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         await self.ask(incoming, question, {}, varied)
 
     async def pick(self, incoming: Incoming, name: str) -> None:
-        meant, waiting = self._picture_finder.chosen(incoming, name)
-        await self._ask_service.ask(meant, waiting.question, waiting.request, waiting.varied)
+        await self._ask_service.pick(incoming, name)
 
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
         await self._ask_service.again(incoming, await self._own(incoming, answer_id), request)
@@ -243,7 +241,7 @@ class Core:
         if answer_id is not None:
             return await self._dispatcher.stop([(await self._own(incoming, answer_id)).answer])
         coming = await self._arrivals.drop(incoming.author.key, incoming.place.key, but=incoming.arrival)
-        mine = await self._resources.database.read(jobs.open_answers, incoming.author.key, incoming.place.key)
+        mine = await self._resources.database.read(jobs.unfinished, person=incoming.author.key, places=[incoming.place.key])
         return coming + await self._dispatcher.stop(mine)
 
     async def reset(self, incoming: Incoming) -> None:
@@ -272,7 +270,7 @@ class Core:
 
     async def queue(self, incoming: Incoming) -> QueueStatus:
         line = await self._dispatcher.line()
-        answers = await self._resources.database.read(jobs.open_answers, incoming.author.key)
+        answers = await self._resources.database.read(jobs.unfinished, person=incoming.author.key)
         mine = tuple(line.places[answer] for answer in answers if answer in line.places)
         return QueueStatus(line.waiting, line.running, self._dispatcher.tokens_per_second, mine)
 
@@ -322,10 +320,12 @@ class Core:
         await self._resources.limits.check(incoming)
         if incoming.command is None:
             incoming = await self._joiner.gather(incoming)
-            await self.ask(incoming, incoming.text.strip(), {})
-        elif message := await self._resources.commands.run(incoming, self):
-            await self._replies.send(incoming, message)
+            message = await self._ask_service.ask(incoming, incoming.text.strip(), {})
         else:
+            message = await self._resources.commands.run(incoming, self)
+        if message is not None:
+            await self._replies.send(incoming, message)
+        elif incoming.command:
             await self._replies.mark_handled(incoming)
             await self._settle(incoming)
 

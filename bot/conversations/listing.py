@@ -9,7 +9,7 @@ from bot.conversations.export import write_conversation
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
 from bot.ports import Remembered
-from bot.store import conversations, forgetting
+from bot.store import conversations, forgetting, jobs
 from bot.store.conversations import Listed
 from bot.store.database import Database
 from bot.store.forgetting import Forgotten
@@ -43,7 +43,7 @@ class ConversationList:
 
     async def forget(self, place: Place, key: str) -> Forgotten:
         """Stop what is being answered in a conversation and delete all of it, with pictures that nothing else shows."""
-        await self._dispatcher.stop(await self._database.read(conversations.unfinished, place.key, key))
+        await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=[place.key], conversation=key))
         messages, pictures = await self._database.write(forgetting.forget_conversation, place.key, key)
         await self._files.delete(pictures)
         return Forgotten(messages, len(pictures))

@@ -32,7 +32,7 @@ class DeleteService:
 
     async def person(self, person: str) -> Forgotten:
         """All of a person, by their key."""
-        await self._dispatcher.stop(await self._database.read(jobs.open_answers, person))
+        await self._dispatcher.stop(await self._database.read(jobs.unfinished, person=person))
         messages, pictures = await self._database.write(forgetting.forget, person)
         self._nameless()
         return await self._delete(messages, pictures)
@@ -40,7 +40,7 @@ class DeleteService:
     async def here(self, place: Place, person: str | None) -> Forgotten:
         """What was said in this channel; or what one person, by the platform's id, said on this server."""
         key, places = await self._meant(place, person)
-        await self._dispatcher.stop(await self._database.read(jobs.open_in, places, key))
+        await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=places, person=key))
         messages, pictures = await self._database.write(forgetting.forget_in, places, key)
         return await self._delete(messages, pictures)
 
@@ -52,7 +52,7 @@ class DeleteService:
             await self._dispatcher.stop(ours)
             return ()
         known = await self._database.read(forgetting.answers_to, place.key, message_id)
-        unfinished = await self._database.read(jobs.unfinished, known)
+        unfinished = await self._database.read(jobs.unfinished, answers=known)
         await self._dispatcher.stop(unfinished)
         gone = await self._database.write(forgetting.withdraw, place.key, message_id, known if answers else unfinished)
         await self._files.delete(gone.sha256s)

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot import conversation
 from bot.answer_settings import VariedSetting
-from bot.conversation import SHARED, points_at_picture
+from bot.conversation import points_at_picture
 from bot.errors import Refusal
-from bot.message import Incoming, Value
+from bot.message import Incoming, Reply, Value
 from bot.ports import Action, Outgoing
 from bot.questions.recent_pictures import RecentPicture, RecentPictures
 from bot.sanitize import called
 from bot.store import graph
 from bot.store.database import Database
+from bot.store.graph import SHARED, Node
 from bot.texts import Texts
 
 OFFERS: Final = 500  # that are remembered
@@ -44,9 +44,12 @@ class PictureFinder:
         self._texts = texts
         self._offers: OrderedDict[str, PictureChoice] = OrderedDict()
 
-    async def meant(self, incoming: Incoming, question: str) -> Incoming | tuple[RecentPicture, ...]:
-        """The question in reply to the picture that it means, or as it is; or several pictures that it could mean."""
-        if incoming.attachments or incoming.edited or await self._is_plain(incoming):
+    async def find(self, incoming: Incoming, question: str, *, replied: Node | None) -> Incoming | tuple[RecentPicture, ...]:
+        """The question in reply to the picture that it means, or as it is; or several pictures that it could mean.
+
+        `replied`: the stored message that it replies to.
+        """
+        if incoming.attachments or incoming.edited or replied is not None or _names_picture(incoming.reply_to):
             return incoming
         people = {incoming.author.key} | ({incoming.reply_to.author.key} if incoming.reply_to and incoming.reply_to.author else set())
         found = self._recent_pictures.recent(incoming, people) if points_at_picture(question) else []
@@ -85,13 +88,6 @@ class PictureFinder:
         asked = replace(incoming, reply_to=waiting.incoming.reply_to)
         return self.about(asked, waiting.choices[int(number)]), waiting
 
-    async def _is_plain(self, incoming: Incoming) -> bool:
-        """Whether the message that it replies to says which picture is meant."""
-        reply = incoming.reply_to
-        if reply is None:
-            return False
-        return reply.is_ours or bool(reply.attachments) or await self._database.read(conversation.replied_to, incoming) is not None
-
     async def _in_thread(self, incoming: Incoming, question: str) -> Incoming:
         """A thread is about what it began with, until something was asked in it."""
         if incoming.starter is None:
@@ -106,3 +102,8 @@ class PictureFinder:
     def _label(self, language: str, number: int, shown: RecentPicture, waiting: PictureChoice) -> str:
         seconds = max(round(waiting.incoming.sent_at.timestamp() - shown.at), 0)
         return self._texts.render(language, "ask.choice", number=number, name=called(shown.author.name), seconds=seconds)
+
+
+def _names_picture(reply: Reply | None) -> bool:
+    """Whether the message that is replied to shows pictures, or is an answer about one."""
+    return reply is not None and (reply.is_ours or bool(reply.attachments))

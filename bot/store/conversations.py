@@ -51,12 +51,6 @@ def rename(connection: Connection, place: str, key: str, title: str) -> bool:
     return connection.execute(update(MessageRow).where(MessageRow.id == first).values(title=title or None)).rowcount == 1
 
 
-def unfinished(connection: Connection, place: str, key: str) -> tuple[int, ...]:
-    """The answers of a conversation that are still to come."""
-    theirs = (MessageRow.place == place, MessageRow.conversation == key, MessageRow.role == "assistant", MessageRow.finish.is_(None))
-    return tuple(connection.scalars(select(MessageRow.id).where(*theirs)))
-
-
 def _spans(place: str) -> Select[int, int]:
     spans = select(func.min(MessageRow.id).label("first"), func.max(MessageRow.id).label("newest"))
     return spans.where(MessageRow.place == place).group_by(MessageRow.conversation)

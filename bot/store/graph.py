@@ -17,6 +17,7 @@ from bot.message import Author, Picture, Place
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, Row
 
+SHARED = ""  # whose pointer the common conversation of a place has
 OVERTAKING_SECONDS = 300.0  # a slow file's question may be stored so much later than those that came after it
 
 

@@ -211,15 +211,26 @@ def begun(connection: Connection, question: int, since: float) -> tuple[BegunAns
     return tuple(BegunAnswer(*row) for row in connection.execute(select(JobRow.id, JobRow.answer).where(lately, ~followed)))
 
 
-def open_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, ...]:
-    """The answers that are not finished in these places, to everybody or to one person."""
-    here = select(JobRow.answer).where(JobRow.place.in_(places), JobRow.state.in_(OPEN))
-    return tuple(connection.scalars(here if person is None else here.where(JobRow.person == person)))
-
-
-def unfinished(connection: Connection, answers: Collection[int]) -> tuple[int, ...]:
-    """Those of these answers that wait or are being made."""
-    return tuple(connection.scalars(select(JobRow.answer).where(JobRow.answer.in_(answers), JobRow.state.in_(OPEN))))
+def unfinished(
+    connection: Connection,
+    *,
+    answers: Collection[int] | None = None,
+    places: Collection[str] | None = None,
+    person: str | None = None,
+    conversation: str | None = None,
+) -> tuple[int, ...]:
+    """The answers that wait or are being made, oldest first. Each argument that is given narrows them down: to some of these answers,
+    to these places, to what one person asked (their key), to one conversation."""
+    found = select(JobRow.answer).where(JobRow.state.in_(OPEN))
+    if answers is not None:
+        found = found.where(JobRow.answer.in_(answers))
+    if places is not None:
+        found = found.where(JobRow.place.in_(places))
+    if person is not None:
+        found = found.where(JobRow.person == person)
+    if conversation is not None:
+        found = found.join(MessageRow, MessageRow.id == JobRow.answer).where(MessageRow.conversation == conversation)
+    return tuple(connection.scalars(found.order_by(JobRow.id)))
 
 
 def waiting_for(connection: Connection, answer: int, owner: str, platforms: Collection[str]) -> Job | None:
@@ -234,13 +245,6 @@ def job_of(connection: Connection, answer: int) -> Job | None:
     """The job of an answer, whatever its state."""
     row = connection.execute(select(*_JOB).where(JobRow.answer == answer)).first()
     return _job(row) if row else None
-
-
-def open_answers(connection: Connection, person: str, place: str | None = None) -> tuple[int, ...]:
-    """A person's answers that are not finished, everywhere or in one place."""
-    mine = select(JobRow.answer).where(JobRow.person == person, JobRow.state.in_(OPEN))
-    here = mine if place is None else mine.where(JobRow.place == place)
-    return tuple(connection.scalars(here.order_by(JobRow.id)))
 
 
 # Built once: for a question, building statements would take longer than running them.

@@ -121,13 +121,13 @@ async def test_stopping_what_waits_and_what_runs(database: Database) -> None:
 
     def work(connection: Connection) -> None:
         job = jobs.fetch_job(connection, runs.id, "other", at=1.0)
-        assert jobs.open_answers(connection, ANN.key, PLACE.key) == (runs.answer, waits.answer)
+        assert jobs.unfinished(connection, person=ANN.key, places=[PLACE.key]) == (runs.answer, waits.answer)
         running, stopped = jobs.cancel_jobs(connection, [runs.answer, waits.answer], "me", at=2.0)
         assert (running, [s.id for s in stopped]) == (frozenset({runs.id}), [waits.id])
         assert jobs.heartbeat(connection, "other", at=3.0) == {runs.id}
         assert job is not None
         assert jobs.save_answer(connection, job, "other", "half an", Finish.STOPPED, "", 1.0)
-        assert jobs.open_answers(connection, ANN.key, PLACE.key) == ()
+        assert jobs.unfinished(connection, person=ANN.key, places=[PLACE.key]) == ()
 
     await database.write(work)
 

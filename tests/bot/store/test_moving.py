@@ -73,7 +73,8 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
         waiting = graph.answer(connection, answer)
         assert waiting is not None
         assert (waiting.place, waiting.reply_to) == (NEW, None)
-        assert jobs.open_in(connection, forgetting.places_around(connection, NEW, whole_server=False), None) == (answer,)
+        here = forgetting.places_around(connection, NEW, whole_server=False)
+        assert jobs.unfinished(connection, places=here) == (answer,)
 
     await database.write(work)
 
