@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection
-
-from bot.answers.generate import answer_buttons, shown_text
+from bot.answers.generate import buttons, words
 from bot.answers.vote_buttons import vote_buttons
 from bot.contracts import QueuePosition
 from bot.delivery.message_diff import MessageDiff
@@ -16,35 +13,16 @@ from bot.delivery.outbox import Outbox
 from bot.demo.registry import DemoRegistry
 from bot.ports import AnswerColumn, Outgoing, Reader
 from bot.sanitize import called, in_short, plainly
-from bot.store import deliveries, graph, votes
+from bot.store import graph, votes
 from bot.store.database import Database
-from bot.store.deliveries import Delivery
 from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
+from bot.store.snapshots import AnswerSnapshot, read_snapshot
 from bot.store.tables import Finish
 from bot.texts import Texts
 
 LEAST_SHOWN_WAIT = 1.5  # seconds; who waits for less sees the answer before they have read about the line
 QUOTED = 200  # characters of a question above its answer
-NOTHING = votes.Standing((), Counter())  # of an answer that is not finished
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerSnapshot:
-    """What the store knows of an answer that is to be shown."""
-
-    answer: graph.Answer
-    standing: votes.Standing
-    sent: tuple[Delivery, ...]
-
-
-def read_answer_snapshot(connection: Connection, number: int) -> AnswerSnapshot | None:
-    """None: the answer was forgotten."""
-    answer = graph.answer(connection, number)
-    if answer is None:
-        return None
-    standing = NOTHING if answer.finish is None else votes.standing(connection, number)
-    return AnswerSnapshot(answer, standing, deliveries.parts(connection, number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +105,7 @@ class AnswerViews:
 
     async def load(self, job: Job, *, busy: bool = True) -> AnswerView | None:
         """None: the question was forgotten. `busy`: it is being worked on, and marked so where the platform can."""
-        snapshot = await self._database.read(read_answer_snapshot, job.answer)
+        snapshot = await self._database.read(read_snapshot, job.answer)
         return self.open(job, snapshot, busy=busy) if snapshot else None
 
     def open(self, job: Job, snapshot: AnswerSnapshot, *, busy: bool = True) -> AnswerView:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic, time
 from typing import NoReturn
 
 import structlog
-from sqlalchemy import Connection
 
 from bot import conversation
 from bot.answers.accumulate import Comparison, Draft, new_draft
 from bot.answers.explanations import Explanations
 from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Cancellation
-from bot.answers.presentation import AnswerSnapshot, AnswerView, AnswerViews, read_answer_snapshot
+from bot.answers.presentation import AnswerView, AnswerViews
 from bot.background import start
 from bot.config.logging import job_logged
 from bot.contracts import QueuePosition
@@ -30,10 +29,10 @@ from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place, Value
 from bot.ports import AnswerColumn
 from bot.sanitize import whole_characters
-from bot.store import graph, jobs
+from bot.store import graph, jobs, snapshots
 from bot.store.database import Database
-from bot.store.graph import Turn
 from bot.store.jobs import BegunAnswer, Job, WaitingJob
+from bot.store.snapshots import FetchedJob
 from bot.store.tables import Finish
 from bot.texts import Texts
 
@@ -53,15 +52,6 @@ class Line:
     waiting: int
     running: int
     places: Mapping[int, QueuePosition]
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A job that is claimed, with what its answer begins with."""
-
-    job: Job
-    snapshot: AnswerSnapshot
-    branch: tuple[Turn, ...]  # what the question follows, and the question
 
 
 class Dispatcher:
@@ -109,7 +99,7 @@ class Dispatcher:
             self._tasks.create_task(self._stop_all(self._outbox.deleted))
             self._tasks.create_task(self._stop_all(self._outbox.given_up))
             while True:
-                await self._start()
+                await self._start_jobs()
                 await _news(self._news, TICK)
 
     def wake(self) -> None:
@@ -167,100 +157,107 @@ class Dispatcher:
         """An answer that is being made, as far as it has come."""
         return self._growing.get(answer)
 
-    async def _start(self) -> None:
-        """Start the questions that engines have room for, fairest first; one that comes meanwhile calls for another look."""
+    async def _start_jobs(self) -> None:
+        """Start the jobs that engines have room for, fairest first; a question that comes meanwhile calls for another look.
+
+        Where no engine will answer until somebody mends it, people are told so rather than left to wait.
+        """
         self._waiting = True
         refusal = self._pool.refusal
         if not (refusal or self._pool.have_room()):
             return
-        fetchable, behind = await self._database.read(_look, self._outbox.connected, self._name, time() - DEAD)
-        while not (self._draining or self._news.is_set()) and (
-            chosen := await (self._refuse_next(fetchable, refusal) if refusal else self._start_fairest(fetchable))
-        ):
+        fetchable, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD)
+        while not (self._draining or self._news.is_set()):
+            chosen = next(iter(fetchable), None) if refusal else self._fairest(fetchable)
+            pooled = self._pool.best(chosen) if chosen and not refusal else None
+            if chosen is None or (pooled is None and refusal is None):
+                break
+            async with self._moving:
+                fetched = await self._database.write(snapshots.fetch_job, chosen.id, self._name, time())
+                if fetched is not None and pooled is not None:
+                    self._queue.charge(chosen)
+                    pooled.running[chosen.id] = chosen
+                    self._cancellations[chosen.id] = Cancellation()
+                    self._spawn(self._run_job(pooled, chosen, fetched))
+                elif fetched is not None and refusal is not None:
+                    self._spawn(self._refuse(fetched, refusal))
             fetchable.remove(chosen)
             if behind:
                 self.wake()  # the next of that person's may start, too
         self._waiting = behind or bool(fetchable)
 
-    async def _start_fairest(self, fetchable: Sequence[WaitingJob]) -> WaitingJob | None:
-        """Which it was; None: no engine has room for one."""
+    def _fairest(self, fetchable: Sequence[WaitingJob]) -> WaitingJob | None:
+        """Whose turn it is among the people who hold no more than their share of the engines; None: nobody's."""
         may = self._queue.within_share(fetchable, self._pool.held(), self._pool.rows, monotonic())
-        chosen = self._queue.next(may) if may else None
-        pooled = self._pool.best(chosen) if chosen else None
-        if chosen is None or pooled is None:
-            return None
-        async with self._moving:
-            taken = await self._database.write(_take, chosen.id, self._name, time())
-            if taken is not None:
-                self._queue.charge(chosen)
-                pooled.running[chosen.id] = chosen
-                self._cancellations[chosen.id] = Cancellation()
-                self._spawn(self._see_through(pooled, chosen, taken))
-        return chosen
+        return self._queue.next(may) if may else None
 
-    async def _refuse_next(self, fetchable: Sequence[WaitingJob], refusal: EngineRefused) -> WaitingJob | None:
-        """Tell the next one why no engine will answer, rather than let them wait for somebody to mend it; None: nobody waits."""
-        if not fetchable:
-            return None
-        async with self._moving:
-            taken = await self._database.write(_take, fetchable[0].id, self._name, time())
-        if taken is not None:
-            self._spawn(self._refuse(taken, refusal))
-        return fetchable[0]
+    async def _refuse(self, fetched: FetchedJob, refusal: EngineRefused) -> None:
+        with job_logged(fetched.job.name):
+            if await self._fail_refused(fetched.job, self._answer_views.open(fetched.job, fetched.snapshot), refusal):
+                await self._deliver(fetched.job)
 
-    async def _refuse(self, taken: Taken, refusal: EngineRefused) -> None:
-        with job_logged(taken.job.name):
-            if await self._fail_refused(taken.job, self._answer_views.open(taken.job, taken.snapshot), refusal):
-                await self._deliver(taken.job)
-
-    async def _see_through(self, pooled: PooledEngine, waiting: WaitingJob, taken: Taken) -> None:
-        job, began = taken.job, monotonic()
-        draft = new_draft(job, self._texts)
-        self._growing[job.answer] = draft
-        with job_logged(job.name):
-            try:
-                answered = await self._make(pooled, taken, draft)
-            finally:
-                del pooled.running[job.id], self._cancellations[job.id], self._growing[job.answer]
-                self._queue.settle(waiting, draft.prompt_tokens + draft.work(job.settings.beams or 1))
-                if self._waiting:
-                    self.wake()
-            if draft.finish is not Finish.STOPPED:  # cut off, or refused: that says nothing of the engine's speed
-                self._speed.record(waiting, draft.tokens // len(draft.drafts), monotonic() - began)
-            if answered:
-                await self._deliver(job)
-
-    async def _make(self, pooled: PooledEngine, taken: Taken, draft: Draft | Comparison) -> bool:
-        """From the first chunk to the committed answer; False: it waits again, or it is no longer ours."""
-        job, branch = taken.job, taken.branch
-        view = self._answer_views.open(job, taken.snapshot)
-        if job.attempts >= MAX_ATTEMPTS:
-            return await self._fail(job, view, "answer.lost", count=MAX_ATTEMPTS)
+    async def _run_job(self, pooled: PooledEngine, waiting: WaitingJob, fetched: FetchedJob) -> None:
+        """One answer, from the request to the engine until its end is shown."""
+        job, began = fetched.job, monotonic()
+        branch = conversation.said(fetched.branch)
+        view = self._answer_views.open(job, fetched.snapshot)
+        draft = self._growing[job.answer] = new_draft(job, self._texts)
         explained = self._outbox.platform(view.answer.place).limits.shows_explanations
 
         def on_chunk() -> None:
             self._rate.count()
             view.show_partial(draft.text, draft.columns)
 
+        with job_logged(job.name):
+            try:
+                if job.attempts >= MAX_ATTEMPTS:
+                    raise Refusal("answer.lost", count=MAX_ATTEMPTS)
+                async with self._typing(view), self._cancellations[job.id]:
+                    await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
+            except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
+                saved = await self._save_failure(pooled, job, view, error)
+            else:
+                pooled.proved()
+                if explained:
+                    self.explanations.keep(job, draft)
+                notes = await self._generator.footer_notes(job, branch, draft)
+                saved = await self._save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
+            finally:
+                self._leave(pooled, waiting, draft, monotonic() - began)
+            if saved:
+                await self._deliver(job)
+
+    @asynccontextmanager
+    async def _typing(self, view: AnswerView) -> AsyncIterator[None]:
+        """Show that the bot is at work, during this block."""
         typing = self._tasks.create_task(view.show_typing())
         try:
-            async with self._cancellations[job.id]:
-                await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
-        except Refusal as refusal:
-            return await self._fail(job, view, refusal.key, **refusal.values)
-        except EngineRefused as error:
-            return await self._fail_refused(job, view, error)
-        except (EngineUnavailable, AnswerLost) as error:
-            pooled.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
-            await self._put_back(job, error)
-            return False
+            yield
         finally:
             typing.cancel()
-        pooled.proved()
-        if explained:
-            self.explanations.keep(job, draft)
-        notes = await self._generator.footer_notes(job, branch, draft)
-        return await self._commit(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
+
+    def _leave(self, pooled: PooledEngine, waiting: WaitingJob, draft: Draft | Comparison, seconds: float) -> None:
+        """The job has left the engine, after so long, however it ended."""
+        del pooled.running[waiting.id], self._cancellations[waiting.id], self._growing[waiting.answer]
+        self._queue.settle(waiting, draft.prompt_tokens + draft.work(waiting.rows))
+        if self._waiting:
+            self.wake()
+        if draft.finish is not Finish.STOPPED:  # cut off, or refused: that says nothing of the engine's speed
+            self._speed.record(waiting, draft.tokens // len(draft.drafts), seconds)
+
+    async def _save_failure(
+        self, pooled: PooledEngine, job: Job, view: AnswerView, error: Refusal | EngineRefused | EngineUnavailable | AnswerLost
+    ) -> bool:
+        """Put the job back where another try may help; else store why there is no answer. Whether that is stored by us."""
+        if isinstance(error, EngineUnavailable | AnswerLost):
+            pooled.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
+            log.warning("answer_put_back", reason=str(error))
+            await self._database.write(jobs.retry_job, job, self._name, lost=isinstance(error, AnswerLost))
+            self.wake()
+            return False
+        if isinstance(error, EngineRefused):
+            return await self._fail_refused(job, view, error)
+        return await self._fail(job, view, error.key, **error.values)
 
     async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> bool:
         """What is wrong with the request itself is said as the engine says it; what is wrong elsewhere, without anything internal."""
@@ -271,9 +268,9 @@ class Dispatcher:
 
     async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> bool:
         """Answer with why there is no answer."""
-        return await self._commit(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
+        return await self._save(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
 
-    async def _commit(
+    async def _save(
         self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[AnswerColumn, ...] = ()
     ) -> bool:
         footer = " · ".join(filter(None, (view.answer.footer, *notes)))
@@ -289,11 +286,6 @@ class Dispatcher:
             self._spawn(self._outbox.retract_answer(job.answer))
         else:
             view.discard()
-
-    async def _put_back(self, job: Job, error: Exception) -> None:
-        log.warning("answer_put_back", reason=str(error))
-        await self._database.write(jobs.retry_job, job, self._name, lost=isinstance(error, AnswerLost))
-        self.wake()
 
     def _deliver_soon(self, job: Job) -> None:
         if job.id not in self._delivering | self._cancellations.keys():
@@ -351,19 +343,6 @@ class Dispatcher:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (view := await self._answer_views.load(job)):
             view.show_position(place)
-
-
-def _look(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[WaitingJob], bool]:
-    """The questions whose turn can come, and whether others wait behind them."""
-    fetchable = jobs.fetchable(connection, platforms, owner, stale)
-    return list(fetchable), jobs.count_waiting(connection) > len(fetchable)
-
-
-def _take(connection: Connection, number: int, owner: str, at: float) -> Taken | None:
-    """Claim a job; None when somebody else took it, or it was cancelled."""
-    job = jobs.fetch_job(connection, number, owner, at)
-    snapshot = read_answer_snapshot(connection, job.answer) if job else None
-    return Taken(job, snapshot, conversation.said(graph.branch(connection, job.question))) if job and snapshot else None
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

@@ -122,6 +122,12 @@ def fetchable(connection: Connection, platforms: Collection[str], owner: str, st
     return tuple(WaitingJob(*row) for row in connection.execute(_FETCHABLE, {"here": list(platforms), "me": owner, "stale": stale}))
 
 
+def fetchable_and_rest(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[WaitingJob], bool]:
+    """As `fetchable`; and whether other jobs wait behind those."""
+    found = fetchable(connection, platforms, owner, stale)
+    return list(found), count_waiting(connection) > len(found)
+
+
 def count_waiting(connection: Connection) -> int:
     """How many wait, on whatever platform."""
     return connection.scalar(_WAITING) or 0

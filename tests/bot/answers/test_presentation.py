@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from bot.answer_settings import AnswerSettings
-from bot.answers.presentation import NOTHING, AnswerView
+from bot.answers.presentation import AnswerView
 from bot.contracts import QueuePosition
 from bot.delivery.message_diff import MessageDiff, Send
 from bot.delivery.outbox import Outbox
 from bot.store import graph
 from bot.store.database import open_database, sqlite_url
 from bot.store.jobs import Job
+from bot.store.snapshots import NO_VOTES
 from bot.texts import load_texts
 from tests.bot.rig import Chat
 from tests.bot.samples import ANN, PLACE
@@ -27,7 +28,7 @@ async def view(tmp_path: Path) -> AsyncIterator[AnswerView]:
     outbox.attach(chat)
     job = Job(1, 2, 1, PLACE.key, ANN.key, AnswerSettings(), 0)
     answer = graph.Answer("", None, "", False, "17", PLACE)
-    yield AnswerView(job, answer, MessageDiff(chat.limits), outbox, load_texts(), NOTHING, votes_open=False)
+    yield AnswerView(job, answer, MessageDiff(chat.limits), outbox, load_texts(), NO_VOTES, liked_here=False)
     await database.close()
 
 
