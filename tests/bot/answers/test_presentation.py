@@ -28,7 +28,7 @@ async def view(tmp_path: Path) -> AsyncIterator[AnswerView]:
     outbox.attach(chat)
     job = Job(1, 2, 1, PLACE.key, ANN.key, AnswerSettings(), 0)
     answer = graph.Answer("", None, "", False, "17", PLACE)
-    yield AnswerView(job, answer, MessageDiff(chat.limits), outbox, load_texts(), NO_VOTES, liked_here=False)
+    yield AnswerView(job, answer, MessageDiff(chat.limits), outbox, load_texts(), NO_VOTES, votes_open=False)
     await database.close()
 
 
