@@ -20,7 +20,7 @@ from bot.access.rate_limits import PersonLimits
 from bot.answer_settings import Memory, VariedSetting
 from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
-from bot.answers.history import history, shown_here
+from bot.answers.history import remembered
 from bot.answers.live_updates import LiveUpdates
 from bot.answers.presentation import AnswerViews
 from bot.arrival import Arrival
@@ -48,7 +48,7 @@ from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
 from bot.sanitize import cleaned
 from bot.settings.resolve import ScopedSettings
-from bot.store import forgetting, graph, jobs, tickets
+from bot.store import forgetting, graph, history, jobs, tickets
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.graph import SHARED, Asked
@@ -89,7 +89,7 @@ class Core:
         self._replies = Replies(r.database, self._outbox, r.name)
         self._pool = EnginePool(PooledEngine(engine) for engine in r.engines)
         self._demo_registry = DemoRegistry(r.database)
-        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry, r.files)
+        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         generator = AnswerGenerator(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
         self._live_updates = LiveUpdates(r.database, self._outbox, answer_views)
@@ -207,10 +207,11 @@ class Core:
             self._outbox.send_notice(place, Outgoing(texts.render(language, "greeting.open", channel=place.channel_key)), None)
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
-        return await self._resources.database.read(history, self._resources.texts, place.key, limit)
+        found = await self._resources.database.read(history.messages, place.key, limit)
+        return tuple(remembered(self._resources.texts, message) for message in found)
 
     async def picture(self, place: Place, sha256: str) -> Path | None:
-        shown = await self._resources.database.read(shown_here, place.key, sha256)
+        shown = await self._resources.database.read(history.shown_here, place.key, sha256)
         return self._resources.files.path(sha256) if shown else None
 
     def explanation(self, place: Place, answer: int) -> Explanation | None:

@@ -7,13 +7,11 @@ from functools import partial
 from time import monotonic, time
 from typing import Final
 
-from sqlalchemy import Connection
-
 from bot.access.policy import Allowance, Policy, allowance, highest_cap
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.message import Author, Place
+from bot.message import Author, Place, Value
 from bot.store.database import Database
-from bot.store.settings import Home, Scope, read_settings, write_setting
+from bot.store.settings import Home, Scope, change_setting, read_settings
 
 RULES: Final = "rules"  # kept beside a server's or chat's values
 EVERYWHERE: Final[Home] = (Scope.SERVER, "*")  # no server has this key
@@ -73,22 +71,27 @@ class PolicyStore:
 
     async def change(self, home: Home, edit: Edit, author: Author) -> Policy:
         """Replace the rules kept there by what `edit` makes of them. Raises what `edit` raises."""
-        policy = await self._database.write(_change, home, edit, author.key, time())
-        self._remember(home, policy)
-        return policy
+        return await self._change(home, edit, author.key)
 
     async def move_place(self, old: Place, new: Place) -> None:
         """A channel that got another id stays in the lists that name it: the configuration can't be changed from here."""
         frame = await self.bot_wide_access()
         if lists := [name for name in NAMING_CHANNELS if old.channel_key in getattr(frame, name)]:
-            policy = await self._database.write(_change, EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key, time())
-            self._remember(EVERYWHERE, policy)
+            await self._change(EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key)
 
     async def read(self, home: Home) -> Policy:
         until, policy = self._known.get(home, (0.0, Policy()))
         if self._clock() < until:
             return policy
-        policy = await self._database.read(_read, home)
+        policy = _parse((await self._database.read(read_settings, [home])).get(home, {}).get(RULES))
+        self._remember(home, policy)
+        return policy
+
+    async def _change(self, home: Home, edit: Edit, set_by: str) -> Policy:
+        def changed(stored: Value | None) -> Value:
+            return edit(_parse(stored)).model_dump_json(exclude_defaults=True)
+
+        policy = _parse(await self._database.write(change_setting, home, RULES, changed, set_by=set_by, at=time()))
         self._remember(home, policy)
         return policy
 
@@ -98,18 +101,11 @@ class PolicyStore:
         self._known[home] = (self._clock() + FRESH_SECONDS, policy)
 
 
-def _read(connection: Connection, home: Home) -> Policy:
-    kept = read_settings(connection, [home]).get(home, {}).get(RULES)
-    return Policy() if kept is None else Policy.model_validate_json(str(kept))
+def _parse(stored: Value | None) -> Policy:
+    return Policy() if stored is None else Policy.model_validate_json(str(stored))
 
 
 def _listing(lists: Sequence[str], key: str, policy: Policy) -> Policy:
     """The rules with `key` in these lists."""
     more = {name: getattr(policy.access, name) | {key} for name in lists}
     return policy.model_copy(update={"access": policy.access.model_copy(update=more)})
-
-
-def _change(connection: Connection, home: Home, edit: Edit, set_by: str, at: float) -> Policy:
-    policy = edit(_read(connection, home))
-    write_setting(connection, home, RULES, policy.model_dump_json(exclude_defaults=True), set_by=set_by, at=at)
-    return policy

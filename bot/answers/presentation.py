@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from bot.answers.vote_buttons import vote_buttons
 from bot.contracts import QueuePosition
 from bot.delivery.message_diff import MessageDiff
 from bot.delivery.outbox import Outbox
-from bot.demo.registry import DemoRegistry
+from bot.message import Place
 from bot.ports import AnswerColumn, Outgoing, Reader
 from bot.sanitize import called, in_short, plainly
 from bot.store import graph, votes
@@ -94,13 +95,13 @@ class AnswerView:
 
 
 class AnswerViews:
-    """Opens showings."""
+    """Opens views of answers. `demo_runs`: whether a demo runs in a place, so that people vote on its answers."""
 
-    def __init__(self, database: Database, outbox: Outbox, texts: Texts, demo_registry: DemoRegistry, files: PictureFiles) -> None:
+    def __init__(self, database: Database, outbox: Outbox, texts: Texts, demo_runs: Callable[[Place], bool], files: PictureFiles) -> None:
         self._database = database
         self._outbox = outbox
         self._texts = texts
-        self._demo_registry = demo_registry
+        self._demo_runs = demo_runs
         self._files = files
 
     async def load(self, job: Job, *, busy: bool = True) -> AnswerView | None:
@@ -113,6 +114,6 @@ class AnswerViews:
         answer, quoted, texts = snapshot.answer, snapshot.answer.quoted, self._texts.on(snapshot.answer.place.platform)
         reply_to = answer.reply_to or (quoted.follows if quoted else None)
         diff = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, busy=busy)
-        votes_open = self._demo_registry.running(answer.place) is not None
+        votes_open = self._demo_runs(answer.place)
         picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
         return AnswerView(job, answer, diff, self._outbox, texts, snapshot.standing, votes_open, picture)

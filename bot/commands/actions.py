@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.answer_settings import VariedSetting
 from bot.contracts import EngineState, QueueStatus
-from bot.demo.entries import Summary
+from bot.demo.summary import Summary
 from bot.message import Incoming, Value
 from bot.ports import Outgoing
 from bot.store.demos import Demo

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.commands.command import Command, Context, Option, OptionKind
-from bot.demo.entries import Summary
 from bot.demo.samples import SAMPLES, Sample
+from bot.demo.summary import Summary
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
 from bot.sanitize import in_short

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.answers.history import history
+from bot.answers.history import remembered
 from bot.conversations.export import write_conversation
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
 from bot.ports import Remembered
-from bot.store import conversations, forgetting, jobs
+from bot.store import conversations, forgetting, history, jobs
 from bot.store.conversations import Listed
 from bot.store.database import Database
 from bot.store.forgetting import Forgotten
@@ -35,7 +35,8 @@ class ConversationList:
 
     async def messages(self, place: Place, key: str, limit: int = EVERYTHING) -> tuple[Remembered, ...]:
         """The newest messages of one conversation, all branches, oldest first."""
-        return await self._database.read(history, self._texts, place.key, limit, key)
+        found = await self._database.read(history.messages, place.key, limit, key)
+        return tuple(remembered(self._texts, message) for message in found)
 
     async def rename(self, place: Place, key: str, title: str) -> bool:
         """An empty title gives the first question back. False: there is no such conversation."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from time import monotonic, time
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.backoff import growing_pause
 from bot.delivery.channel_queue import ChannelQueue, Notice, QueuedMessage
@@ -282,7 +281,9 @@ class Outbox:
         queued.unheard = queued.unheard and platform.limits.deduplicates
         if queued.unsure_since is not None:
             await self._remove_duplicate(platform, queued, platform_id, queued.unsure_since)
-        if not await self._database.write(_record_sent, queued, step, pending_send.id, platform_id):
+        ends_reply = queued.answer is None and not queued.changeable and queued.diff.is_last(step)
+        replied = (queued.home.key, queued.event) if ends_reply and queued.event is not None else None
+        if not await self._database.write(deliveries.sent, pending_send.id, platform_id, replied):
             await platform.delete(queued.place, platform_id)  # nobody knows it, so that nothing else would ever end it
             raise PlaceGone("the answer was forgotten while it was on its way")
         queued.parts.append(replace(pending_send, platform_id=platform_id))
@@ -347,13 +348,6 @@ async def _set_reaction(platform: SupportsReactions, place: Place, event: str, b
     if before is not None:
         await asyncio.wait({before})
     await platform.set_busy_reaction(place, event, busy=busy)
-
-
-def _record_sent(connection: Connection, queued: QueuedMessage, step: Send, delivery: int, platform_id: str) -> bool:
-    """The platform took it; False: the answer was forgotten meanwhile. A kill after this says a notice that is whole no second time."""
-    if queued.answer is None and queued.event is not None and not queued.changeable and queued.diff.is_last(step):
-        events.said(connection, queued.home.key, queued.event)
-    return deliveries.sent(connection, delivery, platform_id)
 
 
 def _id(delivery: Delivery) -> str:

@@ -13,8 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from bot.demo.entries import Entry
-from bot.store.demos import Demo
+from bot.store.demos import Demo, Entry
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
 

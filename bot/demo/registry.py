@@ -30,6 +30,9 @@ class DemoRegistry:
     def running(self, place: Place) -> Demo | None:
         return self._running.get(place.channel_key)
 
+    def runs_in(self, place: Place) -> bool:
+        return place.channel_key in self._running
+
     async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
         channel, presenter = incoming.place.channel_key, incoming.author.key
         demo = await self._database.write(demos.begin, channel, presenter, prompt, slow_seconds, language, time())

@@ -9,9 +9,9 @@ from time import time
 import structlog
 
 from bot.answers.live_updates import LiveUpdates
-from bot.demo.entries import Summary, entries, summarize
 from bot.demo.export import write_export
 from bot.demo.registry import DemoRegistry
+from bot.demo.summary import Summary, summarize
 from bot.errors import Refusal
 from bot.message import Incoming, Place
 from bot.store import demos, votes
@@ -56,11 +56,11 @@ class DemoService:
         return demo
 
     async def summarize(self, demo: Demo) -> Summary:
-        return summarize(await self._database.read(entries, demo))
+        return summarize(await self._database.read(demos.entries, demo))
 
     async def export(self, demo: Demo) -> tuple[Path, ...]:
         """What was not hidden: one HTML file with its pictures in it, and one of JSON lines."""
-        shown = [entry for entry in await self._database.read(entries, demo) if not entry.shown.hidden]
+        shown = [entry for entry in await self._database.read(demos.entries, demo) if not entry.shown.hidden]
         try:
             return await asyncio.to_thread(write_export, self._exports, demo, shown, self._files, self._texts)
         except OSError as error:

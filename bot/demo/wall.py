@@ -10,12 +10,11 @@ from pathlib import Path
 from time import time
 
 from bot.contracts import QueuePosition
-from bot.demo.entries import Entry, entries
 from bot.dispatch.dispatcher import Dispatcher
 from bot.ports import AnswerColumn
 from bot.store import demos, votes
 from bot.store.database import Database
-from bot.store.demos import Demo
+from bot.store.demos import Demo, Entry
 from bot.store.pictures import PictureFiles
 
 LOOKED_AT = 300  # the newest entries of a demo: more never wait and run at once within the default limits
@@ -60,7 +59,7 @@ class Walls:
 
     async def read(self, demo: Demo) -> Wall:
         """The wall now; hidden entries are among its entries, and marked."""
-        found = await self._database.read(entries, demo, LOOKED_AT)
+        found = await self._database.read(demos.entries, demo, LOOKED_AT)
         line = await self._dispatcher.line()
         states = [self._state(entry, line.places.get(entry.shown.answer)) for entry in found]
         shown = worth_showing(states)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, bindparam, delete, func, select, 
 
 from bot.message import Place
 from bot.ports import KnownMessages
-from bot.store import graph
+from bot.store import events, graph
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, EventRow, MessageRow, PlaceRow
 
@@ -50,8 +50,13 @@ def _new_nonce(message: int | None) -> str:
     return secrets.token_hex(12) if message is None else f"{message}-{secrets.token_hex(4)}"
 
 
-def sent(connection: Connection, delivery: int, platform_id: str) -> bool:
-    """The platform took it, under this id; False: the answer was forgotten meanwhile."""
+def sent(connection: Connection, delivery: int, platform_id: str, replied: tuple[str, str] | None = None) -> bool:
+    """The platform took it, under this id; False: the answer was forgotten meanwhile.
+
+    `replied`: place and event to which this message was the last of the reply. A kill after this sends that reply no second time.
+    """
+    if replied is not None:
+        events.said(connection, *replied)
     return connection.execute(_SENT, {"delivery": delivery, "name": platform_id}).rowcount == 1
 
 

@@ -6,6 +6,7 @@ Functions take the connection of the caller's transaction. Times are Unix second
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from bot.store import database, graph
+from bot.ports import AnswerColumn
+from bot.store import database, graph, votes
 from bot.store.tables import DemoRow, Finish, HiddenRow, JobRow, JobState, MessagePictureRow, MessageRow, PersonRow, PlaceRow
 
 CODE_BYTES = 16
+EVERYTHING = 100_000  # questions of one demo
 RECENT_DEMOS = 20  # walls stay open after their demo until so many others were begun
 
 
@@ -55,6 +58,25 @@ class Shown:
     pictures: tuple[str, ...] = ()  # sha256
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A question with its answer, the columns of a comparison, and the votes for each."""
+
+    shown: Shown
+    columns: tuple[AnswerColumn, ...]
+    votes: Counter[int]
+
+    @property
+    def sections(self) -> tuple[AnswerColumn, ...]:
+        """What was answered: one section without a label, or the columns."""
+        return self.columns or (AnswerColumn("", self.shown.text),)
+
+    @property
+    def seconds(self) -> float | None:
+        """From the question to its whole answer; None: not answered yet."""
+        return None if self.shown.ended_at is None else self.shown.ended_at - self.shown.asked_at
+
+
 def begin(connection: Connection, channel: str, presenter: str, prompt: str, slow_seconds: float, language: str, at: float) -> Demo:
     """Start a demo; one that runs there already ends."""
     end(connection, channel, at)
@@ -91,6 +113,13 @@ def shown(connection: Connection, demo: Demo, limit: int) -> tuple[Shown, ...]:
     rows: list[Any] = list(reversed(connection.execute(_shown(demo).order_by(MessageRow.id.desc()).limit(limit)).all()))
     pictures = _sights(connection, [row.question for row in rows])
     return tuple(_found(row, pictures.get(row.question, ())) for row in rows)
+
+
+def entries(connection: Connection, demo: Demo, limit: int = EVERYTHING) -> tuple[Entry, ...]:
+    """The newest of a demo, oldest first."""
+    found = shown(connection, demo, limit)
+    standings = votes.standings(connection, [each.answer for each in found])
+    return tuple(Entry(each, standings[each.answer].columns, standings[each.answer].votes) for each in found)
 
 
 def shows_picture(connection: Connection, demo: Demo, sha256: str) -> bool:

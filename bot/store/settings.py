@@ -5,7 +5,7 @@ Functions take the connection of the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, select, tuple_
@@ -39,6 +39,15 @@ def write_setting(connection: Connection, home: Home, name: str, value: Value, *
     new = {"value": value, "set_by": set_by, "at": at}
     statement = insert(connection.dialect.name, SettingRow).values(scope=home[0], key=home[1], name=name, **new)
     connection.execute(statement.on_conflict_do_update(index_elements=["scope", "key", "name"], set_=new))
+
+
+def change_setting(
+    connection: Connection, home: Home, name: str, change: Callable[[Value | None], Value], *, set_by: str, at: float
+) -> Value:
+    """Replace a value by what `change` makes of it (None: there is none yet); the new value. Raises what `change` raises."""
+    value = change(read_settings(connection, [home]).get(home, {}).get(name))
+    write_setting(connection, home, name, value, set_by=set_by, at=at)
+    return value
 
 
 def clear_setting(connection: Connection, home: Home, name: str) -> bool:

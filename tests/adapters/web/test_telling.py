@@ -11,10 +11,9 @@ from adapters.web import telling
 from adapters.web.hub import KEPT_STATES, Hub
 from adapters.web.telling import Teller
 from bot.contracts import QueuePosition
-from bot.demo.entries import Entry
 from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
 from bot.ports import AnswerColumn
-from bot.store.demos import Demo, Shown
+from bot.store.demos import Demo, Entry, Shown
 
 DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en", 0.0, None)
 
