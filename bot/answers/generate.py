@@ -109,19 +109,8 @@ class AnswerGenerator:
         takes them into one batch, and looks at the picture once. `explained`: the engine is asked how its choices came about.
         Raises what Engine raises, and Refusal where a picture is not kept any more.
         """
-        if isinstance(draft, Draft) or job.varied is None:
-            return await self._stream_into(engine, job, turns, draft.drafts[0], on_chunk, explained=explained)
-        columns = [replace(job, settings=settings) for settings in job.varied.each(job.settings)]
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for column, part in zip(columns, draft.drafts, strict=True):
-                    tasks.create_task(self._stream_into(engine, column, turns, part, on_chunk))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
-
-    async def _stream_into(
-        self, engine: Engine, job: Job, turns: Sequence[Turn], draft: Draft, on_chunk: OnChunk, *, explained: bool = False
-    ) -> None:
+        if isinstance(draft, Comparison):
+            return await self._answer_columns(engine, job, turns, draft, on_chunk)
         request = await self._request(job, turns)
         try:
             async with aclosing(engine.stream(with_explanation(request) if explained else request, job.name)) as chunks:
@@ -133,7 +122,16 @@ class AnswerGenerator:
             if not refused.too_long or shorter == tuple(turns):
                 raise
             draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
-            await self._stream_into(engine, job, shorter, draft, on_chunk, explained=explained)
+            await self.answer(engine, job, shorter, draft, on_chunk, explained=explained)
+
+    async def _answer_columns(self, engine: Engine, job: Job, turns: Sequence[Turn], comparison: Comparison, on_chunk: OnChunk) -> None:
+        columns = [replace(job, settings=settings) for settings in job.varied.each(job.settings)] if job.varied else []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for column, draft in zip(columns, comparison.drafts, strict=True):
+                    tasks.create_task(self.answer(engine, column, turns, draft, on_chunk))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
 
     async def footer_notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
         """What the answer should say of itself, in its language."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -103,21 +103,18 @@ class EngineClient:
         `request_id` stands in the engine's log.
         """
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
+        headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
         while True:  # once more for each thing that a refusal teaches
             asked = self._other.adapt(wish) if self._other is not None else wish
-            async with self._ask(asked, request_id) as response:
+            body = asked.model_dump_json(exclude_none=True, include=set(asked.model_fields_set)).encode()
+            async with self._request("POST", "/v1/chat/completions", body, headers) as response:
                 if response.status == 200:
                     async for chunk in self._answer(response):
                         yield chunk
                     return
-                body = await response.read()
-                if not self._learn(asked, body):
-                    raise self._error(response, body)
-
-    def _ask(self, request: ChatRequest, request_id: str | None) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        body = request.model_dump_json(exclude_none=True, include=set(request.model_fields_set)).encode()
-        headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
-        return self._request("POST", "/v1/chat/completions", body, headers)
+                said = await response.read()
+                if not self._learn(asked, said):
+                    raise self._error(response, said)
 
     def _learn(self, asked: ChatRequest, body: bytes) -> bool:
         """Whether the server's refusal says how it wants to be asked."""

@@ -15,7 +15,8 @@ from sqlalchemy.orm import aliased
 from bot.answer_settings import AnswerSettings, Memory, VariedSetting
 from bot.message import Place
 from bot.ports import AnswerColumn
-from bot.store import votes
+from bot.store import graph, votes
+from bot.store.graph import NewMessage, Node
 from bot.store.tables import Finish, JobRow, JobState, MessageRow
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
@@ -23,16 +24,21 @@ OPEN = (JobState.WAITING, JobState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """An answer to make. `cost` is in tokens, prompt and answer, beams counted n-fold; `owner`: the bot that was asked."""
+    """An answer to make. `cost` is in tokens, prompt and answer, beams counted n-fold; `owner`: the bot that was asked.
 
-    answer: int
-    question: int
+    `asked_at`, in Unix seconds: when the question came, to continue the conversation from this answer unless a newer one is stored
+    already; None: the conversation was reset meanwhile.
+    """
+
+    question: Node
     place: Place
     person: str
     settings: AnswerSettings
     cost: int
     owner: str
     varied: VariedSetting | None = None
+    footer: str = ""
+    asked_at: float | None = None
 
     @property
     def rows(self) -> int:
@@ -86,12 +92,21 @@ class QueueLoad:
     overall: int
 
 
-def enqueue(connection: Connection, job: NewJob, at: float) -> None:
+def enqueue(connection: Connection, job: NewJob, at: float) -> int | None:
+    """Store an answer without a text, and the job that is going to fill it. The answer's id; None: it was not stored."""
+    question, place = job.question, job.place.key
+    spoiler = question.spoiler
+    unwritten = NewMessage(
+        place, None, question.id, question.conversation, job.person, "assistant", "", at, spoiler=spoiler, footer=job.footer
+    )
+    answer = graph.add(connection, unwritten)
+    if answer is None:
+        return None
     row = {
-        "answer": job.answer,
-        "question": job.question,
+        "answer": answer,
+        "question": question.id,
         "platform": job.place.platform,
-        "place": job.place.key,
+        "place": place,
         "channel": job.place.channel_key,
         "person": job.person,
         "state": JobState.WAITING,
@@ -106,6 +121,9 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> None:
         "at": at,
     }
     connection.execute(_ENQUEUE, row)
+    if job.asked_at is not None:
+        graph.point(connection, place, (graph.SHARED, job.person), answer, job.asked_at)
+    return answer
 
 
 def load(connection: Connection, person: str) -> QueueLoad:

@@ -75,13 +75,14 @@ def store_question(connection: Connection, submission: Submission, question: New
         message = replace(message, conversation=replaced.conversation)
     stored = graph.add(connection, message)
     if stored is not None:
-        _enqueue(connection, submission, _node(stored, message), answer)
+        jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), now)
 
 
 def store_again(connection: Connection, submission: Submission, asked: Asked, answer: NewAnswer) -> None:
     """Enqueue another answer to a stored question, beside the first. Raises Refusal as `store_question`."""
     if _is_new(connection, submission):
-        _enqueue(connection, submission, Node(asked.question, asked.conversation, asked.person, asked.spoiler), answer)
+        question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
+        jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)
 
 
 def store_continuation(connection: Connection, submission: Submission, asked: Asked, text: str, answer: NewAnswer) -> None:
@@ -92,7 +93,7 @@ def store_continuation(connection: Connection, submission: Submission, asked: As
     message = _child(submission.incoming, parent, text, submission.at, platform_id=None)
     stored = graph.add(connection, message)
     if stored is not None:
-        _enqueue(connection, submission, _node(stored, message), answer)
+        jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), submission.at)
 
 
 def edit_question(
@@ -118,7 +119,7 @@ def edit_question(
     if not graph.reword(connection, question.id, text) and picture is None:
         return ()
     for old in begun:
-        new = _enqueue(connection, submission, question, answer)
+        new = jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)
         if new is not None:
             deliveries.hand_over(connection, old.answer, new)
         graph.drop(connection, old.answer)
@@ -159,19 +160,19 @@ def _is_new(connection: Connection, submission: Submission) -> bool:
     return events.take(connection, incoming.place, incoming.id, submission.owner, submission.at)
 
 
-def _enqueue(connection: Connection, submission: Submission, question: Node, new: NewAnswer) -> int | None:
-    """Store the unwritten answer and its job; what follows here goes on after it. The answer's id."""
-    incoming, now = submission.incoming, submission.at
-    place, person = incoming.place, incoming.author.key
-    key, spoiler = question.conversation, question.spoiler
-    unwritten = NewMessage(place.key, None, question.id, key, person, "assistant", "", now, spoiler=spoiler, footer=new.footer)
-    answer = graph.add(connection, unwritten)
-    if answer is not None:
-        jobs.enqueue(connection, NewJob(answer, question.id, place, person, new.settings, new.cost, submission.owner, new.varied), now)
-        arrival = incoming.arrival
-        if arrival is None or arrival.points:
-            graph.point(connection, place.key, (SHARED, person), answer, arrival.came if arrival else now)
-    return answer
+def _new_job(submission: Submission, question: Node, new: NewAnswer) -> NewJob:
+    incoming, arrival = submission.incoming, submission.incoming.arrival
+    return NewJob(
+        question=question,
+        place=incoming.place,
+        person=incoming.author.key,
+        settings=new.settings,
+        cost=new.cost,
+        owner=submission.owner,
+        varied=new.varied,
+        footer=new.footer,
+        asked_at=(arrival.came if arrival.points else None) if arrival else submission.at,
+    )
 
 
 def _parent(connection: Connection, submission: Submission, question: NewQuestion) -> Node | None:

@@ -54,9 +54,9 @@ async def ask(
 
     def work(connection: Connection) -> jobs.WaitingJob:
         question = add_message(connection, text, parent=parent, author=author)
-        answer = add_answer(connection, question, author=author)
         graph.introduce(connection, place, author)
-        jobs.enqueue(connection, jobs.NewJob(answer, question, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
+        node = graph.Node(question, "c", author.key, False)
+        answer = jobs.enqueue(connection, jobs.NewJob(node, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
         return next(w for w in jobs.all_waiting(connection) if w.answer == answer)
 
     return await database.write(work)

@@ -17,8 +17,7 @@ from PIL import Image
 from bot.errors import DeliveryError, EngineRefused, MessageGone
 from bot.message import Address, Author, Incoming, Invocation, Place, Reply
 from bot.ports import Button, Outgoing
-from bot.questions import edit as revising
-from bot.store import events
+from bot.store import events, questions
 from bot.store.database import open_database, sqlite_url
 from engine.api import ChatRequest, ImagePart
 from tests.bot.hostile import encode
@@ -245,7 +244,7 @@ async def revise(rig: Rig, incoming: Incoming, text: str, **more: Any) -> None:
 @pytest.mark.parametrize("begun", [True, False])
 async def test_a_photo_that_is_replaced_is_the_one_that_is_looked_at(rig: Rig, monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> None:
     """However long its answer has been growing: what it says is about another picture."""
-    monkeypatch.setattr(revising, "REVISABLE_SECONDS", 0.0)
+    monkeypatch.setattr(questions, "EDITABLE_SECONDS", 0.0)
     await rig.say("a goose?", attachments=(attachment(GOOSE),))
     await rig.finals(1)
     goose = url(rig.engine.requests[0])
@@ -305,7 +304,7 @@ async def test_an_answer_that_was_just_given_is_replaced_in_its_message(rig: Rig
 
 
 async def test_an_old_answer_stays_whatever_its_question_becomes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revising, "REVISABLE_SECONDS", 0.0)
+    monkeypatch.setattr(questions, "EDITABLE_SECONDS", 0.0)
     first = await rig.say("first")
     await rig.finals(1)
     await revise(rig, first, "second")

@@ -65,8 +65,9 @@ async def test_settings_move_and_what_was_set_there_already_stays(database: Data
 async def test_what_waits_is_answered_where_the_group_is_now(database: Database) -> None:
     def work(connection: Connection) -> None:
         question = say(connection, OLD, "first", "7")
-        answer = say(connection, OLD, "", None, question, "assistant")
-        jobs.enqueue(connection, NewJob(answer, question, OLD, ANN.key, replace(AnswerSettings()), 100, "me"), at=1.0)
+        node = graph.Node(question, "c", ANN.key, False)
+        answer = jobs.enqueue(connection, NewJob(node, OLD, ANN.key, replace(AnswerSettings()), 100, "me"), at=1.0)
+        assert answer is not None
         for _ in range(2):
             move(connection, OLD, NEW)
         assert connection.execute(select(JobRow.place, JobRow.channel)).all() == [(NEW.key, NEW.channel_key)]
