@@ -1,4 +1,4 @@
-"""One event on its way in: an adapter begins it, the core waits for it, and whoever takes the event back ends it."""
+"""One event from its arrival until it is dealt with: it has a place in the order, and can be withdrawn until it is stored."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from bot.errors import Withdrawn
 
 @dataclass(eq=False, slots=True)
 class Arrival:
-    """One event, from its coming until it is dealt with."""
+    """One event that is being read, fetched or stored."""
 
     place: str
     event: str
     person: str
     at: float  # seconds on the clock
-    came: float = field(default_factory=time)  # Unix seconds: a conversation goes on where the newest of them was asked
-    points: bool = True  # False: the conversation was begun afresh since
-    asks: bool = True  # as far as is known
-    read: bool = False  # all that the platform tells of it is known
-    storing: bool = False  # too late to be taken back
+    came: float = field(default_factory=time)  # Unix seconds: of two questions, the conversation goes on from the one that came later
+    points: bool = True  # False: the conversation was reset since, and does not go on from here
+    asks: bool = True  # whether it is a question, as far as is known
+    read: bool = False  # its adapter has read all of it and handed it to the core
+    storing: bool = False  # it can't be withdrawn any more
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _withdrawn: bool = False
     _work: asyncio.Timeout | None = None
 
     def withdraw(self) -> None:
-        """Nobody wants it any more: what is done for it ends, if it is not being stored already."""
+        """The person took it back: the block of `wanted` is cancelled, if it runs."""
         self._withdrawn = True
         if self._work is not None:
             self._work.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def wanted(self) -> AsyncIterator[None]:
-        """What is done in this block ends when it is withdrawn. Raises Withdrawn then."""
+        """The block is cancelled when the event is withdrawn, and raises Withdrawn."""
         if self._withdrawn:
             raise Withdrawn("taken back before it was stored")
         self.asks = True

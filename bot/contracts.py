@@ -11,14 +11,16 @@ from engine.api import ChatRequest, Chunk, Health
 
 
 class Engine(Protocol):
-    """One engine, by HTTP. Errors: EngineUnavailable, EngineRefused, AnswerLost."""
+    """One engine, by HTTP: EngineClient, or a script in tests. Errors: EngineUnavailable, EngineRefused, AnswerLost."""
 
     @property
     def name(self) -> str:
         """Its address, without credentials."""
         ...
 
-    async def health(self) -> Health: ...
+    async def health(self) -> Health:
+        """Its model and how many rows it has. Raises EngineUnavailable, and EngineRefused for what its operator has to mend."""
+        ...
 
     def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
         """The answer's chunks, the last with `finish_reason` and usage. Closing the generator cancels on the engine.

@@ -1,4 +1,4 @@
-"""Gives waiting questions to engines, fairest first, and sees every answer through: made, committed once, delivered, done."""
+"""Gives waiting jobs to engines, fairest first, and runs each to its end: the answer is made, stored once, and shown."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from bot.store.snapshots import FetchedJob
 from bot.store.tables import Finish
 from bot.texts import Texts
 
-HEARTBEAT = 5.0  # seconds
-DEAD = 60.0  # seconds without a heartbeat
-TICK = 2.0  # seconds between two looks at the queue when nothing calls for one
-MAX_ATTEMPTS = 5  # engines and bots that went away under one question, before it is taken for the cause
-TOLD = 200  # at the head of the line whose place is worked out: all, within the default limits
+HEARTBEAT = 5.0  # seconds between two of this bot's
+DEAD = 60.0  # seconds without a heartbeat, after which other bots take over
+TICK = 2.0  # seconds between two looks at the queue where `wake` is not called
+MAX_ATTEMPTS = 5  # of one job that an engine or a bot did not survive: then the question itself is taken for the cause
+TOLD = 200  # positions that are worked out from the head of the queue: all of it, within the default limits
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The queue at a moment; `places` by answer."""
+    """The queue at a moment: how many jobs wait and run; `places`: positions by answer, of those at the head of the queue."""
 
     waiting: int
     running: int
@@ -55,7 +55,7 @@ class Line:
 
 
 class Dispatcher:
-    """Owns the tasks of all jobs. `name` tells this bot from others on the same database, and outlasts a restart."""
+    """Owns the tasks of all jobs. `name` tells this bot from others on the same database; it has to be the same after a restart."""
 
     def __init__(
         self,
@@ -82,14 +82,14 @@ class Dispatcher:
         self._news = asyncio.Event()
         self._waiting = False  # whether any question waited at the last look
         self._attached = asyncio.Event()
-        self._moving = asyncio.Lock()  # held while a question leaves the line, or is told where it stands
+        self._moving = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._delivering: set[int] = set()  # jobs
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
 
     async def run(self) -> NoReturn:
-        """Until cancelled."""
+        """Run jobs until cancelled. Jobs that a killed run of this bot left begin again."""
         recovered = await self._database.write(jobs.prune_stalled_workers, time() - DEAD, self._name)
         log.info("dispatcher_started", recovered=recovered)
         async with asyncio.TaskGroup() as self._tasks:
@@ -103,33 +103,33 @@ class Dispatcher:
                 await _news(self._news, TICK)
 
     def wake(self) -> None:
-        """Something may be startable: a question came, or a row is free."""
+        """Look at the queue now: a question was stored, or an engine has room."""
         self._news.set()
 
     def attached(self) -> None:
-        """A platform is there: what is owed to it goes out, and its questions may start."""
+        """A platform is connected: answers that were not delivered there go out, and its questions may start."""
         self._attached.set()
         self.wake()
 
     async def drain(self) -> None:
-        """Start nothing more; return when nothing runs and nothing is being delivered. For a graceful stop."""
+        """For a graceful stop: start no more jobs, and return when none runs or is being delivered."""
         self._draining = True
         while self._busy:
             await asyncio.wait(self._busy)
 
     async def stop(self, answers: Sequence[int]) -> int:
-        """Stop making these answers; how many were open. What was said so far stays."""
+        """Stop these answers; how many were waiting or being made. The text so far stays."""
         async with self._moving:
             running, waited = await self._database.write(jobs.cancel_jobs, answers, self._name, time())
         for job in waited:
             self._deliver_soon(job)
         for number in running & self._cancellations.keys():
             self._cancellations[number].cancel()
-        self.wake()  # what followed them need not wait any more
+        self.wake()  # follow-up questions need not wait for them any more
         return len(running) + len(waited)
 
     def drop(self, replaced: Sequence[BegunAnswer], place: Place) -> None:
-        """These answers are in the store no more: stop making and showing them."""
+        """Stop making and showing answers that were deleted from the store because their question was edited."""
         for old in replaced:
             if stop := self._cancellations.get(old.job):
                 stop.cancel()
@@ -137,7 +137,7 @@ class Dispatcher:
         self.wake()
 
     async def line(self) -> Line:
-        """Who runs and who waits; places for the head of the line, in the order of serving."""
+        """The queue now, with positions in the order in which the jobs will be started."""
         waiting = await self._database.read(jobs.all_waiting)
         head = islice(self._queue.order(waiting), TOLD)
         running = self._pool.running
@@ -150,17 +150,17 @@ class Dispatcher:
 
     @property
     def tokens_now(self) -> float:
-        """Tokens a second that came in the last moments, of all answers together."""
+        """Tokens a second that engines sent in the last three seconds, of all answers together."""
         return self._rate.per_second()
 
     def growing(self, answer: int) -> Draft | Comparison | None:
-        """An answer that is being made, as far as it has come."""
+        """The text so far of an answer that is being made; None: it is not."""
         return self._growing.get(answer)
 
     async def _start_jobs(self) -> None:
-        """Start the jobs that engines have room for, fairest first; a question that comes meanwhile calls for another look.
+        """Start the jobs that engines have room for, fairest first. Ends early when `wake` is called, since the order may be another then.
 
-        Where no engine will answer until somebody mends it, people are told so rather than left to wait.
+        Where every engine refuses until its operator mends something, each job is answered with the reason instead.
         """
         self._waiting = True
         refusal = self._pool.refusal
@@ -187,8 +187,8 @@ class Dispatcher:
         self._waiting = behind or bool(fetchable)
 
     def _fairest(self, fetchable: Sequence[WaitingJob]) -> WaitingJob | None:
-        """Whose turn it is among the people who hold no more than their share of the engines; None: nobody's."""
-        may = self._queue.within_share(fetchable, self._pool.held(), self._pool.rows, monotonic())
+        """The job whose turn it is, among people who use no more than their share of the engines; None: there is none."""
+        may = self._queue.within_share(fetchable, self._pool.rows_by_person(), self._pool.rows, monotonic())
         return self._queue.next(may) if may else None
 
     async def _refuse(self, fetched: FetchedJob, refusal: EngineRefused) -> None:
@@ -197,7 +197,7 @@ class Dispatcher:
                 await self._deliver(fetched.job)
 
     async def _run_job(self, pooled: PooledEngine, waiting: WaitingJob, fetched: FetchedJob) -> None:
-        """One answer, from the request to the engine until its end is shown."""
+        """Make one answer, store it and deliver it. The job is `running` and ours."""
         job, began = fetched.job, monotonic()
         branch = conversation.said(fetched.branch)
         view = self._answer_views.open(job, fetched.snapshot)
@@ -217,7 +217,7 @@ class Dispatcher:
             except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
                 saved = await self._save_failure(pooled, job, view, error)
             else:
-                pooled.proved()
+                pooled.answer_made()
                 if explained:
                     self.explanations.keep(job, draft)
                 notes = await self._generator.footer_notes(job, branch, draft)
@@ -237,20 +237,20 @@ class Dispatcher:
             typing.cancel()
 
     def _leave(self, pooled: PooledEngine, waiting: WaitingJob, draft: Draft | Comparison, seconds: float) -> None:
-        """The job has left the engine, after so long, however it ended."""
+        """Free the engine's rows after a job that ran for so many seconds, and learn from it how fast the engine is."""
         del pooled.running[waiting.id], self._cancellations[waiting.id], self._growing[waiting.answer]
         self._queue.settle(waiting, draft.prompt_tokens + draft.work(waiting.rows))
         if self._waiting:
             self.wake()
-        if draft.finish is not Finish.STOPPED:  # cut off, or refused: that says nothing of the engine's speed
+        if draft.finish is not Finish.STOPPED:  # one that was cut off or refused says nothing of the engine's speed
             self._speed.record(waiting, draft.tokens // len(draft.drafts), seconds)
 
     async def _save_failure(
         self, pooled: PooledEngine, job: Job, view: AnswerView, error: Refusal | EngineRefused | EngineUnavailable | AnswerLost
     ) -> bool:
-        """Put the job back where another try may help; else store why there is no answer. Whether that is stored by us."""
+        """Put the job back where another try may help, else store the reason as its answer; whether an answer was stored."""
         if isinstance(error, EngineUnavailable | AnswerLost):
-            pooled.lost(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
+            pooled.answer_failed(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             log.warning("answer_put_back", reason=str(error))
             await self._database.write(jobs.retry_job, job, self._name, lost=isinstance(error, AnswerLost))
             self.wake()
@@ -260,14 +260,14 @@ class Dispatcher:
         return await self._fail(job, view, error.key, **error.values)
 
     async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> bool:
-        """What is wrong with the request itself is said as the engine says it; what is wrong elsewhere, without anything internal."""
+        """Store why the engine refuses: its own words where the request is at fault, ours where its operator has to act."""
         if refusal.fault not in FAULT_TEXTS:
             return await self._fail(job, view, "answer.refused", reason=whole_characters(str(refusal)))
         log.error("engine_refuses", reason=str(refusal))
         return await self._fail(job, view, FAULT_TEXTS[refusal.fault])
 
     async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> bool:
-        """Answer with why there is no answer."""
+        """Store a text of ours as the failed answer."""
         return await self._save(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
 
     async def _save(
@@ -281,7 +281,7 @@ class Dispatcher:
         return ours
 
     async def _let_go(self, job: Job, view: AnswerView) -> None:
-        """Somebody else's it is now, or it was forgotten: then nothing else would ever end what is shown of it."""
+        """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted."""
         if await self._database.read(graph.answer, job.answer) is None:
             self._spawn(self._outbox.retract_answer(job.answer))
         else:
@@ -304,13 +304,13 @@ class Dispatcher:
             self._delivering.discard(job.id)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        """What doesn't start because the dispatcher is ending stands in the store, and is taken up by the next."""
+        """Run `work` as a task that `drain` waits for. While the dispatcher is ending it starts none: its job stays in the store."""
         if task := start(self._tasks, work):
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
 
     async def _keep_alive(self) -> NoReturn:
-        """Beat, hear of stops that another bot's users asked for, and take over what dead bots left."""
+        """Every HEARTBEAT seconds: store that we live, cancel jobs stopped through another bot, take over the jobs of dead bots."""
         while True:
             now = time()
             asked = await self._database.write(jobs.heartbeat, self._name, now)
@@ -326,16 +326,16 @@ class Dispatcher:
             await _news(self._attached, HEARTBEAT)
 
     async def _keep_informed(self) -> NoReturn:
-        """Tell those at the head of the line where they stand."""
+        """Keep showing those at the head of the queue their position."""
         while True:
             await asyncio.sleep(TICK)
             for place in (await self.line()).places.values():
-                if place.position:  # it does not run
+                if place.position:  # 0: it runs
                     async with self._moving:
                         await self._inform(place)
 
     async def _stop_all(self, unwanted: asyncio.Queue[int]) -> NoReturn:
-        """Whoever deletes a growing answer wants no more of it, and of one that can't be shown any more nobody sees the rest."""
+        """Stop answers that come out of this queue: somebody deleted a message of theirs, or they can't be shown any more."""
         while True:
             await self.stop([await unwanted.get()])
 
@@ -346,7 +346,7 @@ class Dispatcher:
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, or so long; the event is used up."""
+    """Wait until the event is set, at most so many seconds, and clear it."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,4 +1,4 @@
-"""The engines as the dispatcher sees them: how many rows each has, what runs there, and whether it answers at all."""
+"""The engines that jobs can go to: how many rows each has, which jobs run there, and whether it is healthy."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from bot.store.jobs import WaitingJob
 from engine.api import Health
 
 READY_POLL, AWAY_POLL = 10.0, 1.0  # seconds between looks at /health
-GROWTH = 1.5  # of the second, with every look that failed
-AWAY_LONGEST, FAULTY_LONGEST = 10.0, 60.0  # an engine comes back by itself; a fault is mended by somebody
+GROWTH = 1.5  # of the second, with every check that failed
+AWAY_LONGEST, FAULTY_LONGEST = (
+    10.0,
+    60.0,
+)  # seconds: for one that recovers by itself, and for one that its operator has to mend
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class PooledEngine:
-    """One engine and the jobs that it runs, by their id."""
+    """One engine with its last health and the jobs that run there, by id."""
 
     engine: Engine
     health: Health | None = None
     running: dict[int, WaitingJob] = field(default_factory=dict)
     away: asyncio.Event = field(default_factory=asyncio.Event)
-    rest: float = 0.0  # seconds that it asked for before the next look
-    refusal: EngineRefused | None = None  # what somebody has to mend before it can answer
-    misses: int = 0  # looks that failed in a row
-    failures: int = 0  # answers that it did not make in a row, though it seemed ready
-    told: str = ""  # of its state, in the log
+    rest: float = 0.0  # seconds that it asked for (Retry-After) before the next look
+    refusal: EngineRefused | None = None  # why it refuses every request, until its operator mends it
+    misses: int = 0  # health checks that failed in a row
+    failures: int = 0  # answers that failed in a row, though it seemed ready
+    logged: str = ""  # its state as the log says it
 
     @property
     def rows(self) -> int:
@@ -45,24 +48,24 @@ class PooledEngine:
     def free(self) -> int:
         return self.rows - sum(job.rows for job in self.running.values())
 
-    def lost(self, rest: float = 0.0) -> None:
-        """It does not answer: nothing more goes there until it does; it is not asked for `rest` seconds."""
+    def answer_failed(self, rest: float = 0.0) -> None:
+        """An answer failed: no more jobs go there until a health check succeeds, which waits for `rest` seconds at least."""
         self.health, self.rest = None, rest
         self.failures += 1
         self.away.set()
 
-    def proved(self) -> None:
-        """It made an answer."""
+    def answer_made(self) -> None:
+        """It made an answer: earlier failures count no more."""
         self.failures = 0
 
-    def seen(self, health: Health) -> None:
-        """A look that found it. Which model it has is said once."""
+    def check_succeeded(self, health: Health) -> None:
+        """A health check succeeded. Its model is logged once."""
         self.health, self.refusal, self.misses = health, None, 0
         if health.status == "ready" and self._is_news(f"ready {health.model}"):
             log.info("engine_ready", engine=self.engine.name, model=health.model)
 
-    def missed(self, error: BotError) -> None:
-        """A look that failed. Why is said once, until it is another reason."""
+    def check_failed(self, error: BotError) -> None:
+        """A health check failed. The reason is logged once, until there is another."""
         self.health, self.refusal = None, error if isinstance(error, EngineRefused) else None
         self.misses += 1
         if self._is_news(str(error)):
@@ -71,19 +74,19 @@ class PooledEngine:
 
     @property
     def pause(self) -> float:
-        """Seconds until the next look, after one that failed or an answer that was not made."""
+        """Seconds until the next health check, after one that failed or after an answer that failed: longer each time, up to a limit."""
         longest = FAULTY_LONGEST if self.refusal or self.failures else AWAY_LONGEST
         grown = growing_pause(max(self.misses, self.failures) - 1, AWAY_POLL, GROWTH, longest)
         rest, self.rest = self.rest, 0.0
         return max(rest, AWAY_POLL, grown)
 
     def _is_news(self, state: str) -> bool:
-        told, self.told = self.told, state
-        return told != state
+        logged, self.logged = self.logged, state
+        return logged != state
 
 
 class EnginePool:
-    """All engines."""
+    """All engines of this bot."""
 
     def __init__(self, pool: Iterable[PooledEngine]) -> None:
         self._pool = tuple(pool)
@@ -99,22 +102,23 @@ class EnginePool:
     def have_room(self) -> bool:
         return any(pooled.free > 0 for pooled in self._pool)
 
-    def held(self) -> Counter[str]:
-        """Rows by person."""
+    def rows_by_person(self) -> Counter[str]:
+        """The rows that each person's running jobs take, by the person's key."""
         held = Counter[str]()
         for job in self.running:
             held[job.person] += job.rows
         return held
 
     def best(self, job: WaitingJob) -> PooledEngine | None:
-        """The emptiest engine with room for the job. One with more beams than any has rows gets an engine to itself, which decides."""
+        """The engine with most free rows, if the job fits there. A job with more beams than any engine has rows waits for an idle engine,
+        which may take or refuse it."""
         fits_nowhere = all(job.rows > pooled.rows for pooled in self._pool)
         rooms = [pooled for pooled in self._pool if job.rows <= pooled.free or (fits_nowhere and pooled.rows and not pooled.running)]
         return max(rooms, key=lambda pooled: pooled.free, default=None)
 
     @property
     def refusal(self) -> EngineRefused | None:
-        """Why none of the engines will answer until somebody mends something; None: one answers, or may come back by itself."""
+        """Why every engine refuses until its operator mends something; None: one is healthy, or may recover by itself."""
         refusals = [pooled.refusal for pooled in self._pool]
         return refusals[0] if refusals and all(refusals) else None
 
@@ -125,7 +129,7 @@ class EnginePool:
         )
 
     async def watch(self, changed: Callable[[], None]) -> None:
-        """Keep looking at every engine's health, until cancelled; `changed` is called when there may be more room."""
+        """Check every engine's health now and then, until cancelled; call `changed` when rows or refusals changed."""
         async with asyncio.TaskGroup() as tasks:
             for pooled in self._pool:
                 tasks.create_task(_watch(pooled, changed))
@@ -136,16 +140,16 @@ async def _watch(pooled: PooledEngine, changed: Callable[[], None]) -> NoReturn:
         pooled.away.clear()
         before = pooled.rows, pooled.refusal
         try:
-            pooled.seen(await pooled.engine.health())
+            pooled.check_succeeded(await pooled.engine.health())
         except BotError as error:
-            pooled.missed(error)
+            pooled.check_failed(error)
         if (pooled.rows, pooled.refusal) != before:
             changed()
         await _pause(pooled)
 
 
 async def _pause(pooled: PooledEngine) -> None:
-    """Between two looks; an engine that was lost is looked at sooner."""
+    """Wait for the next health check; an engine whose answer failed is checked sooner."""
     if pooled.rows:
         try:
             async with asyncio.timeout(READY_POLL):

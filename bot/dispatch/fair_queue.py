@@ -1,9 +1,9 @@
-"""Whose question is next: deficit round-robin over channels, and over the people within each, counted in tokens.
+"""Whose job is next: deficit round-robin over channels, and over the people within each, counted in tokens.
 
 Shreedhar and Varghese, "Efficient Fair Queueing Using Deficit Round Robin" (1995): flows take turns; at each turn a
 flow earns a quantum, and its next packet goes once its credit covers the packet's cost. Here a packet is a question,
 its cost the tokens that it may take (beams count n-fold), and the two levels keep both a busy channel and a busy
-person from starving others. Credit is memory of this process alone: losing it in a restart costs nobody more than a turn.
+person from starving others. Debts are kept in memory: a restart forgives them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from math import ceil
 
 from bot.store.jobs import WaitingJob
 
-# Small against a question's cost (hundreds of tokens), so that one turn never serves a row of cheap questions.
+# Tokens. Small against a job's cost (hundreds), so that one turn never serves several cheap jobs in a row.
 QUANTUM = 64
-ABOUT_SECONDS = 120.0  # somebody who asked so recently may ask again
-REMEMBERED = 1_000  # channels, and people in each: whose turn was before theirs owes nothing any more
-LEAST_SHARE = 4  # nobody's share falls below a quarter of the rows, however many are about
+ABOUT_SECONDS = 120.0  # who asked so recently still counts among those who share the engines
+REMEMBERED = 1_000  # channels, and people in each, whose debts are remembered: the oldest are forgiven
+LEAST_SHARE = 4  # nobody's share falls below one in so many of the rows, however many people ask
 
 
 class Turns:
-    """Deficit round-robin over flows, each known by a key; who is served pays afterwards.
+    """Deficit round-robin over flows, each named by a key. A flow that is served takes on its job's tokens as a debt.
 
-    A newcomer owes nothing and goes next, whatever backlog others have. Debts outlast a pause and are paid off as rounds
-    pass; savings do not exist.
+    Flows without debt take turns; a new flow has none and goes next. Each round pays off a quantum of every debt. Waiting earns nothing.
     """
 
     def __init__(self, quantum: int = QUANTUM) -> None:
@@ -33,7 +32,7 @@ class Turns:
         self._debt: dict[str, int] = {}  # tokens; in the order of turns
 
     def next(self, keys: Collection[str]) -> str:
-        """Whose turn it is among the flows that have something to serve. Stays the same until `charge`, or an older debt is paid."""
+        """Whose turn it is among these flows, at least one, which all have a job. The same answer until `charge` or `refund`."""
         for key in keys:
             self._debt.setdefault(key, 0)
         rounds = min(ceil(self._debt[key] / self._quantum) for key in keys)
@@ -42,7 +41,7 @@ class Turns:
         return next(key for key, debt in self._debt.items() if debt <= 0 and key in keys)
 
     def charge(self, key: str, tokens: int) -> None:
-        """What serving the flow costs; its next turn comes after everyone else's."""
+        """Add a job's tokens to the flow's debt, and move it to the end of the order."""
         self._debt[key] = self._debt.pop(key, 0) + tokens
         if len(self._debt) > REMEMBERED:
             del self._debt[next(iter(self._debt))]
@@ -54,7 +53,7 @@ class Turns:
         return copy
 
     def refund(self, key: str, tokens: int) -> None:
-        """Give back what was charged and not used."""
+        """Take tokens off the flow's debt that were charged and not used."""
         if key in self._debt:
             self._debt[key] -= tokens
 
@@ -64,7 +63,7 @@ class Turns:
 
 
 class FairQueue:
-    """Picks from what waits in the job store; holds no jobs itself. `now` is in seconds of any steady clock."""
+    """Picks the next of the waiting jobs; holds none itself. `now` is in seconds of any steady clock."""
 
     def __init__(self) -> None:
         self._channels = Turns()
@@ -80,7 +79,10 @@ class FairQueue:
         return firsts[self._channels.next(firsts)]
 
     def within_share(self, fetchable: Sequence[WaitingJob], held: Mapping[str, int], rows: int, now: float) -> list[WaitingJob]:
-        """The fetchable jobs whose people may hold one more question's rows. `held`: rows by person, of `rows` on all engines."""
+        """The fetchable jobs of people who may use more rows now: nobody uses more than their share while others ask.
+
+        `held`: rows that each person's running jobs take, of `rows` on all engines.
+        """
         for job in fetchable:
             self._about.pop(job.person, None)
             self._about[job.person] = now
@@ -91,7 +93,7 @@ class FairQueue:
         return [job for job in fetchable if not held.get(job.person) or held[job.person] + job.rows <= share]
 
     def charge(self, job: WaitingJob) -> None:
-        """The job is being served."""
+        """The job was started: its channel and its person owe its cost."""
         self._channels.charge(job.channel, job.cost)
         people = self._people[job.channel] = self._people.pop(job.channel, Turns())
         people.charge(job.person, job.cost)
@@ -99,12 +101,12 @@ class FairQueue:
             del self._people[next(iter(self._people))]
 
     def settle(self, job: WaitingJob, used: int) -> None:
-        """The job took `used` tokens, not what was charged."""
+        """The job ended, and took `used` tokens instead of what was charged."""
         self._channels.refund(job.channel, job.cost - used)
         self._people_in(job.channel).refund(job.person, job.cost - used)
 
     def order(self, line: Sequence[WaitingJob]) -> Iterator[WaitingJob]:
-        """In which order these would be served if nothing else came. Changes nothing; each costs a look at every fetchable job."""
+        """The order in which these jobs would be started if no other came. Changes nothing. Each costs a look at all fetchable jobs."""
         ahead = self._among(line)
         rest: dict[tuple[str, str], deque[WaitingJob]] = {}
         for job in line:
@@ -122,7 +124,7 @@ class FairQueue:
         return self._people.setdefault(channel, Turns())
 
     def _among(self, line: Sequence[WaitingJob]) -> FairQueue:
-        """A copy that knows only whom the line is about."""
+        """A copy with the debts of these channels and people alone."""
         channels, people = {job.channel for job in line}, {job.person for job in line}
         copy = FairQueue()
         copy._channels = self._channels.among(channels)

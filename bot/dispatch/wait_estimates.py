@@ -1,4 +1,4 @@
-"""How fast questions are answered, measured, and how long a line therefore takes."""
+"""How long each job of the queue will wait, from the measured speed of the engines and the platforms' limits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from bot.contracts import QueuePosition
 from bot.store.jobs import WaitingJob
 
 RATE_SECONDS = 3.0
-WEIGHT = 0.2  # of the newest answer; the speed forgets half of what it knew after three answers
+WEIGHT = 0.2  # of the newest answer in the averages: after three answers half of what was known before is forgotten
 
 
 class Speed:
-    """Moving averages over finished answers, of one row of an engine."""
+    """The measured speed of one row of an engine: moving averages over finished answers."""
 
     def __init__(self) -> None:
         self._cost: float | None = None  # expected tokens a second: answers often end before they use what they may
         self._tokens: float | None = None  # tokens a second that came
 
     def record(self, job: WaitingJob, tokens: int, seconds: float) -> None:
-        """An answer of `tokens` (one beam's) took so long from its start to its end."""
+        """Learn from an answer of so many tokens (of one beam) that took so many seconds."""
         if seconds > 0:
             self._cost = _moved(self._cost, job.cost / job.rows / seconds)
             self._tokens = _moved(self._tokens, tokens / seconds)
@@ -34,7 +34,7 @@ class Speed:
 
 
 class Rate:
-    """How fast tokens come at this moment: counted over the last few seconds."""
+    """How many tokens a second come now: counted over the last few seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -58,9 +58,9 @@ class Rate:
 def places(
     line: Iterable[WaitingJob], running: Iterable[WaitingJob], speed: Speed, rows: int, delay: Callable[[str, int], float]
 ) -> Mapping[int, QueuePosition]:
-    """By answer: its place in a line that is in the order of serving. What runs is taken to be half done.
+    """The position of each answer, by its id. `line`: waiting jobs in the order of starting; running jobs are taken to be half done.
 
-    `delay`: seconds until a channel can show its n-th answer from now; a busy group waits for its platform, not for the engine.
+    `delay`: seconds until a channel can show its n-th answer from now: a busy group may wait for its platform and not for an engine.
     """
     running = list(running)
     shown = Counter(job.channel for job in running)

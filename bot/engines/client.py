@@ -21,14 +21,14 @@ from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, F
 from engine.api import ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
-HEALTH_SECONDS: Final = 10.0  # for one look: an engine that hangs must not seem ready for long
+HEALTH_SECONDS: Final = 10.0  # for one health check: an engine that hangs must not seem ready for long
 SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
 LONGEST_REST: Final = 600.0  # that an engine is given because it asked for one
 LINE_BYTES: Final = 1 << 20
 
 
 class EngineClient:
-    """One engine at `url` (with or without `/v1`). The session is the caller's, who closes it.
+    """One engine at `url` (with or without `/v1`). The caller closes the session.
 
     Errors: EngineUnavailable (try later), EngineRefused (don't try again), AnswerLost (broke off midway).
     """
@@ -50,7 +50,7 @@ class EngineClient:
         return without_credentials(self._url)
 
     async def health(self) -> Health:
-        """What the engine says of itself; of a server that isn't Gander's, as much as can be found out."""
+        """The engine's own `/health`; of a server that is not Gander's, what its list of models and its kind tell."""
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
                 return await self._look()
@@ -78,7 +78,7 @@ class EngineClient:
         return Health(status="ready", model=model, device="", memory_bytes=0, rows=OTHER_SERVER_ROWS, lacks=lacks)
 
     async def _lacks(self) -> frozenset[str]:
-        """The fields of ours that this server does not take, by what kind of server it is."""
+        """The fields of our requests that this server does not take: found out by asking which kind of server it is."""
         for kind in SERVER_KINDS:
             async with self._request("GET", kind.path) as response:
                 if response.status == 200 and response.content_type == "application/json":
@@ -86,7 +86,7 @@ class EngineClient:
         return OURS
 
     async def models(self) -> tuple[str, ...]:
-        """The names of what the server has, in its order."""
+        """The names of the server's models, in its order. Raises EngineRefused where what answers is no such server."""
         async with self._request("GET", "/v1/models") as response:
             body = await response.read()
             error = self._error(response, body) if response.status != 200 else None
@@ -104,7 +104,7 @@ class EngineClient:
         """
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
         headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
-        while True:  # once more for each thing that a refusal teaches
+        while True:  # again whenever a refusal said how to change the request
             asked = self._other.adapt(wish) if self._other is not None else wish
             body = asked.model_dump_json(exclude_none=True, include=set(asked.model_fields_set)).encode()
             async with self._request("POST", "/v1/chat/completions", body, headers) as response:
@@ -117,7 +117,7 @@ class EngineClient:
                     raise self._error(response, said)
 
     def _learn(self, asked: ChatRequest, body: bytes) -> bool:
-        """Whether the server's refusal says how it wants to be asked."""
+        """Whether the server's refusal says how to change the request; then the next one is changed so."""
         detail = error_of(body)
         learned = self._other.learn(asked, detail) if self._other and detail else None
         if learned is not None:
@@ -125,7 +125,7 @@ class EngineClient:
         return learned is not None
 
     async def _answer(self, response: aiohttp.ClientResponse) -> AsyncIterator[Chunk]:
-        """An answer's chunks to its very end. Servers that close it with [DONE] alone have said all the same that it is whole."""
+        """The chunks of one answer. Raises AnswerLost where they end without a finish reason or [DONE]."""
         finished = done = False
         async for chunk in self._chunks(response):
             done = chunk is None
@@ -194,7 +194,7 @@ class EngineClient:
             return EngineUnavailable(message, seconds(response.headers.get("Retry-After")))
         if response.status >= 500 and not (detail and too_long(detail)):
             return AnswerLost(message)
-        # Said to whoever asked, who need not know the address.
+        # People are shown this: it leaves out the address.
         return refusal(detail) if detail else EngineRefused(f"The engine answered {response.status} {response.reason}.")
 
 
@@ -208,7 +208,7 @@ def refusal(detail: ErrorDetail) -> EngineRefused:
 
 
 def fault_of(detail: ErrorDetail) -> Fault:
-    """By OpenAI's codes and types, which others use, too. A rate that is exceeded passes by itself and is no fault."""
+    """Whose fault an error is, by OpenAI's codes and types, which other servers use, too. An exceeded rate passes by itself: no fault."""
     named = {detail.code, detail.type}
     if named & {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "quota_exceeded"}:
         return Fault.QUOTA
@@ -218,7 +218,7 @@ def fault_of(detail: ErrorDetail) -> Fault:
 
 
 def seconds(retry_after: str | None) -> float:
-    """Of a Retry-After header: seconds, with or without a fraction, or a date. 0 where it is neither."""
+    """The seconds that a Retry-After header asks for, as a number or as a date; 0 where it is neither."""
     if not retry_after:
         return 0.0
     try:

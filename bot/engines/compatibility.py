@@ -1,7 +1,7 @@
-"""What engines other than Gander's own understand of our requests: which server it is, asked once, and what that one lacks.
+"""Changes requests for servers other than Gander's own engine: which server it is, asked once, and which fields it does not take.
 
 A field that a server does not know is ignored by some and refused by others, so none is sent; and people are told that
-the knob has no effect there. What a server refuses all the same is learned from its refusal.
+the setting has no effect there. Where a server refuses a field all the same, its refusal says which one to leave out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from bot.errors import EngineRefused, Fault
 from engine.api import ChatRequest, ErrorDetail
 
-# What OpenAI's protocol lacks.
+# Fields of our requests that OpenAI's protocol lacks.
 OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree"})
 OTHER_SERVER_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 
@@ -53,14 +53,14 @@ class OtherServer:
     newer: bool = False
 
     def adapt(self, request: ChatRequest) -> ChatRequest:
-        """The request as this server takes it. Fields that it lacks count as never set."""
+        """The request as this server takes it: without the fields that it lacks, with its model and its name for the token limit."""
         said = {name: getattr(request, name) for name in request.model_fields_set - self.lacks}
         if self.newer and said.get("max_tokens") is not None:
             said["max_completion_tokens"] = said.pop("max_tokens")
         return ChatRequest.model_construct(**said | {"model": request.model or self.model})
 
     def learn(self, sent: ChatRequest, detail: ErrorDetail) -> OtherServer | None:
-        """What its refusal of `sent` teaches: how to ask it otherwise. None: nothing, it refuses what was asked."""
+        """What its refusal of `sent` says about how to ask it; None: nothing, it refuses the question itself."""
         if sent.max_tokens is not None and not self.newer and "max_completion_tokens" in detail.message:
             return replace(self, newer=True)
         if not any(_UNSUPPORTED.search(words) for words in (detail.message, detail.code or "")):

@@ -20,7 +20,7 @@ CARD: Final = "gander.json"  # what makes a folder a ready model
 
 
 def living_engines(home: Path, model: str) -> Iterator[RunningEngine]:
-    """Engines that live, listen on loopback and serve just this model: a name in `home`, or a folder."""
+    """The running engines on loopback that serve just this model: a name in `home`, or a folder."""
     wanted = model_folder(home, model)
     for path in sorted(home.joinpath(*FOLDER).glob("*.json")):
         engine = read(path)
@@ -29,14 +29,14 @@ def living_engines(home: Path, model: str) -> Iterator[RunningEngine]:
 
 
 def model_folder(home: Path, model: str) -> Path | None:
-    """As the engine finds it."""
+    """The folder of a ready model of this name, found as the engine finds it; None: there is none."""
     folders = (folder for folder in (home / "models" / model, Path(model)) if (folder / CARD).is_file())
     found = next(folders, None)
     return found.resolve() if found else None
 
 
 def read(path: Path) -> RunningEngine | None:
-    """What a living engine wrote there. None: it is dead, or somebody else could have written it."""
+    """The address file of a running engine; None: the engine ended, or somebody else could have written the file."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
@@ -53,7 +53,7 @@ def read(path: Path) -> RunningEngine | None:
 
 
 def locked(file: int) -> bool:
-    """By the engine, as long as it lives."""
+    """Whether the engine that wrote this file still runs: it holds a lock on it."""
     try:
         flock(file, LOCK_SH | LOCK_NB)
     except BlockingIOError:

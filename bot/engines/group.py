@@ -1,6 +1,6 @@
 """The engines of our own on the devices that are configured: one on each where the model fits on one, else one over all.
 
-What fits is the engine's to say: it knows the model and the cards.
+`gander model plan` says what fits: the engine knows the model and the cards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Arrangement(BaseModel):
 async def running_engines(home: Path, options: EngineOptions, *, private: bool = False) -> AsyncIterator[Sequence[EngineChild]]:
     """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError.
 
-    `private` as of EngineChild.
+    `private`: see EngineChild.
     """
     groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
     engines = [options.model_copy(update={"devices": devices}) for devices in groups]

@@ -25,11 +25,11 @@ from bot.background import beside
 from bot.backoff import listed_pause
 from bot.errors import EngineStartError
 
-HOPELESS: Final = (2, 78)  # bad arguments; EX_CONFIG: to start the same again would end the same
-GRACE_SECONDS: Final = 12.0  # the engine itself gives its answers 10
+HOPELESS: Final = (2, 78)  # exit codes for bad arguments and EX_CONFIG: starting again would end the same
+GRACE_SECONDS: Final = 12.0  # the engine gives running answers 10 to end
 PAUSES_SECONDS: Final = (0.0, 0.5, 2.0, 10.0)  # before a new start, longer with every failure in a row
 ATTEMPTS: Final = len(PAUSES_SECONDS)
-STEADY_SECONDS: Final = 60.0  # an end after so long a life, or by a signal, is no failure to start
+STEADY_SECONDS: Final = 60.0  # a child that ran so long, or was ended by a signal, did not fail to start
 LOG_BYTES: Final = 10_000_000
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Announcement(BaseModel):
 class EngineChild:
     """One supervised engine. `supervise()` must be running in a task of its owner; `running_engine` does all of that.
 
-    `private`: other programs of the same person do not find it, who would lose their answers with it.
+    `private`: `living_engines` of other programs does not find it, whose answers would break off when it stops.
     """
 
     def __init__(self, home: Path, model: str, arguments: Sequence[str] = (), *, private: bool = False) -> None:
@@ -99,7 +99,7 @@ class EngineChild:
         return self._url
 
     def check(self) -> None:
-        """For those who wait for it: raises what `supervise()` gave up with."""
+        """Raises the EngineStartError that `supervise()` gave up with, if it has."""
         if self._failure is not None:
             raise self._failure
 
@@ -108,7 +108,7 @@ class EngineChild:
         return lines[-1] if lines else "it said nothing."
 
     async def _live(self) -> int:
-        """One life of the child: its exit code. Cancelling stops it gracefully first."""
+        """Start the child and wait for its end: its exit code. Cancelling stops the child first."""
         process = await self._start()
         try:
             await self._listen(process)
@@ -128,7 +128,7 @@ class EngineChild:
         return process
 
     async def _listen(self, process: Process) -> None:
-        if process.stdout is None:  # never: we asked for a pipe
+        if process.stdout is None:  # can't be: a pipe was asked for
             raise EngineStartError("The engine has no standard output.")
         try:
             self._url = Announcement.model_validate_json(await process.stdout.readline()).url
@@ -162,7 +162,7 @@ async def supervised(children: Sequence[EngineChild]) -> AsyncIterator[Sequence[
 
 
 async def oversee(children: Sequence[EngineChild]) -> None:
-    """Until all have given up. Raises what the last one gave up with; of the others, each is said in the log."""
+    """Supervise all until the last one has given up, and raise its error; those before are logged."""
     lives = {asyncio.create_task(child.supervise()): child for child in children}
     try:
         while lives:
@@ -180,7 +180,7 @@ async def oversee(children: Sequence[EngineChild]) -> None:
 
 
 async def stop(process: Process) -> None:
-    """Ask by closing its standard input, which also works where signals don't; then insist."""
+    """Close the child's standard input, upon which it stops; kill it after GRACE_SECONDS."""
     if process.stdin is not None:
         process.stdin.close()
     try:
@@ -191,7 +191,7 @@ async def stop(process: Process) -> None:
 
 
 def open_log(file: Path) -> IO[bytes]:
-    """Appends; a log that has grown long is kept once under `.1`."""
+    """Open a log to append to. One longer than LOG_BYTES is moved to `.1` first, over the one there."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists() and file.stat().st_size > LOG_BYTES:
         file.replace(file.with_suffix(".log.1"))

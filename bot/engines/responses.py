@@ -1,6 +1,6 @@
-"""Reads what any OpenAI-compatible server sends: only the words, how an answer ended and what it took matter.
+"""Parses what any OpenAI-compatible server sends: the text, how the answer ended, and how many tokens it took.
 
-Gander's own engine and well-behaved servers pass as they are; what others leave out, null, or spell in their own way is mended here.
+What follows the protocol is parsed as it is. Of the rest, missing fields, nulls and other spellings are accepted here.
 """
 
 from __future__ import annotations

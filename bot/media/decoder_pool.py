@@ -1,4 +1,4 @@
-"""Keeps the decoding children: hands each one picture at a time, and replaces one that overruns its time or dies.
+"""Keeps the child processes that decode pictures: each takes one at a time, and is replaced when it takes too long or dies.
 
 The event loop only moves bytes; decoding, resizing and hashing happen in `decoder_worker.py`.
 """
@@ -96,7 +96,7 @@ async def _spawn(command: Sequence[str]) -> Child:
 
 
 class DecodingProcess:
-    """One child. The first picture starts it, and so does the first one after an accident."""
+    """One child process. A picture starts it where none runs."""
 
     def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
@@ -139,7 +139,7 @@ class DecodingProcess:
 
 
 class Decoders:
-    """A few children, so that one slow picture does not hold up everybody's."""
+    """A few child processes, so that one slow picture does not hold up the others."""
 
     def __init__(self, limits: DecodingLimits, count: int = 2) -> None:
         self._all = tuple(DecodingProcess(limits) for _ in range(count))
@@ -149,7 +149,7 @@ class Decoders:
         self._places = FairSemaphore(count)
 
     async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture:
-        """As `DecodingProcess.decode`; waits while all children are busy, those the least who have the least to decode."""
+        """As `DecodingProcess.decode`; waits while all children are busy. Next is who (`whose`) has the fewest in decoding."""
         async with self._places.inside(whose):
             process = self._idle.get_nowait()
             try:

@@ -51,7 +51,7 @@ class WorkerLimits(TypedDict):
 
 
 class Header(TypedDict, total=False):
-    """What is said of one picture: a result, or the reason (`damaged`, `pixels`, `memory`, `no_decoder`) why there is none."""
+    """The line of JSON about one picture: of a result, or the reason (`damaged`, `pixels`, `memory`, `no_decoder`) why there is none."""
 
     reason: str
     bytes: int

@@ -1,5 +1,7 @@
-"""Lets so much in at once; next is who has the least inside, and of these who was let in longest ago: one person's many files hold up
-nobody else's."""
+"""A semaphore that is fair between people: next is who holds the least of it, and of these who got it longest ago.
+
+So one person's many files hold up nobody else's.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ class Waiter:
 
 
 class FairSemaphore:
-    """`room` for all together and `each` for one person, in whatever unit the weights have."""
+    """`room`: how much all together may hold; `each`: how much one person may; both in the unit of the weights."""
 
     def __init__(self, room: int, each: int | None = None) -> None:
         self._room = room
@@ -31,7 +33,7 @@ class FairSemaphore:
 
     @asynccontextmanager
     async def inside(self, whose: str, weight: int = 1) -> AsyncIterator[None]:
-        """The block runs when there is room. What is heavier than all of the room goes in alone."""
+        """Wait for room, and hold `weight` of it during the block. A weight above `each` counts as `each`."""
         weight = min(weight, self._each)
         waiting = Waiter(whose, weight, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

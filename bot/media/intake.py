@@ -1,4 +1,4 @@
-"""Takes in what people attach: fetched at receipt, capped while it streams in, recognised by its first bytes, decoded elsewhere."""
+"""Turns an attached file into a picture: fetched up to a limit, recognised by its first bytes, decoded in a child process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.message import Attachment, Picture
 HEAD: Final = 512  # bytes that settle what a file is
 NAME_LENGTH: Final = 48
 AT_ONCE: Final = 16  # of the largest files in memory: a room full of people that all show something large must not fill it
-UNKNOWN_SIZE: Final = MIB  # what a file counts for whose size nobody tells, and the least that any does
+UNKNOWN_SIZE: Final = MIB  # what a file of unknown size counts for, and the least that any file does
 KINDS: Final = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -62,7 +62,7 @@ def recognise(head: bytes) -> str:
 
 
 class Intake:
-    """The door for pictures. Every refusal is a Refusal that names the file, its fault and the limit it broke."""
+    """Fetches and decodes the pictures of all people, fairly. A Refusal names the file, its fault and the limit it broke."""
 
     def __init__(self, limits: FileLimits, decoder: Decoder) -> None:
         self._limits = limits
@@ -103,6 +103,6 @@ class Intake:
 
 
 def shorten(name: str) -> str:
-    """A file's name as it may stand in a sentence."""
+    """A file's name for a sentence: printable, at most NAME_LENGTH characters."""
     printable = "".join(letter for letter in name if letter.isprintable())
     return printable if len(printable) <= NAME_LENGTH else printable[: NAME_LENGTH - 1] + "…"

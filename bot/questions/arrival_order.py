@@ -1,6 +1,6 @@
-"""The order of a place: what arrived earlier is stored earlier, while files are fetched and decoded beside each other.
+"""Keeps each place's order: a message that came earlier is stored earlier, while the files of all are fetched at the same time.
 
-Nobody is held up for long by somebody else: whoever takes longer than `PATIENCE_SECONDS` is overtaken.
+A message whose files take longer than `PATIENCE_SECONDS` is overtaken by those of other people.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 
 from bot.arrival import Arrival
 
-PATIENCE_SECONDS: Final = 2.0  # after its arrival, in which others wait for what is not stored yet
+PATIENCE_SECONDS: Final = 2.0  # after its arrival, for which later messages wait for it
 
 
 class ArrivalOrder:
-    """What has arrived and is not dealt with, of all places."""
+    """The events that have arrived and are not stored or refused yet, of all places."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class ArrivalOrder:
 
     @contextmanager
     def arriving(self, place: str, event: str, person: str) -> Iterator[Arrival]:
-        """From here on it has its place in the order; at the end of the block it is dealt with."""
+        """Within the block the event has its place in the order; afterwards it is dealt with."""
         arrival = Arrival(place, event, person, self._clock())
         self._open.setdefault(place, []).append(arrival)
         try:
@@ -38,18 +38,19 @@ class ArrivalOrder:
 
     @asynccontextmanager
     async def wanted(self, arrival: Arrival | None) -> AsyncIterator[None]:
-        """As `Arrival.wanted`; what has no place in the order is wanted."""
+        """As `Arrival.wanted`; without an arrival the block just runs."""
         async with arrival.wanted() if arrival else nullcontext():
             yield
 
     async def stored(self, arrival: Arrival | None, event: str) -> None:
-        """Wait until an earlier message is dealt with: this one replies to it."""
+        """Wait until the message of this id is dealt with, if it came earlier: this one replies to it."""
         for earlier in self._before(arrival):
             if earlier.event == event:
                 await earlier.over.wait()
 
     async def turn(self, arrival: Arrival | None, *, follows: bool) -> None:
-        """Wait for what came before. `follows`: it may go on from what the same person said, however long that takes."""
+        """Wait for earlier messages, up to PATIENCE_SECONDS after they came; for the same message, and with `follows` for the same
+        person's messages, however long they take: this one may continue them."""
         for earlier in self._before(arrival):
             if arrival and ((follows and earlier.person == arrival.person) or earlier.event == arrival.event):
                 await earlier.over.wait()
@@ -63,8 +64,8 @@ class ArrivalOrder:
             await arrival.over.wait()
 
     async def drop(self, person: str | None, place: str | None = None, but: Arrival | None = None) -> int:
-        """Take back all that this person, or everybody, asks in a place, or anywhere; how many questions. What was too late for that is
-        stored afterwards."""
+        """Take back the questions of this person (None: of everybody) in a place (None: anywhere); how many. Those that were being
+        stored already are stored when this returns."""
         found = [each for each in self._of(place) if each is not but and each.asks and person in {None, each.person}]
         for arrival in found:
             arrival.withdraw()
@@ -74,7 +75,7 @@ class ArrivalOrder:
         return len(found) - len(late)
 
     def reads_after(self, arrival: Arrival | None) -> bool:
-        """Whether something of the same person has come since, and is still being read."""
+        """Whether a later event of the same person is still being read by its adapter."""
         here = self._open.get(arrival.place, []) if arrival else []
         after = here[here.index(arrival) + 1 :] if arrival in here else []
         return any(not each.read for each in after if arrival and each.person == arrival.person)
@@ -85,7 +86,7 @@ class ArrivalOrder:
             await arrival.over.wait()
 
     def begin_afresh(self, place: str, person: str | None) -> None:
-        """What is not stored yet is no part of the conversation that comes: of this person's, or of everybody's."""
+        """The conversation was reset, of this person or (None) of everybody: it does not go on from what is not stored yet."""
         for arrival in self._open.get(place, ()):
             arrival.points = arrival.points and person not in {None, arrival.person}
 

@@ -1,4 +1,4 @@
-"""Carries out what people want forgotten: ends what is being made of it, then deletes it from the store and from the disk."""
+"""Deletes what people want forgotten: stops its unfinished answers, then deletes it from the database and from the disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.store.pictures import PictureFiles
 
 
 class DeleteService:
-    """`nameless` is called when names were forgotten, too."""
+    """Deletes messages with their answers and pictures. `nameless` is called when people's names were deleted, too."""
 
     def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, nameless: Callable[[], None]) -> None:
         self._database = database
@@ -22,23 +22,23 @@ class DeleteService:
         self._nameless = nameless
 
     async def held(self, person: str) -> ForgetPreview:
-        """What `person` would delete."""
+        """How much `person` would delete."""
         return await self._database.read(forgetting.held, person)
 
     async def held_here(self, place: Place, person: str | None) -> ForgetPreview:
-        """What `here` would delete."""
+        """How much `here` would delete."""
         key, places = await self._meant(place, person)
         return await self._database.read(forgetting.held_in, places, key)
 
     async def person(self, person: str) -> Forgotten:
-        """All of a person, by their key."""
+        """Delete all that a person (by key) wrote and showed, everywhere."""
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, person=person))
         messages, pictures = await self._database.write(forgetting.forget, person)
         self._nameless()
         return await self._delete(messages, pictures)
 
     async def here(self, place: Place, person: str | None) -> Forgotten:
-        """What was said in this channel; or what one person, by the platform's id, said on this server."""
+        """Delete what was said in this channel; or what one person (by the platform's id) said on this server."""
         key, places = await self._meant(place, person)
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=places, person=key))
         messages, pictures = await self._database.write(forgetting.forget_in, places, key)
@@ -59,7 +59,7 @@ class DeleteService:
         return gone.message_ids
 
     async def _meant(self, place: Place, person: str | None) -> tuple[str | None, tuple[str, ...]]:
-        """The person's key, and the places that count."""
+        """The key of the person, and the keys of the places to delete in."""
         key = f"{place.platform}:{person}" if person else None
         return key, await self._database.read(forgetting.places_around, place, key is not None)
 

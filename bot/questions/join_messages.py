@@ -1,6 +1,6 @@
-"""Joins what people send together and platforms tell apart: words and then the picture, or a text that was cut into several messages.
+"""Joins messages that people send as one: a question and then its picture, or a text that the platform cut into several messages.
 
-Half a second's patience, and only where something is missing: a picture that the words point at, or the rest of a cut text.
+Waits half a second, and only where something is missing: a picture that the words point at, or the rest of a cut text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ READING_SECONDS: Final = 3.0  # for a part that has come and is still being read
 
 @dataclass(eq=False, slots=True)
 class Expected:
-    """A question that lacks something."""
+    """A question that waits for its picture, or for the rest of its text."""
 
     first: Incoming
     until: float
@@ -40,7 +40,7 @@ class Expected:
         return not self.first.cut and not self.parts
 
     def takes(self, incoming: Incoming) -> bool:
-        """Whether this is what it lacks."""
+        """Whether this message is what the question waits for."""
         if incoming.edited or incoming.command or incoming.reply_to or incoming.author.key != self.first.author.key:
             return False
         if self.lacks_words:
@@ -50,14 +50,14 @@ class Expected:
 
 
 class MessageJoiner:
-    """The questions that something is expected for, by place and person."""
+    """The questions that wait for another message, by place and person."""
 
     def __init__(self, arrivals: ArrivalOrder) -> None:
         self._arrivals = arrivals
         self._expected: dict[tuple[str, str], Expected] = {}
 
     def offer(self, incoming: Incoming) -> Expected | None:
-        """The question that this belongs to and is asked with; None: it is a message of its own."""
+        """The waiting question that this message belongs to, which takes it; None: it is a message of its own."""
         expected = self._expected.get(_whose(incoming))
         if expected is None or not expected.takes(incoming):
             return None
@@ -68,7 +68,7 @@ class MessageJoiner:
 
     @contextmanager
     def expecting(self, incoming: Incoming) -> Iterator[None]:
-        """Within this block a question that lacks something is asked."""
+        """Within this block later messages of the same person can join this one, if it lacks something."""
         if not lacks_something(incoming):
             yield
             return
@@ -80,7 +80,7 @@ class MessageJoiner:
             expected.over.set()
 
     async def gather(self, incoming: Incoming) -> Incoming:
-        """The question with all that belongs to it."""
+        """The question with the messages that joined it, after waiting for them."""
         expected = self._expected.get(_whose(incoming))
         if expected is None or expected.first.id != incoming.id:
             return incoming
@@ -91,7 +91,7 @@ class MessageJoiner:
     async def _wait(self, expected: Expected) -> None:
         last = monotonic() + READING_SECONDS
         while (expected.lacks_words or expected.lacks_picture) and (now := monotonic()) < last:
-            # What has come already is waited for, however long the platform takes to tell all of it.
+            # A message that has arrived is waited for, however long its adapter takes to read it.
             until = last if self._arrivals.reads_after(expected.first.arrival) else min(expected.until, last)
             if now >= until:
                 return

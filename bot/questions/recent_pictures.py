@@ -1,6 +1,6 @@
-"""The pictures that stand in a channel, as far as the bot saw them come: what somebody may mean who shows none of their own.
+"""Remembers which messages of a channel show pictures: somebody who attaches none may mean one of them.
 
-Kept in memory, for a while, as references: nothing of them is fetched before somebody asks.
+Kept in memory for half an hour, as references: no file is fetched before somebody asks about it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class RecentPicture:
     asked: bool = False
 
     def reply(self) -> Reply:
-        """As if somebody replied to it."""
+        """A reply to this message, as if the person had used the platform's own."""
         return Reply(self.message_id, self.author, self.attachments, found=True)
 
 
 class RecentPictures:
-    """By place, oldest first."""
+    """The messages with pictures of each place, oldest first."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, deque[RecentPicture]] = OrderedDict()
 
     def note(self, incoming: Incoming, *, asked: bool) -> None:
-        """A message came; it may show pictures."""
+        """Remember a message, if it shows pictures."""
         shown = tuple(each for each in incoming.attachments if may_be_picture(each))
         if not shown or incoming.edited or incoming.command:
             return
@@ -51,27 +51,27 @@ class RecentPictures:
             self._seen.popitem(last=False)
 
     def recent(self, incoming: Incoming, people: Collection[str]) -> list[RecentPicture]:
-        """What these people (keys) showed here just before, and nobody asked about."""
+        """The pictures that these people (by key) showed here within the last minute, and that nobody asked about."""
         now = incoming.sent_at.timestamp()
         return [each for each in self._unasked(incoming) if each.author.key in people and now - each.at <= RECENT_SECONDS]
 
     def newer(self, incoming: Incoming) -> bool:
-        """Whether a picture stands here that nobody asked about, and that is newer than those that somebody did."""
+        """Whether the newest picture here is one that nobody asked about."""
         unasked = self._unasked(incoming)
         return bool(unasked) and all(each.at <= unasked[-1].at for each in self._here(incoming) if each.asked)
 
     def mark(self, place: str, message_id: str) -> None:
-        """Somebody asks about it."""
+        """Remember that somebody asked about this message's pictures."""
         for each in self._seen.get(place, ()):
             each.asked = each.asked or each.message_id == message_id
 
     def drop(self, place: str, message_id: str) -> None:
-        """It was deleted."""
+        """Forget a message: it was deleted."""
         if here := self._seen.get(place):
             self._seen[place] = deque((each for each in here if each.message_id != message_id), KEPT)
 
     def forget(self, person: str) -> None:
-        """All of one person's (key)."""
+        """Forget the pictures of one person (by key), everywhere."""
         for place, here in self._seen.items():
             self._seen[place] = deque((each for each in here if each.author.key != person), KEPT)
 

@@ -1,4 +1,4 @@
-"""Finds the picture that a question without one means: the asker's of just now, that of whom they reply to, the one a thread began with."""
+"""Finds the picture that a question without one is about: one just shown by the asker or by whom they reply to, or a thread's first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.store.database import Database
 from bot.store.graph import SHARED, Node
 from bot.texts import Texts
 
-OFFERS: Final = 500  # that are remembered
+OFFERS: Final = 500  # choices that are remembered
 MOST_CHOICES: Final = 5  # Discord's buttons in a row
 
 
@@ -36,7 +36,7 @@ class PictureChoice:
 
 
 class PictureFinder:
-    """Of one bot. What is offered is forgotten with a restart: then the question has to be asked again."""
+    """Finds pictures, and remembers which choices it offered. A restart forgets them: then people have to ask again."""
 
     def __init__(self, database: Database, recent_pictures: RecentPictures, texts: Texts) -> None:
         self._database = database
@@ -60,14 +60,14 @@ class PictureFinder:
         return replace(await self._in_thread(incoming, question), newer=self._recent_pictures.newer(incoming))
 
     def about(self, incoming: Incoming, shown: RecentPicture) -> Incoming:
-        """The question in reply to this picture. What it quotes of another message stays."""
+        """The question as a reply to this picture. It still quotes the message that it replied to."""
         self._recent_pictures.mark(incoming.place.key, shown.message_id)
         said = incoming.reply_to
         reply = shown.reply()
         return replace(incoming, reply_to=replace(reply, quote=said.quote or said.words) if said else reply)
 
     def offer(self, language: str, waiting: PictureChoice) -> Outgoing:
-        """Asks which picture is meant."""
+        """A message that asks which picture is meant, with a button for each."""
         token = secrets.token_hex(6)
         self._offers[token] = waiting
         while len(self._offers) > OFFERS:
@@ -89,7 +89,7 @@ class PictureFinder:
         return self.about(asked, waiting.choices[int(number)]), waiting
 
     async def _in_thread(self, incoming: Incoming, question: str) -> Incoming:
-        """A thread is about what it began with, until something was asked in it."""
+        """The question as a reply to the message that its thread began with, if it is the first one there."""
         if incoming.starter is None:
             return incoming
         if incoming.place.thread:

@@ -235,7 +235,7 @@ def test_looks_that_fail_come_ever_less_often() -> None:
     pooled = engine_pool.PooledEngine(ScriptedEngine(lambda _: ()))
     pauses = []
     for _ in range(30):
-        pooled.missed(EngineRefused("no", fault=Fault.KEY))
+        pooled.check_failed(EngineRefused("no", fault=Fault.KEY))
         pauses.append(pooled.pause)
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (engine_pool.AWAY_POLL, engine_pool.FAULTY_LONGEST)

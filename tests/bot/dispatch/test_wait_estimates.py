@@ -64,7 +64,7 @@ def test_a_question_goes_to_the_emptiest_engine_that_has_room() -> None:
     pool = EnginePool([busy, free, small])
     assert pool.best(waiting(5)) is free
     assert pool.best(waiting(5, rows=4)) is None
-    assert (pool.rows, pool.held()) == (10, {"ann": 4})
+    assert (pool.rows, pool.rows_by_person()) == (10, {"ann": 4})
 
 
 def test_more_beams_than_any_engine_has_rows_run_alone() -> None:
@@ -75,5 +75,5 @@ def test_more_beams_than_any_engine_has_rows_run_alone() -> None:
 
 def test_a_lost_engine_has_no_room() -> None:
     lost = pooled(4)
-    lost.lost()
+    lost.answer_failed()
     assert (lost.rows, EnginePool([lost]).best(waiting(1)), EnginePool([lost]).best(waiting(1, rows=9))) == (0, None, None)
