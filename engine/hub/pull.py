@@ -15,8 +15,8 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationE
 
 from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
-from engine.hub.layout import FORMS, VISION_PREFIXES, indexed_files
 from engine.models.card import CARD_NAME
+from engine.weights.weight_files import FORMS, VISION_PREFIXES, indexed_files
 
 
 def pull_repository(repository: str, home: Path, *, revision: str | None = None, eye_only: bool = False) -> Path:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from engine.device.devices import WORKING, free_memory
 from engine.errors import WeightsError
-from engine.hub.layout import numbered_files
 from engine.layers.int4_cpu import pack
 from engine.layers.modes import Quantization
 from engine.layers.quantization import HEAD, dequantize, mode_of_codes, quantize
@@ -26,6 +25,7 @@ from engine.models.llama.layer_split import allocate, plan_stages
 from engine.models.llama.llama import FUSED, Llama
 from engine.weights.merging import EMBEDDING, language_shapes
 from engine.weights.stored_tensors import StoredTensor, open_weights
+from engine.weights.weight_files import numbered_files
 
 SCALE = "_scale"
 REMEDY = "Fetch or convert the model again."

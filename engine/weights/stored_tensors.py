@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.hub.layout import everything, weight_files
+from engine.weights.weight_files import everything, weight_files
 
 SAFETENSORS_DTYPES = {
     "F64": torch.float64,

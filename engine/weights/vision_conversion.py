@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.hub.layout import VISION_PREFIXES
 from engine.layers.quantization import Slot
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import StoredTensor, open_folder, open_weights
+from engine.weights.weight_files import VISION_PREFIXES
 
 VIT_NAMES = (
     (r"cls_token", r"embeddings.class_embedding"),
