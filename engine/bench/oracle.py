@@ -17,7 +17,7 @@ from engine.models.llama.llama import FUSED, Llama
 
 @torch.no_grad()
 def as_transformers(language: Llama) -> Any:
-    """`LlamaForCausalLM` on the weights of our unquantised model: views of them, or copies where LoRA branches are merged in."""
+    """`LlamaForCausalLM` on the weights of our unquantised model: views of them, or copies where LoRA adapters are merged in."""
     shape = asdict(language.config)
     rope = {"rope_type": "default", "rope_theta": shape.pop("rope_theta")}
     with init_empty_weights(include_buffers=False):  # the rotary frequencies are computed, not loaded
@@ -52,6 +52,6 @@ def rows_of_parts(language: Llama) -> dict[str, list[int]]:
 
 
 def merged(linear: Linear) -> Tensor:
-    """The matrix with its branch at full strength."""
+    """The matrix with its LoRA at full strength."""
     lora = linear.lora
     return linear.weight if lora is None else linear.weight + lora.scale * lora.b @ lora.a

@@ -18,11 +18,11 @@ class DecodeStep(Protocol):
         one would read as much for short rows as for full ones."""
         ...
 
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
         """Runs the layers of `stage`: hidden states [rows, width] → [rows, width], without the final norm.
 
         Each layer writes a row's new key and value at position `lengths[row]` of the row's blocks `tables[row]` and attends to
-        all positions up to it. `lengths` [rows] counts tokens, `tables` [rows, most blocks] holds block numbers; `gate` [rows]
+        all positions up to it. `lengths` [rows] counts tokens, `tables` [rows, most blocks] holds block numbers; `lora_scale` [rows]
         scales LoRA as in `Llama.forward`, None where the model has none.
         """
         ...

@@ -16,10 +16,10 @@ class TorchStep:
     def __init__(self, language: Llama) -> None:
         self.language = language
 
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
         view = self.view(stage, tables, lengths)
-        gates = None if gate is None else gate[:, None, None]
-        return self.language.run(range(stage.first, stage.last), hidden[:, None], lengths[:, None], view, gates)[:, 0]
+        lora_scales = None if lora_scale is None else lora_scale[:, None, None]
+        return self.language.run(range(stage.first, stage.last), hidden[:, None], lengths[:, None], view, lora_scales)[:, 0]
 
     def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
         """What attends."""

@@ -20,7 +20,7 @@ FEW = 8  # rows up to which reading less pays for computing more (2 cores, AMX)
 
 
 class PackedLinear(Linear):
-    """Stands in for a `Linear`, branch and all; `width_in` is a multiple of GROUP, `width_out` of LANES."""
+    """Stands in for a `Linear`, LoRA and all; `width_in` is a multiple of GROUP, `width_out` of LANES."""
 
     codes: Tensor
     scales: Tensor

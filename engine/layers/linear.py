@@ -1,4 +1,4 @@
-"""A projection that may carry a low-rank branch, and that a quantised one can stand in for."""
+"""A projection that may carry a low-rank adapter (LoRA), and that a quantised one can stand in for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 
 
 class Lora(nn.Module):
-    """x → alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new branch changes nothing.
+    """x → alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new adapter changes nothing.
 
     Its type is its own: on a CPU matrices this narrow are four times as fast in fp32 as in bf16.
     """
@@ -23,8 +23,8 @@ class Lora(nn.Module):
         nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        branch = linear(linear(x.to(self.a.dtype), self.a), self.b).to(x.dtype)
-        return branch if self.scale == 1 else branch * self.scale
+        adapter = linear(linear(x.to(self.a.dtype), self.a), self.b).to(x.dtype)
+        return adapter if self.scale == 1 else adapter * self.scale
 
 
 class Linear(nn.Module):
@@ -37,17 +37,17 @@ class Linear(nn.Module):
         self.lora: Lora | None = None
         nn.init.normal_(self.weight, std=0.02)
 
-    def forward(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
-        """`gate` [rows or 1, 1, 1] scales the branch of each row; without a gate the branch is left out."""
+    def forward(self, x: Tensor, lora_scale: Tensor | None = None) -> Tensor:
+        """`lora_scale` [rows or 1, 1, 1] scales LoRA row by row; without it LoRA is left out."""
         y = self.product(x)
-        if gate is None or self.lora is None:
+        if lora_scale is None or self.lora is None:
             return y
-        return torch.addcmul(y, self.lora(x), gate)
+        return torch.addcmul(y, self.lora(x), lora_scale)
 
     def product(self, x: Tensor) -> Tensor:
         return linear(x, self.weight)
 
     def add_lora(self, rank: int, alpha: float | None = None) -> Lora:
-        """A new branch of this rank, scaled by `alpha / rank` (1 when `alpha` is None)."""
+        """A new adapter of this rank, scaled by `alpha / rank` (1 when `alpha` is None)."""
         self.lora = Lora(self.width_in, self.width_out, rank, rank if alpha is None else alpha).to(self.weight.device)
         return self.lora

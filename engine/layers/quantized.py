@@ -1,4 +1,4 @@
-"""Projections whose matrix is kept in 8 or 4 bits; a drop-in for `Linear`, branch and all.
+"""Projections whose matrix is kept in 8 or 4 bits; a drop-in for `Linear`, LoRA and all.
 
 Weights only, activations stay as they are. This rounds; exactness is claimed for fp32 alone. `product` is the one place
 that meets the codes. What stands here runs on every card and on the CPU; it restores a few rows at a time, so that the

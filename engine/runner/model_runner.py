@@ -32,8 +32,8 @@ class Runner:
         self.last = torch.zeros(slots + 1, dtype=torch.long, device=self.device)
         self.lengths = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)
         self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
-        self.gates = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
-        self.has_branches = any(getattr(module, "lora", None) is not None for module in language.modules())
+        self.lora_scales = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
+        self.has_lora = any(getattr(module, "lora", None) is not None for module in language.modules())
         self.named: tuple[list[int], Tensor] | None = None
         self.graphs: dict[int, DecodeGraph] = {}
         self.prompt_graphs: PromptGraphs | None = None
@@ -57,26 +57,26 @@ class Runner:
             return self.prompt_graphs.read(parts)
         hidden = torch.cat([part.embeddings for part in parts])[None]
         positions = torch.cat([torch.arange(part.start, part.end) for part in parts])[None]
-        gate = self.prompt_gate(parts)
+        lora_scale = self.prompt_lora_scale(parts)
         view = PromptView(self.cache, [(part.table, part.start, part.end) for part in parts])
-        final: Tensor = self.language(hidden, upload(positions, self.device), view, gate)
+        final: Tensor = self.language(hidden, upload(positions, self.device), view, lora_scale)
         ends = torch.tensor([len(part.embeddings) for part in parts]).cumsum(0) - 1
         return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
-    def prompt_gate(self, parts: Sequence[Part]) -> Tensor | None:
-        """[1, tokens, 1]; None where no branch would do anything."""
-        if not self.has_branches or not any(part.gated for part in parts):
+    def prompt_lora_scale(self, parts: Sequence[Part]) -> Tensor | None:
+        """[1, tokens, 1]; None where no LoRA would do anything."""
+        if not self.has_lora or not any(part.lora for part in parts):
             return None
-        gates = torch.cat([torch.full((len(part.embeddings), 1), float(part.gated)) for part in parts])[None]
-        return gates.to(self.device, self.language.dtype)
+        lora_scales = torch.cat([torch.full((len(part.embeddings), 1), float(part.lora)) for part in parts])[None]
+        return lora_scales.to(self.device, self.language.dtype)
 
     @torch.inference_mode()
-    def place(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, gated: bool) -> None:
+    def place(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool) -> None:
         """These rows go on from `length` tokens kept in their tables' blocks."""
         self.set_tables(slots, tables)
         rows = self.rows(slots)
         self.lengths[rows] = length
-        self.gates[rows] = float(gated)
+        self.lora_scales[rows] = float(lora)
 
     @torch.inference_mode()
     def set_tables(self, slots: Sequence[int], tables: Sequence[Sequence[int]]) -> None:
@@ -127,7 +127,7 @@ class Runner:
             return self.graphs[size].replay(slots)
         rows = self.rows(slots)
         lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
-        logits = self.through_stages(self.embed_last(rows), tables, lengths, self.gates[rows])
+        logits = self.through_stages(self.embed_last(rows), tables, lengths, self.lora_scales[rows])
         self.lengths[rows] += 1
         return logits
 
@@ -135,15 +135,15 @@ class Runner:
         """The embeddings [rows, width] of the tokens that these slots go on with."""
         return self.language.embed(self.last[rows])
 
-    def through_stages(self, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
+    def through_stages(self, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
         """Through all stages, each on its own device."""
         for stage in self.cache.stages:
-            moved = (tensor.to(stage.device) for tensor in (hidden, tables, lengths, gate))
+            moved = (tensor.to(stage.device) for tensor in (hidden, tables, lengths, lora_scale))
             hidden = self.through_stage(stage, *moved)
         return self.step.logits(hidden).to(self.device)
 
-    def through_stage(self, stage: Stage, hidden: Tensor, tables: Tensor, lengths: Tensor, gate: Tensor) -> Tensor:
-        return self.step.layers(hidden, stage, tables, lengths, gate if self.has_branches else None)
+    def through_stage(self, stage: Stage, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
+        return self.step.layers(hidden, stage, tables, lengths, lora_scale if self.has_lora else None)
 
 
 class DecodeGraph:
@@ -154,7 +154,7 @@ class DecodeGraph:
         self.rows = torch.full((size,), runner.filler, device=runner.device)
         self.slots: list[int] = []
         self.graphs: list[torch.cuda.CUDAGraph] = []
-        self.inputs: list[tuple[Tensor, ...]] = []  # of each stage: hidden, tables, lengths, gate
+        self.inputs: list[tuple[Tensor, ...]] = []  # of each stage: hidden, tables, lengths, lora_scale
         self.outputs: list[tuple[Tensor, ...]] = []  # what the next stage gets; of the last, the logits
         for index in range(len(runner.cache.stages)):
             self.capture_stage(index)
@@ -173,14 +173,14 @@ class DecodeGraph:
     def compute(self, index: int) -> tuple[Tensor, ...]:
         runner, stages = self.runner, self.runner.cache.stages
         if index == 0:
-            lengths, tables, gate = runner.lengths[self.rows], runner.tables[self.rows], runner.gates[self.rows]
+            lengths, tables, lora_scale = runner.lengths[self.rows], runner.tables[self.rows], runner.lora_scales[self.rows]
             hidden = runner.embed_last(self.rows)
             runner.lengths.index_add_(0, self.rows, torch.ones_like(lengths))
             runner.lengths[runner.filler :].zero_()
         else:
-            hidden, tables, lengths, gate = self.inputs[index - 1]
-        hidden = runner.through_stage(stages[index], hidden, tables, lengths, gate)
-        return (runner.step.logits(hidden),) if index == len(stages) - 1 else (hidden, tables, lengths, gate)
+            hidden, tables, lengths, lora_scale = self.inputs[index - 1]
+        hidden = runner.through_stage(stages[index], hidden, tables, lengths, lora_scale)
+        return (runner.step.logits(hidden),) if index == len(stages) - 1 else (hidden, tables, lengths, lora_scale)
 
     def replay(self, slots: Sequence[int]) -> Tensor:
         """Logits [slots, vocabulary], where the next replay will write its own."""

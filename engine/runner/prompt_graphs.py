@@ -31,7 +31,7 @@ class Part:
     embeddings: Tensor
     table: Sequence[int]
     start: int
-    gated: bool  # whether LoRA branches are on
+    lora: bool  # whether LoRA adapters are on
 
     @property
     def end(self) -> int:
@@ -95,7 +95,7 @@ class PromptGraph:
         self.hidden = torch.zeros(shape.prompts, shape.tokens, width, dtype=language.dtype, device=device)
         self.tables = torch.zeros(shape.prompts, shape.context // BLOCK, dtype=torch.long, device=device)
         self.borders = torch.ones(2, shape.prompts, dtype=torch.long, device=device)  # starts, and how many tokens are real
-        self.gates = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
+        self.lora_scales = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
         self.graph, self.logits = capture(self.compute, device, pool)
 
     def compute(self) -> Tensor:
@@ -103,7 +103,7 @@ class PromptGraph:
         offsets = torch.arange(self.shape.tokens, device=self.hidden.device)
         positions = starts[:, None] + offsets
         view = PaddedView(self.stage, self.tables, positions, offsets < counts[:, None])
-        final = self.language(self.hidden, positions, view, self.gates)
+        final = self.language(self.hidden, positions, view, self.lora_scales)
         last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
         return self.language.logits(last)
 
@@ -116,8 +116,8 @@ class PromptGraph:
             tables[row] = torch.tensor(filled_up(blocks, tables.shape[1]))
             self.hidden[row] = pad(part.embeddings, (0, 0, 0, self.shape.tokens - len(part.embeddings)))
         borders = torch.tensor([[part.start for part in parts] + [0] * blank, [len(part.embeddings) for part in parts] + [1] * blank])
-        gates = torch.tensor([float(part.gated) for part in parts] + [0.0] * blank, dtype=self.gates.dtype)
-        for target, source in ((self.tables, tables), (self.borders, borders), (self.gates, gates[:, None, None])):
+        lora_scales = torch.tensor([float(part.lora) for part in parts] + [0.0] * blank, dtype=self.lora_scales.dtype)
+        for target, source in ((self.tables, tables), (self.borders, borders), (self.lora_scales, lora_scales[:, None, None])):
             target.copy_(upload(source, target.device), non_blocking=True)
         self.graph.replay()
         return self.logits[: len(parts)].clone()

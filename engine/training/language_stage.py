@@ -95,19 +95,19 @@ def _pieces(line: str, prompt: Prompt) -> list[tuple[str, bool]]:
 
 
 class LanguageStage:
-    """Trains the language model's LoRA branches on chats; the soft tokens [scenes, 24, width] are the first stage's."""
+    """Trains the language model's LoRA adapters on chats; the soft tokens [scenes, 24, width] are the first stage's."""
 
     name = "speak"
 
     def __init__(
-        self, language: Llama, branches: nn.Module, chats: Chats, soft: Tensor, openings: Sequence[Tensor], batch: int, seed: int
+        self, language: Llama, adapters: nn.Module, chats: Chats, soft: Tensor, openings: Sequence[Tensor], batch: int, seed: int
     ) -> None:
-        self.language, self.branches, self.chats, self.soft = language, branches, chats, soft
+        self.language, self.adapters, self.chats, self.soft = language, adapters, chats, soft
         self.openings, self.batch, self.seed = openings, batch, seed
-        self.gate = torch.ones(1, 1, 1, device=soft.device)
+        self.lora_scale = torch.ones(1, 1, 1, device=soft.device)
 
     def trained(self) -> nn.Module:
-        return self.branches
+        return self.adapters
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         hidden, targets = self.run(self.rows(step), self.openings[step % len(self.openings)])
@@ -137,6 +137,6 @@ class LanguageStage:
         soft = self.soft[torch.from_numpy(self.chats.scenes[rows]).to(device)].to(opening.dtype)
         embedded = torch.cat((opening, soft, self.language.embed(tokens)), dim=1)
         positions = torch.arange(embedded.shape[1], device=device)[None]
-        hidden = self.language(embedded, positions, gate=self.gate)
+        hidden = self.language(embedded, positions, lora_scale=self.lora_scale)
         start = len(prefix) + QUERIES
         return hidden[:, start - 1 : -1][mask], tokens[mask]

@@ -16,7 +16,7 @@ from engine.models.pocket.efficientnet import normalise
 from engine.models.pocket.scene import Kind, find
 from engine.models.pocket.vocabulary import COLOURS, SHAPES
 from engine.training.language_stage import LanguageStage
-from engine.training.run import FrozenParts, add_branches, openings, read_bridge, read_chats, soft_tokens
+from engine.training.run import FrozenParts, add_adapters, openings, read_bridge, read_chats, soft_tokens
 from engine.training.vision_stage import Scenes, crop
 
 
@@ -66,13 +66,13 @@ def measure_speak(
 ) -> tuple[float, int, list[str]]:
     """Share of answers that greedy decoding says word for word, given the true conversation before, and some that it does not."""
     bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, accelerator.device)
-    branches = add_branches(parts.language, 0)
-    branches.load_state_dict(load_file(out / "speak.safetensors"))
-    branches.to(accelerator.device)
+    adapters = add_adapters(parts.language, 0)
+    adapters.load_state_dict(load_file(out / "speak.safetensors"))
+    adapters.to(accelerator.device)
     chats = read_chats(parts, data)
     lines = (data / "chats.jsonl").read_text(encoding="utf-8").splitlines()
     stage = LanguageStage(
-        parts.language, branches, chats, soft_tokens(parts, bridge, data, accelerator), openings(parts, accelerator.device), batch, 0
+        parts.language, adapters, chats, soft_tokens(parts, bridge, data, accelerator), openings(parts, accelerator.device), batch, 0
     )
     right, wrong = 0, []
     total = 0

@@ -100,20 +100,20 @@ def read_chats(parts: FrozenParts, data: Path) -> Chats:
     return tokenise(lines, len(lines) // scenes, parts.prompt, parts.tokenizer)
 
 
-def add_branches(language: Llama, seed: int) -> nn.ModuleList:
+def add_adapters(language: Llama, seed: int) -> nn.ModuleList:
     torch.manual_seed(seed)
     return nn.ModuleList(language.add_lora(LORA_RANK)).requires_grad_(True)
 
 
 def speak(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
-    """Trains the LoRA branches on chats about the scenes of `look.safetensors`, and writes `speak.safetensors`."""
+    """Trains the LoRA adapters on chats about the scenes of `look.safetensors`, and writes `speak.safetensors`."""
     device = accelerator.device
     bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, device)
     soft = soft_tokens(parts, bridge, data, accelerator).clone()
     say(f"speak: {len(soft)} scenes encoded")
     stage = LanguageStage(
         parts.language,
-        add_branches(parts.language, schedule.seed),
+        add_adapters(parts.language, schedule.seed),
         read_chats(parts, data),
         soft,
         openings(parts, device),
@@ -121,7 +121,7 @@ def speak(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: 
         schedule.seed,
     )
     losses = train(stage, schedule, out, accelerator, say)
-    save_file({name: value.contiguous() for name, value in stage.branches.state_dict().items()}, out / "speak.safetensors")
+    save_file({name: value.contiguous() for name, value in stage.adapters.state_dict().items()}, out / "speak.safetensors")
     return losses
 
 

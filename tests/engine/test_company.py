@@ -1,4 +1,4 @@
-"""What company must not change: LoRA branches are each asker's own, a seed gives its answer anywhere, and nobody waits for pictures."""
+"""What company must not change: LoRA adapters are each asker's own, a seed gives its answer anywhere, and nobody waits for pictures."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def in_company(made: TinyModel, asks: Sequence[Request], arrivals: Sequence[int]
 
 
 @lru_cache
-def branched() -> TinyModel:
-    """Its LoRA branches change what it says, and are meant for prompts with pictures."""
+def with_lora() -> TinyModel:
+    """Its LoRA adapters change what it says, and are meant for prompts with pictures."""
     generator = torch.Generator().manual_seed(5)
     made = TinyModel(language=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
-    for branch in made.language.add_lora(rank=4):
-        for weight in (branch.a, branch.b):
+    for adapter in made.language.add_lora(rank=4):
+        for weight in (adapter.a, adapter.b):
             weight.data.normal_(std=0.3, generator=generator)
     return made
 
 
 @lru_cache
 @torch.no_grad()
-def read_anew(request: Request, gated: bool) -> str:
-    """The greedy answer without an engine: the model reads all again for every token, with its branches on or off."""
-    made, ids = branched(), list[int]()
+def read_anew(request: Request, lora: bool) -> str:
+    """The greedy answer without an engine: the model reads all again for every token, with LoRA on or off."""
+    made, ids = with_lora(), list[int]()
     builder = ContextBuilder(made)
     hidden = builder.embed(builder.build(request, {picture.sha256: made.look(picture.image) for picture in (RED, GREY)}))[None]
     while len(ids) < request.generation.max_tokens and not made.tokenizer.eos_ids & set(ids):
-        final = made.language(hidden, torch.arange(hidden.shape[1])[None], None, torch.ones(1, 1, 1) if gated else None)
+        final = made.language(hidden, torch.arange(hidden.shape[1])[None], None, torch.ones(1, 1, 1) if lora else None)
         ids.append(int(made.language.logits(final[0, -1]).argmax()))
         hidden = torch.cat((hidden, made.language.embed(torch.tensor([ids[-1:]]))), dim=1)
     return made.tokenizer.decode([token for token in ids if token not in made.tokenizer.eos_ids])
@@ -68,7 +68,7 @@ def read_anew(request: Request, gated: bool) -> str:
 GATED = [any(isinstance(part, Picture) for turn in turns for part in turn.parts) for turns in QUESTIONS]
 
 
-def test_branches_change_the_answer() -> None:
+def test_adapters_change_the_answer() -> None:
     assert {True, False} == set(GATED)
     for turns in QUESTIONS:
         assert read_anew(asked(*turns, max_tokens=8), True) != read_anew(asked(*turns, max_tokens=8), False)
@@ -83,9 +83,9 @@ def test_branches_change_the_answer() -> None:
     rows=st.integers(1, 6),
     chunk=st.sampled_from([17, 64, 512]),
 )
-def test_branches_are_on_for_pictures_and_off_for_text(places: list[int], arrivals: list[int], rows: int, chunk: int) -> None:
+def test_adapters_are_on_for_pictures_and_off_for_text(places: list[int], arrivals: list[int], rows: int, chunk: int) -> None:
     asks = [asked(*QUESTIONS[place], max_tokens=8) for place in places]
-    heard = in_company(branched(), asks, arrivals[: len(asks)], rows, chunk)
+    heard = in_company(with_lora(), asks, arrivals[: len(asks)], rows, chunk)
     for place, listener in zip(places, heard, strict=True):
         assert listener.text == read_anew(listener.request, GATED[place])
 

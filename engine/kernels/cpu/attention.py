@@ -33,7 +33,7 @@ class Rows(NamedTuple):
 
     tables: Ints  # [rows, most blocks]: the numbers of a row's blocks
     lengths: Ints  # [rows]: tokens kept; the new one comes right behind
-    gate: Floats  # [rows]: how much of the LoRA branches
+    lora_scale: Floats  # [rows]: how much of the LoRA adapters
 
 
 class Parts(NamedTuple):

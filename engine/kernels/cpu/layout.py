@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Projection(NamedTuple):
-    """One projection of every layer; `lora_a` and `lora_b` have rank 0 where there is no branch."""
+    """One projection of every layer; `lora_a` and `lora_b` have rank 0 where there is none."""
 
     codes: npt.NDArray[np.uint8]  # [layers, tiles, width_in, TILE / 2]: output i in the low bits, output i + 16 in the high
     scales: npt.NDArray[np.uint16]  # [layers, tiles, width_in / GROUP, 2, TILE]: step and least weight, the bits of a half
@@ -44,10 +44,10 @@ def pack_one(layer: Linear) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint1
     step, middle = scales.float().unbind(-1)
     least = torch.stack((step, middle - 8 * step), dim=1)  # [groups, 2, out]
     halves = least.unflatten(-1, (-1, TILE)).permute(2, 0, 1, 3).half().contiguous()
-    return (low | high << 4).numpy(), halves.view(torch.int16).numpy().view(np.uint16), *pack_branch(layer)
+    return (low | high << 4).numpy(), halves.view(torch.int16).numpy().view(np.uint16), *pack_lora(layer)
 
 
-def pack_branch(layer: Linear) -> tuple[Floats, Floats]:
+def pack_lora(layer: Linear) -> tuple[Floats, Floats]:
     if layer.lora is None:
         return np.zeros((0, layer.width_in), np.float32), np.zeros((layer.width_out // TILE, 0, TILE), np.float32)
     a, b = layer.lora.a.float(), layer.lora.b.float() * layer.lora.scale

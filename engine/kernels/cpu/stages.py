@@ -46,7 +46,7 @@ class Input(NamedTuple):
 
     x: Floats  # [rows, width]
     sums: Floats  # [rows, width / GROUP]
-    low: Floats  # [rows, rank]: gate · lora_a · x
+    low: Floats  # [rows, rank]: lora_scale · lora_a · x
     out: Floats  # [rows, TILE]
 
 
@@ -85,7 +85,7 @@ def copy(x: Floats, out: Floats) -> None:
 
 
 @kernel
-def prepare(prepared: Input, projection: Projection, layer: int, gate: Floats) -> None:
+def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Floats) -> None:
     """From `x` all else but `out`."""
     for row in range(prepared.x.shape[0]):
         x = prepared.x[row]
@@ -94,9 +94,9 @@ def prepare(prepared: Input, projection: Projection, layer: int, gate: Floats) -
             for i in range(GROUP):
                 total += x[group * GROUP + i]
             prepared.sums[row, group] = total
-        if gate[row] != 0:
+        if lora_scale[row] != 0:
             for i in range(prepared.low.shape[1]):
-                prepared.low[row, i] = gate[row] * dot(x, projection.lora_a[layer, i])
+                prepared.low[row, i] = lora_scale[row] * dot(x, projection.lora_a[layer, i])
 
 
 @kernel
@@ -128,7 +128,7 @@ def project_attention(weights: Weights, layer: int, rows: Rows, state: Activatio
     while tile < pieces:
         if not prepared:
             normalise(state.hidden, weights.attention_norm[layer], weights.eps, narrow.x)
-            prepare(narrow, weights.qkv, layer, rows.gate)
+            prepare(narrow, weights.qkv, layer, rows.lora_scale)
             prepared = True
         product = multiply(weights.qkv, layer, tile, narrow)
         for row in range(product.shape[0]):
@@ -165,7 +165,7 @@ def close(
                     combine(state.parts, row, spans(rows.lengths[row]), source.x[row])
                 else:
                     copy(state.inner[row], source.x[row])
-            prepare(source, projection, layer, rows.gate)
+            prepare(source, projection, layer, rows.lora_scale)
             prepared = True
         add_tile(multiply(projection, layer, tile, source), tile, state.hidden)
         tile = take_another(counters, phase)
@@ -194,7 +194,7 @@ def open_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, narro
     while tile < pieces:
         if not prepared:
             normalise(state.hidden, weights.mlp_norm[layer], weights.eps, narrow.x)
-            prepare(narrow, weights.gate_up, layer, rows.gate)
+            prepare(narrow, weights.gate_up, layer, rows.lora_scale)
             prepared = True
         opening = multiply(weights.gate_up, layer, tile, narrow)
         for row in range(opening.shape[0]):

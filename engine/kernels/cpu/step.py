@@ -35,13 +35,13 @@ class CpuStep:
         self.layer_counters, self.head_counters = new_counters(PHASES * self.config.num_hidden_layers), new_counters(1)
 
     @torch.inference_mode()
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
         """See `DecodeStep`; fp32 out, and inside but for the keys and values kept."""
         pool = Pool(bits(stage.keys), bits(stage.values))
-        gates = torch.zeros(len(hidden)) if gate is None else gate.float()
+        lora_scales = torch.zeros(len(hidden)) if lora_scale is None else lora_scale.float()
         out = torch.empty(hidden.shape)
         for few in batches(len(hidden)):
-            rows = Rows(*(part[few].contiguous().numpy() for part in (tables, lengths, gates)))
+            rows = Rows(*(part[few].contiguous().numpy() for part in (tables, lengths, lora_scales)))
             state = self.activations(hidden[few].float(), int(lengths[few].max()))
             self.layer_counters[:] = 0
             self.team.run(decode, self.weights, pool, rows, state, self.layer_counters)

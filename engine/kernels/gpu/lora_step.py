@@ -1,4 +1,4 @@
-"""The decode step of a model with LoRA branches: its own modules, around our attention."""
+"""The decode step of a model with LoRA adapters: its own modules, around our attention."""
 
 from __future__ import annotations
 

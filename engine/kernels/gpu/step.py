@@ -83,7 +83,7 @@ class GpuStep:
     compact = True
 
     def __init__(self, language: Llama, kernels_of: Callable[[torch.device], Kernels]) -> None:
-        """`language` has no LoRA branches, and its weights stay where they are."""
+        """`language` has no LoRA adapters, and its weights stay where they are."""
         config = language.config
         self.heads, self.kv_heads, self.head_dim = config.num_attention_heads, config.num_key_value_heads, config.head_dim
         blocks = list(cast("Iterable[Block]", language.model.layers))
@@ -93,8 +93,8 @@ class GpuStep:
         self.norm, self.head = norm_of(language.model.norm), self.kernels[language.lm_head.weight.device].take(language.lm_head)
         self.frequencies = {device: frequencies(config, device) for device in devices}
 
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, gate: Tensor | None) -> Tensor:
-        """See `DecodeStep`; there are no branches for `gate` to scale."""
+    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+        """See `DecodeStep`; the model has no LoRA for `lora_scale` to scale."""
         if len(hidden) > MOST_ROWS:
             parts = zip(*(rows.split(MOST_ROWS) for rows in (hidden, tables, lengths)), strict=True)
             return torch.cat([self.layers(part, stage, part_tables, part_lengths, None) for part, part_tables, part_lengths in parts])

@@ -29,7 +29,7 @@ def build_step(language: Llama, able: Abilities) -> DecodeStep | None:
     """The decode step of this model in kernels, which its prompts get too; None where card, installation or model don't allow it."""
     if not fits(language):
         return None
-    if not branched(language) and (quantised(language) or not available(able)):
+    if not has_lora(language) and (quantised(language) or not available(able)):
         step = build_cuda_step(language, able)
         if step is not None:
             return step
@@ -68,7 +68,7 @@ def build_triton_step(language: Llama) -> DecodeStep:
     from engine.kernels.gpu.triton_kernels import TritonKernels
 
     read_codes(language)
-    return LoraStep(language) if branched(language) else GpuStep(language, TritonKernels.of)
+    return LoraStep(language) if has_lora(language) else GpuStep(language, TritonKernels.of)
 
 
 def available(able: Abilities) -> bool:
@@ -101,7 +101,7 @@ def fits(language: Llama) -> bool:
     return language.dtype in TYPES and head_dim >= 16 and head_dim.bit_count() == 1 and all(width % 16 == 0 for width in widths)
 
 
-def branched(language: Llama) -> bool:
+def has_lora(language: Llama) -> bool:
     return any(linear.lora is not None for linear in projections(language))
 
 

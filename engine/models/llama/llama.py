@@ -57,15 +57,15 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, gate: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
         rows, new, _ = x.shape
-        qk, v = (heads.transpose(1, 2) for heads in self.by_heads(self.qkv_proj(x, gate)))  # [rows, heads, new, head_dim]
+        qk, v = (heads.transpose(1, 2) for heads in self.by_heads(self.qkv_proj(x, lora_scale)))  # [rows, heads, new, head_dim]
         q, k = rotate(qk, *rotation).split((self.heads, self.kv_heads), dim=1)
         if cache is None:
             mixed = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         else:
             mixed = cache.attend(self.layer, q, k, v)
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, new, -1), gate)
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, new, -1), lora_scale)
         return out
 
     def by_heads(self, qkv: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,9 +88,9 @@ class MLP(nn.Module):
         self.gate_up_proj = Linear(config.hidden_size, 2 * config.intermediate_size)
         self.down_proj = Linear(config.intermediate_size, config.hidden_size)
 
-    def forward(self, x: Tensor, gate: Tensor | None) -> Tensor:
-        opening, value = self.gate_up_proj(x, gate).chunk(2, dim=-1)  # [rows, new, intermediate] each
-        out: Tensor = self.down_proj(silu(opening) * value, gate)
+    def forward(self, x: Tensor, lora_scale: Tensor | None) -> Tensor:
+        opening, value = self.gate_up_proj(x, lora_scale).chunk(2, dim=-1)  # [rows, new, intermediate] each
+        out: Tensor = self.down_proj(silu(opening) * value, lora_scale)
         return out
 
 
@@ -104,9 +104,9 @@ class Block(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, gate: Tensor | None) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), rotation, cache, gate)
-        out: Tensor = x + self.mlp(self.post_attention_layernorm(x), gate)
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), rotation, cache, lora_scale)
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x), lora_scale)
         return out
 
 
@@ -145,24 +145,24 @@ class Llama(nn.Module):
         """Token ids [rows, new] → embeddings [rows, new, width]."""
         return embedding(ids, self.model.embed_tokens.weight)
 
-    def forward(self, hidden: Tensor, positions: Tensor, cache: Cache | None = None, gate: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, positions: Tensor, cache: Cache | None = None, lora_scale: Tensor | None = None) -> Tensor:
         """Embeddings [rows, new, width] at `positions` [rows or 1, new] → final hidden states [rows, new, width].
 
-        Attention is causal; rows of unequal length are padded on the right. `gate` [rows or 1, new or 1, 1] scales the LoRA
-        branches of each token: 1 = on, 0 = off; None leaves them out altogether.
+        Attention is causal; rows of unequal length are padded on the right. `lora_scale` [rows or 1, new or 1, 1] scales the
+        LoRA adapters of each token: 1 = on, 0 = off; None leaves them out altogether.
         """
-        out: Tensor = self.model.norm(self.run(range(self.config.num_hidden_layers), hidden, positions, cache, gate))
+        out: Tensor = self.model.norm(self.run(range(self.config.num_hidden_layers), hidden, positions, cache, lora_scale))
         return out
 
-    def run(self, layers: range, hidden: Tensor, positions: Tensor, cache: Cache | None, gate: Tensor | None) -> Tensor:
+    def run(self, layers: range, hidden: Tensor, positions: Tensor, cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
         """Some of the layers, without the last norm; for the rest see `forward`."""
         rotation = rotary(positions, self.config, hidden.dtype)
         for block in cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]):
             there = block.input_layernorm.weight.device
             if there != hidden.device:  # a stage ends
-                hidden, gate = hidden.to(there), None if gate is None else gate.to(there)
+                hidden, lora_scale = hidden.to(there), None if lora_scale is None else lora_scale.to(there)
                 rotation = rotation[0].to(there), rotation[1].to(there)
-            hidden = block(hidden, rotation, cache, gate)
+            hidden = block(hidden, rotation, cache, lora_scale)
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class Llama(nn.Module):
             self.lm_head.weight = self.model.embed_tokens.weight
 
     def add_lora(self, rank: int, alpha: float | None = None) -> list[Lora]:
-        """Gives every projection of every block a new branch (Hu et al. 2021), which at first adds nothing; returns them."""
+        """Gives every projection of every block a new adapter (Hu et al. 2021), which at first adds nothing; returns them."""
         return [module.add_lora(rank, alpha) for module in self.model.modules() if isinstance(module, Linear)]
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from engine.models.pocket.qformer import CONCEPTS, QFormer
 from engine.models.pocket.scene import SceneReader
 from engine.models.stored_names import use_stored_names
 
-LORA_RANK = 8  # of the branches that it brings to the language model
+LORA_RANK = 8  # of the LoRA that it brings to the language model
 
 
 class Bridge(nn.Module):

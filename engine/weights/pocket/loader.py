@@ -34,11 +34,11 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> 
 
 
 def load_bridge(bridge: Bridge, language: Llama, tensors: dict[str, Tensor]) -> None:
-    """Fills the bridge and gives the language model its LoRA branches. Raises WeightsError that names what does not fit."""
-    branches = nn.ModuleList(language.add_lora(LORA_RANK))
-    both = nn.ModuleDict({"bridge": bridge, "lora": branches})
+    """Fills the bridge and gives the language model its LoRA adapters. Raises WeightsError that names what does not fit."""
+    adapters = nn.ModuleList(language.add_lora(LORA_RANK))
+    both = nn.ModuleDict({"bridge": bridge, "lora": adapters})
     try:
         both.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise WeightsError(f"{BRIDGE} is not this version's bridge: {error}") from None
-    branches.to(language.device).requires_grad_(False)
+    adapters.to(language.device).requires_grad_(False)

@@ -154,7 +154,7 @@ def test_one_static_cache_serves_every_answer() -> None:
 
 
 @torch.no_grad()
-def test_branches_and_fused_matrices_reach_transformers_without_a_copy() -> None:
+def test_adapters_and_fused_matrices_reach_transformers_without_a_copy() -> None:
     language = tiny_language(config=replace(CONFIG, num_hidden_layers=3))
     part = as_transformers(language).get_parameter("model.layers.1.mlp.up_proj.weight")
     whole = language.get_parameter("model.layers.1.mlp.gate_up_proj.weight")
@@ -162,7 +162,7 @@ def test_branches_and_fused_matrices_reach_transformers_without_a_copy() -> None
     for lora in language.add_lora(rank=2, alpha=3.0):
         lora.b.normal_()
     ids = torch.arange(20)[None]
-    ours = language.logits(language(language.embed(ids), ids, gate=torch.ones(1, 1, 1)))
+    ours = language.logits(language(language.embed(ids), ids, lora_scale=torch.ones(1, 1, 1)))
     torch.testing.assert_close(as_transformers(language)(input_ids=ids).logits, ours, rtol=1e-4, atol=1e-3)
 
 

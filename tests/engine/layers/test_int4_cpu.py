@@ -57,12 +57,12 @@ def test_a_layer_equals_its_matrix(shape: tuple[int, ...]) -> None:
 
 
 @torch.no_grad()
-def test_a_lora_branch_goes_along() -> None:
+def test_a_lora_adapter_goes_along() -> None:
     packed = PackedLinear(plain(four_bit_weight(16, 64)))
-    branch = packed.add_lora(rank=2)
-    branch.b.normal_()
+    adapter = packed.add_lora(rank=2)
+    adapter.b.normal_()
     x = torch.randn(1, 3, 64).bfloat16()
-    torch.testing.assert_close(packed(x, torch.ones(1, 1, 1).bfloat16()), packed(x) + branch(x))
+    torch.testing.assert_close(packed(x, torch.ones(1, 1, 1).bfloat16()), packed(x) + adapter(x))
 
 
 def test_the_pocket_models_own_weights_lose_less_than_in_int8(pocket_folder: Path) -> None:

@@ -54,12 +54,12 @@ def test_a_layer_equals_its_dequantised_weights(mode: Quantization, dtype: torch
 
 @pytest.mark.parametrize("mode", MODES)
 @torch.no_grad()
-def test_a_lora_branch_goes_along(mode: Quantization) -> None:
+def test_a_lora_adapter_goes_along(mode: Quantization) -> None:
     small = layer(torch.randn(16, 64), mode)
-    branch = small.add_lora(rank=2)
-    branch.b.normal_()
+    adapter = small.add_lora(rank=2)
+    adapter.b.normal_()
     x = torch.randn(1, 3, 64)
-    torch.testing.assert_close(small(x, torch.ones(1, 1, 1)) - small(x), branch(x))
+    torch.testing.assert_close(small(x, torch.ones(1, 1, 1)) - small(x), adapter(x))
 
 
 @pytest.mark.parametrize(("mode", "least"), [("int8", 0.998), ("4bit", 0.9)])

@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_to_the_same_losses(parts: run.FrozenParts, data: P
     assert expected[-1] < expected[0]
 
 
-def test_the_second_stage_trains_nothing_but_its_branches(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:
+def test_the_second_stage_trains_nothing_but_its_adapters(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     run.look(parts, data, tmp_path, Schedule(1, 1e-3, 0), 4, accelerator, QUIET)
     before = {name: value.clone() for name, value in parts.language.state_dict().items() if "lora" not in name}

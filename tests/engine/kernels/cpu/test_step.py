@@ -40,8 +40,8 @@ def small_language(config: LlamaConfig = SMALL) -> Llama:
     language.lm_head = head
     pack(language.model)
     language.model.to(torch.bfloat16)
-    for branch in language.add_lora(rank=2, alpha=3.0):
-        torch.nn.init.normal_(branch.b, std=0.2, generator=torch.Generator().manual_seed(1))
+    for adapter in language.add_lora(rank=2, alpha=3.0):
+        torch.nn.init.normal_(adapter.b, std=0.2, generator=torch.Generator().manual_seed(1))
     return language.requires_grad_(False)
 
 
@@ -109,14 +109,14 @@ def new_pool(rows: int, longest: int) -> tuple[Stage, Tensor]:
     return Stage(0, SMALL.num_hidden_layers, *pools), order[: rows * each].view(rows, each).int()
 
 
-def decode(step: CpuStep, hidden: Tensor, lengths: list[int], gate: Tensor) -> tuple[list[Tensor], Kept]:
+def decode(step: CpuStep, hidden: Tensor, lengths: list[int], lora_scale: Tensor) -> tuple[list[Tensor], Kept]:
     """Each row's own tokens of `hidden` [rows, tokens, width], one at a time; rows that have come to their end stay out."""
     stage, tables = new_pool(len(hidden), max(lengths))
     finals: list[list[Tensor]] = [[] for _ in lengths]
     for position in range(max(lengths)):
         rows = [row for row, length in enumerate(lengths) if position < length]
         at = torch.full((len(rows),), position, dtype=torch.int32)
-        for row, state in zip(rows, step.layers(hidden[rows, position], stage, tables[rows], at, gate[rows]), strict=True):
+        for row, state in zip(rows, step.layers(hidden[rows, position], stage, tables[rows], at, lora_scale[rows]), strict=True):
             finals[row].append(state)
     return [torch.stack(states) for states in finals], Kept(stage, tables)
 
@@ -125,9 +125,9 @@ def decode(step: CpuStep, hidden: Tensor, lengths: list[int], gate: Tensor) -> t
 def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list[int]) -> None:
     plain = as_computed(language)
     hidden = torch.randn(len(lengths), max(lengths), SMALL.hidden_size, generator=torch.Generator().manual_seed(3))
-    gate = (torch.arange(len(lengths)) % 2 == 0).float()
-    finals, kept = decode(step, hidden, lengths, gate)
-    expected = plain.run(range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None], kept, gate.view(-1, 1, 1))
+    lora_scale = (torch.arange(len(lengths)) % 2 == 0).float()
+    finals, kept = decode(step, hidden, lengths, lora_scale)
+    expected = plain.run(range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None], kept, lora_scale.view(-1, 1, 1))
     for row, final in enumerate(finals):
         wanted = expected[row, : lengths[row]]
         assert (final - wanted).norm() < 1e-5 * wanted.norm()
@@ -141,10 +141,10 @@ def test_activations_far_from_zero_do_not_overflow() -> None:
 
 def test_any_number_of_threads_computes_the_same(language: Llama, step: CpuStep) -> None:
     hidden = torch.randn(2, 20, SMALL.hidden_size, generator=torch.Generator().manual_seed(4))
-    gate = torch.tensor([1.0, 0.0])
-    expected, _ = decode(step, hidden, [20, 20], gate)
+    lora_scale = torch.tensor([1.0, 0.0])
+    expected, _ = decode(step, hidden, [20, 20], lora_scale)
     for threads in (1, 3):
-        computed, _ = decode(CpuStep(language, threads), hidden, [20, 20], gate)
+        computed, _ = decode(CpuStep(language, threads), hidden, [20, 20], lora_scale)
         torch.testing.assert_close(computed, expected, rtol=0, atol=0)
 
 

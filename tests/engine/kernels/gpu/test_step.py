@@ -21,7 +21,7 @@ from engine.kernels.gpu.linear import Matrix, project
 from engine.kernels.gpu.lora_step import LoraStep
 from engine.kernels.gpu.prompt_linear import read_codes
 from engine.kernels.gpu.step import GpuStep
-from engine.kernels.gpu.support import branched, build_step, fits
+from engine.kernels.gpu.support import build_step, fits, has_lora
 from engine.kernels.gpu.triton_device import Card
 from engine.kernels.gpu.triton_kernels import TritonKernels
 from engine.kernels.torch_step import TorchStep
@@ -153,10 +153,10 @@ def test_a_prompt_is_read_from_the_codes_as_from_restored_weights(mode: Quantiza
     assert error(language.logits(language(hidden, positions)), restored) < 2 * ROUNDING
 
 
-def test_a_model_with_branches_attends_in_a_kernel() -> None:
+def test_a_model_with_lora_attends_in_a_kernel() -> None:
     language = half_language("none").float()
-    for branch in language.add_lora(rank=2):
-        branch.b.data.normal_()
+    for adapter in language.add_lora(rank=2):
+        adapter.b.data.normal_()
     shape = (CONFIG.num_hidden_layers, 6, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim)
     tables, lengths, gate = torch.randperm(6).view(2, 3).int(), torch.tensor([40, 7]).int(), torch.tensor([1.0, 0.0])
     hidden, keys, values = torch.randn(2, CONFIG.hidden_size), torch.randn(shape), torch.randn(shape)
@@ -164,13 +164,13 @@ def test_a_model_with_branches_attends_in_a_kernel() -> None:
         step.layers(hidden, Stage(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), tables, lengths, gate)
         for step in (TorchStep(language), LoraStep(language))
     )
-    assert branched(language)
+    assert has_lora(language)
     torch.testing.assert_close(ours, plain)
 
 
 def test_a_model_that_the_kernels_do_not_compute_takes_plain_torch() -> None:
     assert fits(half_language("none"))
-    assert not branched(half_language("none"))
+    assert not has_lora(half_language("none"))
     assert not fits(half_language("none").float())
     assert not fits(Llama(replace(CONFIG, head_dim=24)).half())
     assert build_step(half_language("none"), Abilities(torch.float16, triton=False)) is None

@@ -62,12 +62,12 @@ def test_lora_is_switched_by_row() -> None:
     ours, _ = pair()
     ids, positions = torch.randint(97, (1, 5)).expand(2, 5), torch.arange(5)[None]
     plain = ours(ours.embed(ids), positions)
-    for branch in ours.add_lora(rank=2):
-        branch.b.normal_()
-    gated = ours(ours.embed(ids), positions, gate=torch.tensor([1.0, 0.0]).view(2, 1, 1))
+    for adapter in ours.add_lora(rank=2):
+        adapter.b.normal_()
+    lora = ours(ours.embed(ids), positions, lora_scale=torch.tensor([1.0, 0.0]).view(2, 1, 1))
     assert torch.equal(ours(ours.embed(ids), positions), plain)
-    torch.testing.assert_close(gated[1], plain[1], rtol=1e-5, atol=1e-6)
-    assert (gated[0] - plain[0]).abs().max() > 0.1
+    torch.testing.assert_close(lora[1], plain[1], rtol=1e-5, atol=1e-6)
+    assert (lora[0] - plain[0]).abs().max() > 0.1
 
 
 def test_tied_embeddings_stay_one_tensor() -> None:

@@ -90,9 +90,9 @@ def test_without_a_picture_the_language_model_is_untouched(pocket: Pocket, pocke
     with torch.inference_mode():
         ours = pocket.language(pocket.language.embed(ids), positions)
         theirs = plain(plain.embed(ids), positions)
-        with_branches = pocket.language(pocket.language.embed(ids), positions, gate=torch.ones(1, 1, 1))
+        with_lora = pocket.language(pocket.language.embed(ids), positions, lora_scale=torch.ones(1, 1, 1))
     assert torch.equal(ours, theirs)
-    assert not torch.allclose(with_branches, theirs)
+    assert not torch.allclose(with_lora, theirs)
 
 
 def test_the_bridge_is_small_and_fits_every_parameter(pocket_folder: Path) -> None:
