@@ -25,9 +25,9 @@ from bot.media.intake import Intake
 from bot.message import Invocation
 from bot.retention import Retention
 from bot.settings.resolve import ScopedSettings
-from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
+from bot.store.update_inbox import UpdateInbox
 from bot.texts import Texts, load_texts
 
 
@@ -41,7 +41,7 @@ class House:
     retention: Retention
     settings: ScopedSettings
     texts: Texts
-    aside: Aside
+    update_inbox: UpdateInbox
 
     def parse(self, text: str, bot_name: str | None = None) -> Invocation | None:
         """The command that `text` is, in any of our languages; None for anything else."""
@@ -74,7 +74,7 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             idle_seconds=config.conversation.idle_minutes * 60,
         )
         retention = Retention(database, files, home / "exports", config.retention.days)
-        yield House(config, home, Core(resources), retention, settings, texts, Aside(database, name))
+        yield House(config, home, Core(resources), retention, settings, texts, UpdateInbox(database, name))
     finally:
         await decoders.close()
         await database.close()

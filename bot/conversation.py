@@ -1,4 +1,4 @@
-"""What a message continues, which pictures it is about, and which turns the engine is shown."""
+"""Pure functions on a conversation: what a question says of pictures, and which messages the engine is sent."""
 
 from __future__ import annotations
 
@@ -43,18 +43,20 @@ def speaks_of_picture(question: str) -> bool:
 
 
 def points_at_nothing(question: str) -> bool:
-    """Whether words that are all there is, before which nothing was said, can be about nothing but a picture: "What is this?"."""
+    """Whether the first words of a conversation can only be about a picture, such as "What is this?"."""
     return speaks_of_picture(question) or _SHOWN.fullmatch(question.strip()) is not None
 
 
 def points_at_picture(question: str) -> bool:
-    """Whether the question may mean a picture that stands there: no words at all, words that point, or that ask what can be seen."""
+    """Whether the question may mean a picture that was shown before: it has no words, or words that point or ask what is seen."""
     return not question.strip() or speaks_of_picture(question) or _POINTS.search(question) is not None
 
 
 def with_quote(question: str, reply: Reply | None, *, stored: bool) -> str:
-    """The question below what it quotes: what the person marked, else the words that it replies to. `stored`: the model is shown
-    them anyway; where there is a picture, the question is about that."""
+    """The question below a quote: of what the person marked, else of the message that it replies to.
+
+    `stored`: that message is part of the conversation, and needs no quote; nor does one with pictures, which the question is about.
+    """
     if reply is None:
         return question
     quote = (reply.quote or ("" if stored or reply.is_ours or reply.attachments else reply.words)).strip()
@@ -65,33 +67,34 @@ def with_quote(question: str, reply: Reply | None, *, stored: bool) -> str:
 
 
 def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachment, ...]:
-    """Own ones (forwarded ones among them) before the replied-to message's, unless we hold that message already."""
+    """The files to fetch: the message's own and forwarded ones; without any, those of the replied-to message, unless it is stored."""
     if incoming.attachments or incoming.reply_to is None or replied is not None:
         return incoming.attachments
     return incoming.reply_to.attachments
 
 
 def sight(branch: Sequence[Turn]) -> Turn | None:
-    """The message whose pictures the newest question is about; None without any."""
+    """The newest message with pictures, which the question is about; None: there is none."""
     return next((turn for turn in reversed(branch) if turn.sha256s), None)
 
 
 def said(branch: Sequence[Turn]) -> tuple[Turn, ...]:
-    """The turns that count: an answer that failed was never said."""
+    """The turns that the engine is sent: without failed and empty answers."""
     return tuple(turn for turn in branch if turn.role == "user" or (turn.text and turn.finish != Finish.FAILED))
 
 
 def without_oldest(turns: Sequence[Turn], count: int) -> tuple[Turn, ...]:
-    """Leave out the oldest `count` texts. The newest question stays, and so does every picture."""
+    """The turns without their oldest `count` texts. The newest question and all pictures stay."""
     silent = {turn.id for turn in [turn for turn in turns[:-1] if turn.text][:count]}
     kept = (_unsaid(turn) if turn.id in silent else turn for turn in turns)
     return tuple(turn for turn in kept if turn.text or turn.sha256s)
 
 
 def messages(turns: Sequence[Turn], urls: Mapping[str, str], system_prompt: str | None) -> tuple[Message, ...]:
-    """The wire's form. `urls`: data URLs by sha256. What people said in a row becomes one message: models expect to alternate.
+    """The turns as messages of the request. `urls`: data URLs by sha256. Turns of one role in a row become one message: models expect roles
+    to alternate.
 
-    Names are left out: a name in a group is a stranger's text.
+    Names are left out: people choose them, and could write instructions to the model there.
     """
     spoken: list[tuple[Role, tuple[Part, ...]]] = [("system", (TextPart(text=system_prompt),))] if system_prompt else []
     for turn in turns:
@@ -111,6 +114,6 @@ def _parts(turn: Turn, urls: Mapping[str, str]) -> tuple[Part, ...]:
 
 
 def _content(parts: tuple[Part, ...]) -> str | tuple[Part, ...]:
-    """Plain words go as a string: every server takes that."""
+    """A string where there are only words: every server takes that."""
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     return "\n".join(texts) if len(texts) == len(parts) else parts

@@ -52,7 +52,7 @@ from bot.store import forgetting, graph, history, jobs, tickets
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.graph import SHARED, Asked
-from bot.store.moving import move
+from bot.store.move_place import move_place
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
 
@@ -175,7 +175,7 @@ class Core:
     async def moved(self, old: Place, new: Place) -> None:
         await self._arrivals.settled(old.channel_key)
         await self._resources.permissions.move_place(old, new)
-        await self._resources.database.write(move, old, new)
+        await self._resources.database.write(move_place, old, new)
         await self._demo_registry.load()
 
     async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:

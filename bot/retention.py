@@ -1,4 +1,4 @@
-"""Deletes what is older than the operator wants to keep, and picture files that a crash left without an owner."""
+"""Deletes messages older than the operator's retention period, and picture files that a crash left without a row."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bot.store.pictures import PictureFiles
 
 SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
-EVENT_SECONDS = 2 * DAY_SECONDS  # no platform offers an event again after so long
-UPDATE_SECONDS = 30 * DAY_SECONDS  # in which somebody may look at what could not be read
-EXPORT_SECONDS = DAY_SECONDS  # in which the exports of demos have reached whoever asked
-ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a young one may still get it
+EVENT_SECONDS = 2 * DAY_SECONDS  # after which no platform sends an event again
+UPDATE_SECONDS = 30 * DAY_SECONDS  # in which the operator may look at updates that could not be read
+EXPORT_SECONDS = DAY_SECONDS  # after which the exports of demos have reached whoever asked
+ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a younger one may still get its row
 
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Sweeps for as long as the bot runs. `days` 0 keeps messages for ever; orphaned files go all the same."""
+    """Deletes what has expired, once an hour. `days`: of messages; 0 keeps them for ever. `exports`: the folder of written demos."""
 
     def __init__(self, database: Database, files: PictureFiles, exports: Path, days: float, clock: Callable[[], float] = time) -> None:
         self._database = database
@@ -34,12 +34,13 @@ class Retention:
         self._clock = clock
 
     async def run(self) -> None:
-        """Sweep now and then, until cancelled."""
+        """Sweep every SWEEP_SECONDS, until cancelled."""
         while True:
             await self.sweep()
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
+        """Delete everything that has expired now."""
         messages = await self._expire() if self._days else 0
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
         await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)

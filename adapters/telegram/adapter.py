@@ -57,7 +57,7 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
 
 async def receive(house: House, account: Account, updates: Inbox) -> None:
     """Until cancelled."""
-    options, receiver = house.config.telegram, Receiver(account.client, updates, house.aside)
+    options, receiver = house.config.telegram, Receiver(account.client, updates, house.update_inbox)
     if options.webhook_url:
         await Webhook(account.client, receiver, options).run()
     else:

@@ -14,7 +14,7 @@ from telegram import Bot, Update
 
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.places import NAME
-from bot.store.aside import Aside
+from bot.store.update_inbox import UpdateInbox
 
 BUSY_SECONDS = 0.25  # so long an update may hold up those behind it before it is kept aside
 NUMBER = "update_id"
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 class Receiver:
     """Owns the work on updates, inside `open`."""
 
-    def __init__(self, client: Bot, inbox: Inbox, aside: Aside) -> None:
+    def __init__(self, client: Bot, inbox: Inbox, aside: UpdateInbox) -> None:
         self._client = client
         self._inbox = inbox
         self._aside = aside

@@ -59,7 +59,7 @@ async def page(house: House) -> AsyncIterator[str]:
     walls = WallPages(house.bot.walls, house.bot.demos.export)
     rooms = (ConversationPages(house.bot.conversations, hubs, sessions), WelcomePages(house.texts, sessions))
     app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
-    app.add_routes(MetricsPage(house.aside.unreadable, password_of(house.config)).routes())
+    app.add_routes(MetricsPage(house.update_inbox.unreadable, password_of(house.config)).routes())
     async with serving(app, options.host, options.port) as url:
         house.bot.attach(platform)
         try:

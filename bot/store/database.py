@@ -1,8 +1,8 @@
-"""The database, opened: one way to read and one way to write, the same queries on SQLite and on PostgreSQL.
+"""Opens the database and runs transactions on it, the same on SQLite and on PostgreSQL.
 
-A transaction is a function that takes a connection. SQLite runs it in a thread, whole: one hop between threads for a
-transaction, where a driver that hops for every call needs forty for a question. PostgreSQL runs it on its asyncio
-driver. What a function returns must not need the connection any more.
+A transaction is a function that takes a connection. For SQLite the whole function runs in a thread: one switch of threads
+a transaction, where a driver that switches for every statement needs forty for a question. For PostgreSQL it runs on the
+asyncio driver. What a function returns must not need the connection any more.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError
 from bot.store.migrate import upgrade
-from bot.store.patience import PatientDatabase, damaged, may_pass, reason
+from bot.store.retrying import RetryingDatabase, damaged, may_pass, reason
 from bot.store.tables import Row
 
 BUSY_MILLISECONDS = 5_000
 READERS = 2  # threads
-CHECKPOINT_WRITES = 100  # about as often as SQLite by itself
-OVERDUE_PAGES = 10_000  # in the write-ahead log, 40 MB: then a write does it after all
+CHECKPOINT_WRITES = 100  # between two checkpoints, about as often as SQLite makes them by itself
+OVERDUE_PAGES = 10_000  # of the write-ahead log, 40 MB: then SQLite checkpoints within a write after all
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +40,10 @@ T = TypeVar("T")
 
 
 class Database(Protocol):
-    """Transactions on one database. Those that write take turns within this process."""
+    """Runs transactions on one database. Those that write run one after the other within this process."""
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` on one consistent view."""
+        """Run `work(connection, …)` on one consistent view of the database; what it returns."""
         ...
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,10 +54,10 @@ class Database(Protocol):
 
 
 class SqliteDatabase:
-    """SQLite in threads: one that writes, since SQLite has one writer anyway, and a few that read beside it."""
+    """SQLite in threads: one for writing, since SQLite has one writer at a time, and READERS for reading."""
 
     def __init__(self, url: URL) -> None:
-        # An error names its statement and not its values: those are what people wrote.
+        # Errors name the statement but not its values, which are what people wrote.
         self._reading = create_engine(url, hide_parameters=True)
         event.listen(self._reading, "connect", _prepare)
         event.listen(self._reading, "begin", _begin)
@@ -77,18 +77,18 @@ class SqliteDatabase:
         return done
 
     def _checkpoint(self) -> None:
-        """Move what was written into the database's own file. It waits for the disk: so no transaction should have to do it."""
+        """Move the write-ahead log into the database's own file. This waits for the disk, so it runs outside of transactions."""
         with closing(self._reading.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def close(self) -> None:
-        for executor in (self._writer, self._readers):  # a last write may ask for a checkpoint
+        for executor in (self._writer, self._readers):  # in this order: the last write may start a checkpoint in a reader
             await asyncio.to_thread(executor.shutdown)
         self._reading.dispose()
 
 
 def _report(checkpoint: Future[None]) -> None:
-    """Nothing is lost by one that fails, since the next moves all of it; a disk that fails is the operator's to know."""
+    """Log a checkpoint that failed: nothing is lost, since the next one moves all of it, but the operator has to see to the disk."""
     if error := checkpoint.exception():
         log.warning("checkpoint_failed", reason=str(error))
 
@@ -113,14 +113,14 @@ class PostgresDatabase:
 
 
 def insert(dialect: str, table: type[Row]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say what to do on a conflict. `dialect`: the connection's `dialect.name`."""
+    """An INSERT that takes `on_conflict_do_…`. `dialect`: the connection's `dialect.name`."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 async def open_database(url: str) -> Database:
     """Connect, and bring the tables up to date. `url`: `sqlite:///path`, or `postgresql://user:password@host/name`.
 
-    Raises ConfigError where it can't be reached or written, or is a newer Gander's; later troubles of the first kind are waited for.
+    Raises ConfigError where it can't be reached or written, or belongs to a newer Gander. Once it is open, unreachability is waited for.
     """
     database = _database(url)
     try:
@@ -135,7 +135,7 @@ async def open_database(url: str) -> Database:
         if not may_pass(error):
             raise
         raise ConfigError(f"The database can't be opened: {reason(error)}. Look at store.url, or at the data folder's disk.") from error
-    return PatientDatabase(database)
+    return RetryingDatabase(database)
 
 
 def sqlite_url(path: Path) -> str:

@@ -1,7 +1,8 @@
-"""What was sent, or was about to be: written before every send, so that a kill never makes us lose or forget a message.
+"""Records every message before it is sent and its platform id afterwards, so that a kill loses no message.
 
-A row without a platform id after a restart is a send whose outcome nobody knows. It is repeated once: with the same
-nonce where the platform deduplicates, otherwise at the risk of one orphan, which `repeats` counts and ports.SupportsDuplicateRemoval finds.
+A row without a platform id after a restart is a send whose outcome nobody knows. It is repeated once: with the same nonce where
+the platform deduplicates; elsewhere the first copy may stay as an orphan, which `repeats` counts and
+ports.SupportsDuplicateRemoval deletes.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from bot.store.tables import DeliveryRow, EventRow, MessageRow, PlaceRow
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One intended message. `nonce` is at most 25 characters (Discord's limit): the answer's number, which is its job's alone, and
-    a random tail, since a message that somebody deleted is sent anew."""
+    """One recorded message. `nonce` has at most 25 characters (Discord's limit): the answer's id and a random tail, since a message
+    that somebody deleted is sent anew."""
 
     id: int
     part: int
     nonce: str
     platform_id: str | None
     repeats: int  # sends beyond the first
-    at: float  # Unix seconds; of the first
+    at: float  # Unix seconds; of the first send
 
 
 def intend(connection: Connection, message: int | None, part: int, place: Place, at: float) -> Delivery | None:
-    """Record a send. Of an answer's part that was recorded before, and whose outcome is unknown, it is the repetition.
+    """Record a send that is about to happen. A part of an answer that was recorded before is counted as a repetition.
 
-    None: the answer was forgotten meanwhile.
+    None: the answer was deleted meanwhile.
     """
     if message is not None and connection.scalar(_KEPT, {"answer": message}) is None:
         return None
-    if message is None:  # a notice may be the first thing that is said somewhere
+    if message is None:  # the bot's reply may be the first message that is stored for this place
         graph.keep_place(connection, place)
     row = {"message": message, "part": part, "place": place.key, "nonce": _new_nonce(message), "platform_id": None, "repeats": 0, "at": at}
     return Delivery(*connection.execute(_intend(connection.dialect.name), row).one())
@@ -51,7 +52,7 @@ def _new_nonce(message: int | None) -> str:
 
 
 def sent(connection: Connection, delivery: int, platform_id: str, replied: tuple[str, str] | None = None) -> bool:
-    """The platform took it, under this id; False: the answer was forgotten meanwhile.
+    """Record the platform's id of a message that was sent; False: the answer was deleted meanwhile.
 
     `replied`: place and event to which this message was the last of the reply. A kill after this sends that reply no second time.
     """
@@ -61,12 +62,12 @@ def sent(connection: Connection, delivery: int, platform_id: str, replied: tuple
 
 
 def unsent(connection: Connection, ids: Sequence[int]) -> None:
-    """It is certain that these are not shown: the messages were deleted."""
+    """Delete the records of messages that are certainly not shown, since they were deleted on the platform."""
     connection.execute(delete(DeliveryRow).where(DeliveryRow.id.in_(ids)))
 
 
 def hand_over(connection: Connection, old: int, new: int) -> None:
-    """What was sent of one answer is shown for another from now on. A send on its way is not: nobody knows its outcome."""
+    """Let another answer continue in the messages that were sent for `old`; not in one whose send has no known outcome."""
     certain = (DeliveryRow.message == old, DeliveryRow.platform_id.is_not(None))
     connection.execute(update(DeliveryRow).where(*certain).values(message=new))
 
@@ -77,7 +78,7 @@ def parts(connection: Connection, message: int) -> tuple[Delivery, ...]:
 
 
 def answers_in(connection: Connection, place: Place, platform_id: str) -> list[int]:
-    """The answer that this message of ours belongs to, if it belongs to any."""
+    """The answer that a message of the bot belongs to: one id, or none."""
     mine = (DeliveryRow.place == place.key, DeliveryRow.platform_id == platform_id)
     return [answer for answer in connection.scalars(select(DeliveryRow.message).where(*mine)) if answer is not None]
 

@@ -1,4 +1,4 @@
-"""Demonstrations and what was shown in them: a demo is a span of time in one channel, so that nothing needs to be entered twice.
+"""Demonstrations and what was shown in them: a demo is a span of time in one channel, and what was asked there then belongs to it.
 
 Functions take the connection of the caller's transaction. Times are Unix seconds.
 """
@@ -116,7 +116,7 @@ def shown(connection: Connection, demo: Demo, limit: int) -> tuple[Shown, ...]:
 
 
 def entries(connection: Connection, demo: Demo, limit: int = EVERYTHING) -> tuple[Entry, ...]:
-    """The newest of a demo, oldest first."""
+    """The newest questions of a demo with columns and votes, oldest first."""
     found = shown(connection, demo, limit)
     standings = votes.standings(connection, [each.answer for each in found])
     return tuple(Entry(each, standings[each.answer].columns, standings[each.answer].votes) for each in found)

@@ -1,6 +1,6 @@
-"""Events that are dealt with: a platform may offer one again after a kill, and nothing is done or said twice.
+"""Remembers which commands and refused messages were handled: a platform may send one again after a kill, and it is ignored then.
 
-Questions need no row here: a message is stored once by itself. Functions take the connection of the caller's transaction.
+Stored questions need no row here: their messages are unique. Functions take the connection of the caller's transaction.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from bot.store.tables import EventRow, PlaceRow
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredReply:
-    """A reply of the bot's own that is not known to have been said."""
+    """A reply to a command or refused message whose send was not confirmed."""
 
     place: Place
     event: str
     reply: Outgoing
-    at: float  # Unix seconds; when the event was dealt with
+    at: float  # Unix seconds; when the event was handled
 
 
 def taken(connection: Connection, place: str, event: str) -> bool:
-    """Whether this event is dealt with."""
+    """Whether this event was handled."""
     return connection.scalar(_TAKEN, {"where": place, "name": event}) is not None
 
 
 def take(connection: Connection, place: Place, event: str, owner: str, at: float, reply: Outgoing | None = None) -> bool:
-    """Deal with an event, with what is to be said to it; False: it was dealt with before."""
+    """Mark an event as handled and store the reply that is going to be sent to it; False: it was handled before."""
     graph.keep_place(connection, place)
     row = {"place": place.key, "event": event, "owner": owner, "at": at, "reply": _kept(reply) if reply else None}
     statement = insert(connection.dialect.name, EventRow).values(row).on_conflict_do_nothing()
@@ -42,12 +42,12 @@ def take(connection: Connection, place: Place, event: str, owner: str, at: float
 
 
 def said(connection: Connection, place: str, event: str) -> None:
-    """The reply is shown, or can't be: its words are kept no longer."""
+    """The reply was sent, or can't be: delete its text."""
     connection.execute(update(EventRow).where(_this(place, event)).values(reply=None))
 
 
 def undelivered(connection: Connection, platform: str, owner: str, before: float) -> tuple[UndeliveredReply, ...]:
-    """Replies of this bot that were due before `before`, oldest first."""
+    """The replies of this bot to events handled before `before` (Unix seconds) that were not sent, oldest first."""
     here = and_(PlaceRow.platform == platform, EventRow.owner == owner, EventRow.at < before)
     statement = select(EventRow.event, EventRow.reply, EventRow.at, PlaceRow).join(PlaceRow, PlaceRow.key == EventRow.place)
     rows = connection.execute(statement.where(here, EventRow.reply.is_not(None)).order_by(EventRow.at)).all()
@@ -55,7 +55,7 @@ def undelivered(connection: Connection, platform: str, owner: str, before: float
 
 
 def expire(connection: Connection, before: float) -> None:
-    """Forget events that no platform offers any more."""
+    """Delete events handled before this Unix time: no platform sends them again."""
     connection.execute(delete(EventRow).where(EventRow.at < before))
 
 

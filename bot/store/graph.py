@@ -18,12 +18,12 @@ from bot.store.database import insert
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, PointerRow, Row
 
 SHARED = ""  # whose pointer the common conversation of a place has
-OVERTAKING_SECONDS = 300.0  # a slow file's question may be stored so much later than those that came after it
+OVERTAKING_SECONDS = 300.0  # a question with slow files may be stored so much later than one that came after it
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A stored message, as far as placing a new one needs it."""
+    """A stored message, with what a message that follows it inherits."""
 
     id: int
     conversation: str
@@ -51,7 +51,7 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message on the way from the root."""
+    """One message of a branch: of the way from the first message of a conversation to one of its last."""
 
     id: int
     conversation: str
@@ -65,7 +65,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """A question that nobody can see, as its answer shows it."""
+    """A question that others can't see on the platform (such as a native command), as it is quoted above its answer."""
 
     asker: str  # their name
     text: str
@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An answer with its question, as what can be done with it needs them."""
+    """An answer with its question: what the buttons under it act on."""
 
     answer: int
     conversation: str
@@ -100,7 +100,7 @@ class Asked:
 
 
 def introduce(connection: Connection, place: Place, author: Author) -> None:
-    """Keep who and where, as they are called now."""
+    """Store a place and a person under their names of now."""
     keep_place(connection, place)
     connection.execute(_keep(connection.dialect.name, PersonRow), {"key": author.key, "name": author.name})
 
@@ -147,42 +147,42 @@ def add(connection: Connection, message: NewMessage) -> int | None:
 
 
 def find(connection: Connection, place: str, platform_id: str) -> Node | None:
-    """The message that a platform's id stands for: a person's, or an answer, any part of it."""
+    """The message with this id on the platform: a person's, or an answer by the id of any of its parts."""
     row = connection.execute(_FIND, {"where": place, "name": platform_id}).first()
     return Node(*row) if row else None
 
 
 def parent_of(connection: Connection, message: int) -> Node | None:
-    """What a stored message follows; None: it begins its conversation."""
+    """The parent of a stored message; None: it begins its conversation."""
     row = connection.execute(_PARENT, {"message": message}).first()
     return Node(*row) if row else None
 
 
 def numbered(connection: Connection, place: str, number: int) -> Node | None:
-    """The message of this number, if it is one of this place."""
+    """The message of this id, if it was written in this place."""
     row = connection.execute(_NUMBERED, {"where": place, "number": number}).first()
     return Node(*row) if row else None
 
 
 def newest(connection: Connection, place: str, person: str, since: float) -> Node | None:
-    """Where the place's conversation (`person` empty) or the person's own stands, if it went on after `since`."""
+    """The newest message of the place's common conversation (`person` SHARED) or of a person's own, if it is from after `since`."""
     row = connection.execute(_NEWEST, {"where": place, "whose": person, "since": since}).first()
     return Node(*row) if row else None
 
 
 def point(connection: Connection, place: str, persons: Sequence[str], message: int, at: float) -> None:
-    """The next message of these persons here continues at `message`, unless one that came later was stored before it."""
+    """Let the next message of these persons here continue at `message`; not if a message that came later was stored before this one."""
     rows = [{"place": place, "person": person, "message": message, "at": at} for person in persons]
     connection.execute(_point(connection.dialect.name), rows)
 
 
 def unpoint(connection: Connection, place: str, persons: Sequence[str]) -> None:
-    """The next message of these persons here starts afresh."""
+    """Let the next message of these persons here start a conversation."""
     connection.execute(delete(PointerRow).where(PointerRow.place == place, PointerRow.person.in_(persons)))
 
 
 def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
-    """The way from the root to `leaf`, both included."""
+    """The messages from the first of the conversation to `leaf`, both included."""
     rows = connection.execute(_BRANCH, {"leaf": leaf}).all()
     pictures = pictures_of(connection, [row.id for row in rows])
     return tuple(Turn(*row, sha256s=pictures.get(row.id, ())) for row in rows)
@@ -196,7 +196,7 @@ def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tu
 
 
 def answer(connection: Connection, message: int) -> Answer | None:
-    """An answer, with what its delivery needs; None: it was forgotten."""
+    """An answer with what showing it needs; None: it was deleted."""
     row = connection.execute(_ANSWER, {"answer": message}).first()
     if row is None:
         return None
@@ -205,7 +205,7 @@ def answer(connection: Connection, message: int) -> Answer | None:
 
 
 def _quoted(connection: Connection, question: int, asker: str) -> Quoted:
-    """The words are those that a person wrote: going on with an answer goes on with its question."""
+    """The question as its person wrote it: the one before a pressed Continue, not the bot's words for that."""
     way = branch(connection, question)
     numbers = [turn.id for turn in way]
     asked = select(MessageRow.text).where(MessageRow.id.in_(numbers), MessageRow.role == "user", MessageRow.platform_id.is_not(None))
@@ -233,7 +233,7 @@ def asked(connection: Connection, place: str, answer: int | None, person: str) -
 
 
 def reword(connection: Connection, question: int, text: str) -> bool:
-    """Change the words of a message; whether they are others now."""
+    """Change the text of a message; whether it differs from before."""
     changed = update(MessageRow).where(MessageRow.id == question, MessageRow.text != text).values(text=text)
     return connection.execute(changed).rowcount == 1
 
@@ -245,7 +245,7 @@ def pictures_in(connection: Connection, message: int) -> tuple[str, ...]:
 
 
 def show_instead(connection: Connection, message: int, sha256: str) -> None:
-    """The one picture of a message is another now."""
+    """Replace the one picture of a message."""
     connection.execute(update(MessagePictureRow).where(MessagePictureRow.message == message).values(sha256=sha256))
 
 
@@ -337,6 +337,6 @@ def _add(dialect: str) -> Executable:
 def _point(dialect: str) -> Executable:
     statement = insert(dialect, PointerRow)
     new = {"message": statement.excluded.message, "at": statement.excluded.at}
-    # What stands far ahead is no overtaking: then somebody has set back the clock.
+    # A pointer further ahead was not overtaken: the clock was set back.
     overtaken = and_(PointerRow.at > statement.excluded.at, PointerRow.at < statement.excluded.at + OVERTAKING_SECONDS)
     return statement.on_conflict_do_update(index_elements=["place", "person"], set_=new, where=~overtaken)

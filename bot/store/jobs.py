@@ -1,4 +1,4 @@
-"""Durable jobs: each is one answer to make and to deliver, and survives whatever kills the bot or an engine.
+"""The job queue in the database: each job is one answer to make and deliver, and survives a kill of the bot or of an engine.
 
 Functions take the connection of the caller's transaction, so that a question and its job are stored together.
 """
@@ -47,7 +47,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """A job that waits, as far as fairness needs it."""
+    """A waiting job, with what the fair queue needs."""
 
     id: int
     answer: int
@@ -59,7 +59,7 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job in this bot's hands."""
+    """A job that this bot runs or delivers."""
 
     id: int
     answer: int
@@ -72,7 +72,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """In every log, the engine's too."""
+        """The job's name in the logs, the engine's among them."""
         return f"job-{self.id}"
 
 
@@ -86,7 +86,7 @@ class BegunAnswer:
 
 @dataclass(frozen=True, slots=True)
 class QueueLoad:
-    """What waits or runs at the moment of asking, the question itself not counted."""
+    """How many jobs wait or run when a question is asked, itself not counted."""
 
     mine: int  # this person's, everywhere
     overall: int
@@ -127,15 +127,15 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> int | None:
 
 
 def load(connection: Connection, person: str) -> QueueLoad:
-    """How much waits or runs, for the limits."""
+    """How many jobs wait or run: of this person, and of all."""
     overall, mine = connection.execute(_LOAD, {"whose": person}).one()
     return QueueLoad(mine, overall)
 
 
 def fetchable(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[WaitingJob, ...]:
-    """Every person's oldest job in each channel whose turn can come: what it follows in its branch is answered.
+    """Each person's oldest job in each channel that can start: the answer that its question follows is finished.
 
-    Of those that this bot was asked, which has their pictures and their pages, and of those of a bot without a heartbeat since `stale`.
+    Only jobs that this bot was asked for, since it has their pictures, and those of bots without a heartbeat since `stale`.
     """
     return tuple(WaitingJob(*row) for row in connection.execute(_FETCHABLE, {"here": list(platforms), "me": owner, "stale": stale}))
 
@@ -147,23 +147,23 @@ def fetchable_and_rest(connection: Connection, platforms: Collection[str], owner
 
 
 def count_waiting(connection: Connection) -> int:
-    """How many wait, on whatever platform."""
+    """How many jobs wait, on all platforms."""
     return connection.scalar(_WAITING) or 0
 
 
 def all_waiting(connection: Connection) -> tuple[WaitingJob, ...]:
-    """All that wait, oldest first."""
+    """All waiting jobs, oldest first."""
     return tuple(WaitingJob(*row) for row in connection.execute(_QUEUE.where(JobRow.state == JobState.WAITING)))
 
 
 def fetch_job(connection: Connection, job: int, owner: str, at: float) -> Job | None:
-    """Take a waiting job; None when somebody else took it, or it was cancelled."""
+    """Move a job from waiting to running; None: another bot took it, or it was stopped."""
     row = connection.execute(_FETCH, {"job": job, "me": owner, "now": at}).first()
     return _job(row) if row else None
 
 
 def heartbeat(connection: Connection, owner: str, at: float) -> frozenset[int]:
-    """Say that the owner lives; the jobs among its own that somebody asked to stop."""
+    """Store that the owner lives; the ids of its running jobs that somebody asked to stop."""
     mine = and_(JobRow.owner == owner, JobRow.state.in_((*OPEN, JobState.ANSWERED)))
     connection.execute(update(JobRow).where(mine).values(heartbeat=at))
     stopped = connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
@@ -171,14 +171,14 @@ def heartbeat(connection: Connection, owner: str, at: float) -> frozenset[int]:
 
 
 def prune_stalled_workers(connection: Connection, stale: float, owner: str, held: Collection[int] = ()) -> int:
-    """Put back what nobody runs: jobs of a bot without a heartbeat since `stale`, and this one's but for those that it holds."""
+    """Put back running jobs that nobody runs: of bots without a heartbeat since `stale`, and of this bot all but `held`; how many."""
     dead = or_(and_(JobRow.owner == owner, JobRow.id.not_in(held)), JobRow.heartbeat < stale)
     back = {"state": JobState.WAITING, "attempts": JobRow.attempts + 1}
     return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(back)).rowcount
 
 
 def retry_job(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
-    """Put a running job back, because its engine went away. `lost`: in the middle of the answer."""
+    """Put a running job back, because its engine does not answer. `lost`: it broke off in the middle, which counts as an attempt."""
     mine = and_(JobRow.id == job.id, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
     connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING, attempts=job.attempts + lost))
 
@@ -186,7 +186,7 @@ def retry_job(connection: Connection, job: Job, owner: str, *, lost: bool) -> No
 def save_answer(
     connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[AnswerColumn] = ()
 ) -> bool:
-    """Store the answer, once; False when the job is no longer ours to answer (taken over, or forgotten)."""
+    """Store a finished answer and move its job from running to answered; False: the job is not ours any more (taken over, or deleted)."""
     ours = connection.execute(_SAVED, {"job": job.id, "me": owner, "now": at}).rowcount == 1
     if ours:
         connection.execute(_SAY, {"answer": job.answer, "said": text, "how": finish, "below": footer})
@@ -195,18 +195,20 @@ def save_answer(
 
 
 def undelivered(connection: Connection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
-    """What is answered and not delivered: our own, and what is taken over from a bot without a heartbeat since `stale`."""
+    """The answered jobs that are not delivered: of this bot, and of bots without a heartbeat since `stale`, which it takes over."""
     mine = and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, JobRow.heartbeat < stale))
     statement = update(JobRow).where(mine).values(owner=owner, heartbeat=at).returning(*_JOB)
     return tuple(sorted((_job(row) for row in connection.execute(statement)), key=lambda job: job.id))
 
 
 def finish_job(connection: Connection, job: int) -> None:
+    """Move a job from answered to done: the end of its answer is shown, or can't be."""
     connection.execute(_FINISH, {"job": job})
 
 
 def cancel_jobs(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
-    """Ask open jobs to stop. Those that ran, by id: their owner stops them; those that waited: over, and ours to say so."""
+    """Stop waiting and running jobs. The ids of the running ones, which their owner still has to stop; and the waiting ones, which are
+    answered now, for this bot to deliver."""
     chosen = JobRow.answer.in_(answers)
     over = {"state": JobState.ANSWERED, "owner": owner, "heartbeat": at}
     waited = update(JobRow).where(chosen, JobRow.state == JobState.WAITING).values(over).returning(*_JOB)
@@ -218,17 +220,17 @@ def cancel_jobs(connection: Connection, answers: Sequence[int], owner: str, at: 
 
 
 def waits(connection: Connection, question: int) -> bool:
-    """Whether an answer to this question is not begun."""
+    """Whether an answer to this question waits."""
     return connection.scalar(select(JobRow.id).where(JobRow.question == question, JobRow.state == JobState.WAITING)) is not None
 
 
 def is_open(connection: Connection, question: int) -> bool:
-    """Whether an answer to this question is not finished."""
+    """Whether an answer to this question waits or is being made."""
     return connection.scalar(select(JobRow.id).where(JobRow.question == question, JobRow.state.in_(OPEN))) is not None
 
 
 def begun(connection: Connection, question: int, since: float) -> tuple[BegunAnswer, ...]:
-    """The answers to this question that were begun after `since`, and that nobody has gone on from."""
+    """The answers to this question that were started after `since` (Unix seconds), and that no message follows."""
     child = aliased(MessageRow)
     followed = select(child.id).where(child.parent == JobRow.answer).exists()
     lately = and_(JobRow.question == question, JobRow.state != JobState.WAITING, JobRow.started >= since)
@@ -258,7 +260,7 @@ def unfinished(
 
 
 def waiting_for(connection: Connection, answer: int, owner: str, platforms: Collection[str]) -> Job | None:
-    """The job of an answer that this bot was asked for on one of these platforms, if it still waits."""
+    """The job of an answer, if it waits, this bot owns it, and it is of one of these platforms."""
     mine = and_(JobRow.owner == owner, JobRow.platform.in_(platforms))
     waits = and_(JobRow.answer == answer, JobRow.state == JobState.WAITING, mine)
     row = connection.execute(select(*_JOB).where(waits)).first()

@@ -1,4 +1,4 @@
-"""Picture bytes on disk, named by their sha256: a file is either whole or absent, whatever kills the process."""
+"""The files of pictures, named by their sha256. A kill leaves a file whole or absent."""
 
 from __future__ import annotations
 

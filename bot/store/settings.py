@@ -1,4 +1,4 @@
-"""What people set, by scope: whose or where, which setting, which value, and who set it when.
+"""The values that people set, each for a person, a channel or a server.
 
 Functions take the connection of the caller's transaction.
 """
@@ -51,7 +51,7 @@ def change_setting(
 
 
 def clear_setting(connection: Connection, home: Home, name: str) -> bool:
-    """Take a value back; whether there was one."""
+    """Delete a value; whether there was one."""
     matches = (SettingRow.scope == home[0], SettingRow.key == home[1], SettingRow.name == name)
     return connection.execute(delete(SettingRow).where(*matches)).rowcount > 0
 

@@ -1,4 +1,4 @@
-"""Tickets: what a platform gave with a command to answer it by, for a while. So a restart leaves nobody with a bot that thinks.
+"""Tickets: what a platform gave with a command to reply to it by, for a while. They outlast a restart, so that every command is replied to.
 
 Functions take the connection of the caller's transaction.
 """
@@ -18,7 +18,7 @@ from bot.store.tables import DeliveryRow, EventRow, JobRow, JobState, MessageRow
 
 
 def keep(connection: Connection, place: Place, event: str, data: Mapping[str, str | int], now: float, until: float) -> None:
-    """Times in Unix seconds. Those that are over are dropped."""
+    """Store a ticket, and delete those that have expired. Times in Unix seconds."""
     graph.keep_place(connection, place)
     connection.execute(delete(TicketRow).where(TicketRow.until < now))
     row = {"place": place.key, "event": event, "data": dict(data), "until": until}
@@ -26,7 +26,7 @@ def keep(connection: Connection, place: Place, event: str, data: Mapping[str, st
 
 
 def valid(connection: Connection, platform: str, now: float) -> tuple[Ticket, ...]:
-    """A platform's tickets that are not over, oldest first."""
+    """A platform's tickets that have not expired, oldest first."""
     event = and_(EventRow.place == TicketRow.place, EventRow.event == TicketRow.event)
     asked = and_(MessageRow.place == TicketRow.place, MessageRow.platform_id == TicketRow.event)
     columns = (

@@ -1,4 +1,4 @@
-"""Updates of a platform that are confirmed to it and not dealt with yet, or that nobody could read: as they came.
+"""The SQL of update_inbox.py: updates that were confirmed to their platform and are not handled yet, or could not be read.
 
 Functions take the connection of the caller's transaction.
 """
@@ -18,14 +18,14 @@ from bot.store.tables import UpdateRow
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One update that is still to be dealt with, as the platform told it."""
+    """One update that is not handled yet, as the platform sent it."""
 
     number: int
     update: Mapping[str, Any]
 
 
 def keep(connection: Connection, platform: str, owner: str, number: int, update: Mapping[str, Any], fault: str, at: float) -> None:
-    """Keep an update, or what is known of one that is kept already."""
+    """Store an update, or a new `fault` of one that is stored."""
     row = {"platform": platform, "owner": owner, "number": number, "raw": json.dumps(update), "fault": fault, "at": at}
     statement = insert(connection.dialect.name, UpdateRow).values(row)
     connection.execute(
@@ -34,22 +34,22 @@ def keep(connection: Connection, platform: str, owner: str, number: int, update:
 
 
 def release(connection: Connection, platform: str, owner: str, number: int) -> None:
-    """It is dealt with."""
+    """Delete an update: it was handled."""
     connection.execute(delete(UpdateRow).where(UpdateRow.platform == platform, UpdateRow.owner == owner, UpdateRow.number == number))
 
 
 def pending(connection: Connection, platform: str, owner: str) -> tuple[Kept, ...]:
-    """What is still to be dealt with, oldest first."""
+    """The updates that are not handled yet, oldest first."""
     mine = select(UpdateRow.number, UpdateRow.raw).where(UpdateRow.platform == platform, UpdateRow.owner == owner, UpdateRow.fault == "")
     return tuple(Kept(number, json.loads(raw)) for number, raw in connection.execute(mine.order_by(UpdateRow.number)))
 
 
 def unreadable(connection: Connection) -> dict[str, int]:
-    """How many updates are kept that could not be read, by platform."""
+    """How many updates could not be read, by platform."""
     counted = select(UpdateRow.platform, func.count()).where(UpdateRow.fault != "").group_by(UpdateRow.platform)
     return dict(connection.execute(counted).all())
 
 
 def expire(connection: Connection, before: float) -> None:
-    """Forget what was kept before this Unix time: it holds what people wrote."""
+    """Delete updates from before this Unix time: they hold what people wrote."""
     connection.execute(delete(UpdateRow).where(UpdateRow.at < before))

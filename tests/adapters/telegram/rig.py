@@ -25,8 +25,8 @@ from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.config.schema import Config
 from bot.message import Invocation
-from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
+from bot.store.update_inbox import UpdateInbox
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener
 from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
@@ -71,7 +71,7 @@ async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
 
 
 @asynccontextmanager
-async def keeping_aside(kind: type[Aside] = Aside) -> AsyncIterator[Aside]:
+async def keeping_aside(kind: type[UpdateInbox] = UpdateInbox) -> AsyncIterator[UpdateInbox]:
     """A store of its own for updates that take long or can't be read."""
     with TemporaryDirectory() as folder:
         database = await open_database(sqlite_url(Path(folder) / "gander.db"))

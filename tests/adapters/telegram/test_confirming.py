@@ -23,9 +23,9 @@ from adapters.telegram.receiving import Receiver
 from adapters.telegram.webhook import HEADER, Webhook
 from adapters.web import adapter as web
 from bot.message import Incoming
-from bot.store.aside import Aside
 from bot.store.database import open_database, sqlite_url
 from bot.store.tables import UpdateRow
+from bot.store.update_inbox import UpdateInbox
 from tests.adapters.conformance import PNG, Listener
 from tests.adapters.strict.telegram.server import BotApi, serving
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
@@ -133,7 +133,7 @@ async def test_an_update_that_can_not_even_be_kept_is_refused_to_the_webhook(por
         async def handle(self, incoming: Incoming) -> None:
             raise ValueError("a bug")
 
-    class Full(Aside):
+    class Full(UpdateInbox):
         async def keep(self, platform: str, number: int, update: Mapping[str, Any], fault: str = "") -> None:
             raise OSError("the disk is full")
 
@@ -159,16 +159,16 @@ async def test_the_same_update_twice_at_once_is_answered_once(tmp_path: Path, po
 
 @asynccontextmanager
 async def receiving(
-    api: BotApi, bot: Listener, telegram: Mapping[str, object] | None = None, kind: type[Aside] = Aside
-) -> AsyncIterator[tuple[Account, Receiver, Aside]]:
+    api: BotApi, bot: Listener, telegram: Mapping[str, object] | None = None, kind: type[UpdateInbox] = UpdateInbox
+) -> AsyncIterator[tuple[Account, Receiver, UpdateInbox]]:
     async with serving(api) as address, signed_in(config(address, telegram)) as account, keeping_aside(kind) as aside:
         yield account, Receiver(account.client, inbox(account, bot), aside), aside
 
 
 @asynccontextmanager
 async def _by_webhook(
-    api: BotApi, bot: Listener, port: int, kind: type[Aside] = Aside
-) -> AsyncIterator[tuple[aiohttp.ClientSession, Aside]]:
+    api: BotApi, bot: Listener, port: int, kind: type[UpdateInbox] = UpdateInbox
+) -> AsyncIterator[tuple[aiohttp.ClientSession, UpdateInbox]]:
     options = {"webhook_url": "https://goose.example/", "webhook_port": port}
     async with (
         receiving(api, bot, options, kind) as (account, receiver, aside),

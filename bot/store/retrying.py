@@ -1,6 +1,6 @@
-"""Waits for a database that can't be used for a while: locked by a backup, on a full disk, a server that starts again.
+"""Repeats a transaction while the database can't be used: locked by a backup, on a full disk, on a server that restarts.
 
-Whatever needed it goes on afterwards, so that nothing is lost and nobody has to start the bot again.
+Whatever needed it continues afterwards: nothing is lost, and nobody has to restart the bot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 if TYPE_CHECKING:
     from bot.store.database import Database
 
-PAUSE_SECONDS: Final = 1.0  # between two tries
+PAUSE_SECONDS: Final = 1.0  # between two attempts
 SQLITE_PASSING: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -38,8 +38,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class PatientDatabase:
-    """Another database, tried again and again while it has a trouble that passes. The log hears of its beginning and its end."""
+class RetryingDatabase:
+    """Another database, whose transactions are repeated while they fail for a reason that may pass. Logged at the start and at the end."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,7 +70,7 @@ class PatientDatabase:
                 return done
 
     def _tell(self, kind: str, error: DBAPIError | OSError) -> None:
-        """Once, however many wait."""
+        """Log it once, however many transactions wait."""
         if kind not in self._troubled:
             self._troubled.add(kind)
             remedy = "nothing is lost: it goes on by itself once this is mended"
@@ -87,10 +87,10 @@ def may_pass(error: DBAPIError | OSError) -> bool:
 
 
 def damaged(error: DBAPIError | OSError) -> bool:
-    """Whether SQLite's file is no database of its, or not any more."""
+    """Whether the file is no SQLite database, or a broken one."""
     return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 def reason(error: DBAPIError | OSError) -> str:
-    """In the driver's own words, without the statement."""
+    """The driver's own words, without the statement and its values."""
     return str(error.orig if isinstance(error, DBAPIError) else error)

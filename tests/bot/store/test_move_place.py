@@ -12,7 +12,7 @@ from bot.store import deliveries, events, forgetting, graph, jobs
 from bot.store.database import Database
 from bot.store.graph import NewMessage
 from bot.store.jobs import NewJob
-from bot.store.moving import move
+from bot.store.move_place import move_place
 from bot.store.settings import Scope, read_settings, write_setting
 from bot.store.tables import JobRow
 
@@ -39,7 +39,7 @@ async def test_conversations_go_on_and_old_numbers_mean_nothing_there(database: 
         assert shown is not None
         deliveries.sent(connection, shown.id, "9")
         for _ in range(2):
-            move(connection, OLD, NEW)
+            move_place(connection, OLD, NEW)
         for person, newest in (("", answer), (ANN.key, already)):
             found = graph.newest(connection, NEW.key, person, since=0.0)
             assert found is not None
@@ -56,7 +56,7 @@ async def test_settings_move_and_what_was_set_there_already_stays(database: Data
         for home, name, value in ((0, "beams", 3), (0, "top_k", 50), (1, "top_k", 20)):
             write_setting(connection, HOMES[home], name, value, set_by=ANN.key, at=1.0)
         for _ in range(2):
-            move(connection, OLD, NEW)
+            move_place(connection, OLD, NEW)
         assert dict(read_settings(connection, HOMES)) == {HOMES[1]: {"beams": 3, "top_k": 20}}
 
     await database.write(work)
@@ -69,7 +69,7 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
         answer = jobs.enqueue(connection, NewJob(node, OLD, ANN.key, replace(AnswerSettings()), 100, "me"), at=1.0)
         assert answer is not None
         for _ in range(2):
-            move(connection, OLD, NEW)
+            move_place(connection, OLD, NEW)
         assert connection.execute(select(JobRow.place, JobRow.channel)).all() == [(NEW.key, NEW.channel_key)]
         waiting = graph.answer(connection, answer)
         assert waiting is not None
@@ -83,7 +83,7 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
 async def test_the_new_groups_numbers_are_not_taken_for_old_events(database: Database) -> None:
     def work(connection: Connection) -> None:
         events.take(connection, OLD, "7", "gander", 1.0)
-        move(connection, OLD, NEW)
+        move_place(connection, OLD, NEW)
         assert not events.taken(connection, NEW.key, "7")
 
     await database.write(work)

@@ -13,13 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
 from bot.errors import ConfigError
-from bot.store import database, patience
+from bot.store import database, retrying
 from bot.store.database import open_database, sqlite_url
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(database, "BUSY_MILLISECONDS", 10)
 
 

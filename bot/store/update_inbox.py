@@ -1,4 +1,4 @@
-"""Keeps updates aside, so that one that takes long or can't be read holds up none behind it, and a kill loses none."""
+"""Stores a platform's updates before they are handled: a slow or unreadable one holds up none behind it, and a kill loses none."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from bot.store.database import Database
 from bot.store.updates import Kept
 
 
-class Aside:
-    """One bot's. `owner` tells it from others on the same database, and outlasts a restart."""
+class UpdateInbox:
+    """The updates of one bot. `owner` tells it from others on the same database; it has to be the same after a restart."""
 
     def __init__(self, database: Database, owner: str) -> None:
         self._database = database
         self._owner = owner
 
     async def keep(self, platform: str, number: int, update: Mapping[str, Any], fault: str = "") -> None:
-        """Afterwards it may be confirmed. `fault`: why it can't be read; it stays for somebody to look at."""
+        """Store an update: afterwards it may be confirmed to the platform. `fault`: why it can't be read; it stays for the operator."""
         await self._database.write(updates.keep, platform, self._owner, number, update, fault, time())
 
     async def release(self, platform: str, number: int) -> None:
-        """It is dealt with."""
+        """Delete an update: it was handled."""
         await self._database.write(updates.release, platform, self._owner, number)
 
     async def pending(self, platform: str) -> tuple[Kept, ...]:
-        """What is still to be dealt with, oldest first."""
+        """The updates that are not handled yet, oldest first."""
         return await self._database.read(updates.pending, platform, self._owner)
 
     async def unreadable(self) -> Mapping[str, int]:
-        """How many are kept that nobody could read, by platform."""
+        """How many updates could not be read, by platform."""
         return await self._database.read(updates.unreadable)

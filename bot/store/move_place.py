@@ -1,4 +1,4 @@
-"""A channel that gets a new id goes on where it was: what Telegram does when a group becomes a supergroup."""
+"""Moves what is stored for a channel to its new id: Telegram gives one to a group that becomes a supergroup."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bot.store.settings import Scope
 from bot.store.tables import DeliveryRow, DemoRow, JobRow, MessageRow, PointerRow, SettingRow
 
 
-def move(connection: Connection, old: Place, new: Place) -> None:
-    """Settings, conversations and waiting questions of `old` are those of `new` from now on. Repeating it changes nothing.
+def move_place(connection: Connection, old: Place, new: Place) -> None:
+    """Give `new` the settings, conversations and waiting questions of `old`. Repeating it changes nothing.
 
-    The platform numbers messages anew there: those from before can't be replied to, and what was being shown is shown again.
-    The old place stays known: an answer that is on its way at this moment still names it.
+    The platform numbers messages anew: earlier ones can't be replied to, and growing answers are sent again.
+    The old place's row stays: an answer that is being sent at this moment still refers to it.
     """
     graph.keep_place(connection, new)
     connection.execute(delete(DeliveryRow).where(DeliveryRow.place == old.key))
