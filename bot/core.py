@@ -1,4 +1,4 @@
-"""The bot: takes what adapters hand over, step by step, and offers what commands may do. Reads as a list."""
+"""The core of the bot: processes events from adapters, as a list of steps, and carries out what commands ask for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from bot.questions.edit import EditService
 from bot.questions.join_messages import MessageJoiner
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
-from bot.sanitize import cleaned
+from bot.sanitize import sanitize_incoming
 from bot.settings.resolve import ScopedSettings
 from bot.store import forgetting, graph, history, jobs, tickets
 from bot.store.database import Database
@@ -57,14 +57,14 @@ from bot.store.pictures import PictureFiles
 from bot.texts import Texts
 
 SWITCH_SECONDS = 0.000_5
-EDITABLE = timedelta(minutes=1)  # so long a message can become a question by being edited
+EDITABLE = timedelta(minutes=1)  # after it was sent: an edit can turn a message into a question
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything that the core stands on; the composition root makes and closes it."""
+    """What the core works with; adapters/house.py makes and closes it."""
 
     database: Database
     files: PictureFiles
@@ -75,13 +75,13 @@ class Resources:
     limits: PersonLimits
     commands: CommandRunner
     texts: Texts
-    exports: Path  # a folder for what is written out of demos
-    name: str = "gander"  # of this bot among those on one database
-    idle_seconds: float = IDLE_SECONDS
+    exports: Path  # a folder for the files of exported demos
+    name: str = "gander"  # of this bot among those that share the database
+    idle_seconds: float = IDLE_SECONDS  # a conversation that rested longer is over
 
 
 class Core:
-    """One bot. `run` it in a task; `attach` platforms and hand it what comes in."""
+    """One bot. `run` it in a task, `attach` platforms, and `handle` their events. Implements ports.Bot and commands.actions.Actions."""
 
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
@@ -105,10 +105,10 @@ class Core:
         self._delete_service = DeleteService(r.database, r.files, self._dispatcher, self._ask_service.introduce_anew)
 
     async def run(self) -> NoReturn:
-        """Until cancelled. What is unfinished then goes on at the next start."""
-        # The store's threads compete with the event loop for the interpreter: by default a thread may keep it for 5 ms.
+        """Work until cancelled. Unfinished answers go on at the next start."""
+        # The database's threads compete with the event loop for the interpreter, which a thread may keep for 5 ms by default.
         sys.setswitchinterval(SWITCH_SECONDS)
-        # What was loaded at the start stays: a full collection that walked it would stop everything for a tenth of a second.
+        # What was loaded at the start stays: a collection that visits it would stop everything for a tenth of a second.
         gc.freeze()
         await self._demo_registry.load()
         async with asyncio.TaskGroup() as tasks:
@@ -118,7 +118,7 @@ class Core:
             await self._dispatcher.run()
 
     async def drain(self) -> None:
-        """Finish what runs and start nothing new: to be awaited, for as long as one likes, before `run` is cancelled."""
+        """Finish running answers and start no new ones. To await before `run` is cancelled, for a graceful stop."""
         await self._dispatcher.drain()
 
     def attach(self, platform: Platform) -> None:
@@ -137,8 +137,8 @@ class Core:
         return self._arrivals.arriving(place.key, event, author.key)
 
     async def handle(self, incoming: Incoming) -> None:
-        """See bot/ports.py. Nothing of a message's text is logged."""
-        incoming = self._demo_registry.as_question(cleaned(incoming))
+        """Process one event to its end (see bot/ports.py). The text of a message is never logged."""
+        incoming = self._demo_registry.as_question(sanitize_incoming(incoming))
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
             arrival.asks, arrival.read = incoming.command is None, True
@@ -149,25 +149,25 @@ class Core:
             incoming = replace(incoming, arrival=arrival)
             stack.enter_context(self._joiner.expecting(incoming))
             if await self._resources.permissions.is_for_bot(incoming):
-                async with self._saying_refusals(incoming):
-                    await self._take(incoming)
+                async with self._replying_refusals(incoming):
+                    await self._process(incoming)
             else:
-                await self._settle(incoming)
+                await self._acknowledge(incoming)
 
     @asynccontextmanager
-    async def _saying_refusals(self, incoming: Incoming) -> AsyncIterator[None]:
-        """What this block refuses is said to the person who asked for it."""
+    async def _replying_refusals(self, incoming: Incoming) -> AsyncIterator[None]:
+        """Reply with the Refusal that this block raises, to the person who caused the event."""
         try:
             yield
         except Withdrawn:
-            if incoming.command:  # somebody waits for words
+            if incoming.command:  # the person waits for a reply
                 await self._refuse(incoming, Refusal("answer.stopped"))
         except Ignored as ignored:
             log.info("ignored", place=incoming.place.key, person=incoming.author.key)
-            if incoming.unseen:  # whoever gave a command waits for words, and nobody else has to read them
+            if incoming.unseen:  # who gave the command waits for a reply, and nobody else sees it
                 await self._refuse(incoming, ignored)
             else:
-                await self._settle(incoming)
+                await self._acknowledge(incoming)
         except Refusal as refusal:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
             await self._refuse(incoming, refusal)
@@ -233,14 +233,14 @@ class Core:
         await self._ask_service.pick(incoming, name)
 
     async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
-        await self._ask_service.again(incoming, await self._own(incoming, answer_id), request)
+        await self._ask_service.again(incoming, await self._answer_of_person(incoming, answer_id), request)
 
     async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
-        await self._ask_service.resume(incoming, await self._own(incoming, answer_id))
+        await self._ask_service.resume(incoming, await self._answer_of_person(incoming, answer_id))
 
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         if answer_id is not None:
-            return await self._dispatcher.stop([(await self._own(incoming, answer_id)).answer])
+            return await self._dispatcher.stop([(await self._answer_of_person(incoming, answer_id)).answer])
         coming = await self._arrivals.drop(incoming.author.key, incoming.place.key, but=incoming.arrival)
         mine = await self._resources.database.read(jobs.unfinished, person=incoming.author.key, places=[incoming.place.key])
         return coming + await self._dispatcher.stop(mine)
@@ -287,11 +287,11 @@ class Core:
         return self._outbox.platform(incoming.place).limits.file_bytes
 
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
-        # A private page shows what belongs to a command beside that command.
+        # In a private chat it is shown as a reply to the command.
         self._outbox.send_notice(incoming.place, message, incoming.id if incoming.place.private else None)
 
     def confide(self, incoming: Incoming, message: Outgoing) -> bool:
-        here = only_author_sees(incoming)  # else it finds its way to their own chat
+        here = only_author_sees(incoming)  # else it is sent to their own chat
         self._outbox.send_notice(incoming.place, address_to_author(incoming, message, private=True), incoming.id if here else None)
         return not here
 
@@ -307,15 +307,16 @@ class Core:
             return (refusal.key, *findings)
         return findings
 
-    async def _take(self, incoming: Incoming) -> None:
+    async def _process(self, incoming: Incoming) -> None:
+        """What is done with an event that is for the bot, step by step. Raises Refusal where one says no."""
         if incoming.edited:
             await self._edit(incoming)
             return
-        if incoming.command and await self._replies.was_handled(incoming):  # of questions the store finds out, when it takes them
-            await self._settle(incoming)
+        if incoming.command and await self._replies.was_handled(incoming):  # of questions the transaction finds out that stores them
+            await self._acknowledge(incoming)
             return
         if not self._resources.commands.is_upkeep(incoming):
-            await self._permit(incoming)
+            await self._check_access(incoming)
         if incoming.address is Address.SHOWN:
             self._demo_registry.check_slow_mode(incoming)
         await self._resources.limits.check(incoming)
@@ -328,21 +329,21 @@ class Core:
             await self._replies.send(incoming, message)
         elif incoming.command:
             await self._replies.mark_handled(incoming)
-            await self._settle(incoming)
+            await self._acknowledge(incoming)
 
     async def _refuse(self, incoming: Incoming, refusal: Refusal) -> None:
         language = await self._language(incoming)
         text = self._resources.texts.on(incoming.place.platform).render(language, refusal.key, **refusal.values)
         await self._replies.send(incoming, Outgoing(text, private=True, language=language))
 
-    async def _settle(self, incoming: Incoming) -> None:
-        """No words of its own are going to be said to this event."""
+    async def _acknowledge(self, incoming: Incoming) -> None:
+        """Tell the platform that nothing more is going to be replied to this event by itself."""
         platform = self._outbox.platform(incoming.place)
         if isinstance(platform, SupportsAcknowledgement):
             await platform.acknowledge(incoming)
 
     async def _edit(self, incoming: Incoming) -> None:
-        """The author changed a message; of commands, only a question can be asked otherwise. What was none before is asked now."""
+        """The author edited a message: ask the question anew. A message that was no question before the edit is asked now."""
         await self._resources.limits.check(incoming)
         if (asked := self._resources.commands.asked(incoming)) is None:
             return
@@ -354,11 +355,11 @@ class Core:
         else:
             await self._edit_service.edit(incoming, *asked)
 
-    async def _permit(self, incoming: Incoming) -> None:
+    async def _check_access(self, incoming: Incoming) -> None:
         try:
             await self._resources.permissions.check(incoming)
         except Refusal as refusal:
-            if incoming.address is Address.SHOWN:  # nobody asked for anything
+            if incoming.address is Address.SHOWN:  # the person only posted a picture, and asked for nothing
                 raise Ignored(refusal.key) from None
             raise
 
@@ -366,8 +367,8 @@ class Core:
         if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
             raise Refusal("forget.not_yours")
 
-    async def _own(self, incoming: Incoming, answer_id: int | None) -> Asked:
-        """The answer that is meant, if the person may do something with it."""
+    async def _answer_of_person(self, incoming: Incoming, answer_id: int | None) -> Asked:
+        """The answer of this id, or the person's newest one here. Refusal where there is none, or it is another person's."""
         asked = await self._resources.database.read(graph.asked, incoming.place.key, answer_id, incoming.author.key)
         if asked is None:
             raise Refusal("answer.unknown")

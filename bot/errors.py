@@ -2,7 +2,7 @@
 
 BotError
 ├── Refusal               said to the person, in their language: a key of texts/*.toml with its values
-│   └── Ignored           was just said: telling the person once more would only cost the others
+│   └── Ignored           the person was just told: not repeated where others would have to read it
 │       └── Withdrawn     the person took it back, or stopped it, before it was stored
 ├── ConfigError           names the option, the value and the remedy; ends the start
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
@@ -29,7 +29,7 @@ class BotError(Exception):
 
 
 class Refusal(BotError):
-    """Something that a person asked for and may not have, or that can't be done. `key` is the text that tells them."""
+    """A person asked for something that they may not have, or that can't be done. `key` names the text that tells them."""
 
     def __init__(self, key: str, **values: str | int | float) -> None:
         super().__init__(key)
@@ -38,11 +38,11 @@ class Refusal(BotError):
 
 
 class Ignored(Refusal):
-    """Something that was refused a moment ago already, and is dropped without a word where others would have to read it."""
+    """A refusal that the person was told a moment ago. It is not repeated where others would have to read it."""
 
 
 class Withdrawn(Ignored):
-    """Something that the person took back before it was stored."""
+    """The person deleted or stopped a question before it was stored."""
 
 
 class ConfigError(BotError):
@@ -58,11 +58,11 @@ class EngineUnavailable(BotError):
 
 
 class Fault(StrEnum):
-    """Whose fault it is that an engine refuses. All but the request's own stay until somebody changes something there."""
+    """Why an engine refuses. All but the fault of one request last until its operator changes something."""
 
     REQUEST = "request"
-    KEY = "key"  # it is missing, or not (any more) one that the server takes
-    QUOTA = "quota"  # of the account there: used up
+    KEY = "key"  # it is missing, or the server does not accept it
+    QUOTA = "quota"  # the account's quota is used up
     MODEL = "model"  # the one that is configured isn't there
     SERVER = "server"  # what answers at the address is no OpenAI-compatible server
 
@@ -86,8 +86,8 @@ class AnswerLost(BotError):
 
 
 class DeliveryError(BotError):
-    """The platform did not take a message. `unheard`: or it did, and its answer was lost on the way. `rejected`: it read it, and will
-    hardly take it another time."""
+    """The platform did not take a message. `unheard`: it may have taken it, since its response was lost. `rejected`: it found fault with
+    the message, and will hardly take it another time."""
 
     def __init__(self, message: str, retry_after: float | None = None, *, unheard: bool = False, rejected: bool = False) -> None:
         super().__init__(message)
@@ -105,15 +105,15 @@ class MessageGone(DeliveryError):
 
 
 class MessageFrozen(DeliveryError):
-    """What is there can't be changed; where it met something new, nothing can be said there."""
+    """The message to edit can't be changed; raised by a send, nothing can be sent there."""
 
 
 class MessageLost(MessageFrozen):
-    """The message stayed behind, or came along under another id: as when a channel gets a new one."""
+    """The message to edit has another id, which nobody knows: its channel got a new one."""
 
 
 class NotPrivate(DeliveryError):
-    """What is for one person alone can't be shown so where it was asked. `late`: nor does anybody wait for it any more."""
+    """A private reply can't be shown to its reader alone there. `late`: it came too late, and nobody waits for it any more."""
 
     def __init__(self, message: str, *, late: bool = False) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What an adapter hands to the core: one frozen, platform-free description of something a person did.
+"""What an adapter hands to the core: one event of a person, described the same for all platforms.
 
 Ids are the platform's own, as text. A *key* is an id with its platform in front (`discord:42`), unique everywhere.
 """
@@ -56,7 +56,7 @@ class Author:
     manages: bool = False
     roles: frozenset[str] = frozenset()
     moderates: bool = False
-    alone: bool = False  # on their own machine: limits that share the bot among people are not for them
+    alone: bool = False  # at the bot's own terminal: limits that share the bot among people do not apply
 
     @property
     def key(self) -> str:
@@ -102,9 +102,9 @@ class Reply:
     is_ours: bool = False  # one of the bot's own messages
     quote: str = ""  # what the person marked in it
     words: str = ""  # what the platform shows of it above the reply
-    found: bool = False  # nobody replied: the bot found that its picture is meant
+    found: bool = False  # the person did not reply to it: the bot found that its picture is meant
     for_picture: bool = False  # the question is about its picture, and none without one
-    number: int | None = None  # our own number of it (`Remembered.id`): on a page also what has no message yet can be replied to
+    number: int | None = None  # its id in the database (`Remembered.id`), by which a page refers to it; None: by `message_id`
 
 
 class Address(StrEnum):
@@ -144,12 +144,12 @@ class Incoming:
     command: Invocation | None = None
     locale: str | None = None  # BCP 47, what the platform says of the person
     instead_of: str | None = None  # the id of a question: this one is asked in its place, in a branch beside it
-    apart: bool = False  # where this comes from, people send words and pictures in messages apart
-    cut: bool = False  # the platform takes no longer text: it may go on in the next message
+    apart: bool = False  # this platform sends a question and its picture as two messages
+    cut: bool = False  # as long as the platform allows: the text may go on in the next message
     forwarded: bool = False  # its words are somebody else's
-    joined: tuple[str, ...] = ()  # ids of messages that belong to it
+    joined: tuple[str, ...] = ()  # ids of later messages that were joined to it
     blind: str = ""  # the key of a text: why the bot sees no pictures here that are not meant for it, and how to change that
-    newer: bool = False  # a picture stands here that is newer than those that somebody asked about
+    newer: bool = False  # the newest picture here is one that nobody asked about
     starter: Callable[[], Awaitable[Reply | None]] | None = field(default=None, compare=False, repr=False)  # what its thread began with
     arrival: Arrival | None = field(default=None, compare=False, repr=False)  # its place in the order; None: the core gives it one
     unseen: bool = False  # nobody else saw it, as a native command or a pressed button: what is said to it is for its author alone

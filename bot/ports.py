@@ -1,4 +1,4 @@
-"""What an adapter must offer to the core. The core decides; an adapter knows one platform and carries out."""
+"""What the core needs of a platform, and what it offers to adapters. The core decides; an adapter knows one platform and carries out."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Settings to choose from, below what is said of them. Each platform shows it in its own form, or not at all."""
+    """A panel of settings to choose from, below the text. Each platform shows it in its own form, or not at all."""
 
     command: str = "settings"  # or setup
     setting: str = ""  # whose values are offered; empty: all settings are
     chosen: bool = False  # a value was just given
-    anew: bool = False  # opened by the button under an answer, which stays
+    anew: bool = False  # opened by the button under an answer: a message of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Whom or what a key in a text is of: platforms that can show a name instead do so."""
+    """A key that stands in a text, and what it is of: platforms that can show the name instead of the key do so."""
 
     kind: Literal["person", "role", "channel"]
     key: str
@@ -77,7 +77,7 @@ class Outgoing:
     text: str
     buttons: tuple[Button, ...] = ()
     answer_id: int | None = None
-    footer: str = ""  # settings that differ from the default, place in line
+    footer: str = ""  # settings that differ from the default, position in the queue
     spoiler: bool = False
     private: bool = False
     final: bool = True  # False: a placeholder or a part that will be edited
@@ -141,13 +141,13 @@ class Platform(Protocol):
     async def delete(self, place: Place, message_id: str) -> None: ...
 
     async def typing(self, place: Place) -> None:
-        """Show that the bot is at work. Never fails: a sign is a courtesy."""
+        """Show that the bot is at work. Never fails."""
         ...
 
 
 @runtime_checkable
 class SupportsDrafts(Protocol):
-    """A platform that shows growing answers natively in private chats, within limits of their own."""
+    """A platform with drafts: growing answers in private chats, which have limits of their own."""
 
     private_limits: Limits
 
@@ -161,13 +161,13 @@ class SupportsReactions(Protocol):
     """A platform that can mark a question as being worked on."""
 
     async def set_busy_reaction(self, place: Place, message_id: str, *, busy: bool) -> None:
-        """Set the mark or take it away. Never fails: a sign is a courtesy."""
+        """Set the reaction or remove it. Never fails."""
         ...
 
 
 @runtime_checkable
 class SupportsPrivateReplies(Protocol):
-    """A platform that can show something to one person alone, where others are, in reply to what that person did there."""
+    """A platform that can reply to a command so that only the person who gave it sees the reply."""
 
     def can_reply_privately(self, event: str) -> bool:
         """Whether this event can be replied to so. What is said so does not count in the channel's budget."""
@@ -180,7 +180,7 @@ class SupportsPrivateReplies(Protocol):
 
 @runtime_checkable
 class SupportsDirectMessages(Protocol):
-    """A platform on which the bot can write to a person in a chat of their own."""
+    """A platform on which the bot can write to a person in a private chat."""
 
     async def private_place(self, person: str) -> Place:
         """The private chat with the person of this id on the platform; it may be that the bot may not write there."""
@@ -189,10 +189,10 @@ class SupportsDirectMessages(Protocol):
 
 @runtime_checkable
 class SupportsAcknowledgement(Protocol):
-    """A platform on which a command stays open until something is said to it."""
+    """A platform that shows a command as open until it is replied to or acknowledged."""
 
     async def acknowledge(self, incoming: Incoming) -> None:
-        """Nothing is going to be said to this event by itself: it was dealt with, or an answer will follow. Never fails."""
+        """No reply to this event follows: it was handled, or an answer will be sent as a message. Never fails."""
         ...
 
 
@@ -207,10 +207,10 @@ class SupportsDiagnosis(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KnownMessages:
-    """The messages of a channel that we know of, by the platform's ids."""
+    """The messages of a channel that are stored, by the platform's ids."""
 
-    earlier: frozenset[str]  # people's and ours, until a moment
-    ours: frozenset[str]  # at any time
+    earlier: frozenset[str]  # people's and the bot's, until a given moment
+    ours: frozenset[str]  # the bot's, of any time
 
 
 @runtime_checkable
@@ -227,15 +227,15 @@ class SupportsDuplicateRemoval(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What an adapter kept to answer an event by, after a restart."""
+    """What an adapter stored with `Bot.keep_ticket`, as it gets it back after a restart."""
 
     place: Place
     event: str
     data: Mapping[str, str | int]
-    seconds: float  # for which it is still good
-    taken: bool  # the core has dealt with the event
+    seconds: float  # until it expires
+    taken: bool  # the core has handled the event
     reply_pending: bool  # the core is going to reply to it
-    message_ids: tuple[str, ...]  # what was said of the answer
+    message_ids: tuple[str, ...]  # the messages of the answer so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,7 @@ class Bot(Protocol):
     """What the core (bot/core.py) offers to adapters."""
 
     def attach(self, platform: Platform) -> None:
-        """Make `platform` reachable for answers under its name. Answers owed there from before a restart go out now."""
+        """Make `platform` reachable for answers under its name. Answers that were not delivered there before a restart go out now."""
         ...
 
     def detach(self, platform: Platform) -> None:
@@ -276,17 +276,17 @@ class Bot(Protocol):
         ...
 
     async def handle(self, incoming: Incoming) -> None:
-        """Take one event, beside others: the core keeps a place's order, and lets no slow file hold up anybody else.
+        """Process one event; several at once. The core keeps each place's order, and lets no slow file hold up other people.
 
-        Returns when all is stored: confirm it to the platform afterwards. Refusals are said to the person, so that nothing is
-        raised that the adapter could have caused. The same event twice is taken once.
+        Returns when all is stored: confirm it to the platform afterwards. The core replies with refusals itself and raises none.
+        The same event a second time is ignored.
         """
         ...
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
-        """A person deleted a message: forget it, and stop what is being answered to it, or in it.
+        """A person deleted a message: delete it here, and stop the answers to it; of a message of the bot, stop its answer.
 
-        The platform's ids of the messages to delete there: unfinished answers, and with `answers` the finished ones too.
+        The platform's ids of the messages to delete there: of unfinished answers, and with `answers` of the finished ones too.
         """
         ...
 
@@ -295,11 +295,11 @@ class Bot(Protocol):
         ...
 
     async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
-        """Keep what the platform gave to answer this event by, for so long."""
+        """Store what the platform gave to reply to this event by, for so many seconds."""
         ...
 
     async def tickets(self, platform: str) -> tuple[Ticket, ...]:
-        """Those of a platform that are still good: for an adapter that begins."""
+        """The tickets of a platform that have not expired: for an adapter that starts."""
         ...
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
@@ -315,14 +315,14 @@ class MovingBot(Bot, Protocol):
     """The core for a platform that tells when a channel gets another id, and when it is closed to the bot."""
 
     async def moved(self, old: Place, new: Place) -> None:
-        """The platform gave a channel a new id: what was set, said and asked in the old one goes on in the new one."""
+        """The platform gave a channel a new id: move its settings, conversations and open questions there."""
         ...
 
     async def closed(self, place: Place, *, server: bool = False) -> None:
-        """The bot was removed from this channel (with `server`, from all of its server), or blocked: what is asked there is not
-        answered any more."""
+        """The bot was removed from this channel (with `server`, from all of its server), or blocked: stop all answers
+        there."""
         ...
 
     async def joined(self, place: Place, author: Author, locale: str | None) -> None:
-        """Somebody added the bot to this channel: it says what is to be done next."""
+        """Somebody added the bot to this channel: greet them with what to do next."""
         ...

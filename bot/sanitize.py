@@ -14,13 +14,13 @@ UNRULY: Final = re.compile(r"[\x00-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066
 MARKS: Final = re.compile(r"[\\`*_{}\[\]()#+\-.!~|>]")  # that Markdown gives a meaning
 
 
-def whole_characters(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """Without half characters, which can't be encoded, NUL, which PostgreSQL refuses, and the marks of our own commands."""
     return without_marks(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", ""))
 
 
-def in_short(text: str, most: int) -> str:
-    """On one line, at most so many characters; cut at a space where one is near, which Chinese has not."""
+def shorten_to_line(text: str, most: int) -> str:
+    """The text on one line of at most `most` characters; cut at a space where there is one in the second half."""
     line = " ".join(text.split())
     if len(line) <= most:
         return line
@@ -29,21 +29,21 @@ def in_short(text: str, most: int) -> str:
     return f"{(words if len(words) > most // 2 else cut).rstrip()}…"
 
 
-def called(name: str) -> str:
-    """A person's name as it may stand in a sentence of ours: people choose it, to turn the text around it, too."""
-    return in_short(UNRULY.sub(" ", name), LONGEST_NAME)
+def safe_name(name: str) -> str:
+    """A person's name for a sentence of the bot: without control characters, which could reverse the text around it."""
+    return shorten_to_line(UNRULY.sub(" ", name), LONGEST_NAME)
 
 
-def plainly(text: str) -> str:
-    """As Markdown that shows these very characters."""
+def escape_markdown(text: str) -> str:
+    """The text as Markdown that shows just these characters."""
     return MARKS.sub(r"\\\g<0>", text)
 
 
-def cleaned(incoming: Incoming) -> Incoming:
-    """The event with whole characters in all that people wrote."""
+def sanitize_incoming(incoming: Incoming) -> Incoming:
+    """The event with `sanitize_text` applied to all that people wrote."""
     return replace(
         incoming,
-        text=whole_characters(incoming.text),
+        text=sanitize_text(incoming.text),
         author=_author(incoming.author),
         attachments=tuple(_attachment(each) for each in incoming.attachments),
         reply_to=_reply(incoming.reply_to) if incoming.reply_to else None,
@@ -56,19 +56,19 @@ def _reply(reply: Reply) -> Reply:
         reply,
         author=_author(reply.author) if reply.author else None,
         attachments=tuple(_attachment(each) for each in reply.attachments),
-        quote=whole_characters(reply.quote),
-        words=whole_characters(reply.words),
+        quote=sanitize_text(reply.quote),
+        words=sanitize_text(reply.words),
     )
 
 
 def _command(command: Invocation) -> Invocation:
-    options = {name: whole_characters(value) if isinstance(value, str) else value for name, value in command.options.items()}
-    return Invocation(whole_characters(command.name), options)
+    options = {name: sanitize_text(value) if isinstance(value, str) else value for name, value in command.options.items()}
+    return Invocation(sanitize_text(command.name), options)
 
 
 def _attachment(attachment: Attachment) -> Attachment:
-    return replace(attachment, name=whole_characters(attachment.name))
+    return replace(attachment, name=sanitize_text(attachment.name))
 
 
 def _author(author: Author) -> Author:
-    return replace(author, name=whole_characters(author.name))
+    return replace(author, name=sanitize_text(author.name))

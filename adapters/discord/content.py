@@ -19,7 +19,7 @@ from adapters.discord.panel import panel
 from adapters.discord.places import NAME
 from bot.delivery.message_diff import ELLIPSIS
 from bot.ports import Named, Outgoing
-from bot.sanitize import in_short
+from bot.sanitize import shorten_to_line
 from bot.texts import Texts
 from bot.texts.marked_commands import show_plain
 
@@ -64,7 +64,7 @@ class Content:
 
     def _files(self) -> list[discord.File]:
         """Made anew each time: a file is read once."""
-        alt = in_short(self.alt, LONGEST_ALT)
+        alt = shorten_to_line(self.alt, LONGEST_ALT)
         files = [discord.File(path, spoiler=self.spoiler, description=alt or path.name) for path in self.files]
         if self.picture:
             files.insert(0, discord.File(self.picture, PICTURE_NAME, description=alt or PICTURE_NAME))

@@ -14,7 +14,7 @@ from itertools import accumulate
 from telegram import MessageEntity
 
 from adapters.telegram.markdown import Span, read_markdown
-from bot.sanitize import whole_characters
+from bot.sanitize import sanitize_text
 
 MOST_ENTITIES = 100
 MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w)")
@@ -42,12 +42,12 @@ def utf16_length(text: str) -> int:
 
 def most_units(markdown: str) -> int:
     """At most so long does a text become: a mention grows by one character, a line by a list's number and a blank line."""
-    return utf16_length(whole_characters(markdown)) + markdown.count("@") + GROWTH_OF_A_LINE * (markdown.count("\n") + 1)
+    return utf16_length(sanitize_text(markdown)) + markdown.count("@") + GROWTH_OF_A_LINE * (markdown.count("\n") + 1)
 
 
 def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False) -> Formatted:
     """`footer` stands below in italics; a spoiler covers everything, code too: that is plain then, or Telegram would show it."""
-    source = whole_characters(markdown)
+    source = sanitize_text(markdown)
     text, spans = read_markdown(source)
     if not text.strip():
         text, spans = source if source.strip() else NOTHING, []

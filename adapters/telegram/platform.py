@@ -23,7 +23,7 @@ from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
 from bot.ports import Button, EditBudget, KnownMessages, Limits, Outgoing
-from bot.sanitize import in_short
+from bot.sanitize import shorten_to_line
 from bot.texts import Texts
 
 EMOJI = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}
@@ -120,7 +120,7 @@ class TelegramPlatform:
     async def _answer(self, event: str, message: Outgoing) -> bool:
         """Say it in the press; False: that was too long ago."""
         text = self._texts.render(message.language, "telegram.settings_elsewhere") if message.panel else format_markdown(message.text).text
-        words = in_short(text, MOST_IN_PRESS)
+        words = shorten_to_line(text, MOST_IN_PRESS)
         try:
             await self._client.answer_callback_query(press_of(event) or "", words, show_alert=len(words) > GLANCE)
         except BadRequest:

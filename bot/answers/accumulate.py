@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.ports import AnswerColumn
-from bot.sanitize import whole_characters
+from bot.sanitize import sanitize_text
 from bot.settings.resolve import shown
 from bot.store.jobs import Job
 from bot.store.tables import Finish
@@ -51,8 +51,8 @@ class Draft:
 
     def add(self, chunk: Chunk) -> None:
         for choice in chunk.choices:
-            self.preview = whole_characters(choice.provisional) if choice.provisional is not None else self.preview
-            self.text_so_far += whole_characters(choice.delta.content or "")
+            self.preview = sanitize_text(choice.provisional) if choice.provisional is not None else self.preview
+            self.text_so_far += sanitize_text(choice.delta.content or "")
             self.filtered = self.filtered or choice.finish_reason == "content_filter"
             self.finish = ENDS[choice.finish_reason] if choice.finish_reason else self.finish
             self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()

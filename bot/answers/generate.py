@@ -16,7 +16,7 @@ from bot.answers.accumulate import Comparison, Draft
 from bot.contracts import Engine
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.ports import Button
-from bot.sanitize import called
+from bot.sanitize import safe_name
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import Turn
@@ -139,7 +139,7 @@ class AnswerGenerator:
         seen = conversation.sight(branch)
         # By a direct reply it is plain whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
-            name = called(await self._database.read(graph.name_of, seen.person))
+            name = safe_name(await self._database.read(graph.name_of, seen.person))
             notes.append(self._texts.render(language, "answer.about" if name else "answer.about_earlier", name=name))
         if draft.dropped:
             notes.append(self._texts.render(language, "answer.dropped", count=draft.dropped))

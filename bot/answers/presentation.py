@@ -13,7 +13,7 @@ from bot.delivery.message_diff import MessageDiff
 from bot.delivery.outbox import Outbox
 from bot.message import Place
 from bot.ports import AnswerColumn, Outgoing, Reader
-from bot.sanitize import called, in_short, plainly
+from bot.sanitize import escape_markdown, safe_name, shorten_to_line
 from bot.store import graph, votes
 from bot.store.database import Database
 from bot.store.jobs import Job
@@ -84,8 +84,8 @@ class AnswerView:
         """Under its question, where nobody can see that: who asked, what, and the picture that it is about."""
         if (quoted := self.answer.quoted) is None:
             return message
-        asked = plainly(in_short(quoted.text or self.texts.render(message.language, "answer.describe"), QUOTED))
-        heading = f"> **{plainly(called(quoted.asker))}**: {asked}\n\n"
+        asked = escape_markdown(shorten_to_line(quoted.text or self.texts.render(message.language, "answer.describe"), QUOTED))
+        heading = f"> **{escape_markdown(safe_name(quoted.asker))}**: {asked}\n\n"
         # A small picture can't be covered as a spoiler is.
         return replace(message, heading=heading, picture=None if message.spoiler else self.picture)
 

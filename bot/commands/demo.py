@@ -9,7 +9,7 @@ from bot.demo.samples import SAMPLES, Sample
 from bot.demo.summary import Summary
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
-from bot.sanitize import in_short
+from bot.sanitize import shorten_to_line
 from bot.store.demos import Demo
 
 ACTION = Option("action", OptionKind.CHOICE, choices=("start", "stop", "wall", "export"), words="choice.demo.{choice}")
@@ -93,7 +93,7 @@ def _figures(context: Context, summary: Summary) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return in_short(text.replace("**", ""), QUOTED)
+    return shorten_to_line(text.replace("**", ""), QUOTED)
 
 
 async def _export(context: Context, demo: Demo) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.errors import Refusal
 from bot.ports import Action, Outgoing
-from bot.sanitize import called, plainly
+from bot.sanitize import escape_markdown, safe_name
 
 CONFIRM: Final = Option("confirm", OptionKind.FLAG, hidden=True)  # understood from before there was only the button
 WHAT: Final = Option("what", OptionKind.CHOICE, choices=("me", "channel"), words="choice.forget.{choice}")
@@ -54,7 +54,7 @@ async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoin
 
 def _names(context: Context, people: Sequence[tuple[str, int]], person: str) -> str:
     """Those whose it is, by name, with how many messages each wrote."""
-    named = [f"**{plainly(called(name)) or person or '?'}** ({count})" for name, count in people[:NAMED]]
+    named = [f"**{escape_markdown(safe_name(name)) or person or '?'}** ({count})" for name, count in people[:NAMED]]
     if others := len(people) - NAMED:
         named += [context.render("forget.others", count=others)] if others > 0 else []
     return context.render("forget.comma").join(named)

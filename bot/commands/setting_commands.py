@@ -7,7 +7,7 @@ from bot.commands.command import Command, Context, Option, OptionKind, setting_o
 from bot.commands.drawings import drawing
 from bot.message import Value
 from bot.ports import Outgoing
-from bot.sanitize import in_short
+from bot.sanitize import shorten_to_line
 from bot.settings.resolve import Effective, Origin, shown
 from bot.store.settings import Scope
 
@@ -56,7 +56,7 @@ def name_of(context: Context, setting: Setting) -> str:
 def words_of(context: Context, setting: Setting, value: Value) -> str:
     if setting.kind is SettingKind.CHOICE:
         return context.render(f"choice.{setting.name}.{value}")
-    return in_short(shown(value), SHOWN_LENGTH)
+    return shorten_to_line(shown(value), SHOWN_LENGTH)
 
 
 async def _explain(context: Context, setting: Setting) -> str:

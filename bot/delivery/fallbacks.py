@@ -16,7 +16,7 @@ from bot.delivery.message_diff import Delete, Edit, Send, Step
 from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
 from bot.ports import Outgoing, Platform, Reader, SupportsDirectMessages
-from bot.sanitize import called
+from bot.sanitize import safe_name
 from bot.store import deliveries, graph
 from bot.store.database import Database
 from bot.texts import Texts
@@ -124,7 +124,7 @@ class Fallbacks:
         if queued.answer is not None or queued.event is None or not content.private:
             return False
         queued.place, queued.origin, queued.reply_to = queued.home, None, None
-        words = self._texts.render(content.language, "delivery.again", name=called(reader.name))
+        words = self._texts.render(content.language, "delivery.again", name=safe_name(reader.name))
         await self._restart(queued, Outgoing(words, language=content.language))
         return True
 

@@ -28,7 +28,7 @@ from bot.dispatch.wait_estimates import Rate, Speed, places
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place, Value
 from bot.ports import AnswerColumn
-from bot.sanitize import whole_characters
+from bot.sanitize import sanitize_text
 from bot.store import graph, jobs, snapshots
 from bot.store.database import Database
 from bot.store.jobs import BegunAnswer, Job, WaitingJob
@@ -262,7 +262,7 @@ class Dispatcher:
     async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> bool:
         """Store why the engine refuses: its own words where the request is at fault, ours where its operator has to act."""
         if refusal.fault not in FAULT_TEXTS:
-            return await self._fail(job, view, "answer.refused", reason=whole_characters(str(refusal)))
+            return await self._fail(job, view, "answer.refused", reason=sanitize_text(str(refusal)))
         log.error("engine_refuses", reason=str(refusal))
         return await self._fail(job, view, FAULT_TEXTS[refusal.fault])
 

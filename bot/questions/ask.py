@@ -20,7 +20,7 @@ from bot.message import Attachment, Incoming, Picture, Value
 from bot.ports import Outgoing
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.which_picture import PictureChoice, PictureFinder
-from bot.sanitize import called
+from bot.sanitize import safe_name
 from bot.settings.resolve import ResolvedSettings, ScopedSettings
 from bot.store import questions
 from bot.store.database import Database
@@ -161,7 +161,7 @@ class AskService:
         if reply is None or not reply.found:
             return resolved
         mine = reply.author is not None and reply.author.key == incoming.author.key
-        name = called(reply.author.name) if reply.author else ""
+        name = safe_name(reply.author.name) if reply.author else ""
         about = "answer.about_yours" if mine else "answer.about" if name else "answer.about_earlier"
         note = self._parts.texts.render(language, about, name=name)
         return replace(resolved, footer=" · ".join(filter(None, (resolved.footer, note))))

@@ -14,7 +14,7 @@ from bot.errors import Refusal
 from bot.message import Incoming, Reply, Value
 from bot.ports import Action, Outgoing
 from bot.questions.recent_pictures import RecentPicture, RecentPictures
-from bot.sanitize import called
+from bot.sanitize import safe_name
 from bot.store import graph
 from bot.store.database import Database
 from bot.store.graph import SHARED, Node
@@ -101,7 +101,7 @@ class PictureFinder:
 
     def _label(self, language: str, number: int, shown: RecentPicture, waiting: PictureChoice) -> str:
         seconds = max(round(waiting.incoming.sent_at.timestamp() - shown.at), 0)
-        return self._texts.render(language, "ask.choice", number=number, name=called(shown.author.name), seconds=seconds)
+        return self._texts.render(language, "ask.choice", number=number, name=safe_name(shown.author.name), seconds=seconds)
 
 
 def _names_picture(reply: Reply | None) -> bool:

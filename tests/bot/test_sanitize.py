@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.message import Address, Author, Invocation, Reply
-from bot.sanitize import in_short, whole_characters
+from bot.sanitize import sanitize_text, shorten_to_line
 from tests.bot.rig import ScriptedEngine, echo, running
 
 HALF, NUL = "\ud83e", "\x00"
@@ -15,7 +15,7 @@ HALF, NUL = "\ud83e", "\x00"
 
 @pytest.mark.parametrize(("text", "whole"), [("🪿", "🪿"), (f"a{HALF}b", "a\ufffdb"), (f"a{NUL}b", "ab"), ("", "")])
 def test_half_characters_and_nul_go(text: str, whole: str) -> None:
-    assert whole_characters(text) == whole
+    assert sanitize_text(text) == whole
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_half_characters_and_nul_go(text: str, whole: str) -> None:
     ],
 )
 def test_what_is_quoted_is_cut_between_words_where_there_are_spaces(text: str, short: str) -> None:
-    assert in_short(text, 11) == short
+    assert shorten_to_line(text, 11) == short
 
 
 async def test_they_are_asked_and_kept_like_any_other(database_url: str, tmp_path: Path) -> None:
