@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 from jinja2.exceptions import TemplateError
-from transformers.utils.chat_template_utils import render_jinja_template
 
 from engine.errors import ModelError, RequestError
 from engine.images.decode import Picture
@@ -73,6 +72,8 @@ class ChatRenderer:
 
 def rendered(template: ChatTemplate, messages: Sequence[dict[str, Any]], *, continues: bool = False, answer: bool = False) -> str:
     """As transformers renders it, without the token that its tokenizer begins a text with."""
+    from transformers.utils.chat_template_utils import render_jinja_template  # costs a second that an engine without a template saves
+
     tokens: dict[str, Any] = dict(template.tokens)
     made: Any = render_jinja_template(  # texts, and where answers stand in them
         [list(messages)], chat_template=template.jinja, continue_final_message=continues, add_generation_prompt=answer, **tokens

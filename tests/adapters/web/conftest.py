@@ -25,7 +25,7 @@ NAMES = (
     "msedge",
 )
 MAC = ("Google Chrome", "Chromium", "Microsoft Edge")
-PATIENCE_MILLISECONDS = 30_000  # a busy machine is slow, not wrong
+PATIENCE_MILLISECONDS = 60_000  # a busy machine is slow, not wrong
 MISSING = "NO BROWSER: the web page was NOT tested. Install Chrome, Chromium or Edge, or name one in GANDER_BROWSER."
 
 
@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(MISSING, sep="!", red=True, bold=True)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     path = find_browser()
     if path is None:
@@ -56,7 +56,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
     """A room for demos; its `engine` is the test file's own."""
     async with room(tmp_path, engine) as stage:

@@ -12,7 +12,7 @@ from tests.adapters.web.room import PLACE, Room, watching
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, echo
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PROJECTOR = {"width": 1920, "height": 1080}
 SCREENS = [

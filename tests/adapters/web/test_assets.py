@@ -94,7 +94,7 @@ async def test_what_the_page_is_told_is_compressed_too(url: str) -> None:
         assert "limits" in await told.json()
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_page_is_usable_after_three_journeys(browser: Browser) -> None:
     """The page; its script, style and colours; what it begins with, beside its words. Maths and highlighting wait until they are needed."""
     hubs = Hubs()

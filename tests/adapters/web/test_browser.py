@@ -14,7 +14,7 @@ from engine.api import ChatRequest
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** `<b>` [link](https://example.org/a) [bad](javascript:alert(1))"
 
@@ -31,13 +31,13 @@ def engine() -> ScriptedEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
     async with served(tmp_path, engine) as url:
         yield url
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
     async with visiting(browser, url, locale="en-GB") as visit:
         yield visit
@@ -85,7 +85,7 @@ async def test_history_survives_a_reload_and_a_restart(browser: Browser, tmp_pat
         await expect(visit.answers).to_have_text(["You asked: Do you remember?"])
     await expect(page.locator("#banner")).to_contain_text("No connection")
     async with served(tmp_path, engine, config(port)):
-        await expect(page.locator("#banner")).to_be_hidden(timeout=20_000)
+        await expect(page.locator("#banner")).to_be_hidden(timeout=60_000)
         await visit.ask_and_wait("And after a restart?", 2)
         await page.reload()
         await expect(visit.answers).to_have_text(["You asked: Do you remember?", "You asked: And after a restart?"])

@@ -16,7 +16,7 @@ from engine.api import ChatRequest
 from tests.adapters.web.whole import Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PASTE = """([target, text, names]) => {
     const data = new DataTransfer();
@@ -47,13 +47,13 @@ def engine() -> ScriptedEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
     async with served(tmp_path, engine) as url:
         yield url
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
     async with visiting(browser, url, locale="en-GB") as visit:
         yield visit

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page
 from tests.adapters.web.whole import served
 from tests.bot.rig import ScriptedEngine
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STEPS = 45
 LOAD = """async (tabs) => {
@@ -152,7 +152,7 @@ class World:
             await self.look(tab, anew=self.dice.random() < 0.3)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, tmp_path: Path) -> AsyncIterator[Page]:
     async with served(tmp_path, ScriptedEngine(lambda _: ())) as url:
         page = await browser.new_page()

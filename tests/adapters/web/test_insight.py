@@ -17,7 +17,7 @@ from tests.adapters.web.test_accessibility import PROJECTOR, serious_faults
 from tests.adapters.web.whole import PHONE, Visit, served, visiting
 from tests.bot.rig import ScriptedEngine
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WORDS = {"A": {"A": 0.75, "The": 0.25}, " goose": {" duck": 0.5, " goose": 0.375, " <b>hat</b>": 0.125}, ".": {".": 1.0}}
 TREE = (
@@ -61,7 +61,7 @@ def engine() -> TellingEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def url(tmp_path: Path, engine: TellingEngine) -> AsyncIterator[str]:
     async with served(tmp_path, engine) as url:
         yield url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,10 @@ from engine.api import ChatRequest
 from tests.adapters.web.whole import Visit, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STEPS = 16
+WAITS = re.compile("^(Waits for the answer above…|You are next.*)$")  # the second once the line has been looked at
 SOON = 3_000  # milliseconds for a button that may be gone when it is pressed: the next step is as good
 # Every message that somebody can bring on the screen: all conversations, and at every fork all versions, the deepest first.
 WALK = """() => {
@@ -54,7 +56,7 @@ def engine() -> ScriptedEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
     async with served(tmp_path, engine) as url:
         yield url
@@ -83,7 +85,7 @@ async def test_questions_asked_in_a_row_follow_each_other(browser: Browser, url:
         for word in words:
             await visit.ask(word)
         await expect(visit.page.locator(".message.person .text")).to_have_text(words)
-        await expect(visit.page.locator(".message.bot .text").nth(1)).to_have_text("Waits for the answer above…")
+        await expect(visit.page.locator(".message.bot .text").nth(1)).to_have_text(WAITS)
         engine.gate.set()
         await visit.finished(count)
         expected = [text for word in words for text in (word, f"You asked: {word}")]
@@ -121,10 +123,10 @@ async def test_stop_ends_the_answer_that_is_written_and_the_next_one_begins(brow
     async with visiting(browser, url, locale="en") as visit:
         await visit.ask("First")
         await visit.ask("Second")
-        await expect(visit.page.get_by_text("Waits for the answer above…")).to_be_visible()
+        await expect(visit.page.get_by_text(WAITS)).to_be_visible()
         await visit.page.get_by_role("button", name="Stop the answer").click()
         await visit.finished(1)
-        await expect(visit.page.get_by_text("Waits for the answer above…")).to_have_count(0)
+        await expect(visit.page.get_by_text(WAITS)).to_have_count(0)
         engine.gate.set()
         await visit.finished(2)
         await expect(visit.page.locator(".message .text")).to_have_text(["First", "Stopped.", "Second", "You asked: First\nSecond"])

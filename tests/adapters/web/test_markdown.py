@@ -13,7 +13,7 @@ from engine.api import ChatRequest
 from tests.adapters.web.whole import Visit, served, visiting
 from tests.bot.rig import ScriptedEngine
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TABLE = "| left | right |\n|:--|--:|\n| a \\| b | **2** |\n"
 NESTED = "***both*** and *one **inside** it*"
@@ -36,7 +36,7 @@ def said(request: ChatRequest) -> Sequence[str]:
     return (text.removeprefix("Say: "),)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Visit]:
     async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
         yield visit

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, expect
 from tests.adapters.web.whole import Visit, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CONVERSATION = re.compile(r"/c/[0-9a-f]{16}$")
 MANY = 55  # more than one look at the list shows
@@ -35,7 +35,7 @@ def engine() -> ScriptedEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Visit]:
     async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
         yield visit

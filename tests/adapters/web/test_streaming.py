@@ -12,10 +12,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from engine.api import ChatRequest, Chunk, ChunkChoice, Delta
-from tests.adapters.web.whole import Visit, served, visiting
+from tests.adapters.web.whole import Visit, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BEGINNING = "# A goose\n\nIt stands **on one leg** near\n\n| Part | Colour |\n|---|---|\n| beak | orange |\n\n- one\n- two\n\n"
 SELECT = """() => {
@@ -53,7 +53,7 @@ def engine() -> GrowingEngine:
     return GrowingEngine(lambda request: (asked(request),))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, tmp_path: Path, engine: GrowingEngine) -> AsyncIterator[Visit]:
     async with served(tmp_path, engine) as url, visiting(browser, url, locale="en") as visit:
         yield visit
@@ -86,6 +86,7 @@ async def test_a_selection_survives_the_next_question_and_its_answer(visit: Visi
     selected = await visit.page.evaluate(SELECT)
     other = Visit(await visit.page.context.new_page())
     await other.page.goto(visit.page.url)
+    await started(other.page)
     engine.say("Another", " answer", None)
     await other.ask("And in another tab?")
     await expect(visit.answers).to_have_count(2)

@@ -13,7 +13,7 @@ from engine.api import ChatRequest
 from tests.adapters.web.whole import Visit, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DEEP = 20_000  # signs in a row, more than a browser's stack holds of blocks within blocks
 
@@ -29,7 +29,7 @@ def engine() -> ScriptedEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Visit]:
     async with served(tmp_path, engine) as url, visiting(browser, url, locale="en") as visit:
         yield visit

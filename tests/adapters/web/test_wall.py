@@ -15,7 +15,7 @@ from tests.adapters.web.room import PLACE, Room, room, watching
 from tests.adapters.web.whole import PHONE, config, drawing
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PROJECTOR = {"width": 1920, "height": 1080}
 HOSTILE = "<img src=x onerror=alert(1)> **bold**"
@@ -141,11 +141,11 @@ async def test_it_comes_back_by_itself_after_a_restart(browser: Browser, tmp_pat
         await expect(page.locator("#stage article")).to_be_visible()
     await expect(page.locator("#offline")).to_be_visible()
     async with room(tmp_path, engine, config(port)) as stage:
-        await expect(page.locator("#offline")).to_be_hidden(timeout=20_000)
+        await expect(page.locator("#offline")).to_be_hidden(timeout=60_000)
         for number in range(100, 102):
             await stage.house.bot.handle(stage.picture(f"m{number}", drawing("red"), "Ben"))
         await expect(page.locator("#stage .by, #also li, #line li").first).to_be_visible()
-        await expect(page.locator("#stage .by")).to_have_text("by Ben", timeout=40_000)
+        await expect(page.locator("#stage .by")).to_have_text("by Ben", timeout=60_000)
     await context.close()
 
 

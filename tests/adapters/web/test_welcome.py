@@ -14,7 +14,7 @@ from engine.api import Health
 from tests.adapters.web.whole import Visit, config, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LYING_PHONE = {"width": 844, "height": 390}
 FOUR_TIMES = {"width": 320, "height": 225}  # what 1280 × 900 has at 400 %
@@ -34,13 +34,13 @@ def engine() -> ScriptedEngine:
     return engine
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
     async with served(tmp_path, engine) as url:
         yield url
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
     async with visiting(browser, url, locale="en-GB") as visit:
         yield visit

@@ -4,7 +4,9 @@
 #define ON_HOST
 #include <algorithm>
 #include <cmath>
+#include <csetjmp>
 #include <cstring>
+#include <memory>
 #include <ucontext.h>
 #include <vector>
 
@@ -22,19 +24,27 @@ typedef unsigned int u32;
 typedef unsigned short u16;
 typedef unsigned char u8;
 
+static const int STACK = 64 << 10;  // bytes
 static Place threadIdx, blockIdx, gridDim;
 static std::vector<uint4> dynamic;
 
 // Threads that wait for each other: all of a program, or a warp.
 struct Meeting { int size = 0, there = 0; unsigned long round = 0; };
-struct Fibre { ucontext_t context; std::vector<char> stack; bool done; int x; };
-static std::vector<Fibre> fibres;
-static ucontext_t scheduler;
+struct Fibre { std::unique_ptr<char[]> stack; ucontext_t start; jmp_buf place; bool begun, done; };
+static std::vector<Fibre> fibres;  // those of the last program are there for the next
+static jmp_buf scheduler;
 static Meeting everybody, warps[64];
 static int running;
 static u32 board[64][32];
 
-static void pause() { swapcontext(&fibres[running].context, &scheduler); }
+// A fibre begins as a context and then jumps, which takes no system call, as swapcontext does.
+static void pause() { if (!_setjmp(fibres[running].place)) _longjmp(scheduler, 1); }
+static void resume(Fibre& fibre) {
+    if (_setjmp(scheduler)) return;
+    if (fibre.begun) _longjmp(fibre.place, 1);
+    fibre.begun = true;
+    setcontext(&fibre.start);
+}
 static void meet(Meeting& meeting) {
     unsigned long round = meeting.round;
     if (++meeting.there == meeting.size) { meeting.there = 0, meeting.round++; return; }
@@ -84,20 +94,21 @@ static void launch(void (*work)(), Place grid, int threads, long bytes) {
     dynamic.assign(bytes / 16 + 1, uint4{});
     for (int z = 0; z < grid.z; z++) for (int y = 0; y < grid.y; y++) for (int x = 0; x < grid.x; x++) {
         blockIdx = {x, y, z};
-        fibres.assign(threads, Fibre());
+        if ((int)fibres.size() < threads) fibres.resize(threads);
         everybody = {threads}, std::fill(warps, warps + 64, Meeting{32});
         for (int i = 0; i < threads; i++) {
             Fibre& fibre = fibres[i];
-            fibre.stack.resize(64 << 10), fibre.done = false;
-            getcontext(&fibre.context);
-            fibre.context.uc_stack.ss_sp = fibre.stack.data(), fibre.context.uc_stack.ss_size = fibre.stack.size();
-            makecontext(&fibre.context, begin, 0);
+            if (!fibre.stack) fibre.stack.reset(new char[STACK]);
+            fibre.begun = fibre.done = false;
+            getcontext(&fibre.start);
+            fibre.start.uc_stack.ss_sp = fibre.stack.get(), fibre.start.uc_stack.ss_size = STACK;
+            makecontext(&fibre.start, begin, 0);
         }
         for (bool more = true; more;) {
             more = false;
             for (int i = 0; i < threads; i++) if (!fibres[i].done) {
                 running = i, threadIdx.x = i, more = true;
-                swapcontext(&scheduler, &fibres[i].context);
+                resume(fibres[i]);
             }
         }
     }
