@@ -48,7 +48,7 @@ from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
 from bot.sanitize import sanitize_incoming
 from bot.settings.resolve import ScopedSettings
-from bot.store import forgetting, graph, history, jobs, tickets
+from bot.store import forgetting, graph, history, jobs, seen, tickets
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.graph import SHARED, Asked
@@ -183,6 +183,12 @@ class Core:
 
     async def tickets(self, platform: str) -> tuple[Ticket, ...]:
         return await self._resources.database.read(tickets.valid, platform, time())
+
+    async def keep_seen(self, events: Mapping[Place, str]) -> None:
+        await self._resources.database.write(seen.keep, self._resources.name, events, time())
+
+    async def last_seen(self, platform: str) -> Mapping[Place, str]:
+        return await self._resources.database.read(seen.of, self._resources.name, platform)
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)

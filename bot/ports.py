@@ -302,6 +302,14 @@ class Bot(Protocol):
         """The tickets of a platform that have not expired: for an adapter that starts."""
         ...
 
+    async def keep_seen(self, events: Mapping[Place, str]) -> None:
+        """In these places every event up to the one of this id is dealt with, and needs no looking for after a restart."""
+        ...
+
+    async def last_seen(self, platform: str) -> Mapping[Place, str]:
+        """What was kept so of a platform."""
+        ...
+
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         """The newest messages of a place, oldest first."""
         ...

@@ -9,7 +9,7 @@ from time import time
 
 import structlog
 
-from bot.store import events, forgetting, graph, updates
+from bot.store import events, forgetting, graph, seen, updates
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
@@ -17,6 +17,7 @@ SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
 EVENT_SECONDS = 2 * DAY_SECONDS  # after which no platform sends an event again
 UPDATE_SECONDS = 30 * DAY_SECONDS  # in which the operator may look at updates that could not be read
+SEEN_SECONDS = 90 * DAY_SECONDS  # after which nobody asks anything in a channel where nothing was said
 EXPORT_SECONDS = DAY_SECONDS  # after which the exports of demos have reached whoever asked
 ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a younger one may still get its row
 
@@ -43,6 +44,7 @@ class Retention:
         """Delete everything that has expired now."""
         messages = await self._expire() if self._days else 0
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
+        await self._database.write(seen.expire, self._clock() - SEEN_SECONDS)
         await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)
         await self._files.delete(await self._database.write(forgetting.drop_unshown))
         owned = await self._database.read(graph.all_pictures)

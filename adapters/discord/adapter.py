@@ -71,7 +71,7 @@ async def serve(house: House, *, sees_content: bool) -> None:
         reconnecting.addFilter(without_traceback)
         try:
             with known_token():
-                async with client, beside(client.platform.watch()):
+                async with client, beside(client.platform.watch()), beside(client.seen.follow()):
                     try:
                         with delivering():
                             await client.start(token.get_secret_value() if token else "")

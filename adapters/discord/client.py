@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any, Final
@@ -20,13 +20,16 @@ from adapters.discord.content import NOBODY
 from adapters.discord.faults import delivering
 from adapters.discord.files import Fetch
 from adapters.discord.forms import SettingForm
-from adapters.discord.interactions import Interactions
+from adapters.discord.interactions import Interactions, may_speak
+from adapters.discord.invoking import place_of_interaction
 from adapters.discord.menus import Menus
+from adapters.discord.missed import Missed
 from adapters.discord.panel import OPENING, PICK
 from adapters.discord.places import NAME, author_of, place_of
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.reading import MessageReader, Parse
 from adapters.discord.reception import Reception
+from adapters.discord.seen import Seen
 from adapters.discord.unfurling import Unfurling
 from bot.answer_settings import SETTINGS
 from bot.arrival import Arrival
@@ -90,10 +93,13 @@ class DiscordClient(discord.Client):
             self.tree.add_command(entry)
         self._reader = MessageReader(self, fetch, parse, sees_content=sees_content)
         self._unfurling = Unfurling()
+        self.seen = Seen(bot)
+        self._missed = Missed(self, self.seen, limits.answer_hours)
         self._beside: set[asyncio.Task[None]] = set()  # what goes on beside the events from the start
 
     async def setup_hook(self) -> None:
         await self.tree.set_translator(Words(self._texts))
+        await self.seen.restore()
         left = await self._reception.restore(self)
         self._beside = {asyncio.create_task(self._offer_commands()), asyncio.create_task(self._reception.clear_up(left))}
 
@@ -104,9 +110,13 @@ class DiscordClient(discord.Client):
             await asyncio.wait(self._beside)
         await super().close()
 
+    async def on_connect(self) -> None:
+        self.seen.interrupt()
+
     async def on_ready(self) -> None:
         log.info("connected to Discord", servers=len(self.guilds))
         self._bot.attach(self.platform)
+        await self._missed.find()
 
     async def _offer_commands(self) -> None:
         """Tell Discord of the commands, however long that takes: those that it knows work meanwhile, and so does everything else."""
@@ -131,12 +141,20 @@ class DiscordClient(discord.Client):
         log.info("connected to Discord again; nothing was missed")
 
     async def on_message(self, message: discord.Message) -> None:
-        if not self._reader.hears(message):
-            await self._take(message)
-            return
-        with self._arriving(message) as arrival:
-            await self._unfurling.wait(message)
-            await self._take(message, arrival)
+        await self._receive(message, self._unfurling.wait)
+
+    async def on_missed(self, message: discord.Message) -> None:
+        """One that was sent while the bot was away (adapters/discord/missed.py)."""
+        await self._receive(message, with_member)
+
+    async def _receive(self, message: discord.Message, complete: Callable[[discord.Message], Awaitable[None]]) -> None:
+        """`complete` adds what Discord tells later or elsewhere of a message that is for the bot."""
+        heard = self._reader.hears(message)
+        with self._arriving(message) if heard else nullcontext() as arrival:
+            async with self.seen.reading(_place(message), message.id, heard=heard):
+                if heard:
+                    await complete(message)
+                await self._take(message, arrival)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         self._unfurling.updated(payload.message)
@@ -179,8 +197,7 @@ class DiscordClient(discord.Client):
 
     def _arriving(self, message: discord.Message) -> AbstractContextManager[Arrival]:
         """Its place in the order is that of its coming, however long reading it takes."""
-        place = place_of(message.channel, message.guild.id if message.guild else None)
-        return self._bot.arriving(place, str(message.id), author_of(message.author))
+        return self._bot.arriving(_place(message), str(message.id), author_of(message.author))
 
     async def _take(self, message: discord.Message, arrival: Arrival | None = None, *, edited: bool = False) -> None:
         if incoming := await self._reader.read(message, edited=edited):
@@ -188,6 +205,8 @@ class DiscordClient(discord.Client):
 
     async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
         """Every interaction comes by here; those of commands and forms are taken by discord.py's own ways."""
+        if interaction.type is discord.InteractionType.application_command and may_speak(interaction):
+            await self.seen.know(place_of_interaction(interaction), interaction.id)
         if interaction.type is not discord.InteractionType.component:
             return
         data: Mapping[str, Any] = interaction.data or {}
@@ -206,3 +225,14 @@ class DiscordClient(discord.Client):
             await interaction.response.send_modal(SettingForm(setting, self._texts, language, self._reception.take))
         elif identifier in OPENING:
             await self._reception.take(interaction, Invocation("settings", {"open": OPENING[identifier]}))
+
+
+async def with_member(message: discord.Message) -> None:
+    """In a channel's history an author comes without their roles, by which somebody may be let in or be an exception to limits."""
+    if message.guild is not None and not isinstance(message.author, discord.Member) and message.webhook_id is None:
+        with suppress(DeliveryError), delivering():
+            message.author = await message.guild.fetch_member(message.author.id)
+
+
+def _place(message: discord.Message) -> Place:
+    return place_of(message.channel, message.guild.id if message.guild else None)

@@ -231,6 +231,17 @@ class TicketRow(Row):
     until: Mapped[float] = mapped_column(index=True)  # the platform takes no reply after this; rows go then
 
 
+class SeenRow(Row):
+    """How far a channel was read: every event up to `event` is dealt with. Only of channels where somebody spoke to the bot."""
+
+    __tablename__ = "seen"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)  # the bot that read it
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"), primary_key=True)
+    event: Mapped[str]  # the platform's id, which grows with time
+    at: Mapped[float] = mapped_column(index=True)  # when this was written; old = a channel where nobody speaks
+
+
 class AnswerColumnRow(Row):
     """One column of a comparison, stored with the answer. The answer's own text holds all columns, for whatever knows none."""
 

@@ -45,6 +45,7 @@ class Listener:
     moves: list[tuple[Place, Place]] = field(default_factory=list)
     closings: list[Place] = field(default_factory=list)
     kept: list[Ticket] = field(default_factory=list)
+    seen: dict[Place, str] = field(default_factory=dict)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)  # places and messages
     arrivals: ArrivalOrder = field(default_factory=ArrivalOrder)
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -92,6 +93,12 @@ class Listener:
 
     async def tickets(self, platform: str) -> tuple[Ticket, ...]:
         return tuple(self.kept)
+
+    async def keep_seen(self, events: Mapping[Place, str]) -> None:
+        self.seen |= events
+
+    async def last_seen(self, platform: str) -> Mapping[Place, str]:
+        return self.seen
 
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return ()

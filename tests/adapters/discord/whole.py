@@ -73,6 +73,12 @@ class Apart:
     async def tickets(self, platform: str) -> tuple[Ticket, ...]:
         return await self.outside(self._core.core.tickets(platform)) if self.rig else ()
 
+    async def keep_seen(self, events: Mapping[Place, str]) -> None:
+        await self.outside(self._core.core.keep_seen(events))
+
+    async def last_seen(self, platform: str) -> Mapping[Place, str]:
+        return await self.outside(self._core.core.last_seen(platform)) if self.rig else {}
+
     async def history(self, place: Place, limit: int = 200) -> tuple[Remembered, ...]:
         return await self._core.core.history(place, limit)
 
