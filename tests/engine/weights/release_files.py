@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch._subclasses import FakeTensorMode
 from torch.serialization import skip_data
 
+from engine.errors import ModelError
 from engine.layers.modes import Quantization
 from engine.models.card import Card
 from engine.weights.importing import Sources, import_model
@@ -60,3 +62,12 @@ def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """A pickled fp16 state dict of any size that takes no room on the disk: all of its weights are holes, so zeros."""
     with FakeTensorMode(), skip_data(materialize_fake_tensors=True):
         torch.save({name: torch.empty(shape, dtype=torch.float16) for name, shape in shapes.items()}, path)
+
+
+def expect_refusal(sources: Sources, out: Path, *words: str) -> None:
+    """The import is refused in a sentence that has all `words`, and leaves nothing behind."""
+    with pytest.raises(ModelError) as caught:
+        imported(sources, out)
+    for word in words:
+        assert word in str(caught.value)
+    assert not out.exists()

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.atomic_write import PART
-from engine.errors import ModelError, WeightsError
+from engine.errors import ModelError
 from engine.models.card_reader import read_card
-from engine.weights import shards
 from engine.weights.importing import Sources
-from engine.weights.merging import merge
-from engine.weights.stored_tensors import open_folder
-from tests.engine.weights.release_files import GOLDEN, VERSIONS, copied_sources, golden_sources, imported
+from tests.engine.weights.release_files import GOLDEN, VERSIONS, copied_sources, edit_tensors, expect_refusal, golden_sources, imported
 
 
 def language(folder: Path) -> dict[str, torch.Tensor]:
@@ -94,22 +86,6 @@ def test_config_gives_the_ids_that_the_tokenizer_has(tmp_path: Path) -> None:
     assert config["vocab_size"] == 601
 
 
-def test_merging_adds_in_fp16_and_pads_the_base_with_zeros() -> None:
-    base, delta = torch.full((2, 3), 1e-4), torch.full((3, 3), 1.0, dtype=torch.float16)
-    merged = merge(base, delta.clone())
-    assert merged.dtype == torch.float16
-    assert torch.equal(merged[2], delta[2])
-    assert torch.equal(merged[:2], (base.half() + delta[:2]))
-
-
-def test_shards_stay_below_their_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 210_000)
-    imported(golden_sources("v0"), tmp_path / "out")
-    files = list((tmp_path / "out").glob("*.safetensors"))
-    assert len(files) > 4
-    assert max(path.stat().st_size for path in files) <= 210_000
-
-
 def test_an_existing_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("precious")
@@ -118,62 +94,37 @@ def test_an_existing_folder_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
 
 
-COMMAND = """
-import sys, time
-from pathlib import Path
-from engine.weights import shards
-from engine.weights import shard_folder
-from engine.weights.importing import import_model
-from tests.engine.weights.release_files import golden_sources
-shards.SHARD_BYTES = 210_000
-write = shard_folder.write_shard
-def slowly(path, steps, advance):
-    write(path, steps, advance)
-    print(path.name, flush=True)
-    time.sleep(float(sys.argv[2]))
-shard_folder.write_shard = slowly
-import_model(golden_sources("v0"), Path(sys.argv[1]), "none", lambda written, total: None)
-"""
+def test_projection_of_another_size(sources: Sources, out: Path) -> None:
+    def widen(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["llama_proj.weight"] = torch.zeros(128, 48)
+
+    edit_tensors(sources.checkpoint, widen)
+    expect_refusal(sources, out, "pretrained_minigpt4.pth", "128", "64", "--checkpoint")
 
 
-def test_an_import_killed_midway_continues_and_is_never_taken_for_ready(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    arguments = [sys.executable, "-c", COMMAND, str(out)]
-    with subprocess.Popen([*arguments, "60"], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        first = child.stdout.readline().strip()
-        child.send_signal(signal.SIGKILL)
-    assert not out.exists()
-    half = tmp_path / ".out.partial"
-    with pytest.raises(ModelError):  # which of its files is missed first does not matter
-        read_card(half)
-    finished = (half / first).stat().st_mtime_ns
-    (half / f"{first}.0{PART}").touch()  # what a kill in the middle of a file leaves
-    time.sleep(0.01)
-    rest = subprocess.run([*arguments, "0"], capture_output=True, text=True, check=True).stdout.split()
-    assert first not in rest
-    assert (out / first).stat().st_mtime_ns == finished
-    expected = load_file(GOLDEN / "tiny-v0" / "expected_vicuna.safetensors")
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in language(out).items())
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["out"]
-    assert not list(out.glob(f"*{PART}"))
+def test_checkpoint_of_something_else(sources: Sources, out: Path) -> None:
+    torch.save({"model": {"head.weight": torch.zeros(2)}}, sources.checkpoint)
+    expect_refusal(sources, out, str(sources.checkpoint), "llama_proj.weight")
 
 
-def test_an_import_from_other_files_keeps_nothing_of_the_interrupted_one(tmp_path: Path) -> None:
-    half = tmp_path / ".out.partial"
-    half.mkdir()
-    (half / "language-00001-of-00001.safetensors").write_bytes(b"of another model")
-    (half / "import.json").write_text('"another plan"')
-    imported(golden_sources("v0"), tmp_path / "out")
-    assert language(tmp_path / "out")
-
-
-def test_missing_half_of_the_eye_names_the_option() -> None:
-    sources: Sources = replace(golden_sources("v0"), vit=None)
-    with pytest.raises(WeightsError, match="--vit"):
-        imported(sources, Path("unused"))
-
-
-def test_folder_reader_opens_only_what_is_wanted() -> None:
-    tensors = open_folder(golden_sources("v0").llama, lambda name: name == "lm_head.weight")
-    assert set(tensors) == {"lm_head.weight"}
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("llama-hf/pytorch_model.bin.index.json", "{"),
+        ("llama-hf/pytorch_model.bin.index.json", "[]"),
+        ("llama-hf/pytorch_model.bin.index.json", '{"weight_map": []}'),
+        ("llama-hf/config.json", "[]"),
+        ("llama-hf/config.json", '{"vocab_size": 600, "hidden_size": "64", "num_attention_heads": 4}'),
+        ("llama-hf/config.json", '{"vocab_size": 600, "hidden_size": 64, "num_attention_heads": 0}'),
+        ("vicuna-delta-v0/added_tokens.json", "{"),
+        ("vicuna-delta-v0/added_tokens.json", '["[PAD]"]'),
+        ("vicuna-delta-v0/tokenizer.model", ""),
+        ("architecture.json", "{"),
+        ("architecture.json", '{"vision": {"num_attention_heads": 7}}'),
+        ("architecture.json", '{"qformer": {"num_attention_heads": 0}}'),
+    ],
+)
+def test_damaged_small_file_is_named(name: str, content: str, sources: Sources, out: Path) -> None:
+    path = sources.llama.parent / name
+    path.write_text(content)
+    expect_refusal(sources, out, str(path))

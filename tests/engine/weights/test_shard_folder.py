@@ -1,0 +1,118 @@
+"""A disk that can't be written, fills up, or is too small: said before or kept for the next try."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.atomic_write import PART
+from engine.errors import ModelError
+from engine.models.card_reader import read_card
+from engine.models.llama.config import LlamaConfig
+from engine.weights.importing import Sources
+from engine.weights.merging import language_shapes
+from tests.engine.weights.release_files import (
+    GOLDEN,
+    edit_json,
+    expect_refusal,
+    golden_sources,
+    imported,
+    write_sparse,
+)
+
+
+@pytest.mark.parametrize("blocker", ["file", "folder"])
+def test_out_where_nothing_can_be_made(blocker: str, sources: Sources, out: Path) -> None:
+    if blocker == "file":
+        out.write_text("precious")
+        out = out / "model"
+    else:
+        (out.parent / ".out.lock").mkdir()
+    with pytest.raises(ModelError, match="can't be made"):
+        imported(sources, out)
+
+
+def test_a_disk_that_fills_up_on_the_way_keeps_what_is_whole(sources: Sources, out: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))  # the language model's shard fits, the vision encoder's does not
+    try:
+        expect_refusal(sources, out, "can't be made", "free space")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (whole,) = (out.parent / ".out.partial").glob("*.safetensors")
+    written = whole.stat().st_mtime_ns
+    imported(sources, out)
+    assert (out / whole.name).stat().st_mtime_ns == written
+
+
+def test_not_enough_disk(sources: Sources, out: Path) -> None:
+    """The files claim 6.6 TB (they are sparse); nothing is written."""
+    config = replace(LlamaConfig.read(sources.llama / "config.json"), intermediate_size=1 << 33)
+    for path in sources.llama.glob("pytorch_model*"):
+        path.unlink()
+    edit_json(sources.llama / "config.json", intermediate_size=config.intermediate_size)
+    write_sparse(sources.llama / "pytorch_model.bin", language_shapes(config))
+    expect_refusal(replace(sources, delta=None), out, "The import needs 6597.1 GB", "--out")
+
+
+def language(folder: Path) -> dict[str, torch.Tensor]:
+    return {name: tensor for path in folder.glob("language-*.safetensors") for name, tensor in load_file(path).items()}
+
+
+COMMAND = """
+import sys, time
+from pathlib import Path
+from engine.weights import shards
+from engine.weights import shard_folder
+from engine.weights.importing import import_model
+from tests.engine.weights.release_files import golden_sources
+shards.SHARD_BYTES = 210_000
+write = shard_folder.write_shard
+def slowly(path, steps, advance):
+    write(path, steps, advance)
+    print(path.name, flush=True)
+    time.sleep(float(sys.argv[2]))
+shard_folder.write_shard = slowly
+import_model(golden_sources("v0"), Path(sys.argv[1]), "none", lambda written, total: None)
+"""
+
+
+def test_an_import_killed_midway_continues_and_is_never_taken_for_ready(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = [sys.executable, "-c", COMMAND, str(out)]
+    with subprocess.Popen([*arguments, "60"], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        first = child.stdout.readline().strip()
+        child.send_signal(signal.SIGKILL)
+    assert not out.exists()
+    half = tmp_path / ".out.partial"
+    with pytest.raises(ModelError):  # which of its files is missed first does not matter
+        read_card(half)
+    finished = (half / first).stat().st_mtime_ns
+    (half / f"{first}.0{PART}").touch()  # what a kill in the middle of a file leaves
+    time.sleep(0.01)
+    rest = subprocess.run([*arguments, "0"], capture_output=True, text=True, check=True).stdout.split()
+    assert first not in rest
+    assert (out / first).stat().st_mtime_ns == finished
+    expected = load_file(GOLDEN / "tiny-v0" / "expected_vicuna.safetensors")
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in language(out).items())
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["out"]
+    assert not list(out.glob(f"*{PART}"))
+
+
+def test_an_import_from_other_files_keeps_nothing_of_the_interrupted_one(tmp_path: Path) -> None:
+    half = tmp_path / ".out.partial"
+    half.mkdir()
+    (half / "language-00001-of-00001.safetensors").write_bytes(b"of another model")
+    (half / "import.json").write_text('"another plan"')
+    imported(golden_sources("v0"), tmp_path / "out")
+    assert language(tmp_path / "out")
