@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from engine.kernels.jit_cache import version
+from engine.kernels.jit_cache import sources_version
 
 GPUS = ("/dev/nvidiactl", "/dev/dxg")  # the second is WSL's
 
@@ -29,7 +29,7 @@ def has_gpu() -> bool:
 if not has_gpu():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton: our GPU kernels are tested without a GPU
 CACHE = Path(__file__).parent.parent / ".test_cache"
-os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / version()))  # or each test with a data folder of its own compiles
+os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / sources_version()))  # or each test with a data folder of its own compiles
 # The same examples each time, on however busy a machine: the suite fails for a change, never by chance. `make sweep` looks further.
 PROFILE = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("sweep", PROFILE)

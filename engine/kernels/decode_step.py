@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
 
 from engine.kv_cache.cache import Stage
+
+Say = Callable[[str], None]  # takes lines that tell a person what is being prepared, or why something is slower
 
 
 class DecodeStep(Protocol):

@@ -7,13 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 
 
-def kept_in() -> Path | None:
-    """A folder in the data folder; None without one, where numba chooses: beside the sources, or in the user's cache."""
+def cache_folder() -> Path | None:
+    """A folder in the data folder; None where there is no data folder: then numba chooses one itself."""
     home = os.environ.get("GANDER_HOME")
-    return Path(home) / "engine" / "kernels" / version() if home else None
+    return Path(home) / "engine" / "kernels" / sources_version() if home else None
 
 
-def version() -> str:
-    """Of this package's sources: numba itself looks at the one file that a function stands in, not at what that calls."""
+def sources_version() -> str:
+    """A digest of the CPU kernels' sources: numba itself compares only the file that a function is in, not those that it calls."""
     sources = sorted((Path(__file__).parent / "cpu").glob("*.py"))
     return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]

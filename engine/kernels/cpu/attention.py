@@ -28,7 +28,7 @@ class Pool(NamedTuple):
     values: Bits
 
 
-class Rows(NamedTuple):
+class RowState(NamedTuple):
     """What differs between the rows of a step."""
 
     tables: Ints  # [rows, most blocks]: the numbers of a row's blocks
@@ -36,11 +36,11 @@ class Rows(NamedTuple):
     lora_scale: Floats  # [rows]: how much of the LoRA adapters
 
 
-class Parts(NamedTuple):
+class PartialSoftmax(NamedTuple):
     """What attention over each span found, so that the spans of a long row can be worked on by several threads."""
 
     mixed: Floats  # [rows, spans, heads, head_dim]: Σ weight · value
-    largest: Floats  # [rows, spans, heads]: the largest score, which stands for weight 1
+    peak: Floats  # [rows, spans, heads]: the largest score, which stands for weight 1
     total: Floats  # [rows, spans, heads]: Σ weight
 
 
@@ -124,7 +124,7 @@ def rotate(x: Floats, rotation: Floats, out: Floats) -> None:
 
 
 @kernel
-def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: Rows, rotation: Floats) -> None:
+def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: RowState, rotation: Floats) -> None:
     """Puts the new token's keys, turned, and its values behind those of its row."""
     slots, kv_heads, size = pool.keys.shape[2:]
     place = rows.lengths[row]
@@ -138,10 +138,10 @@ def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: Rows, rotation: Fl
 
 
 @kernel
-def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: Rows, rotation: Floats, parts: Parts) -> None:
+def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowState, rotation: Floats, partials: PartialSoftmax) -> None:
     """All heads of one row over one span of its tokens, the new one among them."""
     slots, kv_heads, size = pool.keys.shape[2:]
-    heads, stride = parts.largest.shape[2], kv_heads * size
+    heads, stride = partials.peak.shape[2], kv_heads * size
     first, end = span * SPAN, min(rows.lengths[row] + 1, (span + 1) * SPAN)
     if end == rows.lengths[row] + 1:
         keep(qkv, layer, row, pool, rows, rotation)
@@ -152,9 +152,9 @@ def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: Rows,
         for start in range(first, end, slots):
             keys = pool.keys[layer, rows.tables[row, start // slots], 0, kv_head].ctypes.data
             score_tokens(size, query.ctypes.data, keys, stride, min(slots, end - start), weights[start - first :].ctypes.data)
-        largest, total = exponentials(weights[: end - first], np.float32(1 / math.sqrt(size)))
-        parts.largest[row, span, head], parts.total[row, span, head] = largest, total
-        mixed = parts.mixed[row, span, head]
+        peak, total = exponentials(weights[: end - first], np.float32(1 / math.sqrt(size)))
+        partials.peak[row, span, head], partials.total[row, span, head] = peak, total
+        mixed = partials.mixed[row, span, head]
         for i in range(size):
             mixed[i] = 0
         for start in range(first, end, slots):
@@ -165,13 +165,13 @@ def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: Rows,
 @kernel
 def exponentials(scores: Floats, scale: np.float32) -> tuple[np.float32, np.float32]:
     """exp(scale · (score - largest)) in place; scale · largest, and the sum."""
-    largest, total = scores[0], np.float32(0)
+    peak, total = scores[0], np.float32(0)
     for i in range(scores.shape[0]):
-        largest = max(largest, scores[i])
+        peak = max(peak, scores[i])
     for i in range(scores.shape[0]):
-        scores[i] = math.exp((scores[i] - largest) * scale)
+        scores[i] = math.exp((scores[i] - peak) * scale)
         total += scores[i]
-    return largest * scale, total
+    return peak * scale, total
 
 
 @kernel
@@ -181,19 +181,19 @@ def spans(length: int) -> int:
 
 
 @kernel
-def combine(parts: Parts, row: int, count: int, out: Floats) -> None:
+def combine(partials: PartialSoftmax, row: int, count: int, out: Floats) -> None:
     """The softmax over all tokens from those over `count` spans; `out` [heads · head_dim]."""
-    heads, size = parts.mixed.shape[2:]
+    heads, size = partials.mixed.shape[2:]
     for head in range(heads):
-        largest, total = parts.largest[row, 0, head], np.float32(0)
+        peak, total = partials.peak[row, 0, head], np.float32(0)
         for span in range(count):
-            largest = max(largest, parts.largest[row, span, head])
+            peak = max(peak, partials.peak[row, span, head])
         for i in range(size):
             out[head * size + i] = 0
         for span in range(count):
-            factor = math.exp(parts.largest[row, span, head] - largest)
-            total += factor * parts.total[row, span, head]
+            factor = math.exp(partials.peak[row, span, head] - peak)
+            total += factor * partials.total[row, span, head]
             for i in range(size):
-                out[head * size + i] += factor * parts.mixed[row, span, head, i]
+                out[head * size + i] += factor * partials.mixed[row, span, head, i]
         for i in range(size):
             out[head * size + i] /= total

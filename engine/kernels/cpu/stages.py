@@ -1,4 +1,4 @@
-"""A decode step as its threads walk through it: five phases a layer, each cut into pieces that any thread may take."""
+"""A decode step as its threads walk through it: five stages a layer, each cut into pieces that any thread may take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels.cpu.attention import Parts, Pool, Rows, attend, combine, spans
+from engine.kernels.cpu.attention import PartialSoftmax, Pool, RowState, attend, combine, spans
 from engine.kernels.cpu.jit import kernel
 from engine.kernels.cpu.layout import Floats, Head, Projection
 from engine.kernels.cpu.linear import emit_4bit, emit_8bit
@@ -15,7 +15,7 @@ from engine.kernels.cpu.shapes import TILE
 from engine.kernels.cpu.thread_pool import Counters, take, take_another, wait
 from engine.layers.int4_cpu import GROUP
 
-PHASES = 5  # a layer
+STAGES = 5  # a layer
 HEAD_TILES = 16  # a piece of the head
 
 
@@ -33,12 +33,12 @@ class Weights(NamedTuple):
 
 
 class Activations(NamedTuple):
-    """What the phases hand on, [rows, features] each."""
+    """What the stages hand on, [rows, features] each."""
 
     hidden: Floats
     qkv: Floats
     inner: Floats
-    parts: Parts  # of attention
+    partials: PartialSoftmax  # of attention
 
 
 class Input(NamedTuple):
@@ -121,10 +121,12 @@ def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> 
 
 
 @kernel
-def project_attention(weights: Weights, layer: int, rows: Rows, state: Activations, narrow: Input, counters: Counters, phase: int) -> None:
+def project_attention(
+    weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int
+) -> None:
     """Norm, then queries, keys and values."""
     pieces, prepared = weights.qkv.codes.shape[1], False
-    tile = take(counters, phase)
+    tile = take(counters, stage)
     while tile < pieces:
         if not prepared:
             normalise(state.hidden, weights.attention_norm[layer], weights.eps, narrow.x)
@@ -133,43 +135,43 @@ def project_attention(weights: Weights, layer: int, rows: Rows, state: Activatio
         product = multiply(weights.qkv, layer, tile, narrow)
         for row in range(product.shape[0]):
             copy(product[row], state.qkv[row, tile * TILE : (tile + 1) * TILE])
-        tile = take_another(counters, phase)
-    wait(counters, phase, pieces)
+        tile = take_another(counters, stage)
+    wait(counters, stage, pieces)
 
 
 @kernel
-def mix(weights: Weights, layer: int, pool: Pool, rows: Rows, state: Activations, counters: Counters, phase: int) -> None:
+def mix(weights: Weights, layer: int, pool: Pool, rows: RowState, state: Activations, counters: Counters, stage: int) -> None:
     """Attention; a piece is a span of one row."""
-    most = state.parts.total.shape[1]
+    most = state.partials.total.shape[1]
     pieces = most * state.qkv.shape[0]
-    piece = take(counters, phase)
+    piece = take(counters, stage)
     while piece < pieces:
         row, span = piece // most, piece % most
         if span < spans(rows.lengths[row]):
-            attend(state.qkv[row], span, layer, row, pool, rows, weights.rotation[rows.lengths[row]], state.parts)
-        piece = take_another(counters, phase)
-    wait(counters, phase, pieces)
+            attend(state.qkv[row], span, layer, row, pool, rows, weights.rotation[rows.lengths[row]], state.partials)
+        piece = take_another(counters, stage)
+    wait(counters, stage, pieces)
 
 
 @kernel
 def close(
-    projection: Projection, layer: int, attention: bool, rows: Rows, state: Activations, source: Input, counters: Counters, phase: int
+    projection: Projection, layer: int, attention: bool, rows: RowState, state: Activations, source: Input, counters: Counters, stage: int
 ) -> None:
-    """hidden += projection · what attention (or else the inside of the MLP) found: the end of both halves of a block."""
+    """hidden += projection · output of attention, or of the MLP's activation: the end of both halves of a block."""
     pieces, prepared = projection.codes.shape[1], False
-    tile = take(counters, phase)
+    tile = take(counters, stage)
     while tile < pieces:
         if not prepared:
             for row in range(source.x.shape[0]):
                 if attention:
-                    combine(state.parts, row, spans(rows.lengths[row]), source.x[row])
+                    combine(state.partials, row, spans(rows.lengths[row]), source.x[row])
                 else:
                     copy(state.inner[row], source.x[row])
             prepare(source, projection, layer, rows.lora_scale)
             prepared = True
         add_tile(multiply(projection, layer, tile, source), tile, state.hidden)
-        tile = take_another(counters, phase)
-    wait(counters, phase, pieces)
+        tile = take_another(counters, stage)
+    wait(counters, stage, pieces)
 
 
 @kernel
@@ -187,10 +189,10 @@ def silu(x: np.float32) -> np.float32:
 
 
 @kernel
-def open_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, narrow: Input, counters: Counters, phase: int) -> None:
+def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int) -> None:
     """Norm, then silu(gate) · up; a piece is a tile of both."""
     pieces, prepared = weights.gate_up.codes.shape[1] // 2, False
-    tile = take(counters, phase)
+    tile = take(counters, stage)
     while tile < pieces:
         if not prepared:
             normalise(state.hidden, weights.mlp_norm[layer], weights.eps, narrow.x)
@@ -204,29 +206,29 @@ def open_mlp(weights: Weights, layer: int, rows: Rows, state: Activations, narro
         for row in range(value.shape[0]):
             for i in range(TILE):
                 state.inner[row, tile * TILE + i] *= value[row, i]
-        tile = take_another(counters, phase)
-    wait(counters, phase, pieces)
+        tile = take_another(counters, stage)
+    wait(counters, stage, pieces)
 
 
 @kernel
-def decode(weights: Weights, pool: Pool, rows: Rows, state: Activations, counters: Counters) -> None:
-    """All layers, in place of `state.hidden`. Each thread of the team calls it with the same arguments."""
+def decode(weights: Weights, pool: Pool, rows: RowState, state: Activations, counters: Counters) -> None:
+    """All layers, in place of `state.hidden`. Each thread of the pool calls it with the same arguments."""
     count, rank = state.hidden.shape[0], weights.qkv.lora_a.shape[1]
     narrow = new_input(count, state.hidden.shape[1], rank)
     mixed = new_input(count, weights.o.codes.shape[2], rank)
     wide = new_input(count, state.inner.shape[1], rank)
     for layer in range(weights.qkv.codes.shape[0]):
-        phase = PHASES * layer
-        project_attention(weights, layer, rows, state, narrow, counters, phase)
-        mix(weights, layer, pool, rows, state, counters, phase + 1)
-        close(weights.o, layer, True, rows, state, mixed, counters, phase + 2)
-        open_mlp(weights, layer, rows, state, narrow, counters, phase + 3)
-        close(weights.down, layer, False, rows, state, wide, counters, phase + 4)
+        stage = STAGES * layer
+        project_attention(weights, layer, rows, state, narrow, counters, stage)
+        mix(weights, layer, pool, rows, state, counters, stage + 1)
+        close(weights.o, layer, True, rows, state, mixed, counters, stage + 2)
+        open_mlp(weights, layer, rows, state, narrow, counters, stage + 3)
+        close(weights.down, layer, False, rows, state, wide, counters, stage + 4)
 
 
 @kernel
 def score(head: Head, hidden: Floats, logits: Floats, counters: Counters) -> None:
-    """Logits [rows, tiles · TILE] of final hidden states. Each thread of the team calls it with the same arguments."""
+    """Logits [rows, tiles · TILE] of final hidden states. Each thread of the pool calls it with the same arguments."""
     tiles, rows = head.codes.shape[0], hidden.shape[0]
     out = np.empty((rows, TILE), np.float32)
     pieces = (tiles + HEAD_TILES - 1) // HEAD_TILES

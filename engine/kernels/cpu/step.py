@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from engine.kernels.cpu.attention import Parts, Pool, Rows
+from engine.kernels.cpu.attention import PartialSoftmax, Pool, RowState
 from engine.kernels.cpu.layout import Floats, pack_head, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
-from engine.kernels.cpu.stages import PHASES, Activations, Weights, decode, score
-from engine.kernels.cpu.thread_pool import Team, new_counters
+from engine.kernels.cpu.stages import STAGES, Activations, Weights, decode, score
+from engine.kernels.cpu.thread_pool import ThreadPool, new_counters
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
 from engine.layers.quantized import QuantizedLinear
@@ -31,8 +31,8 @@ class CpuStep:
         """Of a model that `engine.kernels.cpu.build` found to fit."""
         self.config, self.norm = language.config, language.model.norm.weight.float()
         self.weights, self.head = gather(language), pack_head(cast("QuantizedLinear", language.lm_head))
-        self.team = Team(threads)
-        self.layer_counters, self.head_counters = new_counters(PHASES * self.config.num_hidden_layers), new_counters(1)
+        self.thread_pool = ThreadPool(threads)
+        self.layer_counters, self.head_counters = new_counters(STAGES * self.config.num_hidden_layers), new_counters(1)
 
     @torch.inference_mode()
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
@@ -41,10 +41,10 @@ class CpuStep:
         lora_scales = torch.zeros(len(hidden)) if lora_scale is None else lora_scale.float()
         out = torch.empty(hidden.shape)
         for few in batches(len(hidden)):
-            rows = Rows(*(part[few].contiguous().numpy() for part in (tables, lengths, lora_scales)))
+            rows = RowState(*(part[few].contiguous().numpy() for part in (tables, lengths, lora_scales)))
             state = self.activations(hidden[few].float(), int(lengths[few].max()))
             self.layer_counters[:] = 0
-            self.team.run(decode, self.weights, pool, rows, state, self.layer_counters)
+            self.thread_pool.run(decode, self.weights, pool, rows, state, self.layer_counters)
             out[few] = torch.from_numpy(state.hidden)
         return out
 
@@ -55,7 +55,7 @@ class CpuStep:
         logits = torch.empty(len(hidden), len(self.head.codes) * TILE)
         for few in batches(len(hidden)):
             self.head_counters[:] = 0
-            self.team.run(score, self.head, final[few].numpy(), logits[few].numpy(), self.head_counters)
+            self.thread_pool.run(score, self.head, final[few].numpy(), logits[few].numpy(), self.head_counters)
         return logits[:, : self.config.vocab_size]
 
     def activations(self, hidden: Tensor, longest: int) -> Activations:
@@ -66,7 +66,7 @@ class CpuStep:
             hidden.clone().numpy(),
             np.empty((rows, (heads + 2 * config.num_key_value_heads) * size), np.float32),
             np.empty((rows, config.intermediate_size), np.float32),
-            Parts(np.empty((*pieces, size), np.float32), np.empty(pieces, np.float32), np.empty(pieces, np.float32)),
+            PartialSoftmax(np.empty((*pieces, size), np.float32), np.empty(pieces, np.float32), np.empty(pieces, np.float32)),
         )
 
     def warm_up(self) -> None:

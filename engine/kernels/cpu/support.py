@@ -5,28 +5,28 @@ What this can't do stays with plain torch: other precisions, other shapes, a mac
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from filelock import BaseFileLock, FileLock
 
+from engine.device.devices import Abilities
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, TILE
-from engine.kernels.jit_cache import kept_in
+from engine.kernels.decode_step import DecodeStep, Say
+from engine.kernels.jit_cache import cache_folder
 from engine.layers.int4_cpu import PackedLinear
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama
 
-if TYPE_CHECKING:
-    from engine.kernels.cpu.step import CpuStep
-
 MOST_THREADS = 8  # a matrix has too few tiles for more
 
 
-def build(language: Llama, say: Callable[[str], None] = lambda line: None) -> CpuStep | None:
-    """A step over this model's weights, compiled (some seconds once a machine); None where torch has to do. `say` hears why."""
+def build_step(language: Llama, able: Abilities, say: Say = lambda line: None) -> DecodeStep | None:
+    """The decode step of this model in kernels compiled for this processor, which takes some ten seconds once a machine.
+
+    None where plain torch has to do; `say` hears why. `able` is there for the GPU's sake, whose `build_step` has the same parameters.
+    """
     if not fits(language):
         return None
     try:
@@ -34,7 +34,7 @@ def build(language: Llama, say: Callable[[str], None] = lambda line: None) -> Cp
     except ImportError:
         say("numba is not installed: plain torch takes twice as long to decode; `pip install numba` brings it")
         return None
-    numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(kept_in() or "")
+    numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(cache_folder() or "")
     say("preparing the decode step for this processor: some ten seconds, the first time")
     try:
         from engine.kernels.cpu.step import CpuStep

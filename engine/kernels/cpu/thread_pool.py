@@ -1,6 +1,6 @@
 """Threads that share a step: whoever is there takes the next piece of work, and nobody waits for one who has not come.
 
-A step has over a hundred phases of some microseconds, so the pieces are handed out by an atomic counter and waited for in
+A step has over a hundred stages of some microseconds, so the pieces are handed out by an atomic counter and waited for in
 a loop. A thread that the system has put aside holds up the others by the piece in its hand at most.
 """
 
@@ -19,12 +19,12 @@ from numba.core import cgutils
 from engine.kernels.cpu.jit import instruction, kernel
 from engine.kernels.cpu.vectors import INT64, Value
 
-Counters = npt.NDArray[np.int64]  # [phases, 2, LINE]: pieces taken, pieces finished
+Counters = npt.NDArray[np.int64]  # [stages, 2, LINE]: pieces taken, pieces finished
 LINE = 8  # counters that a cache line holds; each has one for itself
 PATIENCE = 2_000  # looks at a counter before the processor is offered to others
 
 
-class Team:
+class ThreadPool:
     """`threads` of them, the caller being one. `run` calls the same function on each."""
 
     def __init__(self, threads: int) -> None:
@@ -38,8 +38,8 @@ class Team:
             helper.result()
 
 
-def new_counters(phases: int) -> Counters:
-    return np.zeros((phases, 2, LINE), np.int64)
+def new_counters(stages: int) -> Counters:
+    return np.zeros((stages, 2, LINE), np.int64)
 
 
 @instruction
@@ -75,24 +75,24 @@ def yield_processor(_: Any) -> Any:
 
 
 @kernel
-def take(counters: Counters, phase: int) -> int:
+def take(counters: Counters, stage: int) -> int:
     """The number of a piece that is nobody else's."""
-    piece: int = add_atomically(counters[phase, 0].ctypes.data)
+    piece: int = add_atomically(counters[stage, 0].ctypes.data)
     return piece
 
 
 @kernel
-def take_another(counters: Counters, phase: int) -> int:
+def take_another(counters: Counters, stage: int) -> int:
     """Once the piece in hand is finished."""
-    add_atomically(counters[phase, 1].ctypes.data)
-    return take(counters, phase)
+    add_atomically(counters[stage, 1].ctypes.data)
+    return take(counters, stage)
 
 
 @kernel
-def wait(counters: Counters, phase: int, pieces: int) -> None:
-    """Until all pieces of this phase are finished."""
+def wait(counters: Counters, stage: int, pieces: int) -> None:
+    """Until all pieces of this stage are finished."""
     looks = 0
-    while read_atomically(counters[phase, 1].ctypes.data) < pieces:
+    while read_atomically(counters[stage, 1].ctypes.data) < pieces:
         looks += 1
         if looks > PATIENCE:
             yield_processor()

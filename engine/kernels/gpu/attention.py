@@ -1,7 +1,7 @@
 """Attention of one new token a row over keys and values in blocks, rotation and keeping included (Dao et al. 2023, flash-decoding).
 
-A program is one warp that reads one head's share of one row's past; the last of a head's programs to finish puts the
-shares together. Every lane of a tile keeps a softmax of its own (Milakov and Gimelshein 2018), so that the loop exchanges nothing.
+A program is one warp that reads one head's share of one row's past; the last of a head's programs to finish joins their
+partial softmaxes. Every lane of a tile keeps a softmax of its own (Milakov and Gimelshein 2018), so that the loop exchanges nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from engine.kernels.attention import AttentionInputs
 from engine.kernels.gpu.dot_products import follow
-from engine.kernels.gpu.triton_device import Card
+from engine.kernels.gpu.triton_device import TritonDevice
 
 LOG2E = tl.constexpr(1.4426950408889634)
 NEVER = tl.constexpr(-1.0e30)  # a score that no token has; finite, so that differences of it are numbers
@@ -47,24 +48,24 @@ def turn(left, right, cos, sin):
 
 
 @triton.jit
-def put_together(answer, theirs, programs, HEAD_DIM: tl.constexpr, SPLITS: tl.constexpr):
-    """Of the shares from `theirs` on, of which the first `programs` are there: what each mixed, at which height, from how much."""
+def put_together(answer, partials_of_head, programs, HEAD_DIM: tl.constexpr, SPLITS: tl.constexpr):
+    """Joins the partial softmaxes of a head's `programs` programs, [HEAD_DIM + 2] each: Σ weight · value, peak score, Σ weight."""
     HALF: tl.constexpr = HEAD_DIM // 2
     part, other = tl.arange(0, HALF)[None, :], tl.arange(0, SPLITS)
-    theirs += other * (HEAD_DIM + 2)
+    partials_of_head += other * (HEAD_DIM + 2)
     there = other < programs
-    peaks = tl.load(theirs + HEAD_DIM, there, NEVER, cache_modifier=".cg")
+    peaks = tl.load(partials_of_head + HEAD_DIM, there, NEVER, cache_modifier=".cg")
     fades = tl.exp2(peaks - tl.max(peaks, axis=0))
-    whole = tl.sum(tl.load(theirs + HEAD_DIM + 1, there, 0, cache_modifier=".cg") * fades, axis=0)
-    lefts = tl.load(theirs[:, None] + part, there[:, None], 0, cache_modifier=".cg")
-    rights = tl.load(theirs[:, None] + HALF + part, there[:, None], 0, cache_modifier=".cg")
+    whole = tl.sum(tl.load(partials_of_head + HEAD_DIM + 1, there, 0, cache_modifier=".cg") * fades, axis=0)
+    lefts = tl.load(partials_of_head[:, None] + part, there[:, None], 0, cache_modifier=".cg")
+    rights = tl.load(partials_of_head[:, None] + HALF + part, there[:, None], 0, cache_modifier=".cg")
     left, right = tl.sum(lefts * fades[:, None], axis=0), tl.sum(rights * fades[:, None], axis=0)
     store_halves(answer, left / whole, right / whole, HALF)
 
 
 @triton.jit(do_not_specialize=["table_stride"])
 def attend_kernel(
-    query, key, value, keys, values, tables, lengths, frequencies, out, shares, finished,
+    query, key, value, keys, values, tables, lengths, frequencies, out, partials, finished,
     query_stride, key_stride, value_stride, table_stride,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr,
     SPLITS: tl.constexpr, LEAST: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr,
@@ -117,47 +118,33 @@ def attend_kernel(
     whole = tl.sum(total * fade, axis=0)
     left, right = tl.sum(mixed_left * fade[:, None], axis=0), tl.sum(mixed_right * fade[:, None], axis=0)
     index = row * HEADS + head
-    answer, theirs = out + index * HEAD_DIM, shares + index * (SPLITS * (HEAD_DIM + 2))
+    answer, partials_of_head = out + index * HEAD_DIM, partials + index * (SPLITS * (HEAD_DIM + 2))
     if programs == 1:
         store_halves(answer, left / whole, right / whole, HALF)
         return
-    mine = theirs + split * (HEAD_DIM + 2)
+    mine = partials_of_head + split * (HEAD_DIM + 2)
     store_halves(mine, left, right, HALF)
     tl.store(mine + HEAD_DIM, summit)
     tl.store(mine + HEAD_DIM + 1, whole)
     tl.debug_barrier()  # the whole program has stored
     if tl.atomic_add(finished + index, 1, sem="acq_rel") == programs - 1:
         tl.store(finished + index, 0)
-        put_together(answer, theirs, programs, HEAD_DIM, SPLITS)
+        put_together(answer, partials_of_head, programs, HEAD_DIM, SPLITS)
 
 
-def attend(
-    card: Card,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    tables: Tensor,
-    lengths: Tensor,
-    frequencies: Tensor | None = None,
-) -> Tensor:
-    """Keeps `key` and `value` [rows, kv_heads, head_dim], then attends with `query` [rows, heads, head_dim] → the same shape.
-
-    `keys` and `values` [blocks, tokens a block, kv_heads, head_dim] are one layer's. A row has `lengths` [rows] tokens
-    before this one, in the blocks that `tables` [rows, most] names; the new token's block is there already. `frequencies`
-    [head_dim / 2] rotate query and key by their position (Su et al. 2021) first; None for those that are rotated already.
-    """
+def attend(device: TritonDevice, inputs: AttentionInputs) -> Tensor:
+    """See `engine.kernels.attention.AttentionKernel`."""
+    query, key, value, keys, values, tables, lengths, frequencies = inputs
     rows, heads, head_dim = query.shape
-    if rows * heads > len(card.finished):
+    if rows * heads > len(device.finished):
         raise ValueError(f"{rows} rows of {heads} heads are more than a step takes. Start the engine with fewer --rows.")
     splits, least = sharing(rows * heads)
     out = torch.empty(rows, heads, head_dim, dtype=query.dtype, device=query.device)
-    shares = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)
+    partials = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)
     attend_kernel[(splits, heads, rows)](
-        query, key, value, keys, values, tables, lengths, frequencies, out, shares, card.finished,
+        query, key, value, keys, values, tables, lengths, frequencies, out, partials, device.finished,
         query.stride(0), key.stride(0), value.stride(0), tables.stride(0),
-        heads, keys.shape[2], head_dim, keys.shape[1], TILE, splits, least, STAGES, card.overlap,
+        heads, keys.shape[2], head_dim, keys.shape[1], TILE, splits, least, STAGES, device.overlap,
         num_warps=1,
     )  # fmt: skip
     return out

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from engine.atomic_write import replacing
-from engine.kernels.jit_cache import kept_in
+from engine.kernels.jit_cache import cache_folder
 
 SOURCES = Path(__file__).with_name("cuda")
 OVERLAP = 6  # CUlaunchAttributeID: programmatic stream serialization
@@ -103,7 +103,7 @@ def compiled(source: str, capability: tuple[int, int], definitions: Sequence[str
     """Machine code of a file of SOURCES, or assembly for the driver; kept in the data folder. Raises DriverError."""
     text = whole_source(source, definitions)
     key = hashlib.sha256(f"{text} {capability} {assembled} {torch.version.cuda}".encode()).hexdigest()
-    folder = kept_in()
+    folder = cache_folder()
     kept = folder and folder / f"{Path(source).stem}-{key[:24]}"
     if kept and kept.exists():
         return kept.read_bytes()

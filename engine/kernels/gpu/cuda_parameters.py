@@ -19,7 +19,7 @@ class Structure(ctypes.Structure):
 
 class ProjectCall(Structure):
     _fields_ = (
-        *((name, c_void_p) for name in ("x", "weight", "scale", "gain", "shortcut", "out", "shares", "finished")),
+        *((name, c_void_p) for name in ("x", "weight", "scale", "gain", "shortcut", "out", "partials", "finished")),
         *((name, c_int) for name in ("rows", "width_in", "width_out", "features", "splits", "flags")),
         ("eps", c_float),
     )
@@ -28,7 +28,7 @@ class ProjectCall(Structure):
 class AttendCall(Structure):
     _fields_ = (
         *((name, c_void_p) for name in ("query", "key", "value", "keys", "values", "tables", "lengths", "frequencies")),
-        *((name, c_void_p) for name in ("out", "shares", "finished")),
+        *((name, c_void_p) for name in ("out", "partials", "finished")),
         *((name, c_int) for name in ("query_stride", "key_stride", "value_stride", "table_stride")),
         *((name, c_int) for name in ("heads", "kv_heads", "splits", "least")),
     )

@@ -10,7 +10,7 @@ MANY = 8192  # features or inputs
 
 
 @dataclass(frozen=True)
-class Tiling:
+class CudaTiling:
     """Tiles of 16 features a program, warps that share their inputs, steps under way at a time, programs that share a tile."""
 
     tiles: int
@@ -22,11 +22,11 @@ class Tiling:
 
 NARROW, LONG, WIDE = range(3)  # few features; few features of many inputs; many features
 TILINGS = {  # by the most rows
-    1: (Tiling(1, 8, 4, 2), Tiling(4, 8, 1, 2, splits=4), Tiling(4, 8, 1, 2)),
-    8: (Tiling(1, 8, 2, 3), Tiling(4, 8, 1, 2, splits=4), Tiling(4, 8, 1, 2)),
-    16: (Tiling(1, 8, 4, 2), Tiling(2, 8, 2, 2, splits=2), Tiling(2, 8, 2, 2)),
-    32: (Tiling(2, 8, 1, 2), Tiling(2, 8, 1, 2, splits=2), Tiling(2, 4, 2, 3)),
-    64: (Tiling(1, 8, 2, 2), Tiling(2, 4, 1, 2, splits=2), Tiling(2, 4, 1, 3)),
+    1: (CudaTiling(1, 8, 4, 2), CudaTiling(4, 8, 1, 2, splits=4), CudaTiling(4, 8, 1, 2)),
+    8: (CudaTiling(1, 8, 2, 3), CudaTiling(4, 8, 1, 2, splits=4), CudaTiling(4, 8, 1, 2)),
+    16: (CudaTiling(1, 8, 4, 2), CudaTiling(2, 8, 2, 2, splits=2), CudaTiling(2, 8, 2, 2)),
+    32: (CudaTiling(2, 8, 1, 2), CudaTiling(2, 8, 1, 2, splits=2), CudaTiling(2, 4, 2, 3)),
+    64: (CudaTiling(1, 8, 2, 2), CudaTiling(2, 4, 1, 2, splits=2), CudaTiling(2, 4, 1, 3)),
 }
 MOST_ROWS = max(TILINGS)
 SHAPES = ("narrow", "long", "wide")
@@ -51,8 +51,8 @@ def kernels(bits: int) -> str:
     """The definition that `cuda/project.cu` makes its kernels from; a step of halves takes as many registers as two of codes."""
     share = 1 if bits < 16 else 2
     made = []
-    for size, ways in TILINGS.items():
-        for shape, way in enumerate(ways):
-            shapes = (max(1, size // 8), way.tiles, way.warps, max(1, way.ahead // share), way.at_once, int(size == 1))
+    for size, tilings in TILINGS.items():
+        for shape, tiling in enumerate(tilings):
+            shapes = (max(1, size // 8), tiling.tiles, tiling.warps, max(1, tiling.ahead // share), tiling.at_once, int(size == 1))
             made.append(f"KERNEL({kernel_name(size, shape)}, {', '.join(map(str, shapes))})")
     return f"KERNELS {' '.join(made)}"

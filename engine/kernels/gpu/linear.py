@@ -15,19 +15,20 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu.dot_products import GROUP, few_rows, few_rows_packed, follow, one_row
-from engine.kernels.gpu.triton_device import Card
+from engine.kernels.gpu.triton_device import TritonDevice
+from engine.kernels.linear import PLAIN, FusedOps
 
 TENSOR_CORE = 64  # rows of the left factor
 NARROW = 8192  # outputs, up to which large tiles are too few
 
 
 @dataclass(frozen=True)
-class Matrix:
+class TritonMatrix:
     """[out, in] as it is stored: fp16, int8 codes with a scale a row, or 4-bit codes with a scale a group, two codes a byte."""
 
     weight: Tensor
     scale: Tensor | None = None
-    gated: bool = False  # gates, then as many values
+    gated: bool = False  # SwiGLU: gates, then as many values
 
     @property
     def packed(self) -> bool:
@@ -39,7 +40,7 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Tiling:
+class TritonTiling:
     """Rows of the matrix a program, features a step, programs that share the features, and steps under way at a time."""
 
     tile: int
@@ -48,16 +49,16 @@ class Tiling:
     stages: int = 1
 
 
-def tiling(matrix: Matrix, rows: int, shared: int) -> Tiling:
+def tiling(matrix: TritonMatrix, rows: int, shared: int) -> TritonTiling:
     """Of a launch with `rows` padded, in `shared` bytes of a program's memory."""
     codes, outs = matrix.scale is not None, len(matrix.weight)
     if rows == 1:
-        return Tiling(8, 512, stages=4) if codes and outs > NARROW else Tiling(4, 1024, stages=3)
+        return TritonTiling(8, 512, stages=4) if codes and outs > NARROW else TritonTiling(4, 1024, stages=3)
     wanted = 700 if codes else 160  # programs: codes take more work than bytes, so more of them must be under way
     splits = next((splits for splits in (4, 2) if matrix.packed or splits * outs <= wanted * TENSOR_CORE), 1)
     block = min(128, matrix.width_in & -matrix.width_in)
     step = block * (TENSOR_CORE * matrix.weight.itemsize + rows * 2)  # bytes
-    return Tiling(TENSOR_CORE, block, splits, max(1, min(3 if matrix.packed else 4 if codes else 6, shared // step - 1)))
+    return TritonTiling(TENSOR_CORE, block, splits, max(1, min(3 if matrix.packed else 4 if codes else 6, shared // step - 1)))
 
 
 @triton.jit
@@ -83,7 +84,7 @@ def product(
 
 @triton.jit(do_not_specialize=["rows"])
 def project_kernel(
-    x, weight, scale, gain, shortcut, out, shares, finished, rows, eps,
+    x, weight, scale, gain, shortcut, out, partials, finished, rows, eps,
     WIDTH_IN: tl.constexpr, WIDTH_OUT: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
     STAGES: tl.constexpr, GATED: tl.constexpr, PACKED: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
@@ -99,15 +100,15 @@ def project_kernel(
     y = product(x, rows, matrix, scales, gain, eps, split, WIDTH_IN, ROWS, BLOCK, SPLITS, STAGES, PACKED, OVERLAP)
 
     if SPLITS > 1:
-        theirs = shares + tile * (SPLITS * TILE * ROWS) + lane[:, None] * ROWS + row[None, :]
-        tl.store(theirs + split * (TILE * ROWS), y)
+        partials_of_tile = partials + tile * (SPLITS * TILE * ROWS) + lane[:, None] * ROWS + row[None, :]
+        tl.store(partials_of_tile + split * (TILE * ROWS), y)
         tl.debug_barrier()  # the whole program has stored
         if tl.atomic_add(finished + tile, 1, sem="acq_rel") < SPLITS - 1:
             return
         tl.store(finished + tile, 0)
         y = tl.zeros((TILE, ROWS), tl.float32)
         for other in tl.static_range(SPLITS):
-            y += tl.load(theirs + other * (TILE * ROWS), cache_modifier=".cg")
+            y += tl.load(partials_of_tile + other * (TILE * ROWS), cache_modifier=".cg")
 
     if scale is not None and not PACKED:
         y *= tl.load(scale + feature).to(tl.float32)[:, None]
@@ -121,35 +122,25 @@ def project_kernel(
     tl.store(out + places, y, wanted)
 
 
-def project(
-    card: Card,
-    x: Tensor,
-    matrix: Matrix,
-    norm: tuple[Tensor, float] | None = None,
-    shortcut: Tensor | None = None,
-    gated: bool = False,
-    dtype: torch.dtype | None = None,
-) -> Tensor:
-    """[rows, in] → [rows, out]: `norm` (weight, eps) is RMSNorm of x before, `gated` SwiGLU of the two halves of the outputs after.
-
-    Accumulates in fp32; the result is of x's type, or `dtype`. 128 rows at most; `in` is a multiple of 16.
-    """
+def project(device: TritonDevice, x: Tensor, matrix: TritonMatrix, fused: FusedOps = PLAIN) -> Tensor:
+    """See `engine.kernels.linear.LinearKernels.project`. Accumulates in fp32; 128 rows at most; `in` is a multiple of 16."""
+    norm, shortcut, dtype = fused
     rows, width_in = x.shape
     alone = rows == 1 and not matrix.packed
     if norm is not None and not alone:
-        x, norm = normalise(card, x, *norm), None
+        x, norm = normalise(device, x, *norm), None
     padded = 1 if alone else max(triton.next_power_of_2(rows), 16 if matrix.scale is None else 8)
-    way = tiling(matrix, padded, card.shared)
-    width_out = len(matrix.weight) // (2 if gated else 1)
-    tiles = triton.cdiv(len(matrix.weight), way.tile)
+    cut = tiling(matrix, padded, device.shared)
+    width_out = len(matrix.weight) // (2 if matrix.gated else 1)
+    tiles = triton.cdiv(len(matrix.weight), cut.tile)
     out = torch.empty(rows, width_out, dtype=dtype or x.dtype, device=x.device)
-    shares = torch.empty(tiles * way.splits * way.tile * padded if way.splits > 1 else 0, device=x.device)
+    partials = torch.empty(tiles * cut.splits * cut.tile * padded if cut.splits > 1 else 0, device=x.device)
     gain, eps = norm or (None, 0.0)
     early = alone or matrix.scale is None  # small programs that start early crowd where there is room first
-    project_kernel[(tiles, way.splits)](
-        x, matrix.weight, matrix.scale, gain, shortcut, out, shares, card.finished, rows, eps,
-        width_in, width_out, padded, way.tile, way.block, way.splits, way.stages, gated, matrix.packed, card.overlap,
-        num_warps=4, num_stages=way.stages, **(card.early if early else {}),
+    project_kernel[(tiles, cut.splits)](
+        x, matrix.weight, matrix.scale, gain, shortcut, out, partials, device.finished, rows, eps,
+        width_in, width_out, padded, cut.tile, cut.block, cut.splits, cut.stages, matrix.gated, matrix.packed, device.overlap,
+        num_warps=4, num_stages=cut.stages, **(device.early if early else {}),
     )  # fmt: skip
     return out
 
@@ -165,9 +156,9 @@ def normalise_kernel(x, gain, out, eps, WIDTH: tl.constexpr, BLOCK: tl.constexpr
     tl.store(out + place, row * tl.rsqrt(tl.sum(row * row) / WIDTH + eps) * weight, inside)
 
 
-def normalise(card: Card, x: Tensor, gain: Tensor, eps: float) -> Tensor:
+def normalise(device: TritonDevice, x: Tensor, gain: Tensor, eps: float) -> Tensor:
     """RMSNorm of [rows, width]: several rows are worth a kernel of their own, one row's norm hides behind its product."""
     out = torch.empty_like(x)
     block = triton.next_power_of_2(x.shape[1])
-    normalise_kernel[(len(x),)](x, gain, out, eps, x.shape[1], block, card.overlap, num_warps=8, **card.early)
+    normalise_kernel[(len(x),)](x, gain, out, eps, x.shape[1], block, device.overlap, num_warps=8, **device.early)
     return out

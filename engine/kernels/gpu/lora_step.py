@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.kernels.attention import AttentionInputs
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.triton_device import Card
+from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.cache import Stage
 from engine.models.llama.llama import Cache, Llama, RMSNorm
@@ -20,20 +21,20 @@ class LoraStep(TorchStep):
     def __init__(self, language: Llama) -> None:
         super().__init__(language)
         devices = {layer.weight.device for layer in language.modules() if isinstance(layer, RMSNorm)}
-        self.cards = {device: Card.of(device) for device in devices}
+        self.devices = {device: TritonDevice.of(device) for device in devices}
 
     def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
-        return BlocksView(self.cards[stage.device], stage, tables, lengths)
+        return BlocksView(self.devices[stage.device], stage, tables, lengths)
 
 
 class BlocksView:
     """See `engine.models.llama.Cache`; one new token a row."""
 
-    def __init__(self, card: Card, stage: Stage, tables: Tensor, lengths: Tensor) -> None:
-        self.card, self.stage, self.tables, self.lengths = card, stage, tables, lengths
+    def __init__(self, device: TritonDevice, stage: Stage, tables: Tensor, lengths: Tensor) -> None:
+        self.device, self.stage, self.tables, self.lengths = device, stage, tables, lengths
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
         new = (query[:, :, 0].contiguous(), key[:, :, 0].contiguous(), value[:, :, 0].contiguous())
         with torch.cuda.device_of(query):
-            return attend(self.card, *new, keys, values, self.tables, self.lengths)[:, :, None]
+            return attend(self.device, AttentionInputs(*new, keys, values, self.tables, self.lengths))[:, :, None]

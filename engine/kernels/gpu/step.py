@@ -8,49 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from engine.kernels.attention import AttentionInputs
+from engine.kernels.linear import DeviceKernels, FusedOps, LinearKernels
 from engine.kv_cache.cache import Stage
-from engine.layers.linear import Linear
 from engine.models.llama.llama import Attention, Block, Llama, RMSNorm, frequencies
 
 MOST_ROWS = 64  # of a launch; more go in turn
-
-
-class Kernels(Protocol):
-    """Those of one device. A matrix is whatever `take` made of it."""
-
-    def take(self, linear: Linear, gated: bool = False) -> Any:
-        """The projection's matrix; `gated` for one of gates and as many values."""
-        ...
-
-    def project(
-        self,
-        x: Tensor,
-        matrix: Any,
-        norm: tuple[Tensor, float] | None = None,
-        shortcut: Tensor | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        """[rows, in] → [rows, out]: `norm` (weight, eps) before, SwiGLU where the matrix is gated and `shortcut` after."""
-        ...
-
-    def attend(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        tables: Tensor,
-        lengths: Tensor,
-        frequencies: Tensor | None = None,
-    ) -> Tensor:
-        """See `engine.kernels.gpu.attention.attend`."""
-        ...
 
 
 def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
@@ -58,8 +26,8 @@ def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One block's weights; norms with their epsilon."""
+class LayerWeights:
+    """One transformer block's weights as the kernels take them; norms with their epsilon."""
 
     attention: Attention  # for biases and norms of heads, if it has any
     before_attention: tuple[Tensor, float]
@@ -70,7 +38,7 @@ class Layer:
     down: Any
 
     @classmethod
-    def of(cls, block: Block, kernels: Kernels) -> Layer:
+    def of(cls, block: Block, kernels: LinearKernels) -> LayerWeights:
         attention, mlp = block.self_attn, block.mlp
         qkv, out, down = (kernels.take(linear) for linear in (attention.qkv_proj, attention.o_proj, mlp.down_proj))
         gate_up = kernels.take(mlp.gate_up_proj, gated=True)
@@ -82,15 +50,16 @@ class GpuStep:
 
     compact = True
 
-    def __init__(self, language: Llama, kernels_of: Callable[[torch.device], Kernels]) -> None:
+    def __init__(self, language: Llama, kernels_of: Callable[[torch.device], DeviceKernels]) -> None:
         """`language` has no LoRA adapters, and its weights stay where they are."""
         config = language.config
         self.heads, self.kv_heads, self.head_dim = config.num_attention_heads, config.num_key_value_heads, config.head_dim
         blocks = list(cast("Iterable[Block]", language.model.layers))
         devices = {block.input_layernorm.weight.device for block in blocks} | {language.lm_head.weight.device}
         self.kernels = {device: kernels_of(device) for device in devices}
-        self.stack = [Layer.of(block, self.kernels[block.input_layernorm.weight.device]) for block in blocks]
-        self.norm, self.head = norm_of(language.model.norm), self.kernels[language.lm_head.weight.device].take(language.lm_head)
+        self.stack = [LayerWeights.of(block, self.kernels[block.input_layernorm.weight.device].linear) for block in blocks]
+        self.norm = norm_of(language.model.norm)
+        self.head = self.kernels[language.lm_head.weight.device].linear.take(language.lm_head)
         self.frequencies = {device: frequencies(config, device) for device in devices}
 
     def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
@@ -103,18 +72,19 @@ class GpuStep:
                 hidden = self.layer(layer, hidden, keys, values, tables, lengths)
         return hidden
 
-    def layer(self, layer: Layer, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
-        kernels, turns = self.kernels[hidden.device], self.frequencies[hidden.device]
-        both, value = layer.attention.by_heads(kernels.project(hidden, layer.qkv, norm=layer.before_attention))
+    def layer(self, layer: LayerWeights, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
+        kernels, frequencies = self.kernels[hidden.device], self.frequencies[hidden.device]
+        project = kernels.linear.project
+        both, value = layer.attention.by_heads(project(hidden, layer.qkv, FusedOps(norm=layer.before_attention)))
         query, key = both.split((self.heads, self.kv_heads), dim=1)
-        mixed = kernels.attend(query, key, value, keys, values, tables, lengths, turns)
-        hidden = kernels.project(mixed.flatten(1), layer.out, shortcut=hidden)
-        opened = kernels.project(hidden, layer.gate_up, norm=layer.before_mlp)
-        return kernels.project(opened, layer.down, shortcut=hidden)
+        mixed = kernels.attend(AttentionInputs(query, key, value, keys, values, tables, lengths, frequencies))
+        hidden = project(mixed.flatten(1), layer.out, FusedOps(shortcut=hidden))
+        inner = project(hidden, layer.gate_up, FusedOps(norm=layer.before_mlp))
+        return project(inner, layer.down, FusedOps(shortcut=hidden))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """See `DecodeStep`."""
         with torch.cuda.device_of(hidden):
-            kernels = self.kernels[hidden.device]
-            parts = [kernels.project(part, self.head, norm=self.norm, dtype=torch.float32) for part in hidden.split(MOST_ROWS)]
+            project, fused = self.kernels[hidden.device].linear.project, FusedOps(norm=self.norm, dtype=torch.float32)
+            parts = [project(part, self.head, fused) for part in hidden.split(MOST_ROWS)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -19,14 +19,18 @@ from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama
 
 if TYPE_CHECKING:
-    from engine.kernels.decode_step import DecodeStep
+    from engine.kernels.decode_step import DecodeStep, Say
+from engine.kernels.linear import DeviceKernels
 
 log = structlog.get_logger()
 TYPES = (torch.float16, torch.bfloat16)
 
 
-def build_step(language: Llama, able: Abilities) -> DecodeStep | None:
-    """The decode step of this model in kernels, which its prompts get too; None where card, installation or model don't allow it."""
+def build_step(language: Llama, able: Abilities, say: Say = lambda line: None) -> DecodeStep | None:
+    """The decode step of this model in GPU kernels; its prompts use them too. None where card, installation or model don't allow it.
+
+    The log says what is missing, once a process; `say` is there for the CPU's sake, whose `build_step` has the same parameters.
+    """
     if not fits(language):
         return None
     if not has_lora(language) and (quantised(language) or not available(able)):
@@ -39,7 +43,7 @@ def build_step(language: Llama, able: Abilities) -> DecodeStep | None:
 def build_cuda_step(language: Llama, able: Abilities) -> DecodeStep | None:
     """By kernels in CUDA's C++; None where they don't fit or can't be compiled, which the log says."""
     from engine.kernels.gpu.cuda_driver import DriverError, nvrtc
-    from engine.kernels.gpu.cuda_kernels import CudaKernels, suits
+    from engine.kernels.gpu.cuda_linear import suits
     from engine.kernels.gpu.step import GpuStep
 
     capability = able.capability
@@ -51,24 +55,34 @@ def build_cuda_step(language: Llama, able: Abilities) -> DecodeStep | None:
         )
         return None
     try:
-        if not available(able):
-            return GpuStep(language, lambda device: CudaKernels.of(device, capability))
-        from engine.kernels.gpu.mixed import MixedKernels
-
-        return GpuStep(language, lambda device: MixedKernels.of(device, capability))
+        return GpuStep(language, lambda device: cuda_kernels(device, capability, triton_attention=available(able)))
     except DriverError as error:
         log.warning("slower without kernels in CUDA's C++", reason=str(error))
         return None
+
+
+def cuda_kernels(device: torch.device, capability: tuple[int, int], triton_attention: bool) -> DeviceKernels:
+    """Linear layers in CUDA's C++; attention too, unless Triton's can run, which is faster. Raises DriverError."""
+    from engine.kernels.gpu.cuda_attention import CudaAttention
+    from engine.kernels.gpu.cuda_launcher import CudaLauncher
+    from engine.kernels.gpu.cuda_linear import CudaLinear
+
+    launcher = CudaLauncher.of(device, capability)
+    if not triton_attention:
+        return DeviceKernels(CudaLinear(launcher), CudaAttention(launcher))
+    from engine.kernels.gpu.triton_kernels import triton_kernels
+
+    return DeviceKernels(CudaLinear(launcher), triton_kernels(device).attend)
 
 
 def build_triton_step(language: Llama) -> DecodeStep:
     from engine.kernels.gpu.lora_step import LoraStep
     from engine.kernels.gpu.prompt_linear import read_codes
     from engine.kernels.gpu.step import GpuStep
-    from engine.kernels.gpu.triton_kernels import TritonKernels
+    from engine.kernels.gpu.triton_kernels import triton_kernels
 
     read_codes(language)
-    return LoraStep(language) if has_lora(language) else GpuStep(language, TritonKernels.of)
+    return LoraStep(language) if has_lora(language) else GpuStep(language, triton_kernels)
 
 
 def available(able: Abilities) -> bool:

@@ -14,7 +14,7 @@ UNLIMITED = 1 << 20  # bytes: more than any kernel here asks for
 
 
 @dataclass(frozen=True)
-class Card:
+class TritonDevice:
     """One at a time may step on it, for `finished` belongs to the launch under way."""
 
     finished: Tensor  # [programs] that are done, for the last to notice; 0 between launches
@@ -22,7 +22,7 @@ class Card:
     shared: int  # bytes of shared memory a program may have
 
     @classmethod
-    def of(cls, device: torch.device) -> Card:
+    def of(cls, device: torch.device) -> TritonDevice:
         finished = torch.zeros(PROGRAMS, dtype=torch.int32, device=device)
         if device.type != "cuda":  # Triton's interpreter
             return cls(finished, overlap=False, shared=UNLIMITED)

@@ -1,49 +1,33 @@
-"""The decode step's parts by kernels in Triton: halves and bfloat16 on cards from Ampere on, codes where NVRTC is missing."""
+"""The decode step's kernels in Triton: halves and bfloat16 on cards from Ampere on, codes where NVRTC is missing."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.linear import Matrix, project
-from engine.kernels.gpu.triton_device import Card
+from engine.kernels.gpu.linear import TritonMatrix, project
+from engine.kernels.gpu.triton_device import TritonDevice
+from engine.kernels.linear import PLAIN, DeviceKernels, FusedOps
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 
 
-class TritonKernels:
-    """See `engine.kernels.gpu.step.Kernels`."""
+class TritonLinear:
+    """See `engine.kernels.linear.LinearKernels`."""
 
-    def __init__(self, card: Card) -> None:
-        self.card = card
+    def __init__(self, device: TritonDevice) -> None:
+        self.device = device
 
-    @classmethod
-    def of(cls, device: torch.device) -> TritonKernels:
-        return cls(Card.of(device))
+    def take(self, linear: Linear, gated: bool = False) -> TritonMatrix:
+        return TritonMatrix(linear.weight, linear.weight_scale if isinstance(linear, QuantizedLinear) else None, gated)
 
-    def take(self, linear: Linear, gated: bool = False) -> Matrix:
-        return Matrix(linear.weight, linear.weight_scale if isinstance(linear, QuantizedLinear) else None, gated)
+    def project(self, x: Tensor, matrix: TritonMatrix, fused: FusedOps = PLAIN) -> Tensor:
+        return project(self.device, x, matrix, fused)
 
-    def project(
-        self,
-        x: Tensor,
-        matrix: Matrix,
-        norm: tuple[Tensor, float] | None = None,
-        shortcut: Tensor | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        return project(self.card, x, matrix, norm, shortcut, matrix.gated, dtype)
 
-    def attend(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        tables: Tensor,
-        lengths: Tensor,
-        frequencies: Tensor | None = None,
-    ) -> Tensor:
-        return attend(self.card, query, key, value, keys, values, tables, lengths, frequencies)
+def triton_kernels(device: torch.device) -> DeviceKernels:
+    shared = TritonDevice.of(device)
+    return DeviceKernels(TritonLinear(shared), partial(attend, shared))

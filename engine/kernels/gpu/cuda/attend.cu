@@ -12,7 +12,7 @@
 #define TOKENS (32 / LANES)        // of a warp at a time
 #define AHEAD 4                    // of a lane under way at a time
 #define NEVER -1.0e30f             // a score that no token has; finite, so that differences of it are numbers
-#define SHARE (HEAD_DIM + 2)       // what a program hands on: what it mixed, at which height, from how much
+#define PARTIAL (HEAD_DIM + 2)       // what a program hands on: what it mixed, at which height, from how much
 
 struct Call {
     const u16 *query, *key, *value;  // [rows, heads or kv_heads, HEAD_DIM], a stride of its own a row
@@ -20,13 +20,13 @@ struct Call {
     const int *tables, *lengths;     // [rows, …], [rows] tokens before the new one
     const float* frequencies;        // [HEAD_DIM / 2], or null where query and key are rotated already
     u16* out;                        // [rows, heads, HEAD_DIM]
-    float* shares;                   // [rows, heads, splits, SHARE]
+    float* partials;                   // [rows, heads, splits, PARTIAL]
     int* finished;                   // [rows, heads], 0 before and after
     int query_stride, key_stride, value_stride, table_stride, heads, kv_heads, splits, least;
 };
 
 struct Softmax {
-    float peak, whole, mixed[8];
+    float peak, total, mixed[8];
 };
 
 DEVICE void read8(const u16* from, float (&to)[8]) {
@@ -56,7 +56,7 @@ DEVICE float dot(const float (&a)[8], const float (&b)[8]) {
 
 DEVICE void add(Softmax& mine, float score, const float (&value)[8]) {
     float higher = fmaxf(mine.peak, score), fade = exp2f(mine.peak - higher), weight = exp2f(score - higher);
-    mine.peak = higher, mine.whole = mine.whole * fade + weight;
+    mine.peak = higher, mine.total = mine.total * fade + weight;
     for (int i = 0; i < 8; i++) mine.mixed[i] = mine.mixed[i] * fade + weight * value[i];
 }
 
@@ -64,7 +64,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attend(const Call call)
     const int split = blockIdx.x, head = blockIdx.y, row = blockIdx.z;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, part = lane % LANES, group = warp * TOKENS + lane / LANES;
     const int shared_by = call.heads / call.kv_heads, kv_head = head / shared_by;
-    __shared__ float gathered[WARPS][SHARE];
+    __shared__ float gathered[WARPS][PARTIAL];
     __shared__ int last;
     follow();
     const int length = call.lengths[row];
@@ -116,28 +116,28 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attend(const Call call)
     for (int distance = LANES; distance < 32; distance *= 2) {
         float peak = from_other(mine.peak, distance), higher = fmaxf(mine.peak, peak);
         float fade = exp2f(mine.peak - higher), other = exp2f(peak - higher);
-        mine.whole = mine.whole * fade + from_other(mine.whole, distance) * other, mine.peak = higher;
+        mine.total = mine.total * fade + from_other(mine.total, distance) * other, mine.peak = higher;
         for (int i = 0; i < 8; i++) mine.mixed[i] = mine.mixed[i] * fade + from_other(mine.mixed[i], distance) * other;
     }
     if (lane < LANES) {
         for (int i = 0; i < 8; i++) gathered[warp][part * 8 + i] = mine.mixed[i];
-        gathered[warp][HEAD_DIM] = mine.peak, gathered[warp][HEAD_DIM + 1] = mine.whole;
+        gathered[warp][HEAD_DIM] = mine.peak, gathered[warp][HEAD_DIM + 1] = mine.total;
     }
     __syncthreads();
     const int index = row * call.heads + head;
     float peak = NEVER;
     for (int other = 0; other < WARPS; other++) peak = fmaxf(peak, gathered[other][HEAD_DIM]);
-    float* theirs = call.shares + (long)index * call.splits * SHARE;
-    float whole = 0;
-    for (int other = 0; other < WARPS; other++) whole += gathered[other][HEAD_DIM + 1] * exp2f(gathered[other][HEAD_DIM] - peak);
+    float* theirs = call.partials + (long)index * call.splits * PARTIAL;
+    float total = 0;
+    for (int other = 0; other < WARPS; other++) total += gathered[other][HEAD_DIM + 1] * exp2f(gathered[other][HEAD_DIM] - peak);
     for (int place = threadIdx.x; place < HEAD_DIM; place += WARPS * 32) {
         float sum = 0;
         for (int other = 0; other < WARPS; other++) sum += gathered[other][place] * exp2f(gathered[other][HEAD_DIM] - peak);
-        if (programs == 1) call.out[(long)index * HEAD_DIM + place] = to_half(sum / whole);
-        else theirs[split * SHARE + place] = sum;
+        if (programs == 1) call.out[(long)index * HEAD_DIM + place] = to_half(sum / total);
+        else theirs[split * PARTIAL + place] = sum;
     }
     if (programs == 1) return;
-    if (threadIdx.x == 0) theirs[split * SHARE + HEAD_DIM] = peak, theirs[split * SHARE + HEAD_DIM + 1] = whole;
+    if (threadIdx.x == 0) theirs[split * PARTIAL + HEAD_DIM] = peak, theirs[split * PARTIAL + HEAD_DIM + 1] = total;
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) last = atomicAdd(call.finished + index, 1) == programs - 1;
@@ -145,16 +145,16 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attend(const Call call)
     if (!last) return;
     if (threadIdx.x == 0) call.finished[index] = 0;
     __threadfence();
-    peak = NEVER, whole = 0;
-    for (int other = 0; other < programs; other++) peak = fmaxf(peak, load_shared_by_all(theirs + other * SHARE + HEAD_DIM));
+    peak = NEVER, total = 0;
+    for (int other = 0; other < programs; other++) peak = fmaxf(peak, load_shared_by_all(theirs + other * PARTIAL + HEAD_DIM));
     for (int other = 0; other < programs; other++)
-        whole += load_shared_by_all(theirs + other * SHARE + HEAD_DIM + 1) *
-                 exp2f(load_shared_by_all(theirs + other * SHARE + HEAD_DIM) - peak);
+        total += load_shared_by_all(theirs + other * PARTIAL + HEAD_DIM + 1) *
+                 exp2f(load_shared_by_all(theirs + other * PARTIAL + HEAD_DIM) - peak);
     for (int place = threadIdx.x; place < HEAD_DIM; place += WARPS * 32) {
         float sum = 0;
         for (int other = 0; other < programs; other++)
-            sum += load_shared_by_all(theirs + other * SHARE + place) *
-                   exp2f(load_shared_by_all(theirs + other * SHARE + HEAD_DIM) - peak);
-        call.out[(long)index * HEAD_DIM + place] = to_half(sum / whole);
+            sum += load_shared_by_all(theirs + other * PARTIAL + place) *
+                   exp2f(load_shared_by_all(theirs + other * PARTIAL + HEAD_DIM) - peak);
+        call.out[(long)index * HEAD_DIM + place] = to_half(sum / total);
     }
 }

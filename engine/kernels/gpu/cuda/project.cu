@@ -23,7 +23,7 @@ struct Call {
     const u16* gain;      // RMSNorm's, where x is one row and is to be normed first; else null
     const u16* shortcut;  // [rows, width_out] that is added, or null
     void* out;            // [rows, width_out]
-    float* shares;        // of programs that share a tile
+    float* partials;        // of programs that share a tile
     int* finished;        // of each tile, how many of them are done; 0 before and after
     int rows, width_in, width_out, features;  // `features` of the matrix, twice width_out where it is gated
     int splits, flags;
@@ -235,7 +235,7 @@ DEVICE void project(const Call& call, u16* staged, float* sums, float* squared, 
         norm = rsqrtf(all / call.width_in + call.eps);
     }
     const int size = ROWS8 * TILES * 128;
-    float* theirs = call.shares + (long)blockIdx.x * call.splits * size;
+    float* theirs = call.partials + (long)blockIdx.x * call.splits * size;
     for (int place = threadIdx.x; place < size / 2; place += WARPS * 32) {
         int at = place / 64 * 128 + place % 64;
         float first = 0, second = 0;

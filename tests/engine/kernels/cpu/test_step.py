@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from engine.device.devices import Abilities
 from engine.kernels.cpu.layout import Projection, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.stages import silu
 from engine.kernels.cpu.step import CpuStep
-from engine.kernels.cpu.support import build, fits
+from engine.kernels.cpu.support import build_step, fits
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import Stage
 from engine.layers.int4_cpu import PackedLinear, pack
@@ -27,6 +28,7 @@ from engine.models.llama.llama import Block, Llama
 from tests.engine.tiny import CONFIG, tiny_language
 
 BLOCKS = 60  # of the pool
+ABLE = Abilities(torch.bfloat16, triton=False)
 SMALL = replace(
     CONFIG, vocab_size=70, hidden_size=64, intermediate_size=96, head_dim=16, max_position_embeddings=200
 )  # no whole tiles of words
@@ -74,8 +76,8 @@ def language() -> Llama:
 
 @pytest.fixture(scope="module")
 def step(language: Llama) -> CpuStep:
-    built = build(language)
-    assert built is not None
+    built = build_step(language, ABLE)
+    assert isinstance(built, CpuStep)
     return built
 
 
@@ -164,11 +166,11 @@ def test_packing_loses_no_more_than_the_rounding_of_a_groups_step(language: Llam
 
 def test_other_models_are_left_to_torch(language: Llama) -> None:
     assert fits(language)
-    assert build(tiny_language(config=SMALL)) is None
-    assert build(small_language(replace(SMALL, head_dim=24, hidden_size=96))) is None
-    assert build(small_language(replace(SMALL, intermediate_size=80 + 8))) is None
+    assert build_step(tiny_language(config=SMALL), ABLE) is None
+    assert build_step(small_language(replace(SMALL, head_dim=24, hidden_size=96)), ABLE) is None
+    assert build_step(small_language(replace(SMALL, intermediate_size=80 + 8)), ABLE) is None
 
 
 def test_without_numba_torch_has_to_do(language: Llama, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
-    assert build(language) is None
+    assert build_step(language, ABLE) is None

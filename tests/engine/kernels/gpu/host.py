@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from engine.kernels.gpu.cuda_driver import SOURCES
-from engine.kernels.gpu.cuda_kernels import CudaKernels
+from engine.kernels.gpu.cuda_launcher import CudaLauncher
 from engine.kernels.gpu.cuda_parameters import Structure
 
 GXX = shutil.which("g++") or ""
@@ -50,6 +50,6 @@ class HostModule:
         return HostKernel(self.library[f"run_{name}"])
 
 
-def host_kernels(folder: Path) -> CudaKernels:
-    """`folder` is where they are compiled."""
-    return CudaKernels(torch.device("cpu"), lambda source, definitions: HostModule(folder, source, definitions))
+def host_launcher(folder: Path) -> CudaLauncher:
+    """Launches the kernels on the CPU; `folder` is where they are compiled."""
+    return CudaLauncher(torch.device("cpu"), lambda source, definitions: HostModule(folder, source, definitions))

@@ -11,18 +11,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.kernels.gpu import cuda_kernels
-from engine.kernels.gpu import cuda_tile_sizes as tilings
+from engine.kernels.attention import AttentionInputs
+from engine.kernels.gpu import cuda_linear, cuda_tile_sizes
+from engine.kernels.gpu.cuda_attention import CudaAttention
 from engine.kernels.gpu.cuda_driver import compile_source, nvrtc, whole_source
-from engine.kernels.gpu.cuda_kernels import CudaKernels, Matrix
+from engine.kernels.gpu.cuda_launcher import CudaLauncher
+from engine.kernels.gpu.cuda_linear import CudaLinear, CudaMatrix
 from engine.kernels.gpu.cuda_tile_sizes import kernels
 from engine.kernels.gpu.layout import lay_out
 from engine.kernels.gpu.step import GpuStep
+from engine.kernels.linear import DeviceKernels, FusedOps
 from engine.kv_cache.cache import Stage
 from engine.layers.modes import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import rotary, rotate
-from tests.engine.kernels.gpu.host import host_kernels
+from tests.engine.kernels.gpu.host import host_launcher
 from tests.engine.kernels.gpu.oracle import BLOCK, error, past, projected, stored
 from tests.engine.kernels.gpu.oracle import attended as attended_to
 from tests.engine.kernels.gpu.test_step import expected_logits, half_language
@@ -35,8 +38,8 @@ pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="NOT TESTED:
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> CudaKernels:
-    return host_kernels(tmp_path_factory.mktemp("kernels"))
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> CudaLauncher:
+    return host_launcher(tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.fixture(autouse=True)
@@ -44,61 +47,62 @@ def same_numbers_every_time() -> None:
     torch.manual_seed(0)
 
 
-def matrix_of(weight: Tensor, mode: Quantization, gated: bool) -> tuple[Matrix, Tensor]:
+def matrix_of(weight: Tensor, mode: Quantization, gated: bool) -> tuple[CudaMatrix, Tensor]:
     """As the kernels take it, and what it stands for."""
     codes, scale, meant = stored(weight, mode)
     if scale is None:
-        return Matrix(codes, None, 16, len(weight), weight.shape[1], gated), meant
-    bits = cuda_kernels.BITS[codes.dtype]
-    return Matrix(*lay_out(codes, scale, gated), bits, len(weight), weight.shape[1], gated), meant
+        return CudaMatrix(codes, None, 16, len(weight), weight.shape[1], gated), meant
+    bits = cuda_linear.BITS[codes.dtype]
+    return CudaMatrix(*lay_out(codes, scale, gated), bits, len(weight), weight.shape[1], gated), meant
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("rows", [1, 5, 13, 20, 40])  # one for every size of kernel
 @pytest.mark.parametrize("gated", [False, True])
-def test_a_projection_with_norm_and_shortcut(ours: CudaKernels, mode: Quantization, rows: int, gated: bool) -> None:
+def test_a_projection_with_norm_and_shortcut(launcher: CudaLauncher, mode: Quantization, rows: int, gated: bool) -> None:
     width_in, features = 320, 52
     matrix, meant = matrix_of(torch.randn(features, width_in) / width_in**0.5, mode, gated)
     x, shortcut = torch.randn(rows, width_in).half(), torch.randn(rows, features // (1 + gated)).half()
     norm = torch.rand(width_in).half(), 1e-5
-    assert error(ours.project(x, matrix, norm, shortcut), projected(x, meant, norm, shortcut, gated)) < ROUNDING
-    wide = ours.project(x, matrix, dtype=torch.float32)
+    assert error(CudaLinear(launcher).project(x, matrix, FusedOps(norm, shortcut)), projected(x, meant, norm, shortcut, gated)) < ROUNDING
+    wide = CudaLinear(launcher).project(x, matrix, FusedOps(dtype=torch.float32))
     assert wide.dtype == torch.float32
     scaled = rows > 16 and mode == "4bit"  # many rows multiply restored halves, whose codes met their scales before
     assert error(wide, projected(x, meant, None, None, gated)) < (ROUNDING if scaled else 1e-5)
-    assert not ours.finished.any(), "the next launch counts from zero"
+    assert not launcher.finished.any(), "the next launch counts from zero"
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("shape", [tilings.LONG, tilings.WIDE])
+@pytest.mark.parametrize("shape", [cuda_tile_sizes.LONG, cuda_tile_sizes.WIDE])
 @pytest.mark.parametrize("rows", [1, 7])
-def test_every_shape_of_a_matrix(ours: CudaKernels, mode: Quantization, shape: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_shape_of_a_matrix(
+    launcher: CudaLauncher, mode: Quantization, shape: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Several tiles a program and several programs a tile; 100 features leave the last program without its last tile."""
-    monkeypatch.setattr(cuda_kernels, "shape_of", lambda features, width_in: shape)
+    monkeypatch.setattr(cuda_linear, "shape_of", lambda features, width_in: shape)
     matrix, meant = matrix_of(torch.randn(100, 448) / 21, mode, gated=False)
     x = torch.randn(rows, 448).half()
-    assert error(ours.project(x, matrix), projected(x, meant, None, None, gated=False)) < ROUNDING
-    assert not ours.finished.any()
+    assert error(CudaLinear(launcher).project(x, matrix), projected(x, meant, None, None, gated=False)) < ROUNDING
+    assert not launcher.finished.any()
 
 
 @pytest.mark.parametrize("mode", MODES[1:])
 @pytest.mark.parametrize("rows", [3, 70])
 @pytest.mark.parametrize("gated", [False, True])
 def test_prompts_of_any_length_from_codes(
-    ours: CudaKernels, mode: Quantization, rows: int, gated: bool, monkeypatch: pytest.MonkeyPatch
+    launcher: CudaLauncher, mode: Quantization, rows: int, gated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cuda_kernels, "FEW", 80)
-    monkeypatch.setattr(cuda_kernels, "RESTORED", 2 * 16 * 128 * 2)  # two tiles of features at a time
-    ours.restored = None
+    monkeypatch.setattr(cuda_linear, "FEW", 80)
+    monkeypatch.setattr(cuda_linear, "RESTORED", 2 * 16 * 128 * 2)  # two tiles of features at a time
     matrix, meant = matrix_of(torch.randn(84, 128) / 11, mode, gated)
     x = torch.randn(rows, 2, 128).half()
-    y = ours.product(x, matrix)
+    y = CudaLinear(launcher).product(x, matrix)
     assert y.shape == (rows, 2, 84)
     assert error(y, x.double() @ meant.T) < ROUNDING
 
 
 @pytest.mark.parametrize(("heads", "kv_heads", "head_dim", "rotated"), [(2, 2, 16, True), (3, 1, 64, False), (1, 1, 128, True)])
-def test_attention_over_scattered_blocks(ours: CudaKernels, heads: int, kv_heads: int, head_dim: int, rotated: bool) -> None:
+def test_attention_over_scattered_blocks(launcher: CudaLauncher, heads: int, kv_heads: int, head_dim: int, rotated: bool) -> None:
     lengths, most = torch.tensor([0, 15, 16, 70, 200], dtype=torch.int32), 13
     tables = torch.randperm(len(lengths) * most).view(-1, most).int()
     keys, values = torch.randn(2, tables.numel(), BLOCK, kv_heads, head_dim).half()
@@ -107,7 +111,7 @@ def test_attention_over_scattered_blocks(ours: CudaKernels, heads: int, kv_heads
     query, key, value = new.split((heads, kv_heads, kv_heads), dim=1)
     config = LlamaConfig(1, 1, 1, 1, heads, kv_heads, head_dim)
     frequencies = None if rotated else 1 / config.rope_theta ** (torch.arange(0, head_dim, 2) / head_dim)
-    mixed = ours.attend(query, key, value, keys, values, tables, lengths, frequencies)
+    mixed = CudaAttention(launcher)(AttentionInputs(query, key, value, keys, values, tables, lengths, frequencies))
     if not rotated:
         cos, sin = rotary(lengths[:, None], config, torch.float32)
         query, key = (rotate(x[:, :, None].float(), cos, sin)[:, :, 0] for x in (query, key))
@@ -120,12 +124,12 @@ def test_attention_over_scattered_blocks(ours: CudaKernels, heads: int, kv_heads
         assert error(mixed[row], exact) < ROUNDING
     assert torch.equal(keys, before[0]), "nothing is written but the new tokens"
     assert torch.equal(values, before[1])
-    assert not ours.finished.any()
+    assert not launcher.finished.any()
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("rows", [1, 3])
-def test_the_step_equals_the_model(ours: CudaKernels, mode: Quantization, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_step_equals_the_model(launcher: CudaLauncher, mode: Quantization, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.engine.kernels.gpu.test_step.CONFIG", CONFIG)
     lengths, most = [37, 0, 20][:rows], 3
     language = half_language(mode)
@@ -137,7 +141,7 @@ def test_the_step_equals_the_model(ours: CudaKernels, mode: Quantization, rows: 
         expected_logits(exact_language, row, keys, values, table, length)
         for row, table, length in zip(hidden, tables, lengths, strict=True)
     ]
-    step = GpuStep(language, lambda device: ours)
+    step = GpuStep(language, lambda device: DeviceKernels(CudaLinear(launcher), CudaAttention(launcher)))
     made = step.layers(hidden, Stage(0, CONFIG.num_hidden_layers, keys, values), tables, torch.tensor(lengths).int(), None)
     assert error(step.logits(made), torch.stack(exact)) < 2 * ROUNDING
 

@@ -15,15 +15,17 @@ from torch import Tensor
 pytest.importorskip("triton", reason="Triton has no build for this system; `make test` installs it on Linux.")
 
 from engine.device.devices import Abilities
-from engine.kernels.gpu import support as availability
+from engine.kernels.attention import AttentionInputs
+from engine.kernels.gpu import support
 from engine.kernels.gpu.attention import attend
-from engine.kernels.gpu.linear import Matrix, project
+from engine.kernels.gpu.linear import TritonMatrix, project
 from engine.kernels.gpu.lora_step import LoraStep
 from engine.kernels.gpu.prompt_linear import read_codes
 from engine.kernels.gpu.step import GpuStep
 from engine.kernels.gpu.support import build_step, fits, has_lora
-from engine.kernels.gpu.triton_device import Card
-from engine.kernels.gpu.triton_kernels import TritonKernels
+from engine.kernels.gpu.triton_device import TritonDevice
+from engine.kernels.gpu.triton_kernels import triton_kernels
+from engine.kernels.linear import FusedOps
 from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.cache import Stage
 from engine.layers.modes import Quantization
@@ -48,8 +50,8 @@ CONFIG = LlamaConfig(
 
 
 @pytest.fixture
-def card() -> Card:
-    return Card.of(DEVICE)
+def device() -> TritonDevice:
+    return TritonDevice.of(DEVICE)
 
 
 @pytest.fixture(autouse=True)
@@ -62,26 +64,28 @@ def same_numbers_every_time() -> Iterator[None]:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("rows", [1, 3, 17])
 @pytest.mark.parametrize(("width_in", "width_out"), [(192, 40), (2112, 6)])
-def test_a_projection_with_norm_gate_and_shortcut(card: Card, mode: Quantization, rows: int, width_in: int, width_out: int) -> None:
+def test_a_projection_with_norm_gate_and_shortcut(
+    device: TritonDevice, mode: Quantization, rows: int, width_in: int, width_out: int
+) -> None:
     weight, scale, meant = stored(torch.randn(2 * width_out, width_in) / width_in**0.5, mode)
     x, shortcut = torch.randn(rows, width_in).half(), torch.randn(rows, width_out).half()
     norm = torch.rand(width_in).half(), 1e-5
-    everything = project(card, x, Matrix(weight, scale), norm, shortcut, gated=True)
+    everything = project(device, x, TritonMatrix(weight, scale, gated=True), FusedOps(norm, shortcut))
     assert error(everything, projected(x, meant, norm, shortcut, gated=True)) < ROUNDING
-    nothing = project(card, x, Matrix(weight, scale), dtype=torch.float32)
+    nothing = project(device, x, TritonMatrix(weight, scale), FusedOps(dtype=torch.float32))
     assert nothing.dtype == torch.float32
     assert error(nothing, projected(x, meant, None, None, gated=False)) < ROUNDING
-    assert not card.finished.any(), "the next launch counts from zero"
+    assert not device.finished.any(), "the next launch counts from zero"
 
 
-def test_one_row_is_rounded_only_at_its_end(card: Card) -> None:
+def test_one_row_is_rounded_only_at_its_end(device: TritonDevice) -> None:
     weight, x, gain = torch.randn(40, 320).half(), torch.randn(1, 320).half(), torch.rand(320).half()
-    y = project(card, x, Matrix(weight), (gain, 1e-5), dtype=torch.float32)
+    y = project(device, x, TritonMatrix(weight), FusedOps((gain, 1e-5), dtype=torch.float32))
     assert error(y, projected(x, weight.double(), (gain, 1e-5), None, gated=False)) < 1e-6
 
 
 @pytest.mark.parametrize(("heads", "kv_heads", "rotated"), [(2, 2, True), (3, 1, False)])
-def test_attention_over_scattered_blocks(card: Card, heads: int, kv_heads: int, rotated: bool) -> None:
+def test_attention_over_scattered_blocks(device: TritonDevice, heads: int, kv_heads: int, rotated: bool) -> None:
     lengths, most, head_dim = torch.tensor([0, 15, 16, 70], dtype=torch.int32), 5, 16
     tables = torch.randperm(len(lengths) * most).view(-1, most).int()
     keys, values = torch.randn(2, tables.numel(), BLOCK, kv_heads, head_dim).half()
@@ -90,7 +94,7 @@ def test_attention_over_scattered_blocks(card: Card, heads: int, kv_heads: int, 
     query, key, value = new.split((heads, kv_heads, kv_heads), dim=1)  # strided, as a fused projection leaves them
     config = LlamaConfig(1, 1, 1, 1, heads, kv_heads, head_dim)
     frequencies = None if rotated else 1 / config.rope_theta ** (torch.arange(0, head_dim, 2) / head_dim)
-    ours = attend(card, query, key, value, keys, values, tables, lengths, frequencies)
+    ours = attend(device, AttentionInputs(query, key, value, keys, values, tables, lengths, frequencies))
     if not rotated:
         cos, sin = rotary(lengths[:, None], config, torch.float32)
         query, key = (rotate(x[:, :, None].float(), cos, sin)[:, :, 0] for x in (query, key))
@@ -103,7 +107,7 @@ def test_attention_over_scattered_blocks(card: Card, heads: int, kv_heads: int, 
         assert error(ours[row], exact) < ROUNDING
     assert torch.equal(keys, before[0]), "nothing is written but the new tokens"
     assert torch.equal(values, before[1])
-    assert not card.finished.any()
+    assert not device.finished.any()
 
 
 def half_language(mode: Quantization) -> Llama:
@@ -132,7 +136,7 @@ def test_the_step_equals_the_model(mode: Quantization, lengths: list[int], most_
     keys, values = torch.randn(2, CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
     hidden = torch.randn(rows, CONFIG.hidden_size).half()
-    step, middle = GpuStep(language, TritonKernels.of), hidden
+    step, middle = GpuStep(language, triton_kernels), hidden
     for stage in (Stage(0, 1, keys[:1], values[:1]), Stage(1, 2, keys[1:], values[1:])):
         middle = step.layers(middle, stage, tables, torch.tensor(lengths).int(), None)
     ours = step.logits(middle)
@@ -178,7 +182,7 @@ def test_a_model_that_the_kernels_do_not_compute_takes_plain_torch() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="There is a card here, so nothing is lacking.")
 def test_what_is_lacking_is_said_once() -> None:
-    availability.lacking.cache_clear()
+    support.lacking.cache_clear()
     with capture_logs() as logs:
         for _ in range(2):
             assert build_step(half_language("none"), Abilities(torch.float16, triton=True)) is None
