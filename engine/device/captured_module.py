@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.device.cuda_graphs import capture
+from engine.device.cuda_graphs import capture, capture_largest_first
 
 
 class CapturedModule:
@@ -16,11 +16,10 @@ class CapturedModule:
 
     def __init__(self, module: nn.Module, example: Tensor, sizes: Sequence[int]) -> None:
         """`example` [1, …] has the shape, type and device of one input."""
-        self.graphs: dict[int, CapturedBatch] = {}
-        pool = None
-        for size in sorted(sizes, reverse=True):  # the smaller ones fit into the largest one's memory
-            self.graphs[size] = CapturedBatch(module, example.expand(size, *example.shape[1:]), pool)
-            pool = self.graphs[size].graph.pool()
+        shape = example.shape[1:]
+        self.graphs = capture_largest_first(
+            sizes, lambda size, pool: CapturedBatch(module, example.expand(size, *shape), pool), weight=lambda size: size
+        )
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return torch.cat([self.replay(batch) for batch in inputs.split(max(self.graphs))])
@@ -35,6 +34,10 @@ class CapturedBatch:
     def __init__(self, module: nn.Module, inputs: Tensor, pool: Any) -> None:
         self.inputs = inputs.clone()  # real memory, also where the example was expanded
         self.graph, self.output = capture(lambda: run(module, self.inputs), inputs.device, pool)
+
+    @property
+    def pool(self) -> Any:
+        return self.graph.pool()
 
     def replay(self, batch: Tensor) -> Tensor:
         """`batch` [≤ size, …]; the result is the caller's."""

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 Output = TypeVar("Output")
+Size = TypeVar("Size")
+
+
+class Captured(Protocol):
+    """One graph or several, captured for inputs of one size."""
+
+    @property
+    def pool(self) -> Any:
+        """The memory that its graphs use, to be handed to the next capture."""
+        ...
+
+
+Graphs = TypeVar("Graphs", bound=Captured)
+
+
+def capture_largest_first(
+    sizes: Iterable[Size], capture_one: Callable[[Size, Any], Graphs], weight: Callable[[Size], int], pool: Any = None
+) -> dict[Size, Graphs]:
+    """Captures one size after the other, by falling `weight`, so that the smaller ones fit into the memory of the largest.
+
+    `capture_one(size, pool)` captures one of them into the memory `pool`, None for the first unless `pool` is given. As the graphs
+    share memory, none may be replayed at the same time as another: see `capture`.
+    """
+    graphs: dict[Size, Graphs] = {}
+    for size in sorted(sizes, key=weight, reverse=True):
+        graphs[size] = capture_one(size, pool)
+        pool = graphs[size].pool
+    return graphs
 
 
 @cache

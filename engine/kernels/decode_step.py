@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 
 Say = Callable[[str], None]  # takes lines that tell a person what is being prepared, or why something is slower
 
@@ -21,8 +21,8 @@ class DecodeStep(Protocol):
         one would read as much for short rows as for full ones."""
         ...
 
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
-        """Runs the layers of `stage`: hidden states [rows, width] → [rows, width], without the final norm.
+    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+        """Runs the layers of `shard`: hidden states [rows, width] → [rows, width], without the final norm.
 
         Each layer writes a row's new key and value at position `lengths[row]` of the row's blocks `tables[row]` and attends to
         all positions up to it. `lengths` [rows] counts tokens, `tables` [rows, most blocks] holds block numbers; `lora_scale` [rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from engine.kv_cache.cache import Stage, StepView
+from engine.kv_cache.cache import LayerShard, StepView
 from engine.models.llama.llama import Cache, Llama
 
 
@@ -16,14 +16,14 @@ class TorchStep:
     def __init__(self, language: Llama) -> None:
         self.language = language
 
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
-        view = self.view(stage, tables, lengths)
+    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+        view = self.view(shard, tables, lengths)
         lora_scales = None if lora_scale is None else lora_scale[:, None, None]
-        return self.language.run(range(stage.first, stage.last), hidden[:, None], lengths[:, None], view, lora_scales)[:, 0]
+        return self.language.run(range(shard.first, shard.last), hidden[:, None], lengths[:, None], view, lora_scales)[:, 0]
 
-    def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
+    def view(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> Cache:
         """What attends."""
-        return StepView(stage, tables, lengths)
+        return StepView(shard, tables, lengths)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self.language.logits(self.language.model.norm(hidden))

@@ -22,7 +22,7 @@ SCRATCH = 1  # blocks at the pool's beginning that belong to nobody: rows that o
 
 
 @dataclass(frozen=True)
-class Stage:
+class LayerShard:
     """The layers `first` … `last`-1 and their part of the pool, on one device.
 
     `keys` and `values` are [layers, blocks, BLOCK, kv_heads, head_dim]; keys are stored rotated.
@@ -51,30 +51,30 @@ class KVCache:
     """`blocks` of them for every layer of `language`, each layer's on its own device."""
 
     def __init__(self, language: Llama, blocks: int) -> None:
-        self.stages: list[Stage] = []
+        self.shards: list[LayerShard] = []
         first, config = 0, language.config
-        for count in language.stages:
+        for count in language.shard_sizes:
             like = next(language.model.layers[first].parameters())
             shape = (count, blocks + SCRATCH, BLOCK, config.num_key_value_heads, config.head_dim)
             keys, values = (torch.zeros(shape, device=like.device, dtype=language.dtype) for _ in range(2))
-            self.stages.append(Stage(first, first + count, keys, values))
+            self.shards.append(LayerShard(first, first + count, keys, values))
             first += count
 
     def of(self, layer: int) -> tuple[Tensor, Tensor]:
         """This layer's keys and values, [blocks, BLOCK, kv_heads, head_dim] each."""
-        stage = next(stage for stage in self.stages if stage.first <= layer < stage.last)
-        return stage.keys[layer - stage.first], stage.values[layer - stage.first]
+        shard = next(shard for shard in self.shards if shard.first <= layer < shard.last)
+        return shard.keys[layer - shard.first], shard.values[layer - shard.first]
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """For each (from, to): the second block becomes a copy of the first. No block is on both sides."""
         if pairs:
-            for stage in self.stages:
-                stage.copy(*upload(torch.tensor(pairs), stage.device).unbind(1))
+            for shard in self.shards:
+                shard.copy(*upload(torch.tensor(pairs), shard.device).unbind(1))
 
     def clear(self, blocks: Sequence[int]) -> None:
         """Forgets what these blocks held: attention weighs what lies behind a row's end by 0, and 0 · NaN is NaN."""
-        for stage in self.stages:
-            stage.clear(upload(torch.tensor(blocks, dtype=torch.long), stage.device))
+        for shard in self.shards:
+            shard.clear(upload(torch.tensor(blocks, dtype=torch.long), shard.device))
 
 
 def token_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
@@ -132,15 +132,15 @@ def filled_up(table: Sequence[int], width: int) -> list[int]:
 class StepView:
     """Attention for one new token a row, in plain torch: every row looks at as many blocks as the longest one has."""
 
-    def __init__(self, stage: Stage, tables: Tensor, lengths: Tensor) -> None:
-        """`tables` [rows, blocks] and `lengths` [rows] (tokens before the new one) lie on the stage's device."""
-        self.stage, self.tables = stage, tables
+    def __init__(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> None:
+        """`tables` [rows, blocks] and `lengths` [rows] (tokens before the new one) lie on the shard's device."""
+        self.shard, self.tables = shard, tables
         self.places = tables.gather(1, (lengths // BLOCK)[:, None].long())[:, 0] * BLOCK + lengths % BLOCK  # of the new token
         seen = torch.arange(tables.shape[1] * BLOCK, device=tables.device) <= lengths[:, None]
         self.mask = seen[:, None, None]  # [rows, 1, 1, tokens]
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
+        keys, values = self.shard.keys[layer - self.shard.first], self.shard.values[layer - self.shard.first]
         keys.flatten(0, 1)[self.places], values.flatten(0, 1)[self.places] = key[:, :, 0], value[:, :, 0]
         rows, heads, _, head_dim = query.shape
         # The queries that share a key stand where a sequence would, so that no key is copied for them.

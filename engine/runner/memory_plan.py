@@ -94,7 +94,7 @@ def room_of(language: Llama, memory: int | None) -> list[tuple[int, int]]:
     room, first = [], 0
     per_layer = block_bytes(language.config, language.dtype) // language.config.num_hidden_layers
     torch.cuda.empty_cache()
-    for layers in language.stages:
+    for layers in language.shard_sizes:
         device = next(language.model.layers[first].parameters()).device
         free = free_memory(device) or 0
         if memory is not None:

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from engine.device.async_copy import upload
-from engine.device.cuda_graphs import capture
+from engine.device.cuda_graphs import capture, capture_largest_first
 from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import KVCache, PromptView, Stage, filled_up
+from engine.kv_cache.cache import KVCache, LayerShard, PromptView, filled_up
 from engine.models.llama.llama import Llama
 from engine.runner.prompt_graphs import Part, PromptGraphs
 
@@ -40,14 +40,17 @@ class Runner:
 
     @torch.inference_mode()
     def capture(self, ladder: Sequence[int], progress: Callable[[str], None], prompts: bool = True) -> None:
-        """A graph for each size of batch on the ladder, the largest first, so that the others fit into its memory; and for prompts."""
-        pool = None
-        for size in sorted(ladder, reverse=True):
-            self.graphs[size] = DecodeGraph(self, size, pool)
-            pool = self.graphs[size].pool
+        """Captures a decode step for each number of rows on the ladder, and passes over prompts if `prompts`; they share memory."""
+
+        def capture_one(size: int, pool: Any) -> DecodeGraph:
+            graph = DecodeGraph(self, size, pool)
             progress(f"decode step captured for {size} rows")
-        if prompts and len(self.cache.stages) == 1:
-            self.prompt_graphs = PromptGraphs(self.language, self.cache.stages[0], self.tables.shape[1] * BLOCK, pool)
+            return graph
+
+        self.graphs = capture_largest_first(ladder, capture_one, weight=lambda size: size)
+        pool = self.graphs[min(self.graphs)].pool if self.graphs else None
+        if prompts and len(self.cache.shards) == 1:
+            self.prompt_graphs = PromptGraphs(self.language, self.cache.shards[0], self.tables.shape[1] * BLOCK, pool)
             progress("prompts captured")
 
     @torch.inference_mode()
@@ -102,8 +105,8 @@ class Runner:
         written: Tensor
         written, blocks, filled = sent.split((len(tokens), len(pairs), len(places)))
         if pairs:
-            for stage in self.cache.stages:
-                stage.copy(*blocks.to(stage.device).view(2, -1))
+            for shard in self.cache.shards:
+                shard.copy(*blocks.to(shard.device).view(2, -1))
         rows = self.rows(slots)
         if places:
             self.tables[rows] = filled.view(-1, width).int()
@@ -127,7 +130,7 @@ class Runner:
             return self.graphs[size].replay(slots)
         rows = self.rows(slots)
         lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
-        logits = self.through_stages(self.embed_last(rows), tables, lengths, self.lora_scales[rows])
+        logits = self.through_shards(self.embed_last(rows), tables, lengths, self.lora_scales[rows])
         self.lengths[rows] += 1
         return logits
 
@@ -135,43 +138,43 @@ class Runner:
         """The embeddings [rows, width] of the tokens that these slots go on with."""
         return self.language.embed(self.last[rows])
 
-    def through_stages(self, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
-        """Through all stages, each on its own device."""
-        for stage in self.cache.stages:
-            moved = (tensor.to(stage.device) for tensor in (hidden, tables, lengths, lora_scale))
-            hidden = self.through_stage(stage, *moved)
+    def through_shards(self, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
+        """Through all shards, each on its own device."""
+        for shard in self.cache.shards:
+            moved = (tensor.to(shard.device) for tensor in (hidden, tables, lengths, lora_scale))
+            hidden = self.through_shard(shard, *moved)
         return self.step.logits(hidden).to(self.device)
 
-    def through_stage(self, stage: Stage, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
-        return self.step.layers(hidden, stage, tables, lengths, lora_scale if self.has_lora else None)
+    def through_shard(self, shard: LayerShard, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
+        return self.step.layers(hidden, shard, tables, lengths, lora_scale if self.has_lora else None)
 
 
 class DecodeGraph:
-    """One decode step of `size` rows, captured once, a CUDA graph a stage; between two stages the hidden states move."""
+    """One decode step of `size` rows, captured once, a CUDA graph for each shard; between two shards the hidden states move."""
 
     def __init__(self, runner: Runner, size: int, pool: Any) -> None:
         self.runner, self.size, self.pool = runner, size, pool
         self.rows = torch.full((size,), runner.filler, device=runner.device)
         self.slots: list[int] = []
         self.graphs: list[torch.cuda.CUDAGraph] = []
-        self.inputs: list[tuple[Tensor, ...]] = []  # of each stage: hidden, tables, lengths, lora_scale
-        self.outputs: list[tuple[Tensor, ...]] = []  # what the next stage gets; of the last, the logits
-        for index in range(len(runner.cache.stages)):
-            self.capture_stage(index)
+        self.inputs: list[tuple[Tensor, ...]] = []  # of each shard: hidden, tables, lengths, lora_scale
+        self.outputs: list[tuple[Tensor, ...]] = []  # what the next shard gets; of the last, the logits
+        for index in range(len(runner.cache.shards)):
+            self.capture_shard(index)
 
-    def capture_stage(self, index: int) -> None:
-        stage = self.runner.cache.stages[index]
+    def capture_shard(self, index: int) -> None:
+        shard = self.runner.cache.shards[index]
         if index:
-            self.inputs.append(tuple(tensor.to(stage.device) for tensor in self.outputs[-1]))
-        graph, output = capture(lambda: self.compute(index), stage.device, self.pool if index == 0 else None)
-        graph.replay()  # capturing computes nothing, and the next stage's trial needs lengths that are true
+            self.inputs.append(tuple(tensor.to(shard.device) for tensor in self.outputs[-1]))
+        graph, output = capture(lambda: self.compute(index), shard.device, self.pool if index == 0 else None)
+        graph.replay()  # capturing computes nothing, and the next shard's trial needs lengths that are true
         self.graphs.append(graph)
         self.outputs.append(output)
         if index == 0:
             self.pool = graph.pool()
 
     def compute(self, index: int) -> tuple[Tensor, ...]:
-        runner, stages = self.runner, self.runner.cache.stages
+        runner, shards = self.runner, self.runner.cache.shards
         if index == 0:
             lengths, tables, lora_scale = runner.lengths[self.rows], runner.tables[self.rows], runner.lora_scales[self.rows]
             hidden = runner.embed_last(self.rows)
@@ -179,8 +182,8 @@ class DecodeGraph:
             runner.lengths[runner.filler :].zero_()
         else:
             hidden, tables, lengths, lora_scale = self.inputs[index - 1]
-        hidden = runner.through_stage(stages[index], hidden, tables, lengths, lora_scale)
-        return (runner.step.logits(hidden),) if index == len(stages) - 1 else (hidden, tables, lengths, lora_scale)
+        hidden = runner.through_shard(shards[index], hidden, tables, lengths, lora_scale)
+        return (runner.step.logits(hidden),) if index == len(shards) - 1 else (hidden, tables, lengths, lora_scale)
 
     def replay(self, slots: Sequence[int]) -> Tensor:
         """Logits [slots, vocabulary], where the next replay will write its own."""
@@ -192,6 +195,6 @@ class DecodeGraph:
             if index:
                 for target, source in zip(self.inputs[index - 1], self.outputs[index - 1], strict=True):
                     target.copy_(source, non_blocking=True)
-            with torch.cuda.device(self.runner.cache.stages[index].device):
+            with torch.cuda.device(self.runner.cache.shards[index].device):
                 graph.replay()
         return self.outputs[-1][0][: len(slots)].to(self.runner.device)

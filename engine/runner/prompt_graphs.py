@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from engine.device.async_copy import upload
-from engine.device.cuda_graphs import capture
+from engine.device.cuda_graphs import capture, capture_largest_first
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import Stage, filled_up
+from engine.kv_cache.cache import LayerShard, filled_up
 from engine.models.llama.llama import Llama
 
 LONGEST = 512  # tokens of a prompt in one pass
@@ -71,15 +71,15 @@ def grouped(parts: Sequence[Part], sizes: Sequence[Shape]) -> Iterator[tuple[Sha
 class PaddedView:
     """Attention for pieces of several prompts side by side; see `engine.models.llama.Cache`. Reads no value on the host."""
 
-    def __init__(self, stage: Stage, tables: Tensor, positions: Tensor, real: Tensor) -> None:
+    def __init__(self, shard: LayerShard, tables: Tensor, positions: Tensor, real: Tensor) -> None:
         """`tables` [prompts, blocks], `positions` [prompts, tokens], and which tokens are `real` [prompts, tokens]."""
-        self.stage, self.tables = stage, tables
+        self.shard, self.tables = shard, tables
         blocks = tables.gather(1, (positions // BLOCK).clamp(max=tables.shape[1] - 1))
         self.places = torch.where(real, blocks * BLOCK + positions % BLOCK, 0).flatten()  # place 0 belongs to nobody
         self.mask = (torch.arange(tables.shape[1] * BLOCK, device=tables.device) <= positions[:, :, None])[:, None]
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
+        keys, values = self.shard.keys[layer - self.shard.first], self.shard.values[layer - self.shard.first]
         keys.flatten(0, 1)[self.places] = key.transpose(1, 2).flatten(0, 1)
         values.flatten(0, 1)[self.places] = value.transpose(1, 2).flatten(0, 1)
         all_keys, all_values = (pool[self.tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values))
@@ -89,20 +89,24 @@ class PaddedView:
 class PromptGraph:
     """One shape, for a model on one device."""
 
-    def __init__(self, language: Llama, stage: Stage, shape: Shape, pool: Any) -> None:
-        self.language, self.stage, self.shape = language, stage, shape
-        device, width = stage.device, language.config.hidden_size
+    def __init__(self, language: Llama, shard: LayerShard, shape: Shape, pool: Any) -> None:
+        self.language, self.shard, self.shape = language, shard, shape
+        device, width = shard.device, language.config.hidden_size
         self.hidden = torch.zeros(shape.prompts, shape.tokens, width, dtype=language.dtype, device=device)
         self.tables = torch.zeros(shape.prompts, shape.context // BLOCK, dtype=torch.long, device=device)
         self.borders = torch.ones(2, shape.prompts, dtype=torch.long, device=device)  # starts, and how many tokens are real
         self.lora_scales = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
         self.graph, self.logits = capture(self.compute, device, pool)
 
+    @property
+    def pool(self) -> Any:
+        return self.graph.pool()
+
     def compute(self) -> Tensor:
         starts, counts = self.borders
         offsets = torch.arange(self.shape.tokens, device=self.hidden.device)
         positions = starts[:, None] + offsets
-        view = PaddedView(self.stage, self.tables, positions, offsets < counts[:, None])
+        view = PaddedView(self.shard, self.tables, positions, offsets < counts[:, None])
         final = self.language(self.hidden, positions, view, self.lora_scales)
         last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
         return self.language.logits(last)
@@ -126,10 +130,14 @@ class PromptGraph:
 class PromptGraphs:
     """A graph for each shape."""
 
-    def __init__(self, language: Llama, stage: Stage, context_length: int, pool: Any) -> None:
+    def __init__(self, language: Llama, shard: LayerShard, context_length: int, pool: Any) -> None:
         self.shapes = shapes(context_length)
-        largest_first = sorted(self.shapes, key=lambda shape: shape.prompts * shape.tokens * shape.context, reverse=True)
-        self.graphs = {shape: PromptGraph(language, stage, shape, pool) for shape in largest_first}
+        self.graphs = capture_largest_first(
+            self.shapes,
+            lambda shape, pool: PromptGraph(language, shard, shape, pool),
+            weight=lambda shape: shape.prompts * shape.tokens * shape.context,
+            pool=pool,
+        )
 
     def read(self, parts: Sequence[Part]) -> Tensor:
         """Logits [parts, vocabulary] after each; short ones are read together."""

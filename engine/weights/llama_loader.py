@@ -21,7 +21,7 @@ from engine.layers.quantization import HEAD, dequantize, mode_of_codes, quantize
 from engine.layers.quantized import use_quantized
 from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
-from engine.models.llama.layer_split import allocate, plan_stages
+from engine.models.llama.layer_split import allocate, plan_shards
 from engine.models.llama.llama import FUSED, Llama
 from engine.weights.merging import EMBEDDING, language_shapes
 from engine.weights.stored_tensors import StoredTensor, open_weights
@@ -72,11 +72,11 @@ def empty_language(config: LlamaConfig, quantization: Quantization, devices: Seq
         language = Llama(config)
         use_quantized(language, quantization)
     language.to(dtype)
-    stages = language.stages
+    shard_sizes = language.shard_sizes
     if len(devices) > 1:
         free = (free_memory(device) for device in devices)
-        stages = plan_stages(language, [None if size is None else size - WORKING for size in free])
-    allocate(language, devices, stages)
+        shard_sizes = plan_shards(language, [None if size is None else size - WORKING for size in free])
+    allocate(language, devices, shard_sizes)
     language.tie()
     return language
 

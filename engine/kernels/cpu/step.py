@@ -17,7 +17,7 @@ from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
 from engine.kernels.cpu.stages import STAGES, Activations, Weights, decode, score
 from engine.kernels.cpu.thread_pool import ThreadPool, new_counters
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Block, Llama, rotary
 
@@ -35,9 +35,9 @@ class CpuStep:
         self.layer_counters, self.head_counters = new_counters(STAGES * self.config.num_hidden_layers), new_counters(1)
 
     @torch.inference_mode()
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
         """See `DecodeStep`; fp32 out, and inside but for the keys and values kept."""
-        pool = Pool(bits(stage.keys), bits(stage.values))
+        pool = Pool(bits(shard.keys), bits(shard.values))
         lora_scales = torch.zeros(len(hidden)) if lora_scale is None else lora_scale.float()
         out = torch.empty(hidden.shape)
         for few in batches(len(hidden)):
@@ -73,9 +73,9 @@ class CpuStep:
         """Has everything compiled, or fetched from disk."""
         config = self.config
         shape = (config.num_hidden_layers, 1, BLOCK, config.num_key_value_heads, config.head_dim)
-        stage = Stage(0, config.num_hidden_layers, *(torch.zeros(shape, dtype=torch.bfloat16) for _ in range(2)))
+        shard = LayerShard(0, config.num_hidden_layers, *(torch.zeros(shape, dtype=torch.bfloat16) for _ in range(2)))
         first = torch.zeros(1, dtype=torch.int32)
-        self.logits(self.layers(torch.ones(1, config.hidden_size), stage, first[None], first, None))
+        self.logits(self.layers(torch.ones(1, config.hidden_size), shard, first[None], first, None))
 
 
 def bits(pool: Tensor) -> npt.NDArray[np.uint16]:

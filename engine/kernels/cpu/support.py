@@ -63,7 +63,7 @@ def fits(language: Llama) -> bool:
         and not language.config.qkv_bias
         and not language.config.qk_norm
         and language.dtype == torch.bfloat16
-        and len(language.stages) == 1
+        and len(language.shard_sizes) == 1
         and all(isinstance(module, PackedLinear) and module.width_out % TILE == 0 for module in projections)
         and language.config.intermediate_size % TILE == 0
         and isinstance(head, QuantizedLinear)

@@ -9,7 +9,7 @@ from engine.kernels.attention import AttentionInputs
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.torch_step import TorchStep
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 from engine.models.llama.llama import Cache, Llama, RMSNorm
 
 
@@ -23,18 +23,18 @@ class LoraStep(TorchStep):
         devices = {layer.weight.device for layer in language.modules() if isinstance(layer, RMSNorm)}
         self.devices = {device: TritonDevice.of(device) for device in devices}
 
-    def view(self, stage: Stage, tables: Tensor, lengths: Tensor) -> Cache:
-        return BlocksView(self.devices[stage.device], stage, tables, lengths)
+    def view(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> Cache:
+        return BlocksView(self.devices[shard.device], shard, tables, lengths)
 
 
 class BlocksView:
     """See `engine.models.llama.Cache`; one new token a row."""
 
-    def __init__(self, device: TritonDevice, stage: Stage, tables: Tensor, lengths: Tensor) -> None:
-        self.device, self.stage, self.tables, self.lengths = device, stage, tables, lengths
+    def __init__(self, device: TritonDevice, shard: LayerShard, tables: Tensor, lengths: Tensor) -> None:
+        self.device, self.shard, self.tables, self.lengths = device, shard, tables, lengths
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        keys, values = self.stage.keys[layer - self.stage.first], self.stage.values[layer - self.stage.first]
+        keys, values = self.shard.keys[layer - self.shard.first], self.shard.values[layer - self.shard.first]
         new = (query[:, :, 0].contiguous(), key[:, :, 0].contiguous(), value[:, :, 0].contiguous())
         with torch.cuda.device_of(query):
             return attend(self.device, AttentionInputs(*new, keys, values, self.tables, self.lengths))[:, :, None]

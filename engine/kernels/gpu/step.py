@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.kernels.attention import AttentionInputs
 from engine.kernels.linear import DeviceKernels, FusedOps, LinearKernels
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 from engine.models.llama.llama import Attention, Block, Llama, RMSNorm, frequencies
 
 MOST_ROWS = 64  # of a launch; more go in turn
@@ -62,13 +62,13 @@ class GpuStep:
         self.head = self.kernels[language.lm_head.weight.device].linear.take(language.lm_head)
         self.frequencies = {device: frequencies(config, device) for device in devices}
 
-    def layers(self, hidden: Tensor, stage: Stage, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
         """See `DecodeStep`; the model has no LoRA for `lora_scale` to scale."""
         if len(hidden) > MOST_ROWS:
             parts = zip(*(rows.split(MOST_ROWS) for rows in (hidden, tables, lengths)), strict=True)
-            return torch.cat([self.layers(part, stage, part_tables, part_lengths, None) for part, part_tables, part_lengths in parts])
+            return torch.cat([self.layers(part, shard, part_tables, part_lengths, None) for part, part_tables, part_lengths in parts])
         with torch.cuda.device_of(hidden):
-            for layer, keys, values in zip(self.stack[stage.first : stage.last], stage.keys, stage.values, strict=True):
+            for layer, keys, values in zip(self.stack[shard.first : shard.last], shard.keys, shard.values, strict=True):
                 hidden = self.layer(layer, hidden, keys, values, tables, lengths)
         return hidden
 

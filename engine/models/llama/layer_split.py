@@ -1,7 +1,7 @@
-"""A language model over several devices: runs of layers, a stage each; hidden states move where one ends.
+"""A language model over several devices: runs of layers (shards); hidden states move where one ends.
 
 accelerate plans which layer goes where, from the parameters' sizes; embeddings come first, the head last. The tokens
-are those of one device, for every stage computes what it would compute there.
+are those of one device, for every shard computes what it would compute there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engine.errors import ModelError
 from engine.models.llama.llama import Block, Llama
 
 
-def plan_stages(language: Llama, memory: Sequence[int | None]) -> tuple[int, ...]:
+def plan_shards(language: Llama, memory: Sequence[int | None]) -> tuple[int, ...]:
     """How many layers each device gets. `memory` is what a device has for weights, in bytes; None = any amount.
 
     Each gets an even share where it can, so that the cache has room everywhere. `language` may be on the meta device.
@@ -42,13 +42,13 @@ def device_of(where: Mapping[str, int], name: str) -> int:
     return next(where[prefix] for prefix in (name, "model.layers", "model", "") if prefix in where)
 
 
-def allocate(language: Llama, devices: Sequence[torch.device], stages: Sequence[int]) -> None:
-    """Gives an empty model its memory: embeddings on the first device, then the stages' layers, norm and head on the last."""
+def allocate(language: Llama, devices: Sequence[torch.device], shard_sizes: Sequence[int]) -> None:
+    """Gives an empty model its memory: embeddings on the first device, then the shards' layers, norm and head on the last."""
     layers: list[nn.Module] = list(language.model.layers)
-    where = [device for device, count in zip(devices, stages, strict=True) for _ in range(count)]
+    where = [device for device, count in zip(devices, shard_sizes, strict=True) for _ in range(count)]
     for module, device in zip(layers, where, strict=True):
         module.to_empty(device=device)
     language.model.embed_tokens.to_empty(device=devices[0])
     language.model.norm.to_empty(device=devices[-1])
     language.lm_head.to_empty(device=devices[-1])
-    language.stages = tuple(stages)
+    language.shard_sizes = tuple(shard_sizes)

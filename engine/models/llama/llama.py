@@ -128,7 +128,7 @@ class Llama(nn.Module):
         self.config = config
         self.model = Stack(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
-        self.stages: tuple[int, ...] = (config.num_hidden_layers,)  # layers a device: see engine.models.split
+        self.shard_sizes: tuple[int, ...] = (config.num_hidden_layers,)  # how many layers each device has: see `layer_split`
         self.tie()
 
     @property
@@ -159,7 +159,7 @@ class Llama(nn.Module):
         rotation = rotary(positions, self.config, hidden.dtype)
         for block in cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]):
             there = block.input_layernorm.weight.device
-            if there != hidden.device:  # a stage ends
+            if there != hidden.device:  # a device's layers end
                 hidden, lora_scale = hidden.to(there), None if lora_scale is None else lora_scale.to(there)
                 rotation = rotation[0].to(there), rotation[1].to(there)
             hidden = block(hidden, rotation, cache, lora_scale)

@@ -202,10 +202,10 @@ def test_what_could_never_run_is_refused() -> None:
 
 def test_memory_is_flat_over_many_conversations() -> None:
     engine = build_engine(TinyModel(), rows=4, tokens=800)
-    size = sum(stage.keys.nbytes + stage.values.nbytes for stage in engine.runner.cache.stages)
+    size = sum(shard.keys.nbytes + shard.values.nbytes for shard in engine.runner.cache.shards)
     for number in range(40):
         run(engine, *(asked(Turn("user", (f"{number} and {other} " * 5,)), max_tokens=9) for other in range(3)))
-    assert sum(stage.keys.nbytes + stage.values.nbytes for stage in engine.runner.cache.stages) == size
+    assert sum(shard.keys.nbytes + shard.values.nbytes for shard in engine.runner.cache.shards) == size
     pool = engine.scheduler.pool
     assert len(pool.block_of) == len(pool.digest_of) <= engine.capacity.blocks
     assert pool.available == engine.capacity.blocks
@@ -215,9 +215,9 @@ def test_what_blocks_held_before_is_nobodys_trouble() -> None:
     """Also if it was no number, which an overflow in fp16 leaves behind."""
     asks = [asked(), asked(num_beams=3), asked(Turn("user", ("hello",)), max_tokens=40)]
     engine = build_engine(TinyModel())
-    for stage in engine.runner.cache.stages:
-        stage.keys.fill_(torch.nan)
-        stage.values.fill_(torch.nan)
+    for shard in engine.runner.cache.shards:
+        shard.keys.fill_(torch.nan)
+        shard.values.fill_(torch.nan)
     assert [heard.text for heard in run(engine, *asks)] == [heard.text for heard in run(build_engine(TinyModel()), *asks)]
 
 

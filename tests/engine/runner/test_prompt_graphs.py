@@ -27,10 +27,10 @@ def test_a_padded_view_attends_and_keeps_as_prompts_of_their_own_do() -> None:
     tables = torch.tensor([[1, 2, 3, 0], [7, 0, 0, 0]])
     offsets, counts = torch.arange(32), torch.tensor([24, 9])
     places = torch.tensor([[16], [0]]) + offsets
-    found = language(hidden, places, PaddedView(padded.stages[0], tables, places, offsets < counts[:, None]))
+    found = language(hidden, places, PaddedView(padded.shards[0], tables, places, offsets < counts[:, None]))
     torch.testing.assert_close(torch.cat((found[0, :24], found[1, :9])), expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(padded.stages[0].keys[:, 1:], ragged.stages[0].keys[:, 1:], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(padded.stages[0].values[:, 1:], ragged.stages[0].values[:, 1:], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(padded.shards[0].keys[:, 1:], ragged.shards[0].keys[:, 1:], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(padded.shards[0].values[:, 1:], ragged.shards[0].values[:, 1:], rtol=1e-4, atol=1e-5)
 
 
 @given(sizes=st.lists(st.tuples(st.integers(1, 512), st.integers(0, 1536)), min_size=1, max_size=9))

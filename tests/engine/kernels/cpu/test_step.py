@@ -18,7 +18,7 @@ from engine.kernels.cpu.stages import silu
 from engine.kernels.cpu.step import CpuStep
 from engine.kernels.cpu.support import build_step, fits
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 from engine.layers.int4_cpu import PackedLinear, pack
 from engine.layers.linear import Linear
 from engine.layers.quantization import dequantize, quantize
@@ -84,11 +84,11 @@ def step(language: Llama) -> CpuStep:
 class Kept:
     """Attention over the keys and values that the step left in its pool: near a tie, what it rounds falls to the other side than ours."""
 
-    def __init__(self, stage: Stage, tables: Tensor) -> None:
-        self.stage, self.tables = stage, tables.long()
+    def __init__(self, shard: LayerShard, tables: Tensor) -> None:
+        self.shard, self.tables = shard, tables.long()
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        keys, values = (self.read(pool[layer], key) for pool in (self.stage.keys, self.stage.values))
+        keys, values = (self.read(pool[layer], key) for pool in (self.shard.keys, self.shard.values))
         for written, ours in ((keys, key), (values, value)):
             found = ~written.isnan()  # past a row's end nothing is written
             torch.testing.assert_close(written[found], ours[found], rtol=2**-8, atol=1e-3)
@@ -102,25 +102,25 @@ class Kept:
         """The pool is full already."""
 
 
-def new_pool(rows: int, longest: int) -> tuple[Stage, Tensor]:
+def new_pool(rows: int, longest: int) -> tuple[LayerShard, Tensor]:
     """Blocks in no order, and what must never be read is NaN; the rows' tables."""
     shape = (SMALL.num_hidden_layers, BLOCKS, BLOCK, SMALL.num_key_value_heads, SMALL.head_dim)
     each = longest // BLOCK + 1
     order = torch.randperm(BLOCKS, generator=torch.Generator().manual_seed(2))
     pools = (torch.full(shape, torch.nan, dtype=torch.bfloat16) for _ in range(2))
-    return Stage(0, SMALL.num_hidden_layers, *pools), order[: rows * each].view(rows, each).int()
+    return LayerShard(0, SMALL.num_hidden_layers, *pools), order[: rows * each].view(rows, each).int()
 
 
 def decode(step: CpuStep, hidden: Tensor, lengths: list[int], lora_scale: Tensor) -> tuple[list[Tensor], Kept]:
     """Each row's own tokens of `hidden` [rows, tokens, width], one at a time; rows that have come to their end stay out."""
-    stage, tables = new_pool(len(hidden), max(lengths))
+    shard, tables = new_pool(len(hidden), max(lengths))
     finals: list[list[Tensor]] = [[] for _ in lengths]
     for position in range(max(lengths)):
         rows = [row for row, length in enumerate(lengths) if position < length]
         at = torch.full((len(rows),), position, dtype=torch.int32)
-        for row, state in zip(rows, step.layers(hidden[rows, position], stage, tables[rows], at, lora_scale[rows]), strict=True):
+        for row, state in zip(rows, step.layers(hidden[rows, position], shard, tables[rows], at, lora_scale[rows]), strict=True):
             finals[row].append(state)
-    return [torch.stack(states) for states in finals], Kept(stage, tables)
+    return [torch.stack(states) for states in finals], Kept(shard, tables)
 
 
 @pytest.mark.parametrize("lengths", [[2 * SPAN + 3], [5, SPAN + 1, 17], [3] * (MOST_ROWS + 3)])

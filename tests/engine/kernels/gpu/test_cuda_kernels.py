@@ -21,7 +21,7 @@ from engine.kernels.gpu.cuda_tile_sizes import kernels
 from engine.kernels.gpu.layout import lay_out
 from engine.kernels.gpu.step import GpuStep
 from engine.kernels.linear import DeviceKernels, FusedOps
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 from engine.layers.modes import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import rotary, rotate
@@ -142,7 +142,7 @@ def test_the_step_equals_the_model(launcher: CudaLauncher, mode: Quantization, r
         for row, table, length in zip(hidden, tables, lengths, strict=True)
     ]
     step = GpuStep(language, lambda device: DeviceKernels(CudaLinear(launcher), CudaAttention(launcher)))
-    made = step.layers(hidden, Stage(0, CONFIG.num_hidden_layers, keys, values), tables, torch.tensor(lengths).int(), None)
+    made = step.layers(hidden, LayerShard(0, CONFIG.num_hidden_layers, keys, values), tables, torch.tensor(lengths).int(), None)
     assert error(step.logits(made), torch.stack(exact)) < 2 * ROUNDING
 
 

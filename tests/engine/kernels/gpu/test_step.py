@@ -27,7 +27,7 @@ from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.gpu.triton_kernels import triton_kernels
 from engine.kernels.linear import FusedOps
 from engine.kernels.torch_step import TorchStep
-from engine.kv_cache.cache import Stage
+from engine.kv_cache.cache import LayerShard
 from engine.layers.modes import Quantization
 from engine.layers.quantization import mode_of_codes, quantize
 from engine.layers.quantized import QuantizedLinear, use_quantized
@@ -137,8 +137,8 @@ def test_the_step_equals_the_model(mode: Quantization, lengths: list[int], most_
     tables = torch.randperm(rows * most).view(rows, most).int()
     hidden = torch.randn(rows, CONFIG.hidden_size).half()
     step, middle = GpuStep(language, triton_kernels), hidden
-    for stage in (Stage(0, 1, keys[:1], values[:1]), Stage(1, 2, keys[1:], values[1:])):
-        middle = step.layers(middle, stage, tables, torch.tensor(lengths).int(), None)
+    for shard in (LayerShard(0, 1, keys[:1], values[:1]), LayerShard(1, 2, keys[1:], values[1:])):
+        middle = step.layers(middle, shard, tables, torch.tensor(lengths).int(), None)
     ours = step.logits(middle)
     exact = [
         expected_logits(language.float(), row, keys, values, table, length)
@@ -165,7 +165,7 @@ def test_a_model_with_lora_attends_in_a_kernel() -> None:
     tables, lengths, gate = torch.randperm(6).view(2, 3).int(), torch.tensor([40, 7]).int(), torch.tensor([1.0, 0.0])
     hidden, keys, values = torch.randn(2, CONFIG.hidden_size), torch.randn(shape), torch.randn(shape)
     plain, ours = (
-        step.layers(hidden, Stage(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), tables, lengths, gate)
+        step.layers(hidden, LayerShard(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), tables, lengths, gate)
         for step in (TorchStep(language), LoraStep(language))
     )
     assert has_lora(language)
