@@ -1,24 +1,18 @@
 """Counting right answers: answerers whose score is known beforehand."""
 
-import json
-from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from random import Random
 
-import pytest
 from PIL import Image
 from rich.console import Console
 
 from engine.evaluation.cases import Ask, Bar, Case, Check, Suite
 from engine.evaluation.held_out import HeldOut
-from engine.evaluation.interval import wilson
 from engine.evaluation.judges import names, yes_no
-from engine.evaluation.report import as_json, failures, table
+from engine.evaluation.report import table
 from engine.evaluation.run import Evaluation, Result
-from engine.evaluation.suites.follow_ups import follow_ups
 from engine.evaluation.suites.naming import animals
-from engine.evaluation.suites.shapes import descriptions, positions
 
 WHITE = (255, 255, 255)
 
@@ -68,36 +62,6 @@ def test_loops_are_counted_over_all_suites(tmp_path: Path) -> None:
     assert run.loop_result().is_met is False
 
 
-def test_a_follow_up_is_asked_in_the_conversation_that_it_follows(tmp_path: Path) -> None:
-    asked: list[Sequence[str]] = []
-
-    def ask(picture: Image.Image | None, questions: Sequence[str]) -> list[str]:
-        assert picture is not None
-        asked.append(questions)
-        return ["I'm not sure."] * len(questions)
-
-    result = evaluate(tmp_path, ask, limit=4).run(Suite("follow-ups", follow_ups))
-    assert [len(questions) for questions in asked] == [5, 5, 5, 5]
-    assert (result.right, result.n) == (0, 20)
-
-
-def test_a_description_in_full_passes_and_every_gap_fails(tmp_path: Path) -> None:
-    cases = list(descriptions(HeldOut(tmp_path), Random(5)))
-    for case in cases:
-        judge = case.checks[0].judge
-        things, background = judge.wanted.split(" on ")
-        assert judge.accepts(f"I see {things.replace(', ', ' and ')}s on a {background} background."), case.about
-        assert not judge.accepts(f"I see {things.split()[0]} {things.split()[1]} things."), case.about
-    assert len({case.about for case in cases}) > 90
-
-
-def test_positions_ask_for_what_is_drawn(tmp_path: Path) -> None:
-    for case in positions(HeldOut(tmp_path), Random(5)):
-        check = case.checks[0]
-        assert check.judge.accepts(check.judge.wanted), (case.about, check.judge.wanted)
-        assert not check.judge.accepts("I'm not sure.")
-
-
 def test_a_package_that_cannot_be_had_skips_its_suite_and_says_why(tmp_path: Path) -> None:
     source = tmp_path / "empty"
     source.mkdir()
@@ -108,27 +72,7 @@ def test_a_package_that_cannot_be_had_skips_its_suite_and_says_why(tmp_path: Pat
     assert "skipped" in shown([result])
 
 
-def test_the_table_and_the_json_say_the_same(tmp_path: Path) -> None:
-    result = evaluate(tmp_path, says("a cat", "Yes.")).run(CATS)
-    text = shown([result])
-    low, high = wilson(8, 16)
-    assert "0.500" in text
-    assert f"{low:.2f} … {high:.2f}" in text
-    assert "missed" in text
-    line = json.loads(as_json([result], "pocket", "int8", 1.0))["results"][0]
-    assert (line["share"], line["n"], line["met"]) == (0.5, 16, False)
-    assert failures([result]).count("\n") == 8
-
-
 def shown(results: list[Result]) -> str:
     text = StringIO()
     Console(file=text, width=300).print(table(results))
     return text.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("right", "n", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (45, 50, 0.7864, 0.9565)],  # Newcombe 1998, table I's method
-)
-def test_wilson(right: int, n: int, low: float, high: float) -> None:
-    assert wilson(right, n) == pytest.approx((low, high), abs=5e-4)

@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from adapters.cli.samples import SAMPLES, sketch
-from adapters.terminal.console import printable
-
 
 def gander(
     *arguments: str, home: Path | None = None, stdin: int | None = subprocess.DEVNULL, **more: str
@@ -168,13 +165,3 @@ def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
     asked = gander("ask", longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
     assert asked.returncode == 1
     assert "No engine answers at http://127.0.0.1:9" in asked.stderr
-
-
-def test_a_model_s_words_cannot_drive_the_terminal() -> None:
-    assert printable("a\x1b]0;title\x07b\nc\td\x9b2J 猫") == "a]0;titleb\nc\td2J 猫"
-
-
-def test_the_samples_are_pictures_with_credits() -> None:
-    for sample in SAMPLES:
-        assert sketch(sample.file).plain.count("\n") > 5
-        assert sample.file.name in (sample.file.parent / "CREDITS.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from adapters.bench.lines import Heard, Memory, Ready, Seen
 from adapters.bench.measure import WARM_UP_SECONDS, Load, Run, child, line, play
 from adapters.bench.report import ROWS, percentiles, report
 from adapters.errors import BenchError
-from tests.adapters.test_cli import gander
+from tests.adapters.cli.test_commands import gander
 
 
 def test_every_message_is_followed_to_its_end(tmp_path: Path) -> None:
