@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.card import CARD_NAME
+from engine.hub.names import wanted
 from engine.models.card_reader import is_ready
 
 
@@ -24,13 +24,27 @@ def models() -> Path:
 
 def ready_models() -> list[Path]:
     """Folders of every model that is ready to load, by name. A hidden one is still being filled."""
-    return sorted(card.parent for card in models().glob(f"[!.]*/{CARD_NAME}"))
+    return sorted(folder for folder in models().glob("[!.]*") if is_ready(folder))
 
 
 def model_folder(name: str) -> Path:
-    """`name` is a model in the data folder, or the path of a ready folder. Raises ModelError that says what there is."""
-    for folder in (models() / name, Path(name)):
+    """`name` is a model in the data folder, by its own name, its short name or its repository's, or the path of a ready folder.
+
+    Raises ModelError that says what there is.
+    """
+    asked = wanted(name)
+    for folder in (models() / name, models() / (asked.name if asked else name), Path(name)):
         if is_ready(folder):
             return folder
+    raise no_model(name)
+
+
+def no_model(name: str) -> ModelError:
+    """Says what there is, and what fetches it or another."""
     ready = ", ".join(folder.name for folder in ready_models()) or "none yet"
-    raise ModelError(f"There is no model {name!r} in {models()} (ready: {ready}). `gander model pull pocket` fetches the small one.")
+    remedy = (
+        f"`gander model pull {name}` fetches it."
+        if wanted(name)
+        else "`gander model list --all` shows what can be fetched, besides owner/name of a hub."
+    )
+    return ModelError(f"There is no model {name!r} in {models()} (ready: {ready}). {remedy}")

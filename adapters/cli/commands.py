@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+MODEL = "A model's name (`gander model list --all`), owner/name of a hub, or a folder; fetched first if it is not here."
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
@@ -19,7 +21,7 @@ def ask(
     beams: Annotated[int | None, typer.Option(help="Follow so many answers at once, 1 to 10, and keep the best.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop the answer after so many tokens.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer again.")] = None,
-    model: Annotated[str | None, typer.Option(help="A ready model's name or folder (`gander model list`); else pocket.")] = None,
+    model: Annotated[str | None, typer.Option(help=f"{MODEL} Else pocket.")] = None,
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
 ) -> None:
     """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
@@ -38,7 +40,7 @@ def ask(
 @app.command()
 def run(
     config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
-    model: Annotated[str | None, typer.Option(help="A ready model's name or folder (`gander model list`).")] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL)] = None,
 ) -> None:
     """Serve the web page, and Discord and Telegram where their tokens are set. SIGTERM or Ctrl-C stops it gracefully."""
     from adapters.cli.serving import serve_all
@@ -49,7 +51,7 @@ def run(
 @app.command()
 def chat(
     config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
-    model: Annotated[str | None, typer.Option(help="A ready model's name or folder (`gander model list`).")] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL)] = None,
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
 ) -> None:
     """Talk in this terminal: type a question, drag a picture in. Ctrl-C stops an answer, twice leaves."""

@@ -14,7 +14,7 @@ from rich.text import Text
 from adapters.cli.answer import Answer, show_answer
 from adapters.cli.asking import make_request
 from adapters.cli.engine_access import open_engine
-from adapters.cli.engine_commands import POCKET, fetch_pocket
+from adapters.cli.engine_commands import POCKET, fetch_model
 from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
 from adapters.naming import only_bot, page_served
@@ -37,7 +37,7 @@ def show_demo(once: bool) -> None:
         say_where(answers, home, page)
         return
     answers.print(f"Gander keeps its data in {home}. To remove it: rm -r {shlex.quote(str(home))}")
-    fetch_pocket(home)
+    fetch_model(home)
     run(show(home, answers) if once else show_and_serve(home, answers))
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from adapters.cli.engine_commands import POCKET
+from adapters.cli.engine_commands import POCKET, make_ready
 from bot.engines.client import EngineClient
 from bot.engines.discovery import living_engines
 from bot.engines.process import EngineChild, running_engine
@@ -47,6 +47,7 @@ async def own_engine(
     console: Console, session: aiohttp.ClientSession, home: Path, model: str, *, private: bool
 ) -> AsyncIterator[tuple[EngineClient, Health]]:
     """An engine that starts with this block and ends with it."""
+    make_ready(home, model, quiet=True)
     status = console.status("Starting the engine …")
     status.start()
     try:

@@ -45,11 +45,25 @@ def become_engine(context: typer.Context) -> None:
     os.execve(arguments[0], arguments, engine_environment(data_home(os.environ)))  # noqa: S606 - no shell is meant
 
 
-def fetch_pocket(home: Path) -> None:
-    """Make the small model ready, on the same terminal: at once where it is. Ends the process with the status of what failed."""
+def fetch_model(home: Path, model: str = POCKET, *, quiet: bool = False) -> None:
+    """Make a model ready, on the same terminal: at once where it is. Ends the process with the status of what failed.
+
+    `quiet`: what is said goes to standard error.
+    """
     need_engine()
-    if status := subprocess.run(engine_command("model", "pull", POCKET), env=engine_environment(home), check=False).returncode:
+    output = sys.stderr if quiet else None
+    if status := subprocess.run(
+        engine_command("model", "pull", model), env=engine_environment(home), stdout=output, check=False
+    ).returncode:
         sys.exit(status)
+
+
+def make_ready(home: Path, model: str, *, quiet: bool = False) -> None:
+    """Fetch a model that is not here, after saying what that takes."""
+    from bot.engines.discovery import model_folder
+
+    if model_folder(home, model) is None:
+        fetch_model(home, model, quiet=quiet)
 
 
 def need_engine() -> None:

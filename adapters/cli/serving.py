@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from adapters.cli.engine_commands import POCKET, fetch_pocket
+from adapters.cli.engine_commands import POCKET, fetch_model, make_ready
 from adapters.run import prepare, run
 from adapters.terminal.console import complaints, consoles, ending, quiet_logs
 from adapters.terminal.opening import open_chat
@@ -25,10 +25,18 @@ def serve_all(file: Path | None, model: str | None) -> None:
         check_ready_for_public(config)
         adapters = prepare(config)
         home = data_home(os.environ)
-        if config.engine.model == POCKET and not config.engine.remote:
-            fetch_pocket(home)
+        if not config.engine.remote:
+            bring(home, config.engine.model)
         configure_logs(config.logging, secret_values(config))
         asyncio.run(run(config, home, adapters, say_address))
+
+
+def bring(home: Path, model: str) -> None:
+    """The pocket model is looked at each time: another version of Gander may have made it."""
+    if model == POCKET:
+        fetch_model(home)
+    else:
+        make_ready(home, model)
 
 
 def talk(file: Path | None, model: str | None, engine_url: str | None) -> None:
@@ -36,6 +44,8 @@ def talk(file: Path | None, model: str | None, engine_url: str | None) -> None:
     with ending():
         quiet_logs()
         config = with_engine(load_config(find_config(file, os.environ), os.environ), model, engine_url)
+        if not config.engine.remote:
+            make_ready(data_home(os.environ), config.engine.model, quiet=True)
         with in_background(open_chat(config, data_home(os.environ), answers)) as chat:
             converse(chat, answers)
 

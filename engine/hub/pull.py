@@ -1,38 +1,49 @@
 """Fetches a repository of a Hugging Face hub, or of a mirror of one, by the hub's own client: resumable, proxies honoured.
 
-The client reads HF_ENDPOINT, HF_TOKEN, HTTPS_PROXY and its kin itself; what is here already is not fetched again.
+The client reads HF_ENDPOINT, HF_TOKEN, HTTPS_PROXY and its kin itself; what is here already is not fetched again. A model that
+is answered with as it lies there stays in the hub's own cache, which other programs share, and gets a link among the models.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-
-import httpx
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
+from engine.hub.listing import Listing, look_up
+from engine.hub.names import Wanted
 from engine.models.card import CARD_NAME
+from engine.models.card_reader import read_card
 from engine.weights.weight_files import FORMS, VISION_PREFIXES, indexed_files
 
+Agree = Callable[[Listing, Path, int], None]
+"""Told what there is to fetch, where to, and how many bytes; raises where a person does not want that."""
 
-def pull_repository(repository: str, home: Path, *, revision: str | None = None, eye_only: bool = False) -> Path:
-    """The folder of `repository` (`owner/name`): in `models` if it is a ready model, else in `downloads`, for `gander model import`.
+PARTS = ("blip-2",)  # kinds whose repositories are imported from
+SPARE = 500_000_000  # bytes that a disk keeps free
 
-    `eye_only` leaves out weight files that hold nothing of BLIP-2's vision encoder. Raises DownloadError that says what to do.
+
+def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda listing, folder, size: None, *, eye_only: bool = False) -> Path:
+    """The folder of a repository: in `models` if it is a ready model, else in `downloads`, for `gander model import`.
+
+    `eye_only` leaves out weight files that hold nothing of BLIP-2's vision encoder. Raises DownloadError and ModelError.
     """
-    owner, _, name = repository.partition("/")
-    folder, ready = home / "downloads" / f"{owner}--{name}", home / "models" / name
-    if (ready / CARD_NAME).exists():
-        raise DownloadError(f"A model called {name} lies in {ready} already. Remove it or rename it first, if it is to be fetched again.")
+    folder, ready = home / "downloads" / asked.repository.replace("/", "--"), home / "models" / asked.name
+    if ready.exists() and not ready.is_symlink():
+        raise DownloadError(f"A model called {asked.name} lies in {ready} already. Remove it or rename it first to fetch it again.")
+    listing = look_up(asked)
+    if CARD_NAME not in listing.files and is_answered_with(listing):
+        return pull_as_it_lies(ready, listing, agree)
     if eye_only:
-        fetch(repository, folder, revision, ["*.json", "*.model", "*.txt"])
-        fetch(repository, folder, revision, sorted(eye_files(folder)))
+        listing.fetch(folder, "*.json", "*.model", "*.txt")
+        listing.fetch(folder, *sorted(vision_files(folder)))
     else:
-        fetch(repository, folder, revision, None)
+        size = listing.to_fetch(folder)
+        check_space(folder, size)
+        agree(listing, folder, size)
+        listing.fetch(folder)
     if not (folder / CARD_NAME).exists():
         return folder
     with replacing_folder(ready) as partial:
@@ -42,31 +53,53 @@ def pull_repository(repository: str, home: Path, *, revision: str | None = None,
     return ready
 
 
-def eye_files(folder: Path) -> set[str]:
+def pull_as_it_lies(link: Path, listing: Listing, agree: Agree) -> Path:
+    """Makes `link` one to the repository in the hub's cache."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    cache = Path(HF_HUB_CACHE)
+    size = listing.to_fetch()
+    check_space(cache, size)
+    agree(listing, cache, size)
+    folder = listing.fetch()
+    read_card(folder)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    new = link.with_name(f".{link.name}.link")
+    new.unlink(missing_ok=True)
+    new.symlink_to(folder, target_is_directory=True)
+    new.replace(link)
+    return link
+
+
+def is_answered_with(listing: Listing) -> bool:
+    """Whether it is a picture model, by its `config.json`. Raises ModelError for one of a kind that is not computed here."""
+    from engine.models.pretrained_card import check_kind, read_json
+
+    path = listing.config()
+    if path is None:
+        return False
+    config = read_json(path)
+    if "vision_config" not in config or config.get("model_type") in PARTS:
+        return False
+    check_kind(listing.repository, config)
+    return True
+
+
+def check_space(folder: Path, size: int) -> None:
+    """Raises DownloadError where the disk is too full for `size` bytes more."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if free < size + SPARE:
+        raise DownloadError(
+            f"{size / 1e9:.1f} GB are to be fetched into {folder}, and {free / 1e9:.1f} GB are free there. Free some, or name another "
+            "disk: GANDER_HOME for the data folder, HF_HOME for the hub's cache."
+        )
+
+
+def vision_files(folder: Path) -> set[str]:
     """The weight files that the first index names for the vision encoder. Raises DownloadError where there is no index."""
     for stem, suffix in FORMS:
         found = indexed_files(folder / f"{stem}.{suffix}.index.json", lambda name: name.startswith(VISION_PREFIXES))
         if found:
             return found
-    raise DownloadError(f"{folder} has no index that tells where a vision encoder's weights lie. Leave --eye-only out.")
-
-
-def fetch(repository: str, folder: Path, revision: str | None, patterns: Sequence[str] | None) -> None:
-    endpoint = os.environ.get("HF_ENDPOINT", "the hub")
-    by_hand = f"Or fetch its files elsewhere, put them into {folder}, and give that folder to `gander model import`."
-    try:
-        snapshot_download(repository, revision=revision, local_dir=folder, allow_patterns=list(patterns) if patterns else None)
-    except HFValidationError:
-        raise DownloadError(f"{repository!r} is no repository: give owner/name, such as lmsys/vicuna-7b-delta-v0.") from None
-    except GatedRepoError:
-        raise DownloadError(
-            f"{repository} is given only to those whom its owners let in. Ask there, then set HF_TOKEN. {by_hand}"
-        ) from None
-    except RepositoryNotFoundError:
-        raise DownloadError(f"{endpoint} has no {repository} for you: misspelt, withdrawn, or private (set HF_TOKEN). {by_hand}") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        cause = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise DownloadError(
-            f"{endpoint} can't be reached or broke off ({cause}). Run the command again, it continues; "
-            f"set HTTPS_PROXY for a proxy or HF_ENDPOINT for a mirror. {by_hand}"
-        ) from None
+    raise DownloadError(f"{folder} has no index that tells where an eye lies. Leave --eye-only out.")

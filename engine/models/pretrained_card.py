@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import ModelError
 from engine.models.card import Card, ChatTemplate, Generation
@@ -12,8 +12,9 @@ from engine.models.card import Card, ChatTemplate, Generation
 LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
 DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
 MAX_TOKENS = 512
+Kind = Literal["idefics3", "internvl", "llava", "llava_next", "smolvlm"]
 # By `model_type`: the text that stands for a picture in the repository's chat template.
-PLACEHOLDERS = {
+PLACEHOLDERS: dict[Kind, str] = {
     "idefics3": "<image>",
     "internvl": "<IMG_CONTEXT>",
     "llava": "<image>",
@@ -31,20 +32,32 @@ def is_pretrained(folder: Path) -> bool:
 def pretrained_card(folder: Path) -> Card:
     """Raises ModelError that says what the folder is, where it is none of the architectures that are computed here."""
     config = read_json(folder / "config.json")
-    kind, text = config.get("model_type"), config.get("text_config") or {}
-    if kind not in PLACEHOLDERS:
-        known = ", ".join(sorted(PLACEHOLDERS))
-        raise ModelError(f"{folder} is a model of type {kind!r}, which this engine does not compute. It does: {known}.")
-    body = text.get("model_type", "llama")
-    if body not in BODIES:
-        raise ModelError(f"{folder} speaks with a language model of type {body!r}; this engine computes {' and '.join(BODIES)} so far.")
+    kind = check_kind(str(folder), config)
     return Card(
-        name=folder.name,
+        name=repository_name(folder),
         architecture=kind,
-        context_length=context_length(text),
+        context_length=context_length(config.get("text_config") or {}),
         template=chat_template(folder, PLACEHOLDERS[kind]),
         generation=generation(folder),
     )
+
+
+def check_kind(where: str, config: dict[str, Any]) -> Kind:
+    """The architecture that a `config.json` names. Raises ModelError that names `where` it came from."""
+    kind, body = config.get("model_type"), (config.get("text_config") or {}).get("model_type", "llama")
+    found = next((known for known in PLACEHOLDERS if known == kind), None)
+    if found is None:
+        known = ", ".join(sorted(PLACEHOLDERS))
+        raise ModelError(f"{where} is a model of type {kind!r}, which this engine does not compute. It does: {known}.")
+    if body not in BODIES:
+        raise ModelError(f"{where} speaks with a language model of type {body!r}; this engine computes {', '.join(BODIES)} so far.")
+    return found
+
+
+def repository_name(folder: Path) -> str:
+    """The folder's, or where it lies in a hub's cache (`models--owner--name/snapshots/commit`) the repository's."""
+    cached = folder.resolve()
+    return cached.parents[1].name.rpartition("--")[2] if cached.parent.name == "snapshots" else folder.name
 
 
 def context_length(text: dict[str, Any]) -> int:

@@ -23,7 +23,7 @@ from engine.weights.llama_loader import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
 
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, str] = {
     "pocket": "engine.weights.pocket.loader",
     "minigpt4": "engine.weights.minigpt4_loader",
     **dict.fromkeys(PLACEHOLDERS, "engine.weights.pretrained"),

@@ -21,6 +21,7 @@ class Hub:
     files: Mapping[str, bytes]
     url: str = ""
     break_after: int | None = None
+    gated: bool = False
     refusal: str = ""  # a code such as GatedRepo: every request for the repository is refused with it
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path as sent, Range
 
@@ -41,7 +42,14 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(entries).encode())
         elif path.startswith("/api/models/"):
             siblings = [{"rfilename": name} for name in self.hub.files]
-            self.answer(200, json.dumps({"id": "gander/tiny", "sha": COMMIT, "siblings": siblings}).encode())
+            told = {
+                "id": "gander/tiny",
+                "sha": COMMIT,
+                "siblings": siblings,
+                "gated": self.hub.gated,
+                "cardData": {"license": "apache-2.0"},
+            }
+            self.answer(200, json.dumps(told).encode())
         else:
             self.send_file(self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2]])
 

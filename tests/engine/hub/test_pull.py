@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.hub.loopback_hub import Hub, running
+from engine.models.card_reader import read_card
+from tests.engine.hub.loopback_hub import COMMIT, Hub, running
+from tests.engine.models.pretrained.repositories import store
 from tests.engine.weights.release_files import golden_sources, imported
 
 LARGE = bytes(range(256)) * 100_000  # 26 MB: the client keeps what came in pieces of 10 MB
@@ -76,9 +78,9 @@ def test_a_proxy_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("repository", "refusal", "words"),
     [
-        ("gander/tiny", "GatedRepo", ("HF_TOKEN", "gander model import")),
+        ("gander/tiny", "GatedRepo", ("HF_TOKEN", "give that folder instead")),
         ("gander/other", "", ("has no gander/other", "HF_TOKEN")),
-        ("not a/repository", "", ("no repository",)),
+        ("not a/repository", "", ("no model 'not a/repository'", "model list --all")),
     ],
 )
 def test_what_a_hub_refuses_is_explained(repository: str, refusal: str, words: tuple[str, ...], tmp_path: Path) -> None:
@@ -99,5 +101,60 @@ def test_no_hub_in_reach_says_what_to_do_offline(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_no_repository(tmp_path: Path) -> None:
     done = pull(tmp_path, "http://127.0.0.1:9", "pockett")
-    assert done.returncode == 2
+    assert done.returncode != 0
+    assert "There is no model 'pockett'" in done.stderr
     assert "owner/name" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A tiny LLaVA, with the same weights in another form beside it as repositories have them."""
+    folder = store("llava", tmp_path_factory.mktemp("llava")).folder
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return files | {"pytorch_model.bin": b"the same again", "onnx/model.onnx": b"and again", "README.md": b"# Tiny"}
+
+
+def test_a_picture_model_is_fetched_into_the_hubs_cache_and_answers(tmp_path: Path, repository: dict[str, bytes]) -> None:
+    cache = tmp_path / "cache"
+    with running(Hub(repository)) as hub:
+        done = pull(tmp_path, hub.url, "gander/tiny", HF_HUB_CACHE=str(cache))
+        assert done.returncode == 0, done.stderr
+        fetched = {path.rpartition("/")[2] for method, path, _ in hub.requests if method == "GET" and "/resolve/" in path}
+        hub.requests.clear()
+        assert "files are here already" in pull(tmp_path, hub.url, "gander/tiny", HF_HUB_CACHE=str(cache)).stdout
+        assert not [path for method, path, _ in hub.requests if method == "GET" and "/resolve/" in path]
+    assert f"gander/tiny at {COMMIT[:10]}, licence: apache-2.0." in done.stdout
+    assert "To fetch: " in done.stdout
+    assert "model.safetensors" in fetched
+    assert not fetched & {"pytorch_model.bin", "model.onnx", "README.md"}
+    link = tmp_path / "models" / "tiny"
+    assert link.is_symlink()
+    assert link.resolve().is_relative_to(cache)
+    assert (read_card(link).name, read_card(link).architecture) == ("tiny", "llava")
+    listed = engine(tmp_path, "list").stdout
+    assert "tiny" in listed
+    assert "llava" in listed
+    removed = engine(tmp_path, "remove", "gander/tiny", "--yes", HF_HUB_CACHE=str(cache))
+    assert removed.returncode == 0, removed.stderr
+    assert not link.is_symlink()
+    assert not list(cache.rglob("model.safetensors"))
+
+
+def test_a_kind_that_is_not_computed_is_refused_before_its_weights_come(tmp_path: Path) -> None:
+    config = json.dumps({"model_type": "marvel", "vision_config": {}}).encode()
+    with running(Hub({"config.json": config, "model.safetensors": LARGE})) as hub:
+        done = pull(tmp_path, hub.url, "gander/tiny", HF_HUB_CACHE=str(tmp_path / "cache"))
+        assert not [path for _, path, _ in hub.requests if "safetensors" in path]
+    assert done.returncode != 0
+    assert "gander/tiny is a model of type 'marvel'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_catalogue_is_listed(tmp_path: Path) -> None:
+    assert "HuggingFaceTB/SmolVLM-256M-Instruct" in engine(tmp_path, "list", "--all").stdout
+
+
+def engine(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    settings = os.environ | {"GANDER_HOME": str(home), "COLUMNS": "200"} | environment
+    command = [sys.executable, "-m", "engine", "model", *arguments]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=100, check=False)
