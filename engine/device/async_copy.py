@@ -1,4 +1,4 @@
-"""Small tensors between host and device, without waiting for the work that is under way: only pinned memory can do that."""
+"""Copies small tensors between host and device asynchronously, which needs pinned memory on the host."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from torch import Tensor
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` of the host on `device`; on CUDA the copy is queued behind the work under way."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def download(tensor: Tensor) -> Tensor:
-    """What it holds is known once the device has come this far."""
+    """`tensor` on the host; from CUDA its numbers are there once the device has done the work queued so far."""
     if not tensor.is_cuda:
         return tensor
     return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)

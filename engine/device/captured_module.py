@@ -1,4 +1,4 @@
-"""A module's forward pass as CUDA graphs of a few sizes of batch."""
+"""Captures a module's forward pass as CUDA graphs, one for each of a few batch sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.device.cuda_graphs import capture, capture_largest_first
 
 
 class CapturedModule:
-    """`module` over batches [n, …] of any size."""
+    """Calls `module` on batches [n, …] of any size: cut to the largest captured size, padded to the next."""
 
     def __init__(self, module: nn.Module, example: Tensor, sizes: Sequence[int]) -> None:
         """`example` [1, …] has the shape, type and device of one input."""
@@ -29,7 +29,7 @@ class CapturedModule:
 
 
 class CapturedBatch:
-    """One size of batch."""
+    """The graph of one batch size."""
 
     def __init__(self, module: nn.Module, inputs: Tensor, pool: Any) -> None:
         self.inputs = inputs.clone()  # real memory, also where the example was expanded

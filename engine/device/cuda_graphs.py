@@ -1,4 +1,4 @@
-"""CUDA graphs: work that is launched as one, because launching its hundreds of small kernels would take longer than running them."""
+"""CUDA graphs: hundreds of small kernels launched as one, because launching each would take longer than running it."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def capture_largest_first(
 
 @cache
 def side_stream(device: torch.device) -> torch.cuda.Stream:
-    """One for all trials and captures: cuBLAS keeps 32 MiB of workspace for every stream that it ever met."""
+    """The stream for all warm-ups and captures on a device: cuBLAS keeps 32 MiB of workspace for every stream that it has seen."""
     return torch.cuda.Stream(device)
 
 
 @torch.inference_mode()
 def capture(work: Callable[[], Output], device: torch.device, pool: Any = None) -> tuple[torch.cuda.CUDAGraph, Output]:
-    """`work` as a graph, and its output, which every replay writes anew. `pool` is another graph's memory, to be shared.
+    """Captures `work` as a graph; returns it and its output, which every replay overwrites. `pool` is another graph's memory, to share.
 
     Graphs that share memory must not be replayed at the same time; what one gave is to be read before another is replayed.
     """

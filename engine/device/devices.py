@@ -1,4 +1,4 @@
-"""What a device can compute, from its capability alone; every fast path asks here whether it may be taken.
+"""What a device can compute and how much memory it has; every fast path asks here whether it may be taken.
 
 Below compute capability 8.0 (Turing: the RTX 5000 of 2018, the T4) there is no bf16, and Triton multiplies without tensor
 cores: fp16, and kernels in CUDA's C++. A capability given by hand (`--capability 7.5`) forces that path on any card.
@@ -43,7 +43,7 @@ def default_device() -> torch.device:
 
 
 def held_bytes(device: torch.device) -> int:
-    """What this process holds: reserved on a GPU; on the CPU its own memory, mapped files left out, which the system can take back.
+    """Bytes that this process holds: on a GPU what torch reserved; on the CPU its memory without mapped files, which the system can drop.
 
     Linux only, 0 elsewhere.
     """
@@ -54,7 +54,7 @@ def held_bytes(device: torch.device) -> int:
 
 
 def find_device(name: str) -> torch.device:
-    """By torch's name. Raises StartError for one that is not here."""
+    """The device with this name of torch's (`cuda:0`, `cpu`). Raises StartError if it is not here."""
     here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     if (f"{name}:0" if name == "cuda" else name) not in here:
         raise StartError(f"There is no device {name!r} here. torch sees {', '.join(here)}.")
@@ -62,7 +62,7 @@ def find_device(name: str) -> torch.device:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that a card still has besides CUDA's own context; None for the CPU, where nobody counts."""
+    """Free bytes of a card, CUDA's own context counted as used; None for the CPU, whose memory is not planned."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)  # starts the context, so that it is not free any more
@@ -70,7 +70,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def cap_memory(devices: Iterable[torch.device], most: int) -> None:
-    """Lets this process' allocator take `most` bytes of each card, whatever else is free: what goes beyond is out of memory."""
+    """Limits what this process may allocate to `most` bytes of each card; beyond that, allocations fail as if memory were full."""
     for device in devices:
         if device.type == "cuda":
             _, total = torch.cuda.mem_get_info(device)

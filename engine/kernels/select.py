@@ -1,4 +1,4 @@
-"""Which decode step a model gets: the fastest that its weights and its device can take."""
+"""Selects the decode step of a model: the fastest that its weights and its device allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decode step in plain torch: every card and the CPU can take it, and every other step is measured against it."""
+"""The decode step in plain torch: runs on every device, and is what every other step is tested against."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TorchStep:
         return self.language.run(range(shard.first, shard.last), hidden[:, None], lengths[:, None], view, lora_scales)[:, 0]
 
     def view(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> Cache:
-        """What attends."""
+        """The attention over these rows' caches."""
         return StepView(shard, tables, lengths)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Whose keys and values lie in which block of the cache: allocate, share, free, and find a known prefix again. No torch.
+"""Bookkeeping of the KV cache's blocks: allocate, share, free, and find cached prefixes again. No torch.
 
-A block holds BLOCK tokens of one sequence. Full blocks can be known by a digest of everything up to their end, so that
-a follow-up, or another question with the same beginning, takes them over instead of computing them. What nobody uses
-stays findable until its block is needed: the least recently used goes first.
+A block holds the keys and values of BLOCK tokens of one sequence. A full block can be registered under a digest of all
+tokens up to its end, so that a follow-up, or another question with the same beginning, reuses it instead of computing it
+again. Unused blocks stay registered until they are needed for something else, the least recently used first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Key = int | tuple[str, int]  # a token of text by its id, of a picture by the pi
 
 
 def digests(keys: Sequence[Key], root: str) -> list[bytes]:
-    """One a full block, each over all keys up to the block's end. `root` sets apart what equal keys would not make equal.
+    """A digest for each full block, over all keys up to its end. Equal keys have equal digests only under the same `root`.
 
     Cryptographic, because a collision would show one conversation to another.
     """
@@ -29,7 +29,7 @@ def digests(keys: Sequence[Key], root: str) -> list[bytes]:
 
 
 class BlockPool:
-    """`count` blocks, numbered from `first`. Every block is free, used by somebody, or idle: unused but still known."""
+    """`count` blocks, numbered from `first`. A block is free, in use (by one sequence or several), or idle: unused but registered."""
 
     def __init__(self, count: int, first: int = 0) -> None:
         self.free_blocks = list(range(first + count - 1, first - 1, -1))
@@ -40,23 +40,23 @@ class BlockPool:
 
     @property
     def available(self) -> int:
-        """How many blocks `allocate` could give."""
+        """How many blocks `allocate` could return: free and idle ones."""
         return len(self.free_blocks) + len(self.idle)
 
     def allocate(self, count: int) -> list[int]:
-        """`count` blocks for one user each; at most `available`."""
+        """Takes `count` blocks, at most `available`, for one user each."""
         blocks = [self.free_blocks.pop() if self.free_blocks else self._forget_oldest() for _ in range(count)]
         self.users.update(dict.fromkeys(blocks, 1))
         return blocks
 
     def share(self, blocks: Iterable[int]) -> None:
-        """One more user of each."""
+        """Adds a user to each block."""
         for block in blocks:
             self.idle.pop(block, None)
             self.users[block] = self.users.get(block, 0) + 1
 
     def free(self, blocks: Iterable[int]) -> None:
-        """One user less of each. Give them in the sequence's order: its end is forgotten before its beginning."""
+        """Removes a user from each block. `blocks` are in the sequence's order, so that its end is reused before its beginning."""
         for block in reversed(list(blocks)):
             self.users[block] -= 1
             if self.users[block] == 0:
@@ -67,13 +67,13 @@ class BlockPool:
                     self.free_blocks.append(block)
 
     def register(self, blocks: Sequence[int], chain: Sequence[bytes]) -> None:
-        """These blocks in use now hold what the digests say; what is known already stays where it is."""
+        """Registers blocks in use under the digests of `chain`; digests that are registered already keep their block."""
         for block, digest in zip(blocks, chain, strict=False):
             if digest not in self.block_of and block not in self.digest_of:
                 self.block_of[digest], self.digest_of[block] = block, digest
 
     def match(self, chain: Sequence[bytes]) -> list[int]:
-        """The blocks of the longest known prefix. They may be idle: `share` them before anything else is allocated."""
+        """The registered blocks of the longest prefix of `chain`. They may be idle: `share` them before anything is allocated."""
         found = []
         for digest in chain:
             if digest not in self.block_of:

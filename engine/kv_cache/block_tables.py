@@ -1,6 +1,6 @@
-"""Which blocks the beams of one search hold: shared while they agree, copied when one writes. No torch.
+"""The beams' block tables in a beam search: beams share the blocks of their common past, and copy one when they write to it. No torch.
 
-A search may need no more blocks than rows that never agreed, which is what the scheduler gave it; this only moves them.
+A search needs at most the blocks of beams that share nothing, which is what the scheduler allocated; this only moves them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The keys and values of all conversations, in blocks of one pool, and how plain torch attends to them.
+"""The KV cache: keys and values of all sequences in blocks of memory, and attention over them in plain torch.
 
-The pool is allocated once and never grows. `engine.kv_cache.block_pool` knows whose block is which; here they are memory.
+The memory is allocated once and never grows. Which block belongs to whom is `engine.kv_cache.block_pool`'s matter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCRATCH = 1  # blocks at the pool's beginning that belong to nobody: rows that o
 
 @dataclass(frozen=True)
 class LayerShard:
-    """The layers `first` … `last`-1 and their part of the pool, on one device.
+    """The layers `first` … `last`-1, which lie on one device, and their part of the cache.
 
     `keys` and `values` are [layers, blocks, BLOCK, kv_heads, head_dim]; keys are stored rotated.
     """
@@ -38,7 +38,7 @@ class LayerShard:
         return self.keys.device
 
     def copy(self, sources: Tensor, targets: Tensor) -> None:
-        """Blocks `sources` [n] into blocks `targets` [n]."""
+        """Copies blocks `sources` [n] to blocks `targets` [n], in every layer."""
         for pool in (self.keys, self.values):
             pool.index_copy_(1, targets, pool.index_select(1, sources))
 
@@ -48,7 +48,7 @@ class LayerShard:
 
 
 class KVCache:
-    """`blocks` of them for every layer of `language`, each layer's on its own device."""
+    """`blocks` blocks for every layer of `language`, each on its layer's device."""
 
     def __init__(self, language: Llama, blocks: int) -> None:
         self.shards: list[LayerShard] = []
@@ -66,32 +66,32 @@ class KVCache:
         return shard.keys[layer - shard.first], shard.values[layer - shard.first]
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """For each (from, to): the second block becomes a copy of the first. No block is on both sides."""
+        """For each (from, to): copies the first block to the second. No block is on both sides."""
         if pairs:
             for shard in self.shards:
                 shard.copy(*upload(torch.tensor(pairs), shard.device).unbind(1))
 
     def clear(self, blocks: Sequence[int]) -> None:
-        """Forgets what these blocks held: attention weighs what lies behind a row's end by 0, and 0 · NaN is NaN."""
+        """Zeroes these blocks: attention multiplies what lies behind a row's end by 0, and 0 · NaN would be NaN."""
         for shard in self.shards:
             shard.clear(upload(torch.tensor(blocks, dtype=torch.long), shard.device))
 
 
 def token_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
-    """What a token takes in one layer, key and value."""
+    """Bytes of one token's key and value in one layer."""
     return 2 * config.num_key_value_heads * config.head_dim * dtype.itemsize
 
 
 def block_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
-    """What a block takes over all layers."""
+    """Bytes of one block over all layers."""
     return BLOCK * config.num_hidden_layers * token_bytes(config, dtype)
 
 
 class PromptView:
-    """Attention for one pass over parts of prompts that stand one after another in one row; see `engine.models.llama.Cache`."""
+    """Attention for one pass over chunks of prompts that stand one after another in one row; see `engine.models.llama.llama.Cache`."""
 
     def __init__(self, cache: KVCache, parts: Sequence[tuple[Sequence[int], int, int]]) -> None:
-        """`parts` are (table, start, end): which tokens of a sequence, and the blocks of all its tokens up to `end`."""
+        """`parts` are (table, start, end): tokens `start` … `end`-1 of a sequence, and the blocks of all its tokens up to `end`."""
         self.cache = cache
         self.starts = [start for _, start, _ in parts]
         self.ends = [end for _, _, end in parts]
@@ -125,12 +125,12 @@ def places(table: Sequence[int], end: int) -> Tensor:
 
 
 def filled_up(table: Sequence[int], width: int) -> list[int]:
-    """A table of `width` blocks that names a row's own alone: what others keep must not even be masked, see `KVCache.clear`."""
+    """`table` padded to `width` blocks with its own last one: others' blocks may hold NaN, which no mask removes, see `KVCache.clear`."""
     return [*table, *[table[-1]] * (width - len(table))]
 
 
 class StepView:
-    """Attention for one new token a row, in plain torch: every row looks at as many blocks as the longest one has."""
+    """Attention for one new token a row, in plain torch: every row reads as many blocks as the longest one has."""
 
     def __init__(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> None:
         """`tables` [rows, blocks] and `lengths` [rows] (tokens before the new one) lie on the shard's device."""

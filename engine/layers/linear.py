@@ -1,4 +1,4 @@
-"""A projection that may carry a low-rank adapter (LoRA), and that a quantised one can stand in for."""
+"""A linear layer that may have a low-rank adapter (LoRA), and that a quantised one can replace."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.nn.functional import linear
 
 
 class Lora(nn.Module):
-    """x → alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new adapter changes nothing.
+    """[..., in] → [..., out]: alpha / rank · B A x (Hu et al. 2021). B starts at zero, so that a new adapter changes nothing.
 
-    Its type is its own: on a CPU matrices this narrow are four times as fast in fp32 as in bf16.
+    It computes in its own type: on a CPU matrices this narrow are four times as fast in fp32 as in bf16.
     """
 
     def __init__(self, width_in: int, width_out: int, rank: int, alpha: float) -> None:

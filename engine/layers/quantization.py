@@ -35,7 +35,7 @@ class Slot:
 
 
 def mode_of(name: str, width: int, quantization: Quantization) -> Quantization:
-    """What becomes of the parameter [out, width] with this Hugging Face name: projections are quantised, other parameters are not.
+    """The mode in which the parameter [out, width] with this Hugging Face name is kept: linear layers are quantised, others are not.
 
     The head goes to int8 in every mode, for it decides between words directly: SmolLM2's loss rises by 9.6 % with it in
     4 bit and by 4.9 % without. So does a matrix whose rows can't be cut into groups. In mode q4_1 the others stay whole:
@@ -49,13 +49,13 @@ def mode_of(name: str, width: int, quantization: Quantization) -> Quantization:
 
 
 def mode_of_codes(dtype: torch.dtype) -> Quantization:
-    """The mode whose codes are of this type."""
+    """The mode whose codes have this type."""
     modes: dict[torch.dtype, Quantization] = {torch.int8: "int8", torch.uint8: "4bit"}
     return modes.get(dtype, "none")
 
 
 def quantized_slots(name: str, shape: tuple[int, ...], mode: Quantization) -> dict[str, Slot]:
-    """What is stored for a matrix [out, in] called `name`."""
+    """The tensors that are stored for a matrix [out, in] called `name`."""
     out, width = shape
     if mode == "int8":
         return {name: Slot(torch.int8, (out, width)), f"{name}_scale": Slot(torch.float16, (out,))}
@@ -77,10 +77,12 @@ def dequantize(codes: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def block_rows(width: int) -> int:
+    """How many rows of `width` weights are worked on at a time."""
     return max(1, BLOCK // width)
 
 
 def to_int8(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """[out, in] → codes [out, in] and scales [out]."""
     largest = rows.abs().amax(dim=-1, keepdim=True)
     scale = nonzero(largest / 127)  # clipping never pays at 8 bits
     return (rows / scale).round().clamp(-127, 127).to(torch.int8), scale[:, 0].half()

@@ -1,4 +1,4 @@
-"""Projections whose matrix is kept in 8 or 4 bits; a drop-in for `Linear`, LoRA and all.
+"""Linear layers whose matrix is kept in 8 or 4 bits; a drop-in for `Linear`, LoRA included.
 
 Weights only, activations stay as they are. This rounds; exactness is claimed for fp32 alone. `product` is the one place
 that meets the codes. What stands here runs on every card and on the CPU; it restores a few rows at a time, so that the
@@ -31,7 +31,7 @@ class QuantizedLinear(Linear):
         self.weight, self.weight_scale = (nn.Parameter(torch.empty(slot.shape, dtype=slot.dtype), requires_grad=False) for slot in slots)
 
     def keep(self, weight: Tensor, scale: Tensor | None) -> None:
-        """What a kernel laid out anew, in the place of codes and scales; from now on only `kernel` can read them."""
+        """Replaces codes and scales by what a kernel laid out anew; from now on only `kernel` can read them."""
         self.weight = nn.Parameter(weight, requires_grad=False)
         self.weight_scale = nn.Parameter(weight.new_empty(0) if scale is None else scale, requires_grad=False)
 
@@ -44,7 +44,7 @@ class QuantizedLinear(Linear):
         return torch.cat([linear(x, dequantize(codes, scales, x.dtype)) for codes, scales in self.blocks()], dim=-1)
 
     def blocks(self) -> zip[tuple[Tensor, Tensor]]:
-        """Rows that are restored together."""
+        """Codes and scales of the rows that are restored together."""
         rows = block_rows(self.width_in)
         return zip(self.weight.split(rows), self.weight_scale.split(rows), strict=True)
 

@@ -1,4 +1,4 @@
-"""What every architecture offers to the decode loop, so that one engine serves them all."""
+"""What every vision-language model offers to the engine, so that one engine serves them all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A picture as the language model sees it: `embeddings` [tokens, width], and words where the model has words for them."""
+    """A picture as input of the language model: `embeddings` [tokens, width], and a line of words if the model has one to say."""
 
     embeddings: torch.Tensor
     words: str = ""
@@ -65,11 +65,11 @@ class VisionLanguageModel(Protocol):
     def device(self) -> torch.device: ...
 
     def capture(self, batches: Sequence[int]) -> None:
-        """On CUDA, before the first picture: makes ready to encode batches of these sizes at a stroke, where that pays."""
+        """On CUDA, before the first picture: captures the encoder as CUDA graphs for batches of these sizes, where that pays."""
         ...
 
     def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
-        """What `encode` needs of RGB pictures of any size. Takes the processor's time, in any thread, and is no harm done twice."""
+        """Does the CPU's part of `encode`, such as scaling, for RGB pictures of any size; in any thread, and again without effect."""
         ...
 
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:

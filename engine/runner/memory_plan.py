@@ -1,4 +1,4 @@
-"""How many answers an engine writes at once, and how much of the device's memory their keys and values may take."""
+"""Plans memory: how many rows an engine decodes at once, and how large its KV cache is."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The device's side of a step: prompts read in chunks, one token a row decoded, on one card or over several.
+"""Runs the language model on the device: prefills prompts in chunks, decodes one token for each row, on one card or several.
 
-What a row needs between steps stays on the device (its last token, its length, its blocks), so that the next step can be
-started before anybody has seen what this one chose. On CUDA a decode step is a captured graph for each size of batch on
-a ladder; rows that only fill a batch up write to a slot and a block of their own.
+What a row needs between steps stays on the device (its last token, length and block table), so that the next step can
+start before the host has read what this one chose. On CUDA a decode step is a captured graph for each of a ladder of
+batch sizes; rows that only pad a batch write to a slot and a block of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.runner.prompt_graphs import Part, PromptGraphs
 
 
 class Runner:
-    """`slots` rows over a pool of blocks; nothing is allocated after the start but activations."""
+    """Has `slots` rows (answers or beams being written) over one KV cache. After the start it allocates nothing but activations."""
 
     def __init__(self, language: Llama, cache: KVCache, step: DecodeStep, slots: int, context_length: int) -> None:
         self.language, self.cache, self.step = language, cache, step
@@ -55,7 +55,7 @@ class Runner:
 
     @torch.inference_mode()
     def read(self, parts: Sequence[Part]) -> Tensor:
-        """One pass over pieces of several prompts → next-token logits [parts, vocabulary] after each."""
+        """One pass over chunks of several prompts → next-token logits [parts, vocabulary] after each."""
         if self.prompt_graphs is not None:
             return self.prompt_graphs.read(parts)
         hidden = torch.cat([part.embeddings for part in parts])[None]
@@ -67,7 +67,7 @@ class Runner:
         return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
     def prompt_lora_scale(self, parts: Sequence[Part]) -> Tensor | None:
-        """[1, tokens, 1]; None where no LoRA would do anything."""
+        """LoRA's scale for each token of the chunks, [1, tokens, 1]; None where it is 0 for all."""
         if not self.has_lora or not any(part.lora for part in parts):
             return None
         lora_scales = torch.cat([torch.full((len(part.embeddings), 1), float(part.lora)) for part in parts])[None]
@@ -75,7 +75,7 @@ class Runner:
 
     @torch.inference_mode()
     def place(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool) -> None:
-        """These rows go on from `length` tokens kept in their tables' blocks."""
+        """Lets these rows decode from here on: `length` tokens are cached in the blocks of `tables`."""
         self.set_tables(slots, tables)
         rows = self.rows(slots)
         self.lengths[rows] = length
@@ -88,14 +88,14 @@ class Runner:
 
     @torch.inference_mode()
     def write(self, slots: Sequence[int], tokens: Tensor) -> None:
-        """What each row goes on with in the next step, `tokens` [rows]."""
+        """Sets the token that each row's next step takes as input, `tokens` [rows]."""
         self.last[self.rows(slots)] = tokens
 
     @torch.inference_mode()
     def continue_rows(
         self, slots: Sequence[int], tokens: Sequence[int], copies: Sequence[tuple[int, int]], tables: Sequence[Sequence[int]] | None
     ) -> Tensor:
-        """`write`, behind copies of blocks (from, to) and new tables if there are any: in one transfer, for the device waits for it.
+        """Copies blocks (from, to), sets new tables if given, then does what `write` does: in one transfer, which the device waits for.
 
         → the tokens [rows], on the device.
         """
@@ -114,16 +114,16 @@ class Runner:
         return written
 
     def rows(self, slots: Sequence[int]) -> Tensor:
-        """The slots as indices on the device. DecodeStep after step they are the same."""
+        """The slots as indices on the device; kept, as they stay the same for many steps."""
         if self.named is None or self.named[0] != list(slots):
             self.named = list(slots), upload(torch.tensor(slots), self.device)
         return self.named[1]
 
     @torch.inference_mode()
     def decode(self, slots: Sequence[int], longest: int) -> Tensor:
-        """One step of these rows, none of which keeps more than `longest` tokens → logits [rows, vocabulary].
+        """One step of these rows, none of which has more than `longest` cached tokens → logits [rows, vocabulary].
 
-        They are good until the next call: a graph writes to the same place again.
+        They are valid until the next call, which may overwrite them: a graph's output has one place.
         """
         size = min((size for size in self.graphs if size >= len(slots)), default=None)
         if size is not None:
@@ -135,7 +135,7 @@ class Runner:
         return logits
 
     def embed_last(self, rows: Tensor) -> Tensor:
-        """The embeddings [rows, width] of the tokens that these slots go on with."""
+        """The embeddings [rows, width] of these slots' last tokens."""
         return self.language.embed(self.last[rows])
 
     def through_shards(self, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
@@ -186,7 +186,7 @@ class DecodeGraph:
         return (runner.step.logits(hidden),) if index == len(shards) - 1 else (hidden, tables, lengths, lora_scale)
 
     def replay(self, slots: Sequence[int]) -> Tensor:
-        """Logits [slots, vocabulary], where the next replay will write its own."""
+        """Logits [slots, vocabulary], which the next replay overwrites."""
         if slots != self.slots:
             self.slots = list(slots)
             padded = self.slots + [self.runner.filler] * (self.size - len(slots))

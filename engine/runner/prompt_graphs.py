@@ -1,6 +1,6 @@
-"""Prompts read through CUDA graphs: a prompt is short, and starting its hundreds of kernels would take longer than running them.
+"""Prefills prompts through CUDA graphs: prompts are short, and launching hundreds of kernels would take longer than running them.
 
-A graph has a fixed number of prompts, of tokens each and of tokens that they may look back on; what is shorter is filled up.
+A graph has a fixed number of prompts, of new tokens for each and of tokens to attend to; what is shorter is padded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHORT = 512  # tokens of context that most questions stay within
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a prompt to read: `embeddings` [tokens, width] from place `start` on, into the blocks of `table`."""
+    """A chunk of a prompt to prefill: `embeddings` [tokens, width] from position `start` on, cached in the blocks of `table`."""
 
     embeddings: Tensor
     table: Sequence[int]
@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a graph has room for: so many prompts, of so many tokens each, none of which ends beyond `context`."""
+    """What a graph has room for: `prompts` chunks of `tokens` tokens each, none of which ends beyond position `context`."""
 
     prompts: int
     tokens: int
@@ -52,7 +52,7 @@ class Shape:
 
 
 def shapes(context_length: int) -> list[Shape]:
-    """Smallest first."""
+    """The shapes that are captured, smallest first."""
     contexts = sorted({min(SHORT, context_length), context_length})
     return [Shape(*size, -(-context // BLOCK) * BLOCK) for context in contexts for size in SIZES]
 
@@ -69,7 +69,7 @@ def grouped(parts: Sequence[Part], sizes: Sequence[Shape]) -> Iterator[tuple[Sha
 
 
 class PaddedView:
-    """Attention for pieces of several prompts side by side; see `engine.models.llama.Cache`. Reads no value on the host."""
+    """Attention for chunks of several prompts, one a row, padded; see `engine.models.llama.llama.Cache`. Reads no value on the host."""
 
     def __init__(self, shard: LayerShard, tables: Tensor, positions: Tensor, real: Tensor) -> None:
         """`tables` [prompts, blocks], `positions` [prompts, tokens], and which tokens are `real` [prompts, tokens]."""
@@ -87,7 +87,7 @@ class PaddedView:
 
 
 class PromptGraph:
-    """One shape, for a model on one device."""
+    """The graph of one shape, for a model on one device."""
 
     def __init__(self, language: Llama, shard: LayerShard, shape: Shape, pool: Any) -> None:
         self.language, self.shard, self.shape = language, shard, shape
@@ -128,7 +128,7 @@ class PromptGraph:
 
 
 class PromptGraphs:
-    """A graph for each shape."""
+    """Prefills chunks by the graph of the first shape that fits."""
 
     def __init__(self, language: Llama, shard: LayerShard, context_length: int, pool: Any) -> None:
         self.shapes = shapes(context_length)

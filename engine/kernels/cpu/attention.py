@@ -1,4 +1,4 @@
-"""Attention of one new token a row over the blocks in which its row's keys and values lie."""
+"""Attention in a CPU's decode step: one new token a row, over the cache blocks that hold its row's keys and values."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ Bits = npt.NDArray[np.uint16]
 
 
 class Pool(NamedTuple):
-    """The bits of bf16. Keys are kept turned by their positions."""
+    """The cached keys and values of all layers, as the bits of bf16. Keys are stored rotated by their positions (RoPE)."""
 
     keys: Bits  # [layers, blocks, slots, kv_heads, head_dim]
     values: Bits
 
 
 class RowState(NamedTuple):
-    """What differs between the rows of a step."""
+    """What a step needs to know of its rows (a row is an answer or beam that is being written)."""
 
-    tables: Ints  # [rows, most blocks]: the numbers of a row's blocks
-    lengths: Ints  # [rows]: tokens kept; the new one comes right behind
-    lora_scale: Floats  # [rows]: how much of the LoRA adapters
+    tables: Ints  # [rows, most blocks]: numbers of each row's blocks
+    lengths: Ints  # [rows]: cached tokens, which is the new token's position
+    lora_scale: Floats  # [rows]: what the LoRA adapters' output is multiplied by, 0 = off
 
 
 class PartialSoftmax(NamedTuple):
-    """What attention over each span found, so that the spans of a long row can be worked on by several threads."""
+    """Softmaxes over one span of a row's tokens each, so that several threads can work on a long row; `combine` joins them."""
 
     mixed: Floats  # [rows, spans, heads, head_dim]: Σ weight · value
-    peak: Floats  # [rows, spans, heads]: the largest score, which stands for weight 1
+    peak: Floats  # [rows, spans, heads]: the largest scaled score, which has weight 1
     total: Floats  # [rows, spans, heads]: Σ weight
 
 
@@ -83,7 +83,7 @@ def emit_rounded(builder: ir.IRBuilder, vectors: int, arguments: list[Value]) ->
 
 
 def by_size(emit: Callable[[ir.IRBuilder, int, list[Value]], None]) -> Callable[..., Value]:
-    """A version for every head_dim, so that a head stays in registers, and the choice between them."""
+    """Generates a version for every head_dim, so that a head stays in registers, and a switch between them."""
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, values: list[Value]) -> Value:
         size, *arguments = values
@@ -97,25 +97,25 @@ def by_size(emit: Callable[[ir.IRBuilder, int, list[Value]], None]) -> Callable[
 
 @instruction
 def score_tokens(_: Any, size: Any, query: Any, keys: Any, stride: Any, count: Any, out: Any) -> Any:
-    """out[i] = query · keys[i] for `count` keys in bf16, `stride` numbers apart. All but sizes are addresses."""
+    """out[i] = query · keys[i] for `count` bf16 keys [size], `stride` numbers apart. `query`, `keys` and `out` are addresses."""
     return types.void(*[types.int64] * 6), by_size(emit_scores)
 
 
 @instruction
 def add_weighted(_: Any, size: Any, weights: Any, values: Any, stride: Any, count: Any, out: Any) -> Any:
-    """out += Σ weights[i] · values[i], for `count` values in bf16, `stride` numbers apart. All but sizes are addresses."""
+    """out += Σ weights[i] · values[i] for `count` bf16 values [size], `stride` numbers apart. All but the sizes are addresses."""
     return types.void(*[types.int64] * 6), by_size(emit_weighted)
 
 
 @instruction
 def round_to_bf16(_: Any, size: Any, source: Any, target: Any) -> Any:
-    """`size` floats at address `source` to address `target`."""
+    """Rounds `size` floats at address `source` to bf16 at address `target`."""
     return types.void(*[types.int64] * 3), by_size(emit_rounded)
 
 
 @kernel
 def rotate(x: Floats, rotation: Floats, out: Floats) -> None:
-    """Turns the pairs (x_i, x_{i + half}) by a position's angles, `rotation` [2, half] being their cosines and sines."""
+    """Rotates the pairs (x_i, x_{i + half}) of `x` [head_dim] by a position's angles; `rotation` [2, half]: their cosines and sines."""
     half = x.shape[0] // 2
     for i in range(half):
         left, right = x[i], x[i + half]
@@ -125,21 +125,21 @@ def rotate(x: Floats, rotation: Floats, out: Floats) -> None:
 
 @kernel
 def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: RowState, rotation: Floats) -> None:
-    """Puts the new token's keys, turned, and its values behind those of its row."""
+    """Writes the new token's rotated keys and its values into the cache, at the end of its row."""
     slots, kv_heads, size = pool.keys.shape[2:]
     place = rows.lengths[row]
     block, slot = rows.tables[row, place // slots], place % slots
     keys = qkv.shape[0] - 2 * kv_heads * size
-    values, turned = keys + kv_heads * size, np.empty(size, np.float32)
+    values, rotated = keys + kv_heads * size, np.empty(size, np.float32)
     for head in range(kv_heads):
-        rotate(qkv[keys + head * size : keys + (head + 1) * size], rotation, turned)
-        round_to_bf16(size, turned.ctypes.data, pool.keys[layer, block, slot, head].ctypes.data)
+        rotate(qkv[keys + head * size : keys + (head + 1) * size], rotation, rotated)
+        round_to_bf16(size, rotated.ctypes.data, pool.keys[layer, block, slot, head].ctypes.data)
         round_to_bf16(size, qkv[values + head * size :].ctypes.data, pool.values[layer, block, slot, head].ctypes.data)
 
 
 @kernel
 def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowState, rotation: Floats, partials: PartialSoftmax) -> None:
-    """All heads of one row over one span of its tokens, the new one among them."""
+    """Attention of all heads of one row over one span of its tokens; the last span has the new token. Fills `partials[row, span]`."""
     slots, kv_heads, size = pool.keys.shape[2:]
     heads, stride = partials.peak.shape[2], kv_heads * size
     first, end = span * SPAN, min(rows.lengths[row] + 1, (span + 1) * SPAN)
@@ -164,7 +164,7 @@ def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowSt
 
 @kernel
 def exponentials(scores: Floats, scale: np.float32) -> tuple[np.float32, np.float32]:
-    """exp(scale · (score - largest)) in place; scale · largest, and the sum."""
+    """Replaces scores by exp(scale · (score - peak)); returns scale · peak and their sum."""
     peak, total = scores[0], np.float32(0)
     for i in range(scores.shape[0]):
         peak = max(peak, scores[i])
@@ -176,13 +176,13 @@ def exponentials(scores: Floats, scale: np.float32) -> tuple[np.float32, np.floa
 
 @kernel
 def spans(length: int) -> int:
-    """How many pieces a row's attention is cut into when it has `length` tokens and a new one."""
+    """How many spans a row with `length` cached tokens and a new one is cut into."""
     return length // SPAN + 1
 
 
 @kernel
 def combine(partials: PartialSoftmax, row: int, count: int, out: Floats) -> None:
-    """The softmax over all tokens from those over `count` spans; `out` [heads · head_dim]."""
+    """Joins a row's softmaxes over `count` spans into `out` [heads · head_dim]."""
     heads, size = partials.mixed.shape[2:]
     for head in range(heads):
         peak, total = partials.peak[row, 0, head], np.float32(0)

@@ -1,4 +1,4 @@
-"""How this package's functions become machine code: free of the interpreter's lock, and kept on disk once compiled."""
+"""How functions here become machine code: by numba, without the interpreter's lock, cached on disk."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def kernel(function: F) -> F:
-    """Compiled at its first call. Sums may be reordered, as vector units do; nothing here computes with NaN or infinity."""
+    """Compiles `function` at its first call. Sums may be reordered, as vector units do; nothing here computes with NaN or infinity."""
     return cast("F", njit(function, nogil=True, fastmath=True, error_model="numpy", cache=True))
 
 
 def instruction(typed: Callable[..., Any]) -> Callable[..., Any]:
-    """What a kernel may call although it is written in LLVM's terms; `typed` gives its type and its generator."""
+    """Makes a function that kernels can call out of LLVM instructions; `typed` returns its type and what emits them."""
     return cast("Callable[..., Any]", intrinsic(typed))

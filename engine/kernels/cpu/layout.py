@@ -1,4 +1,4 @@
-"""A language model's matrices as the kernels read them: 4 bits a weight in the blocks, 8 in the head."""
+"""A language model's matrices in the order in which the kernels read them: 4 bits a weight in the blocks, 8 in the head."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Projection(NamedTuple):
-    """One projection of every layer; `lora_a` and `lora_b` have rank 0 where there is none."""
+    """One linear layer's matrix in every transformer block; `lora_a` and `lora_b` have rank 0 where there is no LoRA."""
 
     codes: npt.NDArray[np.uint8]  # [layers, tiles, width_in, TILE / 2]: output i in the low bits, output i + 16 in the high
     scales: npt.NDArray[np.uint16]  # [layers, tiles, width_in / GROUP, 2, TILE]: step and least weight, the bits of a half
@@ -27,14 +27,14 @@ class Projection(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The projection to the vocabulary, filled up to whole tiles."""
+    """The matrix to the vocabulary, padded to whole tiles."""
 
     codes: npt.NDArray[np.int8]  # [tiles, width, TILE]
     scales: Floats  # [tiles, TILE]
 
 
 def pack_projections(layers: list[Linear]) -> Projection:
-    """The same projection of each layer. Their outputs are a multiple of TILE, their inputs of GROUP."""
+    """Packs the same linear layer of each block; `width_out` is a multiple of TILE, `width_in` of GROUP."""
     return Projection(*(np.stack(parts) for parts in zip(*(pack_one(layer) for layer in layers), strict=True)))
 
 
@@ -61,7 +61,7 @@ def tiles(matrix: Tensor) -> Tensor:
 
 
 def pack_head(head: QuantizedLinear) -> Head:
-    """The codes stay as they are."""
+    """Reorders the head's int8 codes; their values stay."""
     missing = -head.width_out % TILE
     codes = torch.nn.functional.pad(head.weight, (0, 0, 0, missing))
     scales = torch.nn.functional.pad(head.weight_scale.float(), (0, missing))

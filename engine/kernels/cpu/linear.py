@@ -1,4 +1,4 @@
-"""Products of a few rows with one tile of a packed matrix: the only loops that a decode step really spends time in.
+"""Products of up to eight rows with one tile of a packed matrix: the loops in which a decode step spends nearly all its time.
 
 A tile is 32 outputs. Its codes lie input by input, so that a vector holds one input's weights for 16 outputs and every
 output adds up in a place of its own. Reading them from memory is the bound for one row; for several, unpacking is shared.
@@ -35,21 +35,21 @@ Unpack = Callable[[ir.IRBuilder, Value, int], tuple[Value, Value]]
 
 
 def nibbles(builder: ir.IRBuilder, codes: Value, index: int) -> tuple[Value, Value]:
-    """Input `index` of a group: 16 bytes, an output's code in the low four bits, that of the output 16 further in the high."""
+    """Codes of one input of a group as two vectors: 16 bytes hold output i in the low four bits, output i + 16 in the high four."""
     pairs = builder.zext(load(builder, offset(builder, codes, index, HALF_TILE), BYTES), INTS)
     low, high = builder.and_(pairs, every(15, INTS)), builder.lshr(pairs, every(4, INTS))
     return builder.sitofp(low, FLOATS), builder.sitofp(high, FLOATS)
 
 
 def signed_bytes(builder: ir.IRBuilder, codes: Value, index: int) -> tuple[Value, Value]:
-    """Input `index` of a group: 32 bytes, one an output."""
+    """Codes of one input of a group as two vectors: 32 signed bytes, one for each output."""
     halves = (load(builder, offset(builder, codes, TILE * index + HALF_TILE * half, 1), BYTES) for half in range(2))
     low, high = (builder.sitofp(builder.sext(half, INTS), FLOATS) for half in halves)
     return low, high
 
 
 def group_sums(builder: ir.IRBuilder, codes: Value, inputs: list[Value], unpack: Unpack) -> list[Value]:
-    """Σ input · code over a group, for each row and half tile; two sums in turn, so that one need not wait for its last addition."""
+    """Σ input · code over a group, for each row and half tile. One row has two sums in turn, so that no addition waits for the last."""
     ways = 2 if len(inputs) == 1 else 1
     sums = [[every(0.0, FLOATS)] * ways for _ in range(2 * len(inputs))]
     for index in range(GROUP):
@@ -95,7 +95,7 @@ def emit(builder: ir.IRBuilder, rows: int, unpack: Unpack, arguments: list[Value
 
 
 def choose(unpack: Unpack) -> Callable[..., None]:
-    """A version for every number of rows, and the choice between them."""
+    """Generates a version for every number of rows, and a switch between them."""
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, values: list[Value]) -> Value:
         rows, *arguments = values

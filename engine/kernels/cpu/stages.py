@@ -1,4 +1,4 @@
-"""A decode step as its threads walk through it: five stages a layer, each cut into pieces that any thread may take."""
+"""A decode step for several threads: five stages a layer, each cut into pieces that any thread may take."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD_TILES = 16  # a piece of the head
 
 
 class Weights(NamedTuple):
-    """Of all layers."""
+    """The weights of all layers."""
 
     qkv: Projection
     o: Projection
@@ -33,7 +33,7 @@ class Weights(NamedTuple):
 
 
 class Activations(NamedTuple):
-    """What the stages hand on, [rows, features] each."""
+    """What one stage leaves for the next, [rows, features] each."""
 
     hidden: Floats
     qkv: Floats
@@ -42,7 +42,7 @@ class Activations(NamedTuple):
 
 
 class Input(NamedTuple):
-    """What a thread multiplies with a matrix, and what it derives from that beforehand."""
+    """A thread's own input of a product, and what it derives from it beforehand."""
 
     x: Floats  # [rows, width]
     sums: Floats  # [rows, width / GROUP]
@@ -86,7 +86,7 @@ def copy(x: Floats, out: Floats) -> None:
 
 @kernel
 def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Floats) -> None:
-    """From `x` all else but `out`."""
+    """Fills `sums` and `low` from `x`."""
     for row in range(prepared.x.shape[0]):
         x = prepared.x[row]
         for group in range(prepared.sums.shape[1]):
@@ -101,7 +101,7 @@ def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Flo
 
 @kernel
 def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> Floats:
-    """The outputs of one tile [rows, TILE], in `prepared.out`."""
+    """One tile of the product with a matrix, LoRA included: [rows, TILE], in `prepared.out`."""
     out = prepared.out
     emit_4bit(
         out.shape[0],
@@ -124,7 +124,7 @@ def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> 
 def project_attention(
     weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int
 ) -> None:
-    """Norm, then queries, keys and values."""
+    """RMSNorm, then queries, keys and values into `state.qkv`; a piece is a tile."""
     pieces, prepared = weights.qkv.codes.shape[1], False
     tile = take(counters, stage)
     while tile < pieces:
@@ -141,7 +141,7 @@ def project_attention(
 
 @kernel
 def mix(weights: Weights, layer: int, pool: Pool, rows: RowState, state: Activations, counters: Counters, stage: int) -> None:
-    """Attention; a piece is a span of one row."""
+    """Attention into `state.partials`; a piece is a span of one row."""
     most = state.partials.total.shape[1]
     pieces = most * state.qkv.shape[0]
     piece = take(counters, stage)
@@ -190,7 +190,7 @@ def silu(x: np.float32) -> np.float32:
 
 @kernel
 def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int) -> None:
-    """Norm, then silu(gate) · up; a piece is a tile of both."""
+    """RMSNorm, then silu(gate) · up into `state.inner`; a piece is a tile of both."""
     pieces, prepared = weights.gate_up.codes.shape[1] // 2, False
     tile = take(counters, stage)
     while tile < pieces:
@@ -212,7 +212,7 @@ def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, n
 
 @kernel
 def decode(weights: Weights, pool: Pool, rows: RowState, state: Activations, counters: Counters) -> None:
-    """All layers, in place of `state.hidden`. Each thread of the pool calls it with the same arguments."""
+    """Runs all layers over `state.hidden`, in place. Each thread of the pool calls it with the same arguments."""
     count, rank = state.hidden.shape[0], weights.qkv.lora_a.shape[1]
     narrow = new_input(count, state.hidden.shape[1], rank)
     mixed = new_input(count, weights.o.codes.shape[2], rank)

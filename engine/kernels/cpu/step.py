@@ -23,12 +23,12 @@ from engine.models.llama.llama import Block, Llama, rotary
 
 
 class CpuStep:
-    """Holds a packed copy of a model's weights. One thread at a time may use it."""
+    """See `DecodeStep`. Holds a packed copy of the model's weights; one thread at a time may use it."""
 
     compact = True
 
     def __init__(self, language: Llama, threads: int) -> None:
-        """Of a model that `engine.kernels.cpu.build` found to fit."""
+        """`language` is one that `engine.kernels.cpu.support.fits`."""
         self.config, self.norm = language.config, language.model.norm.weight.float()
         self.weights, self.head = gather(language), pack_head(cast("QuantizedLinear", language.lm_head))
         self.thread_pool = ThreadPool(threads)
@@ -36,7 +36,7 @@ class CpuStep:
 
     @torch.inference_mode()
     def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
-        """See `DecodeStep`; fp32 out, and inside but for the keys and values kept."""
+        """See `DecodeStep`. Computes in fp32 and returns it; the cache stays bf16."""
         pool = Pool(bits(shard.keys), bits(shard.values))
         lora_scales = torch.zeros(len(hidden)) if lora_scale is None else lora_scale.float()
         out = torch.empty(hidden.shape)
@@ -70,7 +70,7 @@ class CpuStep:
         )
 
     def warm_up(self) -> None:
-        """Has everything compiled, or fetched from disk."""
+        """Compiles every kernel, or fetches it from disk, by one step over made-up input."""
         config = self.config
         shape = (config.num_hidden_layers, 1, BLOCK, config.num_key_value_heads, config.head_dim)
         shard = LayerShard(0, config.num_hidden_layers, *(torch.zeros(shape, dtype=torch.bfloat16) for _ in range(2)))
@@ -79,7 +79,7 @@ class CpuStep:
 
 
 def bits(pool: Tensor) -> npt.NDArray[np.uint16]:
-    """Of bf16, which numpy does not know."""
+    """A bf16 tensor's bits, because numpy has no bf16."""
     return pool.view(torch.int16).numpy().view(np.uint16)
 
 

@@ -1,4 +1,4 @@
-"""Threads that share a step: whoever is there takes the next piece of work, and nobody waits for one who has not come.
+"""Threads that share a decode step: each takes the next piece of work when it is free, and none waits for one that has not begun.
 
 A step has over a hundred stages of some microseconds, so the pieces are handed out by an atomic counter and waited for in
 a loop. A thread that the system has put aside holds up the others by the piece in its hand at most.
@@ -25,7 +25,7 @@ PATIENCE = 2_000  # looks at a counter before the processor is offered to others
 
 
 class ThreadPool:
-    """`threads` of them, the caller being one. `run` calls the same function on each."""
+    """`threads` threads, the caller's among them. `run` calls the same function on each and returns when all have returned."""
 
     def __init__(self, threads: int) -> None:
         self.helpers = threads - 1
@@ -44,7 +44,7 @@ def new_counters(stages: int) -> Counters:
 
 @instruction
 def add_atomically(_: Any, address: Any) -> Any:
-    """Adds one to the integer at `address`; its value before."""
+    """Adds one to the integer at `address`; returns its value before."""
 
     def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
         return builder.atomic_rmw("add", builder.inttoptr(values[0], INT64.as_pointer()), ir.Constant(INT64, 1), "acq_rel")
@@ -54,7 +54,7 @@ def add_atomically(_: Any, address: Any) -> Any:
 
 @instruction
 def read_atomically(_: Any, address: Any) -> Any:
-    """The integer at `address`, and all that was written before it was."""
+    """Reads the integer at `address`; what its writer wrote before is visible too (acquire)."""
 
     def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
         return builder.load_atomic(builder.inttoptr(values[0], INT64.as_pointer()), "acquire", 8)
@@ -64,7 +64,7 @@ def read_atomically(_: Any, address: Any) -> Any:
 
 @instruction
 def yield_processor(_: Any) -> Any:
-    """Lets another thread run, if one waits."""
+    """Lets another thread run, if one is waiting."""
 
     def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
         kind = ir.FunctionType(ir.IntType(32), [])
@@ -76,21 +76,21 @@ def yield_processor(_: Any) -> Any:
 
 @kernel
 def take(counters: Counters, stage: int) -> int:
-    """The number of a piece that is nobody else's."""
+    """Takes a piece of a stage: its number, which no other thread gets."""
     piece: int = add_atomically(counters[stage, 0].ctypes.data)
     return piece
 
 
 @kernel
 def take_another(counters: Counters, stage: int) -> int:
-    """Once the piece in hand is finished."""
+    """Reports the piece in hand as finished, and takes another."""
     add_atomically(counters[stage, 1].ctypes.data)
     return take(counters, stage)
 
 
 @kernel
 def wait(counters: Counters, stage: int, pieces: int) -> None:
-    """Until all pieces of this stage are finished."""
+    """Waits until all pieces of this stage are finished."""
     looks = 0
     while read_atomically(counters[stage, 1].ctypes.data) < pieces:
         looks += 1

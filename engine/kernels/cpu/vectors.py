@@ -19,7 +19,7 @@ Value: TypeAlias = Any  # llvmlite brings no types
 
 
 def every(number: float, kind: ir.VectorType) -> Value:
-    """A constant in every place."""
+    """A vector with the same constant in every place."""
     return ir.Constant(kind, [number] * HALF_TILE)
 
 
@@ -30,20 +30,20 @@ def offset(builder: ir.IRBuilder, address: Value, count: Value | int, size: int)
 
 
 def load(builder: ir.IRBuilder, address: Value, kind: ir.Type) -> Value:
-    """From any address: nothing is promised about its alignment."""
+    """Loads a `kind` from an address of any alignment."""
     value = builder.load(builder.inttoptr(address, kind.as_pointer()))
     value.align = 1
     return value
 
 
 def load_bf16(builder: ir.IRBuilder, address: Value) -> Value:
-    """bf16 is the upper half of a float."""
+    """Loads bf16 as floats: bf16 is a float's upper half."""
     bits = builder.zext(load(builder, address, SHORTS), INTS)
     return builder.bitcast(builder.shl(bits, every(16, INTS)), FLOATS)
 
 
 def store_bf16(builder: ir.IRBuilder, value: Value, address: Value) -> None:
-    """Rounded to the nearest, ties to even."""
+    """Stores floats as bf16, rounded to the nearest, ties to even."""
     bits = builder.bitcast(value, INTS)
     odd = builder.and_(builder.lshr(bits, every(16, INTS)), every(1, INTS))
     rounded = builder.add(bits, builder.add(odd, every(0x7FFF, INTS)))
@@ -55,7 +55,7 @@ def store(builder: ir.IRBuilder, value: Value, address: Value) -> None:
 
 
 def spread(builder: ir.IRBuilder, address: Value) -> Value:
-    """The one float at `address`, in every place."""
+    """A vector with the float at `address` in every place."""
     empty = ir.Constant(FLOATS, ir.Undefined)
     single = builder.insert_element(empty, load(builder, address, FLOAT), ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(single, empty, every(0, INTS))

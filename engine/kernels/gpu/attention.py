@@ -23,14 +23,14 @@ MOST_SPLITS = 16
 
 
 def sharing(rows_and_heads: int) -> tuple[int, int]:
-    """Programs a head and row, and the fewest tokens that are worth one: few heads are split finely, of many only long pasts are."""
+    """(most programs for one head of one row, fewest tokens that are worth a program): few heads are split finely, many only if long."""
     splits = max(4, min(MOST_SPLITS, triton.next_power_of_2(640 // rows_and_heads + 1) // 2))
     return splits, 16 if rows_and_heads < 500 else 512
 
 
 @triton.jit
 def halves(start, HALF: tl.constexpr):
-    """A head's vector in its two halves, [HALF] each, for rotation turns one against the other."""
+    """A head's vector in two halves, [HALF] each, as rotary embeddings pair them."""
     part = tl.arange(0, HALF)
     return tl.load(start + part).to(tl.float32), tl.load(start + HALF + part).to(tl.float32)
 

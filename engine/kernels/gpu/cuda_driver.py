@@ -1,4 +1,4 @@
-"""Kernels in CUDA's C++, compiled by NVRTC, which comes with torch for CUDA, and started through the driver: no compiler is needed here."""
+"""Compiles kernels in CUDA's C++ by NVRTC, which torch for CUDA brings, and launches them through the driver; no compiler is needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OVERLAPPING = (9, 0)  # capabilities from which on a kernel may start before the
 
 
 class DriverError(RuntimeError):
-    """NVRTC or the driver refused; the message says what and why."""
+    """NVRTC or the driver reported an error; the message is theirs."""
 
 
 class LaunchAttribute(ctypes.Structure):
@@ -39,7 +39,7 @@ class LaunchConfig(ctypes.Structure):
 
 
 class Kernel:
-    """One kernel on one device; its only parameter is a structure."""
+    """One kernel on one device. It takes one parameter, a structure."""
 
     def __init__(self, function: ctypes.c_void_p, overlap: bool) -> None:
         self.function, self.overlap = function, overlap
@@ -54,7 +54,7 @@ class Kernel:
 
 
 class Module:
-    """The kernels of one source on one device, compiled for `capability`; for another card's than this, the driver assembles them."""
+    """The kernels of one source file on one device, compiled for `capability`; the driver assembles them if the device has another."""
 
     def __init__(self, source: str, device: torch.device, capability: tuple[int, int], definitions: Sequence[str] = ()) -> None:
         own = torch.cuda.get_device_capability(device)
@@ -100,7 +100,7 @@ def nvrtc() -> ctypes.CDLL | None:
 
 
 def compiled(source: str, capability: tuple[int, int], definitions: Sequence[str], assembled: bool = True) -> bytes:
-    """Machine code of a file of SOURCES, or assembly for the driver; kept in the data folder. Raises DriverError."""
+    """A file of SOURCES as machine code, or as assembly (PTX) for the driver; cached in the data folder. Raises DriverError."""
     text = whole_source(source, definitions)
     key = hashlib.sha256(f"{text} {capability} {assembled} {torch.version.cuda}".encode()).hexdigest()
     folder = cache_folder()
@@ -115,13 +115,13 @@ def compiled(source: str, capability: tuple[int, int], definitions: Sequence[str
 
 
 def whole_source(source: str, definitions: Sequence[str]) -> str:
-    """A file of SOURCES with what it includes, behind its definitions."""
+    """A file of SOURCES with `#define` lines in front and its include filled in."""
     text = "".join((SOURCES / name).read_text(encoding="utf-8") for name in ("device.cuh", source)).replace('#include "device.cuh"\n', "")
     return "".join(f"#define {definition}\n" for definition in definitions) + text
 
 
 def compile_source(text: str, capability: tuple[int, int], assembled: bool = True) -> bytes:
-    """By NVRTC, which needs no card. Raises DriverError with the compiler's words."""
+    """Compiles by NVRTC, which needs no card. Raises DriverError with the compiler's messages."""
     library = nvrtc()
     if library is None:
         raise DriverError("NVRTC is not installed: it comes with torch for CUDA")

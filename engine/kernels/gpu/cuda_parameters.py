@@ -1,4 +1,4 @@
-"""The parameters of the kernels in `cuda`, field for field as their structures there."""
+"""The structures that the kernels in `cuda/` take, field for field as they are declared there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GATED, WIDE = 1, 2
 
 
 class Structure(ctypes.Structure):
-    """Takes tensors for pointers, and None for null."""
+    """A structure that is filled with tensors for its pointers, None for a null pointer."""
 
     def __init__(self, **values: Tensor | int | float | None) -> None:
         super().__init__(**{name: value.data_ptr() if isinstance(value, Tensor) else value for name, value in values.items()})

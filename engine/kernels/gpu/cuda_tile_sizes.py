@@ -1,4 +1,4 @@
-"""How a projection is cut into programs, by its rows and its shape; measured on an H200 with Vicuna's matrices in 4 and 8 bits."""
+"""How a product is cut into programs, by its rows and its matrix' shape; measured on an H200 with Vicuna's matrices in 4 and 8 bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MANY = 8192  # features or inputs
 
 @dataclass(frozen=True)
 class CudaTiling:
-    """Tiles of 16 features a program, warps that share their inputs, steps under way at a time, programs that share a tile."""
+    """`tiles` of 16 features a program, `warps` that share their inputs, `ahead` loads in flight, `splits` programs that share a tile."""
 
     tiles: int
     warps: int
@@ -33,7 +33,7 @@ SHAPES = ("narrow", "long", "wide")
 
 
 def size_of(rows: int, width_in: int) -> int:
-    """The fewest rows that kernels are made for and that have room for these."""
+    """The smallest number of rows that there is a kernel for and that `rows` fit into."""
     return min(size for size in TILINGS if size >= rows and (size > 1 or width_in <= STAGED))
 
 
@@ -48,7 +48,7 @@ def kernel_name(size: int, shape: int) -> str:
 
 
 def kernels(bits: int) -> str:
-    """The definition that `cuda/project.cu` makes its kernels from; a step of halves takes as many registers as two of codes."""
+    """The `#define` that `cuda/project.cu` makes its kernels from; a load of halves takes as many registers as two of codes."""
     share = 1 if bits < 16 else 2
     made = []
     for size, tilings in TILINGS.items():

@@ -1,6 +1,6 @@
-"""What a few rows of activations and a few rows of a matrix give, in registers: the inner loops of `engine.kernels.gpu.linear`.
+"""Products of a few rows of activations with a few rows of a matrix, in registers: the inner loops of `engine.kernels.gpu.linear`.
 
-Each reads its share of the matrix once, as it is stored, and streams it past the caches.
+Each reads its share of the matrix once, as it is stored, past the caches.
 """
 
 import triton
@@ -15,7 +15,7 @@ AHEAD = tl.constexpr(16)  # lines of each row
 
 @triton.jit
 def follow(OVERLAP: tl.constexpr):
-    """Waits until the kernel in front has written; from here on the one behind may start and fetch what does not depend on us."""
+    """Waits until the kernel before has written; the one after may start from here on and load what does not depend on this one."""
     if OVERLAP:  # programmatic dependent launch: Hopper and later
         gdc_wait()
         gdc_launch_dependents()
@@ -23,7 +23,7 @@ def follow(OVERLAP: tl.constexpr):
 
 @triton.jit
 def fetch(matrix, WIDTH: tl.constexpr):
-    """Calls the beginnings of the matrix' rows [TILE] into the second-level cache, without waiting for them."""
+    """Prefetches the beginnings of the matrix' rows [TILE] into the second-level cache."""
     within = tl.minimum(tl.arange(0, AHEAD) * LINE, WIDTH * matrix.dtype.element_ty.primitive_bitwidth // 8 - 1)
     start = matrix.to(tl.int64, bitcast=True)[:, None] + within[None, :]
     tl.inline_asm_elementwise("prefetch.global.L2 [$1]; mov.b32 $0, 0;", "=r,l", [start], dtype=tl.int32, is_pure=False, pack=1)

@@ -36,14 +36,14 @@ def lay_out(codes: Tensor, scale: Tensor, gated: bool) -> tuple[Tensor, Tensor |
 
 
 def lay_out_int8(rows: Tensor) -> Tensor:
-    """Of codes + 128 in the tiles' order."""
+    """int8 codes + 128 [16 · tiles, in] in the tiles' order → [tiles, in / 64, bytes]."""
     # [tiles, upper or lower, g, groups, half, t, product, pair, of the pair]
     places = rows.view(-1, 2, 8, rows.shape[1] // INPUTS, 2, 4, 2, 2, 2)
     return places.permute(0, 3, 4, 2, 5, 6, 7, 1, 8).reshape(len(places), -1, TILE_BYTES[torch.int8])
 
 
 def lay_out_4bit(rows: Tensor, scales: Tensor) -> Tensor:
-    """Of pairs of codes in the tiles' order; a group's scales stand behind its codes."""
+    """Pairs of 4-bit codes [16 · tiles, in / 2] in the tiles' order → [tiles, in / 64, bytes]; a group's scales stand behind its codes."""
     pairs = rows.unflatten(1, (-1, GROUP // 2))
     places = torch.cat((pairs & 15, pairs >> 4), dim=-1).view(-1, 2, 8, pairs.shape[1], 2, 4, 2, 2, 2).permute(0, 3, 2, 5, 4, 6, 8, 7, 1)
     # a byte has the upper feature's code below the lower one's; bytes go by first and third input, then second and fourth
@@ -53,7 +53,7 @@ def lay_out_4bit(rows: Tensor, scales: Tensor) -> Tensor:
 
 
 def in_tiles(rows: Tensor, gated: bool, blank: int = 0) -> Tensor:
-    """[out, …] with the features in the tiles' order, filled up to whole tiles."""
+    """[out, …] → the same rows in the tiles' order, padded with `blank` to whole tiles."""
     if not gated:
         return filled(rows, FEATURES, blank)
     gates, values = (filled(half, FEATURES // 2, blank).unflatten(0, (-1, FEATURES // 2)) for half in rows.chunk(2))

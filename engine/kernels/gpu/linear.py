@@ -1,6 +1,6 @@
-"""A projection of few rows, as fast as its weights can be read: norm, product, gate and shortcut in one kernel.
+"""A linear layer over few rows, as fast as its weights can be read: RMSNorm, product, SwiGLU and shortcut in one kernel.
 
-A decode step multiplies 64 rows at most by every matrix of the model, so only the matrix' way through memory counts. Each
+A decode step multiplies 64 rows at most by every matrix of the model, so its time is that of reading the matrix. Each
 program owns a few output features; where that makes too few programs to fill a card, several share the input features,
 and the last of them to finish adds their shares. The tiles' sizes were measured on an H100 with Vicuna's matrices.
 """
@@ -41,7 +41,7 @@ class TritonMatrix:
 
 @dataclass(frozen=True)
 class TritonTiling:
-    """Rows of the matrix a program, features a step, programs that share the features, and steps under way at a time."""
+    """`tile` rows of the matrix a program, `block` features a step, `splits` programs that share the features, `stages` steps in flight."""
 
     tile: int
     block: int
@@ -50,7 +50,7 @@ class TritonTiling:
 
 
 def tiling(matrix: TritonMatrix, rows: int, shared: int) -> TritonTiling:
-    """Of a launch with `rows` padded, in `shared` bytes of a program's memory."""
+    """How to cut a launch with `rows` (padded), where a program has `shared` bytes of shared memory."""
     codes, outs = matrix.scale is not None, len(matrix.weight)
     if rows == 1:
         return TritonTiling(8, 512, stages=4) if codes and outs > NARROW else TritonTiling(4, 1024, stages=3)

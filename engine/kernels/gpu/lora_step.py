@@ -1,4 +1,4 @@
-"""The decode step of a model with LoRA adapters: its own modules, around our attention."""
+"""The decode step of a model with LoRA: its own modules in torch, attention by our kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.models.llama.llama import Cache, Llama, RMSNorm
 
 
 class LoraStep(TorchStep):
-    """Plain torch copies all blocks of a row to attend to them; this reads them where they lie."""
+    """See `DecodeStep`. Attention reads a row's blocks where they are; plain torch would copy them first."""
 
     compact = True
 

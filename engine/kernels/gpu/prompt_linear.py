@@ -1,7 +1,7 @@
-"""Prompts through quantised projections: codes are restored in registers, never in memory.
+"""Quantised linear layers over prompts: codes become numbers in registers, never a matrix in memory.
 
-A prompt has more rows than a decode step, so it goes in turns. Each reads the codes anew, a quarter to a half of what
-the restored matrix takes, and what restoring costs (reading codes, writing a matrix, reading it again) is saved.
+A prompt has more rows than a decode step, so it goes in pieces. Each reads the codes again, a quarter to a half of what
+the restored matrix takes, and restoring (reading codes, writing a matrix, reading it again) is saved.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from engine.kernels.gpu.triton_device import TritonDevice
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama
 
-TURN = 128  # rows
+TURN = 128  # rows of a piece
 
 
 class CodesProduct:
-    """[..., in] → [..., out] by one quantised projection, which stays where it is."""
+    """[..., in] → [..., out] by the codes of one quantised linear layer, in place."""
 
     def __init__(self, device: TritonDevice, linear: QuantizedLinear) -> None:
         self.device, self.matrix, self.width_out = device, TritonMatrix(linear.weight, linear.weight_scale), linear.width_out
@@ -31,7 +31,7 @@ class CodesProduct:
 
 
 def read_codes(language: Llama) -> None:
-    """Has the model's quantised projections computed by our kernel."""
+    """Has all quantised linear layers of the model computed by our kernel."""
     quantised = [module for module in language.modules() if isinstance(module, QuantizedLinear)]
     devices = {device: TritonDevice.of(device) for device in {linear.weight.device for linear in quantised}}
     for linear in quantised:

@@ -1,7 +1,7 @@
-"""The decode step of a language model in kernels of our own: five a layer and row, seven where there are several rows.
+"""The decode step of a language model in kernels of our own: five a layer for one row, seven for several.
 
-Bound by memory, a step takes as long as reading the weights once and the rows' keys and values. What remains is to keep
-memory busy between kernels; so each does as much as it can, and the next is already there when it ends.
+A step takes as long as reading the weights, keys and values once, if memory is kept busy between kernels too: so each
+kernel does as much as it can, and the next has started when it ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.kernels.linear import DeviceKernels, FusedOps, LinearKernels
 from engine.kv_cache.cache import LayerShard
 from engine.models.llama.llama import Attention, Block, Llama, RMSNorm, frequencies
 
-MOST_ROWS = 64  # of a launch; more go in turn
+MOST_ROWS = 64  # of one launch; more go in several
 
 
 def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
@@ -46,7 +46,7 @@ class LayerWeights:
 
 
 class GpuStep:
-    """Keeps nothing of a conversation. Its methods wait for nothing and read no value on the host, so a CUDA graph may hold them."""
+    """See `DecodeStep`. Its methods never synchronise and read no value on the host, so that a CUDA graph can capture them."""
 
     compact = True
 

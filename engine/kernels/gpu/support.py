@@ -1,6 +1,6 @@
-"""Whether kernels of our own run here: asked once, answered in the log, and without them plain torch computes the same.
+"""Which GPU kernels can run here; without them plain torch computes the same. The log says once what is missing.
 
-Nothing else outside this package may be imported where Triton is missing.
+Of this package only this module may be imported where Triton is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def build_step(language: Llama, able: Abilities, say: Say = lambda line: None) -
 
 
 def build_cuda_step(language: Llama, able: Abilities) -> DecodeStep | None:
-    """By kernels in CUDA's C++; None where they don't fit or can't be compiled, which the log says."""
+    """A step by kernels in CUDA's C++; None where they can't compute this model or can't be compiled, which the log says."""
     from engine.kernels.gpu.cuda_driver import DriverError, nvrtc
     from engine.kernels.gpu.cuda_linear import suits
     from engine.kernels.gpu.step import GpuStep
@@ -94,7 +94,7 @@ def available(able: Abilities) -> bool:
 
 @cache
 def lacking() -> str | None:
-    """What keeps Triton from compiling here, said once in the log; None where it works."""
+    """What keeps Triton from compiling here, which the log says once; None if nothing does."""
     lack = None if find_spec("triton") else "triton is not installed"
     if lack is None:
         from triton.runtime.driver import driver
@@ -109,7 +109,7 @@ def lacking() -> str | None:
 
 
 def fits(language: Llama) -> bool:
-    """Other types, and heads and matrices of odd widths, are plain torch's."""
+    """Whether the kernels can compute this model: fp16 or bf16, head_dim a power of two from 16 on, widths that are multiples of 16."""
     head_dim = language.config.head_dim
     widths = [linear.width_in for linear in projections(language)]
     return language.dtype in TYPES and head_dim >= 16 and head_dim.bit_count() == 1 and all(width % 16 == 0 for width in widths)

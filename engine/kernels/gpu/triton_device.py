@@ -1,4 +1,4 @@
-"""What the kernels launched on one card share."""
+"""What Triton's kernels on one device share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNLIMITED = 1 << 20  # bytes: more than any kernel here asks for
 
 @dataclass(frozen=True)
 class TritonDevice:
-    """One at a time may step on it, for `finished` belongs to the launch under way."""
+    """Only one launch at a time may use it, because `finished` belongs to that launch."""
 
     finished: Tensor  # [programs] that are done, for the last to notice; 0 between launches
     overlap: bool  # whether a kernel may start before the one in front has ended (programmatic dependent launch)

@@ -1,4 +1,4 @@
-"""A language model over several devices: runs of layers (shards); hidden states move where one ends.
+"""Splits a language model over several devices: each has a run of layers (a shard), and hidden states move from one to the next.
 
 accelerate plans which layer goes where, from the parameters' sizes; embeddings come first, the head last. The tokens
 are those of one device, for every shard computes what it would compute there.

@@ -25,10 +25,10 @@ FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj
 
 
 class Cache(Protocol):
-    """Where the keys and values of earlier tokens lie. It attends, because only it knows how they lie."""
+    """Holds the keys and values of earlier tokens. It also computes attention, because only it knows how they are stored."""
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Keeps `key` and `value` [rows, kv_heads, new, head_dim], then attends causally with `query` [rows, heads, new, head_dim]."""
+        """Stores `key` and `value` [rows, kv_heads, new, head_dim], then attends causally: `query` → [rows, heads, new, head_dim]."""
         ...
 
 
@@ -111,7 +111,7 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """Everything below the head; the name `model` that Llama gives it is Hugging Face's."""
+    """Everything but the head; `Llama` calls it `model`, as Hugging Face does."""
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Llama(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where ids go in; layers may lie elsewhere, and logits come out where the last of them lies."""
+        """The device of token ids and embeddings; layers may be on others, and logits come out on the last layer's."""
         return self.model.embed_tokens.weight.device
 
     @property
@@ -155,7 +155,7 @@ class Llama(nn.Module):
         return out
 
     def run(self, layers: range, hidden: Tensor, positions: Tensor, cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
-        """Some of the layers, without the last norm; for the rest see `forward`."""
+        """Runs some of the layers, without the final norm; parameters as in `forward`."""
         rotation = rotary(positions, self.config, hidden.dtype)
         for block in cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]):
             there = block.input_layernorm.weight.device

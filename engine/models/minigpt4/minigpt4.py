@@ -1,4 +1,4 @@
-"""MiniGPT-4 (Zhu et al. 2023): EVA ViT-g sees, BLIP-2's Q-Former asks, one linear layer translates, Vicuna speaks.
+"""MiniGPT-4 (Zhu et al. 2023): EVA ViT-g and BLIP-2's Q-Former encode pictures, a linear layer projects them into Vicuna's embeddings.
 
 The ViT and the Q-Former are transformers' own; with these sizes they give the release's numbers. What the release
 computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in fp32 as well.
@@ -25,7 +25,7 @@ from engine.models.stored_names import use_stored_names
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
 STD = (0.26862954, 0.26130258, 0.27577711)
-RESIZE_THREADS = 8  # threads: a picture takes one for longer than the vision encoder takes for another in its batch
+RESIZE_THREADS = 8  # threads: scaling a picture takes a thread longer than the vision encoder takes for one more in its batch
 
 
 class VisionEncoder(nn.Module):
@@ -92,7 +92,7 @@ class MiniGPT4:
 
 
 def to_square(picture: Image.Image, size: int) -> Image.Image:
-    """A picture of any size made a square, bicubic, neither cropped nor padded."""
+    """Scales a picture of any size to a square of `size` pixels, bicubic, neither cropped nor padded."""
     return picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
 
 

@@ -1,4 +1,4 @@
-"""Tells a thing from its ground by its pixels: how evenly it is coloured, and in which colours."""
+"""Tells foreground from background by pixels: how evenly the foreground is coloured, and in which colours."""
 
 from __future__ import annotations
 

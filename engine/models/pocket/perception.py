@@ -1,4 +1,4 @@
-"""From pixels to facts: runs EfficientNet and the trained readers on a picture and says what was seen."""
+"""From pixels to facts: runs EfficientNet and the trained parts on a picture, and puts together what they found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STRANGE = 0.6  # how sure EfficientNet must be to name what the reader takes for
 
 @dataclass(frozen=True)
 class Appearance:
-    """What one thing looks like by itself."""
+    """One object by itself: its features, and guesses at its name."""
 
     features: Tensor  # [1280]
     guesses: tuple[Guess, ...]

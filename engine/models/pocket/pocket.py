@@ -1,4 +1,4 @@
-"""The pocket model: a toy that sees. A frozen EfficientNet, a small trained bridge, and a small language model.
+"""The pocket model: a toy. A frozen EfficientNet, a small trained bridge, and a small language model.
 
 It knows colours, counts, shapes, places and common animals and things; it names no people and reads no text.
 """

@@ -1,4 +1,4 @@
-"""Reads the layout of a drawn picture off EfficientNet's features: what stands where, its plain shape and colour, the ground.
+"""Detects objects in a drawn picture from EfficientNet's features: where each is, its plain shape and colour, the background.
 
 A small dense detector (Zhou et al. 2019, "Objects as points"): every cell of a 28 × 28 grid says whether a thing's centre
 lies in it. Counting and placing are then exact where a language model of this size would guess.

@@ -1,4 +1,4 @@
-"""What the pocket model's image classifier has seen, as facts and as the words that the language model reads. No torch.
+"""What was found in a picture, as facts and as the words that the language model reads. No torch.
 
 Training writes the same facts from pictures whose truth it knows, so that the language model learns to read them.
 """
