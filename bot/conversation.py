@@ -52,18 +52,19 @@ def points_at_picture(question: str) -> bool:
     return not question.strip() or speaks_of_picture(question) or _POINTS.search(question) is not None
 
 
-def with_quote(question: str, reply: Reply | None, *, stored: bool) -> str:
-    """The question below a quote: of what the person marked, else of the message that it replies to.
+def with_quote(question: str, reply: Reply | None, *, stored: bool) -> tuple[str, str | None]:
+    """The question below a quote: of what the person marked, else of the message that it replies to; and whose words these are (key).
 
     `stored`: that message is part of the conversation, and needs no quote; nor does one with pictures, which the question is about.
     """
     if reply is None:
-        return question
+        return question, None
     quote = (reply.quote or ("" if stored or reply.is_ours or reply.attachments else reply.words)).strip()
     if not quote:
-        return question
-    quoted = "\n".join(f"> {line}" for line in quote.splitlines())
-    return f"{quoted}\n\n{question}".strip()
+        return question, None
+    lines = "\n".join(f"> {line}" for line in quote.splitlines())
+    writer = reply.quoted or reply.author
+    return f"{lines}\n\n{question}".strip(), writer.key if writer else None
 
 
 def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachment, ...]:

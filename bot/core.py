@@ -98,11 +98,11 @@ class Core:
         parts = AskDependencies(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._arrivals = ArrivalOrder()
         self._joiner, self._recent_pictures = MessageJoiner(self._arrivals), RecentPictures()
-        picture_finder = PictureFinder(r.database, self._recent_pictures, r.texts)
-        self._ask_service = AskService(parts, self._arrivals, picture_finder, self._dispatcher.wake)
+        self._picture_finder = PictureFinder(r.database, self._recent_pictures, r.texts)
+        self._ask_service = AskService(parts, self._arrivals, self._picture_finder, self._dispatcher.wake)
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
-        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, self._ask_service.introduce_anew)
+        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, self._ask_service.introduce_anew)
 
     async def run(self) -> NoReturn:
         """Work until cancelled. Unfinished answers go on at the next start."""
@@ -259,7 +259,7 @@ class Core:
         await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:
-        self._recent_pictures.forget(incoming.author.key)
+        self._picture_finder.forget(incoming.author.key)
         await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
         return await self._delete_service.person(incoming.author.key)
 

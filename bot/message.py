@@ -102,6 +102,7 @@ class Reply:
     is_ours: bool = False  # one of the bot's own messages
     quote: str = ""  # what the person marked in it
     words: str = ""  # what the platform shows of it above the reply
+    quoted: Author | None = None  # who wrote what is marked, where it is not `author`
     found: bool = False  # the person did not reply to it: the bot found that its picture is meant
     for_picture: bool = False  # the question is about its picture, and none without one
     number: int | None = None  # its id in the database (`Remembered.id`), by which a page refers to it; None: by `message_id`

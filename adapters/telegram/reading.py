@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from telegram import CallbackQuery, Message, Update, User
+from telegram import CallbackQuery, Message, MessageOriginUser, Update, User
 
 from adapters.telegram.mentions import mentioned, named, strip_mention
 from adapters.telegram.panels import owner_and_command
@@ -177,7 +177,7 @@ class UpdateReader:
     def _reply(self, message: Message) -> Reply | None:
         reply, quote = _replied(message), message.quote.text if message.quote else ""
         if reply is None:  # of another chat: what it shows is among the files
-            return Reply("", quote=quote) if quote else None
+            return Reply("", quote=quote, quoted=_origin(message)) if quote else None
         author, words = author_of(reply), _words(reply)[:EXCERPT]
         is_ours = author.id == str(self.me.id)
         return Reply(str(reply.message_id), author, self.files.pictures_of(reply), is_ours, quote=quote, words=words)
@@ -194,6 +194,12 @@ def _in_words(value: Value, mentions: Mapping[str, str]) -> Value:
 
 def _words(message: Message) -> str:
     return message.text or message.caption or ""
+
+
+def _origin(message: Message) -> Author | None:
+    """Who said, in another chat, what is replied to; None where Telegram does not tell."""
+    origin = message.external_reply.origin if message.external_reply else None
+    return author_of_user(origin.sender_user) if isinstance(origin, MessageOriginUser) else None
 
 
 def _replied(message: Message) -> Message | None:

@@ -41,9 +41,9 @@ async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoin
     """Whose and how much it is. Raises Refusal where there is nothing of this person or channel, and for who may not."""
     held = await context.actions.held(context.incoming, person or None, channel=channel)
     what, which = ("person", f" {PERSON.name}:{person}") if person else ("channel", f" {WHAT.name}:channel") if channel else ("me", "")
-    if what != "me" and not held.messages:
+    if what != "me" and not (held.messages or held.quotes):
         raise Refusal(f"forget.nothing.{what}", person=person)
-    whose = _names(context, held.people, person)
+    whose = _names(context, held.people or ((("", 0),) if person else ()), person)
     question = context.render(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures)
     # Of Telegram's 64 bytes two ids leave little: that it is confirmed needs no word of its own.
     confirmed = f"/forget{which} {ASKER.name}:{context.incoming.author.id}"

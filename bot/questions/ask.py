@@ -130,9 +130,9 @@ class AskService:
         self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: VariedSetting | None, replied: Node | None
     ) -> tuple[NewQuestion, Refusal | None]:
         """The question with its pictures, fetched beside those of others; and why one of its files is none."""
-        attachments, words = conversation.attachments_meant(incoming, replied), text
+        attachments, words, quoted = conversation.attachments_meant(incoming, replied), text, None
         if text or not attachments:
-            text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
+            text, quoted = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         if not (text or attachments or incoming.reply_to):
             raise Refusal("ask.empty")
         resolved = await self._resolve(incoming, request, varied=varied.setting if varied else "")
@@ -151,6 +151,7 @@ class AskService:
             needs_picture=for_picture or conversation.speaks_of_picture(words) or not text,
             needs_picture_first=conversation.points_at_nothing(words),
             no_picture="ask.no_picture_there" if for_picture else incoming.blind or "ask.picture_needed",
+            quoted=quoted,
             older_note=self._parts.texts.render(resolved.settings.language, "answer.about_older"),
         )
         return question, refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
@@ -10,16 +11,18 @@ from bot.store import deliveries, forgetting, graph, jobs
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.pictures import PictureFiles
+from bot.texts import Texts
 
 
 class DeleteService:
     """Deletes messages with their answers and pictures. `nameless` is called when people's names were deleted, too."""
 
-    def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, nameless: Callable[[], None]) -> None:
+    def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, texts: Texts, nameless: Callable[[], None]) -> None:
         self._database = database
         self._files = files
         self._dispatcher = dispatcher
         self._nameless = nameless
+        self._blank = partial(texts.render, key="forget.quoted")
 
     async def held(self, person: str) -> ForgetPreview:
         """How much `person` would delete."""
@@ -33,7 +36,7 @@ class DeleteService:
     async def person(self, person: str) -> Forgotten:
         """Delete all that a person (by key) wrote and showed, everywhere."""
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, person=person))
-        messages, pictures = await self._database.write(forgetting.forget, person)
+        messages, pictures = await self._database.write(forgetting.forget, person, self._blank)
         self._nameless()
         return await self._delete(messages, pictures)
 
@@ -41,7 +44,7 @@ class DeleteService:
         """Delete what was said in this channel; or what one person (by the platform's id) said on this server."""
         key, places = await self._meant(place, person)
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=places, person=key))
-        messages, pictures = await self._database.write(forgetting.forget_in, places, key)
+        messages, pictures = await self._database.write(forgetting.forget_in, places, key, self._blank)
         return await self._delete(messages, pictures)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:

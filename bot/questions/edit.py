@@ -23,14 +23,15 @@ class EditService:
 
     async def edit(self, incoming: Incoming, text: str, request: Mapping[str, Value]) -> None:
         """Ask `text` instead. Changes nothing where the message is not stored, was answered a while ago, or was replied to since."""
+        quoted = None
         if incoming.reply_to and text:
             replied = await self._parts.database.read(questions.replied_to, incoming)
-            text = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
+            text, quoted = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
         resolved = await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale)
         picture = await self._new_picture(incoming)
         submission = Submission(incoming, self._parts.name, time(), known=True, admit=None)
         answer = new_answer(text, 1, resolved)
-        replaced = await self._parts.database.write(questions.edit_question, submission, text, picture, answer)
+        replaced = await self._parts.database.write(questions.edit_question, submission, text, quoted, picture, answer)
         self._dispatcher.drop(replaced, incoming.place)
 
     async def _new_picture(self, incoming: Incoming) -> Picture | None:

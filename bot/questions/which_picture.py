@@ -34,6 +34,13 @@ class PictureChoice:
     varied: VariedSetting | None
     choices: tuple[RecentPicture, ...]
 
+    @property
+    def people(self) -> frozenset[str]:
+        """The keys of all whose words and pictures it holds."""
+        reply = self.incoming.reply_to
+        others = (reply.author, reply.quoted) if reply else ()
+        return frozenset(each.key for each in (self.incoming.author, *others, *(shown.author for shown in self.choices)) if each)
+
 
 class PictureFinder:
     """Finds pictures, and remembers which choices it offered. A restart forgets them: then people have to ask again."""
@@ -64,7 +71,9 @@ class PictureFinder:
         self._recent_pictures.mark(incoming.place.key, shown.message_id)
         said = incoming.reply_to
         reply = shown.reply()
-        return replace(incoming, reply_to=replace(reply, quote=said.quote or said.words) if said else reply)
+        if said is not None:
+            reply = replace(reply, quote=said.quote or said.words, quoted=said.quoted or said.author)
+        return replace(incoming, reply_to=reply)
 
     def offer(self, language: str, waiting: PictureChoice) -> Outgoing:
         """A message that asks which picture is meant, with a button for each."""
@@ -87,6 +96,11 @@ class PictureFinder:
         del self._offers[token]
         asked = replace(incoming, reply_to=waiting.incoming.reply_to)
         return self.about(asked, waiting.choices[int(number)]), waiting
+
+    def forget(self, person: str) -> None:
+        """Drop the recent pictures of this person (key), and the choices that hold words or pictures of theirs."""
+        self._recent_pictures.forget(person)
+        self._offers = OrderedDict((token, each) for token, each in self._offers.items() if person not in each.people)
 
     async def _in_thread(self, incoming: Incoming, question: str) -> Incoming:
         """The question as a reply to the message that its thread began with, if it is the first one there."""

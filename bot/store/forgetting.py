@@ -6,13 +6,14 @@ its links to pictures; a picture goes with the last message that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import aliased
 
 from bot.message import Place
+from bot.store import quotes
 from bot.store.settings import Scope
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
 
@@ -35,30 +36,37 @@ class ForgetPreview:
     messages: int
     pictures: int
     people: tuple[tuple[str, int], ...]  # the names of those who wrote it, with how many messages each; who wrote most comes first
+    quotes: int = 0  # questions of others in which words are quoted that would be deleted
 
 
-def forget(connection: Connection, person: str) -> tuple[int, list[str]]:
+def forget(connection: Connection, person: str, blank: Callable[[str], str]) -> tuple[int, list[str]]:
     """Delete a person's messages, the answers to them, and what else is kept of them; how many messages, and the pictures that
-    nobody else showed."""
+    nobody else showed. `blank`: what stands, in a language, where somebody quoted them."""
     connection.execute(update(PersonRow).where(PersonRow.key == person).values(name=""))
     connection.execute(delete(VoteRow).where(VoteRow.person == person))
     connection.execute(delete(SettingRow).where(SettingRow.scope == Scope.PERSON, SettingRow.key == person))
-    return _delete(connection, _of(person))
+    gone = _delete(connection, _of(person))
+    quotes.blank(connection, person, blank)
+    return gone
 
 
 def held(connection: Connection, person: str) -> ForgetPreview:
     """What `forget` would delete of messages and pictures."""
-    return _held(connection, _of(person))
+    return replace(_held(connection, _of(person)), quotes=quotes.count(connection, person))
 
 
 def held_in(connection: Connection, places: Collection[str], person: str | None) -> ForgetPreview:
     """What `forget_in` would delete."""
-    return _held(connection, _said_in(places, person))
+    found = _held(connection, _said_in(places, person))
+    return found if person is None else replace(found, quotes=quotes.count(connection, person, places))
 
 
-def forget_in(connection: Connection, places: Collection[str], person: str | None) -> tuple[int, list[str]]:
+def forget_in(connection: Connection, places: Collection[str], person: str | None, blank: Callable[[str], str]) -> tuple[int, list[str]]:
     """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
-    return _delete(connection, _said_in(places, person))
+    gone = _delete(connection, _said_in(places, person))
+    if person is not None:
+        quotes.blank(connection, person, blank, places)
+    return gone
 
 
 def forget_conversation(connection: Connection, place: str, conversation: str) -> tuple[int, list[str]]:

@@ -47,6 +47,7 @@ class NewMessage:
     spoiler: bool = False
     footer: str = ""
     unseen: bool = False
+    quoted: str | None = None  # whose words (key) stand quoted at the head of `text`
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def add(connection: Connection, message: NewMessage) -> int | None:
         "spoiler": message.spoiler,
         "at": message.at,
         "unseen": message.unseen,
+        "quoted": message.quoted,
     }
     new: int | None = connection.scalar(_add(connection.dialect.name), row)
     if new is not None and message.sha256s:
@@ -232,9 +234,9 @@ def asked(connection: Connection, place: str, answer: int | None, person: str) -
     return Asked(*row) if row else None
 
 
-def reword(connection: Connection, question: int, text: str) -> bool:
-    """Change the text of a message; whether it differs from before."""
-    changed = update(MessageRow).where(MessageRow.id == question, MessageRow.text != text).values(text=text)
+def reword(connection: Connection, question: int, text: str, quoted: str | None) -> bool:
+    """Change the text of a message, and whom it quotes (key); whether the text differs from before."""
+    changed = update(MessageRow).where(MessageRow.id == question, MessageRow.text != text).values(text=text, quoted=quoted)
     return connection.execute(changed).rowcount == 1
 
 

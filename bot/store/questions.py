@@ -54,6 +54,7 @@ class NewQuestion:
     idle_seconds: float  # a conversation that rested longer is over
     needs_picture: bool  # it makes no sense without a picture of its own or of its conversation
     needs_picture_first: bool  # the same, where nothing was said before it
+    quoted: str | None  # whose words (key) stand quoted at the head of `text`
     no_picture: str  # the text that tells the person so
     older_note: str  # for the footer, where a newer picture stands in the channel than the one that it is about
 
@@ -73,7 +74,7 @@ def store_question(connection: Connection, submission: Submission, question: New
     message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
     if replaced:  # the first question of a conversation has no parent to have it from
         message = replace(message, conversation=replaced.conversation)
-    stored = graph.add(connection, message)
+    stored = graph.add(connection, replace(message, quoted=question.quoted))
     if stored is not None:
         jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), now)
 
@@ -97,7 +98,7 @@ def store_continuation(connection: Connection, submission: Submission, asked: As
 
 
 def edit_question(
-    connection: Connection, submission: Submission, text: str, picture: Picture | None, answer: NewAnswer
+    connection: Connection, submission: Submission, text: str, quoted: str | None, picture: Picture | None, answer: NewAnswer
 ) -> tuple[BegunAnswer, ...]:
     """Change the text, and the picture if there is another, of the person's own question while it waits or was just begun.
 
@@ -116,7 +117,7 @@ def edit_question(
     if picture is not None:
         graph.add_pictures(connection, [picture], submission.at)
         graph.show_instead(connection, question.id, picture.sha256)
-    if not graph.reword(connection, question.id, text) and picture is None:
+    if not graph.reword(connection, question.id, text, quoted) and picture is None:
         return ()
     for old in begun:
         new = jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)

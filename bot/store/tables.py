@@ -107,6 +107,7 @@ class MessageRow(Row):
     spoiler: Mapped[bool]  # its picture was hidden, or that of what it follows: the answer is hidden, too
     at: Mapped[float]  # when it was stored
     unseen: Mapped[bool] = mapped_column(server_default=false())  # a question that nobody can see where it was asked
+    quoted: Mapped[str | None] = mapped_column(index=True)  # the key of whoever said what stands quoted at the head of `text`
     title: Mapped[str | None]  # of a conversation's first message: how its person named it; goes with the message
 
 

@@ -68,7 +68,7 @@ async def test_forgetting_takes_only_what_nobody_else_showed(database: Database)
         shared, own = picture(b"shared"), picture(b"own")
         add_message(connection, "mine", pictures=(shared, own))
         kept = add_message(connection, "ours", author=BEN, pictures=(shared,))
-        deleted, unused = forgetting.forget(connection, ANN.key)
+        deleted, unused = forgetting.forget(connection, ANN.key, str)
         assert (deleted, unused) == (1, [own.sha256])
         assert (graph.pictures_of(connection, [kept])) == {kept: (shared.sha256,)}
         assert (graph.name_of(connection, ANN.key), graph.name_of(connection, BEN.key)) == ("", "Ben")
@@ -127,7 +127,7 @@ async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: 
 async def test_a_forgotten_answer_is_not_sent(database: Database) -> None:
     def work(connection: Connection) -> None:
         answer = add_answer(connection, add_message(connection, "hello"))
-        forgetting.forget(connection, ANN.key)
+        forgetting.forget(connection, ANN.key, str)
         assert deliveries.intend(connection, answer, 0, PLACE, at=0.0) is None
         assert graph.answer(connection, answer) is None
 

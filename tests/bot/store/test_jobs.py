@@ -138,7 +138,7 @@ async def test_load_counts_what_is_open(database: Database) -> None:
 
     def work(connection: Connection) -> None:
         assert jobs.load(connection, ANN.key) == QueueLoad(mine=1, overall=2)
-        forgetting.forget(connection, ANN.key)
+        forgetting.forget(connection, ANN.key, str)
         assert jobs.load(connection, ANN.key) == QueueLoad(mine=0, overall=1)
 
     await database.write(work)
