@@ -1,12 +1,12 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check compatibility system clean
+.PHONY: help demo run test check sweep compatibility system clean
 
 bin := .venv/bin
-# Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep those busy.
-# Each steals from the others only at its end, so that what a file sets up is set up once.
-workers := $(shell expr 2 \* $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2))
+# Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep a few cores
+# busy. They steal from each other only at the end, so that what a file sets up is set up once. A worker takes a gigabyte or two.
+workers := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((n > 4 ? n : 2 * n)))
 # Threads of a library beyond that would only wait for each other, and hundreds of short processes would compile our sources each.
 few := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
@@ -33,6 +33,11 @@ check: ## format, lint, types and the direction of imports
 	@$(bin)/ruff check .
 	@$(bin)/mypy
 	@$(bin)/lint-imports
+
+sweep: ## try every property on a thousand examples that are new each time, where the tests try the same hundred
+	@deploy/setup.sh engine,discord,telegram,dev
+	@$(bin)/gander model pull pocket
+	@$(few) $(bin)/pytest -n $(workers) -m hypothesis --hypothesis-profile sweep $(ARGS)
 
 compatibility: ## ask the engine with other people's clients (installs them into build/clients; wants npm)
 	@deploy/setup.sh engine,discord,telegram,dev

@@ -32,9 +32,9 @@ CACHE = Path(__file__).parent.parent / ".test_cache"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / sources_version()))  # or each test with a data folder of its own compiles
 # The same examples each time, on however busy a machine: the suite fails for a change, never by chance. `make sweep` looks further.
 PROFILE = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("sweep", PROFILE)
+hypothesis.settings.register_profile("sweep", PROFILE, max_examples=1_000)
 hypothesis.settings.register_profile("suite", PROFILE, derandomize=True)
-hypothesis.settings.load_profile("suite")  # else: --hypothesis-profile
+hypothesis.settings.load_profile("suite")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background, and our children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -25,9 +25,10 @@ from tests.bot import hostile
 from tests.bot.hostile import encode
 
 LIMITS = DecodingLimits(pixels=4_000_000, side=256, seconds=20.0)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def decoder() -> AsyncIterator[DecodingProcess]:
     process = DecodingProcess(LIMITS)
     yield process
@@ -221,11 +222,13 @@ async def test_a_child_that_cannot_start_is_logged_with_the_way_to_see_why() -> 
     assert b"OverflowError" in (await by_hand.communicate())[1]
 
 
-async def test_the_child_sees_no_secret(decoder: DecodingProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_child_sees_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANDER_DISCORD_TOKEN", "hunter2")
+    before, decoder = psutil.Process().children(), DecodingProcess(LIMITS)
     await decoder.decode(encode(quarters(), "PNG"), "PNG")
-    child = next(each for each in psutil.Process().children() if "decoder_worker" in " ".join(each.cmdline()))
+    (child,) = (each for each in psutil.Process().children() if each not in before and "decoder_worker" in " ".join(each.cmdline()))
     assert not [name for name in child.environ() if name.startswith("GANDER")]
+    await decoder.close()
 
 
 async def test_a_hanging_child_ends_itself_when_its_parent_is_dead() -> None:

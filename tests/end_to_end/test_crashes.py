@@ -131,7 +131,6 @@ async def until_answered(chat: ChatServer) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.timeout(180)
 async def test_every_question_is_answered_once_and_in_order(tmp_path: Path) -> None:
     draw, chat = random.Random(20261122), ChatServer()
     port = unused_port()

@@ -47,7 +47,8 @@ async def test_what_no_platform_or_database_takes_is_left_out(database_url: str,
         assert await rig.finals(1) == [said]
 
 
-async def test_a_question_that_every_engine_dies_of_is_given_up(database_url: str, tmp_path: Path) -> None:
+async def test_a_question_that_every_engine_dies_of_is_given_up(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_pool, "AWAY_POLL", 0.05)
     engine = ScriptedEngine(failing(*[AnswerLost("it crashed")] * 9))
     engine.gate.set()
     async with running(database_url, tmp_path, engine) as rig:

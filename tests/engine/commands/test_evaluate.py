@@ -6,10 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 
-
-@pytest.mark.timeout(240)
 def test_what_needs_no_package_is_measured_and_the_rest_is_skipped(pocket_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

