@@ -38,6 +38,17 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_the_lifecycle_names_files_and_functions_that_exist() -> None:
+    text = read("docs/lifecycle.md")
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    files = {name: [path for folder in ("", "bot", "engine") if (path := ROOT / folder / name).is_file()] for name in named}
+    assert not [name for name, found in files.items() if not found]
+    code = "\n".join(path.read_text("utf-8") for found in files.values() for path in found)
+    known = set(re.findall(r"\w+", code)) | {path.stem for found in files.values() for path in found}
+    dotted = {part for name in re.findall(r"`([A-Za-z_][\w.]*)`", text) if not name.endswith(".py") for part in name.split(".")}
+    assert not {part for part in dotted if "_" in part or part[0].isupper()} - known
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     text = page.read_text("utf-8")

@@ -12,6 +12,7 @@ import structlog
 
 from bot.store.database import Database, open_database, sqlite_url
 from tests.bot import postgres
+from tests.bot.rig import Rig, ScriptedEngine, echo, running
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,12 @@ def own_logging() -> Iterator[None]:
     root.handlers[:] = kept
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A bot whose engine repeats the question."""
+    engine = ScriptedEngine(echo)
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
+        yield rig

@@ -8,6 +8,10 @@ from io import BytesIO
 
 from PIL import Image
 
+from bot.media.decoder_pool import DecodingLimits
+
+LIMITS = DecodingLimits(pixels=4_000_000, side=256, seconds=20.0)
+
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     out = BytesIO()
@@ -56,3 +60,10 @@ def endless_jpeg(side: int, scans: int) -> bytes:
     starts = [at for at in range(len(data) - 1) if data[at : at + 2] == b"\xff\xda"]
     refinement = data[starts[-1] : -2]
     return data[:-2] + refinement * scans + b"\xff\xd9"
+
+
+def quarters(mode: str = "RGB") -> Image.Image:
+    """32 × 16, the left upper quarter red: shows every turn."""
+    image = Image.new("RGB", (32, 16), "blue")
+    image.paste("red", (0, 0, 16, 8))
+    return image.convert(mode)

@@ -6,9 +6,15 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+import aiohttp
 from aiohttp import web
+
+from bot.engines.client import EngineClient
+from engine.api import ChatRequest, Message
+from tests.bot.rig import Rig, ScriptedEngine, running
 
 Sent = dict[str, Any]
 Refuse = Callable[[Sent], tuple[int, Mapping[str, Any]] | None]  # the status and the body, for requests that it does not take
@@ -129,3 +135,30 @@ def newer_openai(sent: Sent) -> tuple[int, Mapping[str, Any]] | None:
 
 def too_long_over(messages: int, body: Mapping[str, Any], status: int = 400) -> Refuse:
     return lambda sent: (status, body) if len(sent["messages"]) > messages else None
+
+
+QUESTION = ChatRequest(messages=(Message(role="user", content="What?"),), temperature=0.5, max_tokens=50)
+
+
+@asynccontextmanager
+async def client_of(server: OtherServer, model: str = "") -> AsyncIterator[EngineClient]:
+    async with server.serving() as url, aiohttp.ClientSession() as session:
+        yield EngineClient(session, url, "a-key", model=model)
+
+
+async def answer_of(client: EngineClient) -> tuple[str, str | None]:
+    """The words, and how it ended."""
+    await client.health()
+    choices = [choice async for chunk in client.stream(QUESTION) for choice in chunk.choices]
+    return "".join(choice.delta.content or "" for choice in choices), next(
+        (c.finish_reason for c in reversed(choices) if c.finish_reason), None
+    )
+
+
+@asynccontextmanager
+async def bot_on(server: OtherServer, tmp_path: Path, model: str = "") -> AsyncIterator[Rig]:
+    async with (
+        client_of(server, model) as client,
+        running(f"sqlite:///{tmp_path}/gander.db", tmp_path, cast(ScriptedEngine, client)) as rig,
+    ):
+        yield rig

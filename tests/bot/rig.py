@@ -12,6 +12,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
+from PIL import Image
+
 from bot.access.permissions import Access
 from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
@@ -27,9 +29,12 @@ from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles
 from bot.texts import load_texts
-from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, Usage
+from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, ImagePart, Usage
+from tests.bot.hostile import encode
 from tests.bot.samples import ANN, PLACE
 
+GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
+DUCK = encode(Image.new("RGB", (20, 10), "brown"), "PNG")
 EVERYBODY = AccessOptions(everyone=True)
 # A simulated platform may live at a time of its own.
 UNHURRIED = LimitOptions(burst=1_000, cooldown_seconds=0, questions_per_person=1_000, questions_overall=1_000, answer_hours=0)
@@ -277,3 +282,16 @@ async def running(
         await asyncio.gather(task, return_exceptions=True)
         await decoders.close()
         await database.close()
+
+
+def pictures(request: ChatRequest) -> int:
+    contents = [message.content for message in request.messages if not isinstance(message.content, str)]
+    return sum(isinstance(part, ImagePart) for content in contents for part in content)
+
+
+def spoken(request: ChatRequest) -> list[str]:
+    texts = []
+    for message in request.messages:
+        content = message.content
+        texts.append(content if isinstance(content, str) else "".join(part.text for part in content if part.type == "text"))
+    return texts

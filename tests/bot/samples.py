@@ -11,6 +11,7 @@ from bot.answer_settings import AnswerSettings
 from bot.message import Author, Picture, Place
 from bot.store import graph, jobs
 from bot.store.database import Database
+from bot.store.jobs import WaitingJob
 
 PLACE = Place("web", "garden", server="club")
 ANN = Author("web", "ann", "Ann")
@@ -60,3 +61,7 @@ async def ask(
         return next(w for w in jobs.all_waiting(connection) if w.answer == answer)
 
     return await database.write(work)
+
+
+def waiting(number: int, cost: int = 300, rows: int = 1, person: str = "ann") -> WaitingJob:
+    return WaitingJob(number, number, "c", person, cost, rows)

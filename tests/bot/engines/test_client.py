@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from bot.engines import client as engine_client
-from bot.engines.client import SILENCE_SECONDS, EngineClient
+from bot.engines.client import SILENCE_SECONDS, EngineClient, seconds
 from bot.engines.compatibility import OTHER_SERVER_ROWS
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from engine.api import ChatRequest, Message
@@ -185,3 +187,16 @@ async def test_closing_the_stream_cancels_on_the_engine() -> None:
             await anext(chunks)
         assert len(await text_of(client, question(max_tokens=3))) == 3  # one after another: the first must be off the device
     assert letters.steps < 100
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, 0), ("", 0), ("7", 7), ("1.5", 1.5), ("-3", 0), ("nan", 0), ("soon", 0), ("1e9", 600)]
+)
+def test_a_rest_is_read_in_every_form(given: str | None, expected: float) -> None:
+    assert seconds(given) == expected
+
+
+def test_a_rest_until_a_date() -> None:
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    assert 0 < seconds(in_a_minute) <= 60
+    assert seconds(format_datetime(datetime.now(UTC) - timedelta(minutes=1), usegmt=True)) == 0

@@ -8,10 +8,12 @@ import aiohttp
 import pytest
 
 from bot.engines.client import EngineClient
-from bot.engines.compatibility import OURS
-from bot.errors import EngineRefused
+from bot.engines.compatibility import OURS, choose
+from bot.errors import EngineRefused, Fault
 from engine.api import ChatRequest, Message
 from tests.adapters.standin import StandIn
+from tests.bot import other_servers as others
+from tests.bot.other_servers import OtherServer, answer_of, client_of
 
 REQUEST = ChatRequest(messages=(Message(role="user", content="Hi"),), temperature=0.5, num_beams=3, top_k=40, repetition_penalty=1.2)
 
@@ -50,3 +52,46 @@ async def test_a_known_server_gets_what_it_takes(path: str, kept: set[str]) -> N
 async def test_a_model_that_the_server_lacks_is_not_asked_for() -> None:
     with pytest.raises(EngineRefused, match=r"'pocket'.*one of: stand-in"):
         await said(StandIn(), model="pocket")
+
+
+async def test_newer_models_of_openai_are_asked_as_they_want_it_and_it_is_remembered() -> None:
+    server = OtherServer(refuse=others.newer_openai)
+    async with client_of(server) as client:
+        assert (await answer_of(client))[0] == "One goose."
+        tries = len(server.requests)
+        assert (await answer_of(client))[0] == "One goose."
+        assert "temperature" in (await client.health()).lacks
+    assert server.requests[-1]["max_completion_tokens"] == 50
+    assert not {"max_tokens", "temperature"} & server.requests[-1].keys()
+    assert (tries, len(server.requests)) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("llava", "llava:latest"),
+        ("LLaVA:latest", "llava:latest"),
+        ("qwen3-vl", "qwen3-vl:8b"),
+        ("", "llava:latest"),
+        ("nomic-embed-text", "nomic-embed-text:latest"),
+    ],
+)
+def test_a_tag_may_be_left_out_and_an_embedding_is_no_first_choice(wanted: str, expected: str) -> None:
+    assert choose([entry["id"] for entry in others.OLLAMA["data"]], wanted) == expected  # type: ignore[index]
+
+
+@pytest.mark.parametrize("wanted", ["gemma", "qwen"])
+def test_a_model_that_is_not_there_is_refused_with_the_list(wanted: str) -> None:
+    with pytest.raises(EngineRefused, match=rf"'{wanted}'.*nomic-embed-text:latest, llava:latest, qwen3-vl:8b") as caught:
+        choose([entry["id"] for entry in others.OLLAMA["data"]], wanted)  # type: ignore[index]
+    assert caught.value.fault is Fault.MODEL
+
+
+def test_of_two_that_a_short_name_could_mean_none_is_guessed() -> None:
+    with pytest.raises(EngineRefused):
+        choose(["qwen3-vl:4b", "qwen3-vl:8b"], "qwen3-vl")
+
+
+async def test_a_list_without_dates_is_one_and_its_conversing_model_is_taken() -> None:
+    async with client_of(OtherServer(models=others.LM_STUDIO)) as client:
+        assert (await client.health()).model == "qwen3-vl-4b"

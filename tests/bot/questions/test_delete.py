@@ -8,14 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.message import Address, Author, Invocation, Place
 from bot.texts import load_texts
-from tests.bot.hostile import encode
-from tests.bot.rig import Rig, ScriptedEngine, attachment, echo, running
+from tests.bot.rig import GOOSE, Rig, ScriptedEngine, attachment, echo, running
 
 CHANNEL = Place("web", "pond", server="geese")
 THREAD = replace(CHANNEL, thread="t1")
@@ -23,7 +21,6 @@ OTHER = replace(CHANNEL, channel="lake")
 ELSEWHERE = replace(CHANNEL, channel="sea", server="ducks")
 ANN, BEN = Author("web", "1", "Ann"), Author("web", "2", "Ben")
 KEEPER = Author("web", "3", "Kim", manages=True)
-GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bot.message import Place
-from bot.ports import Button, KnownMessages, Outgoing
-from bot.store import deliveries, events
+from bot.ports import Button, Outgoing
+from bot.store import events
 from bot.store.database import Database
-from tests.bot.samples import PLACE, add_answer, add_message
+from tests.bot.samples import PLACE
 
 REPLY = Outgoing("temperature is now 0.7.", (Button.SETTINGS,), private=True)
 
@@ -43,23 +43,5 @@ async def test_old_events_are_forgotten(database: Database) -> None:
         events.take(connection, PLACE, "young", "gander", 3.0)
         events.expire(connection, before=2.0)
         assert [events.taken(connection, PLACE.key, event) for event in ("old", "young")] == [False, True]
-
-    await database.write(work)
-
-
-async def test_all_messages_of_a_channel_are_known_its_threads_included(database: Database) -> None:
-    thread = Place(PLACE.platform, PLACE.channel, thread="t", private=PLACE.private)
-
-    def work(connection: Connection) -> None:
-        question = add_message(connection, "why?", platform_id="5", at=1.0)
-        add_message(connection, "later", platform_id="9", at=3.0)
-        answer = deliveries.intend(connection, add_answer(connection, question), 0, PLACE, 2.0)
-        notice = deliveries.intend(connection, None, 0, thread, 1.0)
-        assert answer is not None
-        assert notice is not None
-        deliveries.sent(connection, answer.id, "7")
-        deliveries.sent(connection, notice.id, "4")
-        events.take(connection, PLACE, "6", "gander", 1.5)
-        assert deliveries.known(connection, PLACE, until=1.5) == KnownMessages(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
 
     await database.write(work)

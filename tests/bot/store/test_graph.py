@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import Connection
 
-from bot.store import deliveries, forgetting, graph
+from bot.store import deliveries, graph
 from bot.store.database import Database
 from tests.bot.samples import ANN, BEN, PLACE, add_answer, add_message, picture
 
@@ -63,72 +62,9 @@ async def test_the_pointer_follows_and_grows_old(database: Database) -> None:
     await database.write(work)
 
 
-async def test_forgetting_takes_only_what_nobody_else_showed(database: Database) -> None:
-    def work(connection: Connection) -> None:
-        shared, own = picture(b"shared"), picture(b"own")
-        add_message(connection, "mine", pictures=(shared, own))
-        kept = add_message(connection, "ours", author=BEN, pictures=(shared,))
-        deleted, unused = forgetting.forget(connection, ANN.key, str)
-        assert (deleted, unused) == (1, [own.sha256])
-        assert (graph.pictures_of(connection, [kept])) == {kept: (shared.sha256,)}
-        assert (graph.name_of(connection, ANN.key), graph.name_of(connection, BEN.key)) == ("", "Ben")
-
-    await database.write(work)
-
-
-async def test_retention_goes_by_age(database: Database) -> None:
-    def work(connection: Connection) -> None:
-        old = add_message(connection, "old", at=100.0)
-        young = add_message(connection, "young", parent=old, at=200.0)
-        assert forgetting.expire(connection, before=150.0) == (1, [])
-        assert [turn.id for turn in graph.branch(connection, young)] == [young]
-
-    await database.write(work)
-
-
-async def test_a_picture_that_lost_its_message_is_found(database: Database) -> None:
-    """As when a message turns out to be stored already, after its picture was."""
-
-    def work(connection: Connection) -> None:
-        lost, shown = picture(b"lost"), picture(b"shown")
-        add_message(connection, "here", pictures=(shown,))
-        graph.add_pictures(connection, (lost,), at=0.0)
-        assert forgetting.drop_unshown(connection, {shown.sha256}) == []
-        assert forgetting.drop_unshown(connection) == [lost.sha256]
-        assert graph.all_pictures(connection) == {shown.sha256}
-
-    await database.write(work)
-
-
 async def test_an_answer_knows_its_place_as_it_was_described_last(database: Database) -> None:
     def work(connection: Connection) -> None:
         answer = graph.answer(connection, add_answer(connection, add_message(connection, "why?", platform_id="17")))
         assert answer == graph.Answer("", None, "", False, "17", PLACE)
-
-    await database.write(work)
-
-
-@pytest.mark.parametrize("unknown", [True, False])
-async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: Database, unknown: bool) -> None:
-    def work(connection: Connection) -> None:
-        answer = add_answer(connection, add_message(connection, "hello"))
-        first = deliveries.intend(connection, answer, 0, PLACE, at=0.0)
-        assert first is not None
-        assert first.nonce.startswith(f"{answer}-")
-        if not unknown:
-            deliveries.unsent(connection, [first.id])
-        second = deliveries.intend(connection, answer, 0, PLACE, at=1.0)
-        assert second is not None
-        assert (second.nonce == first.nonce, deliveries.repeats(connection)) == (unknown, int(unknown))
-
-    await database.write(work)
-
-
-async def test_a_forgotten_answer_is_not_sent(database: Database) -> None:
-    def work(connection: Connection) -> None:
-        answer = add_answer(connection, add_message(connection, "hello"))
-        forgetting.forget(connection, ANN.key, str)
-        assert deliveries.intend(connection, answer, 0, PLACE, at=0.0) is None
-        assert graph.answer(connection, answer) is None
 
     await database.write(work)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,22 +12,12 @@ from sqlalchemy import select
 
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.questions.arrival_order import PATIENCE_SECONDS
-from bot.store.database import sqlite_url
 from bot.store.tables import MessageRow
 from tests.bot.hostile import encode
-from tests.bot.rig import Rig, ScriptedEngine, asked, attachment, echo, message, running
+from tests.bot.rig import GOOSE, Rig, asked, attachment, message
 from tests.bot.samples import ANN, BEN, PLACE
 
-GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
 CLEO = Author("web", "cleo", "Cleo")
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    engine = ScriptedEngine(echo)
-    engine.gate.set()
-    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
-        yield rig
 
 
 @dataclass

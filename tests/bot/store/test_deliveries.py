@@ -1,0 +1,56 @@
+"""Every send is recorded before it happens, and repeated with its nonce where nobody knows its outcome."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection
+
+from bot.message import Place
+from bot.ports import KnownMessages
+from bot.store import deliveries, events, forgetting, graph
+from bot.store.database import Database
+from tests.bot.samples import ANN, PLACE, add_answer, add_message
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: Database, unknown: bool) -> None:
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "hello"))
+        first = deliveries.intend(connection, answer, 0, PLACE, at=0.0)
+        assert first is not None
+        assert first.nonce.startswith(f"{answer}-")
+        if not unknown:
+            deliveries.unsent(connection, [first.id])
+        second = deliveries.intend(connection, answer, 0, PLACE, at=1.0)
+        assert second is not None
+        assert (second.nonce == first.nonce, deliveries.repeats(connection)) == (unknown, int(unknown))
+
+    await database.write(work)
+
+
+async def test_a_forgotten_answer_is_not_sent(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "hello"))
+        forgetting.forget(connection, ANN.key, str)
+        assert deliveries.intend(connection, answer, 0, PLACE, at=0.0) is None
+        assert graph.answer(connection, answer) is None
+
+    await database.write(work)
+
+
+async def test_all_messages_of_a_channel_are_known_its_threads_included(database: Database) -> None:
+    thread = Place(PLACE.platform, PLACE.channel, thread="t", private=PLACE.private)
+
+    def work(connection: Connection) -> None:
+        question = add_message(connection, "why?", platform_id="5", at=1.0)
+        add_message(connection, "later", platform_id="9", at=3.0)
+        answer = deliveries.intend(connection, add_answer(connection, question), 0, PLACE, 2.0)
+        notice = deliveries.intend(connection, None, 0, thread, 1.0)
+        assert answer is not None
+        assert notice is not None
+        deliveries.sent(connection, answer.id, "7")
+        deliveries.sent(connection, notice.id, "4")
+        events.take(connection, PLACE, "6", "gander", 1.5)
+        assert deliveries.known(connection, PLACE, until=1.5) == KnownMessages(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
+
+    await database.write(work)
