@@ -1,4 +1,4 @@
-"""An event is dealt with once; what is owed to it is known until it is said, to the bot that owes it."""
+"""An event is handled once; its reply is stored until it is sent, for the bot that handled it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,26 @@
+"""Updates are stored until they are handled, apart for each bot; what nobody can read waits for the operator."""
+
+from __future__ import annotations
+
+from bot.store import updates
+from bot.store.database import Database
+from bot.store.update_inbox import UpdateInbox
+
+
+async def test_what_is_not_handled_is_offered_again_oldest_first_to_its_own_bot(database: Database) -> None:
+    inbox, other = UpdateInbox(database, "gander"), UpdateInbox(database, "goose")
+    for number in (3, 1, 2):
+        await inbox.keep("telegram", number, {"update_id": number})
+    await inbox.release("telegram", 2)
+    assert [(kept.number, kept.update) for kept in await inbox.pending("telegram")] == [(1, {"update_id": 1}), (3, {"update_id": 3})]
+    assert await other.pending("telegram") == ()
+    assert await inbox.pending("discord") == ()
+
+
+async def test_what_can_not_be_read_waits_for_the_operator_until_it_expires(database: Database) -> None:
+    inbox = UpdateInbox(database, "gander")
+    await inbox.keep("telegram", 1, {"odd": True})
+    await inbox.keep("telegram", 1, {"odd": True}, fault="no message")
+    assert (await inbox.pending("telegram"), await inbox.unreadable()) == ((), {"telegram": 1})
+    await database.write(updates.expire, float("inf"))
+    assert await inbox.unreadable() == {}
