@@ -33,7 +33,7 @@ async def test_a_format_whose_decoder_is_missing_is_said_as_that(
     crippled.write_text(f"import runpy, sys\n{missing}\nrunpy.run_path({str(decoding_process.WORKER)!r}, run_name='__main__')\n")
     monkeypatch.setattr(decoding_process, "WORKER", crippled)
     process = DecodingProcess(LIMITS)
-    heic = Path(__file__).parent / "data" / "quarter.heic"
+    heic = Path(__file__).parent.with_name("data") / "quarter.heic"
     data = heic.read_bytes() if kind == "HEIF" else encode(quarters(), kind)
     with capture_logs() as logs, pytest.raises(Refusal) as refused:
         await process.decode(data, kind)

@@ -46,7 +46,7 @@ def opened_format(data: bytes) -> str:
 
 async def test_heic_is_read(decoder: DecodingProcess) -> None:
     """The file is of our own making, red in its left upper quarter: what reads HEIC here can't write it."""
-    picture = await decoder.decode((Path(__file__).parent / "data" / "quarter.heic").read_bytes(), "HEIF")
+    picture = await decoder.decode((Path(__file__).parent.with_name("data") / "quarter.heic").read_bytes(), "HEIF")
     assert (picture.width, picture.height, picture.media_type) == (128, 64, "image/jpeg")
     assert is_red(opened(picture.data), 16, 8)
     assert not is_red(opened(picture.data), 112, 56)
