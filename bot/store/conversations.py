@@ -1,4 +1,4 @@
-"""A place's conversations as its person looks for them: by title, by date, by a word that was said.
+"""The list of a place's conversations, searched by title and by text.
 
 Functions take the connection of the caller's transaction. A conversation is named by the key that all its messages share.
 """
@@ -28,9 +28,9 @@ class Listed:
 
 
 def listed(connection: Connection, place: str, search: str = "", before: int | None = None, limit: int = 50) -> tuple[Listed, ...]:
-    """The conversations spoken in last come first. `search`: only those in whose titles or messages these words stand.
+    """The place's conversations, those with the newest messages first. `search`: only those with these words in a title or message.
 
-    `before`: only conversations whose newest message is older than this one, to go on with a list.
+    `before`: only conversations whose newest message has a smaller id than this, for the next page of the list.
     """
     found = _spans(place)
     if search:
@@ -46,7 +46,7 @@ def listed(connection: Connection, place: str, search: str = "", before: int | N
 
 
 def rename(connection: Connection, place: str, key: str, title: str) -> bool:
-    """Give a conversation a title, or with an empty one its first question back; whether there is such a conversation."""
+    """Set a conversation's title, or remove it with an empty one; whether there is such a conversation."""
     first = select(func.min(MessageRow.id)).where(MessageRow.place == place, MessageRow.conversation == key).scalar_subquery()
     return connection.execute(update(MessageRow).where(MessageRow.id == first).values(title=title or None)).rowcount == 1
 

@@ -1,7 +1,7 @@
-"""Takes things out of the store again: what a person wants forgotten or withdraws, and what is older than the operator keeps.
+"""Deletes from the store: what a person wants forgotten or deletes on the platform, and what is older than the retention period.
 
-Functions take the connection of the caller's transaction. A message takes along its job, its deliveries, its votes and
-its links to pictures; a picture goes with the last message that shows it.
+Functions take the connection of the caller's transaction. With a message go its job, its deliveries, its votes and
+its links to pictures; with the last message that shows a picture goes the picture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.store.settings import Scope
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
 
 BATCH = 1_000  # messages that expire in one transaction: the bot goes on writing between two
-MANY = 10_000  # pictures, more than a statement names one by one
+MANY = 10_000  # pictures: with more, all are looked at instead of naming each in the statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ def forget(connection: Connection, person: str, blank: Callable[[str], str]) -> 
 
 
 def held(connection: Connection, person: str) -> ForgetPreview:
-    """What `forget` would delete of messages and pictures."""
+    """How many messages and pictures `forget` would delete."""
     return replace(_held(connection, _of(person)), quotes=quotes.count(connection, person))
 
 
 def held_in(connection: Connection, places: Collection[str], person: str | None) -> ForgetPreview:
-    """What `forget_in` would delete."""
+    """How many messages and pictures `forget_in` would delete."""
     found = _held(connection, _said_in(places, person))
     return found if person is None else replace(found, quotes=quotes.count(connection, person, places))
 
@@ -82,7 +82,7 @@ def places_around(connection: Connection, place: Place, whole_server: bool) -> t
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What a deleted question leaves to do: messages to take back, and picture files that nothing shows any more."""
+    """What is left to do after a question was deleted: messages to delete on the platform (by its ids), and picture files to delete."""
 
     message_ids: tuple[str, ...]
     sha256s: list[str]

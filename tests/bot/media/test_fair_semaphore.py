@@ -47,5 +47,5 @@ async def test_what_is_heavier_than_a_persons_part_counts_as_that_and_who_gives_
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait({waiting})
-    async with semaphore.inside("cleo", 4):
-        pass
+    async with semaphore.inside("cleo", 4):  # all of the room: nobody holds any of it
+        assert waiting.cancelled()
