@@ -276,10 +276,10 @@ class Core:
         return await self._delete_service.here(incoming.place, person)
 
     async def queue(self, incoming: Incoming) -> QueueStatus:
-        line = await self._dispatcher.line()
+        queue = await self._dispatcher.queue_snapshot()
         answers = await self._resources.database.read(jobs.unfinished, person=incoming.author.key)
-        mine = tuple(line.places[answer] for answer in answers if answer in line.places)
-        return QueueStatus(line.waiting, line.running, self._dispatcher.tokens_per_second, mine)
+        mine = tuple(queue.positions[answer] for answer in answers if answer in queue.positions)
+        return QueueStatus(queue.waiting, queue.running, self._dispatcher.tokens_per_second, mine)
 
     async def follow_line(self, incoming: Incoming, words: Callable[[QueueStatus], Outgoing]) -> None:
         async def now() -> Outgoing:

@@ -60,8 +60,8 @@ class Walls:
     async def read(self, demo: Demo) -> Wall:
         """The wall now; hidden entries are among its entries, and marked."""
         found = await self._database.read(demos.entries, demo, LOOKED_AT)
-        line = await self._dispatcher.line()
-        states = [self._state(entry, line.places.get(entry.shown.answer)) for entry in found]
+        queue = await self._dispatcher.queue_snapshot()
+        states = [self._state(entry, queue.positions.get(entry.shown.answer)) for entry in found]
         shown = worth_showing(states)
         answers = [each.entry.shown.answer for each in shown if not each.entry.shown.hidden]
         recent = await self._database.read(votes.tally, answers, time() - LIKED_SECONDS)

@@ -24,7 +24,7 @@ from bot.contracts import QueuePosition
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
-from bot.dispatch.wait_estimates import Rate, Speed, places
+from bot.dispatch.wait_estimates import Rate, Speed, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place, Value
 from bot.ports import AnswerColumn
@@ -36,22 +36,22 @@ from bot.store.snapshots import FetchedJob
 from bot.store.tables import Finish
 from bot.texts import Texts
 
-HEARTBEAT = 5.0  # seconds between two of this bot's
-DEAD = 60.0  # seconds without a heartbeat, after which other bots take over
-TICK = 2.0  # seconds between two looks at the queue where `wake` is not called
+HEARTBEAT_SECONDS = 5.0  # between two of this bot's
+DEAD_SECONDS = 60.0  # without a heartbeat, after which other bots take over
+LOOK_SECONDS = 2.0  # between two looks at the queue where `wake` is not called
 MAX_ATTEMPTS = 5  # of one job that an engine or a bot did not survive: then the question itself is taken for the cause
-TOLD = 200  # positions that are worked out from the head of the queue: all of it, within the default limits
+MOST_POSITIONS = 200  # positions that are worked out from the head of the queue: all of it, within the default limits
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """The queue at a moment: how many jobs wait and run; `places`: positions by answer, of those at the head of the queue."""
+class QueueSnapshot:
+    """The queue at a moment: how many jobs wait and run; `positions`: positions by answer, of those at the head of the queue."""
 
     waiting: int
     running: int
-    places: Mapping[int, QueuePosition]
+    positions: Mapping[int, QueuePosition]
 
 
 class Dispatcher:
@@ -82,7 +82,7 @@ class Dispatcher:
         self._news = asyncio.Event()
         self._waiting = False  # whether any question waited at the last look
         self._attached = asyncio.Event()
-        self._moving = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
+        self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._delivering: set[int] = set()  # jobs
         self._busy: set[asyncio.Task[None]] = set()
@@ -90,7 +90,7 @@ class Dispatcher:
 
     async def run(self) -> NoReturn:
         """Run jobs until cancelled. Jobs that a killed run of this bot left begin again."""
-        recovered = await self._database.write(jobs.prune_stalled_workers, time() - DEAD, self._name)
+        recovered = await self._database.write(jobs.prune_stalled_workers, time() - DEAD_SECONDS, self._name)
         log.info("dispatcher_started", recovered=recovered)
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._pool.watch(self.wake))
@@ -100,7 +100,7 @@ class Dispatcher:
             self._tasks.create_task(self._stop_all(self._outbox.given_up))
             while True:
                 await self._start_jobs()
-                await _news(self._news, TICK)
+                await _news(self._news, LOOK_SECONDS)
 
     def wake(self) -> None:
         """Look at the queue now: a question was stored, or an engine has room."""
@@ -119,7 +119,7 @@ class Dispatcher:
 
     async def stop(self, answers: Sequence[int]) -> int:
         """Stop these answers; how many were waiting or being made. The text so far stays."""
-        async with self._moving:
+        async with self._queue_lock:
             running, waited = await self._database.write(jobs.cancel_jobs, answers, self._name, time())
         for job in waited:
             self._deliver_soon(job)
@@ -136,13 +136,14 @@ class Dispatcher:
             self._outbox.discard_answer(old.answer, place)
         self.wake()
 
-    async def line(self) -> Line:
+    async def queue_snapshot(self) -> QueueSnapshot:
         """The queue now, with positions in the order in which the jobs will be started."""
         waiting = await self._database.read(jobs.all_waiting)
-        head = islice(self._queue.order(waiting), TOLD)
+        head = islice(self._queue.order(waiting), MOST_POSITIONS)
         running = self._pool.running
         self._outbox.set_pending(Counter(job.channel for job in (*waiting, *running)))
-        return Line(len(waiting), len(running), places(head, running, self._speed, self._pool.rows, self._outbox.seconds_until_shown))
+        positions = queue_positions(head, running, self._speed, self._pool.rows, self._outbox.seconds_until_shown)
+        return QueueSnapshot(len(waiting), len(running), positions)
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -166,13 +167,13 @@ class Dispatcher:
         refusal = self._pool.refusal
         if not (refusal or self._pool.have_room()):
             return
-        fetchable, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD)
+        fetchable, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD_SECONDS)
         while not (self._draining or self._news.is_set()):
             chosen = next(iter(fetchable), None) if refusal else self._fairest(fetchable)
             pooled = self._pool.best(chosen) if chosen and not refusal else None
             if chosen is None or (pooled is None and refusal is None):
                 break
-            async with self._moving:
+            async with self._queue_lock:
                 fetched = await self._database.write(snapshots.fetch_job, chosen.id, self._name, time())
                 if fetched is not None and pooled is not None:
                     self._queue.charge(chosen)
@@ -223,7 +224,7 @@ class Dispatcher:
                 notes = await self._generator.footer_notes(job, branch, draft)
                 saved = await self._save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
             finally:
-                self._leave(pooled, waiting, draft, monotonic() - began)
+                self._free_engine(pooled, waiting, draft, monotonic() - began)
             if saved:
                 await self._deliver(job)
 
@@ -236,7 +237,7 @@ class Dispatcher:
         finally:
             typing.cancel()
 
-    def _leave(self, pooled: PooledEngine, waiting: WaitingJob, draft: Draft | Comparison, seconds: float) -> None:
+    def _free_engine(self, pooled: PooledEngine, waiting: WaitingJob, draft: Draft | Comparison, seconds: float) -> None:
         """Free the engine's rows after a job that ran for so many seconds, and learn from it how fast the engine is."""
         del pooled.running[waiting.id], self._cancellations[waiting.id], self._growing[waiting.answer]
         self._queue.settle(waiting, draft.prompt_tokens + draft.work(waiting.rows))
@@ -277,10 +278,10 @@ class Dispatcher:
         ours = await self._database.write(jobs.save_answer, job, self._name, text, finish, footer, time(), columns)
         log.info("answer_made", finish=finish, ours=ours)
         if not ours:
-            await self._let_go(job, view)
+            await self._abandon(job, view)
         return ours
 
-    async def _let_go(self, job: Job, view: AnswerView) -> None:
+    async def _abandon(self, job: Job, view: AnswerView) -> None:
         """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted."""
         if await self._database.read(graph.answer, job.answer) is None:
             self._spawn(self._outbox.retract_answer(job.answer))
@@ -310,36 +311,37 @@ class Dispatcher:
             task.add_done_callback(self._busy.discard)
 
     async def _keep_alive(self) -> NoReturn:
-        """Every HEARTBEAT seconds: store that we live, cancel jobs stopped through another bot, take over the jobs of dead bots."""
+        """Every HEARTBEAT_SECONDS: store that we live, cancel jobs stopped through another bot, take over the jobs of dead bots."""
         while True:
             now = time()
             asked = await self._database.write(jobs.heartbeat, self._name, now)
-            async with self._moving:
-                recovered = await self._database.write(jobs.prune_stalled_workers, now - DEAD, self._name, tuple(self._cancellations))
-            undelivered = await self._database.write(jobs.undelivered, self._outbox.connected, self._name, now, now - DEAD)
+            async with self._queue_lock:
+                running = tuple(self._cancellations)
+                recovered = await self._database.write(jobs.prune_stalled_workers, now - DEAD_SECONDS, self._name, running)
+            undelivered = await self._database.write(jobs.undelivered, self._outbox.connected, self._name, now, now - DEAD_SECONDS)
             for number in asked & self._cancellations.keys():
                 self._cancellations[number].cancel()
             for job in undelivered:
                 self._deliver_soon(job)
             if recovered:
                 self.wake()
-            await _news(self._attached, HEARTBEAT)
+            await _news(self._attached, HEARTBEAT_SECONDS)
 
     async def _keep_informed(self) -> NoReturn:
         """Keep showing those at the head of the queue their position."""
         while True:
-            await asyncio.sleep(TICK)
-            for place in (await self.line()).places.values():
+            await asyncio.sleep(LOOK_SECONDS)
+            for place in (await self.queue_snapshot()).positions.values():
                 if place.position:  # 0: it runs
-                    async with self._moving:
-                        await self._inform(place)
+                    async with self._queue_lock:
+                        await self._show_position(place)
 
     async def _stop_all(self, unwanted: asyncio.Queue[int]) -> NoReturn:
         """Stop answers that come out of this queue: somebody deleted a message of theirs, or they can't be shown any more."""
         while True:
             await self.stop([await unwanted.get()])
 
-    async def _inform(self, place: QueuePosition) -> None:
+    async def _show_position(self, place: QueuePosition) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (view := await self._answer_views.load(job)):
             view.show_position(place)

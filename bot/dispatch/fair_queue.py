@@ -21,7 +21,7 @@ REMEMBERED = 1_000  # channels, and people in each, whose debts are remembered: 
 LEAST_SHARE = 4  # nobody's share falls below one in so many of the rows, however many people ask
 
 
-class Turns:
+class DeficitRoundRobin:
     """Deficit round-robin over flows, each named by a key. A flow that is served takes on its job's tokens as a debt.
 
     Flows without debt take turns; a new flow has none and goes next. Each round pays off a quantum of every debt. Waiting earns nothing.
@@ -46,9 +46,9 @@ class Turns:
         if len(self._debt) > REMEMBERED:
             del self._debt[next(iter(self._debt))]
 
-    def among(self, keys: Collection[str]) -> Turns:
+    def among(self, keys: Collection[str]) -> DeficitRoundRobin:
         """A copy that knows these flows alone."""
-        copy = Turns(self._quantum)
+        copy = DeficitRoundRobin(self._quantum)
         copy._debt = {key: debt for key, debt in self._debt.items() if key in keys}
         return copy
 
@@ -66,8 +66,8 @@ class FairQueue:
     """Picks the next of the waiting jobs; holds none itself. `now` is in seconds of any steady clock."""
 
     def __init__(self) -> None:
-        self._channels = Turns()
-        self._people: dict[str, Turns] = {}  # by channel, in the order of turns
+        self._channels = DeficitRoundRobin()
+        self._people: dict[str, DeficitRoundRobin] = {}  # by channel, in the order of turns
         self._about: dict[str, float] = {}  # when somebody's question last waited; the longest ago first
 
     def next(self, fetchable: Sequence[WaitingJob]) -> WaitingJob:
@@ -95,7 +95,7 @@ class FairQueue:
     def charge(self, job: WaitingJob) -> None:
         """The job was started: its channel and its person owe its cost."""
         self._channels.charge(job.channel, job.cost)
-        people = self._people[job.channel] = self._people.pop(job.channel, Turns())
+        people = self._people[job.channel] = self._people.pop(job.channel, DeficitRoundRobin())
         people.charge(job.person, job.cost)
         if len(self._people) > REMEMBERED:
             del self._people[next(iter(self._people))]
@@ -120,8 +120,8 @@ class FairQueue:
             if not jobs:
                 del rest[job.channel, job.person]
 
-    def _people_in(self, channel: str) -> Turns:
-        return self._people.setdefault(channel, Turns())
+    def _people_in(self, channel: str) -> DeficitRoundRobin:
+        return self._people.setdefault(channel, DeficitRoundRobin())
 
     def _among(self, line: Sequence[WaitingJob]) -> FairQueue:
         """A copy with the debts of these channels and people alone."""

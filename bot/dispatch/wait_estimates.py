@@ -55,7 +55,7 @@ class Rate:
             self._times.popleft()
 
 
-def places(
+def queue_positions(
     line: Iterable[WaitingJob], running: Iterable[WaitingJob], speed: Speed, rows: int, delay: Callable[[str, int], float]
 ) -> Mapping[int, QueuePosition]:
     """The position of each answer, by its id. `line`: waiting jobs in the order of starting; running jobs are taken to be half done.

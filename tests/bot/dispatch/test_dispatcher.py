@@ -179,6 +179,6 @@ async def test_a_bot_that_is_dead_is_stood_in_for(database_url: str, tmp_path: P
     engine.gate.set()
     async with running(database_url, tmp_path, ScriptedEngine(echo, away=True), name="one") as one:
         await one.say("why?")
-    monkeypatch.setattr(dispatcher, "DEAD", 0.0)
+    monkeypatch.setattr(dispatcher, "DEAD_SECONDS", 0.0)
     async with running(database_url, tmp_path, engine, name="two") as two:
         assert await two.finals(1) == ["You asked: why?"]

@@ -6,7 +6,7 @@ import pytest
 
 from bot.contracts import QueuePosition
 from bot.delivery.edit_scheduler import EditScheduler
-from bot.dispatch.wait_estimates import Speed, places
+from bot.dispatch.wait_estimates import Speed, queue_positions
 from bot.ports import EditBudget, Limits
 from tests.bot.samples import waiting
 
@@ -16,14 +16,14 @@ def at_once(channel: str, number: int) -> float:
 
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:
-    found = places([waiting(1), waiting(2)], [], Speed(), rows=4, delay=at_once)
+    found = queue_positions([waiting(1), waiting(2)], [], Speed(), rows=4, delay=at_once)
     assert found == {1: QueuePosition(1, 1, None), 2: QueuePosition(2, 2, None)}
 
 
 def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)  # 30 expected tokens a second and row
-    found = places([waiting(1), waiting(2)], [waiting(3)], speed, rows=2, delay=at_once)
+    found = queue_positions([waiting(1), waiting(2)], [waiting(3)], speed, rows=2, delay=at_once)
     assert found == {3: QueuePosition(3, 0, 0.0), 1: QueuePosition(1, 1, 2.5), 2: QueuePosition(2, 2, 7.5)}
     assert speed.tokens_per_second(rows=2) == 20
 
@@ -34,7 +34,7 @@ def test_a_group_that_may_say_little_waits_for_that() -> None:
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)
     line = [waiting(number) for number in range(2, 6)]
-    found = places(line, [waiting(1)], speed, rows=1, delay=lambda _, number: channel.seconds_until_shown(number, now=0.0))
+    found = queue_positions(line, [waiting(1)], speed, rows=1, delay=lambda _, number: channel.seconds_until_shown(number, now=0.0))
     assert [found[number].seconds for number in range(1, 6)] == [0.0, 50.0, 60.0, 110.0, 120.0]
 
 
