@@ -42,7 +42,7 @@ class Ready(BaseModel):
     memory: Memory | None  # None where the system does not tell; Linux does
 
 
-class Seen(BaseModel):
+class Observed(BaseModel):
     """From the bot, in the end."""
 
     memory: Memory | None

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import IO
 
-from adapters.bench.lines import Message, Ready, Seen
+from adapters.bench.lines import Message, Observed, Ready
 from adapters.errors import BenchError
 
 CHANNELS = 1_000  # with one person each, so that answers do not wait for a channel's budget of edits
@@ -36,7 +36,7 @@ class Load:
 class Run:
     start_seconds: float
     ready: Ready
-    seen: Seen
+    seen: Observed
     counted_from: float
 
 
@@ -49,7 +49,7 @@ def measure(load: Load) -> Run:
             ready = Ready.model_validate_json(line(bot, log))
             start_seconds = monotonic() - begun
             begun = play(load, bot)
-            seen = Seen.model_validate_json(line(bot, log))
+            seen = Observed.model_validate_json(line(bot, log))
     return Run(start_seconds, ready, seen, begun + WARM_UP_SECONDS)
 
 

@@ -13,7 +13,7 @@ from time import monotonic
 
 from pydantic import BaseModel
 
-from adapters.bench.lines import Heard, Memory, Message, Ready, Seen
+from adapters.bench.lines import Heard, Memory, Message, Observed, Ready
 from adapters.house import House
 from bot.config.schema import Config
 from bot.message import Address, Author, Incoming, Place
@@ -49,7 +49,7 @@ class Room:
             await asyncio.sleep(LOOK_SECONDS)
         tell(Ready(memory=memory()))
         await self._listen(house.bot)
-        tell(Seen(memory=memory(), heard=list(self._heard.values())))
+        tell(Observed(memory=memory(), heard=list(self._heard.values())))
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         message_id = f"b{next(self._ids)}"

@@ -1,4 +1,4 @@
-"""Runs contenders against each other in a scenario, so that whatever else the machine does falls on all of them alike."""
+"""Runs contenders in turn in one scenario, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WARM_UP = 0  # the number of the round that does not count
 
 @dataclass
 class Score:
-    """One contender in one scenario: a value for each row, a round; or why there are none."""
+    """The results of one contender in one scenario: for each round a value for each row; or the reason why there are none."""
 
     contender: Contender
     rounds: list[Sequence[float]] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Score:
 
 
 def compete(scenario: Scenario, contenders: Sequence[Contender], rounds: int) -> list[Score]:
-    """All take turns after a warm-up, in every other round backwards."""
+    """After a warm-up, each round runs all contenders once; every other round in reverse order."""
     scores = [Score(contender) for contender in contenders]
     numbers = [WARM_UP + 1] if scenario.once else range(WARM_UP, WARM_UP + 1 + rounds)
     for number in numbers:
@@ -62,5 +62,5 @@ def findings(
 
 
 def limit(row: Figure, roofline: Roofline, kept: float) -> float | None:
-    """The most tokens a second; None for other units."""
+    """The tokens a second that memory bandwidth allows; None for figures in other units."""
     return row.people * roofline.steps_per_second(row.people * row.beams, kept) if row.unit == "tokens/s" else None

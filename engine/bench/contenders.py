@@ -1,4 +1,4 @@
-"""What every contender can be asked, and ours: the engine as the server drives it, the wire left out."""
+"""The interface of every contender, and Gander's own: the engine as the server drives it, without HTTP."""
 
 from __future__ import annotations
 
@@ -38,44 +38,44 @@ class Timing:
 
 
 class Contender(Protocol):
-    """Anything that answers. Whatever it can't do raises UnableError. All answers are greedy and exactly `tokens` long."""
+    """Something to measure. What it can't do raises UnableError. All answers are greedy and exactly `tokens` long."""
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Its name in the table."""
         ...
 
     @property
     def model(self) -> VisionLanguageModel: ...
 
     def answer(self, talk: Talk, tokens: int) -> Timing:
-        """One person, who sees the words come."""
+        """Answers one question, streaming; returns when its tokens came."""
         ...
 
     def write(self, talks: Sequence[Talk], tokens: int) -> None:
-        """All of them at once."""
+        """Answers all questions at once, in one batch."""
         ...
 
     def search(self, talk: Talk, beams: int, tokens: int) -> None:
-        """One person, by beam search."""
+        """Answers one question by beam search."""
         ...
 
-    def look(self, pictures: Sequence[Image.Image]) -> None:
-        """Pictures become embeddings on the device, in one batch."""
+    def encode(self, pictures: Sequence[Image.Image]) -> None:
+        """Encodes prepared pictures into embeddings on the device, in one batch."""
         ...
 
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
-        """The answers of many, by an engine that remembers what they said before."""
+        """Answers many conversations at once, with a cache of what was said before."""
         ...
 
     def close(self) -> None:
-        """Gives back what would outlive it."""
+        """Frees what would otherwise stay in memory."""
         ...
 
 
 @dataclass
 class Heard:
-    """What the engine told of one answer, and when."""
+    """The events of one answer, with their times."""
 
     begun: float
     first: float = 0.0
@@ -114,7 +114,7 @@ class OurEngine:
     def search(self, talk: Talk, beams: int, tokens: int) -> None:
         self.run([talk], tokens, beams)
 
-    def look(self, pictures: Sequence[Image.Image]) -> None:
+    def encode(self, pictures: Sequence[Image.Image]) -> None:
         self.model.encode(pictures)
         wait_for(self.model.device)
 
@@ -122,7 +122,7 @@ class OurEngine:
         return [heard.text for heard in self.run(talks, tokens)]
 
     def close(self) -> None:
-        """Nothing does."""
+        """There is nothing to free."""
 
     def run(self, talks: Sequence[Talk], tokens: int, beams: int = 1) -> list[Heard]:
         generation = self.model.card.generation.model_copy(
@@ -143,7 +143,7 @@ def never() -> bool:
 
 
 def check(heard: Heard, tokens: int) -> None:
-    """A figure counts only if the tokens were really written."""
+    """Raises UnableError unless exactly the wanted number of tokens was written."""
     if heard.error is not None:
         raise UnableError(str(heard.error))
     if heard.written != tokens:

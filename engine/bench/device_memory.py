@@ -1,7 +1,7 @@
-"""Measures on a real card what `plan` calculates: a model of the real shape with random weights, made on the card itself.
+"""Measures on a GPU what `gander model plan` calculates: with a model of the real shape whose random weights are made on the GPU.
 
-Reserved memory is what torch holds of the card, cache of its allocator included; the card's own reading has CUDA's
-context besides, and whatever else runs there.
+Reserved memory is what torch's allocator holds, its cache included. The card's own figure also counts CUDA's context and
+other programs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Measured:
 
 
 def measure(config: LlamaConfig, mode: Quantization, device: torch.device, tokens: int = TOKENS) -> Measured:
-    """One picture and one conversation of `tokens`, in fp16, on a GPU, as an engine does it that has no memory to spare."""
+    """Measures one picture and one conversation of `tokens` tokens in fp16, as an engine with no memory to spare computes them."""
     gc.collect()
     torch.cuda.init()  # else there are no statistics to reset
     torch.cuda.empty_cache()
@@ -66,7 +66,7 @@ def measure(config: LlamaConfig, mode: Quantization, device: torch.device, token
 
 
 def converse(language: Llama, picture: Tensor, tokens: int) -> float:
-    """Reads a prompt with the picture [32, width], then writes up to `tokens`: seconds a step."""
+    """Prefills a prompt with the picture [32, width], then decodes up to `tokens` in all; returns seconds a decode step."""
     ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
     stream = TokenStream(language, tokens, choose_step(language), TIGHT_PROMPT)
     stream.runner.capture([1], progress=lambda line: None, prompts=False)
@@ -75,7 +75,7 @@ def converse(language: Llama, picture: Tensor, tokens: int) -> float:
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """The median of `repeats` runs, the device waited for each time."""
+    """The median time of `repeats` runs, each until the device is done."""
     times = []
     for _ in range(repeats):
         begun = time.perf_counter()
@@ -86,7 +86,7 @@ def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def random_language(config: LlamaConfig, mode: Quantization, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Llama:
-    """A model of this shape; its quantised matrices have random codes, which no fp16 copy was ever made of."""
+    """A model of this shape with random weights. Quantised matrices get random codes directly, without an fp16 copy."""
     language = empty_language(config, mode, [device], dtype)
     fill(language, torch.Generator(device).manual_seed(seed))
     return language.eval().requires_grad_(False)
@@ -101,7 +101,7 @@ def random_vision_encoder(width: int, device: torch.device, dtype: torch.dtype, 
 
 @torch.no_grad()
 def fill(module: nn.Module, generator: torch.Generator) -> None:
-    """Matrices at random, norms at 1, scales so that restored weights are as wide as the others."""
+    """Fills matrices at random and norms with 1; scales are such that restored weights spread as plain ones do."""
     for name, parameter in module.named_parameters():
         if parameter.dtype in (torch.int8, torch.uint8):
             parameter.random_(-127, 128, generator=generator) if parameter.dtype == torch.int8 else parameter.random_(generator=generator)
@@ -114,7 +114,7 @@ def fill(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def same_tokens(config: LlamaConfig, mode: Quantization, device: torch.device, dtype: torch.dtype, count: int) -> int:
-    """How many of `count` greedy tokens agree, from the first on, between codes and plain matrices restored from them."""
+    """How many of the first `count` greedy tokens agree between a quantised model and plain matrices restored from its codes."""
     quantised = random_language(config, mode, device, dtype)
     plain = empty_language(config, "none", [device], dtype)
     restore(quantised, plain)
@@ -146,7 +146,7 @@ def restore(quantised: Llama, plain: Llama) -> None:
 
 @torch.inference_mode()
 def greedy(language: Llama, count: int) -> list[int]:
-    """From a fixed prompt of 64 tokens."""
+    """`count` greedy tokens after a fixed prompt of 64."""
     ids = torch.arange(3, 67, device=language.device)
     stream = TokenStream(language, len(ids) + count)
     chosen = [stream.read(language.embed(ids)).argmax()]

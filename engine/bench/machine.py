@@ -1,4 +1,4 @@
-"""Which machine a figure comes from, and whether it had other work at that time: without both a figure means nothing."""
+"""Records which machine was measured and whether it was busy with other work: without both a figure means nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 CPU_FACTS = Path("/proc/cpuinfo")
-IDLE = 0.5  # processes that wait or run besides us, on average over a minute, up to which a machine counts as idle
+IDLE = 0.5  # other processes that run or wait, averaged over a minute, up to which a machine counts as idle
 
 
 class Machine(BaseModel):

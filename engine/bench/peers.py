@@ -1,7 +1,7 @@
-"""The peers that are installed with us: transformers' `generate`, its compiled form, and its continuous batching.
+"""The contenders beside Gander: transformers' `generate`, its compiled form, and its continuous batching.
 
-transformers has no model of ours as a whole: it is handed the embeddings that our model would read, and computes the same
-function of them from the same weights, so that its answer must be our exact engine's, token for token.
+transformers has no such picture model as a whole, so it gets the embeddings that our language model would get. With the same
+weights its greedy answer must equal that of our unquantised engine token for token.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import set_verbosity_error
 
 from engine.bench.contenders import Timing, UnableError, precision
-from engine.bench.oracle import as_transformers
 from engine.bench.roofline import wait_for
+from engine.bench.transformers_model import as_transformers
 from engine.bench.workload import Talk
 from engine.core.detokenizer import Detokenizer
 from engine.images.decode import Picture
@@ -37,13 +37,13 @@ Result = TypeVar("Result")
 
 
 def quiet_transformers() -> None:
-    """What it says about how it is used would stand between the figures."""
+    """Silences warnings, which would be printed between the figures."""
     set_verbosity_error()
     logging.getLogger("ContinuousBatchingLogger").setLevel(logging.ERROR)
 
 
 class Transformers:
-    """`generate` as it comes: a cache that grows, no graphs; many streams in lockstep."""
+    """`generate` with its defaults: a cache that grows, no CUDA graphs; a batch runs until its longest answer ends."""
 
     title = "generate"
 
@@ -68,14 +68,14 @@ class Transformers:
     def search(self, talk: Talk, beams: int, tokens: int) -> None:
         self.generate([talk], tokens, num_beams=beams, length_penalty=self.model.card.generation.length_penalty)
 
-    def look(self, pictures: Sequence[Image.Image]) -> None:
+    def encode(self, pictures: Sequence[Image.Image]) -> None:
         if not isinstance(self.model, MiniGPT4):
             raise UnableError("transformers has no such vision encoder")
-        self.see(self.model, pictures)
+        self.encode_one(self.model, pictures)
 
     @torch.inference_mode()
-    def see(self, model: MiniGPT4, pictures: Sequence[Image.Image]) -> None:
-        """transformers' own ViT and Q-Former, as they come."""
+    def encode_one(self, model: MiniGPT4, pictures: Sequence[Image.Image]) -> None:
+        """Encodes by transformers' own ViT and Q-Former, without CUDA graphs."""
         pixels = normalise(as_bytes(model.prepare(pictures)))
         model.vision_encoder(pixels.to(model.device, model.vision_encoder.query_tokens.dtype))
         wait_for(model.device)
@@ -84,11 +84,11 @@ class Transformers:
         raise UnableError(FORGETS)
 
     def close(self) -> None:
-        """Nothing does."""
+        """There is nothing to free."""
 
     @torch.no_grad()  # as transformers itself does; what is made in inference mode could not be compiled over
     def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
-        """New ids [talks, tokens]."""
+        """The new token ids, [conversations, tokens]."""
         prompts = [self.contexts.embed(context) for context in map(self.context, talks)]
         longest = max(map(len, prompts))
         hidden = torch.stack([pad(prompt, (0, 0, longest - len(prompt), 0)) for prompt in prompts])
@@ -131,7 +131,7 @@ class Compiled(Transformers):
         return super().answer(talk, tokens)
 
     def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
-        """One cache of one size for all, else every answer would be compiled anew."""
+        """Uses one cache size for all answers, because another size would compile again."""
         if self.cache is None:
             room = 2 * (max(len(self.context(talk)) for talk in talks) + tokens)
             self.cache = StaticCache(config=self.oracle.config, max_cache_len=room)
@@ -145,12 +145,12 @@ class Compiled(Transformers):
         raise UnableError(self.ONE)
 
     def close(self) -> None:
-        """The compiler's graphs hold memory of the device."""
+        """Frees the compiler's graphs, which hold device memory."""
         torch._dynamo.reset()
 
 
 class ContinuousBatching(Transformers):
-    """transformers' own. It takes token ids only: where a picture would stand it gets as many ids."""
+    """transformers' continuous batching. It takes token ids only, so a picture is replaced by as many ids."""
 
     title = "continuous batching"
     BEAMLESS = "has no beams"
@@ -166,15 +166,15 @@ class ContinuousBatching(Transformers):
     def search(self, talk: Talk, beams: int, tokens: int) -> None:
         raise UnableError(self.BEAMLESS)
 
-    def look(self, pictures: Sequence[Image.Image]) -> None:
+    def encode(self, pictures: Sequence[Image.Image]) -> None:
         raise UnableError(self.BLIND)
 
     def close(self) -> None:
-        """Its manager holds nearly all of the device's memory."""
+        """Stops its manager, which holds nearly all of the device's memory."""
         self.oracle.destroy_cached_continuous_batching_manager()
 
     def write(self, talks: Sequence[Talk], tokens: int) -> None:
-        """Its manager is sized by the first call for a crowd, which should be the longest."""
+        """The first call sizes its manager, so the longest one should come first."""
         if self.crowd != len(talks):
             self.oracle.destroy_cached_continuous_batching_manager()
             self.crowd = len(talks)
@@ -194,17 +194,17 @@ class ContinuousBatching(Transformers):
             raise UnableError(f"{sum(written)} tokens were written, not {tokens * len(talks)}")
 
     def room(self) -> ContinuousBatchingConfig:
-        """Left to itself it takes nearly all memory that is free: a GPU's is its own, a CPU's is everybody's."""
+        """The share of free memory that it may take: most of a GPU's, little of a CPU's, which other programs use too."""
         return ContinuousBatchingConfig() if self.model.device.type == "cuda" else ContinuousBatchingConfig(max_memory_percent=CPU_SHARE)
 
 
 def as_ids(context: Context) -> list[int]:
-    """Token ids in the place of pictures too."""
+    """The prompt as token ids, with arbitrary ids where a picture stands."""
     return [token for part in context.segments for token in (range(3, 3 + len(part)) if isinstance(part, PictureTokens) else part)]
 
 
 def attempt(work: Callable[[], Result]) -> Result:
-    """A peer may fail, for lack of memory or of a compiler; that is a finding, and no end of the bench."""
+    """Runs a peer; a failure, such as a lack of memory or of a compiler, becomes UnableError, so that the bench goes on."""
     try:
         return work()
     except RuntimeError as error:
@@ -212,7 +212,7 @@ def attempt(work: Callable[[], Result]) -> Result:
 
 
 class Clock(BaseStreamer):
-    """Notes when each token came; `generate` hands over the prompt first."""
+    """A streamer that notes the time of each token; `generate` passes the prompt first."""
 
     def __init__(self) -> None:
         self.calls: list[float] = []
@@ -225,4 +225,4 @@ class Clock(BaseStreamer):
         self.calls.append(time.perf_counter())
 
     def end(self) -> None:
-        """Nothing was held back."""
+        """Called after the last token; nothing is buffered here."""

@@ -1,4 +1,4 @@
-"""What a bench found: for programs as JSON, for people in `engine.bench.table`."""
+"""The results of a bench run, as JSON; `engine.bench.table` shows them to people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.bench.scenarios import Unit
 
 
 class Finding(BaseModel):
-    """One contender in one row: a value a round, or the reason why there is none. `limit` is the roofline, in the same unit."""
+    """One contender in one row of the table: a value for each round, or why there is none. `limit` is the roofline in the same unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class Finding(BaseModel):
 
     @property
     def median(self) -> float:
-        """Of findings that have values."""
+        """The median over rounds; only for findings that have values."""
         return median(self.values)
 
 
@@ -43,8 +43,8 @@ class Report(BaseModel):
     prompt_tokens: int  # of a question about a picture
     bandwidth: float
     reference: str  # whom the others are compared with
-    same_answers: tuple[int, int]  # of how many that our unquantised engine gave, the reference gave the same
-    memory: dict[str, int]  # bytes that a contender took to get warm
+    same_answers: tuple[int, int]  # (equal, all): how many answers of our unquantised engine the reference gave too
+    memory: dict[str, int]  # bytes that each contender took by the end of its warm-up
     findings: tuple[Finding, ...]
 
     @property
@@ -59,12 +59,12 @@ class Report(BaseModel):
         return next((found for found in self.findings if (found.row, found.contender) == (row, contender)), None)
 
     def times_reference(self, found: Finding) -> float | None:
-        """How many times as fast as the reference: the median of the rounds' own ratios, which a busy machine spoils less."""
+        """How many times as fast as the reference: the median of each round's ratio, which other load distorts less."""
         other = self.found(found.row, self.reference)
         if other is None or found.contender == self.reference or not (found.values and other.values):
             return None
         return median(ours / theirs for ours, theirs in zip(found.values, other.values, strict=True))
 
     def rates(self) -> Iterator[Finding]:
-        """Tokens/s without beams, of one person and of many."""
+        """The findings in tokens/s without beam search, for one stream and for many."""
         return (found for found in self.findings if found.unit == "tokens/s" and found.beams == 1 and found.values)

@@ -1,8 +1,8 @@
-"""The speed that the device's memory allows: a decode step reads every weight once, and each row's keys and values.
+"""The tokens a second that memory bandwidth allows: a decode step reads every weight once, and each row's keys and values.
 
     tokens/s ≤ rows · bandwidth / (weights + rows · kept tokens · bytes a token)
 
-The bandwidth is not a data sheet's but that of a device copy, bytes read and written, measured in the same run.
+The bandwidth is measured in the same run, as bytes read and written by a copy on the device; it is no data sheet's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Roofline:
     token: int
 
     def steps_per_second(self, rows: int, kept: float) -> float:
-        """The most, with `kept` tokens in the cache of each row."""
+        """The most decode steps a second with `kept` tokens in the cache of each row."""
         return self.bandwidth / (self.weights + rows * kept * self.token)
 
 
@@ -41,7 +41,7 @@ def roofline(language: Llama, bandwidth: float) -> Roofline:
 
 
 def step_bytes(language: Llama) -> int:
-    """What a decode step reads of the weights: all but the table of embeddings, of which it reads a row."""
+    """Bytes of the weights that a decode step reads: all but the embedding table, of which it reads a row for each token."""
     read = 0
     for module in language.modules():
         if module is language.model.embed_tokens:
@@ -70,6 +70,6 @@ def seconds(source: torch.Tensor, target: torch.Tensor) -> float:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until the device has done what it was told."""
+    """Returns when the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

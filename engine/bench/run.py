@@ -1,4 +1,4 @@
-"""The whole bench, from a model to a report."""
+"""Runs a whole bench, from a model to a report."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 from engine.bench.compete import WARM_UP, findings
 from engine.bench.contenders import Contender, Enter, UnableError
 from engine.bench.machine import this_machine
+from engine.bench.models import Open
 from engine.bench.report import Finding, Report
 from engine.bench.roofline import Roofline, copy_bandwidth, roofline
 from engine.bench.scenarios import OnePerson, Scenario
-from engine.bench.subjects import Open
 from engine.bench.workload import opening, prompt_tokens
 from engine.device.devices import held_bytes
 from engine.layers.modes import Quantization
@@ -25,9 +25,9 @@ from engine.models.base import VisionLanguageModel
 
 @dataclass(frozen=True)
 class Entrant:
-    """Who competes, on the model in which mode. The answers of the `exact` one of ours are held against the `reference`'s.
+    """A contender and the quantisation of its model. Answers of our `exact` one are compared with those of the `reference`.
 
-    A `guest` takes the model of the one before it, wherever it runs.
+    A `guest` always shares the model of the entrant before it.
     """
 
     enter: Enter
@@ -39,9 +39,9 @@ class Entrant:
 
 @dataclass
 class Bench:
-    """One run. On a CPU each contender has a model of its own and all take turns, since the machine may have other work.
+    """One run. On a CPU each contender has a model of its own and all take turns, because other load on the machine comes and goes.
 
-    On a GPU one has the card after another, and those of one mode share a model: it has no room for all.
+    On a GPU they run one after another, and those of one mode share a model, because the card has no room for all.
     """
 
     open: Open
@@ -54,7 +54,7 @@ class Bench:
     memory: dict[str, int] = field(default_factory=dict)
 
     def run(self, entrants: Sequence[Entrant]) -> Iterator[Report]:
-        """What is found so far, each time somebody has had all scenarios; the last report has everything."""
+        """Yields the report so far each time a contender has finished all scenarios; the last one is complete."""
         machine, bandwidth = this_machine(self.device), copy_bandwidth(self.device)
         found: list[Finding] = []
         prompt = 0
@@ -82,7 +82,7 @@ class Bench:
             yield from findings(scenario, contenders, self.rounds, rooflines, prompt + self.tokens / 2)
 
     def sessions(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
-        """Those that compete at a time, ready; nothing of them is left when the next come."""
+        """Yields the contenders that run together, loaded; they are freed before the next ones are loaded."""
         if self.device.type == "cpu":
             ready: list[Contender] = []
             for entrant in entrants:
@@ -93,7 +93,7 @@ class Bench:
             yield from self.sharing(list(sharing))
 
     def sharing(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
-        """One after another, on the model of the first."""
+        """Contenders one after another, all on the model of the first."""
         first = self.enter(entrants[0], None)
         model, ready = first.model, [first]
         del first
@@ -105,11 +105,11 @@ class Bench:
         yield contenders
         for contender in contenders:
             contender.close()
-        contenders.clear()  # whoever was given the list holds nobody any more
+        contenders.clear()  # so that a caller who still has the list keeps no model alive
         self.clean_up()
 
     def enter(self, entrant: Entrant, model: VisionLanguageModel | None) -> Contender:
-        """Warm, and with what it took of memory noted if it has a model of its own."""
+        """Warms a contender up, and records its memory if it has a model of its own."""
         self.progress(f"getting ready, {entrant.mode}")
         self.clean_up()
         before = held_bytes(self.device)
@@ -127,7 +127,7 @@ class Bench:
         torch.cuda.empty_cache()  # does nothing without CUDA
 
     def same_answers(self) -> tuple[int, int]:
-        """How many answers of how many agree between our exact engine and the reference."""
+        """(equal, all): how many answers our exact engine and the reference share."""
         texts = next((scenario.texts for scenario in self.scenarios if isinstance(scenario, OnePerson)), {})
         sides = [texts.get(name, []) for entrant, name in self.names.items() if entrant.exact or entrant.reference]
         if len(sides) != 2:

@@ -1,4 +1,4 @@
-"""What is measured: one person, many at once, beams, the vision encoder, and memory over many turns."""
+"""The scenarios: one stream, many at once, beam search, the vision encoder, and memory over many turns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from engine.bench.contenders import Contender, UnableError
 from engine.bench.workload import Talk, crowd, draw, followed_up, opening
 
 Unit = Literal["tokens/s", "ms", "MB"]
-SHARES = 4  # a short run is so much shorter than a long one
-PEOPLE, CHAT_TURNS, CHAT_TOKENS = 20, 10, 16  # of the many turns
-CROWDS, BEAMS, ENCODINGS, CHATS = 10_000, 20_000, 30_000, 40_000  # numbers of their pictures, so that no scenario warms another's up
+SHARES = 4  # a short run has a quarter of a long run's tokens
+PEOPLE, CHAT_TURNS, CHAT_TOKENS = 20, 10, 16  # in `ManyTurns`
+# The first picture of each scenario: no picture is used twice, so none is in a cache.
+CROWDS, BEAMS, ENCODINGS, CHATS = 10_000, 20_000, 30_000, 40_000
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. Tokens/s are of `people`, each with so many `beams`, together; rivals of an answer don't count."""
+    """One line of the table. Tokens/s are the sum over `people`, each with `beams` beams; only tokens of the final answer count."""
 
     name: str
     unit: Unit
@@ -27,14 +28,14 @@ class Figure:
 
 
 class Scenario(Protocol):
-    """`measure` gives a value for each of `rows`; its `number` is another one each round, 0 for the warm-up."""
+    """`measure` returns a value for each of `rows`; `number` is the round, 0 for the warm-up."""
 
     @property
     def rows(self) -> Sequence[Figure]: ...
 
     @property
     def once(self) -> bool:
-        """One long run instead of a warm-up and rounds."""
+        """Whether it is one long run instead of a warm-up and rounds."""
         ...
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]: ...
@@ -51,7 +52,7 @@ class OnePerson:
         Figure("first token, new picture", "ms"),
         Figure("first token, follow-up", "ms"),
     )
-    texts: dict[str, list[str]] = field(default_factory=dict)  # by contender, the warm-up's first
+    texts: dict[str, list[str]] = field(default_factory=dict)  # answers by contender; the first is the warm-up's
 
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
         talk = opening(number)
@@ -63,7 +64,7 @@ class OnePerson:
 
 @dataclass
 class Crowd:
-    """Many people at once. The prompts' work cancels out: what is counted is what a long run takes more than a short one."""
+    """Many people at once. A short run's time is subtracted from a long one's, so that the prompts' work does not count."""
 
     people: int
     tokens: int
@@ -80,7 +81,7 @@ class Crowd:
 
 @dataclass
 class BeamScenario:
-    """One person; tokens of the answer are counted, not those of its rivals."""
+    """One person, by beam search; only tokens of the final answer count."""
 
     beams: int
     tokens: int
@@ -109,12 +110,12 @@ class EncodeScenario:
     def measure(self, contender: Contender, number: int) -> Sequence[float]:
         images = [draw(ENCODINGS + self.pictures * number + index).image for index in range(self.pictures)]
         ready = contender.model.prepare(images)
-        return (seconds(lambda: contender.look(ready)) * 1e3,)
+        return (seconds(lambda: contender.encode(ready)) * 1e3,)
 
 
 @dataclass
 class ManyTurns:
-    """Many people, who start over with a new picture every few turns: what the process holds early on, and at the end."""
+    """Many people, who start over with a new picture every few turns: the process's memory early on, and at the end."""
 
     turns: int
     memory: Callable[[], int]
@@ -141,7 +142,7 @@ class ManyTurns:
 
 
 def rate(write: Callable[[int], None], tokens: int) -> float:
-    """Tokens a second of one row. Raises UnableError where other work hides the difference."""
+    """Tokens a second of one row. Raises UnableError if other load hides the difference between a long and a short run."""
     short = max(1, tokens // SHARES)
     more = seconds(lambda: write(tokens)) - seconds(lambda: write(short))
     if more <= 0:

@@ -1,4 +1,4 @@
-"""A bench's report for people: a table, and what belongs beside it."""
+"""Shows a bench's report to people: a table, and remarks beside it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def heading(report: Report) -> str:
 
 
 def remarks(report: Report) -> list[str]:
-    """What belongs beside the figures."""
+    """The lines below the table."""
     same, answers = report.same_answers
     said = [f"In {same} of {answers} rounds our unquantised engine wrote exactly what {report.reference} wrote."] if answers else []
     for row in dict.fromkeys(found.row for found in report.findings if found.unit == "tokens/s"):
@@ -61,7 +61,7 @@ def remarks(report: Report) -> list[str]:
 
 
 def reasons(report: Report) -> list[str]:
-    """Why there is no figure, and why not to trust those there are."""
+    """Why a figure is missing, and reasons to doubt the others, such as a busy machine."""
     rows: dict[tuple[str, str], list[str]] = {}
     for found in report.findings:
         if found.reason:

@@ -1,4 +1,4 @@
-"""What is asked of every contender: questions about pictures that are new each time, and follow-ups about the same."""
+"""The questions of a bench: about pictures that are new each time, and follow-ups about the same picture."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Talk = tuple[Turn, ...]
 
 
 def opening(number: int) -> Talk:
-    """A question about picture `number`, which nobody met before."""
+    """A first question about picture number `number`."""
     return (Turn("user", (draw(number), QUESTION)),)
 
 
 def crowd(count: int, number: int) -> list[Talk]:
-    """`count` people ask about the one picture `number`, each something of their own."""
+    """`count` people, each with another question about the same picture `number`."""
     picture = draw(number)
     return [(Turn("user", (picture, f"I am number {person + 1}. {QUESTION}")),) for person in range(count)]
 
@@ -35,7 +35,7 @@ def followed_up(talk: Talk, answer: str) -> Talk:
 
 
 def draw(number: int) -> Picture:
-    """Circles on white; no two numbers up to some thousands give the same."""
+    """Circles on white, different for each number up to some thousands."""
     image = Image.new("RGB", (SIZE, SIZE), "white")
     pen = ImageDraw.Draw(image)
     for index in range(1 + number % 5):
@@ -46,7 +46,7 @@ def draw(number: int) -> Picture:
 
 @torch.inference_mode()
 def prompt_tokens(model: VisionLanguageModel, talk: Talk) -> int:
-    """How many the model reads of it."""
+    """How many tokens the conversation's prompt has."""
     pictures = [part for turn in talk for part in turn.parts if isinstance(part, Picture)]
     encoded = dict(zip([picture.sha256 for picture in pictures], model.encode([picture.image for picture in pictures]), strict=True))
     return len(Context(tuple(ContextBuilder(model).tokenise(talk, encoded)), 0))

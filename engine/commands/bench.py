@@ -68,10 +68,10 @@ def bench(
     `gander bench bot --help`: what the bot itself costs, without an engine.
     """
     from engine.bench.chart import check_matplotlib, draw_chart
-    from engine.bench.line_up import entrants, rows_needed, scenarios
+    from engine.bench.entrants import entrants, rows_needed, scenarios
+    from engine.bench.models import RANDOM, opener
     from engine.bench.peers import quiet_transformers
     from engine.bench.run import Bench
-    from engine.bench.subjects import RANDOM, opener
     from engine.bench.table import heading, remarks, table
     from engine.device.devices import default_device, find_device
 
@@ -96,7 +96,7 @@ def bench(
             progress=tell,
         )
         for report in run.run(entrants(modes, rows_needed(chosen, crowds, beams), length, parse_capability(capability))):
-            if json_file:  # each time anew, so that a run that is cut short leaves what it found
+            if json_file:  # written after each contender, so that an interrupted run keeps its results
                 json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     console = Console(soft_wrap=True)
     console = console if console.is_terminal else Console(soft_wrap=True, width=PIPED)
@@ -107,7 +107,7 @@ def bench(
 
 @contextmanager
 def telling() -> Iterator[Callable[[str], None]]:
-    """Says what is being done: in one line that changes on a terminal, else in lines of their own with the seconds passed."""
+    """Shows progress: on a terminal one line that changes, else a line for each step with the seconds passed."""
     console, begun = Console(stderr=True, soft_wrap=True), monotonic()
     if not console.is_terminal:
         yield lambda doing: console.print(f"{monotonic() - begun:4.0f} s  {doing}", highlight=False)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from engine.commands.bars import download_lines
+from engine.commands.progress_bars import download_lines
 from engine.commands.pull import Source
 from engine.paths import home, model_folder
 

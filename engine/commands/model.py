@@ -1,4 +1,4 @@
-"""`gander model …`: what models there are. Commands that fetch or convert one live in modules of their own and hang in here."""
+"""`gander model …`: lists models. Each command that fetches, converts or checks one has its own module and is added here."""
 
 from __future__ import annotations
 

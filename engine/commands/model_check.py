@@ -1,4 +1,4 @@
-"""`gander model check`: what a model computes, as JSON that anyone can hold against another implementation."""
+"""`gander model check`: what a model computes, as JSON to compare with other implementations."""
 
 from __future__ import annotations
 

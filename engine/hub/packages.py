@@ -81,7 +81,7 @@ def _copy(package: Package, source: Path, arriving: Path) -> None:
 
 
 def _run_client(package: Package, folder: Path, progress: Progress) -> None:
-    """Runs the registry's client in `folder`, and tells `progress` how far its largest file has grown."""
+    """Runs the registry's client in `folder`, and reports the size of its largest file to `progress`."""
     log = folder / "client.log"
     try:
         with log.open("wb") as output, subprocess.Popen(_command(package), cwd=folder, stdout=output, stderr=output) as client:
@@ -115,7 +115,7 @@ def _largest(folder: Path) -> int:
 
 
 def _last_words(log: Path) -> str:
-    """The line in which a client says why it gave up: the last that speaks of an error, else the last."""
+    """The line of a client's output that says why it failed: the last that mentions an error, else the last."""
     text = log.read_text("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]

@@ -1,4 +1,4 @@
-"""`gander model pull pocket`: fetch the frozen parts, convert them once, and from then on work offline."""
+"""`gander model pull pocket`: fetches the pocket model's parts and converts them, once; afterwards everything works offline."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def check_space(home: Path) -> None:
 
 
 def _put_card(folder: Path) -> None:
-    """The card may change with the trained bridge, which the repository ships; the frozen parts then stay.
+    """Copies the repository's card into the folder: it changes with the trained bridge, while the converted parts stay.
 
-    One that is up to date is not touched: a changed file would make the engine forget the pictures that it has encoded.
+    A card that is up to date is not rewritten: a changed file would make the engine discard its cache of encoded pictures.
     """
     if (folder / CARD_NAME).exists() and (folder / CARD_NAME).read_bytes() == CARD.read_bytes():
         return

@@ -1,7 +1,7 @@
 """Fetches a repository of a Hugging Face hub, or of a mirror of one, by the hub's own client: resumable, proxies honoured.
 
-The client reads HF_ENDPOINT, HF_TOKEN, HTTPS_PROXY and its kin itself; what is here already is not fetched again. A model that
-is answered with as it lies there stays in the hub's own cache, which other programs share, and gets a link among the models.
+The client itself reads HF_ENDPOINT, HF_TOKEN and the proxy variables; files that are here already are not fetched again. A model
+that Gander can use as it lies there stays in the hub's own cache, which other programs share, and gets a link among the models.
 """
 
 from __future__ import annotations

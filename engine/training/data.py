@@ -30,11 +30,11 @@ from engine.models.pocket.scene_facts import (
     words,
 )
 from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES, UNNAMED, drawn, imagenet, kinds
-from engine.training.chat.talk import Exchange
-from engine.training.chats import talk
+from engine.training.chat.conversation import Exchange
+from engine.training.conversations import talk
 from engine.training.palette import pick
+from engine.training.query_targets import query_targets
 from engine.training.scenes import Composed, Placed, compose
-from engine.training.slots import slot_targets
 from engine.training.sprites import read_sprites
 
 
@@ -106,7 +106,7 @@ def truth_of(scene: Composed) -> dict[str, NDArray[np.generic]]:
     shapes, names = np.full(MAX_OBJECTS, -1, np.int16), np.full(MAX_OBJECTS, -1, np.int16)
     for i, thing in enumerate(objects):
         boxes[i], shares[i], shapes[i], names[i] = parts(thing), thing.shares, thing.shape, thing.name
-    slots = slot_targets(
+    slots = query_targets(
         int(scene.kind), scene.background, [int(s) for s in shapes[:count]], [int(n) for n in names[:count]],
         [int(thing.shares.argmax()) for thing in objects], [parts(thing) for thing in objects],
     )  # fmt: skip

@@ -21,7 +21,7 @@ from engine.training.vision_stage import Scenes, crop
 
 
 @torch.inference_mode()
-def measure_look(
+def measure_vision(
     parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256
 ) -> dict[str, tuple[float, int]]:
     """Share of right answers and their number, for each thing that the reader and the classifier say."""
@@ -61,7 +61,7 @@ def padded(boxes: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def measure_speak(
+def measure_language(
     parts: FrozenParts, out: Path, data: Path, accelerator: Accelerator, batch: int = 64, failures: int = 150
 ) -> tuple[float, int, list[str]]:
     """Share of answers that greedy decoding says word for word, given the true conversation before, and some that it does not."""

@@ -20,7 +20,7 @@ from engine.models.pocket.efficientnet import EfficientNet, normalise
 from engine.models.pocket.vocabulary import imagenet
 from engine.training.language_stage import Chats, LanguageStage, Prompt, tokenise
 from engine.training.loop import Schedule, train
-from engine.training.slots import TABLE
+from engine.training.query_targets import TABLE
 from engine.training.vision_stage import Scenes, VisionStage, rate_of_scale
 from engine.weights.loader import load_language, load_tensors
 
@@ -58,7 +58,9 @@ class FrozenParts:
         return embed_words([entry.fine for entry in imagenet()], self.encode, self.embeddings)
 
 
-def look(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
+def train_vision(
+    parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say
+) -> list[float]:
     """Trains the bridge and writes `look.safetensors`."""
     device = accelerator.device
     torch.manual_seed(schedule.seed)
@@ -105,7 +107,9 @@ def add_adapters(language: Llama, seed: int) -> nn.ModuleList:
     return nn.ModuleList(language.add_lora(LORA_RANK)).requires_grad_(True)
 
 
-def speak(parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say) -> list[float]:
+def train_language(
+    parts: FrozenParts, data: Path, out: Path, schedule: Schedule, batch: int, accelerator: Accelerator, say: Say
+) -> list[float]:
     """Trains the LoRA adapters on chats about the scenes of `look.safetensors`, and writes `speak.safetensors`."""
     device = accelerator.device
     bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, device)

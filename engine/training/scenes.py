@@ -12,7 +12,7 @@ from PIL import ImageDraw, ImageFilter, ImageFont
 from engine.models.pocket.efficientnet import SIDE
 from engine.models.pocket.scene import Kind
 from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES
-from engine.training.grounds import cloudy, draw_background, ground_for, letterbox, soiled, stripes
+from engine.training.backgrounds import background_for, cloudy, degraded, draw_background, letterbox, stripes
 from engine.training.layout import lay_out
 from engine.training.palette import colour_shares, pick
 from engine.training.shapes import draw_shape
@@ -95,7 +95,7 @@ def _choose_sprites(rng: Generator, sprites: list[Sprite], by_name: dict[int, li
 
 
 def _with_objects(rng: Generator, chosen: list[Chosen]) -> Composed:
-    ground, background = ground_for(rng, [what for _, _, what in chosen if isinstance(what, str)])
+    ground, background = background_for(rng, [what for _, _, what in chosen if isinstance(what, str)])
     objects = []
     width, height = letterbox(rng, ground)
     for (shape, name, what), (x, y, side) in zip(chosen, lay_out(rng, len(chosen)), strict=True):
@@ -109,7 +109,7 @@ def _with_objects(rng: Generator, chosen: list[Chosen]) -> Composed:
             shares = np.eye(len(COLOURS), dtype=np.float32)[COLOURS.index(what)]
         objects.append(Placed((left + sprite.width / 2, top + sprite.height / 2, sprite.width, sprite.height), shape, name, shares))
     kind = Kind.SHAPES if all(o.shape >= 0 for o in objects) else Kind.THINGS
-    return Composed(soiled(rng, ground), kind, background, objects)
+    return Composed(degraded(rng, ground), kind, background, objects)
 
 
 WORDS = [
@@ -193,7 +193,7 @@ def writing(rng: Generator) -> Composed:
         lines.append(line.upper() if rng.random() < 0.2 else line.capitalize() if rng.random() < 0.4 else line)
     pen = ImageDraw.Draw(ground)
     pen.multiline_text((rng.uniform(4, 60), rng.uniform(4, 60)), "\n".join(lines), fill=ink, font=font)
-    return Composed(soiled(rng, ground), Kind.TEXT, background)
+    return Composed(degraded(rng, ground), Kind.TEXT, background)
 
 
 def nothing(rng: Generator, sprites: list[Sprite]) -> Composed:
@@ -201,14 +201,14 @@ def nothing(rng: Generator, sprites: list[Sprite]) -> Composed:
     roll = rng.random()
     if roll < 0.25:
         ground, background = draw_background(rng)
-        return Composed(soiled(rng, ground), Kind.NOTHING, background)
+        return Composed(degraded(rng, ground), Kind.NOTHING, background)
     if roll < 0.5:
         noise = cloudy(rng, rng.uniform(0.0, 1.6))
         if rng.random() < 0.4:
             noise = noise.convert("L").convert("RGB")
-        return Composed(soiled(rng, noise), Kind.NOTHING, -1)
+        return Composed(degraded(rng, noise), Kind.NOTHING, -1)
     if roll < 0.7:
-        return Composed(soiled(rng, stripes(rng)), Kind.NOTHING, -1)
+        return Composed(degraded(rng, stripes(rng)), Kind.NOTHING, -1)
     sprite = sprites[int(rng.integers(len(sprites)))].turned(rng, int(rng.integers(80, 200)))
     ground, _ = draw_background(rng)
     ground.paste(sprite, (int(rng.integers(0, 60)), int(rng.integers(0, 60))), sprite)

@@ -14,10 +14,10 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample, l1_loss
 from engine.models.pocket.bridge import Bridge, concept_tokens
 from engine.models.pocket.efficientnet import SIDE, EfficientNet, normalise
 from engine.models.pocket.scene import CELLS, SceneMaps
-from engine.training.slots import FREE, TEMPERATURE
+from engine.training.query_targets import FREE, TEMPERATURE
 
 CROPS = 0.8  # of the named things are seen as a crop, the rest with the whole picture
-CENTRE_WEIGHT, BOX_WEIGHT, NAME_WEIGHT, SLOT_WEIGHT = 1.0, 0.5, 0.5, 0.5
+CENTRE_WEIGHT, BOX_WEIGHT, NAME_WEIGHT, QUERY_WEIGHT = 1.0, 0.5, 0.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class VisionStage:
         tokens = self.bridge.qformer(image_features, maps, concept_tokens(image_features, self.concepts))
         parts = reader_losses(maps, truth) | {
             "name": NAME_WEIGHT * self.name_loss(pictures, truth, rng),
-            "slots": SLOT_WEIGHT * slot_loss(tokens, truth["slots"], self.embeddings),
+            "slots": QUERY_WEIGHT * query_loss(tokens, truth["slots"], self.embeddings),
         }
         total = torch.stack(list(parts.values())).sum()
         return total, {key: float(part.detach()) for key, part in parts.items()}
@@ -98,7 +98,7 @@ def crop(pictures: Tensor, boxes: Tensor) -> Tensor:
     return grid_sample(pictures.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def slot_loss(tokens: Tensor, slots: Tensor, embeddings: Tensor) -> Tensor:
+def query_loss(tokens: Tensor, slots: Tensor, embeddings: Tensor) -> Tensor:
     """Cosine similarity of each query to every word's embedding, as a classification."""
     logits = normalize(tokens.float(), dim=-1) @ embeddings.T / TEMPERATURE
     return cross_entropy(logits.flatten(0, 1), slots.flatten(), ignore_index=FREE)

@@ -1,4 +1,4 @@
-"""What people have in, one ready folder out: `gander model import`.
+"""Makes one ready folder from LLaMA, a Vicuna delta and MiniGPT-4's files: `gander model import`.
 
 Everything that can be wrong with the inputs is found before the first weight is written. A killed import continues at
 the first shard that is not whole yet.
@@ -26,7 +26,7 @@ from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import open_weights
 from engine.weights.tokenizer_conversion import Special, convert_tokenizer
-from engine.weights.vision_conversion import copy_step, found, open_vision_encoder, vision_step
+from engine.weights.vision_conversion import copy_conversion, found, open_vision_encoder, vision_conversion
 
 PROJECTION = ("llama_proj.weight", "llama_proj.bias")
 SIZES = {4096: "7B", 5120: "13B"}
@@ -44,7 +44,7 @@ class Sources:
     architecture: Path | None = None
 
     def parts(self) -> tuple[Component, ...]:
-        """The components with the licence each is under."""
+        """What the model is made of, each with its licence."""
         known = read_release().parts
         given = {name: path for name, path in asdict(self).items() if path and name in known}
         return tuple(Component(name=known[name].name, source=path.name, licence=known[name].licence) for name, path in given.items())
@@ -60,8 +60,8 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     delta = open_llama(sources.delta) if sources.delta else None
     config = (delta or base).config
     groups = {
-        "language": language_steps(base, delta, quantization),
-        VISION_SHARDS: vision_steps(sources, sizes) + projection_steps(sources, sizes, config.hidden_size),
+        "language": language_conversions(base, delta, quantization),
+        VISION_SHARDS: vision_conversions(sources, sizes) + projection_conversions(sources, sizes, config.hidden_size),
     }
     card = make_card(out.name, sources, config, sizes, quantization)
     with replacing_folder(out, resume=True) as folder:
@@ -72,15 +72,17 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     return card
 
 
-def language_steps(base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> list[Conversion]:
-    """One step a parameter, in fp16 or quantised."""
+def language_conversions(base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> list[Conversion]:
+    """How to make each parameter of the language model, in fp16 or quantised. `delta` is added to `base`."""
     if delta:
         check_pair(base, delta)
     shapes = language_shapes((delta or base).config)
-    return [language_step(name, shape, base, delta, quantization) for name, shape in shapes.items()]
+    return [language_conversion(name, shape, base, delta, quantization) for name, shape in shapes.items()]
 
 
-def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> Conversion:
+def language_conversion(
+    name: str, shape: tuple[int, ...], base: HubLlama, delta: HubLlama | None, quantization: Quantization
+) -> Conversion:
     origins = (base.tensors[name], delta.tensors[name]) if delta else (base.tensors[name],)
 
     def weight() -> torch.Tensor:
@@ -94,20 +96,20 @@ def language_step(name: str, shape: tuple[int, ...], base: HubLlama, delta: HubL
     return Conversion({name: Slot(torch.float16, shape)}, lambda: {name: weight()}, origins)
 
 
-def vision_steps(sources: Sources, sizes: Architecture) -> list[Conversion]:
-    """The ViT and the Q-Former: one step for each parameter that the model has."""
+def vision_conversions(sources: Sources, sizes: Architecture) -> list[Conversion]:
+    """How to make each parameter of the ViT and the Q-Former."""
     with torch.device("meta"):
         expected = VisionEncoder(sizes, width=1).state_dict()
     tensors = open_vision_encoder(sources.vit, sources.blip2)
     return [
-        vision_step(name, tuple(parameter.shape), tensors, sources.vit, sources.blip2)
+        vision_conversion(name, tuple(parameter.shape), tensors, sources.vit, sources.blip2)
         for name, parameter in expected.items()
         if name not in PROJECTION
     ]
 
 
-def projection_steps(sources: Sources, sizes: Architecture, width: int) -> list[Conversion]:
-    """Raises WeightsError where a projection for 7B meets a language model of 13B, or the other way round."""
+def projection_conversions(sources: Sources, sizes: Architecture, width: int) -> list[Conversion]:
+    """How to make the linear layer from the Q-Former to the language model of `width`. Raises WeightsError if it has another width."""
     tensors = open_weights(sources.checkpoint)
     weight = tensors.get(PROJECTION[0])
     if weight is None:
@@ -118,7 +120,7 @@ def projection_steps(sources: Sources, sizes: Architecture, width: int) -> list[
             f"{sources.llama} has width {width} ({model_size(width)}). Give the --checkpoint, or the --llama, of the other's size."
         )
     shapes = {PROJECTION[0]: (width, sizes.qformer.hidden_size), PROJECTION[1]: (width,)}
-    return [copy_step(name, found(tensors, name, shape, sources.checkpoint)) for name, shape in shapes.items()]
+    return [copy_conversion(name, found(tensors, name, shape, sources.checkpoint)) for name, shape in shapes.items()]
 
 
 def model_size(width: int) -> str:

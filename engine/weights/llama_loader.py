@@ -1,7 +1,7 @@
-"""Fills the language model from its files, one tensor at a time: on a small card there is no room for two copies.
+"""Loads the language model from its files, one tensor at a time: on a small card there is no room for two copies.
 
-The files may hold plain or quantised matrices, under Hugging Face's names or ours; what lies there as it is wanted is
-copied as it is.
+The files may hold plain or quantised matrices, under Hugging Face's names or ours. A tensor that is stored in the wanted
+form is copied; any other is converted on the device.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REMEDY = "Fetch or convert the model again."
 def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, others: Sequence[torch.device] = ()) -> Llama:
     """The language model of a ready folder: `config.json` and every `language*.safetensors` in it.
 
-    `card.quantization` is what its matrices shall be on the device, whatever they are in the files. With `others` its
+    `card.quantization` is the form of its matrices on the device; the files may hold another. With `others` its
     layers are split over these devices too. Raises WeightsError, and ModelError where the devices are too small.
     """
     return fill_language(LlamaConfig.read(folder / "config.json"), open_shards(folder, "language"), card, device, dtype, others)
@@ -55,7 +55,7 @@ def fill_language(
         config = dataclasses.replace(config, tie_word_embeddings=False)
         tensors = {HEAD: tensors[EMBEDDING], **tensors}  # the head is quantised, the embedding is not
     language = empty_language(config, card.quantization, (device, *others), dtype)
-    places = Places(config, dict(language.named_parameters()))
+    places = FusedParameters(config, dict(language.named_parameters()))
     for name in tensors:
         if not name.endswith((SCALE, "rotary_emb.inv_freq")):
             for part, tensor in wanted(name, tensors, places).items():
@@ -90,8 +90,8 @@ def open_shards(folder: Path, stem: str) -> dict[str, StoredTensor]:
     return {name: tensor for file in sorted(present) for name, tensor in open_weights(folder / file).items()}
 
 
-def wanted(name: str, tensors: Mapping[str, StoredTensor], places: Places) -> dict[str, Tensor]:
-    """The parameter as it shall be kept, on its device: itself, or codes and scales."""
+def wanted(name: str, tensors: Mapping[str, StoredTensor], places: FusedParameters) -> dict[str, Tensor]:
+    """The parameter `name` in the form that the model keeps, on its device: the tensor itself, or codes and scales."""
     place = places.target(places.find(name)[0])
     mode, device = mode_of_codes(place.dtype), place.device
     stored = tensors[name].read().to(device)
@@ -103,8 +103,8 @@ def wanted(name: str, tensors: Mapping[str, StoredTensor], places: Places) -> di
     return {name: stored} if mode == "none" else dict(zip((name, name + SCALE), quantize(stored, mode), strict=True))
 
 
-class Places:
-    """Where in the model's fused parameters each of the files' tensors goes, and which have come."""
+class FusedParameters:
+    """The model's parameters while they are filled, several tensors of the files into one: q, k and v into `qkv_proj`, for example."""
 
     def __init__(self, config: LlamaConfig, parameters: Mapping[str, Tensor]) -> None:
         self.parameters = parameters
@@ -112,7 +112,7 @@ class Places:
         self.missing = {name: len(parameter) for name, parameter in parameters.items()}  # rows still to come
 
     def fill(self, name: str, tensor: Tensor) -> None:
-        """Raises WeightsError for a tensor that the model has no place for."""
+        """Copies one tensor of the files to its rows. Raises WeightsError for a tensor that the model has no parameter for."""
         whole, start = self.find(name)
         target = self.target(whole)[start : start + len(tensor)]
         if target.shape != tensor.shape:
@@ -122,11 +122,11 @@ class Places:
         self.missing[whole] -= len(tensor)
 
     def target(self, whole: str) -> Tensor:
-        """Empty where the model has no such parameter."""
+        """The model's parameter of this name; an empty tensor if it has none."""
         return self.parameters.get(whole, torch.empty(0))
 
     def find(self, name: str) -> tuple[str, int]:
-        """The model's parameter, and the row at which this tensor begins in it."""
+        """The name of the model's parameter that this tensor is part of, and the row at which it begins there."""
         for whole, parts in FUSED.items():
             for index, part in enumerate(parts):
                 if f".{part}." in name:

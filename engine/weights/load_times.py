@@ -25,7 +25,7 @@ def expected_seconds(record: Path, folder: Path) -> float:
 
 
 def remember(record: Path, folder: Path, seconds: float) -> None:
-    """A disk that takes no record is logged, for it too only costs an estimate."""
+    """Records how long loading `folder` took. A disk that can't be written is only logged: no more than an estimate is lost."""
     try:
         with replacing(record) as part:
             part.write_text(LoadTimes(read(record) | {str(folder): round(seconds, 2)}).model_dump_json(), encoding="utf-8")
@@ -34,7 +34,7 @@ def remember(record: Path, folder: Path, seconds: float) -> None:
 
 
 def read(record: Path) -> dict[str, float]:
-    """A lost or damaged record only costs an estimate."""
+    """Seconds by model folder; empty if the record is missing or damaged, since only an estimate depends on it."""
     try:
         return LoadTimes.model_validate_json(record.read_bytes()).root
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""A ready folder becomes a model that answers, whatever its architecture."""
+"""Loads the model in a ready folder: picks its architecture, its data type and its quantisation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Quantize = Quantization | Literal["auto"]
 
 
 class Load(Protocol):
-    """What each architecture's module has; only the one that is needed is imported."""
+    """The `load` function of each architecture's module. Only the module that is needed is imported."""
 
     def __call__(
         self, folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()
@@ -71,8 +71,8 @@ def load(
 
 
 def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize, most: int | None = None) -> Quantization:
-    """The mode that `quantize` means on these devices, of each of which `most` bytes may be taken; `auto` restores nothing that the
-    folder has quantised.
+    """The quantisation that `quantize` means on these devices. `auto` takes the most exact one that fits into their free memory, at most
+    `most` bytes of each; what is stored quantised stays so.
 
     Raises ModelError where none fits.
     """

@@ -1,7 +1,7 @@
 """The language model's weights from a LLaMA folder of 2023 and, where there is one, a Vicuna delta; checked before use.
 
-The files are believed, their configs are not where they are known to be wrong: the number of words is that of the
-embedding, the special tokens are the tokenizer's.
+Configs of that time are known to be wrong in two places, so these values come from elsewhere: the vocabulary's size from
+the embedding, and the special tokens from the tokenizer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class HubLlama:
 
 
 def open_llama(folder: Path) -> HubLlama:
-    """Raises WeightsError or ModelError that names the file which is missing, damaged or of another model."""
+    """The folder's config and tensors, checked. Raises WeightsError or ModelError that names the file at fault."""
     tensors = open_folder(folder, lambda name: not name.endswith("rotary_emb.inv_freq"))
     if EMBEDDING not in tensors:
         raise WeightsError(
@@ -43,7 +43,7 @@ def open_llama(folder: Path) -> HubLlama:
 
 
 def language_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
-    """Every parameter of LLaMA under its Hugging Face name, with its shape, in the order of use."""
+    """The shape of every parameter of LLaMA by its Hugging Face name, in the order of use."""
     width, inner = config.hidden_size, config.intermediate_size
     heads, kv_heads = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim
     block: dict[str, tuple[int, ...]] = {

@@ -23,7 +23,7 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, 
 
 
 def load_vision_encoder(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> VisionEncoder:
-    """The vision encoder is never quantised: it is small, and looks once a picture."""
+    """The vision encoder, never quantised: it is small, and runs once a picture."""
     with torch.device("meta"):
         vision_encoder = VisionEncoder(read_architecture(folder / ARCHITECTURE_NAME), width)
     tensors = {name: stored.read().to(device, dtype) for name, stored in open_shards(folder, VISION_SHARDS).items()}

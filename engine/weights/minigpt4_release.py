@@ -1,4 +1,4 @@
-"""What is known about the release's parts: template, defaults, licences. Data in `vicuna.json`, types here."""
+"""What is known about MiniGPT-4's release: prompt template, generation defaults, licences. The data are in `vicuna.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class KnownPart(BaseModel):
 
 
 class Release(BaseModel):
-    """The whole file. `versions` goes from the number of embedding rows to the Vicuna that has them; `parts` by their options."""
+    """`vicuna.json`. `versions` maps the number of embedding rows to the Vicuna that has so many; `parts` are keyed by option name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""How several devices are used: an engine on each where the model fits on one, for twice the people; else one engine over all."""
+"""Decides how several devices are used: an engine on each if the model fits on one, which serves more people; else one engine over all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.weights.planning import pick, shapes_of
 
 
 def arrange(folder: Path, devices: Sequence[str], quantize: Quantize) -> list[list[str]]:
-    """The devices of each engine to start. Raises ModelError for a folder that is not ready."""
+    """A list for each engine to start, of the devices it gets. Raises ModelError for a folder that is not ready."""
     free = [free_memory(torch.device(device)) for device in devices]
     if len(devices) < 2 or all(size is None or fits(folder, size, quantize) for size in free):
         return [[device] for device in devices]
@@ -22,7 +22,7 @@ def arrange(folder: Path, devices: Sequence[str], quantize: Quantize) -> list[li
 
 
 def fits(folder: Path, free: int, quantize: Quantize) -> bool:
-    """Whether one device with so many bytes holds the model and a conversation."""
+    """Whether a device with `free` bytes has room for the model and one conversation."""
     card = read_card(folder)
     if card.architecture not in SPLITTABLE:
         return True

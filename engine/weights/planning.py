@@ -1,7 +1,7 @@
 """How much device memory a model takes, from its shapes alone, and which quantisation a card has room for.
 
-Gigabytes are decimal. The figures were held against a GPU (see the README's table); what the card's own reading shows
-besides is the CUDA context, about half a gigabyte that belongs to no tensor.
+Gigabytes are decimal. The figures agree with measurements on a GPU (docs/speed.md). What the card itself reports is higher by
+the CUDA context, about half a gigabyte that belongs to no tensor.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from engine.weights.stored_tensors import open_folder
 MODES: tuple[Quantization, ...] = ("none", "int8", "4bit")
 HALF = 2  # bytes of an fp16 number
 TOKENS = 2000  # of one conversation
-CONTEXT = 600_000_000  # CUDA's own, on the card but in no tensor
+CONTEXT = 600_000_000  # bytes of CUDA's context
 PREFERRED = (4, 1)  # conversations that a quantisation should have room for: a group's, else one
 RELEASE = {
     "7b": LlamaConfig(32001, 4096, 11008, 32, 32, 32, 128),
@@ -37,7 +37,7 @@ RELEASE = {
 
 @dataclass(frozen=True)
 class Shapes:
-    """What the arithmetic needs to know of a model."""
+    """The sizes of a model that its memory depends on."""
 
     language: LlamaConfig
     vision_parameters: int
@@ -56,7 +56,7 @@ class Shapes:
         return self.language_bytes(mode) + self.vision_parameters * HALF + conversations * tokens * self.cache_bytes + WORKING
 
     def conversations(self, mode: Quantization, free: int, tokens: int = TOKENS) -> int:
-        """How many fit into `free` bytes; less than 0 = not even the weights."""
+        """How many conversations fit into `free` bytes; below 0 if not even the weights do."""
         return (free - self.needed(mode, 0)) // (tokens * self.cache_bytes)
 
 
@@ -66,7 +66,7 @@ def parameter_bytes(name: str, shape: tuple[int, ...], mode: Quantization) -> in
 
 
 def shapes_of(folder: Path) -> Shapes:
-    """Of a ready folder. Raises ModelError or WeightsError."""
+    """The sizes of the model in a ready folder. Raises ModelError or WeightsError."""
     if not (folder / CARD_NAME).is_file():
         return pretrained_shapes(folder)
     vision_encoder = sum(math.prod(tensor.shape) for tensor in open_shards(folder, VISION_SHARDS).values())
@@ -83,7 +83,7 @@ def pretrained_shapes(folder: Path) -> Shapes:
 
 
 def release_shapes(size: str) -> Shapes:
-    """Of the release's `7b` or `13b`, for those who have no folder yet."""
+    """The sizes of the release's `7b` or `13b`, which need no folder."""
     config = RELEASE[size]
     with torch.device("meta"):
         vision_encoder = VisionEncoder(Architecture(), config.hidden_size)
@@ -91,9 +91,9 @@ def release_shapes(size: str) -> Shapes:
 
 
 def pick(shapes: Shapes, free: int, stored: Quantization = "none") -> Quantization | None:
-    """The most exact mode that leaves `free` bytes room for a group's conversations, else for one; None = too small.
+    """The most exact quantisation with room in `free` bytes for four conversations, else for one; None if no mode fits.
 
-    What is `stored` quantised is never restored: that would take memory and give nothing.
+    Weights that are `stored` quantised are not restored, which would take memory and win back nothing.
     """
     for conversations in PREFERRED:
         for mode in MODES[MODES.index(stored) :]:

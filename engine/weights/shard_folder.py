@@ -1,4 +1,4 @@
-"""Fills a model folder with shards: space checked first, and what a killed predecessor finished is kept."""
+"""Fills a model folder with shards: checks the disk's space first, and keeps the shards that a killed import finished."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Progress = Callable[[int, int], None]
 
 
 def write_weights(folder: Path, groups: Mapping[str, Sequence[Conversion]], progress: Progress) -> None:
-    """Each group as shards that begin with its name. Raises ModelError where the disk is too full."""
-    shards = {name: shard for stem, steps in groups.items() for name, shard in named_shards(stem, steps)}
+    """Writes each group as shards whose names begin with the group's. Raises ModelError if the disk is too full."""
+    shards = {name: shard for stem, conversions in groups.items() for name, shard in named_shards(stem, conversions)}
     keep_finished(folder, plan(shards))
     missing = {name: shard for name, shard in shards.items() if not (folder / name).exists()}
     total = nbytes(shards)
@@ -38,28 +38,28 @@ def write_weights(folder: Path, groups: Mapping[str, Sequence[Conversion]], prog
     (folder / PLAN_NAME).unlink()
 
 
-def named_shards(stem: str, steps: Sequence[Conversion]) -> Iterable[tuple[str, list[Conversion]]]:
-    shards = split_into_shards(steps)
+def named_shards(stem: str, conversions: Sequence[Conversion]) -> Iterable[tuple[str, list[Conversion]]]:
+    shards = split_into_shards(conversions)
     return zip(shard_names(stem, len(shards)), shards, strict=True)
 
 
 def nbytes(shards: Mapping[str, Sequence[Conversion]]) -> int:
-    return sum(step.nbytes for steps in shards.values() for step in steps)
+    return sum(conversion.nbytes for conversions in shards.values() for conversion in conversions)
 
 
 def plan(shards: Mapping[str, Sequence[Conversion]]) -> str:
-    """A digest of what goes into which shard and of the files it comes from: equal only if a finished shard may be kept."""
+    """A digest of the source files and of what goes into which shard. A finished shard may be kept only if it is unchanged."""
     digest = hashlib.sha256()
-    for path in sorted({origin.path for steps in shards.values() for step in steps for origin in step.origins}):
+    for path in sorted({origin.path for conversions in shards.values() for conversion in conversions for origin in conversion.origins}):
         status = path.stat()
         digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
-    for name, steps in shards.items():
-        digest.update(repr((name, [step.slots for step in steps])).encode())
+    for name, conversions in shards.items():
+        digest.update(repr((name, [conversion.slots for conversion in conversions])).encode())
     return digest.hexdigest()
 
 
 def keep_finished(folder: Path, digest: str) -> None:
-    """Leaves the whole shards of an interrupted import with the same plan, and removes what else it left."""
+    """Keeps the finished shards of an interrupted import that had the same plan, and removes everything else."""
     for part in folder.glob(f"*{PART}"):
         part.unlink()
     record = folder / PLAN_NAME

@@ -1,6 +1,6 @@
-"""Where each tensor of a weight file lies, so that an import reads one at a time and never maps or loads a whole file.
+"""Finds where each tensor lies in a weight file, so that an import reads one at a time and never loads or maps a whole file.
 
-Anonymous memory stays at one tensor for any model size, on machines with strict overcommit and on read-only files too.
+Memory stays at one tensor for any model size, also where memory can't be overcommitted, and on read-only files.
 A pickled file's structure is read by `torch.load(weights_only=True)`: nothing in it can run.
 """
 
@@ -48,7 +48,7 @@ class StoredTensor:
 
     @property
     def span(self) -> int:
-        """Elements from the first to the last, both included."""
+        """How many elements lie from the first to the last, both included; gaps of the strides count."""
         return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)) if math.prod(self.shape) else 0
 
     def read(self) -> Tensor:
@@ -90,7 +90,7 @@ def open_weights(path: Path) -> dict[str, StoredTensor]:
 
 
 def open_folder(folder: Path, wanted: Callable[[str], bool] = everything) -> dict[str, StoredTensor]:
-    """All tensors of the folder whose name is `wanted`. Files that hold only others need not be there.
+    """All tensors of the folder whose name is `wanted`. Files that hold no wanted tensor may be missing.
 
     A file that the index forgot is read all the same. Raises WeightsError that names the missing file or folder.
     """

@@ -1,7 +1,7 @@
-"""LLaMA's `tokenizer.model` as a `tokenizer.json` that gives the ids of 2023, whatever the files beside it claim.
+"""Converts LLaMA's `tokenizer.model` to a `tokenizer.json` that gives the token ids of 2023, whatever the configs beside it say.
 
-`LLaMATokenizer`, empty special tokens and wrong ids stand in the configs of that time; the SentencePiece model itself
-is right, so it alone is asked. "2023" means: every segment gets a space in front, also one that begins with a space.
+`LLaMATokenizer`, empty special tokens and wrong ids are common in the configs of that time; the SentencePiece model itself
+is right, so only it is read. "2023" means: every segment gets a space in front, also one that begins with a space.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def control_ids(pieces: SentencePieceProcessor) -> dict[str, int]:
 
 
 def added_words(folder: Path, known: int, vocabulary: int) -> list[str]:
-    """Words with the ids from `known` on, such as v0's `[PAD]`; a row that nobody named gets a name that no text spells."""
+    """The words with ids from `known` on, such as v0's `[PAD]`. A row without a name gets one that no text contains."""
     path = folder / "added_tokens.json"
     try:
         by_id = {number: word for word, number in json.loads(path.read_text(encoding="utf-8")).items()}
@@ -96,7 +96,7 @@ def build_tokenizer(pieces: SentencePieceProcessor, added: Sequence[str]) -> Tok
 
 
 def merges(pieces: SentencePieceProcessor, vocabulary: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Every way to put a word together from two others, best score first: SentencePiece keeps only the words."""
+    """Every pair of words that joins to a word, best score first. SentencePiece stores only the words, `tokenizer.json` wants the pairs."""
     scored = [
         (pieces.get_score(number), word[:cut], word[cut:])
         for word, number in vocabulary.items()

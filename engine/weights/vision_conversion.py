@@ -64,17 +64,17 @@ def renamed(tensors: Tensors, rules: tuple[tuple[str, str], ...]) -> dict[str, S
     return result
 
 
-def vision_step(name: str, shape: tuple[int, ...], tensors: Tensors, vit: Path | None, blip2: Path) -> Conversion:
+def vision_conversion(name: str, shape: tuple[int, ...], tensors: Tensors, vit: Path | None, blip2: Path) -> Conversion:
     """The way of one of the model's parameters into the folder. Raises WeightsError that names the file at fault."""
     file = vit if vit and name.startswith("vision_model.") and "post_layernorm" not in name else blip2
     if name.endswith("self_attn.qkv.bias") and name not in tensors:
         attention = name.removesuffix("qkv.bias")
         q, v = (found(tensors, attention + part, (shape[0] // 3,), file) for part in ("q_bias", "v_bias"))
         return Conversion({name: Slot(q.dtype, shape)}, lambda: {name: qkv_bias(q.read(), v.read())}, (q, v))
-    return copy_step(name, found(tensors, name, shape, file))
+    return copy_conversion(name, found(tensors, name, shape, file))
 
 
-def copy_step(name: str, tensor: StoredTensor) -> Conversion:
+def copy_conversion(name: str, tensor: StoredTensor) -> Conversion:
     """The parameter as it is, in the precision of its file."""
     return Conversion({name: Slot(tensor.dtype, tensor.shape)}, lambda: {name: tensor.read()}, (tensor,))
 

@@ -33,7 +33,7 @@ def weight_files(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
 
 
 def needed_files(present: set[str], needed: set[str] | None, folder: Path, index: str) -> set[str]:
-    """What to open: files that the index names only for unwanted tensors are left alone."""
+    """The files to open: all but those that the index lists only for unwanted tensors."""
     if needed is None:
         return present
     listed = indexed_files(folder / index, everything) or set()
@@ -52,7 +52,7 @@ def indexed_files(index: Path, wanted: Callable[[str], bool]) -> set[str] | None
 
 
 def numbered_files(present: set[str]) -> set[str]:
-    """`x-00001-of-00003.bin` tells of its two sisters."""
+    """The names of all shards of the sets that are present in part: `x-00001-of-00003.bin` implies two more."""
     expected: set[str] = set()
     for match in filter(None, map(NUMBERED.fullmatch, present)):
         stem, _, count, suffix = match.groups()

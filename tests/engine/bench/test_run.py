@@ -18,16 +18,16 @@ from engine.__main__ import app
 from engine.bench.chart import check_matplotlib, draw_chart
 from engine.bench.compete import compete
 from engine.bench.contenders import Contender, OurEngine, UnableError
-from engine.bench.line_up import entrants, rows_needed, scenarios
+from engine.bench.entrants import entrants, rows_needed, scenarios
 from engine.bench.machine import this_machine
-from engine.bench.oracle import as_transformers
+from engine.bench.models import WordTokenizer, random_model
 from engine.bench.peers import Compiled, Transformers, quiet_transformers
 from engine.bench.report import Report
 from engine.bench.roofline import Roofline, step_bytes
 from engine.bench.run import Bench
 from engine.bench.scenarios import OnePerson, rate
-from engine.bench.subjects import WordTokenizer, random_model
 from engine.bench.table import heading, remarks, table
+from engine.bench.transformers_model import as_transformers
 from engine.bench.workload import draw, opening
 from engine.layers.modes import Quantization
 from engine.models.minigpt4.config import Architecture, QFormerSizes, VisionSizes

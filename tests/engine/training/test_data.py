@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.models.pocket.scene_facts import Group, Guess, SceneFacts, Subject
-from engine.training.chats import talk
+from engine.training.conversations import talk
 from engine.training.data import Recipe, all_names, make_chunk, prepare
 from engine.training.sprites import read_sprites
 

@@ -52,17 +52,17 @@ def test_a_killed_run_goes_on_to_the_same_losses(parts: run.FrozenParts, data: P
     for folder in (whole, halves):
         folder.mkdir()
     schedule = Schedule(steps=3, rate=1e-3, seed=4)
-    expected = run.look(parts, data, whole, schedule, 4, accelerator, QUIET)
-    run.look(parts, data, halves, replace(schedule, stop_after=2), 4, accelerator, QUIET)
-    assert run.look(parts, data, halves, schedule, 4, accelerator, QUIET) == expected
+    expected = run.train_vision(parts, data, whole, schedule, 4, accelerator, QUIET)
+    run.train_vision(parts, data, halves, replace(schedule, stop_after=2), 4, accelerator, QUIET)
+    assert run.train_vision(parts, data, halves, schedule, 4, accelerator, QUIET) == expected
     assert expected[-1] < expected[0]
 
 
 def test_the_second_stage_trains_nothing_but_its_adapters(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
-    run.look(parts, data, tmp_path, Schedule(1, 1e-3, 0), 4, accelerator, QUIET)
+    run.train_vision(parts, data, tmp_path, Schedule(1, 1e-3, 0), 4, accelerator, QUIET)
     before = {name: value.clone() for name, value in parts.language.state_dict().items() if "lora" not in name}
-    losses = run.speak(parts, data, tmp_path, Schedule(40, 1e-2, 0), 2, accelerator, QUIET)
+    losses = run.train_language(parts, data, tmp_path, Schedule(40, 1e-2, 0), 2, accelerator, QUIET)
     after = parts.language.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert losses[-1] < losses[0]

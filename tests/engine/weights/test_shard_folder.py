@@ -77,8 +77,8 @@ from engine.weights.importing import import_model
 from tests.engine.weights.release_files import golden_sources
 shards.SHARD_BYTES = 210_000
 write = shard_folder.write_shard
-def slowly(path, steps, advance):
-    write(path, steps, advance)
+def slowly(path, conversions, advance):
+    write(path, conversions, advance)
     print(path.name, flush=True)
     time.sleep(float(sys.argv[2]))
 shard_folder.write_shard = slowly

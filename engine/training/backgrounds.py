@@ -86,7 +86,7 @@ def letterbox(rng: Generator, ground: Image.Image) -> tuple[float, float]:
     return width, height
 
 
-def ground_for(rng: Generator, colours: list[str]) -> tuple[Image.Image, int]:
+def background_for(rng: Generator, colours: list[str]) -> tuple[Image.Image, int]:
     """A background on which shapes of these colours can be told; sprites stand out on any."""
     for attempt in range(1000):
         ground, background = draw_background(rng)
@@ -100,7 +100,7 @@ def clashes(ground: str, colours: list[str]) -> bool:
     return any(colour == ground or colour in NEAR[ground] for colour in colours)
 
 
-def soiled(rng: Generator, image: Image.Image) -> NDArray[np.uint8]:
+def degraded(rng: Generator, image: Image.Image) -> NDArray[np.uint8]:
     """What cameras and messengers do to a picture, mildly: softening, noise, another size."""
     roll = rng.random()
     if roll < 0.12:

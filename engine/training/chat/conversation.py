@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from engine.models.pocket.scene_facts import Group, SceneFacts, where
 from engine.models.pocket.vocabulary import SHAPES
-from engine.training.chat.telling import called
+from engine.training.chat.wording import called
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Exchange:
     answer: str
 
 
-Ask = Callable[["Talk"], Exchange | None]
+Ask = Callable[["Conversation"], Exchange | None]
 
 
-class Talk:
+class Conversation:
     """One conversation under way. `focus` is the group that "it" means."""
 
     def __init__(self, rng: Generator, facts: SceneFacts, names: tuple[str, ...]) -> None:
@@ -44,7 +44,7 @@ class Talk:
         return str(options[int(self.rng.integers(len(options)))])
 
 
-def reference(state: Talk, group: Group) -> str | None:
+def reference(state: Conversation, group: Group) -> str | None:
     """How a question points at one group: by name, by colour and name, by place, or by a pronoun. None when nothing is unambiguous."""
     groups = state.facts.groups
     options = []
@@ -63,7 +63,7 @@ def reference(state: Talk, group: Group) -> str | None:
     return state.pick(tuple(options)) if options else None
 
 
-def absent(state: Talk) -> str:
+def absent(state: Conversation) -> str:
     """Something that is not in the picture: a shape or a name."""
     present = {name for group in state.facts.groups for name in (group.shape, *(guess.name for guess in group.guesses)) if name}
     while True:

@@ -1,4 +1,4 @@
-"""Our language model as transformers builds it, so that both can be timed on the same weights, held once."""
+"""Our language model as a transformers model that shares the same weights, so that both can be timed without a second copy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_transformers(language: Llama) -> Any:
 
 
 def unfused(language: Llama) -> Iterator[tuple[str, Tensor]]:
-    """Hugging Face's names and matrices; `qkv_proj` and `gate_up_proj` come in their parts."""
+    """The weights by Hugging Face's names; `qkv_proj` and `gate_up_proj` are split into their parts."""
     sizes = rows_of_parts(language)
     modules = dict(language.named_modules())
     for name, weight in language.state_dict().items():

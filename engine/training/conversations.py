@@ -5,13 +5,13 @@ from __future__ import annotations
 from numpy.random import Generator
 
 from engine.models.pocket.scene_facts import SceneFacts, Subject
-from engine.training.chat.beyond import ask_beyond, ask_medium, ask_more, ask_people, ask_read, ask_small_talk, ask_sure
-from engine.training.chat.checking import ask_any_colour, ask_exists, ask_exists_absent, ask_is_colour
+from engine.training.chat.appearance import ask_background, ask_colour, ask_colour_of_absent, ask_colours_all, ask_shape_of, ask_shapes_all
+from engine.training.chat.conversation import Ask, Conversation, Exchange
 from engine.training.chat.counting import ask_are_n, ask_count, ask_count_absent, ask_count_all, ask_count_kind
-from engine.training.chat.looks import ask_background, ask_colour, ask_colour_of_absent, ask_colours_all, ask_shape_of, ask_shapes_all
+from engine.training.chat.limits import ask_beyond, ask_medium, ask_more, ask_people, ask_read, ask_small_talk, ask_sure
 from engine.training.chat.naming import ask_breed, ask_describe, ask_name, ask_name_kind
-from engine.training.chat.placing import ask_at_place, ask_is_beside, ask_what_beside, ask_where
-from engine.training.chat.talk import Ask, Exchange, Talk
+from engine.training.chat.positions import ask_at_place, ask_is_beside, ask_what_beside, ask_where
+from engine.training.chat.yes_no import ask_any_colour, ask_exists, ask_exists_absent, ask_is_colour
 
 COMMON: tuple[tuple[Ask, float], ...] = (
     (ask_describe, 3.0),
@@ -67,7 +67,7 @@ ASKS: dict[Subject, tuple[tuple[Ask, float], ...]] = {
 
 def talk(rng: Generator, facts: SceneFacts, names: tuple[str, ...], turns: int) -> list[Exchange]:
     """A conversation of `turns` different questions. `names` are what absent things are drawn from."""
-    state = Talk(rng, facts, names)
+    state = Conversation(rng, facts, names)
     spoken: list[Exchange] = []
     table = ASKS[facts.subject]
     weights = [weight for _, weight in table]

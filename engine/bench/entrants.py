@@ -1,4 +1,4 @@
-"""Who competes and in what, from what was asked for."""
+"""Chooses the contenders and scenarios of a run from the command's options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EYEFULS = (1, 8)
 def scenarios(
     names: Collection[str], crowds: Sequence[int], beams: int, turns: int, tokens: int, device: torch.device
 ) -> tuple[Scenario, ...]:
-    """In the table's order."""
+    """The scenarios of a run, in the order of the table."""
     known: dict[str, list[Scenario]] = {
         "one": [OnePerson(tokens)],
         "streams": [Crowd(people, tokens) for people in crowds],

@@ -1,4 +1,4 @@
-"""What is measured: a ready folder, or a model of the release's shape with random weights, which takes no download and as long."""
+"""The models to measure: a ready folder, or MiniGPT-4's shape with random weights, which is as fast and needs no download."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Open = Callable[[Quantization], VisionLanguageModel]
 
 
 class WordTokenizer:
-    """As many tokens as a real one of this size would make of English, more or less; what it decodes it encodes to the same ids."""
+    """Makes about as many tokens of English as a real tokenizer of this size; what it decodes, it encodes to the same ids."""
 
     bos_id = 1
     eos_ids = frozenset({2})

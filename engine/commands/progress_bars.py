@@ -26,7 +26,7 @@ def download_bars() -> Iterator[Report]:
 
 
 def download_lines() -> Report:
-    """What `fetch` reports to where a bar would be in the way: a line on standard error as each package begins."""
+    """For output without bars: `fetch` reports to it, and each package gets one line on standard error when it begins."""
     begun: set[str] = set()
 
     def report(package: str, here: int, total: int) -> None:

@@ -20,7 +20,7 @@ FREE = -100  # torch's cross_entropy skips it
 TEMPERATURE = 0.07
 
 
-def slot_targets(kind: int, background: int, shapes: list[int], names: list[int], colours: list[int], boxes: list[Box]) -> list[int]:
+def query_targets(kind: int, background: int, shapes: list[int], names: list[int], colours: list[int], boxes: list[Box]) -> list[int]:
     """Indices into TABLE for each query: six things' colours, names and places in reading order, then count, ground and kind."""
     what = [SHAPES[shape] if shape >= 0 else drawn()[name] for shape, name in zip(shapes, names, strict=True)]
     rows = [[COLOURS[colour] for colour in colours], what, places(boxes) if boxes else []]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Group, where
 from engine.training.chat import phrases
-from engine.training.chat.looks import subject_of
-from engine.training.chat.talk import Exchange, Talk, reference
-from engine.training.chat.telling import agreeing, is_are, phrase
+from engine.training.chat.appearance import subject_of
+from engine.training.chat.conversation import Conversation, Exchange, reference
+from engine.training.chat.wording import agreeing, is_are, phrase
 
 
-def ask_where(state: Talk) -> Exchange | None:
+def ask_where(state: Conversation) -> Exchange | None:
     group = state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None or " on the " in ref or " at the " in ref or " in the " in ref:
@@ -19,7 +19,7 @@ def ask_where(state: Talk) -> Exchange | None:
     return Exchange(agreeing(state.one(phrases.WHERE, ref=ref), ref, group), f"{subject_of(group, ref)} {at}.")
 
 
-def ask_at_place(state: Talk) -> Exchange | None:
+def ask_at_place(state: Conversation) -> Exchange | None:
     placed = [group for group in state.facts.groups if group.place in phrases.SIDE]
     if len(state.facts.groups) < 2 or not placed:
         return None
@@ -38,7 +38,7 @@ def at_answer(group: Group) -> str:
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 
 
-def pair(state: Talk) -> tuple[Group, Group] | None:
+def pair(state: Conversation) -> tuple[Group, Group] | None:
     """Two groups at opposite sides, in random order."""
     for group in state.rng.permutation(len(state.facts.groups)):
         first = state.facts.groups[int(group)]
@@ -48,7 +48,7 @@ def pair(state: Talk) -> tuple[Group, Group] | None:
     return None
 
 
-def ask_is_beside(state: Talk) -> Exchange | None:
+def ask_is_beside(state: Conversation) -> Exchange | None:
     two = pair(state)
     if two is None or not all(group.shape or group.sure for group in two):
         return None
@@ -77,7 +77,7 @@ def ask_is_beside(state: Talk) -> Exchange | None:
     return Exchange(question, f"{'Yes' if right else 'No'}, {ref} {is_are(first)} {where(first.place)}.")
 
 
-def ask_what_beside(state: Talk) -> Exchange | None:
+def ask_what_beside(state: Conversation) -> Exchange | None:
     two = pair(state)
     if two is None or len(state.facts.groups) != 2:
         return None
