@@ -89,13 +89,10 @@ def _share(step: int, steps: int) -> float:
 
 
 def _save(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]) -> None:
-    weights = {name: value for name, value in module.state_dict().items() if name in _trained_names(module)}
+    # By the names of the state, which a module may store under others than its parameters have.
+    weights = {name: value.detach() for name, value in module.state_dict(keep_vars=True).items() if value.requires_grad}
     with replacing(path) as part:
         torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "losses": losses}, part)
-
-
-def _trained_names(module: nn.Module) -> set[str]:
-    return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
 
 
 def _resume(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> list[float]:
