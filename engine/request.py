@@ -1,10 +1,11 @@
-"""What the decoder is asked and what it tells while it works, so that the wire and the decoder meet without tensors. No torch."""
+"""One request to the engine and the events that answer it: what the HTTP server and the engine's core exchange. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from PIL.Image import Image
 
@@ -14,37 +15,41 @@ from engine.models.card import Generation
 from engine.prompts.turn import Turn
 
 if TYPE_CHECKING:
-    from engine.core.grammar import Matcher
-    from engine.prompts.truncation import Context
+    from engine.grammar import Matcher
+    from engine.prompts.context import Context
 
 
 @dataclass(frozen=True)
 class Request:
-    """One answer to make, or `n` of them. `generation` has no gaps: the card's defaults are filled in already."""
+    """One answer to make, or `n` of them. `generation` is complete: what the client left out is filled in from the model's card.
+
+    Requests that ask for the same are equal, whatever their `id`; a copy by `replace` has an id of its own.
+    """
 
     turns: tuple[Turn, ...]
     generation: Generation
-    min_tokens: int = 0  # EOS is barred before so many new tokens; a stop string still ends
+    min_tokens: int = 0  # the end-of-answer token is barred before so many new tokens; a stop string still ends
     stop: tuple[str, ...] = ()  # besides the template's own
     seed: int | None = None  # None = another one each time
-    n: int = 1  # with beams: the n best, n ≤ num_beams
+    n: int = 1  # answers; with beams: the n best, n ≤ num_beams
     logprobs: int | None = None  # None = off; else how many alternatives a token. Never with beams
-    beam_tree: bool = False  # `ChoiceFinished.beams` wanted. Only with beams
+    beam_tree: bool = False  # `ChoiceFinished.beams` is wanted. Only with beams
     logit_bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
     continues: bool = False  # the answer goes on with the last turn, which is the assistant's
-    schema: str | None = None  # the JSON schema that it keeps to. Never with beams
-    # What `Engine.prepare` found out already: the tokens of texts, and what the model will read if no picture is new.
+    schema: str | None = None  # the JSON schema that the answer keeps to. Never with beams
+    id: str = field(default_factory=lambda: uuid4().hex, init=False, compare=False)
+    # What `Preprocessor.prepare` found out: the schema's grammar, how many tokens texts have, the prompt if no picture of it is new.
+    matcher: Matcher | None = field(default=None, compare=False, repr=False)
     counted: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     context: Context | None = field(default=None, compare=False, repr=False)
-    matcher: Matcher | None = field(default=None, compare=False, repr=False)  # of `schema`, where an answer begins
 
     @property
     def pictures(self) -> list[Picture]:
-        """All of them in order, the same one as often as it is shown."""
+        """All pictures in order, one that is shown several times as often."""
         return [part for turn in self.turns for part in turn.parts if isinstance(part, Picture)]
 
     def with_images(self, images: Mapping[str, Image]) -> Request:
-        """The same request, with these images, by sha256, in the place of its own."""
+        """The same request with other pixels: `images` by the sha256 of the picture that they replace."""
 
         def exchanged(part: str | Picture) -> str | Picture:
             return replace(part, image=images.get(part.sha256, part.image)) if isinstance(part, Picture) else part
@@ -53,7 +58,7 @@ class Request:
 
 
 class Scored(NamedTuple):
-    """A token that could have been written: its text and bytes as `Tokenizer.spell` has them, and its natural log-probability."""
+    """A token that could have been written: its text and bytes as `Tokenizer.spell` gives them, and its natural log-probability."""
 
     text: str
     logprob: float
@@ -61,9 +66,10 @@ class Scored(NamedTuple):
 
 
 class TokenLogprob(NamedTuple):
-    """A token that was written, as in `Scored`, and the likeliest in its place, best first.
+    """A token that was written, as in `Scored`, and the likeliest tokens in its place, best first.
 
-    Of the distribution at the request's temperature (the model's own at 0), after the repetition penalty, before top-k and top-p.
+    Log-probabilities are those at the request's temperature (the model's own at 0), after the repetition penalty, before top-k and
+    top-p.
     """
 
     text: str
@@ -73,10 +79,11 @@ class TokenLogprob(NamedTuple):
 
 
 class Hypothesis(NamedTuple):
-    """A beam at `step` (counted in tokens from 1), which continues the one at `parent` in the same tuple; None for the first.
+    """One node of a beam search's tree: a text of `step` tokens, counted from 1.
 
-    `text` is whole, `score` the sum of its log-probabilities; `rank`, of a finished one, is what it was compared by with the others.
-    `choice` is the answer that it became.
+    `parent` is the index, in the same tuple, of the hypothesis that it continues, None for a first token. `text` is the whole text
+    so far, `score` the sum of its log-probabilities. A finished one has a `rank`, its score divided by length^penalty, and if it
+    became an answer, that answer's number as `choice`.
     """
 
     text: str
@@ -91,7 +98,7 @@ class Hypothesis(NamedTuple):
 class TextDelta:
     """More text of a choice; never half a character, never part of a stop string.
 
-    `logprobs`, where asked for, are of the tokens since the last delta: `text` is empty while a token's own is held back.
+    `logprobs`, where asked for, are of the tokens since the last delta: `text` is empty while a token's own text is held back.
     """
 
     choice: int
@@ -109,9 +116,9 @@ class Provisional:
 
 @dataclass(frozen=True)
 class ChoiceFinished:
-    """No more text of this choice. `length` = it ran into `max_tokens` or the context window.
+    """No more text of this choice. `length` = it reached `max_tokens` or the end of the context window.
 
-    `beams`, where asked for, is the tree of the search, parents before children, with the `length_penalty` that it ranked by.
+    `beams`, where asked for, is the tree of the search, parents before children, with the `length_penalty` it was ranked by.
     """
 
     choice: int
@@ -122,7 +129,7 @@ class ChoiceFinished:
 
 @dataclass(frozen=True)
 class Done:
-    """The last event of every generation that was not cancelled. `completion_tokens` counts all choices."""
+    """The last event of every request that was neither aborted nor refused. `completion_tokens` counts all choices."""
 
     prompt_tokens: int
     completion_tokens: int

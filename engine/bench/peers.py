@@ -29,7 +29,7 @@ from engine.images.decode import Picture
 from engine.images.embedding_cache import EmbeddingCache
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import MiniGPT4, as_bytes, normalise
-from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
+from engine.prompts.context import Context, ContextBuilder, PictureTokens
 
 CPU_SHARE = 0.05  # of the free memory
 FORGETS = "keeps nothing from one request to the next"

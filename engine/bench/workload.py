@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from engine.images.decode import Picture
 from engine.models.base import VisionLanguageModel
-from engine.prompts.truncation import Context, ContextBuilder
+from engine.prompts.context import Context, ContextBuilder
 from engine.prompts.turn import Turn
 
 SIZE = 448

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.core.sampler import candidates, gumbels, stream_key
+from engine.core.sampler import candidates, gumbels
+from engine.core.sampling_params import stream_key
 from engine.device.async_copy import upload
 from engine.models.card import Generation
 

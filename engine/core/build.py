@@ -1,4 +1,4 @@
-"""Puts an engine together around a model: the fastest decode step its device can take, a pool, the picture cache."""
+"""Builds an engine around a model: the fastest decode step its device can run, a KV pool, the cache of picture embeddings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.images.embedding_cache import EmbeddingCache
 from engine.kernels.select import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
-from engine.runner.memory_plan import PICTURES, capacity_for, ladder
+from engine.runner.memory_plan import PICTURES, Capacity, capacity_for, ladder
 
 
 def build_engine(
@@ -20,19 +20,22 @@ def build_engine(
     tokens: int | None = None,
     memory: int | None = None,
     pictures: Path | None = None,
+    capacity: Capacity | None = None,
     capability: tuple[int, int] | None = None,
     metrics: Metrics | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Engine:
-    """`rows`, `tokens` and `memory` as in `capacity_for`; `pictures` is a folder that keeps encoded pictures over restarts.
+    """An engine around `model`, ready to be stepped.
 
-    `capability` has it compute as a card of that compute capability would.
+    `rows`, `tokens` and `memory` are as in `capacity_for`, unless `capacity` says it all; `pictures` is a folder that keeps encoded
+    pictures over restarts. With `capability` it computes as a GPU of that compute capability would.
     """
     step = choose_step(model.language, capability, progress)
-    engine = Engine(model, step, capacity_for(model, step.compact, rows, tokens, memory), EmbeddingCache(model, pictures), metrics)
+    capacity = capacity or capacity_for(model, step.compact, rows, tokens, memory)
+    engine = Engine(model, step, capacity, EmbeddingCache(model, pictures), metrics)
     if model.language.device.type == "cuda":
-        engine.runner.capture(ladder(engine.rows) if step.compact else [], progress, prompts=engine.capacity.roomy)
-        if engine.capacity.roomy:
+        engine.runner.capture(ladder(capacity.rows) if step.compact else [], progress, prompts=capacity.roomy)
+        if capacity.roomy:
             model.capture(PICTURES)
             progress(f"vision encoder captured for up to {max(PICTURES)} pictures")
     return engine

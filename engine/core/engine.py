@@ -1,28 +1,29 @@
-"""Many answers at once: requests join and leave at every step, each on its own terms.
+"""Many answers at once: requests join and leave at every step, each with its own settings.
 
-    submit ─▶ intake: pictures encoded ─▶ scheduler: waiting ─▶ admitted ─▶ prompt read in chunks ─▶ a token a step
+    add ─▶ pictures encoded ─▶ waiting ─▶ admitted ─▶ prompt read in chunks ─▶ one token a step ─▶ events
 
-The device is kept a step ahead: the next step starts before the host has seen what this one chose, so that writing
-text costs the device no time. A row that ends is found out one step late; what that step wrote for it is dropped.
+The device is kept a step ahead: a step is started before the host has seen what the step before chose, so that writing text
+costs the device no time. That a row has ended is found out one step late; what that step wrote for it is dropped.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import abc
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from engine.core.grammar import Grammars
-from engine.core.image_encoding import Intake, Job
+from engine.core.beam_group import BeamGroup
+from engine.core.image_encoding import ImageEncoding
 from engine.core.pending_tokens import PendingTokens
-from engine.core.sampler import Sampler, SamplingParams
-from engine.core.scheduler import Chunk, Scheduler, Task
-from engine.core.sequences import Beams, Question, Row, Rows
+from engine.core.preprocessing import Preprocessor
+from engine.core.sampler import Sampler
+from engine.core.sampling_params import SamplingParams
+from engine.core.scheduler import Schedule, ScheduledChunk, Scheduler
+from engine.core.sequences import Emit, SampledGroup, Sequence, SequenceGroup
 from engine.device.out_of_memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.images.embedding_cache import EmbeddingCache
@@ -31,290 +32,278 @@ from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
-from engine.prompts.truncation import Context
-from engine.request import Done, Event, Request
+from engine.prompts.languages import apology
+from engine.request import ChoiceFinished, Done, Request, TextDelta
 from engine.runner.memory_plan import Capacity
 from engine.runner.model_runner import Runner
 from engine.runner.prompt_graphs import Part
 
 
-@dataclass(eq=False)
-class Conversation:
-    """A job whose prompt is known: the scheduler has its `task`."""
-
-    job: Job
-    context: Context
-    task: Task
-    embeddings: Tensor | None = None  # of the prompt [tokens, width], from admission until it is read
-    writing: Rows | Beams | None = None
-    spoke: float | None = None  # when its last token was heard
-    over: bool = False
-
-
 class Engine:
-    """A model that answers many. One thread at a time may use it: the one that owns the device. See `engine.core.worker.ServedEngine`."""
+    """A model that answers many requests at once, by `add`, `abort` and `step`. Only the thread that owns the device may call these."""
 
     def __init__(
-        self, model: VisionLanguageModel, step: DecodeStep, capacity: Capacity, pictures: EmbeddingCache, metrics: Metrics | None = None
+        self, model: VisionLanguageModel, step: DecodeStep, capacity: Capacity, embeddings: EmbeddingCache, metrics: Metrics | None = None
     ) -> None:
-        self.model, self.capacity, self.metrics = model, capacity, metrics or Metrics()
-        self.intake = Intake(model, pictures, self.metrics)
         language = model.language
-        self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
-        self.sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
-        self.grammars = Grammars(model.tokenizer, language.config.vocab_size)
+        self.model, self.capacity = model, capacity
+        self.preprocessor = Preprocessor(model, embeddings)
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
-        self.conversations: list[Conversation] = []  # oldest first
-        self.launched: list[PendingTokens[Conversation]] = []
+        self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
+        self.groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
+        self._metrics = metrics or Metrics()
+        self._images = ImageEncoding(embeddings, self._fail)
+        self._sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
+        self._in_flight: list[PendingTokens] = []  # what the last step asked the device for
 
-    @property
-    def rows(self) -> int:
-        return self.capacity.rows
+    def add(self, request: Request, emit: Emit) -> None:
+        """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
+        kind = BeamGroup if request.generation.num_beams > 1 else SampledGroup
+        # With a grammar, a template's stop string may be a part of the JSON.
+        stops = request.stop if request.schema else (*self.model.card.template.stop, *request.stop)
+        group = self.groups[request.id] = kind(request, emit, self.model.tokenizer, stops)
+        self._images.add(group)
+        self._metrics.submitted()
 
-    def prepare(self, request: Request) -> Request:
-        """See `engine.core.worker.ServedEngine`. Pictures that are known are left alone: nobody will look at them again."""
-        request = self.with_matcher(self.intake.contexts.read_ahead(request, self.intake.pictures.encoded))
-        new = {picture.sha256: picture.image for picture in request.pictures if picture.sha256 not in self.intake.pictures.encoded}
-        return request.with_images(dict(zip(new, self.model.prepare(list(new.values())), strict=True)))
-
-    def with_matcher(self, request: Request) -> Request:
-        """Raises RequestError for a schema that can't be kept to."""
-        if request.schema is None or request.matcher is not None:
-            return request
-        return replace(request, matcher=self.grammars.compile(request.schema))
-
-    def submit(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
-        self.intake.jobs.append(Job(request, tell, cancelled))
-        self.metrics.submitted()
+    def abort(self, request_id: str) -> None:
+        """Ends a request without another event and frees what it holds. Does nothing once the request has ended."""
+        group = self.groups.get(request_id)
+        if group is not None:
+            self._close(group, "cancelled")
 
     @torch.inference_mode()
     def step(self) -> bool:
-        """See `engine.core.worker.ServedEngine`. Raises RuntimeError for a broken device."""
-        self.drop_cancelled()
-        self.take_in()
-        self.admit()
-        before, self.launched = self.launched, []
-        if any(row.matcher is not None for launched in before for _, row in launched.rows):
-            self.hear_all(before)  # what a grammar allows next depends on it, so that this step waits for the one before
-            before = []
-        self.read_prompts()
-        self.decode()
-        self.hear_all(before)
-        self.metrics.queued(len(self.intake.jobs) + len(self.scheduler.waiting))
-        if not (self.intake.jobs or self.conversations):
-            self.metrics.batch(0)
-            return False
-        return True
+        """Takes every answer one token further; False once nothing is left to do. Raises RuntimeError for a broken device."""
+        self._receive()
+        in_flight = self._in_flight
+        if any(pending.constrain_next for pending in in_flight):
+            in_flight = self._process(in_flight)
+        schedule = self.scheduler.schedule()
+        self._in_flight = self._run(schedule)
+        self._process(in_flight)
+        return self._report()
 
-    def drop_cancelled(self) -> None:
-        self.intake.drop_cancelled()
-        for conversation in self.conversations.copy():
-            if conversation.job.cancelled():
-                self.close(conversation, "cancelled")
+    # Before the schedule: pictures and prompts.
 
-    def take_in(self) -> None:
-        """Hands the scheduler what is ready. Pictures are encoded several at once, but one by one while others wait for a token."""
-        for job, context in self.intake.prompts(1 if self.scheduler.running else self.capacity.pictures):
+    def _receive(self) -> None:
+        """Queues every request whose pictures are encoded: several at once, but one a step while others wait for a token."""
+        for group in self._images.encode(1 if self.scheduler.running else self.capacity.pictures):
+            for number in range(len(group.request.pictures)):
+                self._metrics.picture(hit=number >= group.pictures_encoded)
+            sorry = apology(self.model.card, group.request.turns)
+            if sorry is not None:
+                self._apologise(group, sorry)
+                continue
             try:
-                job.request = self.with_matcher(job.request)
-                task = self.task(job.request, context)
+                self._queue(group)
             except RequestError as error:
-                self.intake.refuse(job, error)
-            else:
-                self.scheduler.add(task)
-                self.conversations.append(Conversation(job, context, task))
+                self._fail(group, error)
 
-    def task(self, request: Request, context: Context) -> Task:
-        beams = request.generation.num_beams
-        if beams > 1 and request.n > beams:
+    def _queue(self, group: SequenceGroup) -> None:
+        """Gives the group its prompt and hands it to the scheduler. Raises RequestError for what can never run here."""
+        request, vocabulary = group.request, self.model.language.config.vocab_size
+        context = self.preprocessor.context(request)
+        matcher = self.preprocessor.matcher(request)
+        if 1 < request.generation.num_beams < request.n:
+            beams = request.generation.num_beams
             raise RequestError(f"n = {request.n} choices can't come from {beams} beams: ask for at most as many.", "n")
-        beyond = [token for token, _ in request.logit_bias if not 0 <= token < self.model.language.config.vocab_size]
-        if beyond:
-            raise RequestError(f"Token {beyond[0]} is none of the {self.model.language.config.vocab_size} that there are.", "logit_bias")
-        budget = min(request.generation.max_tokens, self.model.card.context_length - len(context))
-        task = Task(context.keys, max(request.n, beams), budget, root="seen" if context.has_pictures else "")
-        if not self.scheduler.fits(task):
+        unknown = [token for token, _ in request.logit_bias if not 0 <= token < vocabulary]
+        if unknown:
+            raise RequestError(f"Token {unknown[0]} is none of the {vocabulary} that there are.", "logit_bias")
+        group.set_prompt(context, min(request.generation.max_tokens, self.model.card.context_length - len(context)), matcher)
+        if not self.scheduler.fits(group):
             raise ContextError(
-                f"{task.rows} answers of up to {budget} tokens after {len(context)} take more than this engine's memory holds at all "
-                f"({self.capacity.blocks * BLOCK} tokens, {self.rows} rows). Ask for fewer beams or choices, or a shorter answer.",
+                f"{group.rows} answers of up to {group.max_tokens} tokens after {len(context)} take more than this engine's memory holds "
+                f"at all ({self.capacity.blocks * BLOCK} tokens, {self.capacity.rows} rows). Ask for fewer beams or choices, or a shorter "
+                "answer.",
                 "max_tokens",
             )
-        return task
+        self.scheduler.add(group)
 
-    def admit(self) -> None:
-        admitted = self.scheduler.admit()
-        for conversation in self.conversations:
-            if conversation.task in admitted:
-                self.guard(conversation, partial(self.embed, conversation))
-                self.metrics.prefix(conversation.task.reused, len(conversation.task.keys))
+    def _apologise(self, group: SequenceGroup, sorry: str) -> None:
+        """Answers with the card's sentence for a language that the model does not speak; nothing is computed."""
+        self._close(group, "stop")
+        for choice in range(group.request.n):
+            group.emit(TextDelta(choice, sorry))
+            group.emit(ChoiceFinished(choice, "stop"))
+        group.emit(Done(0, group.request.n * len(self.model.tokenizer.encode(sorry)), 0))
 
-    def embed(self, conversation: Conversation) -> None:
-        task = conversation.task
-        self.runner.cache.clear(sorted({block for table in task.tables for block in table[task.reused // BLOCK :]}))
-        conversation.embeddings = self.intake.contexts.embed(conversation.context)
+    # The device's part of a step.
 
-    def read_prompts(self) -> None:
-        """One pass over prompts; those that are read whole get their first token."""
-        chunks = self.scheduler.chunks()
+    def _run(self, schedule: Schedule) -> list[PendingTokens]:
+        """Starts the device on the step → the tokens that it was asked for."""
+        for group in schedule.admitted:
+            self._guard(group, partial(self._embed, group))
+            self._metrics.prefix(group.reused, len(group.keys))
+        first_tokens = self._prefill([chunk for chunk in schedule.chunks if not chunk.group.finished])
+        return [*first_tokens, *self._decode(schedule)]
+
+    def _embed(self, group: SequenceGroup) -> None:
+        """Makes the prompt's embeddings [tokens, width], and clears the new blocks of what they held before."""
+        if group.context is None:
+            raise ValueError("a request without a prompt was admitted")
+        self.runner.cache.clear(sorted({block for table in group.tables for block in table[group.reused // BLOCK :]}))
+        group.embeddings = self.preprocessor.contexts.embed(group.context)
+
+    def _prefill(self, chunks: abc.Sequence[ScheduledChunk]) -> list[PendingTokens]:
+        """One pass over pieces of prompts; prompts that are complete then get their first tokens."""
         if not chunks:
-            return
-        conversations = [self.of(chunk.task) for chunk in chunks]
-        parts = [part(each, chunk) for each, chunk in zip(conversations, chunks, strict=True)]
+            return []
+        parts = [part(chunk) for chunk in chunks]
         try:
             logits = with_memory(lambda: self.runner.read(parts))
         except GenerationError as error:
-            if not self.scheduler.shrink():  # else it is tried again, in the next step
-                self.fail(conversations[0], error)
-            return
+            if not self.scheduler.shrink():  # else the next step tries again with fewer tokens
+                self._fail(chunks[0].group, error)
+            return []
         self.scheduler.recover()
         for chunk in chunks:
-            self.scheduler.read(chunk)
-        self.begin([(row, each) for row, each in zip(logits, conversations, strict=True) if each.task.prefilled])
+            self.scheduler.prefilled(chunk)
+        return self._start([(chunk.group, row) for chunk, row in zip(chunks, logits, strict=True) if chunk.group.prefilled])
 
-    def begin(self, ready: Sequence[tuple[Tensor, Conversation]]) -> None:
-        """First tokens, each from its prompt's logits [vocabulary]."""
-        rows: list[tuple[Conversation, Row]] = []
+    def _start(self, complete: abc.Sequence[tuple[SequenceGroup, Tensor]]) -> list[PendingTokens]:
+        """First tokens of groups whose prompts are in the cache, each from the logits [vocabulary] after its prompt."""
+        sequences: list[Sequence] = []
         scores: list[Tensor] = []
-        for logits, each in ready:
-            if not self.guard(each, partial(self.place, each)):
+        for group, logits in complete:
+            if not self._guard(group, partial(self._bind, group)):
                 continue
-            if isinstance(each.writing, Beams):
-                self.search(each, each.writing, logits.expand(each.task.rows, -1))
-            elif each.writing is not None:
-                rows += [(each, row) for row in each.writing.rows]
-                scores += [logits] * each.task.rows
-        if rows:
-            self.launch(torch.stack(scores), rows)
+            if isinstance(group, BeamGroup):
+                self._search(group, logits.expand(group.rows, -1))
+            elif isinstance(group, SampledGroup):
+                sequences += group.sequences
+                scores += [logits] * group.rows
+        return self._sample(torch.stack(scores), sequences) if sequences else []
 
-    def place(self, conversation: Conversation) -> None:
-        """The prompt is read: every row goes on from it, with a copy of what is not whole blocks."""
-        task, request = conversation.task, conversation.job.request
-        conversation.embeddings = None
-        for slot in task.slots:
-            self.sampler.begin(slot)
-        if len(task.keys) % BLOCK and request.generation.num_beams == 1:  # beams share it until they differ
-            self.runner.cache.copy([(task.tables[0][task.shared], table[task.shared]) for table in task.tables[1:]])
-        self.runner.place(task.slots, task.tables, len(task.keys), conversation.context.has_pictures)
-        seed = secrets.randbits(64) if request.seed is None else request.seed
-        stops = request.stop if request.schema else (*self.model.card.template.stop, *request.stop)  # JSON may hold a template's
-        question = Question(
-            request, self.model.tokenizer, stops, task.max_tokens, seed, conversation.context.after if request.continues else ()
-        )
-        if request.generation.num_beams > 1:
-            conversation.writing = Beams(question, task, self.runner, self.sampler)
-        else:
-            conversation.writing = Rows(question, task.slots)
+    def _bind(self, group: SequenceGroup) -> None:
+        """Lets the group's rows go on from its prompt: sampled rows each get a copy of the prompt's last, partly filled block."""
+        group.embeddings = None
+        for slot in group.slots:
+            self._sampler.begin(slot)
+        if isinstance(group, BeamGroup):  # beams share that block until they differ
+            group.bind()
+        elif len(group.keys) % BLOCK:
+            last = group.full_blocks
+            self.runner.cache.copy([(group.tables[0][last], table[last]) for table in group.tables[1:]])
+        self.runner.place(group.slots, group.tables, len(group.keys), group.has_pictures)
 
-    def decode(self) -> None:
-        """One token for every row that is due."""
-        rows = [(each, row) for each in self.conversations if isinstance(each.writing, Rows) for row in each.writing.rows if row.due]
-        beams = [(each, each.writing) for each in self.conversations if isinstance(each.writing, Beams)]
-        slots = [row.slot for _, row in rows] + [slot for each, _ in beams for slot in each.task.slots]
-        self.metrics.batch(len(slots))
+    def _decode(self, schedule: Schedule) -> list[PendingTokens]:
+        """One token for every scheduled row. Rows whose prompt could not be read, for want of memory, are left out."""
+        sequences = [each for each in schedule.sequences if each.group.started and not each.group.finished]
+        searches = [group for group in schedule.searches if group.started and not group.finished]
+        slots = [sequence.slot for sequence in sequences] + [slot for group in searches for slot in group.slots]
+        self._metrics.batch(len(slots))
         if not slots:
-            return
-        kept = [len(each.task.keys) + row.launched - 1 for each, row in rows] + [writing.branches.length - 1 for _, writing in beams]
+            return []
+        longest = max([sequence.length for sequence in sequences] + [group.length for group in searches])
         try:
-            logits = with_memory(lambda: self.runner.decode(slots, max(kept)))
+            logits = with_memory(lambda: self.runner.decode(slots, longest))
         except GenerationError as error:
-            self.fail(([each for each, _ in rows] + [each for each, _ in beams])[-1], error)
-            return
-        if rows:
-            self.launch(logits[: len(rows)], rows)
-        at = len(rows)
-        for each, writing in beams:
-            self.search(each, writing, logits[at : at + each.task.rows])
-            at += each.task.rows
+            self._fail(([sequence.group for sequence in sequences] + [*searches])[-1], error)
+            return []
+        pending = self._sample(logits[: len(sequences)], sequences) if sequences else []
+        at = len(sequences)
+        for group in searches:
+            self._search(group, logits[at : at + group.rows])
+            at += group.rows
+        return pending
 
-    def launch(self, logits: Tensor, rows: Sequence[tuple[Conversation, Row]]) -> None:
-        """Chooses the rows' next tokens on the device, which goes on with them before anybody has seen them."""
-        params = [row.sampling_params() for _, row in rows]
+    def _sample(self, logits: Tensor, sequences: abc.Sequence[Sequence]) -> list[PendingTokens]:
+        """Chooses the sequences' next tokens on the device, which goes on with them before the host has seen them."""
+        params = [sequence.next_params() for sequence in sequences]
         try:
-            scores, tokens = with_memory(lambda: self.choose(logits, params))
+            scores, tokens = with_memory(lambda: self._choose(logits, params))
         except GenerationError as error:
-            for conversation in dict.fromkeys(conversation for conversation, _ in rows):
-                self.fail(conversation, error)
-            return
-        self.sampler.note(tokens, params)
+            for group in dict.fromkeys(sequence.group for sequence in sequences):
+                self._fail(group, error)
+            return []
+        self._sampler.note(tokens, params)
         self.runner.write([each.slot for each in params], tokens)
-        self.launched.append(PendingTokens(rows, params, scores, tokens))
+        return [PendingTokens(sequences, params, scores, tokens)]
 
-    def choose(self, logits: Tensor, params: Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:
-        """Processed scores [rows, vocabulary] and token ids [rows]."""
-        scores = self.sampler.process(logits, params)
-        return scores, self.sampler.choose(scores, params)
+    def _choose(self, logits: Tensor, params: abc.Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:
+        """Processed scores [rows, vocabulary] and the token ids [rows] that are chosen by them."""
+        scores = self._sampler.process(logits, params)
+        return scores, self._sampler.choose(scores, params)
 
-    def hear_all(self, before: Sequence[PendingTokens[Conversation]]) -> None:
-        for launched in before:
-            self.hear(launched)
-
-    def hear(self, launched: PendingTokens[Conversation]) -> None:
-        """Tells what the device chose a step ago."""
-        for conversation, row, token, logprobs in launched.read(self.model.tokenizer):
-            if not conversation.over:
-                self.note_time(conversation, row.choice == 0)
-                for event in row.see(token, logprobs):
-                    conversation.job.tell(event)
-        for conversation in dict.fromkeys(conversation for conversation, _ in launched.rows):
-            if conversation.writing is not None and conversation.writing.done and not conversation.over:
-                self.finish(conversation, conversation.writing)
-
-    def search(self, conversation: Conversation, writing: Beams, logits: Tensor) -> None:
-        """The next token of every beam; `logits` [beams, vocabulary]."""
-        for event in writing.best_so_far():  # of the step before, while the device works on this one
-            conversation.job.tell(event)
-        if not self.guard(conversation, lambda: writing.choose(logits)):
+    def _search(self, group: BeamGroup, logits: Tensor) -> None:
+        """Takes a beam search one token further; `logits` [beams, vocabulary]."""
+        for event in group.provisional():  # of the step before, while the device works on this one
+            group.emit(event)
+        if not self._guard(group, lambda: group.advance(logits, self.runner, self._sampler)):
             return
-        self.note_time(conversation, paced=True)
-        if writing.done:
-            for event in writing.found():
-                conversation.job.tell(event)
-            self.finish(conversation, writing)
+        self._note_time(group, paced=True)
+        if group.done:
+            for event in group.answers():
+                group.emit(event)
+            self._finish(group)
 
-    def note_time(self, conversation: Conversation, paced: bool) -> None:
-        """A token was written; `paced` for one row of each conversation."""
+    # The host's part of a step.
+
+    def _process(self, in_flight: abc.Sequence[PendingTokens]) -> list[PendingTokens]:
+        """Waits for the tokens, appends them to their sequences and emits their events → what is in flight then: nothing."""
+        for pending in in_flight:
+            for sequence, token, logprobs in pending.collect(self.model.tokenizer):
+                if not sequence.group.finished:
+                    self._note_time(sequence.group, paced=sequence.choice == 0)
+                    for event in sequence.append(token, logprobs):
+                        sequence.group.emit(event)
+            for group in dict.fromkeys(sequence.group for sequence in pending.sequences):
+                if group.done and not group.finished:
+                    self._finish(group)
+        return []
+
+    def _report(self) -> bool:
+        """Tells the metrics how many requests wait → whether any request is under way."""
+        self._metrics.queued(len(self._images.waiting) + len(self.scheduler.waiting))
+        if not self.groups:
+            self._metrics.batch(0)
+        return bool(self.groups)
+
+    def _note_time(self, group: SequenceGroup, paced: bool) -> None:
+        """A token was written. Of a group's rows only one is `paced`: its tokens' distances are measured."""
         now = time.monotonic()
-        if conversation.spoke is None:
-            self.metrics.first_token(now - conversation.job.arrived)
+        if group.last_token_at is None:
+            self._metrics.first_token(now - group.arrived)
         elif paced:
-            self.metrics.between_tokens(now - conversation.spoke)
-        if paced or conversation.spoke is None:
-            conversation.spoke = now
+            self._metrics.between_tokens(now - group.last_token_at)
+        if paced or group.last_token_at is None:
+            group.last_token_at = now
 
-    def finish(self, conversation: Conversation, writing: Rows | Beams) -> None:
-        self.close(conversation, writing.reason)
-        conversation.job.tell(Done(len(conversation.context), writing.tokens, conversation.context.dropped_messages))
+    def _finish(self, group: SampledGroup | BeamGroup) -> None:
+        self._close(group, group.reason)
+        if group.context is not None:
+            group.emit(Done(len(group.context), group.tokens_written, group.context.dropped_messages))
 
-    def close(self, conversation: Conversation, reason: Ending) -> None:
-        """Gives back what the conversation held; what was written stays findable for its follow-up."""
-        conversation.over = True
-        self.metrics.finished(reason)
-        self.metrics.tokens(conversation.writing.tokens if conversation.writing else 0)
-        self.conversations.remove(conversation)
-        self.scheduler.finish(conversation.task, conversation.writing.kept if conversation.writing else ())
+    def _fail(self, group: SequenceGroup, error: EngineError) -> None:
+        """Ends one request with an error; the others go on."""
+        self._close(group, "failed")
+        group.emit(error)
 
-    def guard(self, conversation: Conversation, work: Callable[[], None]) -> bool:
-        """Whether there was memory for `work`; if not, this conversation fails and no other does."""
+    def _close(self, group: SequenceGroup, reason: Ending) -> None:
+        """Gives back what the group holds; what it wrote stays findable in the cache for its follow-up."""
+        group.finished = True
+        self._metrics.finished(reason)
+        self._metrics.tokens(group.tokens_written)
+        del self.groups[group.request.id]
+        self._images.discard(group)
+        self.scheduler.finish(group)
+
+    def _guard(self, group: SequenceGroup, work: Callable[[], None]) -> bool:
+        """Whether there was memory for `work`; if not, this group fails and no other does."""
         try:
             work()
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            self.fail(conversation, GenerationError(SHORT_OF_MEMORY))
+            self._fail(group, GenerationError(SHORT_OF_MEMORY))
             return False
         return True
 
-    def fail(self, conversation: Conversation, error: GenerationError) -> None:
-        """Memory ran out while working for it, even after it had been asked for less."""
-        self.close(conversation, "failed")
-        conversation.job.tell(error)
 
-    def of(self, task: Task) -> Conversation:
-        return next(each for each in self.conversations if each.task is task)
-
-
-def part(conversation: Conversation, chunk: Chunk) -> Part:
-    if conversation.embeddings is None:
+def part(chunk: ScheduledChunk) -> Part:
+    """A scheduled piece of a prompt with its embeddings, for the runner."""
+    group = chunk.group
+    if group.embeddings is None:
         raise ValueError("a prompt that is not admitted can't be read")
-    embeddings = conversation.embeddings[chunk.start : chunk.end]
-    return Part(embeddings, chunk.task.tables[0], chunk.start, conversation.context.has_pictures)
+    return Part(group.embeddings[chunk.start : chunk.end], group.tables[0], chunk.start, group.has_pictures)

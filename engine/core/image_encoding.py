@@ -1,101 +1,58 @@
-"""From a request to a prompt: its pictures are encoded, its conversation fitted into the model's window."""
+"""Requests whose pictures are not all encoded yet: encodes a few pictures each step, several in one batch."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
+from engine.core.sequences import SequenceGroup
 from engine.device.out_of_memory import with_memory
-from engine.errors import EngineError, GenerationError, RequestError
+from engine.errors import GenerationError
 from engine.images.decode import Picture
 from engine.images.embedding_cache import EmbeddingCache
-from engine.metrics import Metrics
-from engine.models.base import VisionLanguageModel
-from engine.prompts.languages import apology
-from engine.prompts.truncation import Context, ContextBuilder
-from engine.request import ChoiceFinished, Done, Event, Request, TextDelta
 
 
-@dataclass(eq=False)
-class Job:
-    """One request from its arrival to its last event."""
+class ImageEncoding:
+    """Groups that have no prompt yet, in the order they came."""
 
-    request: Request
-    tell: Callable[[Event | EngineError], None]
-    cancelled: Callable[[], bool]
-    arrived: float = field(default_factory=time.monotonic)
-    unmet: int = 0  # pictures that had to be encoded for it
+    def __init__(self, embeddings: EmbeddingCache, fail: Callable[[SequenceGroup, GenerationError], None]) -> None:
+        """`fail` is called with a group for whose picture the device has no memory, after it was taken from the queue."""
+        self.embeddings, self._fail = embeddings, fail
+        self.waiting: list[SequenceGroup] = []
 
+    def add(self, group: SequenceGroup) -> None:
+        self.waiting.append(group)
 
-class Intake:
-    """Jobs that have no prompt yet, in the order they came."""
+    def discard(self, group: SequenceGroup) -> None:
+        """Takes a group from the queue, if it is there."""
+        if group in self.waiting:
+            self.waiting.remove(group)
 
-    def __init__(self, model: VisionLanguageModel, pictures: EmbeddingCache, metrics: Metrics) -> None:
-        self.model, self.pictures, self.metrics = model, pictures, metrics
-        self.contexts = ContextBuilder(model)
-        self.jobs: list[Job] = []
-
-    def drop_cancelled(self) -> None:
-        for job in [job for job in self.jobs if job.cancelled()]:
-            self.jobs.remove(job)
-            self.metrics.finished("cancelled")
-
-    def prompts(self, limit: int) -> Iterator[tuple[Job, Context]]:
-        """Encodes up to `limit` pictures, then gives the prompts that are complete. What can't be asked is told here, and gone."""
-        missing = self.pictures.missing([picture for job in self.jobs for picture in unread(job)])[:limit]
+    def encode(self, limit: int) -> list[SequenceGroup]:
+        """Encodes up to `limit` pictures → the groups whose pictures are all encoded now, which leave the queue."""
+        missing = self.embeddings.missing([picture for group in self.waiting for picture in needed(group)])[:limit]
         if missing:
-            self.encode(missing)
-        for job in [job for job in self.jobs if not self.pictures.missing(unread(job))]:
-            self.jobs.remove(job)
-            for number in range(len(job.request.pictures)):
-                self.metrics.picture(hit=number >= job.unmet)
-            context = self.context(job)
-            if context is not None:
-                yield job, context
+            self._encode(missing)
+        ready = [group for group in self.waiting if not self.embeddings.missing(needed(group))]
+        for group in ready:
+            self.waiting.remove(group)
+        return ready
 
-    def encode(self, pictures: Sequence[Picture]) -> None:
+    def _encode(self, pictures: Sequence[Picture]) -> None:
         """All of them, or only the first where memory has no room for more at once."""
-        first = [next(job for job in self.jobs if picture in job.request.pictures) for picture in pictures]
+        first = [next(group for group in self.waiting if picture in group.request.pictures) for picture in pictures]
         try:
-            with_memory(lambda: self.pictures.encode(pictures))
+            with_memory(lambda: self.embeddings.encode(pictures))
         except GenerationError as error:
             if len(pictures) > 1:
-                self.encode(pictures[:1])
+                self._encode(pictures[:1])
             else:
-                self.jobs.remove(first[0])
-                self.refuse(first[0], error)
+                self.discard(first[0])
+                self._fail(first[0], error)
             return
-        for job in first:
-            job.unmet += 1
-
-    def context(self, job: Job) -> Context | None:
-        """None if the job is dealt with already."""
-        sorry = apology(self.model.card, job.request.turns)
-        if sorry is not None:
-            self.apologise(job, sorry)
-            return None
-        if job.request.context is not None:
-            return job.request.context
-        try:
-            return self.contexts.build(job.request, self.pictures.encode(job.request.pictures))
-        except RequestError as error:
-            self.refuse(job, error)
-            return None
-
-    def apologise(self, job: Job, sorry: str) -> None:
-        """Nothing is read, nothing computed."""
-        self.metrics.finished("stop")
-        for choice in range(job.request.n):
-            job.tell(TextDelta(choice, sorry))
-            job.tell(ChoiceFinished(choice, "stop"))
-        job.tell(Done(0, job.request.n * len(self.model.tokenizer.encode(sorry)), 0))
-
-    def refuse(self, job: Job, error: EngineError) -> None:
-        self.metrics.finished("failed")
-        job.tell(error)
+        for group in first:
+            group.pictures_encoded += 1
 
 
-def unread(job: Job) -> Sequence[Picture]:
-    """The pictures that its context waits for."""
-    return [] if job.request.context else job.request.pictures
+def needed(group: SequenceGroup) -> Sequence[Picture]:
+    """The pictures whose embeddings its prompt waits for: none, if the prompt was built before."""
+    return [] if group.request.context else group.request.pictures

@@ -12,24 +12,27 @@ from engine.request import Event, Request
 
 
 class OfflineEngine:
-    """A model that answers, through the engine that serves many."""
+    """A model that answers one request at a time, through the engine that serves many."""
 
     def __init__(self, model: VisionLanguageModel) -> None:
         self.model = model
         self.engine = build_engine(model, rows=10)
 
     def generate(self, request: Request, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Yields events as they come about; ends early, without `Done`, once `cancelled()` says so.
+        """Yields the request's events as they come; ends early, without `Done`, once `cancelled()`, asked before each step, is true.
 
         Raises RequestError (ContextError, …) before the first event and GenerationError when the device runs out of memory.
         """
-        heard: deque[Event | EngineError] = deque()
-        self.engine.submit(request, heard.append, cancelled)
-        busy = True
-        while busy or heard:
-            while heard:
-                event = heard.popleft()
-                if isinstance(event, EngineError):
-                    raise event
-                yield event
-            busy = self.engine.step()
+        events: deque[Event | EngineError] = deque()
+        self.engine.add(request, events.append)
+        try:
+            busy = True
+            while busy and not cancelled():
+                busy = self.engine.step()
+                while events:
+                    event = events.popleft()
+                    if isinstance(event, EngineError):
+                        raise event
+                    yield event
+        finally:
+            self.engine.abort(request.id)

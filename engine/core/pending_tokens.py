@@ -1,29 +1,28 @@
-"""Tokens that the device chose, on their way to the host while it goes on with them."""
+"""Tokens that the device chose, on their way to the host while the device goes on with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Generic, TypeVar
+from collections import abc
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from engine.core.sampler import SamplingParams, log_probabilities
-from engine.core.sequences import Row
+from engine.core.sampler import log_probabilities
+from engine.core.sampling_params import SamplingParams
+from engine.core.sequences import Sequence
 from engine.device.async_copy import download
 from engine.models.base import Tokenizer
 from engine.request import Scored, TokenLogprob
 
-Owner = TypeVar("Owner")
 
+class PendingTokens:
+    """One step's tokens, one for each of its sequences."""
 
-class PendingTokens(Generic[Owner]):
-    """One step's tokens of some rows, each with whom it belongs to."""
-
-    def __init__(self, rows: Sequence[tuple[Owner, Row]], params: Sequence[SamplingParams], scores: Tensor, tokens: Tensor) -> None:
-        """`scores` [rows, vocabulary] are those that `tokens` [rows] were chosen by."""
-        self.rows = rows
-        self.asked = [row.question.request.logprobs for _, row in rows]
+    def __init__(self, sequences: abc.Sequence[Sequence], params: abc.Sequence[SamplingParams], scores: Tensor, tokens: Tensor) -> None:
+        """`scores` [rows, vocabulary] are those that `tokens` [rows] were chosen by, both on the device."""
+        self.sequences = sequences
+        self.asked = [sequence.group.request.logprobs for sequence in sequences]  # how many alternatives a token
         self.tokens = download(tokens)
         self.chosen: Tensor | None = None
         self.best: Tensor | None = None
@@ -37,12 +36,18 @@ class PendingTokens(Generic[Owner]):
         if self.arrived:
             self.arrived.record()
 
-    def read(self, tokenizer: Tokenizer) -> Iterator[tuple[Owner, Row, int, tuple[TokenLogprob, ...]]]:
-        """Waits until they are here."""
+    @property
+    def constrain_next(self) -> bool:
+        """Whether a grammar must see one of the tokens before that row's next token can be chosen."""
+        return any(sequence.matcher is not None for sequence in self.sequences)
+
+    def collect(self, tokenizer: Tokenizer) -> Iterator[tuple[Sequence, int, tuple[TokenLogprob, ...]]]:
+        """Waits for the device → each sequence, its token, and the log-probabilities that were asked for."""
         if self.arrived:
             self.arrived.synchronize()
-        for index, ((owner, row), token) in enumerate(zip(self.rows, self.tokens.tolist(), strict=True)):
-            yield owner, row, token, self.logprobs_of(index, token, tokenizer, first=not (row.ids or row.question.after))
+        for index, (sequence, token) in enumerate(zip(self.sequences, self.tokens.tolist(), strict=True)):
+            first = not (sequence.ids or sequence.group.continued)
+            yield sequence, token, self.logprobs_of(index, token, tokenizer, first)
 
     def logprobs_of(self, index: int, token: int, tokenizer: Tokenizer, first: bool) -> tuple[TokenLogprob, ...]:
         count = self.asked[index]

@@ -6,33 +6,18 @@ choice, position and token id alone: no neighbour disturbs an answer, and scores
 
 from __future__ import annotations
 
-import hashlib
-from array import array
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
 
+from engine.core.sampling_params import SamplingParams
 from engine.device.async_copy import upload
 from engine.models.card import Generation
 
-MASK_64 = (1 << 64) - 1
 # SplitMix64 (Steele, Lea and Flood 2014) as signed integers: its step, then what it multiplies by after each shift.
 STEP = 0x9E3779B97F4A7C15 - (1 << 64)
 MIX = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64)))
-
-
-@dataclass(frozen=True)
-class SamplingParams:
-    """How one row's next token is to be chosen."""
-
-    slot: int
-    generation: Generation
-    ends_barred: bool = False  # the answer is shorter than `min_tokens` yet
-    bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
-    allowed: bytes | None = None  # which tokens may come, as `engine.grammar.Matcher` says; None = all
-    key: int = 0  # what `stream_key` makes of this seed, choice and position
 
 
 class Sampler:
@@ -122,12 +107,6 @@ def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1)
     before = likeliest.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1)
     before[:, 0] = 0
     return likeliest.masked_fill((before >= top_p) & (rank >= keep), -torch.inf), ids
-
-
-def stream_key(seed: int, words: Iterable[int]) -> int:
-    """A signed 64-bit number that is another one for every seed and every sequence of integers."""
-    text = array("q", words).tobytes()
-    return int.from_bytes(hashlib.blake2b(text, key=(seed & MASK_64).to_bytes(8, "little"), digest_size=8).digest(), "little", signed=True)
 
 
 def gumbels(keys: Tensor, ids: Tensor) -> Tensor:

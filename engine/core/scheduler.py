@@ -1,146 +1,145 @@
-"""Which rows run in the next step: admit, prefill, decode, finish. No torch: the scheduler decides and the runner computes.
+"""Decides what each step does: which requests are admitted, which pieces of prompts are read, which rows write a token.
 
-A request is admitted once all that it could ever need is there, its prompt and longest answer for every row, so that
-nothing admitted is ever put out again. First come, first served: a large request at the head is waited for.
+No tensor is touched here: the scheduler decides and the model runner computes. A request is admitted once all that it could
+ever need is free, blocks for its prompt and the longest answer of every row, so that nothing admitted is ever evicted. First
+come, first served: a large request at the head of the queue is waited for.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import abc, deque
+from dataclasses import dataclass
 
-from engine.kv_cache.block_pool import BLOCK, BlockPool, Key, digests
-
-
-@dataclass(eq=False)
-class Task:
-    """One request's rows: they share its prompt and go their own ways after it.
-
-    After admission `tables` says for each row which block holds its tokens 16·i … 16·i+15: first the prompt's full blocks,
-    shared by all rows, then the row's own.
-    """
-
-    keys: Sequence[Key]  # the prompt, a key a token
-    rows: int
-    max_tokens: int  # new ones, a row
-    root: str = ""  # see `digests`
-    chain: list[bytes] = field(init=False)
-    computed: int = 0  # tokens of the prompt that are in the cache
-    reused: int = 0  # of these, how many were found there
-    slots: list[int] = field(default_factory=list)
-    tables: list[list[int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.chain = digests(self.keys, self.root)
-
-    @property
-    def shared(self) -> int:
-        """Full blocks of the prompt."""
-        return len(self.keys) // BLOCK
-
-    @property
-    def own(self) -> int:
-        """Blocks that each row needs for the prompt's rest and its answer."""
-        return -(-(len(self.keys) % BLOCK + self.max_tokens) // BLOCK)
-
-    @property
-    def blocks(self) -> int:
-        """All that it could ever need."""
-        return self.shared + self.rows * self.own
-
-    @property
-    def prefilled(self) -> bool:
-        return self.computed == len(self.keys)
+from engine.core.beam_group import BeamGroup
+from engine.core.sequences import SampledGroup, Sequence, SequenceGroup
+from engine.kv_cache.block_pool import BLOCK, BlockPool, digests
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Prompt tokens `start` … `end`-1 of a task, read in one pass."""
+class ScheduledChunk:
+    """Prompt tokens `start` … `end`-1 of a group, to be read in one pass."""
 
-    task: Task
+    group: SequenceGroup
     start: int
     end: int
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """What one step does, in this order. Rows and searches may belong to prompts that this step's chunks complete."""
+
+    admitted: list[SequenceGroup]  # they have slots and blocks now; their prompts are to be embedded
+    chunks: list[ScheduledChunk]  # one pass over prompts
+    sequences: list[Sequence]  # rows that write one token
+    searches: list[BeamGroup]  # beam searches that go one token further
+
+
 class Scheduler:
-    """`budget` is how many prompt tokens one pass reads: it bounds how long the others' streams stand still."""
+    """Schedules over a `pool` of blocks and as many `slots` as a batch has rows.
+
+    One pass reads at most `budget` prompt tokens, which bounds how long the streams of others stand still.
+    """
 
     def __init__(self, pool: BlockPool, slots: int, budget: int) -> None:
         self.pool, self.budget, self.full_budget = pool, budget, budget
         self.capacity = (pool.available, slots)
         self.free_slots = list(range(slots - 1, -1, -1))
-        self.waiting: deque[Task] = deque()
-        self.running: list[Task] = []  # admitted, oldest first
+        self.waiting: deque[SequenceGroup] = deque()
+        self.running: list[SequenceGroup] = []  # admitted, oldest first
 
-    def fits(self, task: Task) -> bool:
+    def fits(self, group: SequenceGroup) -> bool:
         """Whether an empty engine could run it."""
         blocks, slots = self.capacity
-        return task.blocks <= blocks and task.rows <= slots
+        return group.blocks <= blocks and group.rows <= slots
 
-    def add(self, task: Task) -> None:
-        """`task` must fit."""
-        self.waiting.append(task)
+    def add(self, group: SequenceGroup) -> None:
+        """Queues a group whose prompt is known and that fits."""
+        self.waiting.append(group)
 
-    def admit(self) -> list[Task]:
-        """Those whose turn it is, with slots and blocks given to them."""
-        admitted = []
-        while self.waiting and self._place(self.waiting[0]):
-            task = self.waiting.popleft()
-            self.running.append(task)
-            admitted.append(task)
-        return admitted
+    def schedule(self) -> Schedule:
+        """What the next step does. What is admitted has its slots and blocks from here on."""
+        admitted = self._admit()
+        chunks = self._chunks()
+        completed = {id(chunk.group) for chunk in chunks if chunk.end == len(chunk.group.keys)}
+        decoding = [group for group in self.running if group.prefilled or id(group) in completed]
+        return Schedule(
+            admitted,
+            chunks,
+            [
+                sequence
+                for group in decoding
+                if isinstance(group, SampledGroup)
+                for sequence in group.sequences
+                if sequence.decodes(after_first=not group.prefilled)
+            ],
+            [group for group in decoding if isinstance(group, BeamGroup)],
+        )
+
+    def prefilled(self, chunk: ScheduledChunk) -> None:
+        """The chunk is in the cache: other requests may share the blocks that it filled."""
+        group = chunk.group
+        group.computed = chunk.end
+        self.pool.register(group.tables[0], group.chain[: chunk.end // BLOCK])
 
     def shrink(self) -> bool:
-        """Reads less a pass, where memory has no room for more; False if it can't be less."""
+        """Halves the prompt tokens of a pass, where memory has no room for more; False if they can't be fewer."""
         smaller = max(BLOCK, self.budget // 2)
         shrunk, self.budget = smaller < self.budget, smaller
         return shrunk
 
     def recover(self) -> None:
-        """A pass went well: the next may be larger again."""
+        """A pass had room: the next may be twice as large again."""
         self.budget = min(self.full_budget, 2 * self.budget)
 
-    def chunks(self) -> list[Chunk]:
-        """The next pass over prompts, which share it evenly: a short one is read at once beside a long one.
-
-        What a share leaves over goes to longer ones; the first pieces in the list are those of the oldest tasks.
-        """
-        unread = [task for task in self.running if not task.prefilled]
-        left, ends = self.budget, dict[int, int]()
-        for waiting, task in zip(range(len(unread), 0, -1), sorted(unread, key=lambda task: len(task.keys) - task.computed), strict=True):
-            ends[id(task)] = min(len(task.keys), task.computed + -(-left // waiting))
-            left -= ends[id(task)] - task.computed
-        return [Chunk(task, task.computed, ends[id(task)]) for task in unread if ends[id(task)] > task.computed]
-
-    def read(self, chunk: Chunk) -> None:
-        """The chunk is in the cache: what it filled can be shared from now on."""
-        task = chunk.task
-        task.computed = chunk.end
-        self.pool.register(task.tables[0], task.chain[: chunk.end // BLOCK])
-
-    def finish(self, task: Task, answers: Sequence[Sequence[int]] = ()) -> None:
-        """Ends a waiting or running task. `answers` are the ids that each row's own blocks hold after the prompt; they stay findable."""
-        if task not in self.running:
-            self.waiting.remove(task)
+    def finish(self, group: SequenceGroup) -> None:
+        """Ends a waiting or running group and gives back its slots and blocks. What it wrote stays findable for a follow-up."""
+        if group not in self.running:
+            if group in self.waiting:
+                self.waiting.remove(group)
             return
-        self.running.remove(task)
-        for table, ids in zip(task.tables, answers, strict=False):
-            self.pool.register(table, digests([*task.keys, *ids], task.root))
-        self.free_slots += reversed(task.slots)
-        self.pool.free(task.tables[0])
-        for table in task.tables[1:]:
-            self.pool.free(table[task.shared :])
+        self.running.remove(group)
+        for table, ids in zip(group.tables, group.cached_ids, strict=False):
+            self.pool.register(table, digests([*group.keys, *ids], group.root))
+        self.free_slots += reversed(group.slots)
+        self.pool.free(group.tables[0])
+        for table in group.tables[1:]:
+            self.pool.free(table[group.full_blocks :])
 
-    def _place(self, task: Task) -> bool:
-        known = self.pool.match(task.chain[: (len(task.keys) - 1) // BLOCK])  # the last token is always read: its logits are wanted
+    def _admit(self) -> list[SequenceGroup]:
+        """The first of the waiting groups, as far as there is room, with slots and blocks given to them."""
+        admitted = []
+        while self.waiting and self._allocate(self.waiting[0]):
+            group = self.waiting.popleft()
+            self.running.append(group)
+            admitted.append(group)
+        return admitted
+
+    def _allocate(self, group: SequenceGroup) -> bool:
+        known = self.pool.match(group.chain[: (len(group.keys) - 1) // BLOCK])  # the last token is always read: its logits are wanted
         idle = sum(block in self.pool.idle for block in known)
-        if task.rows > len(self.free_slots) or task.blocks - len(known) > self.pool.available - idle:
+        if group.rows > len(self.free_slots) or group.blocks - len(known) > self.pool.available - idle:
             return False
         self.pool.share(known)
-        fresh = self.pool.allocate(task.blocks - len(known))
-        prompt, own = known + fresh[: task.shared - len(known)], fresh[task.shared - len(known) :]
-        task.tables = [prompt + own[row * task.own : (row + 1) * task.own] for row in range(task.rows)]
-        task.slots = [self.free_slots.pop() for _ in range(task.rows)]
-        task.computed = task.reused = len(known) * BLOCK
+        fresh = self.pool.allocate(group.blocks - len(known))
+        prompt, own = known + fresh[: group.full_blocks - len(known)], fresh[group.full_blocks - len(known) :]
+        group.tables = [prompt + own[row * group.own_blocks : (row + 1) * group.own_blocks] for row in range(group.rows)]
+        group.slots = [self.free_slots.pop() for _ in range(group.rows)]
+        group.computed = group.reused = len(known) * BLOCK
         return True
+
+    def _chunks(self) -> list[ScheduledChunk]:
+        """One pass over prompts, which share the budget evenly, so that a short one is read at once beside a long one.
+
+        What a prompt leaves of its share goes to longer ones. Chunks are in the order in which their groups were admitted.
+        """
+        unread = [group for group in self.running if not group.prefilled]
+        ends = self._shares(sorted(unread, key=lambda group: len(group.keys) - group.computed))
+        return [ScheduledChunk(group, group.computed, ends[id(group)]) for group in unread if ends[id(group)] > group.computed]
+
+    def _shares(self, shortest_first: abc.Sequence[SequenceGroup]) -> dict[int, int]:
+        """How far each prompt is read in the next pass, by the group's `id()`."""
+        left, ends = self.budget, dict[int, int]()
+        for sharing, group in zip(range(len(shortest_first), 0, -1), shortest_first, strict=True):
+            ends[id(group)] = min(len(group.keys), group.computed + -(-left // sharing))
+            left -= ends[id(group)] - group.computed
+        return ends

@@ -84,8 +84,14 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
         ) from None
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
-    log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.rows, seconds=round(seconds, 1))
-    return Loaded(engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))))
+    log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.capacity.rows, seconds=round(seconds, 1))
+    return Loaded(
+        engine,
+        ", ".join(map(str, devices)),
+        lambda: sum(map(held_bytes, set(devices))),
+        engine.capacity.rows,
+        engine.preprocessor.prepare,
+    )
 
 
 def picture_folder(root: Path, model: Path) -> Path:

@@ -1,25 +1,25 @@
 """The one thread that owns the device: requests come in from the event loop, events go out to it.
 
     event loop                                   the device's thread
-    stream() ── admit ──▶ queue ───────────────▶ engine.submit(…) as they come
+    stream() ── add, abort ──▶ queue ──────────▶ engine.add(…), engine.abort(…) as they come
        ▲                                         engine.step() while anything is under way
-       └── job.events ◀── call_soon_threadsafe ────┘
+       └── events ◀── call_soon_threadsafe ─────┘
 
-A job's events are bounded by its own token limit, so a slow reader never holds up the device. Errors raised on purpose
-(EngineError) end one job; anything else ends the thread's work: every asker is told, and the model is loaded afresh.
+A request's events are bounded by its own token limit, so a slow reader never holds up the device. An error raised on purpose
+(EngineError) ends one request; any other ends the engine: every asker is told, and the model is loaded afresh.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 import time
 import traceback
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Literal, Protocol
 
@@ -35,57 +35,51 @@ RESTART_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger()
 
+Events = asyncio.Queue[Event | EngineError]
+
 
 class ServedEngine(Protocol):
-    """What the worker's thread drives, and, but for `prepare`, nobody else. `engine.core.engine.Engine` is one."""
+    """What the device's thread drives, and no other thread: `engine.core.engine.Engine`, or a small stand-in in tests."""
 
-    @property
-    def rows(self) -> int:
-        """How many answers it writes at once; a beam counts as one."""
+    def add(self, request: Request, emit: Callable[[Event | EngineError], None]) -> None:
+        """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
         ...
 
-    def prepare(self, request: Request) -> Request:
-        """The same request with what is the processor's work on it done. Any thread may do this, before `submit`.
-
-        Raises RequestError (ContextError, …).
-        """
-        ...
-
-    def submit(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
-        """Takes a request. `tell` hears its events as they come about, `Done` or an EngineError last; `cancelled` is asked each step."""
+    def abort(self, request_id: str) -> None:
+        """Ends a request without another event. Does nothing once the request has ended."""
         ...
 
     def step(self) -> bool:
-        """Takes every answer under way a token further; False when there is nothing left to do."""
+        """Takes every answer one token further; False once nothing is left to do."""
         ...
+
+
+def unprepared(request: Request) -> Request:
+    return request
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model on its device. `memory` tells the bytes that this process holds there."""
+    """A model on its device.
+
+    `memory` tells the bytes that this process holds there, `rows` is how many answers are written at once (a beam counts as one), and
+    `prepare` does the CPU's part of the work on a request, in any thread.
+    """
 
     engine: ServedEngine
     device: str
     memory: Callable[[], int]
+    rows: int = 1
+    prepare: Callable[[Request], Request] = unprepared
 
 
-@dataclass(eq=False)
-class Job:
-    """One request under way. The thread tells, the loop listens; either may be the first to stop."""
-
-    request: Request
-    loop: asyncio.AbstractEventLoop
-    events: asyncio.Queue[Event | EngineError] = field(default_factory=asyncio.Queue)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def tell(self, event: Event | EngineError) -> None:
-        self.loop.call_soon_threadsafe(self.events.put_nowait, event)
+Command = Callable[[ServedEngine], None]
 
 
 class Worker:
-    """`run()` must be running in a task of its owner. `capacity` bounds the jobs that run or wait.
+    """Owns the device's thread; `run()` must be running in a task. At most `capacity` requests run or wait.
 
-    A model that can't be loaded is not tried again: what that needs is another folder or a fresh process.
+    A model that can't be loaded is not tried again: that needs another folder or a fresh process.
     """
 
     def __init__(
@@ -109,8 +103,8 @@ class Worker:
         self._settled = asyncio.Event()  # ready or failed
         self._stopping = False
         self._deaths = 0
-        self._jobs: set[Job] = set()
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._events: dict[str, Events] = {}  # of every request that runs or waits, by its id
+        self._queue: SimpleQueue[Command | None] = SimpleQueue()  # for the device's thread; None = stop
 
     @property
     def failure(self) -> str | None:
@@ -147,36 +141,37 @@ class Worker:
         return death is not None
 
     def stop(self) -> None:
-        """Cancel what runs and let `run()` return once the thread has put the device down."""
+        """Abort what runs and let `run()` return once the thread has finished its step."""
         self._stopping = True
+        for request_id in self._events:
+            self._queue.put(partial(abort, request_id))
         self._queue.put(None)
-        for job in self._jobs:
-            job.cancelled.set()
 
     def prepare(self, request: Request) -> Request:
-        """The request with the processor's part of the work done, if there is an engine yet. Takes time, in any thread."""
+        """The request with the CPU's part of the work done, if there is an engine yet. Takes time; any thread may call it."""
         loaded = self.loaded
-        return loaded.engine.prepare(request) if loaded else request
+        return loaded.prepare(request) if loaded else request
 
     async def stream(self, request: Request) -> AsyncGenerator[Event | None]:
-        """The request's events; None every few seconds while there is nothing to say. Closing it cancels the job.
+        """The request's events; None every few seconds while there is nothing to say. Closing it aborts the request.
 
-        Raises OverloadedError, NotReadyError, or what the generator raised.
+        Raises OverloadedError, NotReadyError, or the error that the engine ended the request with.
         """
         await self._until_ready()
-        job = self._admit(request)
+        events, ended = self._submit(request), False
         try:
-            while True:
-                event = await heard(job)
+            while not ended:
+                event = await next_event(events)
+                ended = isinstance(event, Done | EngineError)
                 if isinstance(event, EngineError):
                     raise event
-                yield event
                 if isinstance(event, Done):
                     self._deaths = 0
-                    return
+                yield event
         finally:
-            job.cancelled.set()
-            self._jobs.discard(job)
+            del self._events[request.id]
+            if not ended:
+                self._queue.put(partial(abort, request.id))
 
     async def _until_ready(self) -> None:
         """Wait for a model that is nearly loaded; for one that is not, say when to come again."""
@@ -191,13 +186,19 @@ class Worker:
         if self.status == "loading":
             raise NotReadyError("The model is still loading; try again shortly.", retry_after=max(1, round(self.seconds_left or 1)))
 
-    def _admit(self, request: Request) -> Job:
-        if len(self._jobs) >= self._capacity:
-            raise OverloadedError(f"{len(self._jobs)} requests run or wait, which is the limit; try again later.", retry_after=10)
-        job = Job(request, asyncio.get_running_loop())
-        self._jobs.add(job)
-        self._queue.put(job)
-        return job
+    def _submit(self, request: Request) -> Events:
+        """Hands the request to the device's thread → where its events arrive. Raises OverloadedError."""
+        if len(self._events) >= self._capacity:
+            raise OverloadedError(f"{len(self._events)} requests run or wait, which is the limit; try again later.", retry_after=10)
+        events: Events = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def emit(event: Event | EngineError) -> None:
+            loop.call_soon_threadsafe(events.put_nowait, event)
+
+        self._events[request.id] = events
+        self._queue.put(partial(add, request, emit))
+        return events
 
     def _bury(self, death: BaseException) -> None:
         self._deaths += 1
@@ -215,8 +216,8 @@ class Worker:
         self._tell_all(NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1))
 
     def _tell_all(self, error: EngineError) -> None:
-        for job in self._jobs:
-            job.events.put_nowait(error)
+        for events in self._events.values():
+            events.put_nowait(error)
 
     # From here on: the device's thread.
 
@@ -227,10 +228,10 @@ class Worker:
         queue, busy = self._queue, False
         while True:
             while not (busy and queue.empty()):
-                job = queue.get()
-                if job is None:
+                command = queue.get()
+                if command is None:
                     return
-                loaded.engine.submit(job.request, job.tell, job.cancelled.is_set)
+                command(loaded.engine)
                 busy = True
             busy = loaded.engine.step()
 
@@ -239,11 +240,19 @@ class Worker:
         self._settled.set()
 
 
-async def heard(job: Job) -> Event | EngineError | None:
-    """None every few seconds without an event."""
+def add(request: Request, emit: Callable[[Event | EngineError], None], engine: ServedEngine) -> None:
+    engine.add(request, emit)
+
+
+def abort(request_id: str, engine: ServedEngine) -> None:
+    engine.abort(request_id)
+
+
+async def next_event(events: Events) -> Event | EngineError | None:
+    """None if there is none within a few seconds."""
     try:
         async with asyncio.timeout(HEARTBEAT_SECONDS):
-            return await job.events.get()
+            return await events.get()
     except TimeoutError:
         return None
 

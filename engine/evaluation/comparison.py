@@ -13,7 +13,7 @@ from engine.core.detokenizer import Detokenizer
 from engine.core.token_stream import TokenStream
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.prompts.truncation import Context, ContextBuilder, PictureTokens
+from engine.prompts.context import Context, ContextBuilder, PictureTokens
 from engine.prompts.turn import Turn
 
 PICTURE = "<ImageHere>"  # as the release writes it

@@ -35,8 +35,8 @@ class ChatRenderer:
         continues = continues and bool(turns) and turns[-1].role == "assistant"
         return self.filled(joined_systems(turns), continues=continues, answer=not continues)
 
-    def told(self, turns: Sequence[Turn]) -> Sequence[Turn]:
-        """All but the system's."""
+    def without_system(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        """The turns of users and the assistant."""
         return [turn for turn in turns if turn.role != "system"]
 
     def frame(self, turns: Sequence[Turn]) -> list[Segment]:

@@ -17,7 +17,10 @@ SLOT = re.compile(r"\{(content|picture|words)\}")
 
 
 class Renderer:
-    """One template at work. `words` says what the model's vision encoder sees in a picture; `specials` are the tokenizer's own markers."""
+    """Fills a model's template with turns.
+
+    `specials` are the tokenizer's special tokens, which no message may contain; `words` gives what the model says in words of a picture.
+    """
 
     def __init__(self, template: Template, specials: Sequence[str], words: Callable[[Picture], str]) -> None:
         self.template, self.words = template, words
@@ -25,29 +28,29 @@ class Renderer:
         self.runs = tuple(stop[0] for stop in template.stop if set(stop) == {stop[0]})  # "###" is a run of "#"
 
     def render(self, turns: Sequence[Turn], continues: bool = False) -> list[Segment]:
-        """The whole prompt, up to where the answer begins, or, if it `continues`, to the end of what the assistant said last.
-        Neighbouring texts are one segment.
+        """The whole prompt, neighbouring texts as one segment, up to where the answer begins.
 
-        Raises RequestError for a picture that isn't a user's.
+        With `continues` it ends with the assistant's last message instead, which the answer goes on with.
+        Raises RequestError for a picture in a message that is not a user's.
         """
         check(turns)
-        told = self.told(turns)
-        if continues and told and told[-1].role == "assistant":
-            begun = self.template.assistant.partition("{content}")[0] + self.text(told[-1])
-            return merge([*self.frame(turns), *chain(*map(self.turn, told[:-1])), begun])
-        return merge([*self.frame(turns), *chain(*map(self.turn, told)), self.template.answer])
+        spoken = self.without_system(turns)
+        if continues and spoken and spoken[-1].role == "assistant":
+            begun = self.template.assistant.partition("{content}")[0] + self.text(spoken[-1])
+            return merge([*self.frame(turns), *chain(*map(self.turn, spoken[:-1])), begun])
+        return merge([*self.frame(turns), *chain(*map(self.turn, spoken)), self.template.answer])
 
-    def told(self, turns: Sequence[Turn]) -> Sequence[Turn]:
-        """Those that the template tells, besides the system's."""
+    def without_system(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        """The turns of users and the assistant; from the newest picture on, where the model knows one picture only."""
         turns = [turn for turn in turns if turn.role != "system"]
         return since_newest_picture(turns) if self.template.one_picture else turns
 
     def turn(self, turn: Turn) -> list[Segment]:
-        """A user's or the assistant's."""
+        """The segments of one turn of a user or the assistant."""
         return self.user(turn) if turn.role == "user" else self.assistant(turn)
 
     def frame(self, turns: Sequence[Turn]) -> list[Segment]:
-        """All system messages stand first, as one; the template has its own for conversations that bring none."""
+        """The system prompt: all system messages joined, or the template's own if there is none."""
         texts = [self.text(turn) for turn in turns if turn.role == "system"]
         prompt = "\n\n".join(texts) if texts else self.default_system(turns)
         return fill(self.template.system, content=[prompt]) if prompt else []
@@ -61,7 +64,7 @@ class Renderer:
         return fill(self.template.assistant, content=[self.text(turn)])
 
     def user(self, turn: Turn) -> list[Segment]:
-        """A picture that another picture follows is a message of its own, where the template wants it so."""
+        """A user's turn. If the template has `lone_picture`, a picture before another picture becomes a message of its own."""
         parts, segments = pictures_first(turn.parts), list[Segment]()
         content = list[Segment]()
         for part, following in zip_longest(parts, parts[1:]):
@@ -82,13 +85,13 @@ class Renderer:
         return self.neutralise("\n".join(part for part in turn.parts if isinstance(part, str)))
 
     def neutralise(self, text: str) -> str:
-        """Also keeps a `#` at a message's end apart from the `###` that follows it."""
+        """As below; a text that ends with `#` gets a space too, so that the `#` does not run into the template's `###`."""
         text = neutralise(text, self.markers)
         return text + " " if text.endswith(self.runs) else text
 
 
 def neutralise(text: str, markers: Sequence[str]) -> str:
-    """Breaks every marker in a message with a space after its first character, so that nobody forges a turn."""
+    """Puts a space after the first character of every marker in a message, so that nobody can forge a turn."""
     for marker in markers:
         forged = re.compile(re.escape(marker), re.IGNORECASE)
         while forged.search(text):
@@ -105,7 +108,7 @@ def check(turns: Sequence[Turn]) -> None:
 
 
 def since_newest_picture(turns: Sequence[Turn]) -> Sequence[Turn]:
-    """The conversation as if it began with the last picture in it."""
+    """The turns from the newest picture on; its message keeps its texts and no other picture."""
     shown = [(at, part) for at, turn in enumerate(turns) for part in turn.parts if isinstance(part, Picture)]
     if not shown:
         return turns
@@ -115,9 +118,10 @@ def since_newest_picture(turns: Sequence[Turn]) -> Sequence[Turn]:
 
 
 def pictures_first(parts: Sequence[Segment]) -> list[Segment]:
-    """A message that ends with a picture asked about it before showing it: the picture goes first, as the models expect.
+    """The parts in the order in which the models expect them, neighbouring texts joined by a line break.
 
-    Otherwise the order is the sender's, for text may speak of each picture in turn. Neighbouring texts become one.
+    If the message ends with a picture, its pictures go first: the question was written before they were shown. Otherwise the
+    order is the sender's, for the text may speak of each picture in turn.
     """
     if parts and isinstance(parts[-1], Picture):
         parts = sorted(parts, key=lambda part: isinstance(part, str))
@@ -131,7 +135,7 @@ def pictures_first(parts: Sequence[Segment]) -> list[Segment]:
 
 
 def fill(pattern: str, **slots: Sequence[Segment]) -> list[Segment]:
-    """The pattern with its slots filled, once: braces in the contents stay what they are."""
+    """The pattern's segments with its slots filled. Braces inside the contents are not slots."""
     pieces = SLOT.split(pattern)  # text, slot name, text, slot name, …, text
     segments: list[Segment] = [pieces[0]]
     for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -148,45 +152,3 @@ def merge(segments: Sequence[Segment]) -> list[Segment]:
         elif segment != "":
             merged.append(segment)
     return merged
-
-
-def fit(turns: Sequence[Turn], measure: Callable[[Turn], int], limit: int, target: int) -> tuple[list[Turn], int]:
-    """Drops the oldest text until all is at most `target` by `measure` (tokens of one turn), if it is more than `limit`; says how many
-    messages.
-
-    A question goes together with its answer. System messages, pictures and the last question stay; a dropped question's
-    pictures move to the next one. One big cut instead of a sliding one: a cached prefix would never match again. The newest is
-    measured first and nothing beyond the limit at all, so that an endless conversation takes no longer than one that just fits.
-    """
-    system = [turn for turn in turns if turn.role == "system"]
-    exchanges = split([turn for turn in turns if turn.role != "system"])
-    older, last = exchanges[:-1], exchanges[-1] if exchanges else []
-    spent = sum(map(measure, (*system, *last, *map(pictures_of, chain(*older)))))
-    within = 0
-    for number, exchange in enumerate(reversed(older)):
-        if spent > limit:
-            break
-        spent += sum(measure(turn) - measure(pictures_of(turn)) for turn in exchange)
-        within += within == number and spent <= target
-    cut = len(older) - within
-    if spent <= limit or not cut:
-        return list(turns), 0
-    pictures = tuple(part for turn in chain(*exchanges[:cut]) for part in pictures_of(turn).parts)
-    first, *rest = chain(*exchanges[cut:])
-    dropped = sum(any(isinstance(part, str) for part in turn.parts) for turn in chain(*exchanges[:cut]))
-    return [*system, replace(first, parts=pictures + first.parts), *rest], dropped
-
-
-def pictures_of(turn: Turn) -> Turn:
-    """The turn without its words."""
-    return replace(turn, parts=tuple(part for part in turn.parts if isinstance(part, Picture)))
-
-
-def split(turns: Sequence[Turn]) -> list[list[Turn]]:
-    """Exchanges: a question and what was answered to it, up to the next question."""
-    exchanges: list[list[Turn]] = []
-    for turn in turns:
-        if turn.role == "user" or not exchanges:
-            exchanges.append([])
-        exchanges[-1].append(turn)
-    return exchanges

@@ -148,7 +148,7 @@ class Server:
             model=self.card.name,
             device=loaded.device if loaded else "",
             memory_bytes=loaded.memory() if loaded else 0,
-            rows=loaded.engine.rows if loaded else 0,
+            rows=loaded.rows if loaded else 0,
             seconds_left=self.worker.seconds_left,
             detail=self.worker.failure,
             context_length=self.card.context_length,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.core.build import build_engine
-from engine.core.scheduler import Scheduler
 from engine.images.decode import Picture
-from engine.prompts.truncation import ContextBuilder
+from engine.prompts.context import ContextBuilder
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Request, TextDelta, TokenLogprob
+from engine.runner.memory_plan import capacity_for
 from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
 from tests.engine.core.test_offline import GREY, RED, Ids, asked
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
@@ -27,8 +27,7 @@ PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 
 def in_company(made: TinyModel, asks: Sequence[Request], arrivals: Sequence[int], rows: int, chunk: int) -> list[Listener]:
     """Each joins at its step; prompts are read `chunk` tokens at a time."""
-    engine = build_engine(made, rows=rows)
-    engine.scheduler = Scheduler(engine.scheduler.pool, rows, chunk)
+    engine = build_engine(made, capacity=replace(capacity_for(made, compact=False, rows=rows), prompt_tokens=chunk))
     heard = [Listener(request) for request in asks]
     at, busy = 0, True
     while busy or at <= max(arrivals):
@@ -57,7 +56,9 @@ def read_anew(request: Request, lora: bool) -> str:
     """The greedy answer without an engine: the model reads all again for every token, with LoRA on or off."""
     made, ids = with_lora(), list[int]()
     builder = ContextBuilder(made)
-    hidden = builder.embed(builder.build(request, {picture.sha256: made.look(picture.image) for picture in (RED, GREY)}))[None]
+    hidden = builder.embed(
+        builder.build(request.turns, {picture.sha256: made.look(picture.image) for picture in (RED, GREY)}, request.generation.max_tokens)
+    )[None]
     while len(ids) < request.generation.max_tokens and not made.tokenizer.eos_ids & set(ids):
         final = made.language(hidden, torch.arange(hidden.shape[1])[None], None, torch.ones(1, 1, 1) if lora else None)
         ids.append(int(made.language.logits(final[0, -1]).argmax()))

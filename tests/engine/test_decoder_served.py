@@ -24,7 +24,8 @@ async def client() -> AsyncIterator[AsyncOpenAI]:
     metrics = Metrics()
 
     def load() -> Loaded:
-        return Loaded(build_engine(TinyModel(), metrics=metrics), "cpu", lambda: 1)
+        engine = build_engine(TinyModel(), metrics=metrics)
+        return Loaded(engine, "cpu", lambda: 1, engine.capacity.rows, engine.preprocessor.prepare)
 
     async with (
         serving(load, card=tiny_card(), metrics=metrics) as url,

@@ -51,7 +51,7 @@ EMOJI = tuple(Turn("user" if number % 2 == 0 else "assistant", ("😀🦆" * 60,
 def test_of_4000_emoji_messages_no_more_is_read_than_fits_and_nothing_by_the_device() -> None:
     made, tokenizer = counted()
     engine = build_engine(made, rows=2)
-    request = engine.prepare(asked(*EMOJI, max_tokens=4))
+    request = engine.preprocessor.prepare(asked(*EMOJI, max_tokens=4))
     assert sum(tokenizer.characters) < 20 * made.card.context_length
     tokenizer.characters.clear()
     listener = Listener(request).join(engine)
@@ -66,7 +66,7 @@ def test_the_texts_around_a_new_picture_are_read_ahead_too() -> None:
     """What the model says of it in words, and where the texts meet it, is all that is left: never more than the window."""
     made, tokenizer = counted()
     engine = build_engine(made, rows=2)
-    request = engine.prepare(asked(*EMOJI[:-1], Turn("user", (RED, "What is it?")), max_tokens=4))
+    request = engine.preprocessor.prepare(asked(*EMOJI[:-1], Turn("user", (RED, "What is it?")), max_tokens=4))
     tokenizer.characters.clear()
     listener = Listener(request).join(engine)
     while engine.step():
@@ -78,14 +78,14 @@ def test_the_texts_around_a_new_picture_are_read_ahead_too() -> None:
 def test_an_endless_message_is_refused_by_the_reader_after_a_windowful() -> None:
     made, tokenizer = counted()
     with pytest.raises(ContextError, match="maximum context length is 600 tokens"):
-        build_engine(made, rows=1).prepare(asked(Turn("user", ("😀" * 400_000,))))
+        build_engine(made, rows=1).preprocessor.prepare(asked(Turn("user", ("😀" * 400_000,))))
     assert sum(tokenizer.characters) < 20_000
 
 
 def test_what_was_read_ahead_is_what_would_have_been_read() -> None:
     for turns in (EMOJI[:1], EMOJI[:9], (Turn("system", ("Be brief.",)), *EMOJI[:29])):
         prepared, plain = build_engine(model(), rows=1), build_engine(model(), rows=1)
-        ahead = Listener(prepared.prepare(asked(*turns, max_tokens=6))).join(prepared)
+        ahead = Listener(prepared.preprocessor.prepare(asked(*turns, max_tokens=6))).join(prepared)
         at_once = Listener(asked(*turns, max_tokens=6)).join(plain)
         while prepared.step() | plain.step():
             pass

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from engine.core.build import build_engine
-from engine.core.sampler import Sampler, SamplingParams
+from engine.core.sampler import Sampler
+from engine.core.sampling_params import SamplingParams
 from engine.errors import RequestError
 from engine.models.card import Generation
 from engine.prompts.turn import Turn
@@ -69,7 +70,7 @@ def test_the_pocket_model_writes_an_object_with_its_own_vocabulary(pocket_folder
     engine = build_engine(made, rows=2)
     turns = (Turn("user", ("Describe a goose as JSON.",)),)
     request = Request(turns, Generation(temperature=0.0, max_tokens=60), schema=ANIMAL)
-    prepared = engine.prepare(request)
+    prepared = engine.preprocessor.prepare(request)
     assert prepared.matcher is not None  # compiled by the reader
     (listener,) = run(engine, prepared)
     assert json.loads(listener.text).keys() == {"name", "flies", "eggs"}
@@ -113,7 +114,7 @@ def test_a_schema_that_is_none_is_refused_and_hurts_nobody() -> None:
     engine = build_engine(TinyModel())
     for schema in ('{"type": 5}', '{"$ref": "http://example.org/schema"}', '{"type": "string", "pattern": "("}'):
         with pytest.raises(RequestError, match="schema can't be kept to") as caught:
-            engine.prepare(replace(asked(HI), schema=schema))
+            engine.preprocessor.prepare(replace(asked(HI), schema=schema))
         assert caught.value.param == "response_format"
         refused, answered = run(engine, replace(asked(HI), schema=schema), asked(HI))
         assert isinstance(refused.events[0], RequestError)

@@ -69,7 +69,7 @@ def test_an_engine_at_rest_runs_no_row_also_when_an_end_came_unforeseen() -> Non
     for _ in range(2):
         events: list[Event | EngineError] = []
         request = Request((Turn("user", ("Hi",)),), model.card.generation, stop=stop)
-        engine.submit(request, events.append, lambda: False)
+        engine.add(request, events.append)
         while engine.step():
             pass
         stop = ("".join(event.text for event in events if isinstance(event, TextDelta))[4:6],)  # noticed when the next step has begun

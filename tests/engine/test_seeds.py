@@ -12,7 +12,8 @@ from torch import Tensor
 
 from engine.core.build import build_engine
 from engine.core.engine import Engine
-from engine.core.sampler import Sampler, SamplingParams, gumbels, stream_key
+from engine.core.sampler import Sampler, gumbels
+from engine.core.sampling_params import SamplingParams, stream_key
 from engine.core.startup import Placement, load_engine
 from engine.models.card import Generation
 from engine.prompts.turn import Turn
@@ -52,8 +53,8 @@ def heard(engine: Engine, questions: Sequence[str], monkeypatch: pytest.MonkeyPa
 class Asked(Listener):
     def slot(self, engine: Engine) -> int:
         """Where this request's row is."""
-        tasks = [each.task for each in engine.conversations if each.job.request is self.request]
-        return tasks[0].slots[0] if tasks else -1
+        group = engine.groups.get(self.request.id)
+        return group.slots[0] if group is not None and group.slots else -1
 
 
 def drawn(scores: Tensor, ids: Tensor, seed: int) -> Tensor:

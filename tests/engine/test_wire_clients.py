@@ -10,7 +10,8 @@ import torch
 from engine.api import ChatRequest
 from engine.core.build import build_engine
 from engine.core.detokenizer import Detokenizer
-from engine.core.sampler import Sampler, SamplingParams
+from engine.core.sampler import Sampler
+from engine.core.sampling_params import SamplingParams
 from engine.errors import EngineError, RequestError
 from engine.images.decode import Limits, decode_data_url
 from engine.models.card import Generation
@@ -112,7 +113,7 @@ def test_an_answer_goes_on_with_the_assistants_last_words() -> None:
     engine = build_engine(TinyModel())
     ids = engine.model.tokenizer.encode("It is")
     begun = replace(asking(Turn("user", ("Hi",)), Turn("assistant", ("It is",)), max_tokens=6), continues=True)
-    context = engine.intake.contexts.build(begun, {})
+    context = engine.preprocessor.context(begun)
     assert list(context.segments[-1][-len(ids) :]) == ids  # type: ignore[index]
     biased = {letter: TOKENIZER.encode(letter)[0] for letter in " !"}
     (listener,) = run(engine, replace(begun, logit_bias=((biased[" "], 100.0),)))

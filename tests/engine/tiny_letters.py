@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -32,33 +31,33 @@ class Letters:
 
     pause_seconds: float = 0.0
     steps: int = 0
-    rows: int = 1
     begun: list[str] = field(default_factory=list)  # the questions, in the order in which it took them up
     running: threading.Event = field(default_factory=threading.Event)
     going: threading.Event = field(default_factory=threading.Event)  # cleared, it stands still at its next letter
-    jobs: deque[Iterator[None]] = field(default_factory=deque)
+    requests: dict[str, Iterator[None]] = field(default_factory=dict)  # by id, oldest first
 
     def __post_init__(self) -> None:
         self.going.set()
         torch.manual_seed(0)
         self.cell, self.embedding, self.head = nn.GRUCell(8, 16), nn.Embedding(26, 8), nn.Linear(16, 26)
 
-    def prepare(self, request: Request) -> Request:
-        return request
+    def add(self, request: Request, emit: Callable[[Event | EngineError], None]) -> None:
+        self.requests[request.id] = self.write(request, emit)
 
-    def submit(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> None:
-        self.jobs.append(self.write(request, tell, cancelled))
+    def abort(self, request_id: str) -> None:
+        self.requests.pop(request_id, None)
 
     @torch.inference_mode()
     def step(self) -> bool:
-        if self.jobs and next(self.jobs[0], self) is self:
-            self.jobs.popleft()
-        return bool(self.jobs)
+        for request_id, writing in list(self.requests.items())[:1]:
+            if next(writing, self) is self:
+                del self.requests[request_id]
+        return bool(self.requests)
 
-    def write(self, request: Request, tell: Callable[[Event | EngineError], None], cancelled: Callable[[], bool]) -> Iterator[None]:
+    def write(self, request: Request, emit: Callable[[Event | EngineError], None]) -> Iterator[None]:
         text = " ".join(part for turn in request.turns for part in turn.parts if isinstance(part, str))
         if "too long" in text:
-            tell(ContextError("This does not fit into 64 tokens.", "messages"))
+            emit(ContextError("This does not fit into 64 tokens.", "messages"))
             return
         if "poison" in text:
             self.embedding(torch.tensor([99]))  # an IndexError from inside torch, as a bug would be
@@ -66,21 +65,19 @@ class Letters:
         self.running.set()
         state, letter = torch.zeros(1, 16), torch.tensor([len(text) % 26])
         for _ in range(request.generation.max_tokens):
-            if cancelled():
-                return
             state = self.cell(self.embedding(letter), state)
             scores = self.head(state).log_softmax(-1)[0]
             letter = scores.argmax(-1, keepdim=True)
             self.steps += 1
             time.sleep(self.pause_seconds)
             self.going.wait(timeout=90)
-            tell(TextDelta(0, LETTERS[int(letter)], scored(scores, request.logprobs)))
+            emit(TextDelta(0, LETTERS[int(letter)], scored(scores, request.logprobs)))
             yield
-        tell(ChoiceFinished(0, "length"))
-        tell(Done(len(text), request.generation.max_tokens, 0))
+        emit(ChoiceFinished(0, "length"))
+        emit(Done(len(text), request.generation.max_tokens, 0))
 
     def load(self) -> Loaded:
-        self.jobs.clear()  # a model that is loaded afresh knows nothing of what was asked before
+        self.requests.clear()  # a model that is loaded afresh knows nothing of what was asked before
         return Loaded(self, "cpu", lambda: 1)
 
 

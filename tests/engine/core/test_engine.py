@@ -17,7 +17,6 @@ from torch import Tensor
 
 from engine.core.build import build_engine
 from engine.core.engine import Engine
-from engine.core.scheduler import Scheduler
 from engine.errors import ContextError, EngineError, GenerationError
 from engine.images.decode import Picture
 from engine.metrics import Metrics
@@ -25,6 +24,7 @@ from engine.models.base import EncodedPicture
 from engine.models.llama.llama import Llama
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Done, Event, Request, TextDelta
+from engine.runner.memory_plan import capacity_for
 from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 
@@ -49,10 +49,11 @@ class Listener:
 
     request: Request
     events: list[Event | EngineError] = field(default_factory=list)
-    left: bool = False
 
     def join(self, engine: Engine) -> Listener:
-        engine.submit(self.request, self.events.append, lambda: self.left)
+        """A request of its own in the engine, equal to the one that was given."""
+        self.request = replace(self.request)
+        engine.add(self.request, self.events.append)
         return self
 
     @property
@@ -93,9 +94,8 @@ requests = st.builds(
 )
 def test_every_mix_gives_each_its_own_answer(asks: list[tuple[Request, int, int | None]], rows: int, tokens: int, chunk: int) -> None:
     """Requests arrive and leave at any step, with few rows and blocks or many, in chunks of any size, with known prefixes or none."""
-    engine = build_engine(model(), rows=rows, tokens=tokens)
-    engine.capacity = replace(engine.capacity, pictures=1)
-    engine.scheduler = Scheduler(engine.scheduler.pool, rows, chunk)
+    capacity = capacity_for(model(), compact=False, rows=rows, tokens=tokens)
+    engine = build_engine(model(), capacity=replace(capacity, pictures=1, prompt_tokens=chunk))
     heard: list[Listener] = []
     at, busy = 0, True
     while busy or at <= 12:
@@ -103,7 +103,8 @@ def test_every_mix_gives_each_its_own_answer(asks: list[tuple[Request, int, int 
         busy = engine.step()
         at += 1
         for listener, leaves in zip(heard, (leaves for _, arrival, leaves in sorted_by_arrival(asks)), strict=False):
-            listener.left = leaves is not None and leaves <= at
+            if leaves is not None and leaves <= at:
+                engine.abort(listener.request.id)
     for listener, (_, _, leaves) in zip(heard, sorted_by_arrival(asks), strict=True):
         assert listener.done or leaves is not None
         if listener.done:
@@ -129,10 +130,9 @@ def test_a_follow_up_reads_only_what_is_new() -> None:
     turns = (QUESTION, Turn("assistant", (first.text,)), Turn("user", ("And?",)))
     follow_up = Listener(asked(*turns)).join(engine)
     engine.step()
-    (conversation,) = engine.conversations
-    prompt = len(conversation.task.keys)
-    assert conversation.task.reused > 100  # of the first question's 125
-    assert conversation.task.computed == prompt
+    (group,) = engine.groups.values()
+    assert group.reused > 100  # of the first question's 125
+    assert group.prefilled
     while engine.step():
         pass
     (alone,) = run(build_engine(TinyModel()), asked(*turns))
@@ -148,8 +148,8 @@ def test_a_picture_is_another_even_with_the_same_words_around_it() -> None:
 
 
 def test_a_long_prompt_never_stops_the_others_for_more_than_one_budget() -> None:
-    engine = build_engine(TinyModel(card=tiny_card(context_length=2000)))
-    engine.scheduler = Scheduler(engine.scheduler.pool, engine.rows, 32)
+    made = TinyModel(card=tiny_card(context_length=2000))
+    engine = build_engine(made, capacity=replace(capacity_for(made, compact=False), prompt_tokens=32))
     talking = Listener(replace(asked(Turn("user", ("Hi",)), max_tokens=60), min_tokens=60, logprobs=0)).join(engine)
     while not talking.events:
         engine.step()
@@ -168,10 +168,10 @@ def test_who_leaves_frees_its_rows_within_one_step(beams: int) -> None:
     listener = Listener(asked(num_beams=beams, max_tokens=100)).join(engine)
     for _ in range(5):
         engine.step()
-    assert len(engine.scheduler.free_slots) == engine.rows - beams
-    listener.left = True
+    assert len(engine.scheduler.free_slots) == engine.capacity.rows - beams
+    engine.abort(listener.request.id)
     assert not engine.step()
-    assert len(engine.scheduler.free_slots) == engine.rows
+    assert len(engine.scheduler.free_slots) == engine.capacity.rows
     assert engine.scheduler.pool.available == engine.capacity.blocks
     written = 5 if beams == 1 else 6  # the first step chose two; a row's last token is heard one step late
     assert f"gander_tokens_total {written}.0" in metrics.exposition().decode()
@@ -224,12 +224,12 @@ def test_what_blocks_held_before_is_nobodys_trouble() -> None:
 def test_a_prepared_picture_is_small_and_answered_alike() -> None:
     request = asked(Turn("user", (GREY, RED, "Both?")))
     engine = build_engine(TinyModel())
-    ready = engine.prepare(request)
+    ready = engine.preprocessor.prepare(request)
     assert [picture.image.size for picture in ready.pictures] == [(4, 4), (4, 4)]
     assert ready == request  # for what counts is whose picture it is
     texts = [run(engine, ready)[0].text, run(build_engine(TinyModel()), request)[0].text]
     assert texts[0] == texts[1]
-    assert engine.prepare(request).pictures[0].image is GREY.image, "a known picture is not worked on again"
+    assert engine.preprocessor.prepare(request).pictures[0].image is GREY.image, "a known picture is not worked on again"
 
 
 def test_a_picture_is_encoded_once_also_over_a_restart(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from engine.errors import ContextError, GenerationError, RequestError
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
-from engine.prompts.truncation import ContextBuilder
+from engine.prompts.context import ContextBuilder
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Done, Event, Provisional, Request, TextDelta
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
@@ -71,7 +71,9 @@ def oracle(model: TinyModel) -> Any:
 
 def oracle_text(model: TinyModel, request: Request) -> str:
     builder = ContextBuilder(model)
-    hidden = builder.embed(builder.build(request, {picture.sha256: model.look(picture.image) for picture in (RED, GREY)}))[None]
+    hidden = builder.embed(
+        builder.build(request.turns, {picture.sha256: model.look(picture.image) for picture in (RED, GREY)}, request.generation.max_tokens)
+    )[None]
     made = request.generation
     (eos,) = model.tokenizer.eos_ids
     ids = oracle(model).generate(

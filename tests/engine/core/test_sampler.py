@@ -18,7 +18,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from engine.core.sampler import Sampler, SamplingParams, candidates, gumbels, log_probabilities, stream_key
+from engine.core.sampler import Sampler, candidates, gumbels, log_probabilities
+from engine.core.sampling_params import SamplingParams, stream_key
 from engine.models.card import Generation
 
 VOCABULARY = 50

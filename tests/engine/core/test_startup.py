@@ -32,7 +32,7 @@ def answer(folder: Path, placement: Placement, record: Path) -> tuple[str, str]:
     loaded = load_engine(folder, placement, record)
     assert loaded.memory() > 0
     events: list[Event | EngineError] = []
-    loaded.engine.submit(request, events.append, lambda: False)
+    loaded.engine.add(request, events.append)
     while loaded.engine.step():
         pass
     assert isinstance(events[-1], Done)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.scheduler import Scheduler, Task
+from engine.core.scheduler import Scheduler
 from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.block_tables import Branches
+from tests.engine.core.groups import group_of
 
 
 @given(length=st.integers(1, 40), rows=st.integers(1, 6), steps=st.integers(1, 50), data=st.data())
 def test_every_beam_reads_its_own_past(length: int, rows: int, steps: int, data: st.DataObject) -> None:
-    task = Task(list(range(length)), rows, steps)
-    scheduler = Scheduler(BlockPool(task.blocks), rows, length)
-    scheduler.add(task)
-    assert scheduler.admit() == [task]
-    branches = Branches(task.tables, length)
-    memory = {(block, place): -1 for table in task.tables for block in table for place in range(BLOCK)}
+    group = group_of(range(length), rows, steps)
+    scheduler = Scheduler(BlockPool(group.blocks), rows, length)
+    scheduler.add(group)
+    assert scheduler.schedule().admitted == [group]
+    branches = Branches(group.tables, length)
+    memory = {(block, place): -1 for table in group.tables for block in table for place in range(BLOCK)}
     for at in range(length):
-        memory[task.tables[0][at // BLOCK], at % BLOCK] = at
+        memory[group.tables[0][at // BLOCK], at % BLOCK] = at
     histories = [list(range(length))] * rows
     for step in range(steps):
         parents = data.draw(st.lists(st.integers(0, rows - 1), min_size=rows, max_size=rows))

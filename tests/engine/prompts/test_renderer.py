@@ -21,10 +21,9 @@ from engine.images.decode import Picture
 from engine.models.base import EncodedPicture
 from engine.models.card import Template
 from engine.models.tokenizer import JsonTokenizer
-from engine.prompts.renderer import Renderer, fit
-from engine.prompts.truncation import ContextBuilder
+from engine.prompts.context import ContextBuilder
+from engine.prompts.renderer import Renderer
 from engine.prompts.turn import Turn
-from engine.request import Request
 from engine.weights.tokenizer_conversion import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 
@@ -64,7 +63,7 @@ def test_prompts_and_ids_are_the_releases(version: str, conversation: dict[str, 
     for number, turn in enumerate(conversation["turns"]):
         turns.append(user((*(pictures if number == 0 else ()), turn["question"])))
         assert prompt(VICUNA, *turns).replace("▢", "<ImageHere>") == turn["prompt"]
-        context = ContextBuilder(model).build(Request(tuple(turns), model.card.generation), encoded)
+        context = ContextBuilder(model).build(turns, encoded, model.card.generation.max_tokens)
         assert len(context) == turn["context_length"]
         bos, *texts = [list(segment) for segment in context.segments if isinstance(segment, tuple)]
         assert [bos + texts[0], *texts[1:]] == turn["segment_token_ids"]
@@ -158,45 +157,3 @@ def test_only_users_show_pictures() -> None:
     with pytest.raises(RequestError) as caught:
         prompt(CHATML, user(("Hi",)), assistant((CAT,)))
     assert caught.value.param == "messages[1].content"
-
-
-def words(turn: Turn) -> int:
-    return sum(10 if isinstance(part, Picture) else len(part.split()) for part in turn.parts)
-
-
-def long_conversation() -> list[Turn]:
-    turns = [system(("be good",)), user((CAT, "what is this")), assistant(("a cat",))]
-    for number in range(5):
-        turns += [user((f"question number {number}",)), assistant((f"answer number {number}",))]
-    return [*turns, user((DOG, "last one"))]
-
-
-def test_what_fits_stays() -> None:
-    turns = long_conversation()
-    assert fit(turns, words, sum(map(words, turns)), 5) == (turns, 0)
-
-
-def test_the_oldest_text_goes_in_one_cut() -> None:
-    turns = long_conversation()
-    kept, dropped = fit(turns, words, sum(map(words, turns)) - 1, 38)
-    assert dropped == 8
-    assert kept == [turns[0], user((CAT, "question number 3")), *turns[10:]]
-
-
-def test_of_a_conversation_of_thousands_no_more_is_measured_than_fits() -> None:
-    turns = [Turn(role, (f"number {number}",)) for number in range(2000) for role in ("user", "assistant")]
-    measured: list[Turn] = []
-
-    def measure(turn: Turn) -> int:
-        measured.append(turn)
-        return words(turn)
-
-    kept, dropped = fit(turns, measure, 101, 100)
-    assert (kept, dropped) == (turns[-50:], 3950)
-    assert len({turn for turn in measured if turn.parts}) == 52  # one exchange more than fits
-
-
-def test_system_prompt_pictures_and_last_question_stay_whatever_the_target() -> None:
-    turns = long_conversation()
-    kept, dropped = fit(turns, words, 0, 0)
-    assert (kept, dropped) == ([turns[0], user((CAT, DOG, "last one"))], 12)

@@ -1,4 +1,4 @@
-"""Keeps an answer to a JSON schema: says before each token which ones may come, by llguidance on the processor, whatever the device."""
+"""Keeps an answer to a JSON schema: says before each token which ones may come next, by llguidance on the CPU."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from engine.models.base import Tokenizer
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
-# One space where JSON may have any: a small model would go on with blanks for ever.
+# One space where JSON allows any number of blanks: a small model would write blanks without end.
 LAYOUT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
 class Vocabulary:
-    """A tokenizer's tokens as llguidance wants them."""
+    """A tokenizer's `size` tokens, in the form that llguidance asks for."""
 
     def __init__(self, tokenizer: Tokenizer, size: int) -> None:
         spelt = [tokenizer.spell(token) for token in range(size)]
         self.tokenizer = tokenizer
-        self.special_token_ids = [token for token, (_, raw) in enumerate(spelt) if not raw]  # those without a text never come
+        self.special_token_ids = [token for token, (_, raw) in enumerate(spelt) if not raw]  # tokens without a text are never allowed
         self.tokens = [raw or f"<{token} {name}>".encode() for token, (name, raw) in enumerate(spelt)]
         self.bos_token_id = tokenizer.bos_id
         self.eos_token_id = min(tokenizer.eos_ids)
@@ -32,15 +32,15 @@ class Vocabulary:
 
 
 class Grammars:
-    """Compiles schemas for one model. Any thread may use it."""
+    """Compiles JSON schemas for one model of `vocabulary` tokens. Any thread may use it."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int) -> None:
         self.tokenizer, self.vocabulary = tokenizer, vocabulary
         self.lock = Lock()
 
     def compile(self, schema: str) -> Matcher:
-        """Raises RequestError for what is no JSON schema, or one that asks for what can't be kept to."""
-        from llguidance import LLMatcher  # loaded for the first that asks
+        """A JSON schema → its grammar, at an answer's beginning. Raises RequestError for what is no schema or can't be kept to."""
+        from llguidance import LLMatcher  # imported when the first schema comes
 
         with self.lock:
             tokens = self.tokens
@@ -54,7 +54,7 @@ class Grammars:
 
     @cached_property
     def tokens(self) -> LLTokenizer:
-        """A second's work for a large vocabulary, and done for the first that asks."""
+        """The vocabulary as llguidance holds it: a second's work for a large one, done when the first schema comes."""
         from llguidance import LLTokenizer, TokenizerWrapper
 
         ends = sorted(self.tokenizer.eos_ids)
@@ -67,20 +67,20 @@ def refused(reason: str) -> RequestError:
 
 
 class Matcher:
-    """One answer under way."""
+    """The grammar of one answer, and how far the answer has come in it."""
 
     def __init__(self, matcher: LLMatcher) -> None:
         self.matcher = matcher
 
-    def begin(self) -> Matcher:
-        """Another one at the same place."""
+    def copy(self) -> Matcher:
+        """Another one at the same place, for another answer."""
         return Matcher(self.matcher.deep_copy())
 
     def allowed(self) -> bytes:
-        """A bit for each token of the vocabulary, the lowest of each 32-bit word first: whether it may come next."""
+        """Which tokens may come next: a bit for each of the vocabulary, in 32-bit words, lowest bit first."""
         return self.matcher.compute_bitmask()
 
     def accept(self, token: int) -> bool:
-        """Takes the token that came; whether the answer is complete and nothing more may come."""
+        """Goes on by the token that was written → whether the answer is complete, so that nothing more may come."""
         self.matcher.consume_token(token)
         return self.matcher.is_stopped()
