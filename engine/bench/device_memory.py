@@ -70,7 +70,7 @@ def converse(language: Llama, picture: Tensor, tokens: int) -> float:
     ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
     stream = TokenStream(language, tokens, choose_step(language), TIGHT_PROMPT)
     stream.runner.capture([1], progress=lambda line: None, prompts=False)
-    stream.read(torch.cat((picture, language.embed(ids))))
+    stream.prefill(torch.cat((picture, language.embed(ids))))
     return seconds(lambda: stream.decode(ids[0]), STEPS)
 
 
@@ -149,7 +149,7 @@ def greedy(language: Llama, count: int) -> list[int]:
     """`count` greedy tokens after a fixed prompt of 64."""
     ids = torch.arange(3, 67, device=language.device)
     stream = TokenStream(language, len(ids) + count)
-    chosen = [stream.read(language.embed(ids)).argmax()]
+    chosen = [stream.prefill(language.embed(ids)).argmax()]
     while len(chosen) < count:
         chosen.append(stream.decode(chosen[-1]).argmax())
     return [int(token) for token in chosen]

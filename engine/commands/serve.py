@@ -20,7 +20,7 @@ from engine.logging import configure
 from engine.metrics import Metrics
 from engine.models.card_reader import read_card
 from engine.paths import home, model_folder
-from engine.server.discovery import findable
+from engine.server.discovery import advertise
 from engine.server.lifecycle import Bind, announce_to_parent, is_loopback, read_key, serve
 from engine.weights.load_times import expected_seconds
 
@@ -89,7 +89,7 @@ def engine(
         def announce(url: str) -> None:
             if is_loopback(host) and not private:
                 whereabouts = RunningEngine(url=url, key=bind.key, folder=str(folder), pid=os.getpid())
-                stack.enter_context(findable(home() / "engine" / "running", whereabouts))
+                stack.enter_context(advertise(home() / "engine" / "running", whereabouts))
             (announce_to_parent if supervised else announce_to_person)(url)
 
         asyncio.run(serve(read_card(folder), worker, metrics, bind, announce))

@@ -14,7 +14,7 @@ from engine.core.detokenizer import REPLACEMENT, Detokenizer
 from engine.core.sampler import Sampler
 from engine.core.sampling_params import SamplingParams
 from engine.core.sequences import Emit, SequenceGroup
-from engine.kv_cache.block_tables import Branches
+from engine.kv_cache.block_tables import BeamBlockTables
 from engine.models.base import Tokenizer
 from engine.request import ChoiceFinished, Event, Hypothesis, Provisional, Request, TextDelta
 from engine.runner.model_runner import Runner
@@ -28,7 +28,7 @@ class BeamGroup(SequenceGroup):
     """One search over the request's rows, which ends when it can't improve. The answers' text comes at the end, all at once."""
 
     search: BeamSearch  # from `set_prompt` on
-    beam_tables: Branches | None = None  # from `bind` on
+    beam_tables: BeamBlockTables | None = None  # from `bind` on
 
     def __init__(self, request: Request, emit: Emit, tokenizer: Tokenizer, stops: tuple[str, ...]) -> None:
         super().__init__(request, emit, tokenizer, stops)
@@ -43,7 +43,7 @@ class BeamGroup(SequenceGroup):
 
     def bind(self) -> None:
         """The prompt is in the first row's blocks: from here on the beams share blocks as far as they agree."""
-        self.beam_tables = Branches(self.tables, len(self.keys))
+        self.beam_tables = BeamBlockTables(self.tables, len(self.keys))
 
     @property
     def started(self) -> bool:

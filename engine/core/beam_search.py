@@ -17,7 +17,7 @@ from engine.core.sampling_params import stream_key
 from engine.device.async_copy import upload
 from engine.models.card import Generation
 
-NEVER = -1e9
+IMPOSSIBLE = -1e9
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Beam:
 
 @dataclass(frozen=True)
 class Node:
-    """A hypothesis in the tree of all that were followed or finished: what it adds to the one at index `parent`."""
+    """A hypothesis in the tree of all that were followed or finished: one token after the one at index `parent`."""
 
     token: int
     score: float
@@ -57,7 +57,7 @@ class BeamSearch:
         self.width = generation.num_beams
         self.candidates = max(2, 1 + eos) * self.width  # enough that `width` can go on when others end
         self.keep = eos + 1
-        self.running = [Beam((), 0.0)] + [Beam((), NEVER)] * (self.width - 1)
+        self.running = [Beam((), 0.0)] + [Beam((), IMPOSSIBLE)] * (self.width - 1)
         self.finished: list[Beam] = []  # best first, at most `width`
         self.done = False
         self.nodes: list[Node] = []
@@ -70,18 +70,18 @@ class BeamSearch:
         ended = [self.ends(beam.ids) or len(beam.ids) >= self.max_tokens for _, beam in ranked]
         newly = [beam for (_, beam), end in zip(ranked[: self.width], ended, strict=False) if end]
         self.finished = sorted([*self.finished, *map(self.normalised, newly)], key=lambda beam: -beam.score)[: self.width]
-        barred = [(parent, Beam(beam.ids, beam.score + NEVER * end)) for (parent, beam), end in zip(ranked, ended, strict=True)]
+        barred = [(parent, Beam(beam.ids, beam.score + IMPOSSIBLE * end)) for (parent, beam), end in zip(ranked, ended, strict=True)]
         going = sorted(barred, key=lambda pair: -pair[1].score)[: self.width]
-        going += [(going[0][0], Beam(going[0][1].ids, NEVER))] * (self.width - len(going))  # fewer tokens possible than beams
+        going += [(going[0][0], Beam(going[0][1].ids, IMPOSSIBLE))] * (self.width - len(going))  # fewer tokens possible than beams
         if self.keeps_tree:
-            self.remember([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end], finished=True)
-            self.node_of_row = self.remember(going)
+            self.add_nodes([pair for pair, end in zip(ranked[: self.width], ended, strict=False) if end], finished=True)
+            self.node_of_row = self.add_nodes(going)
         self.running = [beam for _, beam in going]
-        self.done = all(ended) or self.can_not_improve()
+        self.done = all(ended) or self.cannot_improve()
         return [parent for parent, _ in going]
 
     def rank(self, log_probabilities: Tensor) -> list[tuple[int, Beam]]:
-        """The best (or drawn) continuations of all beams together, each with the row it continues."""
+        """The best continuations of all beams together, or drawn ones above temperature 0, each with the row that it continues."""
         before = upload(torch.tensor([beam.score for beam in self.running]), log_probabilities.device)[:, None]
         if self.generation.temperature > 0:
             scores, ids = candidates(log_probabilities, [self.generation] * self.width, self.keep)
@@ -98,19 +98,19 @@ class BeamSearch:
         ]
 
     def draw(self, total: Tensor, ids: Tensor) -> Tensor:
-        """Places in `total`, one drawn after another without replacement (Gumbel top-k, Kool et al. 2019).
+        """Indices into `total`, drawn one after another without replacement (Gumbel top-k, Kool et al. 2019).
 
-        A beam's numbers are a function of what it says, for its row is another one when two of nearly the same score change places.
+        A beam's random numbers depend on its tokens and not on its row: beams of nearly the same score may change rows.
         """
         keys = upload(torch.tensor([stream_key(self.seed, beam.ids) for beam in self.running]), total.device)
         count = min(self.candidates, int(total.softmax(dim=-1).count_nonzero()))
         return (total + gumbels(keys, ids).flatten()).topk(count).indices
 
-    def remember(self, continued: Sequence[tuple[int, Beam]], *, finished: bool = False) -> list[int | None]:
-        """Where in the tree these (row that is continued, beam) now stand; None for one that can't go on."""
+    def add_nodes(self, continued: Sequence[tuple[int, Beam]], *, finished: bool = False) -> list[int | None]:
+        """Adds these (row that is continued, beam) to the tree → their indices; None for a beam that can't go on."""
         places: list[int | None] = []
         for row, beam in continued:
-            alive = beam.score > NEVER / 2
+            alive = beam.score > IMPOSSIBLE / 2
             places.append(len(self.nodes) if alive else None)
             if alive and finished:
                 self.ended[beam.ids] = len(self.nodes)
@@ -121,13 +121,13 @@ class BeamSearch:
     def normalised(self, beam: Beam) -> Beam:
         return Beam(beam.ids, beam.score / len(beam.ids) ** self.generation.length_penalty)
 
-    def can_not_improve(self) -> bool:
+    def cannot_improve(self) -> bool:
         if len(self.finished) < self.width:
             return False
-        return self.generation.early_stopping is True or self.hope() <= self.finished[-1].score
+        return self.generation.early_stopping is True or self.best_attainable() <= self.finished[-1].score
 
-    def hope(self) -> float:
-        """The best score that the best running beam may come to, as it is reckoned."""
+    def best_attainable(self) -> float:
+        """The best score that the best running beam can still get, as transformers estimates it."""
         beam, penalty = self.running[0], self.generation.length_penalty
         longest = self.generation.early_stopping == "never" and penalty > 0
         return beam.score / float((self.max_tokens if longest else len(beam.ids)) ** penalty)

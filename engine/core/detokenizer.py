@@ -1,4 +1,4 @@
-"""Tokens become text that may be shown: no half characters, nothing of a stop string, no blank edges."""
+"""Turns an answer's tokens into text that may be shown: no half characters, no part of a stop string, no blanks at its edges."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ REPLACEMENT = "\ufffd"  # how a tokenizer shows a character that is not complete
 
 
 class Detokenizer:
-    """One answer as it grows. Text once given out is never taken back."""
+    """The text of one answer as it grows. Text that was shown is never taken back."""
 
     def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], after: Sequence[int] = ()) -> None:
-        """`after` are the last tokens of a text that the answer goes on with, if it does."""
+        """`after` are the last tokens of the text that the answer continues, if it continues one."""
         self.tokenizer, self.stops, self.after = tokenizer, stops, tuple(after)
         self.continues = bool(after)
         self.ids: list[int] = list(after)
@@ -28,8 +28,8 @@ class Detokenizer:
         return self.give(text if stopped else self.safe(text)), stopped
 
     def current(self) -> str:
-        """The text of all ids, of which only the last few are decoded anew: in the company of the piece before them,
-        since a tokenizer may treat the first of those that it is given in another way.
+        """The text of all ids. Only the last few are decoded anew, together with the piece before them: a tokenizer may decode the
+        first token that it is given differently.
         """
         before = self.tokenizer.decode(self.ids[self.prefix : self.read])
         new = self.tokenizer.decode(self.ids[self.prefix :])[len(before) :]
@@ -40,18 +40,18 @@ class Detokenizer:
         return self.whole
 
     def fork(self) -> Detokenizer:
-        """Another one that begins as this one, and goes on by itself."""
+        """A copy, which goes on by itself."""
         other = Detokenizer(self.tokenizer, self.stops, self.after)
         other.ids, other.read = self.ids[self.prefix :], self.read - self.prefix
         other.given, other.whole = self.given, self.whole
         return other
 
     def finish(self) -> str:
-        """What was held back and turned out to be text after all."""
+        """The answer is complete: the text that was held back."""
         return self.give(self.cut(self.current())[0])
 
     def decode(self, ids: Sequence[int]) -> tuple[str, bool]:
-        """The answer that these ids are, and whether a stop string ends it."""
+        """The whole text of an answer of these ids, and whether a stop string ends it."""
         return self.cut(self.tokenizer.decode([*self.after, *ids])[len(self.tokenizer.decode(self.after)) :])
 
     def cut(self, text: str) -> tuple[str, bool]:
@@ -62,14 +62,16 @@ class Detokenizer:
         return text[: min(found, default=len(text))].rstrip(), bool(found)
 
     def safe(self, text: str) -> str:
+        """Without an end that may become a stop string."""
         return text[: len(text) - max((overlap(text, stop) for stop in self.stops), default=0)].rstrip()
 
     def give(self, text: str) -> str:
+        """What of `text` was not shown before; it counts as shown from here on."""
         new = text[len(self.given) :]
         self.given += new
         return new
 
 
 def overlap(text: str, stop: str) -> int:
-    """How many characters at the end of `text` could be the beginning of `stop`."""
+    """How many characters at the end of `text` are the beginning of `stop`."""
     return next((length for length in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:length])), 0)

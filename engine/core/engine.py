@@ -151,7 +151,7 @@ class Engine:
             return []
         parts = [part(chunk) for chunk in chunks]
         try:
-            logits = with_memory(lambda: self.runner.read(parts))
+            logits = with_memory(lambda: self.runner.prefill(parts))
         except GenerationError as error:
             if not self.scheduler.shrink():  # else the next step tries again with fewer tokens
                 self._fail(chunks[0].group, error)
@@ -185,7 +185,7 @@ class Engine:
         elif len(group.keys) % BLOCK:
             last = group.full_blocks
             self.runner.cache.copy([(group.tables[0][last], table[last]) for table in group.tables[1:]])
-        self.runner.place(group.slots, group.tables, len(group.keys), group.has_pictures)
+        self.runner.bind(group.slots, group.tables, len(group.keys), group.has_pictures)
 
     def _decode(self, schedule: Schedule) -> list[PendingTokens]:
         """One token for every scheduled row. Rows whose prompt could not be read, for want of memory, are left out."""

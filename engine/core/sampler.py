@@ -1,7 +1,7 @@
-"""Which token comes next: transformers' processors in transformers' order, every row in its own way.
+"""Chooses next tokens: transformers' logits processors in transformers' order, each row by its own parameters.
 
 A draw is the largest of score plus Gumbel noise (Gumbel 1954; Maddison et al. 2014), whose every number is a function of seed,
-choice, position and token id alone: no neighbour disturbs an answer, and scores that moved a little change near-ties only.
+choice, position and token id alone: other rows of the batch never change an answer, and a small change of scores only near-ties.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MIX = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64)
 
 
 class Sampler:
-    """Processes and chooses for batches of rows; of each slot it remembers which tokens it has written."""
+    """Processes scores and chooses tokens for batches of rows. Counts for each slot how often it wrote each token, for the penalties."""
 
     def __init__(self, slots: int, vocabulary: int, ends: Collection[int], device: torch.device) -> None:
         self.device = device
@@ -30,12 +30,13 @@ class Sampler:
         self.is_end[sorted(ends)] = True
 
     def begin(self, slot: int) -> None:
-        """A new row has written nothing."""
+        """A new row starts in this slot: it has written nothing."""
         self.seen[slot] = 0
 
     def process(self, scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-        """`scores` [rows, vocabulary] after the penalties (repetition: Keskar et al. 2019; the others: OpenAI's) and biases, without the
-        ends that are barred and what a grammar bars.
+        """`scores` [rows, vocabulary] after penalties (repetition: Keskar et al. 2019; the others: OpenAI's) and biases.
+
+        Tokens that may not come, EOS before `min_tokens` and what a grammar does not allow, are at -inf.
         """
         if any(each.generation.penalises for each in params):
             scores = self.penalised(scores, params)
@@ -71,7 +72,7 @@ class Sampler:
         return torch.where(greedy, likeliest, ids.expand_as(warped).gather(1, drawn)[:, 0])
 
     def note(self, tokens: Tensor, params: Sequence[SamplingParams], parents: Sequence[int] | None = None) -> None:
-        """The rows wrote `tokens` [rows], after each became what row `parents[i]` was; kept only where a penalty asks for it."""
+        """Counts `tokens` [rows] as written; row i first takes over the counts of row `parents[i]`. Only if a penalty asks."""
         if any(each.generation.penalises for each in params):
             slots = self.upload([each.slot for each in params])
             if parents is not None:
@@ -79,16 +80,16 @@ class Sampler:
             self.seen[slots, tokens] += 1
 
     def upload(self, values: Sequence[float | int | bool], dtype: torch.dtype | None = None) -> Tensor:
-        """[values] on the device, without waiting for it."""
+        """The values as a tensor on the device, without waiting for the device."""
         return upload(torch.tensor(values, dtype=dtype), self.device)
 
 
 def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1) -> tuple[Tensor, Tensor]:
     """Temperature, then top-k, then top-p (Holtzman et al. 2019) over `scores` [rows, vocabulary].
 
-    → (scores, ids) [rows, candidates], -inf where a token is out; at least `keep` stay in each row. Likeliest first, but where
-    nothing is cut off nothing is sorted, and ids are [1, vocabulary]. Rows at temperature 0 are left as they are at 1. Sorting
-    stops where every row's top-k does.
+    → (scores, ids) [rows, candidates]: -inf for a token that is cut off, of which at least `keep` are left in each row. Sorted,
+    likeliest first, as far as the largest top-k; but if no row cuts anything off, nothing is sorted and ids are [1, vocabulary].
+    Rows at temperature 0 are treated as at 1.
     """
     vocabulary = scores.shape[-1]
     ranks = [min(max(made.top_k, keep), vocabulary) if made.top_k else vocabulary for made in generations]
@@ -99,21 +100,21 @@ def candidates(scores: Tensor, generations: Sequence[Generation], keep: int = 1)
     most, scaled = max(ranks), scores.div(temperature)
     if all(made.top_p >= 1 and rank == vocabulary for made, rank in zip(generations, ranks, strict=True)):
         return scaled, torch.arange(vocabulary, device=scores.device)[None]
-    sorts = scores.is_cuda and most == vocabulary  # there it is twice as fast as topk of all, on a CPU four times as slow
+    sorts = scores.is_cuda and most == vocabulary  # on a GPU twice as fast as topk of everything, on a CPU four times as slow
     likeliest, ids = scaled.sort(descending=True) if sorts else scaled.topk(most)
     rank = torch.arange(most, device=scores.device)
     likeliest = likeliest.masked_fill(rank >= top_k, -torch.inf)
-    # A nucleus of all would lose its tail to rounding, so it reaches past 1.
+    # top-p 1 keeps everything: it stands as 2 above, which a sum that is rounded up never reaches.
     before = likeliest.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1)
     before[:, 0] = 0
     return likeliest.masked_fill((before >= top_p) & (rank >= keep), -torch.inf), ids
 
 
 def gumbels(keys: Tensor, ids: Tensor) -> Tensor:
-    """Standard Gumbel numbers [rows, n] of each row's key [rows] for token `ids` [rows or 1, n], finite, the same on every device.
+    """Standard Gumbel noise [rows, n] for token `ids` [rows or 1, n], from each row's key [rows]; finite, the same on every device.
 
-    SplitMix64 at place `id` of the stream that begins at the key. Small shares of 2^64 keep their relative precision in fp32, and
-    they are what large numbers come from.
+    It is number `id` of the SplitMix64 stream that begins at the key, as a share of 2^64. Large noise comes from small shares,
+    which keep their relative precision in fp32.
     """
     mixed = ids * STEP + keys[:, None]  # wraps around
     for shift, factor in MIX:
@@ -125,12 +126,12 @@ def gumbels(keys: Tensor, ids: Tensor) -> Tensor:
 
 
 def log_probabilities(scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Of processed `scores` [rows, vocabulary] at each row's temperature (1 at temperature 0), before top-k and top-p."""
+    """Log-probabilities [rows, vocabulary] of processed `scores` at each row's temperature (1 at temperature 0), before top-k and top-p."""
     temperature = upload(torch.tensor([each.generation.temperature or 1.0 for each in params]), scores.device)
     return scores.div(temperature[:, None]).log_softmax(dim=-1)
 
 
 def bits(masks: Sequence[bytes | None], vocabulary: int) -> list[list[int]]:
-    """Each mask as signed 32-bit words; where there is none, everything may come."""
+    """Each mask as signed 32-bit words; no mask = every token is allowed."""
     words = -(-vocabulary // 32)
     return [[-1] * words if mask is None else list(memoryview(mask[: 4 * words]).cast("i")) for mask in masks]

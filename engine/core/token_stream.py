@@ -1,4 +1,4 @@
-"""One row over a pool of its own, token by token: for comparisons and measurements, where no text is wanted."""
+"""One row over a KV pool of its own, token by token: for comparisons and measurements, which want no text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK = 512
 
 
 class TokenStream:
-    """`tokens` bounds the prompt and what follows it; `chunk` how many tokens of the prompt one pass reads."""
+    """One answer: at most `tokens` of prompt and answer together, the prompt read `chunk` tokens at a time."""
 
     def __init__(self, language: Llama, tokens: int, step: DecodeStep | None = None, chunk: int = CHUNK) -> None:
         blocks = -(-tokens // BLOCK)
@@ -24,12 +24,12 @@ class TokenStream:
         self.table = list(range(SCRATCH, SCRATCH + blocks))
         self.length, self.chunk = 0, chunk
 
-    def read(self, embeddings: Tensor, gated: bool = False) -> Tensor:
+    def prefill(self, embeddings: Tensor, lora: bool = False) -> Tensor:
         """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `decode`."""
         for piece in embeddings.split(self.chunk):
-            logits = self.runner.read([Part(piece, self.table, self.length, gated)])
+            logits = self.runner.prefill([Part(piece, self.table, self.length, lora)])
             self.length += len(piece)
-        self.runner.place([0], [self.table], self.length, gated)
+        self.runner.bind([0], [self.table], self.length, lora)
         return logits[0]
 
     def decode(self, token: Tensor) -> Tensor:

@@ -108,36 +108,36 @@ class Worker:
 
     @property
     def failure(self) -> str | None:
-        """Why it can't answer, for people."""
+        """Why it can't answer, in words for people; None if it can, or is loading for the first time."""
         return None if self.death is None or self.loaded else str(self.death) or type(self.death).__name__
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the model is loaded, from how long it took before; None when it isn't loading, or takes longer: a first start compiles."""
+        """Until the model is loaded, by how long it took before; None if it isn't loading, or takes longer (a first start compiles)."""
         left = self._expected_seconds - (time.monotonic() - self._loading_since)
         return left if self.status == "loading" and left > 0 else None
 
     async def run(self) -> None:
-        """Keep the thread at work until `stop()`; returns early once the model can't be loaded or keeps dying."""
+        """Keeps an engine running until `stop()`; returns early once the model can't be loaded or keeps dying."""
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, thread_name_prefix="device")
         try:
             while not self._stopping and self.status != "failed":
                 self._loading_since = time.monotonic()
-                if await self._oversee(loop, thread):
+                if await self._run_engine(loop, thread):
                     await asyncio.sleep(RESTART_PAUSE_SECONDS if self.status == "loading" else 0)
         finally:
             self.stop()
-            self._tell_all(NotReadyError("The engine is stopping."))
+            self._fail_all(NotReadyError("The engine is stopping."))
             thread.shutdown(wait=False)
 
-    async def _oversee(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> bool:
-        """One engine from its loading to its end; whether it died. On return nothing here refers to it any more."""
-        life = loop.run_in_executor(thread, self._live, loop)
+    async def _run_engine(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> bool:
+        """One engine from its loading to its end → whether it died. On return nothing here holds it any more."""
+        life = loop.run_in_executor(thread, self._drive, loop)
         await asyncio.wait({life})
         death = life.exception()
         if death is not None:
-            self._bury(death)
+            self._handle_death(death)
         return death is not None
 
     def stop(self) -> None:
@@ -174,10 +174,10 @@ class Worker:
                 self._queue.put(partial(abort, request.id))
 
     async def _until_ready(self) -> None:
-        """Wait for a model that is nearly loaded; for one that is not, say when to come again."""
+        """Waits for a model that is nearly loaded. Raises NotReadyError, with the seconds to wait, for one that is not."""
         if self.status == "loading" and (self.seconds_left or 0) <= self._patience_seconds:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience_seconds):  # `wait_for` would begin to wait later, and let others pass
+                async with asyncio.timeout(self._patience_seconds):  # `wait_for` would start a task first, and let later askers go first
                     await self._settled.wait()
         if self._stopping and self.status != "failed":
             raise NotReadyError("The engine is stopping.")
@@ -200,7 +200,7 @@ class Worker:
         self._queue.put(partial(add, request, emit))
         return events
 
-    def _bury(self, death: BaseException) -> None:
+    def _handle_death(self, death: BaseException) -> None:
         self._deaths += 1
         self._metrics.restarted()
         hopeless = self.loaded is None or self._deaths > RESTARTS
@@ -213,15 +213,15 @@ class Worker:
         else:
             self._settled.clear()
         self._queue = SimpleQueue()
-        self._tell_all(NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1))
+        self._fail_all(NotReadyError("The engine's worker failed and is being restarted; ask again.", round(self._expected_seconds) + 1))
 
-    def _tell_all(self, error: EngineError) -> None:
+    def _fail_all(self, error: EngineError) -> None:
         for events in self._events.values():
             events.put_nowait(error)
 
     # From here on: the device's thread.
 
-    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _drive(self, loop: asyncio.AbstractEventLoop) -> None:
         gc.collect()  # a dead engine lies in cycles, and the next one needs its memory
         loaded = self._load()
         loop.call_soon_threadsafe(self._set_ready, loaded)
@@ -258,7 +258,7 @@ async def next_event(events: Events) -> Event | EngineError | None:
 
 
 def forget_frames(error: BaseException | None) -> None:
-    """Lets go of all that the functions held which `error` and its causes passed through: weights, cache, graphs."""
+    """Frees the local variables of every function that `error` and its causes passed through: weights, cache, graphs."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error.__traceback__ = None

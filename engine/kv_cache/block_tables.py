@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from engine.kv_cache.block_pool import BLOCK
 
 
-class Branches:
+class BeamBlockTables:
     """The rows' tables after a prompt of `length` tokens, of which `tables` (equal up to each row's own) are the blocks."""
 
     def __init__(self, tables: Sequence[Sequence[int]], length: int) -> None:

@@ -54,10 +54,10 @@ class Runner:
             progress("prompts captured")
 
     @torch.inference_mode()
-    def read(self, parts: Sequence[Part]) -> Tensor:
+    def prefill(self, parts: Sequence[Part]) -> Tensor:
         """One pass over chunks of several prompts → next-token logits [parts, vocabulary] after each."""
         if self.prompt_graphs is not None:
-            return self.prompt_graphs.read(parts)
+            return self.prompt_graphs.prefill(parts)
         hidden = torch.cat([part.embeddings for part in parts])[None]
         positions = torch.cat([torch.arange(part.start, part.end) for part in parts])[None]
         lora_scale = self.prompt_lora_scale(parts)
@@ -74,7 +74,7 @@ class Runner:
         return lora_scales.to(self.device, self.language.dtype)
 
     @torch.inference_mode()
-    def place(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool) -> None:
+    def bind(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool) -> None:
         """Lets these rows decode from here on: `length` tokens are cached in the blocks of `tables`."""
         self.set_tables(slots, tables)
         rows = self.rows(slots)

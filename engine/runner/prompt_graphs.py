@@ -139,6 +139,6 @@ class PromptGraphs:
             pool=pool,
         )
 
-    def read(self, parts: Sequence[Part]) -> Tensor:
+    def prefill(self, parts: Sequence[Part]) -> Tensor:
         """Logits [parts, vocabulary] after each; short ones are read together."""
         return torch.cat([self.graphs[shape].replay(group) for shape, group in grouped(parts, self.shapes)])

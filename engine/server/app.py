@@ -1,4 +1,4 @@
-"""The HTTP shell: aiohttp's routes around `wire`, `framing` and `worker`, and nothing decided here.
+"""The HTTP shell: aiohttp's routes around `wire`, `chunks` and `worker`, and nothing decided here.
 
 POST /v1/chat/completions    POST /v1/responses    POST /v1/completions    GET /v1/models
 GET /v1/models/{name}    GET /health    GET /metrics
@@ -24,15 +24,17 @@ from engine.images.decoded_cache import DecodedCache
 from engine.metrics import MEDIA_TYPE, Metrics
 from engine.models.card import Card
 from engine.request import Event, Request
+from engine.server.answer_format import AnswerFormat
+from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
 from engine.server.connections import Bounds
-from engine.server.formats import AnswerFormat, ChatFormat
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
-from engine.server.requests import HEARTBEAT, engine_request, quoted
+from engine.server.requests import engine_request, quoted
 from engine.server.responses_format import ResponsesFormat
+from engine.server.sse import HEARTBEAT
 
 BODY_LIMIT_BYTES = 64 * MEBI
-STALL_SECONDS = 60.0  # that a client may leave its answer unread; then its place is another's
+STALL_SECONDS = 60.0  # that a client may leave its answer unread before its request is aborted
 READERS = 2  # threads that read requests: a huge picture takes a gigabyte while it is decoded
 
 log = structlog.get_logger()
@@ -48,7 +50,7 @@ class Server:
     worker: Worker
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
-    shelf: DecodedCache = field(default_factory=DecodedCache)
+    decoded_pictures: DecodedCache = field(default_factory=DecodedCache)
     created: int = field(default_factory=lambda: int(time.time()))
     stall_seconds: float = STALL_SECONDS
     bounds: Bounds = field(default_factory=Bounds)
@@ -59,62 +61,64 @@ class Server:
         app.on_response_prepare.append(say_request_id)
         app.on_cleanup.append(self._close)
         app.router.add_post("/v1/chat/completions", self.chat)
-        app.router.add_post("/v1/responses", self.respond)
-        app.router.add_post("/v1/completions", self.complete)
+        app.router.add_post("/v1/responses", self.responses)
+        app.router.add_post("/v1/completions", self.completions)
         app.router.add_get("/v1/models", self.models)
         app.router.add_get("/v1/models/{name:.+}", self.model)
         app.router.add_get("/health", self.health)
-        app.router.add_get("/metrics", self.figures)
+        app.router.add_get("/metrics", self.metrics_text)
         return app
 
     async def chat(self, http: web.Request) -> web.StreamResponse:
         return await self._answer(http, ChatFormat)
 
-    async def respond(self, http: web.Request) -> web.StreamResponse:
+    async def responses(self, http: web.Request) -> web.StreamResponse:
         return await self._answer(http, ResponsesFormat)
 
-    async def complete(self, http: web.Request) -> web.StreamResponse:
+    async def completions(self, http: web.Request) -> web.StreamResponse:
         return await self._answer(http, CompletionsFormat)
 
-    async def _answer(self, http: web.Request, shell: Callable[[bytes], AnswerFormat]) -> web.StreamResponse:
+    async def _answer(self, http: web.Request, reads: Callable[[bytes], AnswerFormat]) -> web.StreamResponse:
         if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
             raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {quoted(http.content_type)}.")
         body = await whole_body(http, self.bounds.body_seconds)
-        form, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, body, shell)
+        answer_format, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, body, reads)
         try:
             async with aclosing(self.worker.stream(request)) as events:
-                if form.wish.stream:
-                    return await self._streamed(http, form, events)
-                whole = form.whole(self.card.name, [event async for event in events if event is not None])
+                if answer_format.request.stream:
+                    return await self._streamed(http, answer_format, events)
+                whole = answer_format.completion(self.card.name, [event async for event in events if event is not None])
                 return web.Response(body=whole, content_type="application/json")
         except RequestError as error:
-            raise in_own_words(error, form) from None
+            raise with_client_field(error, answer_format) from None
 
     async def _close(self, app: web.Application) -> None:
         self.readers.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, body: bytes, shell: Callable[[bytes], AnswerFormat]) -> tuple[AnswerFormat, Request]:
-        form = shell(body)
+    def _read(self, body: bytes, reads: Callable[[bytes], AnswerFormat]) -> tuple[AnswerFormat, Request]:
+        answer_format = reads(body)
         try:
-            return form, self.worker.prepare(engine_request(form.wish, self.card, self.limits, self.shelf.read))
+            return answer_format, self.worker.prepare(
+                engine_request(answer_format.request, self.card, self.limits, self.decoded_pictures.read)
+            )
         except RequestError as error:
-            raise in_own_words(error, form) from None
+            raise with_client_field(error, answer_format) from None
 
-    async def _streamed(self, http: web.Request, form: AnswerFormat, events: Events) -> web.StreamResponse:
-        """Waits for the first event before it promises 200, so that what goes wrong at once has its own status."""
+    async def _streamed(self, http: web.Request, answer_format: AnswerFormat, events: Events) -> web.StreamResponse:
+        """Waits for the first event before it sends status 200, so that an error before any text has a status of its own."""
         first = await anext(events)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
         )
         await response.prepare(http)
-        frames = form.frames(self.card.name)
+        frames = answer_format.frames(self.card.name)
         try:
             await self._send(response, frames, first)
             async for event in events:
                 await self._send(response, frames, event)
-            await response.write(form.ending)
+            await response.write(answer_format.end_frame)
         except EngineError as error:
-            await response.write(form.failed(error))
+            await response.write(answer_format.error_frame(error))
         except ClientConnectionResetError:
             log.info("client left")
         except TimeoutError:
@@ -124,9 +128,9 @@ class Server:
         return response
 
     async def _send(self, response: web.StreamResponse, frames: Callable[[Event], Iterator[bytes]], event: Event | None) -> None:
-        said = [HEARTBEAT] if event is None else frames(event)
+        frames_now = [HEARTBEAT] if event is None else frames(event)
         async with asyncio.timeout(self.stall_seconds):
-            for data in said:
+            for data in frames_now:
                 await response.write(data)
 
     async def models(self, http: web.Request) -> web.Response:
@@ -158,13 +162,13 @@ class Server:
         )
         return json_response(health, 200 if health.status == "ready" else 503)
 
-    async def figures(self, http: web.Request) -> web.Response:
+    async def metrics_text(self, http: web.Request) -> web.Response:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
 
 
-def in_own_words(error: RequestError, form: AnswerFormat) -> RequestError:
-    """The same error, whose field has the name that the client gave it."""
-    error.param = error.param and form.sent(error.param)
+def with_client_field(error: RequestError, answer_format: AnswerFormat) -> RequestError:
+    """The same error, its field named as the client named it."""
+    error.param = error.param and answer_format.client_field(error.param)
     return error
 
 

@@ -1,4 +1,4 @@
-"""The decoder's events as OpenAI's chunks and completions."""
+"""The engine's events as OpenAI's chat-completion chunks, and as whole completions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from engine.request import ChoiceFinished, Done, Event, Hypothesis, Provisional,
 
 
 @dataclass
-class Framing:
-    """One answer on its way out: feed it every event, in order. `include_usage` is the request's own wish."""
+class ChatChunks:
+    """One answer as a stream of chunks; give it every event, in order. `include_usage` is as the request asks."""
 
     model: str
     include_usage: bool = False
@@ -34,7 +34,7 @@ class Framing:
     _finished: list[ChoiceFinished] = field(default_factory=list)
     _begun: set[int] = field(default_factory=set)
 
-    def chunks(self, event: Event) -> Iterator[Chunk]:
+    def of(self, event: Event) -> Iterator[Chunk]:
         """What to send for `event`. Endings wait for `Done`: the last of them tells how many messages were dropped."""
         match event:
             case TextDelta(choice, text, scored):
@@ -73,13 +73,13 @@ class Framing:
 
 def completion(model: str, events: Sequence[Event]) -> Completion:
     """The events of a finished answer → the whole answer, for requests that do not stream."""
-    framing = Framing(model)
+    head = ChatChunks(model)
     done = next(event for event in events if isinstance(event, Done))
     endings = sorted((event for event in events if isinstance(event, ChoiceFinished)), key=lambda ending: ending.choice)
     deltas = [event for event in events if isinstance(event, TextDelta)]
     choices = tuple(whole_choice(ending, [delta for delta in deltas if delta.choice == ending.choice]) for ending in endings)
     return Completion(
-        id=framing.id, created=framing.created, model=model, choices=choices, usage=usage(done), dropped_messages=done.dropped_messages
+        id=head.id, created=head.created, model=model, choices=choices, usage=usage(done), dropped_messages=done.dropped_messages
     )
 
 

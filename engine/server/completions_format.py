@@ -11,15 +11,16 @@ from pydantic_core import to_json
 from engine.api import Choice, Chunk, ChunkChoice, Completion, Logprobs
 from engine.errors import EngineError, RequestError
 from engine.request import Event
-from engine.server.chat_chunks import Framing, completion
-from engine.server.requests import DONE, frame, parse_request, refusal
-from engine.server.responses_format import read_object
+from engine.server.chat_chunks import ChatChunks, completion
+from engine.server.refusals import refusal
+from engine.server.requests import parse_request, read_object
+from engine.server.sse import DONE, frame
 
 
 class CompletionsFormat:
     """One request to `/v1/completions`."""
 
-    ending = DONE
+    end_frame = DONE
 
     def __init__(self, body: bytes) -> None:
         """Raises RequestError with the field as the client named it."""
@@ -37,27 +38,27 @@ class CompletionsFormat:
         if count is not None:
             asked |= {"logprobs": True, "top_logprobs": count}
         try:
-            self.wish = parse_request(to_json({**asked, "messages": [{"role": "user", "content": prompt}]}))
+            self.request = parse_request(to_json({**asked, "messages": [{"role": "user", "content": prompt}]}))
         except RequestError as error:
-            raise RequestError(self.sent(str(error)), error.param and self.sent(error.param)) from None
+            raise RequestError(self.client_field(str(error)), error.param and self.client_field(error.param)) from None
 
-    def sent(self, param: str) -> str:
+    def client_field(self, param: str) -> str:
         return param.replace("messages[0].content", "prompt").replace("messages", "prompt").replace("top_logprobs", "logprobs")
 
-    def whole(self, model: str, events: Sequence[Event]) -> bytes:
+    def completion(self, model: str, events: Sequence[Event]) -> bytes:
         return json.dumps(in_this_form(completion(model, events))).encode()
 
     def frames(self, model: str) -> Callable[[Event], Iterator[bytes]]:
-        framing = Framing(model, self.wish.stream_options is not None and self.wish.stream_options.include_usage)
+        chunks = ChatChunks(model, self.request.stream_options is not None and self.request.stream_options.include_usage)
         offsets: dict[int, int] = {}
 
         def framed(event: Event) -> Iterator[bytes]:
-            for chunk in framing.chunks(event):
+            for chunk in chunks.of(event):
                 yield b"data: " + json.dumps(in_this_form(chunk, offsets)).encode() + b"\n\n"
 
         return framed
 
-    def failed(self, error: EngineError) -> bytes:
+    def error_frame(self, error: EngineError) -> bytes:
         return frame(refusal(error).body)
 
 

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def findable(folder: Path, engine: RunningEngine) -> Iterator[None]:
+def advertise(folder: Path, engine: RunningEngine) -> Iterator[None]:
     """The file is in `folder` as long as this block lasts. Where it can't be, the engine runs all the same, and is not found."""
     port = engine.url.rpartition(":")[2]
     path = folder / f"{port}.json"

@@ -78,7 +78,7 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     if bind.supervised:
-        await loop.connect_read_pipe(lambda: Leash(stop), sys.stdin)
+        await loop.connect_read_pipe(lambda: ParentWatch(stop), sys.stdin)
     app = Server(card, worker, metrics=metrics).application(bind.key)
     runner = BoundedRunner(app, Bounds(), shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
@@ -110,7 +110,7 @@ async def listen(runner: web.AppRunner, bind: Bind) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Leash(asyncio.Protocol):
+class ParentWatch(asyncio.Protocol):
     """The parent holds the other end of our standard input: when it goes, however it dies, so do we."""
 
     def __init__(self, stop: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from engine.api import ErrorBody, ErrorDetail, Wire
 from engine.errors import AuthenticationError, EngineError
-from engine.server.requests import Refusal, refusal
+from engine.server.refusals import Refusal, refusal
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = web.RequestKey("request_id", str)

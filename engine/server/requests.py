@@ -1,56 +1,23 @@
-"""OpenAI's chat-completions form, read and written by pure functions, so that any HTTP server is a thin shell over them."""
+"""Reads a chat completion from its JSON and checks it: pure functions that know no HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from engine.api import ChatRequest, ErrorBody, ErrorDetail, Wire
-from engine.errors import (
-    AuthenticationError,
-    ContextError,
-    EngineError,
-    NotReadyError,
-    OverloadedError,
-    PictureError,
-    RequestError,
-    UnknownModelError,
-)
+from engine.api import ChatRequest
+from engine.errors import RequestError, UnknownModelError
 from engine.images.decode import Limits, decode_picture
 from engine.models.card import Card, Generation
 from engine.request import Request
 from engine.server.messages import PictureReader, Read, read_turns
 from engine.server.response_schema import schema_of
 
-DONE = b"data: [DONE]\n\n"
-ECHOED = 200
+ECHOED = 200  # characters of what a client sent that an error may repeat
 COLDEST = 1e-3  # a temperature below it is greedy all but in name, and divides by so little that fp32 overflows
-HEARTBEAT = b": still working\n\n"  # a comment to every reader of server-sent events
-
-# The first row whose class fits decides: status, OpenAI's `type`, OpenAI's `code`.
-STATUSES: tuple[tuple[type[EngineError], int, str, str | None], ...] = (
-    (UnknownModelError, 404, "invalid_request_error", "model_not_found"),
-    (PictureError, 400, "invalid_request_error", "invalid_image"),
-    (ContextError, 400, "invalid_request_error", "context_length_exceeded"),
-    (RequestError, 400, "invalid_request_error", None),
-    (AuthenticationError, 401, "authentication_error", "invalid_api_key"),
-    (OverloadedError, 429, "rate_limit_error", "overloaded"),
-    (NotReadyError, 503, "server_error", "not_ready"),
-    (EngineError, 500, "server_error", None),
-)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An error as HTTP says it. `retry_after` is in seconds."""
-
-    status: int
-    body: ErrorBody
-    retry_after: int | None = None
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -59,6 +26,17 @@ def parse_request(body: bytes) -> ChatRequest:
         return ChatRequest.model_validate_json(body)
     except ValidationError as error:
         raise request_error(error, body) from None
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """JSON → an object, whatever is in it. Raises RequestError."""
+    try:
+        found = from_json(body)
+    except ValueError as error:
+        raise RequestError(f"The body is not valid JSON: {error}.") from None
+    if not isinstance(found, dict):
+        raise RequestError("The body must be a JSON object.")
+    return found
 
 
 def request_error(error: ValidationError, body: bytes) -> RequestError:
@@ -75,7 +53,7 @@ def request_error(error: ValidationError, body: bytes) -> RequestError:
 
 
 def clipped(text: str) -> str:
-    """Nothing that a client sent comes back to it beyond ECHOED characters."""
+    """The text up to ECHOED characters."""
     return text if len(text) <= ECHOED else text[:ECHOED] + "…"
 
 
@@ -84,7 +62,7 @@ def quoted(text: str) -> str:
 
 
 def field_path(location: Sequence[int | str], value: Any) -> str:
-    """Pydantic's error location → the caller's own path: what pydantic adds for union branches is not in `value` and goes."""
+    """Pydantic's error location → the path in the JSON `value`, such as `messages[0].content`, without the names of union members."""
     path = ""
     for depth, step in enumerate(location):
         last = depth == len(location) - 1
@@ -96,7 +74,7 @@ def field_path(location: Sequence[int | str], value: Any) -> str:
 
 
 def engine_request(request: ChatRequest, card: Card, limits: Limits, read: Read = decode_picture) -> Request:
-    """A valid request → what the decoder is asked: pictures decoded and checked, gaps filled from the model's card.
+    """A valid request → the engine's own: pictures decoded and checked, gaps filled from the model's card.
 
     Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
     """
@@ -120,7 +98,7 @@ def engine_request(request: ChatRequest, card: Card, limits: Limits, read: Read 
 
 
 def refuse_what_is_not_offered(request: ChatRequest) -> None:
-    """What would go unheard though the answer was to depend on it."""
+    """Raises RequestError for fields that this engine can't honour and that the answer depends on."""
     if request.tools and request.tool_choice != "none":
         raise RequestError('This engine calls no tools: leave them out, or send `"tool_choice": "none"`.', "tools")
 
@@ -178,16 +156,3 @@ def checked_beam_tree(request: ChatRequest, generation: Generation) -> bool:
     if request.beam_tree and generation.num_beams == 1:
         raise RequestError("beam_tree needs num_beams of 2 or more.", "beam_tree")
     return request.beam_tree
-
-
-def refusal(error: EngineError) -> Refusal:
-    """An error → HTTP status and OpenAI's error body."""
-    status, kind, code = next(row[1:] for row in STATUSES if isinstance(error, row[0]))
-    param = error.param if isinstance(error, RequestError) else None
-    detail = ErrorDetail(message=str(error), type=kind, param=param, code=code)
-    return Refusal(status, ErrorBody(error=detail), error.retry_after if isinstance(error, NotReadyError) else None)
-
-
-def frame(event: Wire) -> bytes:
-    """One server-sent event. JSON escapes line breaks, so one `data:` line always holds it."""
-    return b"data: " + event.model_dump_json().encode() + b"\n\n"

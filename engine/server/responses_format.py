@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from engine.api import ChatRequest
 from engine.errors import EngineError, RequestError
 from engine.request import ChoiceFinished, Done, Event, TextDelta
-from engine.server.requests import parse_request, refusal
+from engine.server.refusals import refusal
+from engine.server.requests import parse_request, read_object
 
 NAMES = {"max_completion_tokens": "max_output_tokens", "max_tokens": "max_output_tokens", "response_format": "text.format"}
 # What chat completions calls by the same name, ours among them, but for what this form has no place for.
@@ -30,7 +31,7 @@ MESSAGE = re.compile(r"messages\[(\d+)\]")
 class ResponsesFormat:
     """One request to `/v1/responses`."""
 
-    ending = b""
+    end_frame = b""
 
     def __init__(self, body: bytes) -> None:
         """Raises RequestError with the field as the client named it."""
@@ -40,9 +41,9 @@ class ResponsesFormat:
             if self.asked.get(name) is not None:
                 raise RequestError(f"This engine keeps no responses: send {instead}.", name)
         try:
-            self.wish: ChatRequest = parse_request(to_json(self.chat()))
+            self.request: ChatRequest = parse_request(to_json(self.chat()))
         except RequestError as error:
-            raise RequestError(self.sent(str(error)), error.param and self.sent(error.param)) from None
+            raise RequestError(self.client_field(str(error)), error.param and self.client_field(error.param)) from None
 
     def chat(self) -> dict[str, Any]:
         """The same wish as chat completions."""
@@ -60,14 +61,14 @@ class ResponsesFormat:
         chat = {name: asked[name] for name in SAME if name in asked}
         return {**chat, "messages": said, "max_completion_tokens": asked.get("max_output_tokens"), "response_format": format_of(wanted)}
 
-    def sent(self, param: str) -> str:
+    def client_field(self, param: str) -> str:
         """`messages[1].content` is `input[0].content`, or whatever it was."""
         for ours, theirs in NAMES.items():
             param = param.replace(ours, theirs)
         named = MESSAGE.sub(lambda found: self.places[int(found[1])] if int(found[1]) < len(self.places) else "input", param)
         return re.sub(r"^messages\b|(?<=\()messages\b", "input", named).replace("image_url.url", "image_url")
 
-    def whole(self, model: str, events: Sequence[Event]) -> bytes:
+    def completion(self, model: str, events: Sequence[Event]) -> bytes:
         said = ResponseStream(self.asked, model)
         for event in events:
             said.hear(event)
@@ -77,19 +78,9 @@ class ResponsesFormat:
         said = ResponseStream(self.asked, model)
         return said.frames
 
-    def failed(self, error: EngineError) -> bytes:
+    def error_frame(self, error: EngineError) -> bytes:
         said = refusal(error).body.error
         return named({"type": "error", "code": said.code or said.type, "message": said.message, "param": said.param, "sequence_number": 0})
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    try:
-        found = from_json(body)
-    except ValueError as error:
-        raise RequestError(f"The body is not valid JSON: {error}.") from None
-    if not isinstance(found, dict):
-        raise RequestError("The body must be a JSON object.")
-    return found
 
 
 def message_of(item: Any) -> Any:

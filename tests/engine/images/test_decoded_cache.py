@@ -15,26 +15,26 @@ FIRST, SECOND, THIRD = (encoded(Image.new("RGB", (20, 10), colour)) for colour i
 
 
 def test_the_same_bytes_are_decoded_once() -> None:
-    shelf = DecodedCache()
-    picture = shelf.read(FIRST, LIMITS)
-    assert shelf.read(bytes(FIRST), LIMITS) is picture
-    assert shelf.read(SECOND, LIMITS) is not picture
+    cache = DecodedCache()
+    picture = cache.read(FIRST, LIMITS)
+    assert cache.read(bytes(FIRST), LIMITS) is picture
+    assert cache.read(SECOND, LIMITS) is not picture
 
 
 def test_what_was_not_sent_for_longest_goes_first() -> None:
-    shelf = DecodedCache(bound=2 * 20 * 10 * 3)
-    kept = [shelf.read(data, LIMITS) for data in (FIRST, SECOND, FIRST, THIRD)]
-    assert list(shelf.pictures.values()) == [kept[0], kept[3]]
+    cache = DecodedCache(bound=2 * 20 * 10 * 3)
+    kept = [cache.read(data, LIMITS) for data in (FIRST, SECOND, FIRST, THIRD)]
+    assert list(cache.pictures.values()) == [kept[0], kept[3]]
 
 
 def test_one_larger_than_all_room_is_read_and_not_kept() -> None:
-    shelf = DecodedCache(bound=5)
-    assert shelf.read(FIRST, LIMITS).image.size == (20, 10)
-    assert not shelf.pictures
+    cache = DecodedCache(bound=5)
+    assert cache.read(FIRST, LIMITS).image.size == (20, 10)
+    assert not cache.pictures
 
 
 def test_a_request_s_limit_holds_for_known_pictures_too() -> None:
-    shelf, limits = DecodedCache(), Limits(pixels=300)
-    shelf.read(FIRST, limits)
+    cache, limits = DecodedCache(), Limits(pixels=300)
+    cache.read(FIRST, limits)
     with pytest.raises(PictureError, match="the limit is 300"):
-        shelf.read(FIRST, limits, taken=200)
+        cache.read(FIRST, limits, taken=200)

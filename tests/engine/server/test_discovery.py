@@ -12,7 +12,7 @@ import pytest
 
 from bot.engines.discovery import living_engines
 from engine.api import RunningEngine
-from engine.server.discovery import findable
+from engine.server.discovery import advertise
 
 URL = "http://127.0.0.1:8123"
 
@@ -34,7 +34,7 @@ def place(home: Path) -> Path:
 
 def test_it_is_found_by_its_model_while_it_lives(tmp_path: Path) -> None:
     home = home_with(tmp_path, "tiny", "other")
-    with findable(place(home), engine(home)):
+    with advertise(place(home), engine(home)):
         assert [found.url for found in living_engines(home, "tiny")] == [URL]
         assert [found.url for found in living_engines(home, str(home / "models" / "tiny"))] == [URL]
         assert not list(living_engines(home, "other"))
@@ -50,8 +50,8 @@ def test_one_that_was_killed_is_not_found_and_gives_its_place_to_the_next(tmp_pa
 import os, sys, time
 from pathlib import Path
 from engine.api import RunningEngine
-from engine.server.discovery import findable
-with findable(Path({str(place(home))!r}), RunningEngine.model_validate_json({engine(home).model_dump_json()!r})):
+from engine.server.discovery import advertise
+with advertise(Path({str(place(home))!r}), RunningEngine.model_validate_json({engine(home).model_dump_json()!r})):
     print("there", flush=True)
     time.sleep(600)
 """
@@ -63,14 +63,14 @@ with findable(Path({str(place(home))!r}), RunningEngine.model_validate_json({eng
     child.communicate()
     assert list(place(home).iterdir())
     assert not list(living_engines(home, "tiny"))
-    with findable(place(home), engine(home)):
+    with advertise(place(home), engine(home)):
         assert len(list(living_engines(home, "tiny"))) == 1
 
 
 @pytest.mark.parametrize("rights", [0o644, 0o660, 0o602])
 def test_what_others_could_have_read_or_written_is_not_believed(tmp_path: Path, rights: int) -> None:
     home = home_with(tmp_path, "tiny")
-    with findable(place(home), engine(home)):
+    with advertise(place(home), engine(home)):
         (file,) = place(home).iterdir()
         assert file.stat().st_mode & 0o777 == 0o600
         file.chmod(rights)
@@ -80,13 +80,13 @@ def test_what_others_could_have_read_or_written_is_not_believed(tmp_path: Path, 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:8123", "http://example.org:8123", "file:///etc"])
 def test_a_key_goes_to_no_other_machine(tmp_path: Path, url: str) -> None:
     home = home_with(tmp_path, "tiny")
-    with findable(place(home), engine(home, url)):
+    with advertise(place(home), engine(home, url)):
         assert not list(living_engines(home, "tiny"))
 
 
 def test_what_is_no_engine_s_note_is_passed_over(tmp_path: Path) -> None:
     home = home_with(tmp_path, "tiny")
-    with findable(place(home), engine(home)):
+    with advertise(place(home), engine(home)):
         (place(home) / "9.json").write_text("{")
         (place(home) / "8.json").mkdir()
         (place(home) / "7.json").symlink_to("/etc/passwd")
@@ -95,5 +95,5 @@ def test_what_is_no_engine_s_note_is_passed_over(tmp_path: Path) -> None:
 
 def test_an_engine_in_a_folder_that_it_cannot_write_runs_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with findable(tmp_path / "file" / "running", engine(tmp_path)):
+    with advertise(tmp_path / "file" / "running", engine(tmp_path)):
         pass

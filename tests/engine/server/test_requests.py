@@ -23,8 +23,10 @@ from engine.errors import (
 from engine.images.decode import Limits, Picture
 from engine.models.card import Card, Generation, Template
 from engine.request import ChoiceFinished, Done, Event, Hypothesis, Provisional, Request, Scored, TextDelta, TokenLogprob
-from engine.server.chat_chunks import Framing, completion
-from engine.server.requests import engine_request, frame, parse_request, refusal
+from engine.server.chat_chunks import ChatChunks, completion
+from engine.server.refusals import refusal
+from engine.server.requests import engine_request, parse_request
+from engine.server.sse import frame
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # 1 × 1
 PICTURE = {"type": "image_url", "image_url": {"url": PIXEL}}
@@ -242,8 +244,8 @@ ANSWER: list[Event] = [
 
 
 def chunks(events: list[Event], *, include_usage: bool = False) -> list[Chunk]:
-    framing = Framing("toy", include_usage)
-    return [chunk for event in events for chunk in framing.chunks(event)]
+    made = ChatChunks("toy", include_usage)
+    return [chunk for event in events for chunk in made.of(event)]
 
 
 def test_a_stream_says_who_speaks_once_and_what_was_dropped_last() -> None:

@@ -1,4 +1,4 @@
-"""The other forms of a completion, asked by OpenAI's own SDK: responses and the older completions."""
+"""OpenAI's responses, asked by its own SDK: what chat would have said, and mistakes in the client's own field names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from contextlib import suppress
 from typing import Any
 
-import aiohttp
 import openai
 import pytest
 from hypothesis import given
@@ -68,7 +67,7 @@ def test_every_item_becomes_the_message_that_it_means() -> None:
         {"role": "developer", "content": "Be brief."},
     ]
     form = ResponsesFormat(json.dumps({"input": items, "instructions": "Be kind.", "seed": 7}).encode())
-    said = [(message.role, message.content if isinstance(message.content, str) else len(message.content)) for message in form.wish.messages]
+    said = [(turn.role, turn.content if isinstance(turn.content, str) else len(turn.content)) for turn in form.request.messages]
     assert said == [
         ("system", "Be kind."),
         ("user", 2),
@@ -77,7 +76,7 @@ def test_every_item_becomes_the_message_that_it_means() -> None:
         ("user", "[a tool answered]\nsky"),
         ("system", "Be brief."),
     ]
-    assert form.wish.seed == 7
+    assert form.request.seed == 7
 
 
 @pytest.mark.parametrize(
@@ -111,8 +110,11 @@ async def test_a_pictures_mistake_too() -> None:
 
 
 LEAVES = some.none() | some.booleans() | some.integers() | some.text(max_size=5)
+
 JSON = some.recursive(LEAVES, lambda inner: some.lists(inner, max_size=3))
+
 NAMES = some.sampled_from(["role", "type", "content", "text", "name", "output", "image_url", "message", "input_text", "function_call"])
+
 ITEMS = some.lists(some.dictionaries(NAMES, JSON | NAMES | some.just("user"), max_size=5) | JSON, max_size=4)
 
 
@@ -120,43 +122,3 @@ ITEMS = some.lists(some.dictionaries(NAMES, JSON | NAMES | some.just("user"), ma
 def test_nothing_but_a_request_error_comes_of_anything(items: list[object], fields: dict[str, object]) -> None:
     with suppress(RequestError):
         ResponsesFormat(json.dumps({"input": items, **fields}).encode())
-
-
-async def test_a_text_is_completed_whole_and_streamed() -> None:
-    async with serving() as url, sdk(url) as api:
-        model = (await api.models.list()).data[0].id
-        whole = await api.completions.create(model=model, prompt="Hi", max_tokens=6, temperature=0, logprobs=2)
-        pieces = [
-            piece async for piece in await api.completions.create(model=model, prompt=["Hi"], max_tokens=6, temperature=0, stream=True)
-        ]
-    assert whole.object == "text_completion"
-    assert "".join(piece.choices[0].text for piece in pieces) == whole.choices[0].text != ""
-    assert pieces[-1].choices[0].finish_reason == whole.choices[0].finish_reason
-    scored = whole.choices[0].logprobs
-    assert scored is not None
-    assert scored.tokens
-    assert "".join(scored.tokens) == whole.choices[0].text
-    assert all(whole.choices[0].text[at:].startswith(token) for at, token in zip(scored.text_offset or [], scored.tokens, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({}, "prompt"),
-        ({"prompt": [1, 2]}, "prompt"),
-        ({"prompt": "a", "echo": True}, "echo"),
-        ({"prompt": "a", "logprobs": 99}, "logprobs"),
-    ],
-)
-async def test_what_is_no_text_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
-    async with serving() as url, aiohttp.ClientSession() as session, session.post(f"{url}/v1/completions", json=fields) as answer:
-        assert answer.status == 400
-        assert (await answer.json())["error"]["param"] == param
-
-
-async def test_a_field_has_the_name_that_was_sent() -> None:
-    async with serving() as url, aiohttp.ClientSession() as session:
-        for name in ("max_tokens", "max_completion_tokens"):
-            fields = {"messages": [{"role": "user", "content": "Hi"}], name: 0}
-            async with session.post(f"{url}/v1/chat/completions", json=fields) as answer:
-                assert (await answer.json())["error"]["param"] == name

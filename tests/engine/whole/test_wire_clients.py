@@ -17,7 +17,8 @@ from engine.images.decode import Limits, decode_data_url
 from engine.models.card import Generation
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.turn import Turn
-from engine.server.requests import engine_request, parse_request, refusal
+from engine.server.refusals import refusal
+from engine.server.requests import engine_request, parse_request
 from tests.engine.core.test_detokenizer import TOKENIZER
 from tests.engine.core.test_engine import model, run
 from tests.engine.core.test_offline import asked as asking

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,13 +18,9 @@ from engine.errors import RequestError
 from engine.models.card import Generation
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Request, TextDelta
-from engine.server.response_schema import ANY_OBJECT, schema_of
-from engine.server.responses_format import ResponsesFormat
 from engine.weights.loader import load
 from tests.engine.core.test_engine import Listener, run
 from tests.engine.core.test_offline import asked
-from tests.engine.server.test_requests import asked as read
-from tests.engine.server.test_requests import body
 from tests.engine.tiny import TinyModel
 
 ANIMAL = json.dumps(
@@ -36,6 +31,7 @@ ANIMAL = json.dumps(
         "additionalProperties": False,
     }
 )
+
 HI = Turn("user", ("Hi",))
 
 
@@ -82,32 +78,6 @@ def test_only_what_a_mask_allows_may_come() -> None:
     found = sampler.process(torch.zeros(2, 40), [SamplingParams(0, Generation(), allowed=mask), SamplingParams(1, Generation())])
     assert found[0].isfinite().nonzero().flatten().tolist() == [0, 3, 33]
     assert found[1].isfinite().all()
-
-
-def test_the_wire_s_forms_of_a_schema() -> None:
-    schema = {"type": "object", "properties": {}}
-    drawer = {"name": "animal", "strict": True, "schema": schema}
-    assert read(body(response_format={"type": "json_schema", "json_schema": drawer})).schema == json.dumps(schema)
-    assert read(body(response_format={"type": "json_object"})).schema == ANY_OBJECT
-    assert read(body(response_format={"type": "text"})).schema is None
-    flat = ResponsesFormat(json.dumps({"input": "Hi", "text": {"format": {"type": "json_schema", **drawer}}}).encode())
-    assert flat.wish.response_format is not None
-    assert schema_of(flat.wish.response_format.type, flat.wish.response_format.json_schema) == json.dumps(schema)
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        {"response_format": {"type": "json_schema"}},
-        {"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},
-        {"response_format": {"type": "grammar"}},
-        {"response_format": {"type": "json_object"}, "num_beams": 3},
-    ],
-)
-def test_what_can_not_be_asked_for_is_named(wanted: dict[str, Any]) -> None:
-    with pytest.raises(RequestError) as caught:
-        read(body(**wanted))
-    assert caught.value.param == "response_format"
 
 
 def test_a_schema_that_is_none_is_refused_and_hurts_nobody() -> None:
