@@ -22,7 +22,7 @@ from engine.core.pending_tokens import PendingTokens
 from engine.core.preprocessing import Preprocessor
 from engine.core.sampler import Sampler
 from engine.core.sampling_params import SamplingParams
-from engine.core.scheduler import Schedule, ScheduledChunk, Scheduler
+from engine.core.scheduler import ScheduledChunk, Scheduler, SchedulerOutput
 from engine.core.sequences import Emit, SampledGroup, Sequence, SequenceGroup
 from engine.device.out_of_memory import SHORT_OF_MEMORY, out_of_memory, with_memory
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
@@ -130,7 +130,7 @@ class Engine:
 
     # The device's part of a step.
 
-    def _run(self, schedule: Schedule) -> list[PendingTokens]:
+    def _run(self, schedule: SchedulerOutput) -> list[PendingTokens]:
         """Starts the device on the step → the tokens that it was asked for."""
         for group in schedule.admitted:
             self._guard(group, partial(self._embed, group))
@@ -187,7 +187,7 @@ class Engine:
             self.runner.cache.copy([(group.tables[0][last], table[last]) for table in group.tables[1:]])
         self.runner.bind(group.slots, group.tables, len(group.keys), group.has_pictures)
 
-    def _decode(self, schedule: Schedule) -> list[PendingTokens]:
+    def _decode(self, schedule: SchedulerOutput) -> list[PendingTokens]:
         """One token for every scheduled row. Rows whose prompt could not be read, for want of memory, are left out."""
         sequences = [each for each in schedule.sequences if each.group.started and not each.group.finished]
         searches = [group for group in schedule.searches if group.started and not group.finished]

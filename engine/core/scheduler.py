@@ -25,7 +25,7 @@ class ScheduledChunk:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class SchedulerOutput:
     """What one step does, in this order. Rows and searches may belong to prompts that this step's chunks complete."""
 
     admitted: list[SequenceGroup]  # they have slots and blocks now; their prompts are to be embedded
@@ -56,13 +56,13 @@ class Scheduler:
         """Queues a group whose prompt is known and that fits."""
         self.waiting.append(group)
 
-    def schedule(self) -> Schedule:
+    def schedule(self) -> SchedulerOutput:
         """What the next step does. What is admitted has its slots and blocks from here on."""
         admitted = self._admit()
         chunks = self._chunks()
         completed = {id(chunk.group) for chunk in chunks if chunk.end == len(chunk.group.keys)}
         decoding = [group for group in self.running if group.prefilled or id(group) in completed]
-        return Schedule(
+        return SchedulerOutput(
             admitted,
             chunks,
             [

@@ -1,6 +1,6 @@
-"""Stands between bytes from the network and the model's vision encoder: what passes here is a sound RGB picture of bounded size.
+"""Decodes and checks pictures from the network: what comes out is an undamaged RGB picture of bounded size.
 
-The bytes decide what a picture is, never its name or declared subtype. Every refusal names the reason and, where one
+A picture's format is read from its bytes, never from its name or declared subtype. Every refusal names the reason and, where one
 was passed, the limit.
 """
 
@@ -21,7 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import PictureError
 
-LETTERS = str.maketrans("-_", "+/", string.whitespace)  # base64url reads as base64; line breaks go
+BASE64_LETTERS = str.maketrans("-_", "+/", string.whitespace)  # base64url → base64, line breaks removed
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MEBI = 1 << 20
 HEADER = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.ASCII | re.IGNORECASE)
@@ -56,7 +56,7 @@ class Picture:
 
 
 def quiet_pillow() -> None:
-    """Our own limits stand, so Pillow's remarks (on bombs, on odd EXIF) are noise on a server's standard error. For a process's start."""
+    """Silences Pillow's warnings (large pictures, odd EXIF) in this process: our own limits check what matters."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -75,7 +75,7 @@ def decode_data_url(url: str, limits: Limits) -> bytes:
     if len(payload) * 3 // 4 > limits.bytes + MEBI:  # before decoding; a little room for line breaks and padding
         raise too_many_bytes(len(payload) * 3 // 4, limits)
     try:
-        letters = payload.translate(LETTERS).rstrip("=")
+        letters = payload.translate(BASE64_LETTERS).rstrip("=")
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise PictureError("The picture's data URL is not valid base64.") from None

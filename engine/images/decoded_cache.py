@@ -1,4 +1,4 @@
-"""Keeps pictures that were read lately, for every follow-up sends its conversation's pictures again."""
+"""Keeps pictures that were decoded lately: every follow-up question sends its conversation's pictures again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BOUND_BYTES = 64 * MEBI  # of pixels
 
 
 class DecodedCache:
-    """At most `bound` bytes of pixels, least recently sent out first. Any thread may ask."""
+    """Holds at most `bound` bytes of pixels; the least recently used picture goes first. Any thread may use it."""
 
     def __init__(self, bound: int = BOUND_BYTES) -> None:
         self.bound = bound
@@ -20,7 +20,7 @@ class DecodedCache:
         self.lock = Lock()
 
     def read(self, data: bytes, limits: Limits, taken: int = 0) -> Picture:
-        """See `engine.pictures.decode_picture`."""
+        """As `engine.images.decode.decode_picture`, which is called only for pictures that are not here."""
         picture = self.find(hashlib.sha256(data).hexdigest())
         if picture is None or taken + pixels(picture) > limits.pixels:
             picture = decode_picture(data, limits, taken)

@@ -1,4 +1,4 @@
-"""Keeps what the vision encoder made of pictures, in memory and on disk, so that no picture is encoded twice, also over a restart."""
+"""Keeps pictures as the vision encoder encoded them, in memory and on disk, so that none is encoded twice, not even after a restart."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from engine.images.decode import Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
 
 DISK_BYTES = 1 << 30
-CRASHED_SECONDS = 3600  # who has been writing a file for so long is dead
+CRASHED_SECONDS = 3600  # a file that has been half written for so long is left from a crash
 
 log = structlog.get_logger()
 
 
 class EmbeddingCache:
-    """The `bound` most recently used encodings, by sha256. One in fp16 for a 7B takes 0.25 MiB.
+    """Holds the `bound` most recently used encodings, by the sha256 of the picture's file. One for a 7B model takes 0.25 MiB in fp16.
 
-    `folder`, if any, is of this very model: see `engine.loading`.
+    `folder`, if any, holds encodings of this very model: see `engine.core.startup.picture_folder`.
     """
 
     def __init__(self, model: VisionLanguageModel, folder: Path | None = None, bound: int = 256, disk_bytes: int = DISK_BYTES) -> None:
@@ -37,7 +37,7 @@ class EmbeddingCache:
         self.disk = None if folder is None else EmbeddingFolder(folder, disk_bytes)
 
     def missing(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """Those not met before, each once."""
+        """The pictures that are not encoded yet, each once."""
         return [picture for picture in {picture.sha256: picture for picture in pictures}.values() if not self.knows(picture.sha256)]
 
     def knows(self, sha256: str) -> bool:
@@ -49,7 +49,7 @@ class EmbeddingCache:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> dict[str, EncodedPicture]:
-        """Encodings by sha256 of all `pictures`; those not met before are encoded in one batch."""
+        """The encodings of all `pictures` by sha256; those that are not encoded yet are encoded in one batch."""
         missing = self.missing(pictures)
         for picture, encoding in zip(missing, self.model.encode([picture.image for picture in missing]) if missing else [], strict=True):
             self.keep(picture.sha256, finite(encoding))
@@ -67,15 +67,15 @@ class EmbeddingCache:
 
 
 def finite(encoding: EncodedPicture) -> EncodedPicture:
-    """Without what overflowed in fp16: attention would spread it to words before the picture, whose keys others share."""
+    """With 0 in place of values that overflowed in fp16: attention would spread them to tokens whose keys other requests share."""
     return replace(encoding, embeddings=encoding.embeddings.nan_to_num(0.0, 0.0, 0.0))
 
 
 class EmbeddingFolder:
-    """Encodings as safetensors files, the least recently used of which go once they take more than `limit` bytes.
+    """Encodings as safetensors files; once they take more than `limit` bytes, the least recently used are deleted.
 
     A disk that fails costs time and no answer: what it does not keep is encoded again. Engines that share a folder find
-    each other's encodings; each holds those that it wrote or read to the limit.
+    each other's encodings; each counts only files that it wrote or read towards the limit.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:

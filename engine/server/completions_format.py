@@ -1,4 +1,4 @@
-"""OpenAI's older completions of one text, as a shell over chat completions: the prompt is asked as a user's message, for chat models."""
+"""OpenAI's older completions of one text, translated to chat completions: the prompt becomes a user's message."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CompletionsFormat:
         return param.replace("messages[0].content", "prompt").replace("messages", "prompt").replace("top_logprobs", "logprobs")
 
     def completion(self, model: str, events: Sequence[Event]) -> bytes:
-        return json.dumps(in_this_form(completion(model, events))).encode()
+        return json.dumps(as_completion(completion(model, events))).encode()
 
     def frames(self, model: str) -> Callable[[Event], Iterator[bytes]]:
         chunks = ChatChunks(model, self.request.stream_options is not None and self.request.stream_options.include_usage)
@@ -54,7 +54,7 @@ class CompletionsFormat:
 
         def framed(event: Event) -> Iterator[bytes]:
             for chunk in chunks.of(event):
-                yield b"data: " + json.dumps(in_this_form(chunk, offsets)).encode() + b"\n\n"
+                yield b"data: " + json.dumps(as_completion(chunk, offsets)).encode() + b"\n\n"
 
         return framed
 
@@ -62,8 +62,8 @@ class CompletionsFormat:
         return frame(refusal(error).body)
 
 
-def in_this_form(made: Completion | Chunk, offsets: dict[int, int] | None = None) -> dict[str, Any]:
-    """`offsets` says how many characters of each choice were sent before."""
+def as_completion(made: Completion | Chunk, offsets: dict[int, int] | None = None) -> dict[str, Any]:
+    """A chat completion or chunk as a text completion; `offsets` holds how many characters of each choice were sent before."""
     offsets = {} if offsets is None else offsets
     choices = [choice_of(choice, offsets) for choice in made.choices]
     said = {"id": made.id.replace("chatcmpl", "cmpl"), "object": "text_completion", "created": made.created, "model": made.model}

@@ -1,4 +1,4 @@
-"""Bounds what strangers' connections may take: how many there are, how long one says nothing, and how much of the log broken ones fill."""
+"""Limits connections: how many there are, how long one may be silent, and how many log lines malformed requests cause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0
 
 @dataclass(frozen=True)
 class Bounds:
-    """`idle_seconds` may pass until a request's headers are whole, `body_seconds` until its body is."""
+    """A connection is closed if a request's headers take longer than `idle_seconds`, or its body longer than `body_seconds`."""
 
     connections: int = 1024
     idle_seconds: float = 30.0
@@ -28,10 +28,10 @@ class Bounds:
 
 
 class BoundedRunner(web.AppRunner):
-    """aiohttp's, which lets in no more than `bounds.connections`, hangs up the silent, and counts malformed requests in one line."""
+    """aiohttp's AppRunner with at most `bounds.connections` open connections; malformed requests are counted in one log line."""
 
     def __init__(self, app: web.Application, bounds: Bounds, shutdown_timeout: float) -> None:
-        logger = logging.Logger("aiohttp.server")  # one of its own: a filter on the shared one would outlive this server
+        logger = logging.Logger("aiohttp.server")  # not the shared logger, on which the filter would outlive this server
         logger.parent = logging.getLogger()
         logger.addFilter(MalformedRequestFilter())
         super().__init__(
@@ -41,13 +41,13 @@ class BoundedRunner(web.AppRunner):
 
     @property
     def server(self) -> web.Server | None:
-        """What makes a protocol for each new connection."""
+        """The factory of protocols for new connections."""
         made = super().server
         return None if made is None else cast(web.Server, BoundedServer(made, self.bounds.connections))
 
 
 class BoundedServer:
-    """Makes protocols as `server` does, until there are `most`."""
+    """Makes protocols as `server` does, or refuses while `most` connections are open."""
 
     def __init__(self, server: web.Server, most: int) -> None:
         self.server, self.most = server, most
@@ -57,7 +57,7 @@ class BoundedServer:
 
 
 class RefusedConnection(asyncio.Protocol):
-    """A connection too many: told so and hung up, with nothing read."""
+    """A connection above the limit: it gets status 503 and is closed, with nothing read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         log.warning("too many connections")
@@ -67,7 +67,7 @@ class RefusedConnection(asyncio.Protocol):
 
 
 class MalformedRequestFilter(logging.Filter):
-    """Keeps what is no HTTP out of aiohttp's log, where each would be a traceback, and says, every `seconds` at most, how many came."""
+    """Drops malformed requests from aiohttp's log, where each would be a traceback, and logs their count, once in `seconds` at most."""
 
     def __init__(self, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Lets other programs of the same person find this engine, so that one question need not load the model once more.
+"""Lets other programs of the same user find this running engine, so that they need not load the model again.
 
-A file in the data folder says where it listens and what key it wants. Only its owner can read it, and the engine holds a lock on it
-for as long as it lives, however it ends: a file without a lock tells of nobody, and whoever took that port since is not asked.
+A file in the data folder holds the address and the key. Only its owner can read it. The engine holds a lock on it as long as it lives,
+however it ends: a file without a lock is left from a dead engine, and the address in it is not asked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 @contextmanager
 def advertise(folder: Path, engine: RunningEngine) -> Iterator[None]:
-    """The file is in `folder` as long as this block lasts. Where it can't be, the engine runs all the same, and is not found."""
+    """Keeps the file in `folder` as long as this block lasts. If it can't be written, the engine runs all the same, and is not found."""
     port = engine.url.rpartition(":")[2]
     path = folder / f"{port}.json"
     try:
@@ -38,9 +38,9 @@ def advertise(folder: Path, engine: RunningEngine) -> Iterator[None]:
 
 
 def write(path: Path, engine: RunningEngine) -> int:
-    """Returns the open, locked file's descriptor. Raises OSError."""
+    """Writes and locks the file → its open descriptor. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.unlink(missing_ok=True)  # a dead engine's, whose rights may be other ones
+    path.unlink(missing_ok=True)  # left from a dead engine, perhaps with other permissions
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         lock_descriptor(file)  # waits only for a program that looks at the file just now

@@ -1,4 +1,4 @@
-"""Runs the server from first bind to last answer: signals, a parent that goes away, and a worker that can't go on."""
+"""Starts and stops the server: binds its address, and stops on a signal, when the parent process ends, or when the worker gives up."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from engine.models.card import Card
 from engine.server.app import Server
 from engine.server.connections import BoundedRunner, Bounds
 
-GRACE_SECONDS = 10.0  # for answers under way when the stop comes; whose asker is then told
-PARTING_SECONDS = 1.0  # for telling them, and for the device's last step
+GRACE_SECONDS = 10.0  # for answers under way when the stop comes; after it they end with an error
+PARTING_SECONDS = 1.0  # for sending that error, and for the device's last step
 KEY_BYTES = 16  # shorter keys could be guessed
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Bind:
-    """Where to listen and for whom. `supervised`: a parent reads our address on standard output and holds our standard input."""
+    """Address and key to listen with. `supervised`: a parent process reads our address on standard output and holds our standard input."""
 
     host: str
     port: int
@@ -39,7 +39,7 @@ class Bind:
     supervised: bool = False
 
     def check(self) -> None:
-        """Raises StartError for an address that strangers could reach without a key."""
+        """Raises StartError for a key that is too short, or none for an address that other machines can reach."""
         if self.key is not None and len(self.key.encode()) < KEY_BYTES:
             raise StartError(
                 f"The key is shorter than {KEY_BYTES} characters and could be guessed. `openssl rand -hex 32` makes a good one."
@@ -82,7 +82,7 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     app = Server(card, worker, metrics=metrics).application(bind.key)
     runner = BoundedRunner(app, Bounds(), shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
-    url = await listen(runner, bind)  # before anything is loaded, which takes a minute that a busy port would waste
+    url = await listen(runner, bind)  # before the model is loaded, which would be in vain if the port is taken
     work = asyncio.create_task(worker.run())
     try:
         announce(url)
@@ -100,7 +100,7 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
 
 
 async def listen(runner: web.AppRunner, bind: Bind) -> str:
-    """Returns the address, with the port that was really taken."""
+    """Starts listening → the URL, with the port that the system chose for port 0."""
     try:
         await web.TCPSite(runner, bind.host, bind.port).start()
     except OSError as error:
@@ -111,7 +111,7 @@ async def listen(runner: web.AppRunner, bind: Bind) -> str:
 
 
 class ParentWatch(asyncio.Protocol):
-    """The parent holds the other end of our standard input: when it goes, however it dies, so do we."""
+    """Sets `stop` when standard input closes: the parent holds its other end, and it closes however the parent dies."""
 
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
@@ -121,6 +121,6 @@ class ParentWatch(asyncio.Protocol):
 
 
 def announce_to_parent(url: str) -> None:
-    """One JSON line on standard output; everything else we say goes to standard error."""
+    """Writes the URL as one JSON line to standard output; all logs go to standard error."""
     sys.stdout.write(json.dumps({"url": url}) + "\n")
     sys.stdout.flush()

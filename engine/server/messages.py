@@ -1,4 +1,4 @@
-"""Reads a request's messages into turns: texts as they are, pictures decoded and checked, all within what a request may carry."""
+"""Turns the messages of a request into turns: texts as they are, pictures decoded and checked, all within a request's limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.errors import PictureError, RequestError
 from engine.images.decode import Limits, Picture, decode_data_url
 from engine.prompts.turn import Turn
 
-Read = Callable[[bytes, Limits, int], Picture]  # as `engine.pictures.decode_picture`
+Decode = Callable[[bytes, Limits, int], Picture]  # as `engine.images.decode.decode_picture`
 
 
 def read_turns(messages: Sequence[Message], pictures: PictureReader) -> Iterator[Turn]:
@@ -21,7 +21,7 @@ def read_turns(messages: Sequence[Message], pictures: PictureReader) -> Iterator
 
 
 def check_amount(messages: Sequence[Message], limits: Limits) -> None:
-    """Raises RequestError for more than a request may carry, before any of it is read."""
+    """Raises RequestError for more pictures or characters than a request may have, before any picture is decoded."""
     parts = [part for message in messages for part in ((message.content,) if isinstance(message.content, str) else message.content)]
     pictures = sum(isinstance(part, ImagePart) for part in parts)
     if pictures > limits.pictures:
@@ -34,14 +34,14 @@ def check_amount(messages: Sequence[Message], limits: Limits) -> None:
 
 
 class PictureReader:
-    """Reads the pictures of one request, which share a limit of pixels."""
+    """Decodes the pictures of one request, whose pixels together are limited."""
 
-    def __init__(self, limits: Limits, read: Read) -> None:
-        self.limits, self.pixels, self._read = limits, 0, read
+    def __init__(self, limits: Limits, decode: Decode) -> None:
+        self.limits, self.pixels, self._decode = limits, 0, decode
 
     def read(self, path: str, url: str) -> Picture:
         try:
-            picture = self._read(decode_data_url(url, self.limits), self.limits, self.pixels)
+            picture = self._decode(decode_data_url(url, self.limits), self.limits, self.pixels)
         except PictureError as error:
             error.param = path
             raise

@@ -1,4 +1,4 @@
-"""What every request to the engine passes: a request id and one log line, errors in OpenAI's form, the key."""
+"""aiohttp middleware for every request: a request id and one log line, OpenAI's error body, the key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 @web.middleware
 async def with_request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Takes the caller's id, or makes one; binds it to the log and says it back. Logs no text, no key, no query."""
+    """Uses the caller's request id or makes one, binds it to the log and returns it. Logs no text, no key and no query."""
     given = request.headers.get(REQUEST_ID_HEADER, "")
     request_id = given if SOUND_ID.fullmatch(given) else uuid.uuid4().hex
     request[REQUEST_ID] = request_id
@@ -36,20 +36,20 @@ async def with_request_id(request: web.Request, handler: Handler) -> web.StreamR
             response = await handler(request)
             status = response.status
         finally:
-            tell = log.debug if request.path in PROBED else log.info  # probes would drown the rest
+            tell = log.debug if request.path in PROBED else log.info  # probes come every few seconds
             tell("request", method=request.method, path=request.path, status=status, seconds=round(time.monotonic() - begun, 3))
     return response
 
 
 async def say_request_id(request: web.Request, response: web.StreamResponse) -> None:
     """For `on_response_prepare`: streamed answers send their headers before the handler returns."""
-    if (request_id := request.get(REQUEST_ID)) is not None:  # HTTP too broken to be routed has none
+    if (request_id := request.get(REQUEST_ID)) is not None:  # a request that could not be parsed has none
         response.headers[REQUEST_ID_HEADER] = request_id
 
 
 @web.middleware
 async def with_error_form(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors raised on purpose, ours and aiohttp's, leave as OpenAI's error body."""
+    """Answers errors raised on purpose, ours and aiohttp's, with OpenAI's error body."""
     try:
         return await handler(request)
     except EngineError as error:
@@ -64,18 +64,18 @@ async def with_error_form(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def with_key(key: str | None) -> Middleware:
-    """Asks for `Authorization: Bearer KEY` everywhere but at /health, which tells nothing secret and is for probes."""
+    """Requires `Authorization: Bearer KEY` everywhere but at /health, which is for probes and holds nothing secret."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if key is not None and request.path != "/health" and not bears(request, key):
+        if key is not None and request.path != "/health" and not has_key(request, key):
             raise AuthenticationError("The key is missing or wrong: send `Authorization: Bearer KEY`.")
         return await handler(request)
 
     return check
 
 
-def bears(request: web.Request, key: str) -> bool:
+def has_key(request: web.Request, key: str) -> bool:
     scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(errors="surrogateescape"), key.encode())
 

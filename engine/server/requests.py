@@ -13,7 +13,7 @@ from engine.errors import RequestError, UnknownModelError
 from engine.images.decode import Limits, decode_picture
 from engine.models.card import Card, Generation
 from engine.request import Request
-from engine.server.messages import PictureReader, Read, read_turns
+from engine.server.messages import Decode, PictureReader, read_turns
 from engine.server.response_schema import schema_of
 
 ECHOED = 200  # characters of what a client sent that an error may repeat
@@ -73,7 +73,7 @@ def field_path(location: Sequence[int | str], value: Any) -> str:
     return path
 
 
-def engine_request(request: ChatRequest, card: Card, limits: Limits, read: Read = decode_picture) -> Request:
+def engine_request(request: ChatRequest, card: Card, limits: Limits, decode: Decode = decode_picture) -> Request:
     """A valid request → the engine's own: pictures decoded and checked, gaps filled from the model's card.
 
     Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
@@ -83,7 +83,7 @@ def engine_request(request: ChatRequest, card: Card, limits: Limits, read: Read 
     refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
     return Request(
-        turns=tuple(read_turns(request.messages, PictureReader(limits, read))),
+        turns=tuple(read_turns(request.messages, PictureReader(limits, decode))),
         generation=generation,
         min_tokens=checked_min_tokens(request, generation),
         stop=checked_stop(request),

@@ -1,4 +1,4 @@
-"""OpenAI's responses, which new SDKs ask by default, as a shell over chat completions: text and pictures in, text out, nothing kept."""
+"""OpenAI's responses, the default of new SDKs, translated to chat completions: text and pictures in, text out, nothing is stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.server.refusals import refusal
 from engine.server.requests import parse_request, read_object
 
 NAMES = {"max_completion_tokens": "max_output_tokens", "max_tokens": "max_output_tokens", "response_format": "text.format"}
-# What chat completions calls by the same name, ours among them, but for what this form has no place for.
+# Fields with the same name in chat completions, ours included, without those that responses have no place for.
 SAME = ChatRequest.model_fields.keys() - {
     *("messages", "max_tokens", "max_completion_tokens", "response_format", "stream_options", "n"),
     *("logprobs", "top_logprobs", "beam_tree", "continue_final_message"),
@@ -46,7 +46,7 @@ class ResponsesFormat:
             raise RequestError(self.client_field(str(error)), error.param and self.client_field(error.param)) from None
 
     def chat(self) -> dict[str, Any]:
-        """The same wish as chat completions."""
+        """The same request as a chat completion's JSON."""
         asked, said = self.asked, list[dict[str, Any]]()
         if asked.get("instructions") is not None:
             self.places.append("instructions")
@@ -62,7 +62,7 @@ class ResponsesFormat:
         return {**chat, "messages": said, "max_completion_tokens": asked.get("max_output_tokens"), "response_format": format_of(wanted)}
 
     def client_field(self, param: str) -> str:
-        """`messages[1].content` is `input[0].content`, or whatever it was."""
+        """Translates a path back: `messages[1].content` may be `input[0].content`."""
         for ours, theirs in NAMES.items():
             param = param.replace(ours, theirs)
         named = MESSAGE.sub(lambda found: self.places[int(found[1])] if int(found[1]) < len(self.places) else "input", param)
@@ -71,7 +71,7 @@ class ResponsesFormat:
     def completion(self, model: str, events: Sequence[Event]) -> bytes:
         said = ResponseStream(self.asked, model)
         for event in events:
-            said.hear(event)
+            said.add(event)
         return json.dumps(said.response()).encode()
 
     def frames(self, model: str) -> Callable[[Event], Iterator[bytes]]:
@@ -84,7 +84,7 @@ class ResponsesFormat:
 
 
 def message_of(item: Any) -> Any:
-    """An item of `input` as a message; None for reasoning, which no model here reads."""
+    """An item of `input` as a chat message; None for reasoning, which is left out."""
     if not isinstance(item, dict):
         return item
     match item.get("type", "message"):
@@ -99,7 +99,7 @@ def message_of(item: Any) -> Any:
         case "reasoning":
             return None
         case _:
-            return {"role": "user", "content": [{"type": item.get("type")}]}  # refused as what it is
+            return {"role": "user", "content": [{"type": item.get("type")}]}  # `parse_request` refuses the unknown type
 
 
 def part_of(part: Any) -> Any:
@@ -114,7 +114,7 @@ def part_of(part: Any) -> Any:
 
 
 def format_of(wanted: Any) -> Any:
-    """`text.format`, where a schema lies flat, as `response_format`, where it has a drawer of its own."""
+    """`text.format`, which holds a schema's fields itself, as `response_format`, which holds them in `json_schema`."""
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         return {"type": "json_schema", "json_schema": {name: value for name, value in wanted.items() if name != "type"}}
     return wanted
@@ -127,7 +127,7 @@ def named(event: dict[str, Any]) -> bytes:
 
 @dataclass
 class ResponseStream:
-    """An answer on its way out; `response` is its state at any time."""
+    """One answer being streamed; `response` is its state at any time."""
 
     asked: dict[str, Any]
     model: str
@@ -139,7 +139,7 @@ class ResponseStream:
     done: Done | None = None
     sent: int = 0
 
-    def hear(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         match event:
             case TextDelta(0, text):
                 self.text += text
@@ -151,7 +151,7 @@ class ResponseStream:
     def frames(self, event: Event) -> Iterator[bytes]:
         if not self.sent:
             yield from map(self.numbered, self.beginning())
-        self.hear(event)
+        self.add(event)
         if isinstance(event, TextDelta) and event.choice == 0 and event.text:
             yield self.numbered({"type": "response.output_text.delta", **self.place(), "delta": event.text, "logprobs": []})
         if isinstance(event, Done):
@@ -189,7 +189,7 @@ class ResponseStream:
         return {"id": self.item, "type": "message", "role": "assistant", "status": self.status, "content": [self.part()]}
 
     def response(self) -> dict[str, Any]:
-        """The object, with what the client asked for repeated only where it was read."""
+        """The response object. Of the client's fields it repeats only those that the engine honours."""
         asked = self.asked
         return {
             "id": self.id,
