@@ -48,8 +48,9 @@ class Engine:
         language = model.language
         self.model, self.capacity = model, capacity
         self.preprocessor = Preprocessor(model, embeddings)
-        self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
+        # Before the scheduler, so that a pool too large for the device is refused as such.
         self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
+        self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
         self.groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
         self._metrics = metrics or Metrics()
         self._images = ImageEncoding(embeddings, self._fail)
