@@ -24,7 +24,7 @@ from engine.core.sampler import Sampler
 from engine.core.sampling_params import SamplingParams
 from engine.core.scheduler import ScheduledChunk, Scheduler, SchedulerOutput
 from engine.core.sequences import Emit, SampledGroup, Sequence, SequenceGroup
-from engine.device.out_of_memory import SHORT_OF_MEMORY, out_of_memory, with_memory
+from engine.device.out_of_memory import with_memory
 from engine.errors import ContextError, EngineError, GenerationError, RequestError
 from engine.images.embedding_cache import EmbeddingCache
 from engine.kernels.decode_step import DecodeStep
@@ -36,7 +36,7 @@ from engine.prompts.languages import apology
 from engine.request import ChoiceFinished, Done, Request, TextDelta
 from engine.runner.memory_plan import Capacity
 from engine.runner.model_runner import Runner
-from engine.runner.prompt_graphs import Part
+from engine.runner.prompt_graphs import PrefillChunk
 
 
 class Engine:
@@ -150,7 +150,7 @@ class Engine:
         """One pass over pieces of prompts; prompts that are complete then get their first tokens."""
         if not chunks:
             return []
-        parts = [part(chunk) for chunk in chunks]
+        parts = [prefill_chunk(chunk) for chunk in chunks]
         try:
             logits = with_memory(lambda: self.runner.prefill(parts))
         except GenerationError as error:
@@ -293,18 +293,16 @@ class Engine:
     def _guard(self, group: SequenceGroup, work: Callable[[], None]) -> bool:
         """Whether there was memory for `work`; if not, this group fails and no other does."""
         try:
-            work()
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            self._fail(group, GenerationError(SHORT_OF_MEMORY))
+            with_memory(work, attempts=1)
+        except GenerationError as error:
+            self._fail(group, error)
             return False
         return True
 
 
-def part(chunk: ScheduledChunk) -> Part:
+def prefill_chunk(chunk: ScheduledChunk) -> PrefillChunk:
     """A scheduled piece of a prompt with its embeddings, for the runner."""
     group = chunk.group
     if group.embeddings is None:
         raise ValueError("a prompt that is not admitted can't be read")
-    return Part(group.embeddings[chunk.start : chunk.end], group.tables[0], chunk.start, group.has_pictures)
+    return PrefillChunk(group.embeddings[chunk.start : chunk.end], group.tables[0], chunk.start, group.has_pictures)

@@ -6,9 +6,10 @@ import glob
 import hashlib
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -16,6 +17,11 @@ from engine.core.worker import Loaded
 from engine.errors import ModelError, StartError
 from engine.metrics import Metrics
 from engine.weights.load_times import remember
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.core.engine import Engine
 
 FINGERPRINT = 16  # hexadecimal digits
 ENGINE = Path(__file__).parent.parent
@@ -45,10 +51,8 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     begun = time.monotonic()
     import torch
 
-    from engine.core.build import build_engine
     from engine.device.devices import cap_memory, default_device, find_device, held_bytes
-    from engine.device.out_of_memory import out_of_memory
-    from engine.weights.loader import load
+    from engine.device.out_of_memory import with_memory
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
     devices = [find_device(name) for name in placement.devices] or [default_device()]
@@ -56,41 +60,47 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
         raise StartError("--dtype float32 is for CPUs: give --device cpu as well, or leave it out.")
     if placement.memory is not None:
         cap_memory(devices, placement.memory)
-    try:
-        model = load(
-            folder,
-            devices[0],
-            placement.exact,
-            others=devices[1:],
-            quantize=placement.quantize,
-            capability=placement.capability,
-            memory=placement.memory,
-        )
-        engine = build_engine(
-            model,
-            rows=placement.rows,
-            tokens=placement.tokens,
-            memory=placement.memory,
-            capability=placement.capability,
-            pictures=pictures,
-            metrics=metrics,
-            progress=log.info,
-        )
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        raise ModelError(
-            f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit."
-        ) from None
+    too_large = ModelError(f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit.")
+    engine = with_memory(lambda: build(folder, devices, placement, pictures, metrics), too_large, attempts=1)
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
-    log.info("model ready", model=model.card.name, device=str(model.device), rows=engine.capacity.rows, seconds=round(seconds, 1))
+    log.info(
+        "model ready", model=engine.model.card.name, device=str(engine.model.device), rows=engine.capacity.rows, seconds=round(seconds, 1)
+    )
     return Loaded(
         engine,
         ", ".join(map(str, devices)),
         lambda: sum(map(held_bytes, set(devices))),
         engine.capacity.rows,
         engine.preprocessor.prepare,
+    )
+
+
+def build(
+    folder: Path, devices: Sequence[torch.device], placement: Placement, pictures: Path | None = None, metrics: Metrics | None = None
+) -> Engine:
+    """The model of `folder` on these devices, and an engine around it."""
+    from engine.core.build import build_engine
+    from engine.weights.loader import load
+
+    model = load(
+        folder,
+        devices[0],
+        placement.exact,
+        others=devices[1:],
+        quantize=placement.quantize,
+        capability=placement.capability,
+        memory=placement.memory,
+    )
+    return build_engine(
+        model,
+        rows=placement.rows,
+        tokens=placement.tokens,
+        memory=placement.memory,
+        capability=placement.capability,
+        pictures=pictures,
+        metrics=metrics,
+        progress=log.info,
     )
 
 

@@ -10,7 +10,7 @@ from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.models.llama.llama import Llama
 from engine.runner.model_runner import Runner
-from engine.runner.prompt_graphs import Part
+from engine.runner.prompt_graphs import PrefillChunk
 
 CHUNK = 512
 
@@ -27,7 +27,7 @@ class TokenStream:
     def prefill(self, embeddings: Tensor, lora: bool = False) -> Tensor:
         """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `decode`."""
         for piece in embeddings.split(self.chunk):
-            logits = self.runner.prefill([Part(piece, self.table, self.length, lora)])
+            logits = self.runner.prefill([PrefillChunk(piece, self.table, self.length, lora)])
             self.length += len(piece)
         self.runner.bind([0], [self.table], self.length, lora)
         return logits[0]

@@ -19,7 +19,7 @@ from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import KVCache, LayerShard, PromptView, filled_up
 from engine.models.llama.llama import Llama
-from engine.runner.prompt_graphs import Part, PromptGraphs
+from engine.runner.prompt_graphs import PrefillChunk, PromptGraphs
 
 
 class Runner:
@@ -54,7 +54,7 @@ class Runner:
             progress("prompts captured")
 
     @torch.inference_mode()
-    def prefill(self, parts: Sequence[Part]) -> Tensor:
+    def prefill(self, parts: Sequence[PrefillChunk]) -> Tensor:
         """One pass over chunks of several prompts → next-token logits [parts, vocabulary] after each."""
         if self.prompt_graphs is not None:
             return self.prompt_graphs.prefill(parts)
@@ -66,7 +66,7 @@ class Runner:
         ends = torch.tensor([len(part.embeddings) for part in parts]).cumsum(0) - 1
         return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
-    def prompt_lora_scale(self, parts: Sequence[Part]) -> Tensor | None:
+    def prompt_lora_scale(self, parts: Sequence[PrefillChunk]) -> Tensor | None:
         """LoRA's scale for each token of the chunks, [1, tokens, 1]; None where it is 0 for all."""
         if not self.has_lora or not any(part.lora for part in parts):
             return None

@@ -25,7 +25,7 @@ SHORT = 512  # tokens of context that most questions stay within
 
 
 @dataclass(frozen=True)
-class Part:
+class PrefillChunk:
     """A chunk of a prompt to prefill: `embeddings` [tokens, width] from position `start` on, cached in the blocks of `table`."""
 
     embeddings: Tensor
@@ -46,7 +46,7 @@ class Shape:
     tokens: int
     context: int
 
-    def takes(self, parts: Sequence[Part]) -> bool:
+    def takes(self, parts: Sequence[PrefillChunk]) -> bool:
         fitting = all(len(part.embeddings) <= self.tokens and part.end <= self.context for part in parts)
         return fitting and len(parts) <= self.prompts
 
@@ -57,7 +57,7 @@ def shapes(context_length: int) -> list[Shape]:
     return [Shape(*size, -(-context // BLOCK) * BLOCK) for context in contexts for size in SIZES]
 
 
-def grouped(parts: Sequence[Part], sizes: Sequence[Shape]) -> Iterator[tuple[Shape, Sequence[Part]]]:
+def grouped(parts: Sequence[PrefillChunk], sizes: Sequence[Shape]) -> Iterator[tuple[Shape, Sequence[PrefillChunk]]]:
     """All parts in order, each time as many as the first shape with room for them takes. Raises ValueError for one that none takes."""
     while parts:
         found = ((shape, count) for count in range(len(parts), 0, -1) for shape in sizes if shape.takes(parts[:count]))
@@ -111,7 +111,7 @@ class PromptGraph:
         last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
         return self.language.logits(last)
 
-    def replay(self, parts: Sequence[Part]) -> Tensor:
+    def replay(self, parts: Sequence[PrefillChunk]) -> Tensor:
         """Logits [parts, vocabulary] after each."""
         blank = self.shape.prompts - len(parts)
         tables = torch.zeros(self.tables.shape, dtype=torch.long)
@@ -139,6 +139,6 @@ class PromptGraphs:
             pool=pool,
         )
 
-    def prefill(self, parts: Sequence[Part]) -> Tensor:
+    def prefill(self, parts: Sequence[PrefillChunk]) -> Tensor:
         """Logits [parts, vocabulary] after each; short ones are read together."""
         return torch.cat([self.graphs[shape].replay(group) for shape, group in grouped(parts, self.shapes)])
