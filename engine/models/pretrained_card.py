@@ -37,6 +37,7 @@ def pretrained_card(folder: Path) -> Card:
         name=repository_name(folder),
         architecture=kind,
         context_length=context_length(config.get("text_config") or {}),
+        quantization="q4_1",  # on a CPU; a GPU takes the most exact that fits
         template=chat_template(folder, PLACEHOLDERS[kind]),
         generation=generation(folder),
     )

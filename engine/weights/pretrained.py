@@ -36,6 +36,12 @@ from engine.weights.merging import EMBEDDING, check_tensors, language_shapes
 from engine.weights.stored_tensors import StoredTensor, open_folder
 
 LANGUAGE = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(.+)")
+# How a processor is told to look at a picture as a whole: on a CPU, where up to seventeen tiles would take a minute.
+WHOLE = {
+    "idefics3": {"do_image_splitting": False},
+    "internvl": {"crop_to_patches": False},
+    "smolvlm": {"do_image_splitting": False},
+}
 TEXT_PARTS = ("language_model", "text_model")  # of transformers' picture models: what is replaced by ours
 
 
@@ -53,7 +59,8 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, 
     check_tensors(folder, tensors, {name: shape for name, shape in wanted.items() if name != HEAD or not sizes.tie_word_embeddings})
     language = fill_language(sizes, tensors, card, device, dtype, others)
     vision = load_vision(folder, config, device, dtype)
-    return PretrainedModel(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config))
+    whole = WHOLE.get(config.model_type) if card.quantization == "q4_1" else None
+    return PretrainedModel(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), whole)
 
 
 def language_tensors(folder: Path) -> dict[str, StoredTensor]:

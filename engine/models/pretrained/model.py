@@ -6,7 +6,7 @@ processor writes such, so that the engine needs no idea of tiling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,11 +31,20 @@ class PretrainedModel:
     """Offers one repository's model as `engine.models.base.VisionLanguageModel` asks for it."""
 
     def __init__(
-        self, card: Card, tokenizer: Tokenizer, processor: ProcessorMixin, vision: PreTrainedModel, language: Llama, soft: int
+        self,
+        card: Card,
+        tokenizer: Tokenizer,
+        processor: ProcessorMixin,
+        vision: PreTrainedModel,
+        language: Llama,
+        soft: int,
+        options: Mapping[str, bool] | None = None,
     ) -> None:
+        """`soft` is the token whose place a soft token takes; `options` are for the processor's look at pictures."""
         assert isinstance(card.template, ChatTemplate)  # noqa: S101  # by `pretrained_card`
         self.card, self.tokenizer, self.processor, self.language = card, tokenizer, processor, language
-        self.vision, self.soft, self.placeholder = vision, soft, card.template.placeholder
+        self.vision, self.soft, self.options = vision, soft, options or {}
+        self.placeholder = card.template.placeholder
 
     @property
     def device(self) -> torch.device:
@@ -55,7 +64,7 @@ class PretrainedModel:
 
     def look(self, picture: Image.Image) -> EncodedPicture:
         """One picture → [tags and soft tokens, width]."""
-        inputs = self.processor(text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False)
+        inputs = self.processor(text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options)
         ids = inputs["input_ids"][0].to(self.language.device)
         embeddings = self.language.embed(ids)
         embeddings[ids == self.soft] = self.features(inputs).to(embeddings)

@@ -112,6 +112,13 @@ def test_the_first_tokens_are_theirs(repository: Repository, decoder: OfflineEng
     assert record.greedy_token_ids == ids.tolist()[: len(record.greedy_token_ids)]
 
 
+def test_a_cpu_looks_at_a_picture_as_a_whole(repository: Repository) -> None:
+    [encoded] = load(repository.folder, torch.device("cpu")).encode([picture(200, 120)])
+    [exact] = load(repository.folder, torch.device("cpu"), exact=True).encode([picture(200, 120)])
+    tiled = repository.model.config.model_type in ("idefics3", "internvl", "smolvlm")
+    assert (len(encoded.embeddings) < len(exact.embeddings)) == tiled
+
+
 def test_a_repository_is_a_ready_model_as_it_lies_there(repository: Repository) -> None:
     card = read_card(repository.folder)
     assert card.architecture == repository.model.config.model_type
