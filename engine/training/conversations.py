@@ -1,4 +1,4 @@
-"""Conversations about a picture: questions in many phrasings, each answered from what EfficientNet has seen and nothing else."""
+"""Conversations about a picture: questions in many phrasings, each answered from the facts about the picture and nothing else."""
 
 from __future__ import annotations
 

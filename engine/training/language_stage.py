@@ -1,4 +1,4 @@
-"""The second stage: the language model learns to read EfficientNet's words and soft tokens, and to answer from them."""
+"""The second stage: the language model learns to read the words and soft tokens for pictures, and to answer from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names drawn things, which ImageNet's photographs hardly prepare EfficientNet for."""
+"""Classifies drawn things, which EfficientNet, trained on ImageNet's photographs, hardly knows."""
 
 from __future__ import annotations
 

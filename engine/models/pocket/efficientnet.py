@@ -28,7 +28,7 @@ STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3)
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What EfficientNet makes of a batch of pictures, from near the pixels to the classes."""
+    """EfficientNet's activations for a batch of pictures, from early layers to the logits of ImageNet's classes."""
 
     fine: Tensor  # [batch, 40, 28, 28]
     grid: Tensor  # [batch, 112, 14, 14]
@@ -116,7 +116,7 @@ class EfficientNet(nn.Module):
         try:
             self.load_state_dict(state)
         except RuntimeError as error:
-            raise WeightsError(f"EfficientNet's weights do not fit EfficientNet-Lite0: {error}") from None
+            raise WeightsError(f"The weights do not fit EfficientNet-Lite0: {error}") from None
 
 
 def square(picture: Image.Image) -> Image.Image:

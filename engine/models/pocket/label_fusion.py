@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from engine.models.pocket.scene_facts import MENTIONED, Guess
 from engine.models.pocket.vocabulary import UNNAMED, drawn, imagenet, kinds
 
-FINE_SHARE = 0.45  # a breed is worth saying when EfficientNet gives it so much of all
-UNNAMED_SHARE = 0.3  # of probability on people's clothes or on writing, from which EfficientNet holds its tongue
+FINE_SHARE = 0.45  # EfficientNet's probability from which a breed is worth saying
+UNNAMED_SHARE = 0.3  # of probability on people's clothes or on writing, from which nothing is named
 PHOTO_EVEN, DRAWN_EVEN = 0.12, 0.36  # shares of even pixels in photographs and in drawings; between them nobody knows
 PHOTO_SHARE_IN_DRAWINGS = 0.5  # what EfficientNet's classes still count for in a drawing
 

@@ -14,7 +14,7 @@ from engine.models.pocket.vocabulary import article, plural
 SURE = 0.5  # from here a name is spoken plainly
 MENTIONED = 5  # guesses that the words tell
 MAYBE = 0.2  # from here it is offered as a guess
-PERHAPS = 0.03  # from here it is mentioned, but with "I'm not sure"; below, EfficientNet has no name at all
+PERHAPS = 0.03  # from here it is mentioned, but with "I'm not sure"; below, it has no name at all
 
 SECOND_COLOUR = 0.3  # share from which a thing's second colour is worth saying
 
@@ -30,7 +30,7 @@ class Subject(Enum):
 
 @dataclass(frozen=True)
 class Guess:
-    """A name with its probability, and the breed or make where EfficientNet is sure enough of it."""
+    """A name with its probability, and the breed or make where it is sure enough."""
 
     name: str
     probability: float
@@ -106,7 +106,7 @@ def counted(name: str, count: int) -> str:
 
 
 def naming(group: Group) -> str:
-    """The name with how sure EfficientNet is of it."""
+    """The name, with its probability or how unsure it is."""
     if not group.offered:
         return counted("unknown thing", group.count)
     if group.sure:

@@ -18,7 +18,7 @@ ROWS = ("top", "middle", "bottom")
 MAX_OBJECTS = 6
 
 PERSON, TEXT = "person", "text"
-UNNAMED = frozenset({PERSON, TEXT})  # kinds that EfficientNet must not pretend to name
+UNNAMED = frozenset({PERSON, TEXT})  # kinds that are never named
 
 
 @dataclass(frozen=True)

