@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
 
 from engine.core.offline import OfflineEngine
 from engine.errors import WeightsError
 from engine.images.decode import Picture
 from engine.models.card_reader import read_card
 from engine.models.pocket.bridge import Bridge
-from engine.models.pocket.efficientnet import SIDE, EfficientNet, letterboxed
 from engine.models.pocket.pocket import Pocket
 from engine.prompts.turn import Turn
 from engine.request import Request, TextDelta
@@ -102,27 +100,3 @@ def test_the_bridge_is_small_and_fits_every_parameter(pocket_folder: Path) -> No
     del damaged["lora.0.a"]
     with pytest.raises(WeightsError, match=r"lora\.0\.a"):
         load_bridge(Bridge(576), language, damaged)
-
-
-def test_a_damaged_efficientnet_is_refused(pocket_folder: Path, tmp_path: Path) -> None:
-    tensors = load_file(pocket_folder / "eye.safetensors")
-    EfficientNet().load_weights(tensors)
-    del tensors["_conv_stem.weight"]
-    save_file(tensors, tmp_path / "eye.safetensors")
-    with pytest.raises(WeightsError, match=r"conv_stem\.weight"):
-        EfficientNet().load_weights(load_file(tmp_path / "eye.safetensors"))
-
-
-def test_efficientnet_stays_frozen() -> None:
-    assert not any(
-        module.training for module in nn.ModuleList([EfficientNet()]).train().modules() if isinstance(module, EfficientNet | nn.BatchNorm2d)
-    )
-
-
-def test_letterboxing_keeps_proportions() -> None:
-    picture = Image.new("RGB", (400, 200), "white")
-    ImageDraw.Draw(picture).rectangle((100, 50, 199, 149), fill="black")
-    boxed = letterboxed(picture)
-    assert boxed.size == (SIDE, SIDE)
-    left, top, right, bottom = boxed.convert("L").point(lambda value: 255 * (value < 128)).getbbox() or (0, 0, 0, 0)
-    assert right - left == bottom - top == 56

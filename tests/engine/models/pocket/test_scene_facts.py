@@ -1,9 +1,10 @@
+"""Facts about a picture in words."""
+
 from __future__ import annotations
 
 import pytest
 
 from engine.models.pocket.scene_facts import Box, Group, Guess, SceneFacts, Subject, arrange, places, words
-from engine.models.pocket.vocabulary import article, drawn, imagenet, kinds, plural
 
 LEFT, RIGHT, MIDDLE = (0.2, 0.5, 0.2, 0.2), (0.8, 0.52, 0.2, 0.2), (0.5, 0.5, 0.2, 0.2)
 
@@ -56,21 +57,3 @@ def test_places(boxes: list[Box], expected: list[str]) -> None:
 def test_writing_and_nothing_have_words_of_their_own() -> None:
     assert words(SceneFacts(Subject.TEXT, (), "white")) == "[Writing, unreadable. Background: white.]"
     assert words(SceneFacts(Subject.NOTHING)) == "[Nothing known.]"
-
-
-def test_every_class_has_a_common_name_and_a_kind() -> None:
-    assert len(imagenet()) == 1000
-    assert all(entry.fine and entry.name and entry.kind for entry in imagenet())
-    assert imagenet()[207].name == "dog"
-    assert imagenet()[281].name == "cat"
-    assert drawn()[0] == "person"
-    assert kinds()["apple"] == "fruit"
-
-
-@pytest.mark.parametrize(
-    ("name", "one", "many"),
-    [("apple", "an apple", "apples"), ("fish", "a fish", "fish"), ("mouse", "a mouse", "mice"), ("scissors", "scissors", "scissors"),
-     ("unicorn", "a unicorn", "unicorns"), ("cross", "a cross", "crosses"), ("cherry", "a cherry", "cherries")],
-)  # fmt: skip
-def test_nouns(name: str, one: str, many: str) -> None:
-    assert (article(name), plural(name, 2)) == (one, many)

@@ -1,0 +1,43 @@
+"""A small 4-bit language model for the CPU kernels' tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.device.devices import Abilities
+from engine.kernels.cpu.layout import Projection
+from engine.layers.int4_cpu import pack
+from engine.layers.quantization import quantize
+from engine.layers.quantized import QuantizedLinear
+from engine.models.llama.config import LlamaConfig
+from engine.models.llama.llama import Llama
+from tests.engine.tiny import CONFIG, tiny_language
+
+ABLE = Abilities(torch.bfloat16, triton=False)
+SMALL = replace(
+    CONFIG, vocab_size=70, hidden_size=64, intermediate_size=96, head_dim=16, max_position_embeddings=200
+)  # no whole tiles of words
+
+
+def small_language(config: LlamaConfig = SMALL) -> Llama:
+    language = tiny_language(config=config)
+    head = QuantizedLinear(config.hidden_size, config.vocab_size, "int8")
+    codes, scales = quantize(language.lm_head.weight.detach(), "int8")
+    head.weight, head.weight_scale = (torch.nn.Parameter(part, requires_grad=False) for part in (codes, scales))
+    language.lm_head = head
+    pack(language.model)
+    language.model.to(torch.bfloat16)
+    for adapter in language.add_lora(rank=2, alpha=3.0):
+        torch.nn.init.normal_(adapter.b, std=0.2, generator=torch.Generator().manual_seed(1))
+    return language.requires_grad_(False)
+
+
+def restored(packed: Projection, layer: int) -> Tensor:
+    """The matrix [out, in] that a projection's codes stand for."""
+    codes = np.concatenate((packed.codes[layer] & 15, packed.codes[layer] >> 4), axis=-1)  # [tiles, in, 32]
+    step, least = packed.scales[layer].view(np.float16).astype(np.float32).repeat(32, axis=1).transpose(2, 0, 1, 3)
+    return torch.from_numpy((codes * step + least).transpose(0, 2, 1).reshape(-1, codes.shape[1]))
