@@ -150,7 +150,7 @@ def precision(model: VisionLanguageModel) -> str:
     """q4_1, int8, 4bit, or the type of unquantised weights."""
     quantization = model.card.quantization
     return (
-        {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.language.dtype]
+        {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.language_model.dtype]
         if quantization == "none"
         else quantization
     )

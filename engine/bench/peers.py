@@ -52,7 +52,7 @@ class Transformers:
         self.model = model
         self.name = f"{self.title} {precision(model)}"
         self.contexts, self.pictures = ContextBuilder(model), EmbeddingCache(model)
-        self.oracle = as_transformers(model.language)
+        self.oracle = as_transformers(model.language_model)
         self.ends = sorted(model.tokenizer.eos_ids)
 
     def answer(self, talk: Talk, tokens: int) -> Timing:

@@ -61,7 +61,7 @@ class Bench:
         for contenders in self.sessions(entrants):
             name = contenders[0].model.card.name
             prompt = prompt or prompt_tokens(contenders[0].model, opening(WARM_UP))
-            rooflines = {contender.name: roofline(contender.model.language, bandwidth) for contender in contenders}
+            rooflines = {contender.name: roofline(contender.model.language_model, bandwidth) for contender in contenders}
             found += self.findings(contenders, rooflines, prompt)
             yield Report(
                 model=name,

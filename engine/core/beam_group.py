@@ -17,7 +17,7 @@ from engine.core.sequences import Emit, SequenceGroup
 from engine.kv_cache.block_tables import BeamBlockTables
 from engine.models.base import Tokenizer
 from engine.request import ChoiceFinished, Event, Hypothesis, Provisional, Request, TextDelta
-from engine.runner.model_runner import Runner
+from engine.runner.model_runner import ModelRunner
 
 if TYPE_CHECKING:
     from engine.grammar import Matcher
@@ -80,7 +80,7 @@ class BeamGroup(SequenceGroup):
         found = self.search.finished[: self.request.n]
         return found + found[-1:] * (self.request.n - len(found))
 
-    def advance(self, logits: Tensor, runner: Runner, sampler: Sampler) -> None:
+    def advance(self, logits: Tensor, runner: ModelRunner, sampler: Sampler) -> None:
         """Chooses every beam's next token from `logits` [beams, vocabulary], and which beam each row continues.
 
         The runner gets the tokens, the blocks to copy and the new tables, unless the search is done.

@@ -30,10 +30,10 @@ def build_engine(
     `rows`, `tokens` and `memory` are as in `capacity_for`, unless `capacity` says it all; `pictures` is a folder that keeps encoded
     pictures over restarts. With `capability` it computes as a GPU of that compute capability would.
     """
-    step = choose_step(model.language, capability, progress)
+    step = choose_step(model.language_model, capability, progress)
     capacity = capacity or capacity_for(model, step.compact, rows, tokens, memory)
     engine = Engine(model, step, capacity, EmbeddingCache(model, pictures), metrics)
-    if model.language.device.type == "cuda":
+    if model.language_model.device.type == "cuda":
         engine.runner.capture(ladder(capacity.rows) if step.compact else [], progress, prompts=capacity.roomy)
         if capacity.roomy:
             model.capture(PICTURES)

@@ -35,7 +35,7 @@ from engine.models.base import VisionLanguageModel
 from engine.prompts.languages import apology
 from engine.request import ChoiceFinished, Done, Request, TextDelta
 from engine.runner.memory_plan import Capacity
-from engine.runner.model_runner import Runner
+from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
 
 
@@ -45,11 +45,11 @@ class Engine:
     def __init__(
         self, model: VisionLanguageModel, step: DecodeStep, capacity: Capacity, embeddings: EmbeddingCache, metrics: Metrics | None = None
     ) -> None:
-        language = model.language
+        language = model.language_model
         self.model, self.capacity = model, capacity
         self.preprocessor = Preprocessor(model, embeddings)
         # Before the scheduler, so that a pool too large for the device is refused as such.
-        self.runner = Runner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
+        self.runner = ModelRunner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
         self.groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
         self._metrics = metrics or Metrics()
@@ -102,7 +102,7 @@ class Engine:
 
     def _queue(self, group: SequenceGroup) -> None:
         """Gives the group its prompt and hands it to the scheduler. Raises RequestError for what can never run here."""
-        request, vocabulary = group.request, self.model.language.config.vocab_size
+        request, vocabulary = group.request, self.model.language_model.config.vocab_size
         context = self.preprocessor.context(request)
         matcher = self.preprocessor.matcher(request)
         if 1 < request.generation.num_beams < request.n:
@@ -219,7 +219,7 @@ class Engine:
                 self._fail(group, error)
             return []
         self._sampler.note(tokens, params)
-        self.runner.write([each.slot for each in params], tokens)
+        self.runner.set_last_tokens([each.slot for each in params], tokens)
         return [PendingTokens(sequences, params, scores, tokens)]
 
     def _choose(self, logits: Tensor, params: abc.Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ class Preprocessor:
     def __init__(self, model: VisionLanguageModel, embeddings: EmbeddingCache) -> None:
         self.model, self.embeddings = model, embeddings
         self.contexts = ContextBuilder(model)
-        self.grammars = Grammars(model.tokenizer, model.language.config.vocab_size)
+        self.grammars = Grammars(model.tokenizer, model.language_model.config.vocab_size)
 
     def prepare(self, request: Request) -> Request:
         """The same request with its grammar compiled, its texts tokenized and its pictures scaled to what the model takes.

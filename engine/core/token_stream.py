@@ -9,7 +9,7 @@ from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.models.llama.llama import Llama
-from engine.runner.model_runner import Runner
+from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
 
 CHUNK = 512
@@ -20,7 +20,7 @@ class TokenStream:
 
     def __init__(self, language: Llama, tokens: int, step: DecodeStep | None = None, chunk: int = CHUNK) -> None:
         blocks = -(-tokens // BLOCK)
-        self.runner = Runner(language, KVCache(language, blocks), step or TorchStep(language), 1, tokens)
+        self.runner = ModelRunner(language, KVCache(language, blocks), step or TorchStep(language), 1, tokens)
         self.table = list(range(SCRATCH, SCRATCH + blocks))
         self.length, self.chunk = 0, chunk
 
@@ -34,7 +34,7 @@ class TokenStream:
 
     def decode(self, token: Tensor) -> Tensor:
         """The next token [] → the logits after it [vocabulary]."""
-        self.runner.write([0], token)
+        self.runner.set_last_tokens([0], token)
         logits = self.runner.decode([0], self.length)
         self.length += 1
         return logits[0]

@@ -197,7 +197,7 @@ class ContextBuilder:
     @torch.inference_mode()
     def embed(self, context: Context) -> Tensor:
         """The prompt's embeddings [tokens, width], on the model's device."""
-        language = self.model.language
+        language = self.model.language_model
         parts = [
             segment.embeddings
             if isinstance(segment, PictureTokens)

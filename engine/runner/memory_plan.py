@@ -49,13 +49,13 @@ def capacity_for(
     The pool is never larger than all rows at full length need. `memory` bounds the bytes of a card that this process takes;
     `compact` is the decode step's, see `DecodeStep`. Raises ModelError where there is too little.
     """
-    on_gpu = model.language.device.type == "cuda"
+    on_gpu = model.language_model.device.type == "cuda"
     rows = rows or (CPU_ROWS if not on_gpu else GPU_ROWS if compact else FEW_ROWS)
     wanted = -(-tokens // BLOCK) if tokens else rows * -(-model.card.context_length // BLOCK)
     if not on_gpu:
         return Capacity(rows, wanted, CPU_PROMPT)
-    copied = 0 if compact else rows * model.card.context_length * token_bytes(model.language.config, model.language.dtype)
-    room = [(free - copied, block) for free, block in room_of(model.language, memory)]
+    copied = 0 if compact else rows * model.card.context_length * token_bytes(model.language_model.config, model.language_model.dtype)
+    room = [(free - copied, block) for free, block in room_of(model.language_model, memory)]
     least = wanted if tokens else min(wanted, LEAST // BLOCK)
     if fitting(room, 0, share=1.0) < least:
         free = min(free for free, _ in room)

@@ -22,7 +22,7 @@ from engine.models.llama.llama import Llama
 from engine.runner.prompt_graphs import PrefillChunk, PromptGraphs
 
 
-class Runner:
+class ModelRunner:
     """Has `slots` rows (answers or beams being written) over one KV cache. After the start it allocates nothing but activations."""
 
     def __init__(self, language: Llama, cache: KVCache, step: DecodeStep, slots: int, context_length: int) -> None:
@@ -34,7 +34,7 @@ class Runner:
         self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
         self.lora_scales = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
         self.has_lora = any(getattr(module, "lora", None) is not None for module in language.modules())
-        self.named: tuple[list[int], Tensor] | None = None
+        self.cached_rows: tuple[list[int], Tensor] | None = None
         self.graphs: dict[int, DecodeGraph] = {}
         self.prompt_graphs: PromptGraphs | None = None
 
@@ -54,23 +54,23 @@ class Runner:
             progress("prompts captured")
 
     @torch.inference_mode()
-    def prefill(self, parts: Sequence[PrefillChunk]) -> Tensor:
+    def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
         """One pass over chunks of several prompts → next-token logits [parts, vocabulary] after each."""
         if self.prompt_graphs is not None:
-            return self.prompt_graphs.prefill(parts)
-        hidden = torch.cat([part.embeddings for part in parts])[None]
-        positions = torch.cat([torch.arange(part.start, part.end) for part in parts])[None]
-        lora_scale = self.prompt_lora_scale(parts)
-        view = PromptView(self.cache, [(part.table, part.start, part.end) for part in parts])
+            return self.prompt_graphs.prefill(chunks)
+        hidden = torch.cat([chunk.embeddings for chunk in chunks])[None]
+        positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])[None]
+        lora_scale = self.prompt_lora_scale(chunks)
+        view = PromptView(self.cache, [(chunk.table, chunk.start, chunk.end) for chunk in chunks])
         final: Tensor = self.language(hidden, upload(positions, self.device), view, lora_scale)
-        ends = torch.tensor([len(part.embeddings) for part in parts]).cumsum(0) - 1
+        ends = torch.tensor([len(chunk.embeddings) for chunk in chunks]).cumsum(0) - 1
         return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
-    def prompt_lora_scale(self, parts: Sequence[PrefillChunk]) -> Tensor | None:
+    def prompt_lora_scale(self, chunks: Sequence[PrefillChunk]) -> Tensor | None:
         """LoRA's scale for each token of the chunks, [1, tokens, 1]; None where it is 0 for all."""
-        if not self.has_lora or not any(part.lora for part in parts):
+        if not self.has_lora or not any(chunk.lora for chunk in chunks):
             return None
-        lora_scales = torch.cat([torch.full((len(part.embeddings), 1), float(part.lora)) for part in parts])[None]
+        lora_scales = torch.cat([torch.full((len(chunk.embeddings), 1), float(chunk.lora)) for chunk in chunks])[None]
         return lora_scales.to(self.device, self.language.dtype)
 
     @torch.inference_mode()
@@ -87,7 +87,7 @@ class Runner:
         self.tables[self.rows(slots)] = upload(filled, self.device)
 
     @torch.inference_mode()
-    def write(self, slots: Sequence[int], tokens: Tensor) -> None:
+    def set_last_tokens(self, slots: Sequence[int], tokens: Tensor) -> None:
         """Sets the token that each row's next step takes as input, `tokens` [rows]."""
         self.last[self.rows(slots)] = tokens
 
@@ -95,7 +95,7 @@ class Runner:
     def continue_rows(
         self, slots: Sequence[int], tokens: Sequence[int], copies: Sequence[tuple[int, int]], tables: Sequence[Sequence[int]] | None
     ) -> Tensor:
-        """Copies blocks (from, to), sets new tables if given, then does what `write` does: in one transfer, which the device waits for.
+        """Copies blocks (from, to), sets new tables if given, then the last tokens: all in one transfer, because the device waits for it.
 
         → the tokens [rows], on the device.
         """
@@ -115,9 +115,9 @@ class Runner:
 
     def rows(self, slots: Sequence[int]) -> Tensor:
         """The slots as indices on the device; kept, as they stay the same for many steps."""
-        if self.named is None or self.named[0] != list(slots):
-            self.named = list(slots), upload(torch.tensor(slots), self.device)
-        return self.named[1]
+        if self.cached_rows is None or self.cached_rows[0] != list(slots):
+            self.cached_rows = list(slots), upload(torch.tensor(slots), self.device)
+        return self.cached_rows[1]
 
     @torch.inference_mode()
     def decode(self, slots: Sequence[int], longest: int) -> Tensor:
@@ -152,7 +152,7 @@ class Runner:
 class DecodeGraph:
     """One decode step of `size` rows, captured once, a CUDA graph for each shard; between two shards the hidden states move."""
 
-    def __init__(self, runner: Runner, size: int, pool: Any) -> None:
+    def __init__(self, runner: ModelRunner, size: int, pool: Any) -> None:
         self.runner, self.size, self.pool = runner, size, pool
         self.rows = torch.full((size,), runner.filler, device=runner.device)
         self.slots: list[int] = []

@@ -46,9 +46,9 @@ class Shape:
     tokens: int
     context: int
 
-    def takes(self, parts: Sequence[PrefillChunk]) -> bool:
-        fitting = all(len(part.embeddings) <= self.tokens and part.end <= self.context for part in parts)
-        return fitting and len(parts) <= self.prompts
+    def takes(self, chunks: Sequence[PrefillChunk]) -> bool:
+        fitting = all(len(chunk.embeddings) <= self.tokens and chunk.end <= self.context for chunk in chunks)
+        return fitting and len(chunks) <= self.prompts
 
 
 def shapes(context_length: int) -> list[Shape]:
@@ -57,15 +57,15 @@ def shapes(context_length: int) -> list[Shape]:
     return [Shape(*size, -(-context // BLOCK) * BLOCK) for context in contexts for size in SIZES]
 
 
-def grouped(parts: Sequence[PrefillChunk], sizes: Sequence[Shape]) -> Iterator[tuple[Shape, Sequence[PrefillChunk]]]:
+def grouped(chunks: Sequence[PrefillChunk], sizes: Sequence[Shape]) -> Iterator[tuple[Shape, Sequence[PrefillChunk]]]:
     """All parts in order, each time as many as the first shape with room for them takes. Raises ValueError for one that none takes."""
-    while parts:
-        found = ((shape, count) for count in range(len(parts), 0, -1) for shape in sizes if shape.takes(parts[:count]))
+    while chunks:
+        found = ((shape, count) for count in range(len(chunks), 0, -1) for shape in sizes if shape.takes(chunks[:count]))
         shape, count = next(found, (None, 0))
         if shape is None:
-            raise ValueError(f"{len(parts[0].embeddings)} tokens up to {parts[0].end} are more than a pass can read")
-        yield shape, parts[:count]
-        parts = parts[count:]
+            raise ValueError(f"{len(chunks[0].embeddings)} tokens up to {chunks[0].end} are more than a pass can read")
+        yield shape, chunks[:count]
+        chunks = chunks[count:]
 
 
 class PaddedView:
@@ -111,20 +111,20 @@ class PromptGraph:
         last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
         return self.language.logits(last)
 
-    def replay(self, parts: Sequence[PrefillChunk]) -> Tensor:
+    def replay(self, chunks: Sequence[PrefillChunk]) -> Tensor:
         """Logits [parts, vocabulary] after each."""
-        blank = self.shape.prompts - len(parts)
+        blank = self.shape.prompts - len(chunks)
         tables = torch.zeros(self.tables.shape, dtype=torch.long)
-        for row, part in enumerate(parts):
-            blocks = part.table[: -(-part.end // BLOCK)]
+        for row, chunk in enumerate(chunks):
+            blocks = chunk.table[: -(-chunk.end // BLOCK)]
             tables[row] = torch.tensor(filled_up(blocks, tables.shape[1]))
-            self.hidden[row] = pad(part.embeddings, (0, 0, 0, self.shape.tokens - len(part.embeddings)))
-        borders = torch.tensor([[part.start for part in parts] + [0] * blank, [len(part.embeddings) for part in parts] + [1] * blank])
-        lora_scales = torch.tensor([float(part.lora) for part in parts] + [0.0] * blank, dtype=self.lora_scales.dtype)
+            self.hidden[row] = pad(chunk.embeddings, (0, 0, 0, self.shape.tokens - len(chunk.embeddings)))
+        borders = torch.tensor([[chunk.start for chunk in chunks] + [0] * blank, [len(chunk.embeddings) for chunk in chunks] + [1] * blank])
+        lora_scales = torch.tensor([float(chunk.lora) for chunk in chunks] + [0.0] * blank, dtype=self.lora_scales.dtype)
         for target, source in ((self.tables, tables), (self.borders, borders), (self.lora_scales, lora_scales[:, None, None])):
             target.copy_(upload(source, target.device), non_blocking=True)
         self.graph.replay()
-        return self.logits[: len(parts)].clone()
+        return self.logits[: len(chunks)].clone()
 
 
 class PromptGraphs:
@@ -139,6 +139,6 @@ class PromptGraphs:
             pool=pool,
         )
 
-    def prefill(self, parts: Sequence[PrefillChunk]) -> Tensor:
+    def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
         """Logits [parts, vocabulary] after each; short ones are read together."""
-        return torch.cat([self.graphs[shape].replay(group) for shape, group in grouped(parts, self.shapes)])
+        return torch.cat([self.graphs[shape].replay(group) for shape, group in grouped(chunks, self.shapes)])

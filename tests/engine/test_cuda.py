@@ -36,7 +36,7 @@ MIX = [
 def tiny_on(devices: list[torch.device]) -> Engine:
     """In fp32, the layers spread over the devices."""
     language = tiny_language(3)
-    model = TinyModel(language=language, tokenizer=tiny_tokenizer(Ids))
+    model = TinyModel(language_model=language, tokenizer=tiny_tokenizer(Ids))
     make_end_likely(model)
     weights = {name: weight.clone() for name, weight in language.state_dict().items()}
     allocate(language, devices, (2,) if len(devices) == 1 else (1, 1))

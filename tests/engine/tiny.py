@@ -73,12 +73,12 @@ class TinyModel:
 
     card: Card = field(default_factory=tiny_card)
     tokenizer: JsonTokenizer = field(default_factory=tiny_tokenizer)
-    language: Llama = field(default_factory=tiny_language)
+    language_model: Llama = field(default_factory=tiny_language)
     encoded: int = 0
 
     @property
     def device(self) -> torch.device:
-        return self.language.device
+        return self.language_model.device
 
     def capture(self, batches: Sequence[int]) -> None:
         """There is nothing to capture."""
@@ -94,5 +94,5 @@ class TinyModel:
 
     def look(self, picture: Image.Image) -> EncodedPicture:
         pixels = torch.from_numpy(np.array(picture.resize((4, 4)), dtype=np.float32)).flatten(1) / 127.5 - 1  # [4, 12]
-        width = self.language.config.hidden_size
+        width = self.language_model.config.hidden_size
         return EncodedPicture(pixels.repeat(1, -(-width // 12))[:, :width], "something small")

@@ -65,7 +65,7 @@ class MiniGPT4:
         self.tokenizer = tokenizer
         self.vision_encoder = vision_encoder
         self.encode_pixels: Callable[[Tensor], Tensor] = vision_encoder
-        self.language = language
+        self.language_model = language
         self.resizers = ThreadPoolExecutor(RESIZE_THREADS, thread_name_prefix="squeeze")  # Pillow lets go of Python's lock
 
     def capture(self, batches: Sequence[int]) -> None:

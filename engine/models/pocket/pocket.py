@@ -22,7 +22,7 @@ class Pocket:
 
     def __init__(self, card: Card, tokenizer: Tokenizer, perception: Perception, language: Llama) -> None:
         self.card, self.tokenizer = card, tokenizer
-        self.perception, self.language = perception, language
+        self.perception, self.language_model = perception, language
 
     @property
     def device(self) -> torch.device:

@@ -42,7 +42,7 @@ class PretrainedModel:
     ) -> None:
         """`soft` is the token whose place a soft token takes; `options` are for the processor's look at pictures."""
         assert isinstance(card.template, ChatTemplate)  # noqa: S101  # by `pretrained_card`
-        self.card, self.tokenizer, self.processor, self.language = card, tokenizer, processor, language
+        self.card, self.tokenizer, self.processor, self.language_model = card, tokenizer, processor, language
         self.vision, self.soft, self.options = vision, soft, options or {}
         self.placeholder = card.template.placeholder
 
@@ -65,8 +65,8 @@ class PretrainedModel:
     def look(self, picture: Image.Image) -> EncodedPicture:
         """One picture → [tags and soft tokens, width]."""
         inputs = self.processor(text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options)
-        ids = inputs["input_ids"][0].to(self.language.device)
-        embeddings = self.language.embed(ids)
+        ids = inputs["input_ids"][0].to(self.language_model.device)
+        embeddings = self.language_model.embed(ids)
         embeddings[ids == self.soft] = self.features(inputs).to(embeddings)
         return EncodedPicture(embeddings)
 

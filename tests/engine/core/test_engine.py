@@ -31,7 +31,7 @@ from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenize
 
 @lru_cache
 def model(ends: bool = True) -> TinyModel:
-    made = TinyModel(language=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
+    made = TinyModel(language_model=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
     if ends:
         make_end_likely(made)
     return made
@@ -312,7 +312,7 @@ class Cramped(Llama):
 @pytest.mark.parametrize(("most", "answered"), [(130, True), (64, True), (20, True), (5, False)])
 def test_a_prompt_that_memory_has_no_room_for_is_read_in_smaller_pieces(most: int, answered: bool) -> None:
     made = TinyModel()
-    made.language.__class__ = Cramped
+    made.language_model.__class__ = Cramped
     engine = build_engine(made)
     engine.runner.language.most = most  # type: ignore[assignment]
     (listener,) = run(engine, asked())

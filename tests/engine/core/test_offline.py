@@ -54,7 +54,7 @@ class Ids(JsonTokenizer):
 
 def oracle(model: TinyModel) -> Any:
     """transformers' model with the tiny one's weights."""
-    language = model.language
+    language = model.language_model
     theirs = LlamaForCausalLM(OracleConfig(**asdict(language.config)))
     state = {}
     for name, tensor in language.state_dict().items():
@@ -107,7 +107,7 @@ def oracle_text(model: TinyModel, request: Request) -> str:
 def test_greedy_and_beams_equal_transformers(
     seed: int, beams: int, repetition: float, length: float, early: bool | str, max_tokens: int, min_tokens: int
 ) -> None:
-    model = TinyModel(language=tiny_language(seed), tokenizer=tiny_tokenizer(Ids))
+    model = TinyModel(language_model=tiny_language(seed), tokenizer=tiny_tokenizer(Ids))
     make_end_likely(model)
     request = asked(num_beams=beams, repetition_penalty=repetition, length_penalty=length, early_stopping=early, max_tokens=max_tokens)
     request = replace(request, min_tokens=min_tokens)
@@ -117,7 +117,7 @@ def test_greedy_and_beams_equal_transformers(
 def make_end_likely(model: TinyModel) -> None:
     """Likely enough that beams end at different lengths."""
     (eos,) = model.tokenizer.eos_ids
-    head = model.language.lm_head.weight.data
+    head = model.language_model.lm_head.weight.data
     head[eos] = head[:64].sum(dim=0) / 4
 
 
@@ -136,7 +136,7 @@ def test_end_of_sequence_stops() -> None:
 
 
 def first_token(model: TinyModel) -> int:
-    shown = events(TinyModel(tokenizer=tiny_tokenizer(Ids), language=model.language), asked(max_tokens=1))
+    shown = events(TinyModel(tokenizer=tiny_tokenizer(Ids), language_model=model.language_model), asked(max_tokens=1))
     return int(text(shown))
 
 
@@ -242,7 +242,7 @@ def test_too_little_memory_is_one_requests_failure(monkeypatch: pytest.MonkeyPat
     model = TinyModel()
     decoder = OfflineEngine(model)
     with monkeypatch.context() as patch:
-        patch.setattr(model.language, "logits", lambda hidden: torch.empty(10**15))
+        patch.setattr(model.language_model, "logits", lambda hidden: torch.empty(10**15))
         with pytest.raises(GenerationError, match="fewer beams"):
             list(decoder.generate(asked(), lambda: False))
     assert isinstance(list(decoder.generate(asked(), lambda: False))[-1], Done)
@@ -250,6 +250,6 @@ def test_too_little_memory_is_one_requests_failure(monkeypatch: pytest.MonkeyPat
 
 def test_a_broken_device_is_not_hidden() -> None:
     model = TinyModel()
-    model.language.lm_head.weight.data = torch.zeros(258, 5)
+    model.language_model.lm_head.weight.data = torch.zeros(258, 5)
     with pytest.raises(RuntimeError, match="shapes"):
         list(OfflineEngine(model).generate(asked(), lambda: False))

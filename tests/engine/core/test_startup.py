@@ -50,7 +50,7 @@ def test_an_older_cards_path_and_a_split_give_the_plain_answer(folder: Path, tmp
 def test_weights_are_quantised_while_they_are_loaded(folder: Path, tmp_path: Path) -> None:
     for mode, bits in (("int8", "torch.int8"), ("4bit", "torch.uint8")):
         model = load(folder, quantize="int8" if mode == "int8" else "4bit")
-        assert str(model.language.model.layers[0].get_parameter("self_attn.qkv_proj.weight").dtype) == bits
+        assert str(model.language_model.model.layers[0].get_parameter("self_attn.qkv_proj.weight").dtype) == bits
         assert answer(folder, Placement(("cpu",), "int8" if mode == "int8" else "4bit"), tmp_path / "seconds.json")[1]
 
 

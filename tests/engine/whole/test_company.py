@@ -43,8 +43,8 @@ def in_company(made: TinyModel, asks: Sequence[Request], arrivals: Sequence[int]
 def with_lora() -> TinyModel:
     """Its LoRA adapters change what it says, and are meant for prompts with pictures."""
     generator = torch.Generator().manual_seed(5)
-    made = TinyModel(language=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
-    for adapter in made.language.add_lora(rank=4):
+    made = TinyModel(language_model=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
+    for adapter in made.language_model.add_lora(rank=4):
         for weight in (adapter.a, adapter.b):
             weight.data.normal_(std=0.3, generator=generator)
     return made
@@ -60,9 +60,9 @@ def read_anew(request: Request, lora: bool) -> str:
         builder.build(request.turns, {picture.sha256: made.look(picture.image) for picture in (RED, GREY)}, request.generation.max_tokens)
     )[None]
     while len(ids) < request.generation.max_tokens and not made.tokenizer.eos_ids & set(ids):
-        final = made.language(hidden, torch.arange(hidden.shape[1])[None], None, torch.ones(1, 1, 1) if lora else None)
-        ids.append(int(made.language.logits(final[0, -1]).argmax()))
-        hidden = torch.cat((hidden, made.language.embed(torch.tensor([ids[-1:]]))), dim=1)
+        final = made.language_model(hidden, torch.arange(hidden.shape[1])[None], None, torch.ones(1, 1, 1) if lora else None)
+        ids.append(int(made.language_model.logits(final[0, -1]).argmax()))
+        hidden = torch.cat((hidden, made.language_model.embed(torch.tensor([ids[-1:]]))), dim=1)
     return made.tokenizer.decode([token for token in ids if token not in made.tokenizer.eos_ids])
 
 

@@ -110,4 +110,4 @@ def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: Engine) ->
 def test_float32_is_an_option_on_cpus(pocket_folder: Path, tmp_path: Path) -> None:
     loaded = load_engine(pocket_folder, Placement(("cpu",), rows=1, tokens=512, exact=True), tmp_path / "seconds.json")
     assert isinstance(loaded.engine, Engine)
-    assert {weight.dtype for weight in loaded.engine.model.language.parameters()} == {torch.float32}
+    assert {weight.dtype for weight in loaded.engine.model.language_model.parameters()} == {torch.float32}

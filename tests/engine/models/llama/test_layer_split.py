@@ -66,7 +66,7 @@ def test_answers_are_those_of_one_device(shard_sizes: tuple[int, ...], beams: in
     request = Request((Turn("user", ("hello there",)),), generation)
     texts = []
     for language in (tiny_language(config=FOUR), split_on_cpu(shard_sizes)):
-        events = OfflineEngine(TinyModel(language=language)).generate(request)
+        events = OfflineEngine(TinyModel(language_model=language)).generate(request)
         texts.append("".join(event.text for event in events if isinstance(event, TextDelta)))
     assert texts[0] == texts[1] != ""
 
@@ -95,7 +95,7 @@ def test_a_folder_loaded_over_two_devices_gives_the_same_tokens(quantize: str, t
     imported(golden_sources("v0"), tmp_path / "out", "int8" if quantize == "int8" else "none")
     picture = decode_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
     one, two = (load(tmp_path / "out", CPU, others=others) for others in ((), (CPU,)))
-    assert (one.language.shard_sizes, two.language.shard_sizes) == ((2,), (1, 1))
+    assert (one.language_model.shard_sizes, two.language_model.shard_sizes) == ((2,), (1, 1))
     records = [Comparison(model, [picture]).ask("What is in this picture?", None) for model in (one, two)]
     assert records[0].greedy_token_ids == records[1].greedy_token_ids
 
@@ -106,6 +106,6 @@ def test_two_gpus_give_the_tokens_of_one(tmp_path: Path) -> None:
     picture = decode_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
     first, second = torch.device("cuda:0"), torch.device("cuda:1")
     one, two = (load(tmp_path / "out", first, others=others) for others in ((), (second,)))
-    assert {parameter.device for parameter in two.language.parameters()} == {first, second}
+    assert {parameter.device for parameter in two.language_model.parameters()} == {first, second}
     records = [Comparison(model, [picture]).ask("What is in this picture?", None) for model in (one, two)]
     assert records[0].greedy_token_ids == records[1].greedy_token_ids

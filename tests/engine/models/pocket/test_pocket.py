@@ -86,9 +86,9 @@ def test_without_a_picture_the_language_model_is_untouched(pocket: Pocket, pocke
     ids = torch.tensor([pocket.tokenizer.encode("The capital of France is")])
     positions = torch.arange(ids.shape[1])[None]
     with torch.inference_mode():
-        ours = pocket.language(pocket.language.embed(ids), positions)
+        ours = pocket.language_model(pocket.language_model.embed(ids), positions)
         theirs = plain(plain.embed(ids), positions)
-        with_lora = pocket.language(pocket.language.embed(ids), positions, lora_scale=torch.ones(1, 1, 1))
+        with_lora = pocket.language_model(pocket.language_model.embed(ids), positions, lora_scale=torch.ones(1, 1, 1))
     assert torch.equal(ours, theirs)
     assert not torch.allclose(with_lora, theirs)
 
