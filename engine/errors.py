@@ -41,7 +41,7 @@ class PictureError(RequestError):
 
 
 class ContextError(RequestError):
-    """What may never be dropped does not fit into the context window."""
+    """The pictures and the system prompt, which are never dropped, do not fit into the context window."""
 
 
 class AuthenticationError(EngineError):

@@ -1,4 +1,4 @@
-"""What the engine counts and times, in Prometheus' form. The device's thread reports here, `/metrics` reads; both may at once."""
+"""What the engine counts and times, in Prometheus' form. The device's thread writes them and `/metrics` reads them, both at any time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Metrics:
         self._submitted.inc()
 
     def queued(self, requests: int) -> None:
-        """How many wait now."""
+        """Sets how many requests wait now."""
         self._queue.set(requests)
 
     def prefix(self, hit: int, total: int) -> None:
@@ -55,11 +55,11 @@ class Metrics:
         self._pictures.labels("hit" if hit else "miss").inc()
 
     def first_token(self, seconds: float) -> None:
-        """Since the request was submitted."""
+        """Records the seconds from a request's arrival to its first token."""
         self._first_token.observe(seconds)
 
     def between_tokens(self, seconds: float) -> None:
-        """Between two tokens of one row."""
+        """Records the seconds between two tokens of one row."""
         self._between.observe(seconds)
 
     def tokens(self, written: int) -> None:
@@ -75,7 +75,7 @@ class Metrics:
         self._finished.labels(reason).inc()
 
     def restarted(self) -> None:
-        """The worker died, and with it all that ran or waited."""
+        """The worker died, and all requests with it."""
         self._restarts.inc()
         self._queue.set(0)
         self._rows.set(0)

@@ -1,4 +1,4 @@
-"""Where models lie: inside the data folder that whoever starts the engine hands over in GANDER_HOME."""
+"""Where models lie: in the data folder, which the `gander` command passes to the engine as GANDER_HOME."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.models.card_reader import is_ready
 
 
 def home() -> Path:
-    """The data folder. Raises ModelError where none was handed over."""
+    """The data folder. Raises ModelError if GANDER_HOME is not set."""
     folder = os.environ.get("GANDER_HOME")
     if not folder:
         raise ModelError("GANDER_HOME is not set. Use the `gander` command, which sets it, or set it to the data folder yourself.")

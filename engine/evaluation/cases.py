@@ -1,4 +1,4 @@
-"""What a suite is made of: pictures, questions about them, what a right answer is, and how many right ones are enough."""
+"""The parts of a suite: pictures, questions, judges of the answers, and the share of right answers to reach."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Suite:
-    """`build` gives its cases, some as they are taken, in an order of which every beginning is a fair sample.
+    """`build` yields its cases, lazily, in an order whose every beginning is a fair sample.
 
     No bar: measured for comparison only.
     """

@@ -1,4 +1,4 @@
-"""What the pocket model's image classifier takes a picture for by itself: the mark that the whole model has to reach."""
+"""The pocket model's image classifier alone: the baseline that the whole model has to reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model computes on the way to an answer, for anyone who wants to compare another implementation with ours."""
+"""Records what a model computes on the way to an answer, to compare other implementations with ours."""
 
 from __future__ import annotations
 

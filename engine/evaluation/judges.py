@@ -1,4 +1,4 @@
-"""Decides whether an answer is right, in rules that a person can read. Every rule is strict about what a person would mind.
+"""Decides whether an answer is right, by rules that a person can read. A rule is strict wherever a person would be.
 
 A word counts only as a whole word and only where its clause does not deny it: "not a dog" names no dog. A judge says
 yes or no to an answer's text; `wanted` says in words what it looks for.
@@ -41,7 +41,7 @@ ABSENT = re.compile(r"\b(?:there(?:'s| is| are|'re) (?:no|not)|isn't|aren't|is n
 
 @dataclass(frozen=True)
 class Judge:
-    """A rule and, in words for the list of failures, what it wants."""
+    """A rule, and in `wanted` the right answer in words, for the list of failures."""
 
     wanted: str
     accepts: Callable[[str], bool]

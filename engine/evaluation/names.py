@@ -1,4 +1,4 @@
-"""Which names of a thing are right, so that the model and its classifier's own best guess are judged by the same table.
+"""Which names of a thing count as right; the model and the classifier alone are judged by the same table.
 
 A caption such as "A great blue heron." accepts its noun phrase and every shorter end of it ("blue heron", "heron"), and
 what `names.tsv` adds to any of these.
@@ -36,7 +36,7 @@ def accepted(phrase: str) -> frozenset[str]:
 
 @cache
 def others() -> dict[str, tuple[str, ...]]:
-    """name → further names, as the table gives them."""
+    """Further names by name, from `names.tsv`."""
     lines = files("engine.evaluation").joinpath("names.tsv").read_text(encoding="utf-8").splitlines()
     pairs = (line.split("\t") for line in lines if not line.startswith("#"))
     return {plain(name): tuple(plain(other) for other in rest.split(",")) for name, rest in pairs}

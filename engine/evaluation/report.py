@@ -14,7 +14,7 @@ VERDICTS = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}
 
 
 def table(results: Iterable[Result]) -> Table:
-    """One row a suite, the bar beside the figure."""
+    """A row for each suite: its share of right answers, and the bar."""
     shown = Table("measured", "right", "n", "95 % interval", "bar", "", box=None)
     for result in results:
         if result.skipped:
@@ -28,7 +28,7 @@ def table(results: Iterable[Result]) -> Table:
 
 
 def line(result: Result) -> str:
-    """The same in short, for while the rest is still being measured."""
+    """One result in a line, to be shown while the others are still measured."""
     return f"{result.name}: {'skipped' if result.skipped else f'{result.share:.3f} of {result.n}'} ({bar(result)})"
 
 
@@ -61,7 +61,7 @@ def as_json(results: Iterable[Result], model: str, quantization: str, seconds: f
 
 
 def failures(results: Sequence[Result]) -> str:
-    """One line a failure: suite, picture, question, what was wanted, what came."""
+    """A line for each failure: suite, picture, question, the answer that was wanted, the answer that was given."""
     rows = [(result.name, failure) for result in results for failure in result.failures]
     fields = ((name, found.about, found.question, f"wanted: {found.wanted}", f"got: {found.answer!r}") for name, found in rows)
     return "".join("\t".join(row) + "\n" for row in fields)

@@ -1,4 +1,4 @@
-"""Asks every question of a suite and counts: how often right, how sure that is, and what went wrong."""
+"""Asks every question of a suite, counts right answers, and keeps the wrong ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Result:
 
 @dataclass
 class Evaluation:
-    """One run over the suites. `limit` is how many conversations of each are held; the same limit takes the same ones."""
+    """One run over the suites. `limit` is how many conversations of each are used; the same limit chooses the same ones."""
 
     ask: Ask
     baseline: ClassifierBaseline
@@ -78,7 +78,7 @@ class Evaluation:
         return Result(suite.name, n - len(failures), n, suite.bar, baseline, tuple(failures))
 
     def ask_case(self, case: Case) -> list[Failure]:
-        """Holds one conversation; what was answered wrongly."""
+        """Holds one conversation; returns the answers that were wrong."""
         failures = []
         answers = self.ask(case.picture, [check.question for check in case.checks])
         for check, answer in zip(case.checks, answers, strict=True):

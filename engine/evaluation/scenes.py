@@ -1,4 +1,4 @@
-"""Draws the scenes of the evaluation: shapes of known colour, number and place. Training draws its own, elsewhere and otherwise."""
+"""Draws the scenes of the evaluation: shapes of known colour, number and place. Training has other code for its scenes, on purpose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
 SUPERSAMPLING = 3
-# RGB tones that a person names so without hesitation.
+# RGB tones that everybody calls by these names.
 TONES: dict[str, tuple[Colour, ...]] = {
     "red": ((214, 30, 38), (190, 16, 24)),
     "orange": ((245, 140, 20), (255, 128, 0)),
@@ -37,7 +37,7 @@ CLOSE = frozenset(
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a thing stands: centre and half its size, as parts of the picture's shorter side (x also counts in those)."""
+    """Where a thing stands: its centre and half its size, both as fractions of the picture's shorter side."""
 
     x: float
     y: float
@@ -66,7 +66,7 @@ class Backdrop:
 
 
 def backdrop(random: Random, avoid: Sequence[str] = ()) -> Backdrop:
-    """One on which the colours in `avoid` stand out."""
+    """A backdrop on which the colours in `avoid` stand out."""
     colours = [c for c in TONES if not any(c == other or frozenset((c, other)) in CLOSE for other in avoid)]
     weights = [6 if colour == "white" else 1 for colour in colours]
     size = random.choice(((320, 240), (400, 400), (480, 320), (300, 380), (512, 384)))

@@ -21,7 +21,7 @@ from engine.weights.loader import load
 def evaluate_model(
     folder: Path, suites: Iterable[Suite], held_out: HeldOut, quantization: Quantization, limit: int | None = None
 ) -> Iterator[Result]:
-    """A line for each suite, for answers that loop, and for text alone, which is always measured in fp32, as each is known.
+    """Yields a result for each suite, for answers that loop, and for text without a picture (always in fp32), as soon as it is known.
 
     `quantization` "none" computes in fp32. Raises ModelError for a folder that can't be loaded.
     """

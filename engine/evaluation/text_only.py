@@ -1,4 +1,4 @@
-"""Without a picture the pocket model is SmolLM2, to the letter: greedy answers in fp32 equal those of transformers."""
+"""Without a picture the pocket model is SmolLM2: its greedy answers in fp32 must equal those of transformers exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backgrounds of training scenes, and what cameras and messengers do to pictures."""
+"""Draws backgrounds of training scenes, and degrades pictures as cameras and messengers do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEAR = {
 
 
 def draw_background(rng: Generator) -> tuple[Image.Image, int]:
-    """A plain, shaded or noisy ground, and its colour if it has one."""
+    """A plain, shaded or noisy background, and its colour if it has one."""
     roll = rng.random()
     colour = "white" if rng.random() < 0.4 else pick(rng, COLOURS)
     base = np.array(jittered(rng, colour), np.float32)
@@ -47,7 +47,7 @@ def draw_background(rng: Generator) -> tuple[Image.Image, int]:
 
 
 def cloudy(rng: Generator, power: float | None = None) -> Image.Image:
-    """Coloured 1/f noise: what a blurred landscape or a texture looks like from afar."""
+    """Coloured 1/f noise, which resembles a blurred landscape or a texture."""
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE)))
     frequency[0, 0] = 1
     exponent = rng.uniform(0.6, 1.8) if power is None else power
@@ -87,7 +87,7 @@ def letterbox(rng: Generator, ground: Image.Image) -> tuple[float, float]:
 
 
 def background_for(rng: Generator, colours: list[str]) -> tuple[Image.Image, int]:
-    """A background on which shapes of these colours can be told; sprites stand out on any."""
+    """A background on which shapes of these colours are visible; sprites are on any."""
     for attempt in range(1000):
         ground, background = draw_background(rng)
         name = COLOURS[background] if background >= 0 else ""
@@ -101,7 +101,7 @@ def clashes(ground: str, colours: list[str]) -> bool:
 
 
 def degraded(rng: Generator, image: Image.Image) -> NDArray[np.uint8]:
-    """What cameras and messengers do to a picture, mildly: softening, noise, another size."""
+    """The picture slightly degraded, as by cameras and messengers: blur, noise, another size."""
     roll = rng.random()
     if roll < 0.12:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.1)))

@@ -1,4 +1,4 @@
-"""Conversations about a picture: questions in many phrasings, each answered from the facts about the picture and nothing else."""
+"""Composes training conversations about a picture. Every answer follows from the facts about the picture, and from nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from numpy.random import Generator
 
 from engine.models.pocket.scene_facts import SceneFacts, Subject
 from engine.training.chat.appearance import ask_background, ask_colour, ask_colour_of_absent, ask_colours_all, ask_shape_of, ask_shapes_all
-from engine.training.chat.conversation import Ask, Conversation, Exchange
+from engine.training.chat.conversation import Ask, ChatState, Exchange
 from engine.training.chat.counting import ask_are_n, ask_count, ask_count_absent, ask_count_all, ask_count_kind
 from engine.training.chat.limits import ask_beyond, ask_medium, ask_more, ask_people, ask_read, ask_small_talk, ask_sure
 from engine.training.chat.naming import ask_breed, ask_describe, ask_name, ask_name_kind
@@ -66,8 +66,8 @@ ASKS: dict[Subject, tuple[tuple[Ask, float], ...]] = {
 
 
 def talk(rng: Generator, facts: SceneFacts, names: tuple[str, ...], turns: int) -> list[Exchange]:
-    """A conversation of `turns` different questions. `names` are what absent things are drawn from."""
-    state = Conversation(rng, facts, names)
+    """A conversation of `turns` different questions. Questions about absent things take a name from `names`."""
+    state = ChatState(rng, facts, names)
     spoken: list[Exchange] = []
     table = ASKS[facts.subject]
     weights = [weight for _, weight in table]

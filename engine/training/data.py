@@ -40,7 +40,7 @@ from engine.training.sprites import read_sprites
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to make: `scenes` pictures with `chats` conversations each, without the sprites of the style `without`."""
+    """What to prepare: `scenes` pictures with `chats` conversations each, without sprites of the style `without`."""
 
     sprites: Path
     seed: int
@@ -93,7 +93,7 @@ def in_order(scene: Composed) -> list[Placed]:
 
 
 def parts(thing: Placed) -> Box:
-    """The box in parts of the picture's sides."""
+    """The box, as fractions of the picture's sides."""
     x, y, width, height = thing.box
     return x / SIDE, y / SIDE, width / SIDE, height / SIDE
 
@@ -121,7 +121,7 @@ def truth_of(scene: Composed) -> dict[str, NDArray[np.generic]]:
 
 
 def converse(rng: Generator, scene: Composed) -> tuple[str, list[Exchange]]:
-    """A conversation about the scene, and the line of words that goes with it: "" where the soft tokens must do alone."""
+    """A conversation about the scene, and the line of words beside it; "" in the share of scenes that train the soft tokens alone."""
     names = all_names()
     facts = photographed(rng, names) if rng.random() < 0.16 else see(rng, scene, names)
     turns = int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.3, 0.22, 0.17, 0.12, 0.12, 0.07]))
@@ -136,9 +136,9 @@ def all_names() -> tuple[str, ...]:
 
 
 def see(rng: Generator, scene: Composed, names: tuple[str, ...]) -> SceneFacts:
-    """What a good classifier would make of the scene: its layout as it is, its names with doubts of all degrees, some of them wrong.
+    """What a good classifier could find in the scene: the true layout, and names with various probabilities, some of them wrong.
 
-    Names are often swapped for others, so that the language model reads names rather than remembers sprites.
+    Names are often replaced by others, so that the language model learns to read names instead of recognising sprites.
     """
     background = COLOURS[scene.background] if scene.background >= 0 else ""
     if scene.kind is Kind.TEXT:
@@ -173,7 +173,7 @@ def main_colours(shares: NDArray[np.float32]) -> tuple[str, ...]:
 
 
 def guesses(rng: Generator, name: str, names: tuple[str, ...]) -> tuple[Guess, ...]:
-    """A name with a believable distribution around it: sure, doubtful, or too doubtful to be told."""
+    """A plausible distribution over names around the true one: certain, doubtful, or too doubtful to be named."""
     roll = rng.random()
     best = rng.uniform(SURE, 1.0) if roll < 0.45 else rng.uniform(MAYBE, SURE) if roll < 0.7 else rng.uniform(0.02, MAYBE)
     fine = ""
@@ -192,12 +192,12 @@ def guesses(rng: Generator, name: str, names: tuple[str, ...]) -> tuple[Guess, .
 
 @cache
 def alike(name: str) -> tuple[str, ...]:
-    """The names of things of the same kind."""
+    """Other names of the same kind, such as other animals."""
     return tuple(other for other in all_names() if kinds()[other] == kinds()[name])
 
 
 def photographed(rng: Generator, names: tuple[str, ...]) -> SceneFacts:
-    """A photograph as EfficientNet reports it: guesses at one subject. Half of them animals, as with the photos that people send."""
+    """A photograph as EfficientNet reports it: guesses at one subject. Half of them are animals, as in photos that people send."""
     entries = imagenet()
     entry = entries[int(rng.integers(398))] if rng.random() < 0.5 else entries[int(rng.integers(len(entries)))]
     name = entry.name if entry.kind not in UNNAMED else pick(rng, names)

@@ -1,7 +1,7 @@
-"""Makes the training sprites from the drawings that packages ship: which package, which drawing, and what it shows.
+"""Makes the training sprites from drawings in packages.
 
 `drawings.tsv` lists every drawing that is used: style, its key in the package, its name. Licences and attributions
-stand in the bridge's card, `engine/weights/pocket/README.md`. OpenMoji is not among them: it is what is measured on.
+are in the bridge's card, `engine/weights/pocket/README.md`. OpenMoji is left out, because the evaluation uses it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def listed() -> dict[str, list[tuple[str, str]]]:
 
 
 def shrunk(image: Image.Image) -> bytes:
-    """What is drawn, cropped and at most 112 pixels large, as WebP."""
+    """The drawing, cropped and scaled down to at most 112 pixels, as WebP."""
     image = image.convert("RGBA")
     image = image.crop(image.getchannel("A").getbbox())
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""The second stage: the language model learns to read the words and soft tokens for pictures, and to answer from them."""
+"""The second training stage: the language model learns to answer from the words and soft tokens of pictures."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from torch.nn.functional import cross_entropy
 from engine.models.llama.llama import Llama
 from engine.models.pocket.qformer import QUERIES
 
-# People set their own; what was seen must be read the same under any.
+# People set their own system prompts, and the model must answer under any.
 OTHER_SYSTEMS = (
     "You are a helpful assistant.",
     "You are a friendly bot in a chat group. Answer briefly.",
     "You look at pictures and answer questions about them. Be honest when you do not know.",
 )
-BUCKET = 16  # batches that are sorted by length together, so that little is padding
+BUCKET = 16  # batches whose conversations are sorted by length together, so that little is padding
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The card's template, as far as training needs it; a test holds it against what the engine renders."""
+    """The parts of the card's template that training needs. A test compares it with what the engine renders."""
 
     before: tuple[str, ...]  # the picture, under several system prompts; the card's own comes first
     after: str  # the picture, up to the first question; `{words}`
@@ -51,7 +51,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Chats:
-    """Tokenised conversations, one after the other. `spoken` marks the tokens that the model must say."""
+    """Tokenised conversations, concatenated. `spoken` marks the answers' tokens, which the model is trained to predict."""
 
     ids: NDArray[np.uint16]
     spoken: NDArray[np.bool_]
@@ -116,7 +116,7 @@ class LanguageStage:
         return cross_entropy(logits, targets), {"token": float(right)}
 
     def rows(self, step: int) -> NDArray[np.int64]:
-        """The step's conversations: of a bucket of random ones sorted by length, those of one length."""
+        """The conversations of a step: neighbours in length from a random bucket."""
         bucket, slot = divmod(step, BUCKET)
         rng = np.random.default_rng((self.seed, bucket))
         chosen = rng.integers(len(self.chats.ends), size=self.batch * BUCKET)

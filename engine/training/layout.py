@@ -6,7 +6,7 @@ from numpy.random import Generator
 
 
 def lay_out(rng: Generator, count: int) -> list[tuple[float, float, float]]:
-    """`count` places that do not touch: centre x, centre y, side, in parts of the picture's side."""
+    """`count` squares that do not touch: centre x, centre y and side, as fractions of the picture's side."""
     if count == 1:
         side = rng.uniform(0.2, 0.95)
         room = max(0.0, 1.06 - side) / 2

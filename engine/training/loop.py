@@ -1,4 +1,4 @@
-"""One training stage: seeded, logged, and resumable to the same losses."""
+"""Runs one training stage: seeded, logged, and resumable to the same losses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_NORM = 1.0
 
 
 class TrainingStage(Protocol):
-    """What a stage trains and on what. `loss(step)` depends on nothing but the weights and the step."""
+    """What a stage trains, and on which data. `loss(step)` depends only on the weights and the step."""
 
     name: str
 
@@ -39,7 +39,7 @@ class Schedule:
     rate: float
     seed: int
     save_steps: int = 500
-    stop_after: int | None = None  # for a test of resuming: leave as if killed after this step
+    stop_after: int | None = None  # a test of resuming stops here, as if killed after this step
 
 
 def train(stage: TrainingStage, schedule: Schedule, folder: Path, accelerator: Accelerator, say: Callable[[str], None]) -> list[float]:

@@ -1,4 +1,4 @@
-"""How well a trained bridge does on prepared scenes it was not trained on, and where it fails."""
+"""Measures a trained bridge on prepared scenes that it was not trained on, and lists its failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.training.vision_stage import Scenes, crop
 def measure_vision(
     parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256
 ) -> dict[str, tuple[float, int]]:
-    """Share of right answers and their number, for each thing that the reader and the classifier say."""
+    """(share right, how many) of each output of the scene reader and the classifier."""
     scenes = Scenes.read(data, accelerator.device)
     right: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(scenes.pixels), batch):
@@ -64,7 +64,7 @@ def padded(boxes: torch.Tensor) -> torch.Tensor:
 def measure_language(
     parts: FrozenParts, out: Path, data: Path, accelerator: Accelerator, batch: int = 64, failures: int = 150
 ) -> tuple[float, int, list[str]]:
-    """Share of answers that greedy decoding says word for word, given the true conversation before, and some that it does not."""
+    """The share of answers that greedy decoding gives word for word after the true conversation so far, and some wrong ones."""
     bridge = read_bridge(out / "look.safetensors", parts.language.config.hidden_size, accelerator.device)
     adapters = add_adapters(parts.language, 0)
     adapters.load_state_dict(load_file(out / "speak.safetensors"))

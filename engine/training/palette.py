@@ -1,4 +1,4 @@
-"""What a colour's name means in pixels, both ways: names drawn as shades, and pixels counted as names."""
+"""Colour names and pixels: draws a name as one of its shades, and counts pixels by name."""
 
 from __future__ import annotations
 

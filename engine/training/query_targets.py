@@ -1,6 +1,6 @@
-"""What each of the Q-Former's queries must say: the language model's own embedding of a fact about the picture.
+"""The training target of each of the Q-Former's queries: the language model's embedding of a fact about the picture.
 
-Matching embeddings needs no language model in the loop, so that the bridge learns to see before it learns to talk.
+Matching embeddings needs no language model during training, so the bridge is trained before the language model is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stages of training the pocket model, each from files to files."""
+"""The stages of training the pocket model; each reads files and writes files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FrozenParts:
         return self.language.model.embed_tokens.weight.detach().float().cpu()
 
     def encode(self, text: str) -> list[int]:
-        """Token ids; special tokens only where the text spells them."""
+        """Token ids of the text; special tokens only where it contains them."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -77,7 +77,7 @@ def train_vision(
 
 @torch.inference_mode()
 def soft_tokens(parts: FrozenParts, bridge: Bridge, data: Path, accelerator: Accelerator, batch: int = 256) -> Tensor:
-    """What the Q-Former makes of every prepared scene: [scenes, 24, width]."""
+    """The Q-Former's soft tokens of every prepared scene, [scenes, 24, width]."""
     pixels = np.load(data / "pixels.npy", mmap_mode="c")
     concepts = parts.concepts().to(accelerator.device)
     rows = []

@@ -1,4 +1,4 @@
-"""Composes training pictures from sprites, plain shapes, writing and noise, so that everything in them is known exactly."""
+"""Composes training pictures of sprites, plain shapes, writing and noise, whose content is therefore known exactly."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from engine.training.sprites import Sprite
 
 @dataclass(frozen=True)
 class Placed:
-    """One thing in the picture. Box in pixels: centre and size. `shape` and `name` index their vocabularies; −1 = not one."""
+    """One thing in a picture. Its box is centre and size in pixels. `shape` and `name` index their vocabularies; −1 = none."""
 
     box: tuple[float, float, float, float]
     shape: int
     name: int
-    shares: NDArray[np.float32]  # how much of it is each of COLOURS
+    shares: NDArray[np.float32]  # the share of each of COLOURS in it
 
 
 @dataclass
 class Composed:
-    """A picture and the truth about it. `background` indexes COLOURS; −1 = no one colour."""
+    """A picture and what it contains. `background` indexes COLOURS; −1 = several colours."""
 
     pixels: NDArray[np.uint8]
     kind: Kind
@@ -180,7 +180,7 @@ WORDS = [
 
 
 def writing(rng: Generator) -> Composed:
-    """Writing in a few lines: EfficientNet must know that it is writing, and that it cannot read."""
+    """A few lines of writing: the model must learn that this is writing, which it can't read."""
     ground, background = draw_background(rng)
     dark = float(np.asarray(ground, np.float32).mean()) < 120
     ink = tuple(int(x) for x in (rng.integers(190, 256, 3) if dark else rng.integers(0, 70, 3)))
@@ -197,7 +197,7 @@ def writing(rng: Generator) -> Composed:
 
 
 def nothing(rng: Generator, sprites: list[Sprite]) -> Composed:
-    """Nothing that can be named: an empty ground, noise, a texture, a sprite too dark or too blurred to tell."""
+    """A picture of nothing that can be named: a bare background, noise, a texture, a sprite too dark or too blurred."""
     roll = rng.random()
     if roll < 0.25:
         ground, background = draw_background(rng)

@@ -14,7 +14,7 @@ OVERSAMPLE = 2  # shapes are drawn this much larger, then shrunk, because ImageD
 
 
 def polygon(shape: str, side: int) -> list[tuple[float, float]]:
-    """Corners in a square of `side` pixels; none for round shapes."""
+    """The corners of the shape in a square of `side` pixels; none for round shapes."""
     middle, radius = side / 2, side / 2
 
     def ring(corners: int, turn: float = 0.0, radii: tuple[float, ...] = (1.0,)) -> list[tuple[float, float]]:

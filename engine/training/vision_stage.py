@@ -1,4 +1,4 @@
-"""The first stage: the scene reader, the classifier and the Q-Former learn from scenes whose truth is known, without the language model."""
+"""The first training stage: scene reader, classifier and Q-Former learn from scenes of known content, without the language model."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ class VisionStage:
 
 
 def loosen(boxes: Tensor, rng: np.random.Generator) -> Tensor:
-    """Boxes as a detector finds them: shifted and scaled a little, with a margin."""
+    """The boxes, shifted and scaled a little and with a margin, as a detector finds them."""
     noise = torch.from_numpy(rng.uniform(-1, 1, (len(boxes), 3)).astype(np.float32)).to(boxes.device)
     side = boxes[:, 2:].amax(1, keepdim=True) * (1.25 + 0.22 * noise[:, :1])
     return torch.cat((boxes[:, :2] + 0.08 * side * noise[:, 1:], side, side), dim=1)
 
 
 def crop(pictures: Tensor, boxes: Tensor) -> Tensor:
-    """[n, 3, 224, 224] and boxes in parts of the sides → each box blown up to the whole picture."""
+    """[n, 3, 224, 224] and boxes as fractions of the sides → each box enlarged to the whole picture."""
     theta = torch.zeros(len(boxes), 2, 3, device=boxes.device)
     theta[:, 0, 0], theta[:, 1, 1] = boxes[:, 2], boxes[:, 3]
     theta[:, :, 2] = 2 * boxes[:, :2] - 1

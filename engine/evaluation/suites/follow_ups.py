@@ -1,4 +1,4 @@
-"""Conversations of five questions about one picture, each leaning on what was said before."""
+"""Suite on follow-ups: five questions about one picture, each referring to what was said before."""
 
 from __future__ import annotations
 

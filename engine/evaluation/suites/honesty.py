@@ -1,4 +1,4 @@
-"""Whether the model admits what it can't know, is not shy of easy things, and says in Chinese that it speaks only English."""
+"""Suites on honesty: the model admits what it can't know, answers easy things, and says in Chinese that it speaks only English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a thing is, and whether there is one: photo cutouts, photos, and drawings in a style that training never saw."""
+"""Suites on naming: what a thing is, and whether there is one, in photo cutouts, photos and drawings of an unseen style."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def drawings(held_out: HeldOut, random: Random) -> list[Case]:
 
 
 def presence(held_out: HeldOut, random: Random) -> list[Case]:
-    """Of each picture once for what is there and once for what isn't: shapes, photo cutouts, drawings, in turn."""
+    """Asks of each picture for a thing that is there and for one that isn't: shapes, photo cutouts and drawings in turn."""
     photos, emoji = _plainly_named(held_out.stamps, random), _plainly_named(held_out.emoji, random)
     cases = []
     for photo, drawing in zip(photos[:PRESENCE_PAIRS], emoji[:PRESENCE_PAIRS], strict=True):

@@ -1,4 +1,4 @@
-"""What the pocket model has to be good at, and how good: the suites with their bars."""
+"""The suites of the pocket model, with the share of right answers that each must reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour, number, place and full descriptions, asked of scenes that the evaluation draws itself."""
+"""Suites on colours, counts, positions and full descriptions of drawn scenes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Coloured = tuple[int, str, str]  # count, colour, shape
 
 def colours(held_out: HeldOut, random: Random) -> list[Case]:
     """One shape, or one of two, and photos of things whose caption tells their colour."""
-    stamps = held_out.stamps  # without them nothing need be drawn
+    stamps = held_out.stamps  # read first: if the package is missing, nothing need be drawn
     cases = [_one_colour(random) for _ in range(SCENES // 2)] + [_one_of_two_colours(random) for _ in range(SCENES // 4)]
     cases += [_photo_colour(thing, hue, random) for thing in stamps if (hue := caption_colour(thing))]
     random.shuffle(cases)
@@ -76,7 +76,7 @@ def thing_case(thing: Thing, random: Random, *checks: Check) -> Case:
 
 
 def caption_colour(thing: Thing) -> str | None:
-    """The colour that a caption tells first: "green apple". Animals are left out, whose names lie ("great blue heron" is grey)."""
+    """The colour that a caption tells first: "green apple". Animals are left out, whose names mislead (a "great blue heron" is grey)."""
     first, *rest = plain(thing.name).split()
     tells = bool(first in COLOURS and rest) and not set(rest) & set(COLOURS) and not rest[0].endswith("ed")
     return first if tells and not thing.group.startswith("animals") else None
@@ -124,7 +124,7 @@ def _pair(random: Random, place: str, check: Check, ours: Coloured, other: Colou
 
 
 def two_shapes(random: Random) -> tuple[Coloured, Coloured]:
-    """Different shapes in colours that nobody confuses."""
+    """Two different shapes in colours that nobody confuses."""
     (one, two), (first, second) = distinct_colours(random, 2), random.sample(SHAPES, 2)
     return (1, one, first), (1, two, second)
 

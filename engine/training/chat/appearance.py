@@ -1,11 +1,11 @@
-"""Questions about colours and shapes."""
+"""Training questions about colours and shapes."""
 
 from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Group, noun, where
 from engine.models.pocket.vocabulary import SHAPES, article, plural
 from engine.training.chat import phrases
-from engine.training.chat.conversation import Conversation, Exchange, absent, reference
+from engine.training.chat.conversation import ChatState, Exchange, absent, reference
 from engine.training.chat.wording import (
     agreeing,
     colours_told,
@@ -23,7 +23,7 @@ def subject_of(group: Group, ref: str) -> str:
     return it_they(group) if ref in ("it", "they") else f"{ref[0].upper()}{ref[1:]} {is_are(group)}"
 
 
-def ask_colour(state: Conversation) -> Exchange | None:
+def ask_colour(state: ChatState) -> Exchange | None:
     group = state.focus if state.focus is not None and state.chance(0.4) else state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None:
@@ -35,8 +35,9 @@ def ask_colour(state: Conversation) -> Exchange | None:
     return Exchange(question, f"{subject_of(group, ref)} {' and '.join(group.colours)}.")
 
 
-def ask_colour_of_absent(state: Conversation) -> Exchange | None:
-    """Someone may know a better name for what EfficientNet sees: say what it is taken for, and its colour."""
+def ask_colour_of_absent(state: ChatState) -> Exchange | None:
+    """Asks for the colour of something that EfficientNet does not find. The person may know a better name for what is there, so the
+    answer says what it was taken for, and its colour."""
     name = absent(state)
     question = state.one(phrases.COLOUR, ref=f"the {name}")
     if len(state.facts.groups) == 1 and not state.facts.groups[0].shape and name not in SHAPES:
@@ -44,19 +45,19 @@ def ask_colour_of_absent(state: Conversation) -> Exchange | None:
     return Exchange(question, f"I don't see {article(name)}. {facts_instead(state.facts)}")
 
 
-def ask_colours_all(state: Conversation) -> Exchange | None:
+def ask_colours_all(state: ChatState) -> Exchange | None:
     colours = list(dict.fromkeys(colour for group in state.facts.groups for colour in group.colours))
     if not colours:
         return None
     return Exchange(state.one(phrases.COLOURS_ALL), f"I see {listed(colours)}.{on_ground(state.facts)}")
 
 
-def ask_background(state: Conversation) -> Exchange | None:
+def ask_background(state: ChatState) -> Exchange | None:
     answer = f"The background is {state.facts.background}." if state.facts.background else "I'm not sure. The background has no one colour."
     return Exchange(state.one(phrases.BACKGROUND), answer)
 
 
-def ask_shape_of(state: Conversation) -> Exchange | None:
+def ask_shape_of(state: ChatState) -> Exchange | None:
     group = state.group()
     if group is None:
         return None
@@ -82,7 +83,7 @@ def ask_shape_of(state: Conversation) -> Exchange | None:
     return Exchange(question, f"{subject_of(group, ref)} {one_or_many(group.shape, group.count)}.".replace("ones is", "ones are"))
 
 
-def ask_shapes_all(state: Conversation) -> Exchange | None:
+def ask_shapes_all(state: ChatState) -> Exchange | None:
     shapes = [group for group in state.facts.groups if group.shape]
     answer = f"I see {listed([noun(group) for group in shapes])}." if shapes else f"I see no plain shapes. {facts_instead(state.facts)}"
     return Exchange(state.one(phrases.SHAPES_ALL), answer)

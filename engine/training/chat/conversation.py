@@ -1,4 +1,4 @@
-"""A training conversation under way: what was asked, what "it" means, and how to point at a thing."""
+"""The state of a training conversation: what was asked already, what "it" refers to, and how a question names a thing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Exchange:
     answer: str
 
 
-Ask = Callable[["Conversation"], Exchange | None]
+Ask = Callable[["ChatState"], Exchange | None]
 
 
-class Conversation:
-    """One conversation under way. `focus` is the group that "it" means."""
+class ChatState:
+    """One conversation so far. `focus` is the group that "it" refers to."""
 
     def __init__(self, rng: Generator, facts: SceneFacts, names: tuple[str, ...]) -> None:
         self.rng, self.facts, self.names = rng, facts, names
@@ -44,8 +44,8 @@ class Conversation:
         return str(options[int(self.rng.integers(len(options)))])
 
 
-def reference(state: Conversation, group: Group) -> str | None:
-    """How a question points at one group: by name, by colour and name, by place, or by a pronoun. None when nothing is unambiguous."""
+def reference(state: ChatState, group: Group) -> str | None:
+    """Words that mean this group alone: its name, colour and name, place, or a pronoun. None if all of them are ambiguous."""
     groups = state.facts.groups
     options = []
     if sum(called(other) == called(group) for other in groups) == 1:
@@ -63,8 +63,8 @@ def reference(state: Conversation, group: Group) -> str | None:
     return state.pick(tuple(options)) if options else None
 
 
-def absent(state: Conversation) -> str:
-    """Something that is not in the picture: a shape or a name."""
+def absent(state: ChatState) -> str:
+    """A shape, or the name of a thing, that is not in the picture."""
     present = {name for group in state.facts.groups for name in (group.shape, *(guess.name for guess in group.guesses)) if name}
     while True:
         shapes = any(group.shape for group in state.facts.groups)

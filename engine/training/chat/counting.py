@@ -1,10 +1,10 @@
-"""Questions how many there are."""
+"""Training questions about numbers of things."""
 
 from __future__ import annotations
 
 from engine.models.pocket.vocabulary import plural
 from engine.training.chat import phrases
-from engine.training.chat.conversation import Conversation, Exchange, absent
+from engine.training.chat.conversation import ChatState, Exchange, absent
 from engine.training.chat.wording import ASKABLE_KINDS, COUNTABLE_KINDS, is_are, matches_kind, one_or_many, phrase
 
 
@@ -14,7 +14,7 @@ def there_are(count: int, name: str) -> str:
     return f"There {'is' if count == 1 else 'are'} {count} {plural(name, count)}."
 
 
-def ask_count_all(state: Conversation) -> Exchange | None:
+def ask_count_all(state: ChatState) -> Exchange | None:
     total = sum(group.count for group in state.facts.groups)
     shapes = all(group.shape for group in state.facts.groups)
     if shapes and state.chance(0.5):
@@ -22,7 +22,7 @@ def ask_count_all(state: Conversation) -> Exchange | None:
     return Exchange(state.one(phrases.COUNT_ALL), there_are(total, "shape" if shapes else "thing"))
 
 
-def ask_count(state: Conversation) -> Exchange | None:
+def ask_count(state: ChatState) -> Exchange | None:
     group = state.group()
     if group is None:
         return None
@@ -48,8 +48,8 @@ def ask_count(state: Conversation) -> Exchange | None:
     return Exchange(state.one(phrases.COUNT, things=plural(name, 2)), there_are(total, name))
 
 
-def ask_count_kind(state: Conversation) -> Exchange | None:
-    """How many animals there are, when EfficientNet may not even know what they are."""
+def ask_count_kind(state: ChatState) -> Exchange | None:
+    """Asks for the number of animals, also where EfficientNet can't tell which animal it is."""
     if len(state.facts.groups) != 1 or state.facts.groups[0].shape:
         return None
     group = state.facts.groups[0]
@@ -62,7 +62,7 @@ def ask_count_kind(state: Conversation) -> Exchange | None:
     return Exchange(question, f"There are no {plural(kind, 2)}. I see {phrase(group)}.")
 
 
-def ask_count_absent(state: Conversation) -> Exchange | None:
+def ask_count_absent(state: ChatState) -> Exchange | None:
     name = absent(state)
     unsure = any(not group.known for group in state.facts.groups)
     return Exchange(
@@ -70,7 +70,7 @@ def ask_count_absent(state: Conversation) -> Exchange | None:
     )
 
 
-def ask_are_n(state: Conversation) -> Exchange | None:
+def ask_are_n(state: ChatState) -> Exchange | None:
     group = state.group()
     if group is None or not (group.shape or group.sure) or len(state.facts.groups) > 2:
         return None

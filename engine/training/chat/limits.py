@@ -1,14 +1,14 @@
-"""Questions about the model itself, and those it must decline."""
+"""Training questions about the model itself, and questions that it must decline to answer."""
 
 from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Subject
 from engine.training.chat import phrases
-from engine.training.chat.conversation import Conversation, Exchange
+from engine.training.chat.conversation import ChatState, Exchange
 from engine.training.chat.wording import CANNOT_READ, LIMITS, NO_PEOPLE, on_ground
 
 
-def ask_sure(state: Conversation) -> Exchange | None:
+def ask_sure(state: ChatState) -> Exchange | None:
     if not state.said:
         return None
     groups = state.facts.groups
@@ -22,11 +22,11 @@ def ask_sure(state: Conversation) -> Exchange | None:
     return Exchange(state.one(phrases.SURE), answer)
 
 
-def ask_read(state: Conversation) -> Exchange | None:
+def ask_read(state: ChatState) -> Exchange | None:
     return Exchange(state.one(phrases.READ), CANNOT_READ)
 
 
-def ask_people(state: Conversation) -> Exchange | None:
+def ask_people(state: ChatState) -> Exchange | None:
     question = state.one(phrases.WHOSE if state.chance(0.3) else phrases.PEOPLE)
     groups = state.facts.groups
     if groups and all(group.shape for group in groups) and question in phrases.PRESENCE:
@@ -34,17 +34,17 @@ def ask_people(state: Conversation) -> Exchange | None:
     return Exchange(question, NO_PEOPLE)
 
 
-def ask_beyond(state: Conversation) -> Exchange | None:
+def ask_beyond(state: ChatState) -> Exchange | None:
     return Exchange(state.one(phrases.BEYOND), LIMITS)
 
 
-def ask_medium(state: Conversation) -> Exchange | None:
+def ask_medium(state: ChatState) -> Exchange | None:
     return Exchange(
         state.one(phrases.MEDIUM), "It looks like a photo." if state.facts.subject is Subject.PHOTO else "It looks like a drawing."
     )
 
 
-def ask_more(state: Conversation) -> Exchange | None:
+def ask_more(state: ChatState) -> Exchange | None:
     return Exchange(state.one(phrases.MORE), f"That is all I see.{on_ground(state.facts)}") if state.said else None
 
 
@@ -56,6 +56,6 @@ SMALL_TALK = (
 )
 
 
-def ask_small_talk(state: Conversation) -> Exchange | None:
+def ask_small_talk(state: ChatState) -> Exchange | None:
     questions, answer = SMALL_TALK[int(state.rng.integers(len(SMALL_TALK)))]
     return Exchange(state.one(questions), answer)

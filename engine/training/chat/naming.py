@@ -1,11 +1,11 @@
-"""Questions what the picture shows, and what a thing in it is."""
+"""Training questions about what the picture shows, and what a thing in it is."""
 
 from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Subject
 from engine.models.pocket.vocabulary import article
 from engine.training.chat import phrases
-from engine.training.chat.conversation import Conversation, Exchange
+from engine.training.chat.conversation import ChatState, Exchange
 from engine.training.chat.wording import (
     ASKABLE_KINDS,
     CANNOT_READ,
@@ -19,13 +19,13 @@ from engine.training.chat.wording import (
 )
 
 
-def ask_describe(state: Conversation) -> Exchange | None:
+def ask_describe(state: ChatState) -> Exchange | None:
     if len(state.facts.groups) == 1:
         state.focus = state.facts.groups[0]
     return Exchange(state.one(phrases.DESCRIBE), description(state.facts))
 
 
-def ask_name(state: Conversation) -> Exchange | None:
+def ask_name(state: ChatState) -> Exchange | None:
     if not state.facts.groups:
         return Exchange(state.one(phrases.NAME), CANNOT_READ if state.facts.subject is Subject.TEXT else NOTHING_KNOWN)
     if len(state.facts.groups) > 1:
@@ -34,7 +34,7 @@ def ask_name(state: Conversation) -> Exchange | None:
     return Exchange(state.one(phrases.NAME), naming_answer(state.focus))
 
 
-def ask_name_kind(state: Conversation) -> Exchange | None:
+def ask_name_kind(state: ChatState) -> Exchange | None:
     group = state.group()
     if group is None or group.shape or len(state.facts.groups) > 1:
         return None
@@ -47,7 +47,7 @@ def ask_name_kind(state: Conversation) -> Exchange | None:
     return Exchange(question, may_be(group, fitting) if fitting else f"I'm not sure which {kind} this is.")
 
 
-def ask_breed(state: Conversation) -> Exchange | None:
+def ask_breed(state: ChatState) -> Exchange | None:
     group = state.group()
     if group is None or not group.sure or group.count > 1 or len(state.facts.groups) > 1:
         return None

@@ -1,4 +1,4 @@
-"""How people ask a thing. Many ways for each question, so that the answer hangs on its meaning; `{…}` are filled in."""
+"""Many phrasings of each training question, so that the model learns its meaning and not its words; `{…}` are filled in."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Questions where things stand."""
+"""Training questions about where things stand."""
 
 from __future__ import annotations
 
 from engine.models.pocket.scene_facts import Group, where
 from engine.training.chat import phrases
 from engine.training.chat.appearance import subject_of
-from engine.training.chat.conversation import Conversation, Exchange, reference
+from engine.training.chat.conversation import ChatState, Exchange, reference
 from engine.training.chat.wording import agreeing, is_are, phrase
 
 
-def ask_where(state: Conversation) -> Exchange | None:
+def ask_where(state: ChatState) -> Exchange | None:
     group = state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None or " on the " in ref or " at the " in ref or " in the " in ref:
@@ -19,7 +19,7 @@ def ask_where(state: Conversation) -> Exchange | None:
     return Exchange(agreeing(state.one(phrases.WHERE, ref=ref), ref, group), f"{subject_of(group, ref)} {at}.")
 
 
-def ask_at_place(state: Conversation) -> Exchange | None:
+def ask_at_place(state: ChatState) -> Exchange | None:
     placed = [group for group in state.facts.groups if group.place in phrases.SIDE]
     if len(state.facts.groups) < 2 or not placed:
         return None
@@ -38,8 +38,8 @@ def at_answer(group: Group) -> str:
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 
 
-def pair(state: Conversation) -> tuple[Group, Group] | None:
-    """Two groups at opposite sides, in random order."""
+def pair(state: ChatState) -> tuple[Group, Group] | None:
+    """Two groups at opposite sides of the picture, in random order."""
     for group in state.rng.permutation(len(state.facts.groups)):
         first = state.facts.groups[int(group)]
         for second in state.facts.groups:
@@ -48,7 +48,7 @@ def pair(state: Conversation) -> tuple[Group, Group] | None:
     return None
 
 
-def ask_is_beside(state: Conversation) -> Exchange | None:
+def ask_is_beside(state: ChatState) -> Exchange | None:
     two = pair(state)
     if two is None or not all(group.shape or group.sure for group in two):
         return None
@@ -77,7 +77,7 @@ def ask_is_beside(state: Conversation) -> Exchange | None:
     return Exchange(question, f"{'Yes' if right else 'No'}, {ref} {is_are(first)} {where(first.place)}.")
 
 
-def ask_what_beside(state: Conversation) -> Exchange | None:
+def ask_what_beside(state: ChatState) -> Exchange | None:
     two = pair(state)
     if two is None or len(state.facts.groups) != 2:
         return None

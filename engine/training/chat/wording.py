@@ -1,4 +1,4 @@
-"""How the pocket model is to say what was seen: the nouns and sentences that answers are made of."""
+"""The nouns and sentences of training answers: how the pocket model is to say what was found in the picture."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ THEY = (("Where's they", "Where are they"), ("of they", "of them"), ("find they"
 
 
 def agreeing(question: str, ref: str, group: Group) -> str:
-    """Puts the verb right for a plural: "What colour is the stars?" → "are the stars?", "of they" → "of them"."""
+    """Corrects the verb for a plural: "What colour is the stars?" → "are the stars?", "of they" → "of them"."""
     if group.count > 1:
         capital = ref[0].upper() + ref[1:]
         for verb, many in (("is", "are"), ("Is", "Are"), ("does", "do"), ("Does", "Do")):
@@ -119,7 +119,7 @@ def naming_answer(group: Group) -> str:
 
 
 def may_be(group: Group, guesses: tuple[Guess, ...]) -> str:
-    """The two best of some guesses, with as much doubt as the best of all deserves."""
+    """A sentence with the two best guesses, as doubtful as the best one's probability demands."""
     names = " or ".join(one_or_many(guess.name, group.count) for guess in guesses[:2])
     hedge = "" if group.known else NOT_SURE
     return f"{hedge}{'It' if group.count == 1 else f'I see {group.count} things. They'} may be {names}."

@@ -1,4 +1,4 @@
-"""Questions to be answered by yes or no."""
+"""Training questions that are answered by yes or no."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from engine.models.pocket.scene_facts import noun, where
 from engine.models.pocket.vocabulary import COLOURS, article, plural
 from engine.training.chat import phrases
 from engine.training.chat.appearance import subject_of
-from engine.training.chat.conversation import Conversation, Exchange, absent, reference
+from engine.training.chat.conversation import ChatState, Exchange, absent, reference
 from engine.training.chat.wording import ASKABLE_KINDS, NOT_SURE, agreeing, facts_instead, matches_kind, may_be, phrase
 
 
-def ask_exists(state: Conversation) -> Exchange | None:
+def ask_exists(state: ChatState) -> Exchange | None:
     group = state.group()
     if group is None or not (group.shape or group.offered):
         return None
@@ -34,7 +34,7 @@ def ask_exists(state: Conversation) -> Exchange | None:
     return Exchange(question, f"Yes, I see {phrase(group)}{at}.")
 
 
-def ask_exists_absent(state: Conversation) -> Exchange | None:
+def ask_exists_absent(state: ChatState) -> Exchange | None:
     name = absent(state)
     shapes = [group for group in state.facts.groups if group.shape]
     if shapes and state.chance(0.4):
@@ -56,7 +56,7 @@ def ask_exists_absent(state: Conversation) -> Exchange | None:
     return Exchange(question, f"No, I don't see {article(name)}. {facts_instead(state.facts)}")
 
 
-def ask_is_colour(state: Conversation) -> Exchange | None:
+def ask_is_colour(state: ChatState) -> Exchange | None:
     group = state.group()
     ref = None if group is None else reference(state, group)
     if group is None or ref is None or not group.colours:
@@ -71,7 +71,7 @@ def ask_is_colour(state: Conversation) -> Exchange | None:
     )
 
 
-def ask_any_colour(state: Conversation) -> Exchange | None:
+def ask_any_colour(state: ChatState) -> Exchange | None:
     shapes = state.facts.groups
     if not shapes or not all(group.shape for group in shapes):
         return None

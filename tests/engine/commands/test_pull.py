@@ -39,5 +39,5 @@ def test_a_damaged_model_hides_no_other_from_the_list(pocket_folder: Path, tmp_p
 
 def test_an_unknown_model_is_refused_by_name(tmp_path: Path) -> None:
     refused = run("pull", "pockt", home=tmp_path)
-    assert refused.returncode == 2
+    assert refused.returncode == os.EX_CONFIG
     assert "pockt" in refused.stderr
