@@ -55,7 +55,7 @@ class ModelRunner:
 
     @torch.inference_mode()
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
-        """One pass over chunks of several prompts → next-token logits [parts, vocabulary] after each."""
+        """One pass over chunks of several prompts → next-token logits [chunks, vocabulary] after each."""
         if self.prompt_graphs is not None:
             return self.prompt_graphs.prefill(chunks)
         hidden = torch.cat([chunk.embeddings for chunk in chunks])[None]

@@ -112,7 +112,7 @@ class PromptGraph:
         return self.language.logits(last)
 
     def replay(self, chunks: Sequence[PrefillChunk]) -> Tensor:
-        """Logits [parts, vocabulary] after each."""
+        """Logits [chunks, vocabulary] after each."""
         blank = self.shape.prompts - len(chunks)
         tables = torch.zeros(self.tables.shape, dtype=torch.long)
         for row, chunk in enumerate(chunks):
@@ -140,5 +140,5 @@ class PromptGraphs:
         )
 
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
-        """Logits [parts, vocabulary] after each; short ones are read together."""
+        """Logits [chunks, vocabulary] after each; short ones are read together."""
         return torch.cat([self.graphs[shape].replay(group) for shape, group in grouped(chunks, self.shapes)])

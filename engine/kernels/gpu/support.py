@@ -1,6 +1,6 @@
 """Which GPU kernels can run here; without them plain torch computes the same. The log says once what is missing.
 
-Of this package only this module may be imported where Triton is missing.
+It imports the modules of this package only where they can run: most of them need Triton.
 """
 
 from __future__ import annotations
@@ -8,19 +8,16 @@ from __future__ import annotations
 import subprocess
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import structlog
 import torch
 
 from engine.device.devices import Abilities
+from engine.kernels.decode_step import DecodeStep, Say
+from engine.kernels.linear import DeviceKernels
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.llama import Llama
-
-if TYPE_CHECKING:
-    from engine.kernels.decode_step import DecodeStep, Say
-from engine.kernels.linear import DeviceKernels
 
 log = structlog.get_logger()
 TYPES = (torch.float16, torch.bfloat16)
