@@ -117,8 +117,8 @@ class Limits:
     draft_seconds: float | None = None  # growing answers are shown by `show_draft`, which fades after so long; None: in messages
     shows_explanations: bool = False  # it shows how answers came about (bot/answers/explanations.py): engines are asked for it
     tables: bool = False  # it shows tables of Markdown itself
-    marks: bool = False  # `SupportsReactions.set_busy_reaction` stands for a placeholder where every message is needed for an answer's end
-    chains: bool = False  # each further part replies to the one before it, or it would fall out of the thread of its question
+    reacts: bool = False  # a reaction on the question (`SupportsReactions`) replaces the placeholder: every message is needed for ends
+    chains: bool = False  # each further part replies to the part before it; else it would not belong to the question's thread
 
     def length(self, text: str) -> int:
         return len(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from adapters.terminal.console import printable
 from adapters.terminal.wrapping import Wrapping
+from bot.answers.accumulate import Draft
 from engine.api import Chunk, Usage
 
 
@@ -20,23 +21,17 @@ from engine.api import Chunk, Usage
 class Answer:
     """One answer and how it came. Times are in seconds; `first` runs from the question to the first text, final or provisional."""
 
-    text: str = ""
+    draft: Draft = field(default_factory=Draft)
     first: float | None = None
     whole: float = 0.0
-    finish: str = ""
     usage: Usage | None = None
-    dropped: int = 0
 
-    def note(self, chunk: Chunk, seconds: float) -> None:
-        """Take in one chunk that came `seconds` after the question."""
-        for choice in chunk.choices:
-            said = choice.delta.content or ""
-            self.text += said
-            self.finish = choice.finish_reason or self.finish
-            if self.first is None and (said or choice.provisional):
-                self.first = seconds
+    def add(self, chunk: Chunk, seconds: float) -> None:
+        """Append one chunk that came `seconds` after the question."""
+        self.draft.add(chunk)
         self.usage = chunk.usage or self.usage
-        self.dropped = chunk.dropped_messages or self.dropped
+        if self.first is None and self.draft.text:
+            self.first = seconds
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -53,7 +48,7 @@ async def show_answer(console: Console, chunks: AsyncGenerator[Chunk]) -> Answer
     try:
         async with aclosing(chunks) as coming:
             async for chunk in coming:
-                answer.note(chunk, time.monotonic() - begun)
+                answer.add(chunk, time.monotonic() - begun)
                 shown.show(chunk)
     finally:
         shown.end()

@@ -17,6 +17,7 @@ from adapters.terminal.console import consoles
 from adapters.terminal.pictures import image_part, take_pictures
 from bot.config.load import data_home
 from bot.conversation import points_at_nothing
+from bot.store.tables import Finish
 from engine.api import ChatRequest, Message, TextPart
 
 KNOBS = {"num_beams": "beams"}  # fields of the wire that people know by another name
@@ -52,8 +53,8 @@ def sentence(fault: ErrorDetails) -> str:
 def remarks_on(answer: Answer) -> list[str]:
     """What a reader must know of the answer besides its text."""
     remarks = []
-    if answer.finish == "length":
+    if answer.draft.finish is Finish.LENGTH:
         remarks.append("The answer ran into its token limit; --max-tokens raises it.")
-    if answer.dropped:
-        remarks.append(f"The conversation was too long: the oldest {answer.dropped} messages were left out.")
+    if answer.draft.dropped:
+        remarks.append(f"The conversation was too long: the oldest {answer.draft.dropped} messages were left out.")
     return remarks

@@ -74,7 +74,7 @@ async def show_sample(console: Console, client: EngineClient, sample: Sample) ->
         console.print(sketch(sample.file))
     console.print(Text.assemble((sample.file.name, "bold"), f"  {sample.question}"))
     answer = await show_answer(console, client.stream(await make_request([sample.file], sample.question, {})))
-    if not answer.text.strip():
+    if not answer.draft.text_so_far.strip():
         raise DemoError(f"There was no answer about {sample.file.name}. The engine's log may tell why.")
     console.print(Text(" · ".join(filter(None, (figures(answer), sample.remark))), style="dim"))
 

@@ -56,7 +56,7 @@ class TelegramPlatform:
     name = NAME
     # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.
     limits: Limits = TelegramLimits(
-        4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, marks=True, chains=True
+        4096, EditBudget(edits=19, seconds=60.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, reacts=True, chains=True
     )
     private_limits: Limits = TelegramLimits(
         4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, draft_seconds=30.0

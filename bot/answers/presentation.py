@@ -1,4 +1,4 @@
-"""What people see of a job: their place in line, the answer as it grows, the last word."""
+"""What people see of a job: their place in line, then the growing answer, then the finished one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.answers.accumulate import Comparison, Draft
 from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
 from bot.contracts import QueuePosition
-from bot.delivery.message_diff import MessageDiff
+from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.outbox import Outbox
 from bot.message import Place
 from bot.ports import AnswerColumn, Outgoing, Reader
@@ -22,55 +23,58 @@ from bot.store.snapshots import AnswerSnapshot, read_snapshot
 from bot.store.tables import Finish
 from bot.texts import Texts
 
-LEAST_SHOWN_WAIT = 1.5  # seconds; who waits for less sees the answer before they have read about the line
+LEAST_SHOWN_WAIT = 1.5  # seconds; a shorter wait is over before anybody has read about it
 QUOTED = 200  # characters of a question above its answer
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """An answer's messages, wherever they are; `answer` as it was stored when the showing began."""
+    """One answer on its platform. `answer`: as it was stored when the view was opened."""
 
     job: Job
     answer: graph.Answer
-    diff: MessageDiff
+    queued: QueuedMessage
     outbox: Outbox
     texts: Texts
     standing: votes.Standing
-    votes_open: bool  # whether people are asked what they like
-    picture: Path | None = None  # of a question that nobody can see
+    votes_open: bool  # a demo runs here: the finished answer gets a vote button
+    picture: Path | None = None  # of a question that nobody else can see
 
     def show_position(self, place: QueuePosition) -> None:
-        """Where it stands, if that is a while off, or was told before."""
-        if place.seconds is not None and place.seconds <= LEAST_SHOWN_WAIT and not self.diff.begun:
+        """Show the place in line and the wait, unless the wait is short and nothing was shown before."""
+        if place.seconds is not None and place.seconds <= LEAST_SHOWN_WAIT and not self.queued.diff.begun:
             return
         language = self.job.settings.language
         if place.seconds is None:
             text = self.texts.render(language, "answer.in_line", count=place.position)
         else:
             text = self.texts.render(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
-        self._show(self._headed(Outgoing(text, answer_buttons(None), self.job.answer, language=language)))
+        if self.queued.diff.update(self._with_heading(Outgoing(text, answer_buttons(None), self.job.answer, language=language))):
+            self.queued.changed.set()
 
-    def show_partial(self, text: str, columns: tuple[AnswerColumn, ...]) -> None:
-        if text.strip():  # platforms take no message without a word
-            self._show(self._message(text, None, columns))
+    def show_partial(self, draft: Draft | Comparison) -> None:
+        """Show the text so far, when the channel's edit budget allows."""
+        text = draft.text
+        if text.strip() and self.queued.diff.update(self._message(text, None, draft.columns)):  # platforms refuse a blank message
+            self.queued.changed.set()
 
     async def show_typing(self) -> None:
-        await self.outbox.show_typing(self.answer.place, self.diff)
+        await self.outbox.show_typing(self.answer.place, self.queued.diff)
 
     async def finish(self) -> None:
-        """The last word; returns when it is shown, or can't be."""
+        """Show the stored answer, with its buttons and notes; return when it is shown, or can't be."""
         answer = self.answer
-        if answer.finish == Finish.STOPPED and not (answer.text or self.diff.begun):
+        if answer.finish == Finish.STOPPED and not (answer.text or self.queued.diff.begun):
             self.discard()
             return
         said = shown_text(self.texts, self.job.settings.language, answer.text, answer.finish)
         votes_open = self.votes_open and answer.finish != Finish.FAILED
         actions = vote_buttons(self.job.answer, self.standing, votes_open=votes_open)
-        self.diff.end(replace(self._message(said, answer.finish, self.standing.columns), actions=actions))
+        self.queued.diff.finish(replace(self._message(said, answer.finish, self.standing.columns), actions=actions))
         await self.outbox.finish_answer(self.job.answer, answer.place)
 
     def discard(self) -> None:
-        """Nothing more of it is to be shown by this bot."""
+        """Show no more of it: another bot has the answer, or another answer its messages."""
         self.outbox.discard_answer(self.job.answer, self.answer.place)
 
     def _message(self, text: str, finish: str | None, columns: tuple[AnswerColumn, ...]) -> Outgoing:
@@ -78,10 +82,10 @@ class AnswerView:
         ended = finish is not None
         message = Outgoing(text, answer_buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language)
         reader = Reader(self.job.person.partition(":")[2], "")  # of the key, the platform's id
-        return self._headed(replace(message, columns=columns, reader=reader))
+        return self._with_heading(replace(message, columns=columns, reader=reader))
 
-    def _headed(self, message: Outgoing) -> Outgoing:
-        """Under its question, where nobody can see that: who asked, what, and the picture that it is about."""
+    def _with_heading(self, message: Outgoing) -> Outgoing:
+        """The message below a heading with who asked what, where nobody else can see the question; else unchanged."""
         if (quoted := self.answer.quoted) is None:
             return message
         asked = escape_markdown(shorten_to_line(quoted.text or self.texts.render(message.language, "answer.describe"), QUOTED))
@@ -89,13 +93,9 @@ class AnswerView:
         # A small picture can't be covered as a spoiler is.
         return replace(message, heading=heading, picture=None if message.spoiler else self.picture)
 
-    def _show(self, message: Outgoing) -> None:
-        if self.diff.update(message):
-            self.outbox.wake(self.answer.place)
-
 
 class AnswerViews:
-    """Opens views of answers. `demo_runs`: whether a demo runs in a place, so that people vote on its answers."""
+    """Opens the views of answers, when generation begins and when it is finished. `demo_runs`: whether people vote in a place."""
 
     def __init__(self, database: Database, outbox: Outbox, texts: Texts, demo_runs: Callable[[Place], bool], files: PictureFiles) -> None:
         self._database = database
@@ -105,15 +105,15 @@ class AnswerViews:
         self._files = files
 
     async def load(self, job: Job, *, busy: bool = True) -> AnswerView | None:
-        """None: the question was forgotten. `busy`: it is being worked on, and marked so where the platform can."""
+        """The view of a stored answer; None: it was deleted. `busy`: its question gets a reaction until the answer is finished."""
         snapshot = await self._database.read(read_snapshot, job.answer)
         return self.open(job, snapshot, busy=busy) if snapshot else None
 
     def open(self, job: Job, snapshot: AnswerSnapshot, *, busy: bool = True) -> AnswerView:
-        """As `load`, of what was read already."""
+        """As `load`, with what was read from the store already."""
         answer, quoted, texts = snapshot.answer, snapshot.answer.quoted, self._texts.on(snapshot.answer.place.platform)
         reply_to = answer.reply_to or (quoted.follows if quoted else None)
-        diff = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, busy=busy)
+        queued = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, busy=busy)
         votes_open = self._demo_runs(answer.place)
         picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
-        return AnswerView(job, answer, diff, self._outbox, texts, snapshot.standing, votes_open, picture)
+        return AnswerView(job, answer, queued, self._outbox, texts, snapshot.standing, votes_open, picture)

@@ -202,10 +202,6 @@ class Command:
         return texts.translations(f"command.{self.name}.description")
 
 
-def option_descriptions(option: Option, texts: Texts) -> dict[str, str]:
-    return texts.translations(f"option.{option.name}.description")
-
-
 def setting_option(setting: Setting, name: str = "") -> Option:
     """An option that takes a setting's value, under the setting's name or another."""
     numeric = setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}

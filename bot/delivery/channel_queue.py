@@ -1,4 +1,4 @@
-"""What is on its way to one channel: answers and notices, with what the platform is known to have of them."""
+"""What one channel still has to be sent: answers and notices, each with what the platform is known to show of it."""
 
 from __future__ import annotations
 
@@ -14,61 +14,62 @@ from bot.store.deliveries import Delivery
 
 @dataclass(slots=True)
 class QueuedMessage:
-    """One answer or notice on its way."""
+    """One answer or notice that is being delivered; a long one takes several messages of the platform, its *parts*."""
 
-    answer: int | None  # None: a notice
-    place: Place
-    reply_to: str | None
+    answer: int | None  # the answer's id; None: a notice
+    place: Place  # where it is sent
+    reply_to: str | None  # the platform's id of the message that the first part replies to
     diff: MessageDiff
-    event: str | None  # the question that is marked while it is answered; what a notice replies to
-    parts: list[Delivery] = field(default_factory=list)  # those the platform has
-    pending_send: Delivery | None = None  # recorded, and not known to be sent by this process
-    unsure_since: float | None = None  # Unix seconds; since then a send of it may have gone through unheard
-    unheard: bool = False  # an earlier try of the send on its way may have been carried out, with words of then
-    to_delete: list[str] = field(default_factory=list)  # messages that can't be changed: to be deleted once they are said anew
-    explained: bool = False  # what could not be said is replaced by why
-    origin: Place | None = None  # where it was asked, if it is said in the asker's own chat instead
-    failures: int = 0
-    changeable: bool = False  # a notice that is going to be changed
-    replies_to_previous: bool = False  # each part replies to the one before it
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
-    reaction: asyncio.Task[None] | None = None  # the last change of the question's mark
+    event: str | None  # an answer's question, which gets a reaction while it is answered; the event that a notice replies to
+    parts: list[Delivery] = field(default_factory=list)  # those that the platform has, in order
+    pending_send: Delivery | None = None  # recorded in the store, and not yet known to be sent
+    unsure_since: float | None = None  # Unix seconds; a send since then may have gone through although no reply came
+    unheard: bool = False  # an earlier try of the pending send may have gone through, with an earlier text
+    to_delete: list[str] = field(default_factory=list)  # messages that can't be edited: deleted once their text is sent again
+    explained: bool = False  # what the platform refused was replaced by the reason
+    origin: Place | None = None  # where the question was asked, if the answer goes to the asker's direct messages instead
+    failures: int = 0  # tries in a row that failed
+    changeable: bool = False  # a notice whose text is going to change
+    replies_to_previous: bool = False  # each part replies to the part before it
+    closed: asyncio.Event = field(default_factory=asyncio.Event)  # all of it is shown, or nothing more will be
+    reaction: asyncio.Task[None] | None = None  # the last change of the question's reaction
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # of its queue: set it after `diff.update` returned True
 
     @property
     def home(self) -> Place:
-        """Where it was asked."""
+        """Where the question was asked."""
         return self.origin or self.place
 
-    def follows(self, part: int) -> str | None:
-        """The message that this part replies to because it is the one before it; None: it replies to what was asked, if to anything."""
+    def previous_part(self, part: int) -> str | None:
+        """The platform's id of the part before this one, if parts reply to each other here."""
         return self.parts[part - 1].platform_id if part and self.replies_to_previous else None
 
 
 @dataclass(slots=True)
 class ChannelQueue:
-    """A channel's letters and the task that moves them."""
+    """A channel's messages and their scheduler. One task of the outbox works on it while it has any."""
 
     platform: str
     scheduler: EditScheduler
-    messages: dict[int, QueuedMessage] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    messages: dict[int, QueuedMessage] = field(default_factory=dict)  # by answer id; notices have negative keys
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to send
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that the bot said, and may say otherwise."""
+    """A notice that was sent and can still be changed."""
 
     queue: ChannelQueue
     key: int
 
     def change(self, message: Outgoing) -> bool:
-        """Say this instead: as a courtesy, within the channel's budget, until it is final. False: it is too late for that."""
+        """Show this text instead, when the channel's edit budget allows. False: the notice was final already."""
         queued = self.queue.messages.get(self.key)
         if queued is None or not queued.changeable:
             return False
         queued.changeable = not message.final
         if message.final:
-            queued.diff.end(message)
+            queued.diff.finish(message)
         else:
             queued.diff.reopen(message)
         self.queue.changed.set()

@@ -1,6 +1,6 @@
-"""What becomes of a letter that can't be delivered as it was meant: it is sent anew, says why not, or stays where a person put it.
+"""What to do with a message that the platform refuses: send it again, send it to the person directly, say why not, or stop.
 
-A person's deletion is obeyed: what they took away does not come back.
+A person's deletion is final: what they deleted is not sent again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class Fallbacks:
-    """`deleted`: answers of which a person deleted something, to be stopped."""
+    """`deleted`: takes the ids of answers of which a person deleted a message, so that generating them stops."""
 
     def __init__(self, database: Database, texts: Texts, deleted: asyncio.Queue[int]) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class Fallbacks:
         self._deleted = deleted
 
     async def handle(self, platform: Platform, queued: QueuedMessage, step: Step, error: DeliveryError) -> bool:
-        """Whether the letter goes another way from here; False: it is to be tried again, or given up."""
+        """Do what helps against this error. False: nothing does; try the same step again later, or give up."""
         if isinstance(error, MessageGone):
             return await self._accept_deletion(queued, step)
         if isinstance(error, MessageFrozen):
@@ -49,7 +49,7 @@ class Fallbacks:
         return False
 
     def explain(self, queued: QueuedMessage, key: str) -> bool:
-        """Say instead why it can't be said, once, when it is due; False: even that was refused."""
+        """Replace the text by the reason why it can't be shown, once, at its end. False: even the reason was refused."""
         diff, content = queued.diff, queued.diff.content
         if not diff.ended:
             diff.hold_until_end()
@@ -58,32 +58,33 @@ class Fallbacks:
             return False
         queued.explained, queued.failures = True, 0
         why = Outgoing(self._texts.render(content.language, key), private=content.private, language=content.language)
-        diff.end(replace(why, buttons=content.buttons, answer_id=content.answer_id))
+        diff.finish(replace(why, buttons=content.buttons, answer_id=content.answer_id))
         return True
 
     async def delete_replaced(self, platform: Platform, queued: QueuedMessage) -> None:
-        """What could not be changed was said anew: take it away, if that can be done."""
+        """Delete messages that could not be edited, after their text was sent again; one that can't be deleted stays."""
         while queued.to_delete:
             with suppress(DeliveryError):
                 await platform.delete(queued.place, queued.to_delete.pop())
 
     async def drop_parts(self, queued: QueuedMessage, part: int) -> list[str]:
-        """This message and what follows it are shown no more, or no more ours; their ids."""
+        """Forget the records of this part and all later ones; the platform's ids of their messages."""
         dropped = queued.parts[part:]
         await self._database.write(deliveries.unsent, [delivery.id for delivery in dropped])
         del queued.parts[part:]
         return [delivery.platform_id for delivery in dropped if delivery.platform_id]
 
     async def _accept_deletion(self, queued: QueuedMessage, step: Step) -> bool:
+        """A person deleted the part, the one before it, or the question. False: none of these explains the error."""
         if isinstance(step, Delete):
             await self.drop_parts(queued, step.part)
             queued.diff.record(step, queued.diff.changed_at)
         elif isinstance(step, Edit):
             self._stop_answer(queued, step.part)
-        elif isinstance(step, Send) and queued.follows(step.part) is not None:
+        elif isinstance(step, Send) and queued.previous_part(step.part) is not None:
             self._stop_answer(queued, step.part - 1)
         elif isinstance(step, Send) and queued.reply_to is not None:
-            queued.reply_to = None  # the question is deleted: its answer goes without the link
+            queued.reply_to = None  # the question was deleted: send the answer without a reply link
         else:
             return False
         return True
@@ -94,7 +95,7 @@ class Fallbacks:
             self._deleted.put_nowait(queued.answer)
 
     async def _send_directly(self, platform: Platform, queued: QueuedMessage) -> bool:
-        """To the person in a chat of their own; where that fails, or what is to be pressed belongs here, they are asked to ask again."""
+        """Send it as a direct message. Where that fails, or its buttons work only here, ask the person publicly to ask again."""
         content = queued.diff.content
         if content is None or content.reader is None:
             return False
@@ -120,7 +121,7 @@ class Fallbacks:
         await self._restart(queued, replace(content, buttons=(), actions=(), answer_id=None, footer=footer))
 
     async def _ask_again(self, queued: QueuedMessage, content: Outgoing, reader: Reader) -> bool:
-        """Say to all that there were words for one. An event that nobody waits for needs none."""
+        """Replace a private reply by a public sentence that names its reader. False: there is no event that anybody waits for."""
         if queued.answer is not None or queued.event is None or not content.private:
             return False
         queued.place, queued.origin, queued.reply_to = queued.home, None, None
@@ -132,10 +133,10 @@ class Fallbacks:
         await self.drop_parts(queued, 0)
         queued.pending_send, queued.failures, queued.changeable = None, 0, False
         queued.diff.resend_from(0)
-        queued.diff.end(message)
+        queued.diff.finish(message)
 
     async def _resend(self, queued: QueuedMessage, step: Edit, error: MessageFrozen) -> bool:
-        """Once, when all of it is there."""
+        """Send this part and all later ones again, once, at the end of the answer."""
         if not queued.diff.ended:
             queued.diff.hold_until_end()
             return True

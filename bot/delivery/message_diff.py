@@ -1,4 +1,4 @@
-"""What is shown of one answer and what should be shown: works out the next send, edit or deletion from one to the other. Pure, no I/O."""
+"""Compares what one answer should show with what it shows, and names the next send, edit or deletion between them. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from bot.delivery.text_tables import monospaced
 from bot.ports import Limits, Outgoing
 
 ELLIPSIS = "…"
-NOTE_LENGTH = 100  # of what an adapter may say of the file below a message
-FRESH = 0.7  # of the time after which a draft fades: then it is shown again
+NOTE_LENGTH = 100  # characters that an adapter may add below a message about its file
+REFRESH_AT = 0.7  # of the time after which a native draft vanishes: then it is shown again
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
+    """Send a new message. `part` counts an answer's messages from 0."""
+
     part: int
     message: Outgoing
 
@@ -32,7 +34,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Shown natively while it grows, in no message."""
+    """Show the growing text as the platform's own draft (`SupportsDrafts`); no message is sent."""
 
     message: Outgoing
 
@@ -41,95 +43,96 @@ Step = Send | Edit | Delete | Preview
 
 
 class MessageDiff:
-    """One answer: what should be shown, what is shown, and the next step from one to the other.
+    """One answer: its content, the messages that show it, and the next step to bring them up to date.
 
-    `begun`: how many of its messages exist already, from before a restart; what they say is unknown. `ends_directly`:
-    its end may be the first thing that is sent, because a repeated send would do no harm. `is_revision`: its end was shown before,
-    and what is changed of it now (its votes) is a courtesy.
+    `begun`: how many of its messages exist since before a restart; what they show is unknown. `ends_directly`: the finished text may
+    be the first thing that is sent, because sending it twice does no harm. `is_revision`: the finished answer was shown before, and
+    what changes now (its votes) can wait.
     """
 
     def __init__(self, limits: Limits, begun: int = 0, *, ends_directly: bool = False, is_revision: bool = False) -> None:
         self._limits = limits
         self._ends_directly = ends_directly or limits.deduplicates or limits.ends_directly
         self._drafting = limits.draft_seconds is not None and not begun
-        self._preview: Outgoing | None = None
-        self._shown: list[Outgoing | None] = [None] * begun
+        self._preview: Outgoing | None = None  # the draft that the platform shows
+        self._shown: list[Outgoing | None] = [None] * begun  # by part; None: unknown
         self._content: Outgoing | None = None
-        self._parts: tuple[Outgoing, ...] | None = ()  # what is said, in messages; None until somebody looks
+        self._parts: tuple[Outgoing, ...] | None = ()  # the content, cut into messages; None: not cut yet
         self._files = limits.messages is not None
         self._deleted: set[int] = set()  # parts that a person deleted
         self._held = False
         self.ended = False
         self.is_revision = is_revision
-        self.changed_at = 0.0  # when it was last sent or edited
+        self.changed_at = 0.0  # when a message of it was last sent or edited, on the scheduler's clock
 
     @property
     def content(self) -> Outgoing | None:
-        """What it says at present, whole; None: nothing yet, or it was taken back."""
+        """The whole text as it should be shown now; None: nothing yet, or it was retracted."""
         return self._content
 
     @property
     def begun(self) -> bool:
+        """Whether a message of it exists."""
         return bool(self._shown)
 
     @property
     def visible(self) -> bool:
-        """It has a way to be shown: no placeholder is needed."""
+        """Whether people see it growing already, so that it needs no placeholder."""
         return self.begun or self._drafting
 
     @property
     def preview_expires_at(self) -> float | None:
-        """When what is shown natively has to be shown again, so that it stays."""
+        """When the native draft has to be shown again so that it does not vanish."""
         stands = self._preview is not None and not self.ended
-        return self.changed_at + self._limits.draft_seconds * FRESH if stands and self._limits.draft_seconds else None
+        return self.changed_at + self._limits.draft_seconds * REFRESH_AT if stands and self._limits.draft_seconds else None
 
     @property
     def end_due(self) -> bool:
-        """Its end is due: it goes before everything else."""
+        """Whether a finished answer waits to be shown: it goes before all updates."""
         return self.ended and not self.is_revision
 
     @property
     def delivered(self) -> bool:
-        """The end is shown, whole."""
+        """Whether the finished text is shown, whole."""
         return self.ended and self.next_step() is None
 
     def is_last(self, step: Send) -> bool:
-        """Whether this is the last of it."""
+        """Whether nothing is left to send after this step."""
         return self.ended and step.part == len(self._wanted) - 1
 
     def update(self, message: Outgoing) -> bool:
-        """What it says at present: the words while it waits, or the text so far. Whether that calls for a look at it:
-        not where something that it said before is still to be shown.
-        """
+        """Take the text so far, or the place in line. True: the queue has to be told; False: an earlier change waits there already."""
         all_shown = self._parts is not None and self.next_step() is None
-        self._set_content(replace(message, final=False) if message.final else message)
+        self._content, self._parts = replace(message, final=False) if message.final else message, None
         return all_shown
 
-    def end(self, message: Outgoing) -> None:
-        """The last word."""
-        self._set_content(replace(message, final=True))
+    def finish(self, message: Outgoing) -> None:
+        """Take the finished text."""
+        self._content, self._parts = replace(message, final=True), None
         self.ended = True
 
     def reopen(self, message: Outgoing) -> None:
-        """Something that had ended goes on: its changes are courtesies again."""
+        """Go on with something that had ended: its changes are updates again."""
         self.ended = False
         self.update(message)
 
     def retract(self) -> None:
-        """Take back all of it."""
+        """Delete all of its messages."""
         self._content, self._parts, self.ended = None, (), True
 
     def drop_files(self) -> None:
-        """The place takes none: all is said in messages, however many."""
+        """The place takes no files: show all of the text in messages, however many."""
         self._files = False
         if self._content is not None:
-            self._set_content(replace(self._content, files=()))
+            self._content, self._parts = replace(self._content, files=()), None
 
     def expire_preview(self, now: float) -> None:
+        """Forget the native draft if it is about to vanish: the next step shows it again."""
         if self.preview_expires_at is not None and now >= self.preview_expires_at:
             self._preview = None
 
     def next_step(self) -> Step | None:
+        """The next step towards the content; None: it is shown, or held until its end."""
         if self._held and not self.ended:
             return None
         if self._drafting and not self.ended:
@@ -142,14 +145,14 @@ class MessageDiff:
         return Delete(len(self._shown) - 1) if self.ended and len(self._shown) > len(self._wanted) else None
 
     def _next_preview(self) -> Step | None:
-        """What is full already stands there as a message; the rest is shown as it grows."""
+        """Full parts are sent as messages; the last one, which still grows, is shown as a draft."""
         part = len(self._shown)
         if part < len(self._wanted) - 1:
             return Send(part, self._wanted[part])
         return Preview(self._wanted[-1]) if self._wanted and self._wanted[-1] != self._preview else None
 
     def record(self, step: Step, now: float, *, unsure: bool = False) -> None:
-        """`unsure`: of a send, that a message stands there now, and whether it says this or what an earlier try of it said."""
+        """A step was carried out. `unsure`: a message was sent, but it may show the text of an earlier try."""
         self.changed_at = now
         if isinstance(step, Preview):
             self._preview = step.message
@@ -161,32 +164,29 @@ class MessageDiff:
             self._shown[step.part] = step.message
 
     def resend_from(self, part: int) -> None:
-        """This message can't be changed any more: it and what follows it are sent anew, so that the order holds."""
+        """This part can't be edited any more: send it and all later ones again, so that their order stays."""
         del self._shown[part:]
 
     def mark_deleted(self, part: int) -> None:
-        """A person deleted this message: it does not come back, and nothing more follows."""
+        """A person deleted this part: don't send it again, nor any later one."""
         self._deleted.add(part)
 
     def hold_until_end(self) -> None:
-        """Show no more of it before its end."""
+        """Show nothing more before the finished text."""
         self._held = True
 
     def _first_send(self, message: Outgoing) -> Outgoing:
-        # The end is an edit of a message whose id is known: a kill during a send can only leave an ellipsis behind.
+        # The finished text goes into a message whose id is known: a kill during a send can only leave an ellipsis behind.
         return message if self._ends_directly or not message.final else Outgoing(ELLIPSIS, private=message.private, final=False)
-
-    def _set_content(self, message: Outgoing) -> None:
-        self._content, self._parts = message, None
 
     @property
     def _wanted(self) -> tuple[Outgoing, ...]:
-        """Worked out when it is looked at: most of what grows is overtaken before it is shown."""
+        """The content cut into messages, on demand: most texts are replaced by longer ones before anybody needs them."""
         if self._parts is None:
-            self._parts = self._split_content(self._content) if self._content is not None else ()
+            self._parts = self._cut(self._content) if self._content is not None else ()
         return self._parts
 
-    def _split_content(self, message: Outgoing) -> tuple[Outgoing, ...]:
+    def _cut(self, message: Outgoing) -> tuple[Outgoing, ...]:
         room, length = self._limits.text, self._limits.length
         text = message.text if self._limits.tables else monospaced(message.text)
         parts = split(f"{message.heading}{text}", room, length)

@@ -207,7 +207,7 @@ class Dispatcher:
 
         def on_chunk() -> None:
             self._rate.count()
-            view.show_partial(draft.text, draft.columns)
+            view.show_partial(draft)
 
         with job_logged(job.name):
             try:

@@ -52,7 +52,6 @@ class Shown:
     footer: str
     waits: bool
     asked_at: float
-    started_at: float | None
     ended_at: float | None
     hidden: bool
     pictures: tuple[str, ...] = ()  # sha256
@@ -155,7 +154,7 @@ def _found(row: Any, pictures: tuple[str, ...]) -> Shown:
 def _shown(demo: Demo) -> Select[*tuple[Any, ...]]:
     question = aliased(MessageRow)
     columns = (MessageRow.id, question.id.label("question"), PersonRow.name, question.text, MessageRow.text, MessageRow.finish)
-    more = (MessageRow.footer, (JobRow.state == JobState.WAITING).label("waits"), question.at, JobRow.started, JobRow.ended)
+    more = (MessageRow.footer, (JobRow.state == JobState.WAITING).label("waits"), question.at, JobRow.ended)
     statement: Select[*tuple[Any, ...]] = select(*columns, *more, HiddenRow.question.is_not(None))
     statement = statement.join(JobRow, JobRow.answer == MessageRow.id).join(question, question.id == JobRow.question)
     statement = statement.join(PersonRow, PersonRow.key == MessageRow.person).join(PlaceRow, PlaceRow.key == MessageRow.place)

@@ -19,7 +19,7 @@ DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en"
 
 
 def entry(number: int, text: str = "A goose.", *, hidden: bool = False) -> WallEntry:
-    shown = Shown(number, number, "Ann", "What?", text, "stop", "", waits=False, asked_at=1.0, started_at=2.0, ended_at=3.0, hidden=hidden)
+    shown = Shown(number, number, "Ann", "What?", text, "stop", "", waits=False, asked_at=1.0, ended_at=3.0, hidden=hidden)
     return WallEntry(Entry(shown, (), Counter()), (AnswerColumn("", text),), "done", None)
 
 

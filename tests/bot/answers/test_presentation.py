@@ -10,6 +10,7 @@ import pytest
 from bot.answer_settings import AnswerSettings
 from bot.answers.presentation import AnswerView
 from bot.contracts import QueuePosition
+from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.message_diff import MessageDiff, Send
 from bot.delivery.outbox import Outbox
 from bot.store import graph
@@ -28,24 +29,25 @@ async def view(tmp_path: Path) -> AsyncIterator[AnswerView]:
     outbox.attach(chat)
     job = Job(1, 2, 1, PLACE.key, ANN.key, AnswerSettings(), 0)
     answer = graph.Answer("", None, "", False, "17", PLACE)
-    yield AnswerView(job, answer, MessageDiff(chat.limits), outbox, load_texts(), NO_VOTES, votes_open=False)
+    queued = QueuedMessage(2, PLACE, None, MessageDiff(chat.limits), None)
+    yield AnswerView(job, answer, queued, outbox, load_texts(), NO_VOTES, votes_open=False)
     await database.close()
 
 
 async def test_a_short_wait_is_not_worth_a_message(view: AnswerView) -> None:
     view.show_position(QueuePosition(2, 1, 1.5))
-    assert view.diff.next_step() is None
+    assert view.queued.diff.next_step() is None
     view.show_position(QueuePosition(2, 1, 1.6))
-    assert isinstance(view.diff.next_step(), Send)
+    assert isinstance(view.queued.diff.next_step(), Send)
 
 
 async def test_an_unknown_wait_is_told_and_its_end_too(view: AnswerView) -> None:
     view.show_position(QueuePosition(2, 3, None))
-    told = view.diff.next_step()
+    told = view.queued.diff.next_step()
     assert isinstance(told, Send)
     assert told.message.text == "You are number 3 in line."
-    view.diff.record(told, 0.0)
+    view.queued.diff.record(told, 0.0)
     view.show_position(QueuePosition(2, 1, 1.0))  # who was told of the line sees it move
-    moved = view.diff.next_step()
+    moved = view.queued.diff.next_step()
     assert moved is not None
     assert "You are next" in str(moved)

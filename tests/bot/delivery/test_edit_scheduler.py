@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,7 +89,7 @@ def test_every_end_is_shown_whole_within_limits_and_budget(
         if answer not in diffs:
             reader.add(answer)
         if text is None:
-            diffs[answer].end(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
+            diffs[answer].finish(Outgoing(texts.get(answer, ""), (Button.AGAIN,), answer, footer="beams 5"))
         else:
             texts[answer] = text
             news = diffs[answer].update(Outgoing(text, (Button.STOP,), answer))
@@ -139,7 +138,7 @@ def test_ends_go_before_what_still_grows() -> None:
     channel.add(1, growing)
     channel.add(2, ending)
     growing.update(Outgoing("so far"))
-    ending.end(Outgoing("all"))
+    ending.finish(Outgoing("all"))
     assert channel.next_step(0.0) == (2, Edit(0, Outgoing("all")))
 
 
@@ -152,7 +151,7 @@ def test_under_pressure_there_are_no_placeholders() -> None:
 
 
 def test_where_questions_are_marked_all_of_a_rush_is_answered_in_one_message_each() -> None:
-    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, marks=True)
+    limits = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0), ends_directly=True, reacts=True)
     reader = Reader(limits, EditScheduler(limits))
     diffs = [reader.add(answer) for answer in range(12)]
     for diff in diffs:
@@ -161,7 +160,7 @@ def test_where_questions_are_marked_all_of_a_rush_is_answered_in_one_message_eac
     assert reader.calls == []
     promised = [reader.channel.seconds_until_shown(number, 2.0) for number in range(1, 13)]
     for diff in diffs:
-        diff.end(Outgoing("the end"))
+        diff.finish(Outgoing("the end"))
     reader.run(2.0, 60.0)
     assert [(at - 2.0, type(step)) for at, _, step in reader.calls] == [(at, Send) for at in promised]
     assert promised == [0.0] * 5 + [5.0] * 5 + [10.0] * 2
@@ -184,14 +183,14 @@ def test_streaming_leaves_room_for_an_end_at_any_time() -> None:
         assert channel.next_step(clock) is None
     waiting = MessageDiff(LIMITS, begun=1)
     channel.add(2, waiting)
-    waiting.end(Outgoing("the end"))
+    waiting.finish(Outgoing("the end"))
     assert channel.next_step(clock) is not None
 
 
 def test_a_flood_limit_delays_and_loses_nothing() -> None:
     channel, diff = EditScheduler(LIMITS), MessageDiff(LIMITS, begun=1)
     channel.add(1, diff)
-    diff.end(Outgoing("the end"))
+    diff.finish(Outgoing("the end"))
     channel.count_step(1, 0.0)
     channel.pause(until=30.0)
     assert channel.next_step(29.0) is None
@@ -202,39 +201,13 @@ def test_a_flood_limit_delays_and_loses_nothing() -> None:
 def test_one_message_that_fails_does_not_hold_up_the_others() -> None:
     channel, failing, other = EditScheduler(LIMITS), MessageDiff(LIMITS, begun=1), MessageDiff(LIMITS, begun=1)
     for answer, diff in enumerate((failing, other)):
-        diff.end(Outgoing("the end"))
+        diff.finish(Outgoing("the end"))
         channel.add(answer, diff)
     channel.count_step(0, 0.0)
     channel.back_off(0, until=8.0)
     assert channel.next_step(1.0) == (1, Edit(0, Outgoing("the end")))
     other.record(Edit(0, Outgoing("the end")), 1.0)
     assert (channel.next_step(7.9), channel.next_step(8.0)) == (None, (0, Edit(0, Outgoing("the end"))))
-
-
-def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> None:
-    diff = MessageDiff(LIMITS, begun=2)
-    diff.end(Outgoing("short"))
-    steps = []
-    while step := diff.next_step():
-        steps.append(step)
-        diff.record(step, 0.0)
-    assert steps == [Edit(0, Outgoing("short")), Delete(1)]
-
-
-def test_a_message_that_can_not_be_changed_is_sent_anew_with_what_follows() -> None:
-    diff = MessageDiff(Limits(text=80, budget=LIMITS.budget, deduplicates=True), begun=3)
-    diff.end(Outgoing("goose " * 30))
-    diff.resend_from(1)
-    assert diff.next_step() == Edit(0, Outgoing(("goose " * 13).rstrip()))
-
-
-@pytest.mark.parametrize("directly", [True, False])
-def test_an_end_is_sent_directly_only_where_a_repeat_does_no_harm(directly: bool) -> None:
-    diff = MessageDiff(LIMITS, ends_directly=directly)
-    diff.end(Outgoing("the end"))
-    step = diff.next_step()
-    assert isinstance(step, Send)
-    assert (step.message.text == "the end") is directly
 
 
 def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_message() -> None:
@@ -247,7 +220,7 @@ def test_a_drafted_answer_shows_every_text_without_a_placeholder_and_ends_as_a_m
     diff.record(Preview(Outgoing("One", final=False)), 0.0)
     diff.update(Outgoing("One goose"))
     assert channel.next_step(0.5) is None  # drafts keep to the budget's pace
-    diff.end(Outgoing("One goose."))
+    diff.finish(Outgoing("One goose."))
     assert channel.next_step(0.5) == (1, Send(0, Outgoing("One goose.")))
 
 
@@ -259,7 +232,7 @@ def test_of_a_long_drafted_answer_what_is_full_is_sent_and_the_rest_drafted() ->
         diff.update(Outgoing(words[:length]))
         reader.run(length / 1.0, length + 5.0)
     assert [message.text for message in reader.shown[1]] == [("goose " * 13).rstrip()] * 2
-    diff.end(Outgoing(words))
+    diff.finish(Outgoing(words))
     reader.run(200.0, 300.0)
     assert [message.text.split() for message in reader.shown[1]] == [["goose"] * 13, ["goose"] * 13, ["goose"] * 4]
     steps = [type(step) for _, _, step in reader.calls]
@@ -275,36 +248,10 @@ def test_a_draft_that_does_not_grow_is_shown_again_before_it_fades() -> None:
     times = [at for at, _, _ in reader.calls]
     assert len(times) == 5
     assert all(later - earlier < 30.0 for earlier, later in pairwise(times))
-    diff.end(Outgoing("The end."))
+    diff.finish(Outgoing("The end."))
     reader.run(100.0, 200.0)
     assert diff.delivered
     assert reader.channel.seconds_until_next(200.0) is None
-
-
-def test_what_takes_too_many_messages_goes_whole_into_a_file_of_the_last() -> None:
-    diff = MessageDiff(Limits(text=200, budget=LIMITS.budget, deduplicates=True, messages=2))
-    text = "word " * 200
-    diff.update(Outgoing(text))
-    sent = take_all(diff)
-    assert [message.whole for message in sent] == ["", ""]
-    diff.end(Outgoing(text, footer="temperature 0"))
-    last = take_all(diff)[-1]
-    assert (last.whole, last.footer) == (text, "temperature 0")
-    assert len(last.text) <= 100
-    diff.drop_files()
-    parts = take_all(diff)
-    assert [message.whole for message in parts] == [""] * len(parts)
-    assert len(parts) > 3
-    assert diff.delivered
-
-
-def take_all(diff: MessageDiff) -> list[Outgoing]:
-    """What its steps say, until nothing is left to do."""
-    said = []
-    while (step := diff.next_step()) is not None:
-        diff.record(step, 0.0)
-        said += [step.message] if isinstance(step, Send | Edit) else []
-    return said
 
 
 def test_votes_under_answers_leave_room_for_the_ends_of_others() -> None:
@@ -312,12 +259,12 @@ def test_votes_under_answers_leave_room_for_the_ends_of_others() -> None:
     diffs: dict[int, MessageDiff] = {}
     for number in range(1, 8):
         diffs[number] = MessageDiff(LIMITS, begun=1, is_revision=True)
-        diffs[number].end(Outgoing(f"answer {number}", answer_id=number))
+        diffs[number].finish(Outgoing(f"answer {number}", answer_id=number))
         channel.add(number, diffs[number])
     shown = [answer for tick in range(45) if (answer := _carry_out(channel, diffs, tick / 10))]
     assert 0 < len(shown) < LIMITS.budget.edits
     diffs[9] = MessageDiff(LIMITS, begun=1)
-    diffs[9].end(Outgoing("at last"))
+    diffs[9].finish(Outgoing("at last"))
     channel.add(9, diffs[9])
     assert _carry_out(channel, diffs, 4.5) == 9
 

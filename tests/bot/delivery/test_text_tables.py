@@ -66,7 +66,7 @@ def test_any_text_is_taken_and_every_block_closed(text: str) -> None:
 
 def shown(text: str, *, tables: bool = False) -> str:
     diff = MessageDiff(Limits(2_000, EditBudget(5, 5.0), tables=tables), ends_directly=True)
-    diff.end(Outgoing(text))
+    diff.finish(Outgoing(text))
     step = diff.next_step()
     assert isinstance(step, Send)
     return step.message.text

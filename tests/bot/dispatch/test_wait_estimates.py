@@ -29,7 +29,7 @@ def test_the_wait_is_what_is_ahead_at_the_measured_speed() -> None:
 
 
 def test_a_group_that_may_say_little_waits_for_that() -> None:
-    channel = EditScheduler(Limits(text=80, budget=EditBudget(edits=2, seconds=60.0), marks=True))
+    channel = EditScheduler(Limits(text=80, budget=EditBudget(edits=2, seconds=60.0), reacts=True))
     channel.count_step(99, now=-10.0)  # something was said ten seconds ago
     speed = Speed()
     speed.record(waiting(9, cost=300), tokens=100, seconds=10.0)
