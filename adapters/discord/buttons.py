@@ -6,7 +6,7 @@ from typing import Final
 
 import discord
 
-from bot.commands.ids import read_own
+from bot.ids import read_own
 from bot.ports import Button, Outgoing
 from bot.texts import Texts
 

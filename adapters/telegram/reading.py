@@ -17,7 +17,7 @@ from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, PRESSED, place_of
 from adapters.telegram.recent import Recent
 from bot.commands.command import ANSWER
-from bot.commands.ids import read_own
+from bot.ids import read_own
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply, Value

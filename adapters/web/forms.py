@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.web.platform import author_of, number_of, place_of
-from bot.commands.ids import read_own
+from bot.ids import read_own
 from bot.message import Address, Attachment, Incoming, Invocation, Reply
 from bot.ports import Button
 

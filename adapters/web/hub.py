@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.web.handouts import Handouts
-from bot.commands.ids import read_own
+from bot.ids import read_own
 
 KEPT_STATES = 200  # of one person; a page that missed more than this loads its history again
 KEPT_HUBS = 2000  # people; one whose hub was let go loads the history again, too

@@ -11,20 +11,20 @@ LOCAL = frozenset({"terminal", "web"})  # whoever sits at the machine, or has th
 
 
 class Access:
-    """The allow and deny lists: the operator's, and within them those of the place."""
+    """Checks the allow and deny lists: the operator's first, then those of the place."""
 
     def __init__(self, policies: PolicyStore) -> None:
         self._policies = policies
 
     async def is_for_bot(self, incoming: Incoming) -> bool:
-        """Whether a message is for the bot at all. Other bots' are not, unless listed: two that answer each other would never end."""
+        """Whether the bot reacts to a message at all. Other bots are ignored unless listed: two bots could answer each other for ever."""
         if incoming.address is Address.OVERHEARD or not incoming.author.is_bot:
             return incoming.address is not Address.OVERHEARD
         listed = (await self._policies.bot_wide_access()).allow_bots | (await self._policies.at_place(incoming.place)).access.allow_bots
         return incoming.author.key in listed
 
     async def check(self, incoming: Incoming) -> None:
-        """Raises Refusal for a person or a place that was not allowed."""
+        """Raises Refusal for a person or a place that is not allowed."""
         if incoming.place.platform in LOCAL:
             return
         check_lists(await self._policies.bot_wide_access(), incoming.place, incoming.author)
@@ -39,7 +39,7 @@ class Access:
 
 
 def check_lists(options: AccessOptions, place: Place, author: Author) -> None:
-    """Raises Refusal for whom these lists do not let in. Denial wins."""
+    """Raises Refusal for a person or place that these lists do not let in. A deny list wins over an allow list."""
     if _denied(options, place, author):
         raise Refusal("access.denied")
     if options.age_restricted_only and not place.age_restricted:
@@ -66,7 +66,7 @@ def _place_allowed(options: AccessOptions, place: Place) -> bool:
 def _person_allowed(options: AccessOptions, author: Author) -> bool:
     if options.allow_people or options.allow_roles:
         return options.everyone or _listed(options, author)
-    return options.everyone or bool(options.allow_servers or options.allow_channels)  # a list of places lets in all who are there
+    return options.everyone or bool(options.allow_servers or options.allow_channels)  # a list of places lets in everybody in them
 
 
 def _listed(options: AccessOptions, author: Author) -> bool:
@@ -75,5 +75,5 @@ def _listed(options: AccessOptions, author: Author) -> bool:
 
 
 def may_set_for_all(place: Place, author: Author, *, opened: bool) -> bool:
-    """Whether this person may set values of this channel or server: `opened` = its managers let everyone."""
+    """Whether this person may set values for a whole channel or server. `opened`: its managers let everyone."""
     return place.private or place.platform in LOCAL or author.manages or opened

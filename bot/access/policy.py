@@ -1,7 +1,7 @@
-"""What `/setup` keeps: the rules of one server (of one chat, where there are no servers), or those for everywhere.
+"""A policy: what `/setup` stores for one server (one chat, where there are no servers), or for everywhere.
 
-The configuration is the frame: rules make its numbers smaller and never larger. A server's rules let in nobody whom the
-frame keeps out; those for everywhere, which only operators set, add to the frame's lists.
+It can only restrict what the configuration allows: its numbers lower the configuration's, and a server's lists let in nobody whom the
+configuration keeps out. Only the policy for everywhere, which operators set, adds to the configuration's lists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LISTS: Final = (
 
 
 class Policy(ConfigSection):
-    """Empty: no rule."""
+    """One stored policy. Empty fields restrict nothing."""
 
     access: AccessOptions = AccessOptions()
     cooldown_seconds: Fraction = 0
@@ -31,28 +31,28 @@ class Policy(ConfigSection):
     roles: Mapping[Key, RoleLimits] = Field(default={})
 
     def allowance(self, author: Author, caps: Mapping[str, float]) -> Allowance:
-        """What these rules alone give a person where `caps` hold."""
+        """What this policy alone allows a person, with `caps` for the settings that it does not cap."""
         return allowance(LimitOptions(cooldown_seconds=self.cooldown_seconds, caps={**caps, **self.caps}, roles=self.roles), author)
 
     def question_pause(self, author: Author) -> float:
-        """Seconds that have to lie between two questions of this person."""
+        """Seconds of pause that this policy demands between two questions of this person."""
         return self.allowance(author, {}).cooldown_seconds
 
     def merged_into(self, frame: AccessOptions) -> AccessOptions:
-        """The frame with these lists besides its own."""
+        """The configuration's lists with this policy's added."""
         lists = {name: getattr(frame, name) | getattr(self.access, name) for name in LISTS}
         adults = frame.age_restricted_only or self.access.age_restricted_only
         return frame.model_copy(update={**lists, "age_restricted_only": adults})
 
     @property
     def as_own_check(self) -> AccessOptions:
-        """These lists as a check of their own: without one of people or roles, everybody is let in."""
+        """These lists, to be checked by themselves: everybody is let in if they name no people or roles to allow."""
         return self.access.model_copy(update={"everyone": not (self.access.allow_people or self.access.allow_roles)})
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """One person's share: everybody's, or the most generous of their roles'."""
+    """How much one person may do: what everybody may, or what the most generous of their roles may."""
 
     burst: int  # events at once …
     cooldown_seconds: float  # … and then one in this time
@@ -76,6 +76,6 @@ def allowance(options: LimitOptions, author: Author) -> Allowance:
 
 
 def highest_cap(limits: LimitOptions, name: str) -> float | None:
-    """The most that anybody may set; None: no cap."""
+    """The highest value of a setting that anybody may set; None: no cap."""
     caps = (role.caps[name] for role in limits.roles.values() if name in role.caps)
     return max((limits.caps[name], *caps)) if name in limits.caps else None

@@ -1,4 +1,4 @@
-"""Who may use the bot here, and how much: the configuration's word, with what `/setup` added to it in the database."""
+"""Reads and stores policies: who may use the bot in a place, and how much, by the configuration and by `/setup`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from bot.message import Author, Place, Value
 from bot.store.database import Database
 from bot.store.settings import Home, Scope, change_setting, read_settings
 
-RULES: Final = "rules"  # kept beside a server's or chat's values
+RULES: Final = "rules"  # the stored setting's name, beside a server's or chat's other settings
 EVERYWHERE: Final[Home] = (Scope.SERVER, "*")  # no server has this key
-FRESH_SECONDS: Final = 5.0  # after which another bot's change on the same database is seen
+FRESH_SECONDS: Final = 5.0  # a policy is cached so long: then changes by another bot on the same database are seen
 NAMING_CHANNELS: Final = ("allow_channels", "deny_channels")
-REMEMBERED: Final = 10_000  # homes
+REMEMBERED: Final = 10_000  # cached policies
 
 Edit = Callable[[Policy], Policy]
 
 
 def policy_home(place: Place) -> Home:
-    """Where the rules of a place are kept: with its server; of a chat without servers, with the chat."""
+    """Where a place's policy is stored: under its server, or under the chat on platforms without servers."""
     return (Scope.SERVER, place.server_key) if place.server_key else (Scope.CHANNEL, place.channel_key)
 
 
 class PolicyStore:
-    """The rules in force. What was read is remembered for a moment: every event asks."""
+    """The policies in force, cached for a moment because every event needs them."""
 
     def __init__(self, database: Database, access: AccessOptions, limits: LimitOptions, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
@@ -38,11 +38,11 @@ class PolicyStore:
         self._known: dict[Home, tuple[float, Policy]] = {}
 
     async def bot_wide_access(self) -> AccessOptions:
-        """The configuration's lists, with what operators added."""
+        """The lists that hold everywhere: the configuration's, with what operators added by `/setup`."""
         return (await self.read(EVERYWHERE)).merged_into(self._access)
 
     async def at_place(self, place: Place) -> Policy:
-        """What those who manage this place set."""
+        """The policy that the managers of this place set."""
         return await self.read(policy_home(place))
 
     async def allowance(self, place: Place, author: Author) -> Allowance:
@@ -52,7 +52,7 @@ class PolicyStore:
         return allowed
 
     async def question_pauses(self, place: Place, author: Author) -> tuple[tuple[Home, float], ...]:
-        """The seconds that have to lie between two questions of this person, and where they are asked for."""
+        """Seconds of pause between two questions of this person, each with the home of the policy that demands it."""
         asked = [(home, (await self.read(home)).question_pause(author)) for home in (EVERYWHERE, policy_home(place))]
         return tuple((home, seconds) for home, seconds in asked if seconds)
 
@@ -62,19 +62,19 @@ class PolicyStore:
         return author.manages or author.moderates or bool(author.role_keys & named)
 
     def is_operator(self, author: Author) -> bool:
-        """Whether this person may set rules for everywhere."""
+        """Whether this person may set the policy that holds everywhere."""
         return author.key in self._access.operators
 
     def highest_cap(self, name: str) -> float | None:
-        """The most of a setting that the configuration lets anybody have; None: no cap."""
+        """The highest value of a setting that the configuration allows to anybody; None: no cap."""
         return highest_cap(self._limits, name)
 
     async def change(self, home: Home, edit: Edit, author: Author) -> Policy:
-        """Replace the rules kept there by what `edit` makes of them. Raises what `edit` raises."""
+        """Replace the stored policy by what `edit` makes of it; the new one. Raises what `edit` raises."""
         return await self._change(home, edit, author.key)
 
     async def move_place(self, old: Place, new: Place) -> None:
-        """A channel that got another id stays in the lists that name it: the configuration can't be changed from here."""
+        """A channel got a new id: add that to every list that names the old one, since nobody edits the configuration for it."""
         frame = await self.bot_wide_access()
         if lists := [name for name in NAMING_CHANNELS if old.channel_key in getattr(frame, name)]:
             await self._change(EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key)
@@ -106,6 +106,6 @@ def _parse(stored: Value | None) -> Policy:
 
 
 def _listing(lists: Sequence[str], key: str, policy: Policy) -> Policy:
-    """The rules with `key` in these lists."""
+    """The policy with `key` added to these lists."""
     more = {name: getattr(policy.access, name) | {key} for name in lists}
     return policy.model_copy(update={"access": policy.access.model_copy(update=more)})

@@ -1,4 +1,4 @@
-"""How much one person, and all together, may ask: pace, places in the queue, and caps on what one answer may cost."""
+"""Limits how fast one person may send events, and how many questions of one person or of all may wait in the queue."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bot.numbers import print_number
 from bot.store.jobs import QueueLoad
 from bot.store.settings import Home
 
-QUESTIONS = frozenset({"ask", "compare", "again", "continue"})  # commands that an answer is written for
+QUESTIONS = frozenset({"ask", "compare", "again", "continue"})  # commands that cost an answer
 STOP = "stop"
-LONGEST_PAUSE = 3600.0  # seconds that a rule may ask for
-SWEEP_AT = 10_000  # people remembered before those who rested are forgotten
-LATE_SECONDS = 60.0  # what comes so long after it was sent counts when it was sent: the bot was away, not the person too fast
-NEAR_SECONDS = 600.0  # late questions so far apart would hardly have been in the queue together
+LONGEST_PAUSE = 3600.0  # seconds; the longest pause between questions that a policy may demand
+SWEEP_AT = 10_000  # people in memory; then those whose bucket is full again are dropped
+LATE_SECONDS = 60.0  # an event that arrives so late counts at its sending time: the bot was away, the person was not too fast
+NEAR_SECONDS = 600.0  # late questions further apart would not have waited in the queue together
 HOUR_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
 class TokenBucket:
-    """A bucket of events that one person may still cause; it fills by one in each cooldown."""
+    """How many events one person may send now; one more every cooldown."""
 
     left: float
     at: float  # seconds on the clock
-    notified: bool = False  # that it is empty
+    notified: bool = False  # the person was told that it is empty
 
     def spend(self, allowed: Allowance, now: float) -> float:
-        """Take one event out. 0, or the seconds until there is one."""
+        """Take one event out of the bucket. 0, or the seconds to wait where it is empty."""
         if allowed.cooldown_seconds == 0:
             return 0
         self.left = min(allowed.burst, self.left + max(now - self.at, 0) / allowed.cooldown_seconds)
@@ -45,7 +45,7 @@ class TokenBucket:
         return 0
 
     def check(self, allowed: Allowance, now: float, refusal: str, **values: str) -> None:
-        """Take one event out. Raises `refusal`, a text that says how long to wait, and Ignored when that was just said."""
+        """Take one event out. An empty bucket raises Refusal with the text `refusal`, or Ignored if the person was just told."""
         wait = self.spend(allowed, now)
         notified, self.notified = self.notified, wait > 0
         if wait:
@@ -53,20 +53,20 @@ class TokenBucket:
 
 
 class PersonLimits:
-    """The limits of the configuration, kept in memory: a restart forgives."""
+    """The limits that the configuration and the policies set. Counts are in memory only: a restart clears them."""
 
     def __init__(self, options: LimitOptions, policies: PolicyStore, clock: Callable[[], float] = time) -> None:
         self._options = options
         self._policies = policies
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
-        self._pauses: dict[tuple[str, Home], TokenBucket] = {}  # between a person's questions, where the rules of a place ask for them
-        self._late: dict[str, list[float]] = {}  # when each person sent the questions that came late
-        self._told_at: dict[str, float] = {}  # places that heard of questions which are too old, and when
+        self._pauses: dict[tuple[str, Home], TokenBucket] = {}  # between a person's questions, where a policy demands it
+        self._late: dict[str, list[float]] = {}  # when each person's late questions were sent
+        self._told_at: dict[str, float] = {}  # when a place was last told that a question is too old to answer
 
     async def check(self, incoming: Incoming) -> None:
-        """Count one event of this person, when it was sent. Raises Refusal that says how long to wait, or that it is too old to be
-        worth answering, and Ignored when that was just said. Who wants an answer to end is never told to wait."""
+        """Count one event of this person, at its sending time. Raises Refusal where they have to wait or the event is too old to answer,
+        and Ignored where they were just told so. `/stop` is never limited."""
         if incoming.author.alone or (incoming.command and incoming.command.name == STOP):
             return
         allowed = await self._policies.allowance(incoming.place, incoming.author)
@@ -74,7 +74,7 @@ class PersonLimits:
         sent = _sent(incoming, now)
         self._sweep(now)
         self._check_age(incoming.place.key, sent, now)
-        whose = incoming.author.key if sent == now else f"{incoming.author.key} late"  # what comes late spends nothing of today's
+        whose = incoming.author.key if sent == now else f"{incoming.author.key} late"  # late events have a bucket of their own
         bucket = self._buckets.setdefault(whose, TokenBucket(allowed.burst, sent))
         bucket.check(allowed, sent, "limits.too_fast")
         if _asks(incoming):
@@ -83,8 +83,8 @@ class PersonLimits:
                 pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 
     def admit(self, load: QueueLoad, incoming: Incoming) -> None:
-        """Raises Refusal when this person, or everybody together, has enough questions in the queue: of what comes late, at the time
-        when it was sent."""
+        """Raises Refusal when this person, or all people together, have too many questions in the queue; a late question is counted
+        against those sent around the same time."""
         person, now = incoming.author.key, self._clock()
         sent = _sent(incoming, now)
         late = sent < now
@@ -115,11 +115,11 @@ class PersonLimits:
 
 
 def _asks(incoming: Incoming) -> bool:
-    """Whether it is one more question; a correction of one is not."""
+    """Whether it asks one more question; an edit of one does not."""
     return not incoming.edited and (incoming.command is None or incoming.command.name in QUESTIONS)
 
 
 def _sent(incoming: Incoming, now: float) -> float:
-    """When an event counts, in Unix seconds: `now`, unless it comes late. An edit is news, however old its message."""
+    """When an event counts, in Unix seconds: now, or its sending time if it arrives late. An edit happens now, however old its message."""
     sent = incoming.sent_at.timestamp()
     return sent if now - sent > LATE_SECONDS and not incoming.edited else now

@@ -1,4 +1,4 @@
-"""Answers as they grow: one, or the columns of a comparison, which are one question answered with several values of a setting."""
+"""Accumulates an answer from the chunks of an engine's stream: one answer, or the columns of a comparison."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ENDS: Final[Mapping[FinishReason, Finish]] = {"stop": Finish.STOP, "length": Fin
 
 @dataclass(slots=True)
 class Draft:
-    """An answer as it grows."""
+    """One answer, accumulated chunk by chunk."""
 
     text_so_far: str = ""
-    preview: str = ""  # of a beam search, until it has decided
-    finish: Finish = Finish.STOPPED  # until the engine says how it ended
-    tokens: int = 0  # of the answer; chunks, until the engine counts
+    preview: str = ""  # of a beam search: the best beam so far, until one is chosen
+    finish: Finish = Finish.STOPPED  # STOPPED until the engine says how it ended
+    tokens: int = 0  # of the answer; counted in chunks until the engine sends its own count
     prompt_tokens: int = 0
-    dropped: int = 0  # of the oldest messages, for lack of room
-    choices: list[TokenLogprobs] = field(default_factory=list)  # where they were asked for: every token, and what else it could be
-    beams: tuple[BeamNode, ...] = ()  # where they were asked for: what a beam search weighed
-    length_penalty: float | None = None  # by which it ranked what finished
-    filtered: bool = False  # the server's own filter ended it
+    dropped: int = 0  # how many of the oldest messages were left out because the context window was full
+    choices: list[TokenLogprobs] = field(default_factory=list)  # if requested: every token with its likeliest alternatives
+    beams: tuple[BeamNode, ...] = ()  # if requested: the tree that a beam search explored
+    length_penalty: float | None = None  # with which finished beams were ranked
+    filtered: bool = False  # the server's content filter ended it
 
     @property
     def text(self) -> str:
@@ -41,15 +41,16 @@ class Draft:
         return (self,)
 
     def work(self, beams: int) -> int:
-        """Tokens that an engine made for it: those of every beam."""
+        """Tokens that the engine generated for it, over all beams."""
         return self.tokens * beams
 
     @property
     def columns(self) -> tuple[AnswerColumn, ...]:
-        """Only comparisons have some."""
+        """Empty: only a comparison has columns."""
         return ()
 
     def add(self, chunk: Chunk) -> None:
+        """Append a chunk's text and take over its counts."""
         for choice in chunk.choices:
             self.preview = sanitize_text(choice.provisional) if choice.provisional is not None else self.preview
             self.text_so_far += sanitize_text(choice.delta.content or "")
@@ -65,14 +66,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The columns as they grow; what is asked of a Draft, asked of all of them."""
+    """The answers of a comparison, one a column: the same question with several values of one setting. Same properties as Draft."""
 
     labels: tuple[str, ...]
     drafts: tuple[Draft, ...]
     beams: tuple[int, ...]  # of each column
 
     def work(self, beams: int) -> int:
-        """As of a Draft; the columns know their own beams."""
+        """As of a Draft, with each column's own number of beams."""
         return sum(draft.work(rows) for draft, rows in zip(self.drafts, self.beams, strict=True))
 
     @property
@@ -81,14 +82,14 @@ class Comparison:
 
     @property
     def text(self) -> str:
-        """All columns, each under its label; empty until one has a word."""
+        """All columns, each below its label; empty until one of them has text."""
         if not any(draft.text for draft in self.drafts):
             return ""
         return "\n\n".join(f"**{column.label}**\n{column.text or '…'}" for column in self.columns)
 
     @property
     def finish(self) -> Finish:
-        """A column that ran into its limit is not worth a button to continue it."""
+        """STOPPED if any column was; never LENGTH, since one column can't be continued alone."""
         return Finish.STOPPED if any(draft.finish is Finish.STOPPED for draft in self.drafts) else Finish.STOP
 
     @property
@@ -109,7 +110,7 @@ class Comparison:
 
 
 def new_draft(job: Job, texts: Texts) -> Draft | Comparison:
-    """What a job's answer grows in."""
+    """An empty draft for a job: a Comparison if it asks for one."""
     if job.varied is None:
         return Draft()
     language, name = job.settings.language, job.varied.setting

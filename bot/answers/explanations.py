@@ -1,4 +1,4 @@
-"""How recent answers came about: every word with what else could have stood there, or what a beam search weighed.
+"""Keeps how recent answers came about: each token with its alternatives, or the tree of a beam search.
 
 Kept in memory alone, of the newest answers: it is many times as long as the answers themselves.
 """
@@ -19,17 +19,17 @@ MOST_TOKENS = 600  # of one answer
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One answer's. `temperature` None: the model's own default; `choices` and `beams` are empty where the engine told none."""
+    """How one answer came about. `temperature` None: the model's default; `choices`, `beams`: empty where the engine sent none."""
 
     temperature: float | None
     choices: tuple[TokenLogprobs, ...]
     beams: tuple[BeamNode, ...]
-    length_penalty: float | None  # that the beams were ranked by, as the engine says
-    stopped: bool  # by a person, before the engine could tell all
+    length_penalty: float | None  # with which the engine ranked finished beams
+    stopped: bool  # by a person, before the engine had sent everything
 
 
 class Explanations:
-    """Those of the newest answers on platforms that show them."""
+    """The explanations of the newest answers, on platforms that show them."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[int, tuple[str, Explanation]] = OrderedDict()
@@ -44,6 +44,6 @@ class Explanations:
             self._kept.popitem(last=False)
 
     def of(self, place: str, answer: int) -> Explanation | None:
-        """Of an answer in this place; None: not kept any more, or not there."""
+        """An answer's explanation; None: it is not kept any more, or the answer is in another place."""
         where, explanation = self._kept.get(answer, ("", None))
         return explanation if where == place else None

@@ -1,4 +1,4 @@
-"""One answer, from the turns that the engine is shown to the text that is committed."""
+"""Generates one answer: makes the request, reads the engine's stream into a draft, and writes the notes below the answer."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from bot.store.tables import Finish
 from bot.texts import Texts
 from engine.api import ChatRequest, StreamOptions
 
-PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; only fairness and estimates rely on it
+PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; used for fairness and estimates only
 PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
 OnChunk = Callable[[], None]  # called after each chunk
-ALTERNATIVES = 6  # shown for each word
-FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of what only somebody's hand can mend
+ALTERNATIVES = 6  # alternatives requested for each token
+FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of faults that only the operator can fix
     Fault.KEY: "answer.fault_key",
     Fault.QUOTA: "answer.fault_quota",
     Fault.MODEL: "answer.fault_model",
@@ -40,27 +40,27 @@ FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of what only
 
 
 def expected_cost(text: str, pictures: int, settings: AnswerSettings) -> int:
-    """Tokens that a question may take, beams counted n-fold; corrected by what it took."""
+    """Tokens that a question may cost, times its beams; replaced by the true count when it is answered."""
     prompt = round(len(text) * PROMPT_TOKENS_PER_CHARACTER) + PICTURE_TOKENS * pictures
     return prompt + (settings.max_new_tokens or DEFAULT_ANSWER_TOKENS) * (settings.beams or 1)
 
 
 def answer_buttons(finish: str | None) -> tuple[Button, ...]:
-    """What can be done with an answer that ended so; None: with one that has not ended."""
+    """The buttons below an answer by how it ended; None: it has not ended."""
     if finish is None:
         return (Button.STOP,)
     return (*((Button.CONTINUE,) if finish == Finish.LENGTH else ()), Button.AGAIN, Button.SETTINGS)
 
 
 def shown_text(texts: Texts, language: str, text: str, finish: str | None) -> str:
-    """What is shown of an answer; one that ended without a word says so."""
+    """The text to show; an answer that ended without any gets a sentence that says so."""
     if text.strip() or finish is None:
         return text
     return texts.render(language, "answer.stopped" if finish == Finish.STOPPED else "answer.empty")
 
 
 class Cancellation:
-    """A way to end one stream from outside, in the middle or before it begins. `async with` it around the stream."""
+    """Lets another task end a stream, midway or before it begins: `async with` it around the reading."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -76,7 +76,7 @@ class Cancellation:
         await self._scope.__aenter__()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        """Swallows the end that was asked for, and nothing else."""
+        """Suppress the timeout that `cancel` caused, and no other error."""
         scope, self._scope = self._scope, None
         if scope is None:
             return False
@@ -88,7 +88,7 @@ class Cancellation:
 
 
 class AnswerGenerator:
-    """Asks engines, and says below an answer what a person should know about it."""
+    """Asks engines for answers."""
 
     def __init__(self, database: Database, files: PictureFiles, texts: Texts) -> None:
         self._database = database
@@ -134,10 +134,10 @@ class AnswerGenerator:
             raise group.exceptions[0] from None
 
     async def footer_notes(self, job: Job, branch: Sequence[Turn], draft: Draft | Comparison) -> tuple[str, ...]:
-        """What the answer should say of itself, in its language."""
+        """Notes for the small line below an answer, in its language: whose picture, what was left out, how it ended."""
         language, notes = job.settings.language, []
         seen = conversation.sight(branch)
-        # By a direct reply it is plain whose picture is meant.
+        # A direct reply shows already whose picture is meant.
         if seen and seen.person != job.person and seen not in branch[-2:]:
             name = safe_name(await self._database.read(graph.name_of, seen.person))
             notes.append(self._texts.render(language, "answer.about" if name else "answer.about_earlier", name=name))
@@ -177,7 +177,7 @@ class AnswerGenerator:
         types = await self._database.read(graph.media_types, sha256s)
         try:
             return {sha256: await asyncio.to_thread(self._data_url, sha256, types[sha256]) for sha256 in sha256s}
-        except (KeyError, FileNotFoundError):  # forgotten a moment ago; or the folder was lost, or not restored with the database
+        except (KeyError, FileNotFoundError):  # deleted meanwhile; or the picture folder was lost, or not restored with the database
             raise Refusal("answer.picture_gone") from None
 
     def _data_url(self, sha256: str, media_type: str) -> str:
@@ -185,7 +185,7 @@ class AnswerGenerator:
 
 
 def with_explanation(request: ChatRequest) -> ChatRequest:
-    """The request, asking besides what else each word could have been, or what a beam search weighs."""
+    """The request with alternatives for each token, or the beam search's tree, asked for too."""
     if (request.num_beams or 1) > 1:
         return request.model_copy(update={"beam_tree": True})
     return request.model_copy(update={"logprobs": True, "top_logprobs": ALTERNATIVES})

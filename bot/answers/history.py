@@ -1,4 +1,4 @@
-"""A place's messages as a page shows them after a reload or a restart: with buttons, votes, and words for what has no text."""
+"""Stored messages as a page shows them after a reload: with their buttons, votes, and a sentence where there is no text."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Says again what has changed after it was said: the votes under an answer, and the places in an answer to `/queue`.
+"""Updates messages that were final already: the votes below an answer, and the places in line that `/queue` listed.
 
-Votes come in rushes: those for one answer are gathered, for as long as a channel with a small budget needs.
+Votes come in bursts: those for one answer are collected and shown by one edit, the longer the smaller the channel's budget is.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from bot.ports import Outgoing
 from bot.store import graph, jobs
 from bot.store.database import Database
 
-EDITS_GATHERED = 3  # votes of so many edits' time go out as one
+EDITS_GATHERED = 3  # votes are collected for the time of so many edits
 LOOK_SECONDS = 2.0
-FOLLOW_SECONDS = 600.0  # a person who asks for the line sees it move for so long
+FOLLOW_SECONDS = 600.0  # an answer to /queue is kept up to date for so long
 
 
 @dataclass(frozen=True, slots=True)
 class FollowedNotice:
-    """A notice that says what `current` says now, until that is final."""
+    """A notice that is kept equal to what `current` returns, until that is final or `until` (monotonic seconds) has passed."""
 
     notice: Notice
     current: Callable[[], Awaitable[Outgoing]]
@@ -34,7 +34,7 @@ class FollowedNotice:
 
 
 class LiveUpdates:
-    """`run` owns what is done; the rest may be called at any time."""
+    """`run` owns the tasks; the other methods may be called at any time."""
 
     def __init__(self, database: Database, outbox: Outbox, answer_views: AnswerViews) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class LiveUpdates:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        self._due.clear()  # whoever would have shown them ended with the last run
+        self._due.clear()  # the tasks that would have shown them ended with the last run
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
@@ -54,13 +54,13 @@ class LiveUpdates:
                         del self._notices[key]
 
     def votes_changed(self, answer: int) -> None:
-        """Show the votes for an answer, soon."""
+        """The votes for an answer changed: show them soon."""
         if answer not in self._due:
             self._due.add(answer)
             start(self._tasks, self._show_votes(answer))
 
     async def keep_updated(self, key: str, send: Callable[[Outgoing], Notice], current: Callable[[], Awaitable[Outgoing]]) -> None:
-        """Say what `current` says, and keep it true while it is not final, in place of what was kept true of the same `key` before."""
+        """Send what `current` returns, and update it until it is final; a notice of the same `key` before it is updated no more."""
         first = await current()
         if before := self._notices.pop(key, None):
             before.notice.change(replace(first, final=True))
@@ -78,7 +78,7 @@ class LiveUpdates:
 
 
 async def _update(followed: FollowedNotice) -> bool:
-    """Bring a notice up to date; False: it is final now, or nobody can change it."""
+    """Update a notice. False: it is final now, or can't be changed any more."""
     message = await followed.current()
     if monotonic() > followed.until:
         message = replace(message, final=True)

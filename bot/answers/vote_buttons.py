@@ -1,4 +1,4 @@
-"""What people vote with: a button for each column of a comparison, and one under any answer where a demo runs."""
+"""The vote buttons: one for each column of a comparison, and one below every answer where a demo runs."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from bot.ports import Outgoing
 
 PROMPT = Option("prompt", OptionKind.TEXT)
 IMAGE = Option("image", OptionKind.PICTURE)
-SAMPLE = Option("sample", OptionKind.TEXT, hidden=True)  # a sample picture and its question, as their button names them
+SAMPLE = Option("sample", OptionKind.TEXT, hidden=True)  # a sample picture and its question, as in its button
 
 
-PICK = Option("pick", OptionKind.TEXT, hidden=True)  # which of several pictures is meant, as its button names it
+PICK = Option("pick", OptionKind.TEXT, hidden=True)  # which of several pictures is meant, as in its button
 
 
 async def run(context: Context) -> Outgoing | None:
@@ -39,7 +39,7 @@ def check_something_asked(incoming: Incoming, question: str) -> None:
 
 
 def _sampled(context: Context, name: str) -> tuple[Incoming, str]:
-    """The person asks about a sample picture."""
+    """The event with a sample picture attached, and the sample's question. Raises Refusal for an unknown name."""
     sample, _, question = name.partition(".")
     if sample not in SAMPLES or question not in SAMPLES[sample].questions:
         raise Refusal("ask.empty")

@@ -1,4 +1,4 @@
-"""`/beams`: how many answers are weighed against each other."""
+"""`/beams`: how many beams a beam search keeps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a command is: its name, its typed options, its words in every language, and what it does.
+"""Defines a command: its name, its typed options, its texts in every language, and its handler.
 
-Adapters register from this natively; bot/commands/parser.py reads commands that are typed as text. The words are the
-texts `command.<name>.name`, `.description` and `.help`, and `option.<name>.name` and `.description`.
+Adapters register commands natively from this; bot/commands/parser.py parses commands that are typed as text. The texts are
+`command.<name>.name`, `.description` and `.help`, and `option.<name>.name` and `.description`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from math import inf
 from bot.access.policy_store import PolicyStore
 from bot.answer_settings import SETTINGS, Setting, SettingKind
 from bot.commands.actions import Actions
-from bot.commands.ids import read_id, read_own
 from bot.errors import Refusal
+from bot.ids import read_id, read_own
 from bot.message import Incoming, Value
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Outgoing
@@ -25,15 +25,15 @@ from bot.texts import Texts
 
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
 NO = frozenset({"false", "no", "n", "0", "off", "否", "不"})
-REPLIED = frozenset({"reply", "回复", "回覆"})  # typed for a person: whose message this is a reply to
+REPLIED = frozenset({"reply", "回复", "回覆"})  # typed instead of a person: the author of the message that is replied to
 
 
-Suggestion = tuple[str, Value]  # as it is shown, and the value itself
+Suggestion = tuple[str, Value]  # label and value
 
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """An option's value as somebody types it. `given`: the options that are filled in; `caps`: the person's highest values here."""
+    """An option that somebody is typing. `given`: the options filled in already; `caps`: the highest values this person may set here."""
 
     typed: str
     given: Mapping[str, Value]
@@ -43,7 +43,7 @@ class Typing:
     language: str
 
     def fitting(self, suggestions: Iterable[Suggestion]) -> Iterator[Suggestion]:
-        """Those that have what was typed in them; numbers begin with it."""
+        """The suggestions that contain what was typed; numbers have to begin with it."""
         typed = self.typed.strip().lower()
         for label, value in suggestions:
             if label.startswith(typed) if isinstance(value, float | int) else typed in label.lower():
@@ -54,18 +54,18 @@ Completion = Callable[[Typing], Iterable[Suggestion]]
 
 
 class OptionKind(StrEnum):
-    """What an option takes."""
+    """The type of an option's value."""
 
     TEXT = "text"
     NUMBER = "number"
     WHOLE = "whole"
     CHOICE = "choice"
     FLAG = "flag"
-    PERSON = "person"  # a person's id on the platform, and so on
+    PERSON = "person"  # the platform's id of a person; likewise below
     ROLE = "role"
     CHANNEL = "channel"
     SERVER = "server"
-    PICTURE = "picture"  # native only; it arrives as one of the message's attachments
+    PICTURE = "picture"  # native commands only; it arrives as an attachment of the message
 
 
 IDS = frozenset({OptionKind.PERSON, OptionKind.ROLE, OptionKind.CHANNEL, OptionKind.SERVER})
@@ -81,14 +81,14 @@ class Option:
     high: float | None = None
     choices: tuple[str, ...] = ()
     words: str = ""
-    complete: Completion | None = None  # what is offered while it is typed
-    setting: str = ""  # whose value it is, if a setting's
-    hidden: bool = False  # set by buttons, never shown
-    keeps: bool = False  # its value becomes a setting's and is checked there
+    complete: Completion | None = None  # suggests values while it is typed
+    setting: str = ""  # the setting whose value it takes, if any
+    hidden: bool = False  # set by buttons, never shown to people
+    keeps: bool = False  # its value is parsed by its setting
 
     def read(self, given: Value, texts: Texts, incoming: Incoming) -> Value:
-        """The option's value from what a platform or a person gave. Raises Refusal for a choice that there is not, and for a name
-        where an id is needed: with a guess, the command would be about somebody else."""
+        """Parse what a platform or a person gave. Raises Refusal for an unknown choice, and for a name where an id is needed: a guess
+        could name somebody else."""
         if self.kind is OptionKind.FLAG:
             return self._flag(given)
         if self.kind is OptionKind.CHOICE:
@@ -113,7 +113,7 @@ class Option:
         return found
 
     def _replied(self, incoming: Incoming) -> str:
-        """Who wrote the message that is replied to; of the bot's own, nobody is meant for sure."""
+        """The author of the message that is replied to. Raises Refusal where there is none, or it is the bot."""
         reply = incoming.reply_to
         if reply is None or reply.author is None or reply.is_ours:
             raise Refusal("settings.nobody_replied_to", name=self.name)
@@ -131,7 +131,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command's handler gets: what was said, and everything that it may use."""
+    """What a command's handler gets: the event, its options, and everything that the handler may use."""
 
     incoming: Incoming
     options: Mapping[str, Value]
@@ -150,12 +150,12 @@ class Context:
         return self.texts.command(self.language, name)
 
     def reply(self, text: str) -> Outgoing:
-        """An answer for this person alone, where the platform can."""
+        """A reply that only this person sees, where the platform can do that."""
         return Outgoing(text, private=True, language=self.language)
 
     @property
     def answer_id(self) -> int | None:
-        """The answer whose button was pressed; None = the newest one."""
+        """The id of the answer whose button was pressed; None: the newest one is meant."""
         given = self.options.get(ANSWER.name)
         answer = None if given is None else read_own(given)
         if given is not None and answer is None:
@@ -163,7 +163,7 @@ class Context:
         return answer
 
     def number(self, option: Option, default: float) -> float:
-        """An option's number. Raises Refusal that names its range."""
+        """The value of a numeric option. Raises Refusal with its range for anything else."""
         given, low, high = self.options.get(option.name, default), option.low or 0, option.high or inf
         number = read_whole(given) if option.kind is OptionKind.WHOLE else read_number(given)
         if number is None or not low <= number <= high:
@@ -172,7 +172,7 @@ class Context:
 
     @property
     def request(self) -> dict[str, Value]:
-        """The settings given for this one question."""
+        """The settings given for this one question, by name."""
         return {name: value for name, value in self.options.items() if name in SETTINGS}
 
 
@@ -186,24 +186,24 @@ class Command:
     name: str
     run: Handler = field(repr=False)
     options: tuple[Option, ...] = ()
-    for_managers: bool = False  # refused to others, and hidden from them where the platform can
-    everywhere: bool = False  # works where the bot may not answer, too
-    for_groups: bool = False  # not offered in a private chat, where it has nothing to do
+    for_managers: bool = False  # refused to others, and hidden from them where the platform can do that
+    everywhere: bool = False  # works even where the bot may not answer
+    for_groups: bool = False  # not offered in private chats, where it does nothing
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
 
     def names(self, texts: Texts) -> dict[str, str]:
-        """By language; platforms that take only ASCII use the English one."""
+        """The command's name by language; platforms that allow only ASCII use the English one."""
         return texts.translations(f"command.{self.name}.name")
 
     def descriptions(self, texts: Texts) -> dict[str, str]:
-        """By language, at most 100 characters each."""
+        """The description by language, at most 100 characters each."""
         return texts.translations(f"command.{self.name}.description")
 
 
 def setting_option(setting: Setting, name: str = "") -> Option:
-    """An option that takes a setting's value, under the setting's name or another."""
+    """An option that takes a setting's value; named like the setting, or `name`."""
     numeric = setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}
     return Option(
         name or setting.name,
@@ -219,7 +219,7 @@ def setting_option(setting: Setting, name: str = "") -> Option:
 
 
 def complete_setting(setting: Setting, typing: Typing) -> Iterator[Suggestion]:
-    """A number's usual values up to the person's cap, which is one of them; a choice's words."""
+    """Suggest usual numbers up to the person's cap, the cap itself included; or the labels of choices."""
     cap = typing.caps.get(setting.name, setting.high)
     numbers = sorted({*(each for each in setting.suggestions if each <= cap), *((cap,) if setting.name in typing.caps else ())})
     yield from ((print_number(each), int(each) if setting.kind is SettingKind.WHOLE else each) for each in numbers)

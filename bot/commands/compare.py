@@ -1,4 +1,4 @@
-"""`/compare`: one question answered with several values of a setting, side by side, to show what the knob does."""
+"""`/compare`: one question answered with several values of a setting, side by side, to show what the setting does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.errors import Refusal
 from bot.ports import Outgoing
 
 FEWEST, MOST = 2, 6  # columns
-KNOBS = tuple(
+COMPARABLE = tuple(
     Option(name, OptionKind.TEXT)
     for name, setting in SETTINGS.items()
     if setting.wire and setting.kind in {SettingKind.NUMBER, SettingKind.WHOLE}
@@ -17,7 +17,7 @@ KNOBS = tuple(
 
 
 async def run(context: Context) -> Outgoing | None:
-    given = [setting_command.name for setting_command in KNOBS if setting_command.name in context.options]
+    given = [option.name for option in COMPARABLE if option.name in context.options]
     if len(given) != 1:
         raise Refusal("compare.which")
     varied = _varied(given[0], str(context.options[given[0]]))
@@ -36,4 +36,4 @@ def _varied(name: str, text: str) -> VariedSetting:
     return VariedSetting(name, values)
 
 
-COMMAND = Command("compare", run, (PROMPT, IMAGE, *KNOBS))
+COMMAND = Command("compare", run, (PROMPT, IMAGE, *COMPARABLE))

@@ -1,4 +1,4 @@
-"""`/demo`: a channel where every posted picture is answered, with a wall for the projector. For those who manage the place."""
+"""`/demo`: in this channel every posted picture is answered, and shown on a wall for the projector. For managers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def _start(context: Context) -> None:
     prompt = str(context.options.get(PROMPT.name, "")).strip() or context.render("answer.describe")
     slow = context.number(SLOW, default=0)
     demo = await context.actions.demos.start(context.incoming, prompt, slow, context.language)
-    # First what is for the presenter: Discord takes the first words for the answer to the command.
+    # The presenter's message first: Discord takes the first message as the reply to the command.
     _tell_addresses(context, demo, *await context.actions.diagnose(context.incoming))
     welcome = [context.render("demo.welcome", prompt=demo.prompt)]
     if demo.slow_seconds:
@@ -55,7 +55,7 @@ def _tell_addresses(context: Context, demo: Demo, *findings: str) -> None:
 
 
 def _confide(context: Context, message: Outgoing) -> None:
-    """Tell the presenter alone; where that is elsewhere, say so here: a bot may not write to people who never wrote to it."""
+    """Tell the presenter privately. Where that goes to a chat of their own, say so here: that message may be refused."""
     if context.actions.confide(context.incoming, message):
         context.actions.announce(context.incoming, Outgoing(context.render("demo.confided")))
 
@@ -72,7 +72,7 @@ async def _stop(context: Context) -> None:
     demo = await context.actions.demos.stop(context.incoming)
     try:
         await _export(context, demo)
-    except Refusal as refusal:  # the room hears of the end all the same
+    except Refusal as refusal:  # the channel is told of the end all the same
         _confide(context, context.reply(context.render(refusal.key)))
     lines = [
         context.render("demo.over"),

@@ -13,7 +13,7 @@ async def run(context: Context) -> Outgoing:
 
 
 def _names(context: Context) -> str:
-    """What the place is called in the configuration: its lists take these."""
+    """The place's keys, as the configuration's lists take them."""
     place = context.incoming.place
     if place.server_key is None:
         return context.render("diagnose.name", channel=place.key)

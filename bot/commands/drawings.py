@@ -1,4 +1,4 @@
-"""Small pictures of what a knob does, in characters that every platform shows in even columns."""
+"""Draws what a setting does, in characters that every platform shows in aligned columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bot.commands.command import Context
 from bot.message import Value
 
 LOGITS = (3.0, 2.2, 1.5, 0.6, -0.8)  # of the example's next words, the likeliest first
-LOW, HIGH = 0.2, 1.8  # shown beside the value in force
+LOW, HIGH = 0.2, 1.8  # temperatures shown beside the current one
 BAR, GREEDY = 7, 0.01  # characters; the temperature that stands for 0
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def drawing(context: Context, setting: Setting, value: Value | None) -> list[str]:
-    """The picture of a setting that has one, as lines; `value`: in force now."""
+    """The lines of a setting's drawing; empty for a setting without one. `value`: the one that holds now."""
     if setting.name == "temperature":
         words = context.render("drawing.temperature_words").split("|")
         bars = temperature_drawing(words, 1.0 if value is None else float(value))
@@ -34,7 +34,7 @@ def probabilities(temperature: float) -> list[float]:
 
 
 def temperature_drawing(words: Sequence[str], value: float) -> list[str]:
-    """How likely each of the example's words is next: a column for each temperature, the one in force marked."""
+    """How likely each of the example's words is next: a column for each temperature, the current one marked."""
     temperatures = sorted({LOW, value, HIGH})
     width = max(map(_width, words)) + 2
     heads = "".join(f"{('▸' if each == value else '') + f'{each:g}':<{BAR + 2}}" for each in temperatures)
@@ -46,11 +46,11 @@ def temperature_drawing(words: Sequence[str], value: float) -> list[str]:
 
 
 def _bar(share: float) -> str:
-    """A bar as long as the share; whatever is possible at all is seen."""
+    """A bar as long as the share; at least a dot."""
     whole, eighths = divmod(round(share * BAR * 8), 8)
     return "█" * whole + EIGHTHS[eighths].strip() or "·"
 
 
 def _width(word: str) -> int:
-    """Columns that it takes: Chinese characters take two."""
+    """Columns that a word takes: Chinese characters take two."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)

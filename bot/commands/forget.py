@@ -1,7 +1,7 @@
-"""`/forget`: delete what this person wrote and showed, once they have seen whose and how much it is. Managers may clear their channel,
-or a person.
+"""`/forget`: delete a person's messages and pictures, after showing them whose and how many they are. Managers may delete those of a
+channel, or of another person in it.
 
-Only the button below the question deletes, or the command that stands in it: whatever is typed first is answered by showing.
+Only the button below that question deletes, or the command behind it: a typed command only asks.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from bot.errors import Refusal
 from bot.ports import Action, Outgoing
 from bot.sanitize import escape_markdown, safe_name
 
-CONFIRM: Final = Option("confirm", OptionKind.FLAG, hidden=True)  # understood from before there was only the button
+CONFIRM: Final = Option("confirm", OptionKind.FLAG, hidden=True)  # ignored; older versions had it
 WHAT: Final = Option("what", OptionKind.CHOICE, choices=("me", "channel"), words="choice.forget.{choice}")
 PERSON: Final = Option("person", OptionKind.PERSON)
-ASKER: Final = Option("asker", OptionKind.TEXT, hidden=True)  # whose button it is: what somebody else presses would delete theirs
-NAMED: Final = 5  # people who are named; of more, only how many
+ASKER: Final = Option("asker", OptionKind.TEXT, hidden=True)  # who may press the button: it would delete the messages of whoever presses
+NAMED: Final = 5  # people who are listed by name; of more, only the number
 
 
 async def run(context: Context) -> Outgoing:
@@ -38,14 +38,14 @@ async def run(context: Context) -> Outgoing:
 
 
 async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoing:
-    """Whose and how much it is. Raises Refusal where there is nothing of this person or channel, and for who may not."""
+    """Show whose messages would be deleted, and how many. Raises Refusal where there are none, and where this person may not."""
     held = await context.actions.held(context.incoming, person or None, channel=channel)
     what, which = ("person", f" {PERSON.name}:{person}") if person else ("channel", f" {WHAT.name}:channel") if channel else ("me", "")
     if what != "me" and not (held.messages or held.quotes):
         raise Refusal(f"forget.nothing.{what}", person=person)
     whose = _names(context, held.people or ((("", 0),) if person else ()), person)
     question = context.render(f"forget.confirm.{what}", whose=whose, messages=held.messages, pictures=held.pictures)
-    # Of Telegram's 64 bytes two ids leave little: that it is confirmed needs no word of its own.
+    # Two ids leave little of Telegram's 64 bytes: `asker` alone confirms.
     confirmed = f"/forget{which} {ASKER.name}:{context.incoming.author.id}"
     return replace(
         context.reply(f"{question}\n{context.render('forget.stays')}"), actions=(Action(context.render("forget.yes"), confirmed),)
@@ -53,7 +53,7 @@ async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoin
 
 
 def _names(context: Context, people: Sequence[tuple[str, int]], person: str) -> str:
-    """Those whose it is, by name, with how many messages each wrote."""
+    """The authors by name, with their numbers of messages."""
     named = [f"**{escape_markdown(safe_name(name)) or person or '?'}** ({count})" for name, count in people[:NAMED]]
     if others := len(people) - NAMED:
         named += [context.render("forget.others", count=others)] if others > 0 else []

@@ -14,7 +14,7 @@ from bot.texts.marked_commands import show_plain
 
 
 def topics(typing: Typing) -> Iterator[Suggestion]:
-    """Every command, then every setting that is no command."""
+    """Suggest every command, then every setting without a command."""
     for name in typing.commands:
         command = show_plain(typing.texts.command(typing.language, name))
         yield f"{command}: {typing.texts.render(typing.language, f'command.{name}.description')}", name

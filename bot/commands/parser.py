@@ -1,4 +1,4 @@
-"""Reads commands that are typed as text: `/temperature 0.7 scope:server`, `/temperature@thebot 0.7`, `/温度 0.7`.
+"""Parses commands that are typed as text: `/temperature 0.7 scope:server`, `/temperature@thebot 0.7`, `/温度 0.7`.
 
 For platforms without native options, for captions, and for the terminal and the page.
 """
@@ -18,7 +18,7 @@ CLEARING = frozenset({"default", "clear", "默认", "清除"})
 
 
 def parse_command(text: str, commands: Mapping[str, Command], texts: Texts, bot_name: str | None = None) -> Invocation | None:
-    """The command that `text` is; None for what is no command, and for another bot's. An unknown one asks for help about it.
+    """The command in `text`; None where there is none, or it is for another bot. An unknown one becomes `/help` about it.
 
     `bot_name`: this bot's user name, where several bots share a chat.
     """
@@ -38,7 +38,7 @@ def find_command(name: str, commands: Mapping[str, Command], texts: Texts) -> Co
 
 
 def _options(command: Command, rest: str, texts: Texts) -> dict[str, Value]:
-    """Options given by name anywhere, the others in their order; a text takes all that is left, one that is named and not in quotes too."""
+    """Parse options: named ones anywhere, others in their order. A text option takes all the rest, also when named without quotes."""
     by_name = {name: option for option in command.options for name in (option.name, *_translated(option, texts))}
     found: dict[str, Value] = {}
     unquoted: set[str] = set()
@@ -64,7 +64,7 @@ def _options(command: Command, rest: str, texts: Texts) -> dict[str, Value]:
 
 
 def _take_next(command: Command, option: Option, left: str, found: dict[str, Value]) -> str:
-    """Give `option` what comes next; what is left after it."""
+    """Give `option` the next word, or all words for a text; return the rest."""
     first, *rest = left.split(maxsplit=1)
     others = "".join(rest)
     if first.lower() in CLEARING and command.option("clear") and option.name == "value":

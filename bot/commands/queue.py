@@ -1,4 +1,4 @@
-"""`/queue`: how many wait, and when it is this person's turn; it moves as the line moves."""
+"""`/queue`: how many questions wait, and this person's place in line; the reply is updated as the line moves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def run(context: Context) -> None:
 
 
 def _words(context: Context, queue: QueueStatus) -> Outgoing:
-    """Final when nothing of this person waits: nothing of theirs can move any more."""
+    """The reply for the queue as it stands; final when no question of this person waits any more."""
     if not (queue.waiting or queue.running):
         return context.reply(context.render("queue.empty"))
     lines = [context.render("queue.counts", waiting=queue.waiting, running=queue.running)]

@@ -1,4 +1,4 @@
-"""All commands in the order people see them, and what carries one out."""
+"""All commands in the order in which people see them, and the runner that carries one out."""
 
 from __future__ import annotations
 

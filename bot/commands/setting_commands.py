@@ -1,4 +1,4 @@
-"""What the commands of settings have in common: show and explain a value, set it for a scope, take it back."""
+"""The commands of single settings: explain a value, set it for a scope, clear it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_LENGTH = 100  # characters of a system prompt that are shown in a list
 
 
 def setting_command(name: str, usual: Scope = Scope.CHANNEL) -> Command:
-    """The command of one setting; `usual` is whom it is set for when the person does not say."""
+    """The command of one setting. `usual`: the scope it is set for when none is given."""
 
     async def run(context: Context) -> Outgoing:
         return await change_or_explain(context, SETTINGS[name], usual)
@@ -27,7 +27,7 @@ def setting_command(name: str, usual: Scope = Scope.CHANNEL) -> Command:
 
 
 async def change_or_explain(context: Context, setting: Setting, usual: Scope = Scope.CHANNEL) -> Outgoing:
-    """With a value set it, with `clear` take it back, with neither explain it."""
+    """Set the setting to a given value, clear it with `clear`, explain it with neither."""
     if context.options.get(CLEAR.name):
         return await _clear(context, setting, await _scope(context, usual))
     if "value" in context.options:
@@ -36,7 +36,7 @@ async def change_or_explain(context: Context, setting: Setting, usual: Scope = S
 
 
 async def describe(context: Context, found: Effective) -> str:
-    """A setting's value and where it comes from, on one line."""
+    """A setting's value and its origin, in one line."""
     setting, value, origin = found.setting, found.value, str(found.origin)
     if value is None and setting.name == "language":
         value, origin = context.language, "locale"
@@ -70,7 +70,7 @@ async def _explain(context: Context, setting: Setting) -> str:
 
 
 async def _lacking(context: Context, setting: Setting) -> list[str]:
-    """Says so where no engine knows this knob."""
+    """A sentence that no engine supports this setting; empty where one does."""
     answering = [engine.health for engine in await context.actions.engines() if engine.health]
     nowhere = answering and setting.wire and all(setting.wire in health.lacks for health in answering)
     return [context.render("settings.lacking", name=name_of(context, setting))] if nowhere else []

@@ -1,4 +1,4 @@
-"""`/setup`: who may use the bot on this server (or, for operators, everywhere), and how much. For those who manage the place."""
+"""`/setup`: set who may use the bot on this server, and how much; for managers. Operators may set it for everywhere."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones
 COOLDOWN: Final = "cooldown"
 ADULTS: Final = "adults"
 CAPS: Final = ("beams", "max_new_tokens")
-WITH_SERVERS: Final = frozenset({"moderators", ADULTS})  # rules of what only platforms with servers have: roles, channels for adults
+WITH_SERVERS: Final = frozenset({"moderators", ADULTS})  # rules about roles and age restriction, which chats without servers lack
 
 
 def amounts(typing: Typing) -> Iterator[Suggestion]:
-    """The usual values of what is limited."""
+    """Suggest usual values for the limit that was chosen."""
     rule = typing.given.get(RULE.name)
     if rule == COOLDOWN:
         yield from ((print_number(seconds), seconds) for seconds in COOLDOWNS)
@@ -50,7 +50,7 @@ KINDS: Final[Mapping[str, Literal["person", "role", "channel"]]] = {
     "people": "person",
     "bots": "person",
 }  # by the last word of a list's name
-# The list that each rule keeps of each kind of target.
+# The list of the policy that each rule changes, by kind of target.
 KEPT: Final[Mapping[str, Mapping[str, str]]] = {
     **{rule: {target: f"{rule}_{whom}" for target, whom in TARGETS.items()} for rule in ("allow", "deny")},
     "moderators": {ROLE.name: "moderator_roles"},
@@ -69,7 +69,7 @@ async def run(context: Context) -> Outgoing:
 
 
 def _home(context: Context) -> Home:
-    """Whose rules are meant. Raises Refusal for those of everybody, from one who does not run the bot."""
+    """Where the meant policy is stored. Raises Refusal for the one for everywhere where the author is no operator."""
     place, author = context.incoming.place, context.incoming.author
     if context.options.get(WIDE.name):
         if not context.policies.is_operator(author):
@@ -81,10 +81,10 @@ def _home(context: Context) -> Home:
 
 
 def _edited(context: Context, policy: Policy) -> Policy:
-    """The rules with this one given or taken back."""
+    """The policy with this rule added, or removed with `clear`."""
     rule, takes_back = str(context.options[RULE.name]), bool(context.options.get(CLEAR.name))
     if rule in WITH_SERVERS and context.incoming.place.server is None and not (takes_back or context.options.get(WIDE.name)):
-        raise Refusal("setup.unknown_here", rule=rule)  # it would be kept, and keep everybody out
+        raise Refusal("setup.unknown_here", rule=rule)  # it would let in nobody
     if rule == ADULTS:
         return _with_access(policy, {"age_restricted_only": not takes_back})
     if rule == COOLDOWN or rule in CAPS:
@@ -95,7 +95,7 @@ def _edited(context: Context, policy: Policy) -> Policy:
 
 
 def _named(context: Context, rule: str) -> dict[str, str]:
-    """The lists that are meant, each with the key of whom it is about. Raises Refusal where nobody is named."""
+    """The lists to change, each with the key to add. Raises Refusal where no target is named."""
     place, given = context.incoming.place, context.options
     if SERVER.name in given and not given.get(WIDE.name):
         raise Refusal("setup.servers")
@@ -108,7 +108,7 @@ def _named(context: Context, rule: str) -> dict[str, str]:
 
 
 def _amount(context: Context, rule: str) -> float:
-    """Raises Refusal for one that is missing or out of range."""
+    """The amount of a limit. Raises Refusal where it is missing or out of range."""
     if AMOUNT.name not in context.options:
         raise Refusal("setup.amount", rule=rule)
     given = context.options[AMOUNT.name]
@@ -127,7 +127,7 @@ def _seconds(given: str | int | float | bool) -> float:
 
 
 def _limited(context: Context, policy: Policy, rule: str, amount: float | None) -> Policy:
-    """With a limit for everybody, or for one role."""
+    """The policy with a limit for everybody, or for one role. `amount` None removes it."""
     if role := context.options.get(ROLE.name):
         key = f"{context.incoming.place.platform}:{role}"
         old = policy.roles.get(key, RoleLimits())
@@ -149,14 +149,14 @@ def _with_access(policy: Policy, changes: Mapping[str, object]) -> Policy:
 
 
 def _told(context: Context, policy: Policy) -> str:
-    """The rules in words, and how to change them."""
+    """The policy in words, and how to change it."""
     lines = [*_lists(context, policy), *_limits(context, policy)]
     title = context.render("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")
     return "\n".join([title, *(lines or [context.render("setup.none")]), context.render("setup.how")])
 
 
 def _named_in(policy: Policy) -> Iterator[Named]:
-    """Everybody and everything that the rules call by a key; servers have no name that could be shown."""
+    """All people, roles and channels that the policy names by key. Servers have no name that could be shown."""
     for name in LISTS:
         if kind := KINDS.get(name.rpartition("_")[2]):
             yield from (Named(kind, key) for key in sorted(getattr(policy.access, name)))

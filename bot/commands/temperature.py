@@ -1,4 +1,4 @@
-"""`/temperature`: how daring the words are."""
+"""`/temperature`: how random the choice of tokens is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/vote`: say which answer, or which column of a comparison, one likes best. The buttons under answers give this command."""
+"""`/vote`: vote for an answer, or for a column of a comparison. The buttons below answers send this command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ COLUMN = Option("column", OptionKind.WHOLE, low=1, high=6)
 
 
 async def run(context: Context) -> Outgoing | None:
-    """Says nothing where a button was pressed: the count on it moves."""
+    """No reply where a button was pressed: the count on it changes."""
     await context.actions.demos.vote(context.incoming, context.answer_id, int(context.number(COLUMN, default=1)) - 1)
     return None if context.answer_id is not None else context.reply(context.render("vote.counted"))
 

@@ -31,7 +31,7 @@ class Secret:
     address: bool = False  # a URL, and secret only when it holds a password
 
     def exposed(self, written: object) -> bool:
-        """Whether this, written in the configuration file, gives the secret away."""
+        """Whether this value, written in the configuration file, reveals the secret."""
         return not self.address or bool(urlsplit(str(written)).password)
 
     @property
@@ -95,7 +95,7 @@ def check_ready_for_public(config: Config) -> None:
 
 
 def secret_values(config: Config) -> list[str]:
-    """Every secret in use, for the log to blot out."""
+    """Every secret in use, to be hidden in the log."""
     fields = (getattr(getattr(config, secret.section), secret.name) for secret in SECRETS)
     found = [
         field.get_secret_value() if isinstance(field, SecretStr) else unquote(urlsplit(field).password or "") for field in fields if field
@@ -117,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _fill(table: dict[str, Any], secret: Secret, environ: Mapping[str, str]) -> None:
     section = table.setdefault(secret.section, {})
     if not isinstance(section, dict):
-        return  # validation says what is wrong with it
+        return  # validation reports what is wrong with it
     if secret.name in section and secret.exposed(section[secret.name]):
         raise ConfigError(f"{secret.section}.{secret.name} is a secret and does not belong in the configuration: {secret.remedy}")
     if value := _find_secret(secret, section, environ):
@@ -161,7 +161,7 @@ def _unknown(where: Sequence[str]) -> str:
 
 
 def _options(section: Sequence[str]) -> Iterable[str]:
-    """The names that a table of the file may hold."""
+    """The option names that a table of the file may have."""
     model: type[BaseModel] = Config
     for name in section:
         field = model.model_fields.get(name)

@@ -22,18 +22,18 @@ from bot.config.schema import LoggingOptions
 
 JOB: Final = "job"
 HIDDEN: Final = "***"
-TALKATIVE: Final = ("aiohttp.access", "httpx", "httpcore", "sqlalchemy", "alembic")  # a line a request: told at debug alone
+TALKATIVE: Final = ("aiohttp.access", "httpx", "httpcore", "sqlalchemy", "alembic")  # they log a line per request: only at level debug
 SECRET_FORMS: Final = re.compile(
     r"(?P<header>\bBearer\s+)[^\s\"']+"
     r"|(?P<address>://[^\s/:@]*:)[^\s/@\"']+(?=@)"  # a password in a URL
     r"|(?<!\d)\d{6,}:[\w-]{30,}"  # Telegram's tokens, in its links too
     r"|\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # Discord's
 )
-SHORTEST_SECRET: Final = 4  # a shorter one would blot out ordinary words
+SHORTEST_SECRET: Final = 4  # characters; a shorter one would match ordinary words
 
 
 def configure_logs(options: LoggingOptions, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
-    """Send every log of the process to `stream` (standard error), `secrets` and what looks like one blotted out."""
+    """Send all logs of the process to `stream` (standard error), with `secrets` and whatever looks like one replaced by ***."""
     stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -56,12 +56,12 @@ def configure_logs(options: LoggingOptions, secrets: Iterable[str] = (), stream:
 
 
 def job_logged(job: str) -> AbstractContextManager[None]:
-    """Everything logged inside carries this job's id."""
+    """A context in which every log line carries this job's id."""
     return bound_contextvars(**{JOB: job})
 
 
 class Discreet(structlog.stdlib.ProcessorFormatter):
-    """Renders, then blots out: whatever a secret hides in (a message, a traceback, a link), it ends up in the line."""
+    """Renders a line, then replaces secrets in it, wherever they come from: a message, a traceback, a link."""
 
     def __init__(self, renderers: Sequence[Processor], shared: Sequence[Processor], secrets: Iterable[str]) -> None:
         super().__init__(foreign_pre_chain=shared, processors=renderers)
@@ -78,7 +78,7 @@ class Discreet(structlog.stdlib.ProcessorFormatter):
 
 
 def _renderers(options: LoggingOptions, stream: TextIO) -> list[Processor]:
-    """Tracebacks are plain in both forms: the richer ones print local variables, and with them what people wrote."""
+    """The last processors, for a console or for JSON. Tracebacks are plain: rich ones print local variables, and so what people wrote."""
     as_json = options.format == "json" or (options.format == "auto" and not stream.isatty())
     drop_record = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if as_json:

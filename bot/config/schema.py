@@ -24,13 +24,13 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class ConfigSection(BaseModel):
-    """A table of the file: immutable, and nothing in it is ignored."""
+    """A table of the file: immutable; an unknown option is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def setting_value(name: str, value: Value) -> Value:
-    """A setting's value as the operator wrote it, checked by the setting's own rules."""
+    """Parse a setting's value as the operator wrote it. Raises ValueError with the setting's own message."""
     try:
         return find_setting(name).parse(value)
     except Refusal as refusal:
@@ -49,7 +49,7 @@ def check_caps(values: Mapping[str, Value]) -> Mapping[str, float]:
 
 
 def check_key(key: str) -> str:
-    """A key of a person, role, channel or server, with its platform in front."""
+    """Check a key of a person, role, channel or server: it begins with its platform. Raises ValueError."""
     platform, _, name = key.partition(":")
     if not (platform and name):
         raise ValueError(f"{key!r} lacks its platform: write discord:{key} or telegram:{key}")
@@ -177,7 +177,7 @@ class AccessOptions(ConfigSection):
     allow_people: frozenset[Key] = frozenset()
     allow_bots: frozenset[Key] = frozenset()
     moderator_roles: frozenset[Key] = frozenset()  # may press others' buttons and delete what others asked
-    operators: frozenset[Key] = frozenset()  # people who may give rules for everywhere with /setup
+    operators: frozenset[Key] = frozenset()  # people who may set the policy for everywhere with /setup
     allow_private: bool = False  # anyone may write to it in private
     age_restricted_only: bool = False  # nowhere but in channels that the platform shows to adults alone
     deny_servers: frozenset[Key] = frozenset()
@@ -193,7 +193,7 @@ class AccessOptions(ConfigSection):
 
 
 class RoleLimits(ConfigSection):
-    """What a role has instead of everybody's; of several roles the most generous counts."""
+    """A role's limits instead of everybody's; for a person with several roles the most generous holds."""
 
     cooldown_seconds: Fraction | None = None
     burst: Count | None = None
@@ -213,7 +213,7 @@ class LimitOptions(ConfigSection):
 
 
 class MediaOptions(ConfigSection):
-    """What a picture may take."""
+    """Limits of one picture: bytes, pixels and seconds."""
 
     file_mib: Annotated[float, Field(gt=0)] = 20
     fetch_seconds: Annotated[float, Field(gt=0)] = 30

@@ -1,6 +1,6 @@
-"""One conversation as a zip that its person can keep: Markdown to read, JSON to count, the pictures beside them.
+"""Exports one conversation as a zip: Markdown to read, JSON to process, and the pictures.
 
-What people and models wrote is hostile wherever the Markdown is shown later: no tag of theirs stays one.
+The Markdown may be shown anywhere later: HTML tags in what people and models wrote are escaped.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from bot.store.pictures import PictureFiles
 
 PNG = b"\x89PNG"
 
-# Code keeps its signs, since Markdown shows them as they are there.
+# Code is not escaped: Markdown shows it literally.
 _CODE = re.compile(r"(^(?:```|~~~).*?(?:^(?:```|~~~)[ \t]*$|\Z)|`+[^`\n]+`+)", re.MULTILINE | re.DOTALL)
 
 
 async def write_conversation(file: Path, said: Sequence[Remembered], files: PictureFiles) -> None:
-    """`said`: all branches of it, oldest first. A picture that was forgotten a moment ago is left out."""
+    """`said`: the messages of all branches, oldest first. A picture that was deleted meanwhile is left out."""
     await asyncio.to_thread(_write, file, said, {sha256: files.path(sha256) for message in said for sha256 in message.pictures})
 
 
@@ -47,7 +47,7 @@ def _pictures(archive: ZipFile, paths: Mapping[str, Path]) -> Iterator[tuple[str
 
 
 def _page(said: Sequence[Remembered], names: Mapping[str, str]) -> Iterator[str]:
-    """In the order in which it was said; whatever follows something else than the message above it says what."""
+    """The messages in order of time. One that does not continue the message above it names the one that it continues."""
     numbers = {message.id: number for number, message in enumerate(said, 1)}
     for above, message in zip((None, *said), said, strict=False):
         who = "🪿" if message.role == "assistant" else "🧑"

@@ -1,4 +1,4 @@
-"""A person's conversations on a page of their own: to look for, to open, to rename, to take along and to delete."""
+"""A person's conversations on the web page: search, open, rename, export and delete them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERYTHING = 100_000  # messages of one conversation
 
 
 class ConversationList:
-    """Conversations are named by their key. One that isn't there (any more) is empty, has no title to change and nothing to delete."""
+    """Conversations are named by their key. An unknown key, or a deleted conversation's, is an empty conversation."""
 
     def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, texts: Texts) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class ConversationList:
         self._texts = texts
 
     async def find(self, place: Place, search: str = "", before: int | None = None, limit: int = 50) -> tuple[Listed, ...]:
-        """Those spoken in last come first; see bot/store/conversations.py."""
+        """A place's conversations, the most recent first; see bot/store/conversations.py."""
         return await self._database.read(conversations.listed, place.key, search.strip(), before, limit)
 
     async def messages(self, place: Place, key: str, limit: int = EVERYTHING) -> tuple[Remembered, ...]:
@@ -39,11 +39,11 @@ class ConversationList:
         return tuple(remembered(self._texts, message) for message in found)
 
     async def rename(self, place: Place, key: str, title: str) -> bool:
-        """An empty title gives the first question back. False: there is no such conversation."""
+        """Set a title; an empty one restores the first question as title. False: there is no such conversation."""
         return await self._database.write(conversations.rename, place.key, key, title.strip()[:TITLE_LENGTH])
 
     async def forget(self, place: Place, key: str) -> Forgotten:
-        """Stop what is being answered in a conversation and delete all of it, with pictures that nothing else shows."""
+        """Stop what is being answered in a conversation and delete it, with pictures that no other message shows."""
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=[place.key], conversation=key))
         messages, pictures = await self._database.write(forgetting.forget_conversation, place.key, key)
         await self._files.delete(pictures)

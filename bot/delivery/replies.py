@@ -1,4 +1,4 @@
-"""What the bot says by itself, to commands and in refusing: stored before it is said, so that a kill loses and repeats nothing."""
+"""Replies to commands and refusals: stored before they are sent, so that a kill neither loses nor repeats one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bot.store.database import Database
 
 
 def address_to_author(incoming: Incoming, message: Outgoing, *, private: bool) -> Outgoing:
-    """The message, for whoever caused the event: for them alone, or not."""
+    """The message with the event's author as its reader. `private`: nobody else may see it."""
     return replace(message, private=private, reader=Reader(incoming.author.id, incoming.author.name))
 
 
 def only_author_sees(incoming: Incoming) -> bool:
-    """Whether nobody else saw what is replied to."""
+    """Whether nobody but its author saw the event."""
     return incoming.unseen or incoming.place.private
 
 
 class Replies:
-    """One bot's replies. `name` tells it from others on the same database, and outlasts a restart."""
+    """One bot's replies. `name`: the bot's, to tell it from others on the same database; the same after a restart."""
 
     def __init__(self, database: Database, outbox: Outbox, name: str) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class Replies:
         self._new: asyncio.Queue[Platform] = asyncio.Queue()
 
     async def run(self) -> NoReturn:
-        """Say on each platform what was owed there before the start. Until cancelled."""
+        """On each platform that connects, send the replies that were stored before the start and not sent. Until cancelled."""
         while True:
             await self._resume(await self._new.get())
 
@@ -46,17 +46,17 @@ class Replies:
             self._new.put_nowait(platform)
 
     async def was_handled(self, incoming: Incoming) -> bool:
-        """Whether the event was dealt with before."""
+        """Whether the event was handled before."""
         return await self._database.read(events.taken, incoming.place.key, incoming.id)
 
     async def send(self, incoming: Incoming, message: Outgoing) -> None:
-        """Reply to an event, once. What was asked where all could see it is answered there."""
+        """Reply to an event, once. A reply to what everybody saw is shown to everybody."""
         message = address_to_author(incoming, message, private=message.private and only_author_sees(incoming))
         if await self._take(incoming, message):
             self._outbox.send_notice(incoming.place, message, incoming.id)
 
     async def mark_handled(self, incoming: Incoming) -> None:
-        """The event is dealt with."""
+        """The event is handled, without a reply."""
         await self._take(incoming, None)
 
     async def _take(self, incoming: Incoming, reply: Outgoing | None) -> bool:

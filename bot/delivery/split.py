@@ -1,6 +1,6 @@
-"""Cuts a long answer into messages where a reader would: between paragraphs, lines, sentences or words; code stays code.
+"""Cuts a long text into messages, between paragraphs, lines, sentences or words; a code block that is cut stays a code block.
 
-Appending to the text never changes a part that is already full, so that what was shown while streaming stays.
+Appending to the text never changes a part that is full already, so that streaming edits the last message only.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import regex
 FENCE = regex.compile(r"^ {0,3}(?P<marker>`{3,16}|~{3,16})(?P<info>[^`\n]*)$", regex.MULTILINE)
 # From the best place to cut to the worst; each match ends where the next part begins.
 BORDERS = tuple(regex.compile(pattern) for pattern in (r"\n{2,}", r"\n", r"[.!?…]['\")\]]*\s+|[。！？]['”」』）]*", r"\s+"))
-SHORTER = 0.97  # of a part that turned out too long, at each try
-LEAST = 0.5  # of the room: a border that would leave a part emptier is not taken
+SHORTER = 0.97  # each try of a part that is too long takes so much of the last one
+LEAST = 0.5  # of the room: a border that would leave a part emptier is not used
 GRAPHEME = regex.compile(r"\X")
 
 
@@ -36,7 +36,7 @@ def split(text: str, limit: int, length: Callable[[str], int] = len) -> tuple[st
 
 
 def _cut(opening: str, rest: str, limit: int, length: Callable[[str], int]) -> int:
-    """How many characters of `rest` go into this part; at least one."""
+    """How many characters of `rest` go into the next part; at least one."""
     low, high = 1, len(rest)
     while low < high:  # the longest beginning that fits, its fence closed
         middle = (low + high + 1) // 2
@@ -71,8 +71,8 @@ def _within_fence_line(rest: str, cut: int) -> bool:
 
 
 def _whole(rest: str, room: int) -> int:
-    """The last end of a grapheme in `rest[:room]`; a single one that is larger than a message is cut after all."""
-    # A match that reaches `room` may go on behind it: two characters more tell.
+    """Where the last whole grapheme in `rest[:room]` ends; one that is larger than a message is cut."""
+    # A match that reaches `room` may go on behind it: some more characters show that.
     ends = [found.end() for found in GRAPHEME.finditer(rest, 0, min(room + 32, len(rest))) if found.end() <= room]
     return ends[-1] if ends else room
 

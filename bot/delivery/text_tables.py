@@ -1,4 +1,4 @@
-"""Tables in an answer, for platforms that show none: the same columns, even, in monospaced text."""
+"""Lays out Markdown tables as monospaced text with aligned columns, for platforms that show no tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FENCE = "```"
 
 
 def monospaced(text: str) -> str:
-    """`text` with every table of its Markdown as a block of code; one that is still being written, as far as it goes."""
+    """`text` with every Markdown table as a code block; a table that is still being written, as far as it goes."""
     if "|" not in text:
         return text
     lines = text.split("\n")
@@ -27,7 +27,7 @@ def monospaced(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """Columns that it takes: Chinese characters take two."""
+    """Columns that a text takes in a monospaced font: Chinese characters take two."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
@@ -37,7 +37,7 @@ def _parser() -> MarkdownIt:
 
 
 def _tables(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """The tokens of each table that stands by itself: within a list or a quote no block of code could take its lines."""
+    """The tokens of each top-level table: inside a list or quote its lines can't be replaced by a code block."""
     start = 0
     for number, token in enumerate(tokens):
         if token.type == "table_open":
@@ -58,7 +58,7 @@ def _rows(table: Sequence[Token]) -> list[list[str]]:
 
 
 def _alignments(table: Sequence[Token]) -> list[str]:
-    """Of each column: what its head says, empty where it says nothing."""
+    """Each column's alignment as its head gives it; empty for none."""
     return [str(token.attrGet("style") or "").removeprefix("text-align:") for token in table if token.type == "th_open"]
 
 

@@ -1,4 +1,4 @@
-"""A demo written out: one HTML file that needs nothing else, and JSON lines for whoever counts.
+"""Writes a demo to disk: one self-contained HTML file to read, and JSON lines to evaluate.
 
 What people and models wrote is hostile until it is escaped; the file forbids scripts and addresses outside of itself besides.
 """
@@ -33,7 +33,7 @@ small { opacity: 0.75; }
 
 
 def write_export(folder: Path, demo: Demo, shown: Sequence[Entry], files: PictureFiles, texts: Texts) -> tuple[Path, Path]:
-    """The paths of both files. A later export of the same demo replaces them."""
+    """Write both files, and return their paths. A later export of the same demo replaces them."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"gander-demo-{datetime.fromtimestamp(demo.started, UTC):%Y-%m-%d-%H%M}-{demo.id}"
     page, lines = folder / f"{name}.html", folder / f"{name}.jsonl"
@@ -68,7 +68,7 @@ def _article(entry: Entry, files: PictureFiles) -> Iterator[str]:
 
 
 def _picture(path: Path) -> str:
-    """Empty for a picture that was forgotten a moment ago."""
+    """The picture as an inline `<img>`; empty if it was deleted meanwhile."""
     if not path.exists():
         return ""
     data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Demonstrations that run: where every posted picture is answered, and how often one person may post."""
+"""The demos that run: in their channels every posted picture is answered, within a slow mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.store.demos import Demo
 
 
 class DemoRegistry:
-    """The demos of this bot's channels. They are few: all are kept in memory, and in the store for a restart."""
+    """The running demos, by channel. All are in memory, since they are few, and in the store for a restart."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
@@ -46,7 +46,7 @@ class DemoRegistry:
         return await self._database.write(demos.end, place.channel_key, time())
 
     def as_question(self, incoming: Incoming) -> Incoming:
-        """An overheard picture where a demo runs is a question: the presenter's."""
+        """Where a demo runs, a picture that nobody addressed to the bot becomes a question with the presenter's prompt; else unchanged."""
         demo = self.running(incoming.place)
         pictures = tuple(each for each in incoming.attachments if _may_be_picture(each))
         if demo is None or incoming.address is not Address.OVERHEARD or incoming.edited or not pictures:
@@ -54,7 +54,7 @@ class DemoRegistry:
         return replace(incoming, address=Address.SHOWN, text=demo.prompt, attachments=pictures, reply_to=None)
 
     def check_slow_mode(self, incoming: Incoming) -> None:
-        """The slow mode. Raises Refusal that says how long to wait, and Ignored when that was just said."""
+        """Raises Refusal for a person who has to wait in slow mode, and Ignored if they were just told so."""
         demo = self.running(incoming.place)
         if demo is None or incoming.author.key == demo.presenter:
             return

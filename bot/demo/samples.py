@@ -1,4 +1,4 @@
-"""Pictures to begin with, each with questions that the pocket model can answer. Who made them stands in bot/samples/CREDITS.md."""
+"""Sample pictures for new users, each with questions that the pocket model can answer. Credits: bot/samples/CREDITS.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER: Final = Path(__file__).parent.parent / "samples"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture; its words are the texts `sample.<name>.title` and `sample.<name>.<question>`."""
+    """A sample picture. Its texts are `sample.<name>.title` and `sample.<name>.<question>`."""
 
     name: str
     file: Path

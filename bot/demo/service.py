@@ -1,4 +1,4 @@
-"""What commands may do about demos: begin and end one, tell the presenter its addresses, sum it up, write it out."""
+"""What commands and the web page do with demos: start and stop one, find its wall, sum it up, export it, vote in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class DemoService:
-    """What commands and the web page do with demos. `page`: the web page's address, once one is served; `exports`: a folder."""
+    """`page`: the web page's address, set once one is served; `exports`: the folder for exported files."""
 
     def __init__(
         self, database: Database, files: PictureFiles, texts: Texts, demo_registry: DemoRegistry, live_updates: LiveUpdates, exports: Path
@@ -59,7 +59,7 @@ class DemoService:
         return summarize(await self._database.read(demos.entries, demo))
 
     async def export(self, demo: Demo) -> tuple[Path, ...]:
-        """What was not hidden: one HTML file with its pictures in it, and one of JSON lines."""
+        """Write the entries that are not hidden as an HTML file and a JSON lines file; their paths."""
         shown = [entry for entry in await self._database.read(demos.entries, demo) if not entry.shown.hidden]
         try:
             return await asyncio.to_thread(write_export, self._exports, demo, shown, self._files, self._texts)
@@ -68,7 +68,7 @@ class DemoService:
             raise Refusal("demo.not_written") from error
 
     def wall(self, demo: Demo) -> str:
-        """The wall's address; empty: no page is served."""
+        """The address of the demo's wall; empty if no web page is served."""
         return f"{self.page}/wall/{demo.code}" if self.page else ""
 
     async def vote(self, incoming: Incoming, answer: int | None, column: int) -> None:

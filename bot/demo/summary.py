@@ -10,7 +10,7 @@ from bot.store.demos import Entry
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A demo in figures."""
+    """Counts of a demo, and its fastest and most liked entries."""
 
     pictures: int
     questions: int

@@ -1,4 +1,4 @@
-"""What a demo's wall shows at a moment: the newest questions, answers as they grow, who waits, how fast, what is liked."""
+"""What a demo's wall shows right now: the newest questions, growing answers, the queue, the speed, the most liked answers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bot.store.database import Database
 from bot.store.demos import Demo, Entry
 from bot.store.pictures import PictureFiles
 
-LOOKED_AT = 300  # the newest entries of a demo: more never wait and run at once within the default limits
-DONE, NEXT = 40, 24  # of those, how many finished ones and how many of the line are shown
+LOOKED_AT = 300  # newest entries of a demo that are read: the default limits allow fewer to wait and run at once
+DONE, NEXT = 40, 24  # how many finished and how many waiting ones of those are shown
 LIKED = 3
 LIKED_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class WallEntry:
-    """An entry at this moment; `place` where it waits."""
+    """An entry as it stands now. `place`: its place in line, while it waits."""
 
     entry: Entry
     sections: tuple[AnswerColumn, ...]
@@ -35,7 +35,7 @@ class WallEntry:
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """All that is shown. `entries` are the newest, oldest first; `liked` names answers, most liked first."""
+    """All that a wall shows. `entries`: the newest, oldest first. `liked`: ids of answers, most liked first."""
 
     demo: Demo
     entries: tuple[WallEntry, ...]
@@ -46,7 +46,7 @@ class Wall:
 
 
 class Walls:
-    """Looks at demos on behalf of their walls."""
+    """Reads demos for their walls."""
 
     def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher) -> None:
         self._database = database
@@ -54,11 +54,11 @@ class Walls:
         self._dispatcher = dispatcher
 
     async def find(self, code: str) -> Demo | None:
-        """The demo whose wall this unguessable code opens."""
+        """The demo whose wall has this code in its address; None: there is none."""
         return await self._database.read(demos.by_code, code)
 
     async def read(self, demo: Demo) -> Wall:
-        """The wall now; hidden entries are among its entries, and marked."""
+        """The wall as it stands now. Hidden entries are included, and marked as hidden."""
         found = await self._database.read(demos.entries, demo, LOOKED_AT)
         queue = await self._dispatcher.queue_snapshot()
         states = [self._state(entry, queue.positions.get(entry.shown.answer)) for entry in found]
@@ -76,7 +76,7 @@ class Walls:
         return self._files.path(sha256)
 
     async def hide(self, demo: Demo, question: int, hidden: bool) -> bool:
-        """Take a question off the wall, or put it back; False: it is none of this demo's."""
+        """Hide a question from the wall, or show it again. False: it is not one of this demo."""
         if not await self._database.read(demos.is_of, demo, question):
             return False
         await self._database.write(demos.hide if hidden else demos.show_again, question)
@@ -92,7 +92,7 @@ class Walls:
 
 
 def worth_showing(states: Sequence[WallEntry]) -> tuple[WallEntry, ...]:
-    """All that are being answered, the head of the line, and the newest finished ones, in the order of their asking."""
+    """All that are being answered, those first in line, and the newest finished ones, in the order in which they were asked."""
     line = sorted((each for each in states if each.state == "waiting"), key=_place)[:NEXT]
     done = [each for each in states if each.state == "done"][-DONE:]
     kept = {each.entry.shown.answer for each in (*line, *done)}

@@ -18,7 +18,7 @@ from bot.store.database import Database
 from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
 from bot.texts import Texts, choose_language
 
-OPENED: Final = "opened"  # kept beside a channel's or server's values: everyone there may set them
+OPENED: Final = "opened"  # stored beside a channel's or server's values: everyone there may set them
 
 
 class Origin(StrEnum):
@@ -35,7 +35,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """One setting as it counts now. `value` None = the model's own default, which no cap concerns."""
+    """The value of one setting that holds now. `value` None: the model's own default, which no cap lowers."""
 
     setting: Setting
     value: Value | None
@@ -52,7 +52,7 @@ class ResolvedSettings:
 
 
 def homes(place: Place, author: Author) -> Iterator[tuple[Origin, Home]]:
-    """Where values for this person in this place may be kept, nearest first."""
+    """Where values that hold for this person in this place may be stored, nearest first."""
     yield Origin.PERSON, (Scope.PERSON, author.key)
     if place.thread:
         yield Origin.THREAD, (Scope.CHANNEL, place.key)
@@ -62,7 +62,7 @@ def homes(place: Place, author: Author) -> Iterator[tuple[Origin, Home]]:
 
 
 def home_of(scope: Scope, place: Place, author: Author) -> Home:
-    """Where a value for this scope is kept; of a thread, the thread itself. Raises Refusal where there is no server."""
+    """Where a value for this scope is stored; in a thread, the channel is the thread. Raises Refusal where there is no server."""
     if scope is Scope.PERSON:
         return scope, author.key
     if scope is Scope.CHANNEL:
@@ -73,7 +73,7 @@ def home_of(scope: Scope, place: Place, author: Author) -> Home:
 
 
 class ScopedSettings:
-    """The settings of everyone and everywhere, kept in the database."""
+    """Stores settings by person, channel and server, and resolves which value holds."""
 
     def __init__(self, database: Database, texts: Texts, defaults: Mapping[str, Value], policies: PolicyStore) -> None:
         self._database = database
@@ -84,8 +84,8 @@ class ScopedSettings:
     async def resolve(
         self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
     ) -> ResolvedSettings:
-        """What counts for one question. `varied`: the setting whose values are compared; the footer leaves it out, each column says
-        its own. Raises Refusal for a value in `request` that is out of range or above a cap."""
+        """The settings of one question. `varied`: the setting that a comparison varies; the footer leaves it out, since each column
+        names its own value. Raises Refusal for a value in `request` that is out of range or above a cap."""
         found = await self.effective(place, author, request)
         language = self._language(found["language"], locale)
         values = {name: each.value for name, each in found.items()}
@@ -93,7 +93,7 @@ class ScopedSettings:
         return ResolvedSettings(settings, self._footer((each for each in found.values() if each.setting.name != varied), language))
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:
-        """Every setting with its origin. Raises Refusal as `resolve` does."""
+        """Every setting's value with its origin. Raises Refusal as `resolve` does."""
         caps = await self.caps(place, author)
         layers = [(Origin.REQUEST, self._parse(request or {}, caps)), *await self._kept(place, author), (Origin.DEFAULT, self._defaults)]
         return {name: _pick(setting, layers, caps.get(name)) for name, setting in SETTINGS.items()}
@@ -107,14 +107,14 @@ class ScopedSettings:
         return self._language((await self.effective(place, author))["language"], locale)
 
     async def put(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> Value:
-        """Keep a value; the value as kept. Raises Refusal for a bad value, and where this person may not set it."""
+        """Store a value; returns it parsed. Raises Refusal for a bad value, and where this person may not set it."""
         parsed = self._parse({name: value}, await self.caps(place, author))[name]
         await self._check(place, author, scope)
         await self._write(place, author, scope, name, parsed)
         return parsed
 
     async def clear(self, place: Place, author: Author, scope: Scope, name: str) -> bool:
-        """Take a value back; whether there was one. Raises Refusal where this person may not."""
+        """Delete a stored value; whether there was one. Raises Refusal where this person may not."""
         await self._check(place, author, scope)
         return await self._database.write(clear_setting, home_of(scope, place, author), find_setting(name).name)
 
@@ -161,12 +161,12 @@ class ScopedSettings:
 
 
 def shown(value: Value | None) -> str:
-    """A value as people read it: 1.0 as 1."""
+    """A value as text: 1.0 as 1."""
     return print_number(value) if isinstance(value, float) else str(value)
 
 
 def _pick(setting: Setting, layers: Iterable[tuple[Origin, Mapping[str, Value]]], cap: float | None) -> Effective:
-    """The nearest value, made smaller where the operator's cap has sunk below it since it was set."""
+    """The nearest value, lowered to the cap where it exceeds that: a cap may have been lowered since the value was set."""
     origin, value = next(((origin, kept[setting.name]) for origin, kept in layers if setting.name in kept), (Origin.MODEL, None))
     if value is None and setting.default is not None:
         origin, value = Origin.DEFAULT, setting.default

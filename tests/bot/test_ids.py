@@ -1,4 +1,4 @@
-"""Ids and numbers as people give them: what is accepted is printed back the same, and everything else is refused, never guessed."""
+"""Ids as people give them: an id or a real mention is read as it is, everything else is refused, never guessed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from adapters.discord.buttons import custom_id, pressed
 from bot.answer_settings import SETTINGS, SettingKind
 from bot.commands.command import ANSWER, IDS, Context, Option, OptionKind
 from bot.commands.compare import _varied
-from bot.commands.ids import read_id, read_own
 from bot.commands.registry import COMMANDS
 from bot.errors import Refusal
+from bot.ids import read_id, read_own
 from bot.numbers import print_number, read_number, read_whole
 from bot.ports import Button
 from bot.texts import load_texts

@@ -16,8 +16,8 @@ from bot.message import Author, Place, Value
 from bot.settings.resolve import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
+from tests.bot.commands.test_registry import Diary
 from tests.bot.people import ADA, BOB, GROUP, MODERATOR, PRIVATE, SERVER, THREAD, given, said
-from tests.bot.test_commands import Diary
 
 TEXTS = load_texts()
 ELSEWHERE = Place("discord", "general", server="77")
