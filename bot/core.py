@@ -20,7 +20,6 @@ from bot.access.rate_limits import PersonLimits
 from bot.answer_settings import Memory, VariedSetting
 from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
-from bot.answers.history import remembered
 from bot.answers.live_updates import LiveUpdates
 from bot.answers.presentation import AnswerViews
 from bot.arrival import Arrival
@@ -28,6 +27,7 @@ from bot.commands.registry import CommandRunner
 from bot.contracts import Engine, EngineState, QueueStatus
 from bot.conversation import IDLE_SECONDS
 from bot.conversations.listing import ConversationList
+from bot.conversations.page_messages import remembered
 from bot.delivery.outbox import Outbox
 from bot.delivery.replies import Replies, address_to_author, only_author_sees
 from bot.demo.registry import DemoRegistry

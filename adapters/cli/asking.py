@@ -23,23 +23,23 @@ from engine.api import ChatRequest, Message, TextPart
 KNOBS = {"num_beams": "beams"}  # fields of the wire that people know by another name
 
 
-async def ask_once(files: Sequence[Path], question: str, knobs: Mapping[str, float], model: str | None, engine_url: str | None) -> None:
+async def ask_once(files: Sequence[Path], question: str, sampling: Mapping[str, float], model: str | None, engine_url: str | None) -> None:
     answers, remarks = consoles()
     if not files and points_at_nothing(question):
         raise UsageError(f'Which picture? Name its file before the question: gander ask cat.jpg "{question}"')
-    request = await make_request(files, question, knobs)
+    request = await make_request(files, question, sampling)
     async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
         answer = await show_answer(answers, client.stream(request.model_copy(update={"model": health.model})))
     for remark in remarks_on(answer):
         remarks.print(Text(remark, style="dim"))
 
 
-async def make_request(files: Sequence[Path], question: str, knobs: Mapping[str, float]) -> ChatRequest:
-    """One question about these files. Raises FileError, Refusal for a picture, UsageError for a knob out of its range."""
+async def make_request(files: Sequence[Path], question: str, sampling: Mapping[str, float]) -> ChatRequest:
+    """One question about these files. Raises FileError, Refusal for a picture, UsageError for a value out of its range."""
     parts = [image_part(picture) for picture in await take_pictures(files)]
     message = Message(role="user", content=(*parts, TextPart(text=question)))
     try:
-        return ChatRequest.model_validate({"messages": (message,), **knobs})
+        return ChatRequest.model_validate({"messages": (message,), **sampling})
     except ValidationError as error:
         raise UsageError("\n".join(map(sentence, error.errors()))) from None
 

@@ -32,8 +32,8 @@ def ask(
     *files, question = words
     if is_file(Path(question)):
         raise typer.BadParameter(f"{question} is a file; the question comes last: gander ask {' '.join(words)} 'What is this?'")
-    knobs = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "num_beams": beams, "max_tokens": max_tokens, "seed": seed}
-    given = {name: value for name, value in knobs.items() if value is not None}
+    sampling = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "num_beams": beams, "max_tokens": max_tokens, "seed": seed}
+    given = {name: value for name, value in sampling.items() if value is not None}
     run(ask_once([Path(file) for file in files], question, given, model, engine_url))
 
 

@@ -17,9 +17,9 @@ from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, PRESSED, place_of
 from adapters.telegram.recent import Recent
 from bot.commands.command import ANSWER
-from bot.ids import read_own
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
+from bot.ids import read_own
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply, Value
 from bot.ports import Button
 from bot.texts import Texts

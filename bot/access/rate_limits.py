@@ -62,7 +62,7 @@ class PersonLimits:
         self._buckets: dict[str, TokenBucket] = {}
         self._pauses: dict[tuple[str, Home], TokenBucket] = {}  # between a person's questions, where a policy demands it
         self._late: dict[str, list[float]] = {}  # when each person's late questions were sent
-        self._told_at: dict[str, float] = {}  # when a place was last told that a question is too old to answer
+        self._too_old_notified: dict[str, float] = {}  # when a place was last told that a question is too old to answer
 
     async def check(self, incoming: Incoming) -> None:
         """Count one event of this person, at its sending time. Raises Refusal where they have to wait or the event is too old to answer,
@@ -74,12 +74,12 @@ class PersonLimits:
         sent = _sent(incoming, now)
         self._sweep(now)
         self._check_age(incoming.place.key, sent, now)
-        whose = incoming.author.key if sent == now else f"{incoming.author.key} late"  # late events have a bucket of their own
-        bucket = self._buckets.setdefault(whose, TokenBucket(allowed.burst, sent))
+        bucket_key = incoming.author.key if sent == now else f"{incoming.author.key} late"  # late events have a bucket of their own
+        bucket = self._buckets.setdefault(bucket_key, TokenBucket(allowed.burst, sent))
         bucket.check(allowed, sent, "limits.too_fast")
         if _asks(incoming):
             for home, seconds in await self._policies.question_pauses(incoming.place, incoming.author):
-                pause = self._pauses.setdefault((whose, home), TokenBucket(1, sent))
+                pause = self._pauses.setdefault((bucket_key, home), TokenBucket(1, sent))
                 pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 
     def admit(self, load: QueueLoad, incoming: Incoming) -> None:
@@ -101,7 +101,7 @@ class PersonLimits:
         oldest = self._options.answer_hours * HOUR_SECONDS
         if not oldest or now - sent <= oldest:
             return
-        notified, self._told_at[place] = self._told_at.get(place), now
+        notified, self._too_old_notified[place] = self._too_old_notified.get(place), now
         refusal = Ignored if notified is not None and now - notified < oldest else Refusal
         raise refusal("limits.too_old", count=ceil(self._options.answer_hours))
 
@@ -111,7 +111,7 @@ class PersonLimits:
             self._buckets = {person: bucket for person, bucket in self._buckets.items() if now - bucket.at < rested}
             self._late.clear()
         if len(self._pauses) >= SWEEP_AT:
-            self._pauses = {whose: bucket for whose, bucket in self._pauses.items() if now - bucket.at < LONGEST_PAUSE}
+            self._pauses = {bucket_key: bucket for bucket_key, bucket in self._pauses.items() if now - bucket.at < LONGEST_PAUSE}
 
 
 def _asks(incoming: Incoming) -> bool:

@@ -67,10 +67,10 @@ class AnswerView:
         if answer.finish == Finish.STOPPED and not (answer.text or self.queued.diff.begun):
             self.discard()
             return
-        said = shown_text(self.texts, self.job.settings.language, answer.text, answer.finish)
+        text = shown_text(self.texts, self.job.settings.language, answer.text, answer.finish)
         votes_open = self.votes_open and answer.finish != Finish.FAILED
         actions = vote_buttons(self.job.answer, self.standing, votes_open=votes_open)
-        self.queued.diff.finish(replace(self._message(said, answer.finish, self.standing.columns), actions=actions))
+        self.queued.diff.finish(replace(self._message(text, answer.finish, self.standing.columns), actions=actions))
         await self.outbox.finish_answer(self.job.answer, answer.place)
 
     def discard(self) -> None:

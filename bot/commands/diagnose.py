@@ -8,8 +8,8 @@ from bot.ports import Outgoing
 
 async def run(context: Context) -> Outgoing:
     findings = await context.actions.diagnose(context.incoming)
-    said = [context.render(key) for key in findings or ("diagnose.nothing",)]
-    return context.reply("\n".join([*said, _names(context)]))
+    lines = [context.render(key) for key in findings or ("diagnose.nothing",)]
+    return context.reply("\n".join([*lines, _names(context)]))
 
 
 def _names(context: Context) -> str:

@@ -53,4 +53,4 @@ def _bar(share: float) -> str:
 
 def _width(word: str) -> int:
     """Columns that a word takes: Chinese characters take two."""
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in word)

@@ -79,8 +79,10 @@ async def _lacking(context: Context, setting: Setting) -> list[str]:
 async def _put(context: Context, setting: Setting, scope: Scope, value: Value) -> Outgoing:
     place, author = context.incoming.place, context.incoming.author
     kept = await context.settings.put(place, author, scope, setting.name, value)
-    said = words_of(context, setting, kept)
-    lines = [context.render("settings.set", name=name_of(context, setting), value=said, scope=context.render(f"settings.for.{scope}"))]
+    shown_value = words_of(context, setting, kept)
+    lines = [
+        context.render("settings.set", name=name_of(context, setting), value=shown_value, scope=context.render(f"settings.for.{scope}"))
+    ]
     found = (await context.settings.effective(place, author))[setting.name]
     if scope is not Scope.PERSON and found.origin is Origin.PERSON and found.value is not None:
         lines.append(context.render("settings.yours_goes_first", value=words_of(context, setting, found.value)))

@@ -63,9 +63,9 @@ async def run(context: Context) -> Outgoing:
     home = _home(context)
     if RULE.name not in context.options:
         policy = await context.policies.read(home)
-        return replace(context.reply(_told(context, policy)), panel=Panel("setup"), named=tuple(_named_in(policy)))
+        return replace(context.reply(_described(context, policy)), panel=Panel("setup"), named=tuple(_named_in(policy)))
     policy = await context.policies.change(home, partial(_edited, context), context.incoming.author)
-    return replace(context.reply("\n".join([context.render("setup.done"), _told(context, policy)])), named=tuple(_named_in(policy)))
+    return replace(context.reply("\n".join([context.render("setup.done"), _described(context, policy)])), named=tuple(_named_in(policy)))
 
 
 def _home(context: Context) -> Home:
@@ -148,7 +148,7 @@ def _with_access(policy: Policy, changes: Mapping[str, object]) -> Policy:
     return policy.model_copy(update={"access": policy.access.model_copy(update=dict(changes))})
 
 
-def _told(context: Context, policy: Policy) -> str:
+def _described(context: Context, policy: Policy) -> str:
     """The policy in words, and how to change it."""
     lines = [*_lists(context, policy), *_limits(context, policy)]
     title = context.render("setup.everywhere" if context.options.get(WIDE.name) else "setup.here")

@@ -22,16 +22,16 @@ PNG = b"\x89PNG"
 _CODE = re.compile(r"(^(?:```|~~~).*?(?:^(?:```|~~~)[ \t]*$|\Z)|`+[^`\n]+`+)", re.MULTILINE | re.DOTALL)
 
 
-async def write_conversation(file: Path, said: Sequence[Remembered], files: PictureFiles) -> None:
-    """`said`: the messages of all branches, oldest first. A picture that was deleted meanwhile is left out."""
-    await asyncio.to_thread(_write, file, said, {sha256: files.path(sha256) for message in said for sha256 in message.pictures})
+async def write_conversation(file: Path, messages: Sequence[Remembered], files: PictureFiles) -> None:
+    """`messages`: the messages of all branches, oldest first. A picture that was deleted meanwhile is left out."""
+    await asyncio.to_thread(_write, file, messages, {sha256: files.path(sha256) for message in messages for sha256 in message.pictures})
 
 
-def _write(file: Path, said: Sequence[Remembered], paths: Mapping[str, Path]) -> None:
+def _write(file: Path, messages: Sequence[Remembered], paths: Mapping[str, Path]) -> None:
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         names = dict(_pictures(archive, paths))
-        archive.writestr("conversation.md", "".join(_page(said, names)))
-        records = [_record(message, names) for message in said]
+        archive.writestr("conversation.md", "".join(_page(messages, names)))
+        records = [_record(message, names) for message in messages]
         archive.writestr("conversation.json", json.dumps(records, ensure_ascii=False, indent=1))
 
 
@@ -46,10 +46,10 @@ def _pictures(archive: ZipFile, paths: Mapping[str, Path]) -> Iterator[tuple[str
         yield sha256, name
 
 
-def _page(said: Sequence[Remembered], names: Mapping[str, str]) -> Iterator[str]:
+def _page(messages: Sequence[Remembered], names: Mapping[str, str]) -> Iterator[str]:
     """The messages in order of time. One that does not continue the message above it names the one that it continues."""
-    numbers = {message.id: number for number, message in enumerate(said, 1)}
-    for above, message in zip((None, *said), said, strict=False):
+    numbers = {message.id: number for number, message in enumerate(messages, 1)}
+    for above, message in zip((None, *messages), messages, strict=False):
         who = "🪿" if message.role == "assistant" else "🧑"
         after = numbers.get(message.parent or 0)
         branch = f" · ↳ {after}" if after and (above is None or above.id != message.parent) else ""

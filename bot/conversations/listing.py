@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.answers.history import remembered
 from bot.conversations.export import write_conversation
+from bot.conversations.page_messages import remembered
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
 from bot.ports import Remembered
@@ -51,8 +51,8 @@ class ConversationList:
 
     async def export(self, place: Place, key: str, file: Path) -> bool:
         """Write a zip of Markdown, JSON and the pictures. False, and no file: there is no such conversation."""
-        said = await self.messages(place, key)
-        if not said:
+        found = await self.messages(place, key)
+        if not found:
             return False
-        await write_conversation(file, said, self._files)
+        await write_conversation(file, found, self._files)
         return True

@@ -63,5 +63,5 @@ class Replies:
         return await self._database.write(events.take, incoming.place, incoming.id, self._name, time(), reply)
 
     async def _resume(self, platform: Platform) -> None:
-        for owed in await self._database.read(events.undelivered, platform.name, self._name, self._began):
-            self._outbox.send_notice(owed.place, owed.reply, owed.event, unsure_since=owed.at)
+        for undelivered in await self._database.read(events.undelivered, platform.name, self._name, self._began):
+            self._outbox.send_notice(undelivered.place, undelivered.reply, undelivered.event, unsure_since=undelivered.at)

@@ -28,7 +28,7 @@ def monospaced(text: str) -> str:
 
 def width(text: str) -> int:
     """Columns that a text takes in a monospaced font: Chinese characters take two."""
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 @cache
