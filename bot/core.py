@@ -296,7 +296,7 @@ class Core:
         # In a private chat it is shown as a reply to the command.
         self._outbox.send_notice(incoming.place, message, incoming.id if incoming.place.private else None)
 
-    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
+    def tell_privately(self, incoming: Incoming, message: Outgoing) -> bool:
         here = only_author_sees(incoming)  # else it is sent to their own chat
         self._outbox.send_notice(incoming.place, address_to_author(incoming, message, private=True), incoming.id if here else None)
         return not here

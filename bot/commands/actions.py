@@ -111,7 +111,7 @@ class Actions(Protocol):
         """Say something to all who are there."""
         ...
 
-    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
+    def tell_privately(self, incoming: Incoming, message: Outgoing) -> bool:
         """Say something to this person alone; True: in their private chat, since the platform knows no other way."""
         ...
 

@@ -51,12 +51,12 @@ async def _start(context: Context) -> None:
 def _tell_addresses(context: Context, demo: Demo, *findings: str) -> None:
     wall = context.actions.demos.wall(demo)
     lines = [context.render("demo.addresses", wall=wall, own=f"{wall}#{demo.key}") if wall else context.render("demo.no_page")]
-    _confide(context, context.reply("\n".join([*lines, *map(context.render, findings)])))
+    _tell_presenter(context, context.reply("\n".join([*lines, *map(context.render, findings)])))
 
 
-def _confide(context: Context, message: Outgoing) -> None:
+def _tell_presenter(context: Context, message: Outgoing) -> None:
     """Tell the presenter privately. Where that goes to a chat of their own, say so here: that message may be refused."""
-    if context.actions.confide(context.incoming, message):
+    if context.actions.tell_privately(context.incoming, message):
         context.actions.announce(context.incoming, Outgoing(context.render("demo.confided")))
 
 
@@ -73,7 +73,7 @@ async def _stop(context: Context) -> None:
     try:
         await _export(context, demo)
     except Refusal as refusal:  # the channel is told of the end all the same
-        _confide(context, context.reply(context.render(refusal.key)))
+        _tell_presenter(context, context.reply(context.render(refusal.key)))
     lines = [
         context.render("demo.over"),
         *_figures(context, await context.actions.demos.summarize(demo)),
@@ -100,12 +100,12 @@ async def _export(context: Context, demo: Demo) -> None:
     files = await context.actions.demos.export(demo)
     size, limit = sum(file.stat().st_size for file in files), context.actions.file_bytes(context.incoming)
     if limit is None or size < limit:
-        _confide(context, replace(context.reply(context.render("demo.exported")), files=files))
+        _tell_presenter(context, replace(context.reply(context.render("demo.exported")), files=files))
         return
     wall = context.actions.demos.wall(demo)
     ways = [f"{wall}/export/{demo.key}/{file.name}" for file in files] if wall else [file.name for file in files]
     key = "demo.too_large" if wall else "demo.kept"
-    _confide(context, context.reply("\n".join([context.render(key, size=size / MEBIBYTE), *ways])))
+    _tell_presenter(context, context.reply("\n".join([context.render(key, size=size / MEBIBYTE), *ways])))
 
 
 COMMAND = Command("demo", run, (ACTION, PROMPT, SLOW), for_managers=True)

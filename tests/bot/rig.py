@@ -103,7 +103,7 @@ class Lobby(Chat):
 
     wayless: set[str] = field(default_factory=set)  # events that can't be replied to so any more
     shut: bool = False  # people take no messages
-    whispered: set[str] = field(default_factory=set)  # the messages that one person alone sees
+    private_messages: set[str] = field(default_factory=set)  # the messages that one person alone sees
 
     def can_reply_privately(self, event: str) -> bool:
         return True
@@ -112,7 +112,7 @@ class Lobby(Chat):
         if event in self.wayless:
             raise NotPrivate("no way is left")
         name = await self.send(place, message, reply_to=event, nonce=nonce)
-        self.whispered.add(name)
+        self.private_messages.add(name)
         return name
 
     async def private_place(self, person: str) -> Place:
@@ -120,7 +120,7 @@ class Lobby(Chat):
 
     def public(self) -> list[Outgoing]:
         """What everybody sees."""
-        return [message for name, message in self.messages.items() if name not in self.whispered and not self.places[name].private]
+        return [message for name, message in self.messages.items() if name not in self.private_messages and not self.places[name].private]
 
     def _fail(self, message: Outgoing, place: Place | None = None) -> None:
         super()._fail(message, place)

@@ -35,12 +35,14 @@ async def test_help_s_lines_are_clickable_in_every_language(tmp_path: Path) -> N
         bot.world.locales[bot.world.bob.id] = "zh-CN"
         for person, language in ((bot.world.ann, ENGLISH), (bot.world.bob, CHINESE)):
             bot.world.gives("help", by=person)
-            [said] = await bot.whispers(person)
+            [said] = await bot.private_replies(person)
             for name in COMMANDS:
                 assert f"</{name}:{ids[name]}> {SAID.render(language, f'command.{name}.description')}" in said
             assert not re.search(r"(?<!<)/\w", said)
         bot.world.gives("help", topic="hlep")
-        await bot.until(lambda: any(f"Did you mean </help:{ids['help']}>?" in each.content for each in bot.world.whispered(bot.world.ann)))
+        await bot.until(
+            lambda: any(f"Did you mean </help:{ids['help']}>?" in each.content for each in bot.world.private_messages(bot.world.ann))
+        )
 
 
 async def test_until_discord_has_taken_the_commands_they_are_named(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def everything(world: World) -> list[Message]:
 def seen_by(world: World, person: User) -> list[str]:
     """What the bot has told this person and not everybody."""
     direct = [each.content for each in world.said(world.direct(person))]
-    return [*direct, *(each.content for each in world.whispered(person))]
+    return [*direct, *(each.content for each in world.private_messages(person))]
 
 
 def is_chinese(text: str) -> bool:
@@ -179,15 +179,15 @@ async def test_a_dismissed_reply_does_not_come_back(tmp_path: Path) -> None:
             bot.world.asks(f"question {number}")
         await bot.until(lambda: bot.engine.running > 0)
         bot.world.gives("queue")  # it moves as the line moves
-        await bot.whispers(bot.world.ann)
-        [reply] = bot.world.whispered(bot.world.ann)
+        await bot.private_replies(bot.world.ann)
+        [reply] = bot.world.private_messages(bot.world.ann)
         bot.world.deletes(reply)
         bot.engine.gate.set()
         await bot.ends(bot.engine.rows + 3)
         await bot.until(lambda: any(call.method == "PATCH" and call.path.endswith(str(reply.id)) for call in bot.api.calls))
         bot.world.gives("stop")
-        await bot.whispers(bot.world.ann)
-        assert len(bot.world.whispered(bot.world.ann)) == 1
+        await bot.private_replies(bot.world.ann)
+        assert len(bot.world.private_messages(bot.world.ann)) == 1
         assert bot.world.said(bot.world.direct(bot.world.ann)) == []
 
 
@@ -201,4 +201,4 @@ async def test_what_fails_inside_ends_in_words(tmp_path: Path, monkeypatch: pyte
         await bot.until(lambda: any("Something went wrong" in each.content for each in everything(bot.world)))
         monkeypatch.setattr(CommandRunner, "run", fail)
         bot.world.gives("help")
-        await bot.whispers(bot.world.ann)
+        await bot.private_replies(bot.world.ann)

@@ -25,8 +25,8 @@ async def test_settings_come_back_with_their_buttons(tmp_path: Path) -> None:
         await bot.until(lambda: len(bot.api.called("PATCH", WEBHOOK)) > 0)
     bot.api.failures.clear()
     async with whole(tmp_path, world=bot.world, api=bot.api) as again:
-        await again.whispers(again.world.ann)
-        [panel] = again.world.whispered(again.world.ann)
+        await again.private_replies(again.world.ann)
+        [panel] = again.world.private_messages(again.world.ann)
         assert buttons(panel)
         assert again.world.said() == []
 
@@ -74,6 +74,6 @@ async def test_ten_quick_questions_all_end_in_words(tmp_path: Path) -> None:
     ) as bot:
         for number in range(10):
             bot.world.gives("ask", prompt=f"question {number}")
-        await bot.until(lambda: len([each for each in bot.world.whispered(bot.world.ann) if "A little slower" in each.content]) == 7)
+        await bot.until(lambda: len([each for each in bot.world.private_messages(bot.world.ann) if "A little slower" in each.content]) == 7)
         await bot.until(lambda: len([each for each in bot.world.said() if "question" in each.content]) == 3)
         await bot.until(lambda: not any(each.flags & LOADING for each in everything(bot.world)))

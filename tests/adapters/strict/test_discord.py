@@ -32,8 +32,8 @@ async def test_a_question_with_a_picture_is_answered(tmp_path: Path) -> None:
 async def test_commands_are_answered_to_one_person_or_to_all(tmp_path: Path) -> None:
     async with whole(tmp_path) as bot:
         bot.world.gives("help")
-        [said] = await bot.whispers(bot.world.ann)
-        assert bot.world.whispered(bot.world.bob) == bot.world.said() == []
+        [said] = await bot.private_replies(bot.world.ann)
+        assert bot.world.private_messages(bot.world.bob) == bot.world.said() == []
         assert said
         bot.world.gives("ask", prompt="how many geese?")
         assert "how many geese?" in (await bot.ends())[0]
@@ -113,8 +113,8 @@ async def test_an_interaction_lives_three_seconds_unacknowledged_and_fifteen_min
         api.backend.advance_clock(3)
         assert await acknowledge(late.id, late.token) == (404, 10062)
         assert await fill(quick.token) == 200
-        assert [each.content for each in world.whispered(world.ann)] == ["only for you"]
-        assert world.whispered(world.bob) == world.said() == []
+        assert [each.content for each in world.private_messages(world.ann)] == ["only for you"]
+        assert world.private_messages(world.bob) == world.said() == []
         api.backend.advance_clock(15 * 60)
         assert await fill(quick.token) == 404
 

@@ -95,7 +95,7 @@ class Diary:
     def announce(self, incoming: Incoming, message: Outgoing) -> None:
         self.said.append(message)
 
-    def confide(self, incoming: Incoming, message: Outgoing) -> bool:
+    def tell_privately(self, incoming: Incoming, message: Outgoing) -> bool:
         self.said.append(message)
         return False
 

@@ -39,16 +39,16 @@ async def speaking(home: Path, chat: Chat, clock: Callable[[], float]) -> AsyncI
     database = await open_database(sqlite_url(home / "gander.db"))
     outbox = Outbox(database, load_texts(), clock)
     outbox.attach(chat)
-    pumps = asyncio.create_task(outbox.run())
+    running = asyncio.create_task(outbox.run())
     yield outbox
-    pumps.cancel()
-    await asyncio.gather(pumps, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     await database.close()
 
 
 async def shown(chat: Chat, number: int) -> list[str]:
     async with asyncio.timeout(90):
-        while len(chat.messages) < number:  # noqa: ASYNC110  # the pump decides
+        while len(chat.messages) < number:  # noqa: ASYNC110  # the queues decide
             await asyncio.sleep(0.01)
     return chat.finals()
 
@@ -61,7 +61,7 @@ async def test_a_channel_that_is_silent_is_remembered_no_longer_than_its_budget(
             outbox.send_notice(replace(PLACE, channel=f"c{number}"), Outgoing("one"), None)
         await shown(chat, 50)
         async with asyncio.timeout(90):
-            while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110  # the pumps decide
+            while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110  # the queues decide
                 await asyncio.sleep(0.01)
         for _ in range(3):
             outbox.send_notice(PLACE, Outgoing("again"), None)
@@ -93,7 +93,7 @@ async def test_what_a_platform_finds_fault_with_is_given_up_soon(tmp_path: Path,
         chat.failures = [DeliveryError("Invalid Form Body", rejected=rejected)] * TRIES_REJECTED
         outbox.send_notice(PLACE, Outgoing("one"), None)
         async with asyncio.timeout(90):
-            while len(chat.calls) < TRIES_REJECTED:  # noqa: ASYNC110  # the pump decides
+            while len(chat.calls) < TRIES_REJECTED:  # noqa: ASYNC110  # the queues decide
                 await asyncio.sleep(0.01)
         outbox.send_notice(PLACE, Outgoing("two"), None)
         assert sorted(await shown(chat, len(said))) == said
@@ -106,7 +106,7 @@ async def test_what_one_person_alone_is_told_counts_in_nobody_elses_budget(tmp_p
         for number in range(30):
             outbox.send_notice(PLACE, Outgoing(f"help {number}", private=True), f"e{number}")
         await shown(chat, 30)
-        assert len(chat.whispered) == 30
+        assert len(chat.private_messages) == 30
 
 
 async def test_what_is_said_while_it_ends_waits_for_the_next_start(tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ class Whole:
         await self.until(lambda: len([each for each in self.world.said(channel) if ended(each)]) >= number)
         return [each.content for each in self.world.said(channel)]
 
-    async def whispers(self, person: User, number: int = 1) -> list[str]:
+    async def private_replies(self, person: User, number: int = 1) -> list[str]:
         """What the bot has said to this person alone, once there are so many."""
-        await self.until(lambda: len([each for each in self.world.whispered(person) if ended(each)]) >= number)
-        return [each.content for each in self.world.whispered(person)]
+        await self.until(lambda: len([each for each in self.world.private_messages(person) if ended(each)]) >= number)
+        return [each.content for each in self.world.private_messages(person)]
 
 
 def ended(message: Message) -> bool:

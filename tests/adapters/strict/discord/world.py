@@ -105,7 +105,7 @@ class World:
         """What the bot has said there for all to see, oldest first."""
         return [each for each in self._all(channel) if not each.is_ephemeral]
 
-    def whispered(self, person: User, channel: Channel | None = None) -> list[Message]:
+    def private_messages(self, person: User, channel: Channel | None = None) -> list[Message]:
         """What it has said there to this person alone."""
         return [each for each in self._all(channel) if each.is_ephemeral and each.visible_to(person.id)]
 
