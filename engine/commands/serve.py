@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from engine.api import RunningEngine
-from engine.core.startup import Placement, load_engine, picture_folder, remove_outdated
+from engine.core.startup import EngineOptions, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
 from engine.images.decode import quiet_pillow
 from engine.logging import configure
@@ -71,7 +71,7 @@ def engine(
     bind.check()
     folder = model_folder(model).resolve()
     record = home() / "engine" / "load_seconds.json"
-    placement = Placement(
+    options = EngineOptions(
         tuple(device or ()),
         quantize,
         parse_capability(capability),
@@ -82,7 +82,7 @@ def engine(
     )
     pictures, metrics = home() / "engine" / "pictures", Metrics()
     remove_outdated(pictures, folder)
-    load = functools.partial(load_engine, folder, placement, record, picture_folder(pictures, folder), metrics)
+    load = functools.partial(load_engine, folder, options, record, picture_folder(pictures, folder), metrics)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)
     with ExitStack() as stack:
 

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Placement:
+class EngineOptions:
     """Where and how a model is to run. Several `devices` share its layers; none = the first GPU, else the CPU."""
 
     devices: tuple[str, ...] = ()
@@ -43,8 +43,8 @@ class Placement:
     exact: bool = False  # fp32 throughout, nothing quantised; on a CPU only
 
 
-def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
-    """Loads the model in `folder`; `record` learns how long that took, `pictures` keeps encoded pictures.
+def load_engine(folder: Path, options: EngineOptions, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
+    """Loads the model in `folder`; `record` is the file of load times, which is updated; `pictures` is the folder of encoded pictures.
 
     Raises ModelError, and StartError for a device that is not here.
     """
@@ -55,13 +55,13 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
     from engine.device.out_of_memory import with_memory
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
-    devices = [find_device(name) for name in placement.devices] or [default_device()]
-    if placement.exact and any(device.type != "cpu" for device in devices):
+    devices = [find_device(name) for name in options.devices] or [default_device()]
+    if options.exact and any(device.type != "cpu" for device in devices):
         raise StartError("--dtype float32 is for CPUs: give --device cpu as well, or leave it out.")
-    if placement.memory is not None:
-        cap_memory(devices, placement.memory)
+    if options.memory is not None:
+        cap_memory(devices, options.memory)
     too_large = ModelError(f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit.")
-    engine = with_memory(lambda: build(folder, devices, placement, pictures, metrics), too_large, attempts=1)
+    engine = with_memory(lambda: build(folder, devices, options, pictures, metrics), too_large, attempts=1)
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info(
@@ -77,7 +77,7 @@ def load_engine(folder: Path, placement: Placement, record: Path, pictures: Path
 
 
 def build(
-    folder: Path, devices: Sequence[torch.device], placement: Placement, pictures: Path | None = None, metrics: Metrics | None = None
+    folder: Path, devices: Sequence[torch.device], options: EngineOptions, pictures: Path | None = None, metrics: Metrics | None = None
 ) -> Engine:
     """The model of `folder` on these devices, and an engine around it."""
     from engine.core.build import build_engine
@@ -86,18 +86,18 @@ def build(
     model = load(
         folder,
         devices[0],
-        placement.exact,
+        options.exact,
         others=devices[1:],
-        quantize=placement.quantize,
-        capability=placement.capability,
-        memory=placement.memory,
+        quantize=options.quantize,
+        capability=options.capability,
+        memory=options.memory,
     )
     return build_engine(
         model,
-        rows=placement.rows,
-        tokens=placement.tokens,
-        memory=placement.memory,
-        capability=placement.capability,
+        rows=options.rows,
+        tokens=options.tokens,
+        memory=options.memory,
+        capability=options.capability,
         pictures=pictures,
         metrics=metrics,
         progress=log.info,
@@ -106,7 +106,8 @@ def build(
 
 def picture_folder(root: Path, model: Path) -> Path:
     """Where encoded pictures of this very model are kept: a new folder as soon as a file of the model, or of our encoders, changes."""
-    files = [path for folder in (model, *ENCODERS) for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
+    ours = [path for folder in ENCODERS for path in sorted(folder.rglob("*")) if path.suffix != ".pyc"]
+    files = [path for path in (*sorted(model.iterdir()), *ours) if path.is_file()]
     facts = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in files)
     return root / f"{model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:FINGERPRINT]}"
 

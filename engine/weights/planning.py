@@ -75,7 +75,7 @@ def shapes_of(folder: Path) -> Shapes:
 
 def pretrained_shapes(folder: Path) -> Shapes:
     """Of a hub's repository, as it lies there."""
-    from engine.weights.pretrained import language_config, language_name, language_tensors
+    from engine.weights.pretrained_loader import language_config, language_name, language_tensors
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     vision_encoder = sum(math.prod(tensor.shape) for tensor in open_folder(folder, lambda name: language_name(name) is None).values())

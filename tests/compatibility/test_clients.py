@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageDraw
 
-from engine.core.startup import Placement, load_engine
+from engine.core.startup import EngineOptions, load_engine
 from engine.models.card_reader import read_card
 from tests.engine.serving import serving
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 @pytest_asyncio.fixture
 async def url(pocket_folder: Path, tmp_path: Path) -> AsyncIterator[str]:
-    load = functools.partial(load_engine, pocket_folder, Placement(("cpu",), rows=4), tmp_path / "seconds.json")
+    load = functools.partial(load_engine, pocket_folder, EngineOptions(("cpu",), rows=4), tmp_path / "seconds.json")
     async with serving(load, card=read_card(pocket_folder)) as served:
         yield served
 

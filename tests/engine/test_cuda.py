@@ -10,7 +10,7 @@ import torch
 
 from engine.core.build import build_engine
 from engine.core.engine import Engine
-from engine.core.startup import Placement
+from engine.core.startup import EngineOptions
 from engine.models.llama.layer_split import allocate
 from engine.runner.memory_plan import ladder
 from tests.engine.core.test_engine import QUESTIONS, run
@@ -69,5 +69,5 @@ def test_two_cards_answer_a_mix_as_the_cpu_does() -> None:
 @two_cards
 def test_a_folder_served_from_two_cards_gives_the_answer_of_one(tmp_path: Path) -> None:
     imported(golden_sources("v0"), tmp_path / "v0")
-    texts = [answer(tmp_path / "v0", Placement(names), tmp_path / "seconds.json") for names in (("cuda:0",), ("cuda:0", "cuda:1"))]
+    texts = [answer(tmp_path / "v0", EngineOptions(names), tmp_path / "seconds.json") for names in (("cuda:0",), ("cuda:0", "cuda:1"))]
     assert texts == [("cuda:0", texts[0][1]), ("cuda:0, cuda:1", texts[0][1])]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.startup import Placement, load_engine
+from engine.core.startup import EngineOptions, load_engine
 from engine.errors import EngineError, ModelError, StartError
 from engine.images.decode import Limits, decode_picture
 from engine.models.card import Generation
@@ -25,11 +25,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def answer(folder: Path, placement: Placement, record: Path) -> tuple[str, str]:
+def answer(folder: Path, options: EngineOptions, record: Path) -> tuple[str, str]:
     """The device and the text."""
     picture = decode_picture((GOLDEN / "tiny-v0" / "a.png").read_bytes(), Limits())
     request = Request((Turn("user", (picture, "What is in this picture?")),), GREEDY)
-    loaded = load_engine(folder, placement, record)
+    loaded = load_engine(folder, options, record)
     assert loaded.memory() > 0
     events: list[Event | EngineError] = []
     loaded.engine.add(request, events.append)
@@ -41,32 +41,32 @@ def answer(folder: Path, placement: Placement, record: Path) -> tuple[str, str]:
 
 def test_an_older_cards_path_and_a_split_give_the_plain_answer(folder: Path, tmp_path: Path) -> None:
     record = tmp_path / "seconds.json"
-    device, plain = answer(folder, Placement(("cpu",)), record)
+    device, plain = answer(folder, EngineOptions(("cpu",)), record)
     assert device == "cpu"
-    assert answer(folder, Placement(("cpu",), capability=(7, 5)), record) == ("cpu", plain)
-    assert answer(folder, Placement(("cpu", "cpu")), record) == ("cpu, cpu", plain)
+    assert answer(folder, EngineOptions(("cpu",), capability=(7, 5)), record) == ("cpu", plain)
+    assert answer(folder, EngineOptions(("cpu", "cpu")), record) == ("cpu, cpu", plain)
 
 
 def test_weights_are_quantised_while_they_are_loaded(folder: Path, tmp_path: Path) -> None:
     for mode, bits in (("int8", "torch.int8"), ("4bit", "torch.uint8")):
         model = load(folder, quantize="int8" if mode == "int8" else "4bit")
         assert str(model.language_model.model.layers[0].get_parameter("self_attn.qkv_proj.weight").dtype) == bits
-        assert answer(folder, Placement(("cpu",), "int8" if mode == "int8" else "4bit"), tmp_path / "seconds.json")[1]
+        assert answer(folder, EngineOptions(("cpu",), "int8" if mode == "int8" else "4bit"), tmp_path / "seconds.json")[1]
 
 
 def test_a_device_that_is_not_here_is_named(folder: Path, tmp_path: Path) -> None:
     for name in ("banana", "cuda:99"):
         with pytest.raises(StartError, match=f"no device '{name}' here. torch sees cpu"):
-            load_engine(folder, Placement((name,)), tmp_path / "seconds.json")
+            load_engine(folder, EngineOptions((name,)), tmp_path / "seconds.json")
 
 
 def test_more_tokens_than_memory_holds_name_the_options(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="fewer --tokens"):
-        load_engine(folder, Placement(("cpu",), tokens=10**13), tmp_path / "seconds.json")
+        load_engine(folder, EngineOptions(("cpu",), tokens=10**13), tmp_path / "seconds.json")
 
 
 def test_a_small_model_is_not_split(folder: Path, tmp_path: Path) -> None:
     card = (folder / "gander.json").read_text().replace('"minigpt4"', '"pocket"')
     (tmp_path / "gander.json").write_text(card)
     with pytest.raises(ModelError, match="runs on one device"):
-        load_engine(tmp_path, Placement(("cpu", "cpu")), tmp_path / "seconds.json")
+        load_engine(tmp_path, EngineOptions(("cpu", "cpu")), tmp_path / "seconds.json")

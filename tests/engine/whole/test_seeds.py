@@ -14,7 +14,7 @@ from engine.core.build import build_engine
 from engine.core.engine import Engine
 from engine.core.sampler import Sampler, gumbels
 from engine.core.sampling_params import SamplingParams, stream_key
-from engine.core.startup import Placement, load_engine
+from engine.core.startup import EngineOptions, load_engine
 from engine.models.card import Generation
 from engine.prompts.turn import Turn
 from engine.request import Request
@@ -108,6 +108,6 @@ def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: Engine) ->
 
 
 def test_float32_is_an_option_on_cpus(pocket_folder: Path, tmp_path: Path) -> None:
-    loaded = load_engine(pocket_folder, Placement(("cpu",), rows=1, tokens=512, exact=True), tmp_path / "seconds.json")
+    loaded = load_engine(pocket_folder, EngineOptions(("cpu",), rows=1, tokens=512, exact=True), tmp_path / "seconds.json")
     assert isinstance(loaded.engine, Engine)
     assert {weight.dtype for weight in loaded.engine.model.language_model.parameters()} == {torch.float32}

@@ -21,7 +21,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 from transformers.models.smolvlm import processing_smolvlm
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from engine.weights.pretrained import PicturesOnly
+from engine.weights.pretrained_loader import PicturesOnly
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for c in m['content'] %}"
