@@ -53,10 +53,12 @@ def pull_from_hub(asked: Wanted, eye_only: bool, yes: bool) -> None:
     typer.echo(f"Ready: {folder}" if is_ready(folder) else f"Fetched: {folder}. `gander model import` makes a model of such parts.")
 
 
-def agree(listing: Listing, folder: Path, size: int, *, yes: bool) -> None:
+def agree(listing: Listing, folder: Path, size: int, form: str, *, yes: bool) -> None:
     """Says what there is to fetch, and asks where somebody sits before it. Ends the command where that one says no."""
     gated = ", given only to those whom its owners let in (HF_TOKEN)" if listing.gated else ""
     typer.echo(f"{listing.repository} at {listing.commit[:10]}, licence: {listing.licence}{gated}.")
+    if form:
+        typer.echo(form)
     if not size:
         typer.echo(f"All {len(listing.files)} files are here already, in {folder}.")
         return

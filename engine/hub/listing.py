@@ -12,6 +12,7 @@ import httpx2  # what the hub's client speaks HTTP with
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.file_download import DryRunFileInfo
+from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
 from engine.errors import DownloadError
 from engine.hub.names import Wanted
@@ -28,14 +29,19 @@ class Listing:
     commit: str
     licence: str
     gated: bool
+    parameters: int  # of all its weights; 0 = the hub doesn't say
     files: tuple[str, ...]
 
     def to_fetch(self, folder: Path | None = None) -> int:
         """Bytes that are not here yet: in the hub's own cache, or in `folder`. Raises DownloadError."""
-        with told(self.repository):
-            planned = snapshot_download(
-                self.repository, revision=self.commit, allow_patterns=list(self.files), local_dir=folder, dry_run=True
-            )
+        disable_progress_bars()
+        try:
+            with told(self.repository):
+                planned = snapshot_download(
+                    self.repository, revision=self.commit, allow_patterns=list(self.files), local_dir=folder, dry_run=True
+                )
+        finally:
+            enable_progress_bars()
         return sum(file.file_size or 0 for file in planned if isinstance(file, DryRunFileInfo) and file.will_download)
 
     def fetch(self, folder: Path | None = None, *files: str) -> Path:
@@ -57,8 +63,11 @@ def look_up(asked: Wanted) -> Listing:
     with told(asked.repository):
         found = HfApi().model_info(asked.repository, revision=asked.revision)
     licence = (found.card_data.get("license") if found.card_data else None) or "not stated"
+    parameters = found.safetensors.total if found.safetensors else 0
     names = [sibling.rfilename for sibling in found.siblings or []]
-    return Listing(asked.repository, found.sha or asked.revision or "main", str(licence), bool(found.gated), tuple(worth_fetching(names)))
+    return Listing(
+        asked.repository, found.sha or asked.revision or "main", str(licence), bool(found.gated), parameters, tuple(worth_fetching(names))
+    )
 
 
 def worth_fetching(names: list[str]) -> list[str]:

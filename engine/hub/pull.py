@@ -18,14 +18,14 @@ from engine.models.card import CARD_NAME
 from engine.models.card_reader import read_card
 from engine.weights.weight_files import FORMS, VISION_PREFIXES, indexed_files
 
-Agree = Callable[[Listing, Path, int], None]
-"""Told what there is to fetch, where to, and how many bytes; raises where a person does not want that."""
+Agree = Callable[[Listing, Path, int, str], None]
+"""Told what there is to fetch, where to, how many bytes, and how it would run here; raises where a person does not want that."""
 
 PARTS = ("blip-2",)  # kinds whose repositories are imported from
 SPARE = 500_000_000  # bytes that a disk keeps free
 
 
-def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda listing, folder, size: None, *, eye_only: bool = False) -> Path:
+def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda *facts: None, *, eye_only: bool = False) -> Path:
     """The folder of a repository: in `models` if it is a ready model, else in `downloads`, for `gander model import`.
 
     `eye_only` leaves out weight files that hold nothing of BLIP-2's vision encoder. Raises DownloadError and ModelError.
@@ -42,7 +42,7 @@ def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda listing, fo
     else:
         size = listing.to_fetch(folder)
         check_space(folder, size)
-        agree(listing, folder, size)
+        agree(listing, folder, size, "")
         listing.fetch(folder)
     if not (folder / CARD_NAME).exists():
         return folder
@@ -60,7 +60,7 @@ def pull_as_it_lies(link: Path, listing: Listing, agree: Agree) -> Path:
     cache = Path(HF_HUB_CACHE)
     size = listing.to_fetch()
     check_space(cache, size)
-    agree(listing, cache, size)
+    agree(listing, cache, size, how_it_runs(listing))
     folder = listing.fetch()
     read_card(folder)
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,16 @@ def pull_as_it_lies(link: Path, listing: Listing, agree: Agree) -> Path:
     new.symlink_to(folder, target_is_directory=True)
     new.replace(link)
     return link
+
+
+def how_it_runs(listing: Listing) -> str:
+    """A sentence; nothing where the hub doesn't say how large it is."""
+    config = listing.config()
+    if config is None or not listing.parameters:
+        return ""
+    from engine.hub.fit import fit
+
+    return fit(config, listing.parameters)
 
 
 def is_answered_with(listing: Listing) -> bool:

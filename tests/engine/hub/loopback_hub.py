@@ -22,6 +22,7 @@ class Hub:
     url: str = ""
     break_after: int | None = None
     gated: bool = False
+    parameters: int = 0
     refusal: str = ""  # a code such as GatedRepo: every request for the repository is refused with it
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path as sent, Range
 
@@ -42,13 +43,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(entries).encode())
         elif path.startswith("/api/models/"):
             siblings = [{"rfilename": name} for name in self.hub.files]
-            told = {
-                "id": "gander/tiny",
-                "sha": COMMIT,
-                "siblings": siblings,
-                "gated": self.hub.gated,
-                "cardData": {"license": "apache-2.0"},
-            }
+            told: dict[str, object] = {"id": "gander/tiny", "sha": COMMIT, "siblings": siblings, "gated": self.hub.gated}
+            told["cardData"] = {"license": "apache-2.0"}
+            if self.hub.parameters:
+                told["safetensors"] = {"parameters": {"F32": self.hub.parameters}, "total": self.hub.parameters}
             self.answer(200, json.dumps(told).encode())
         else:
             self.send_file(self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2]])

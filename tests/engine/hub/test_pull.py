@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def test_a_picture_model_is_fetched_into_the_hubs_cache_and_answers(tmp_path: Path, repository: dict[str, bytes]) -> None:
     cache = tmp_path / "cache"
-    with running(Hub(repository)) as hub:
+    with running(Hub(repository, parameters=100_000)) as hub:
         done = pull(tmp_path, hub.url, "gander/tiny", HF_HUB_CACHE=str(cache))
         assert done.returncode == 0, done.stderr
         fetched = {path.rpartition("/")[2] for method, path, _ in hub.requests if method == "GET" and "/resolve/" in path}
@@ -125,6 +126,8 @@ def test_a_picture_model_is_fetched_into_the_hubs_cache_and_answers(tmp_path: Pa
         assert not [path for method, path, _ in hub.requests if method == "GET" and "/resolve/" in path]
     assert f"gander/tiny at {COMMIT[:10]}, licence: apache-2.0." in done.stdout
     assert "To fetch: " in done.stdout
+    assert re.search(r"it runs in \w+", done.stdout)
+    assert "dry-run" not in done.stderr
     assert "model.safetensors" in fetched
     assert not fetched & {"pytorch_model.bin", "model.onnx", "README.md"}
     link = tmp_path / "models" / "tiny"

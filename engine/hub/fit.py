@@ -1,0 +1,42 @@
+"""Says before a download in which form a repository's model would run here, and what memory that takes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from transformers import AutoConfig
+
+from engine.device.devices import default_device, free_memory
+from engine.models.llama.config import LlamaConfig
+from engine.weights.merging import language_shapes
+from engine.weights.planning import Shapes, pick
+
+FORMS = {"none": "16 bit", "int8": "int8", "4bit": "4 bit"}
+
+
+def fit(config: Path, parameters: int) -> str:
+    """One sentence, from a repository's `config.json` and its number of parameters, on the device that an engine would take here."""
+    shapes = planned(config, parameters)
+    device = default_device()
+    free = free_memory(device)
+    if free is None:
+        return f"On this processor it runs in 4 bit and takes about {gigabytes(shapes.needed('4bit', 1))} of memory."
+    mode = pick(shapes, free)
+    if mode is None:
+        return f"It does NOT fit here: in 4 bit it takes {gigabytes(shapes.needed('4bit', 1))}, and {gigabytes(free)} of {device} are free."
+    room = shapes.conversations(mode, free)
+    return f"On {device}, {gigabytes(free)} of which are free, it runs in {FORMS[mode]} with room for {room} conversations at once."
+
+
+def planned(config: Path, parameters: int) -> Shapes:
+    values = json.loads(config.read_text(encoding="utf-8"))
+    text = AutoConfig.for_model(**values).get_text_config().to_dict()
+    language = LlamaConfig.from_json(text)
+    spoken = sum(math.prod(shape) for shape in language_shapes(language).values())
+    return Shapes(language, max(0, parameters - spoken))
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
