@@ -198,7 +198,7 @@ class DeliveryRow(Row):
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("message", "part"), UniqueConstraint("place", "platform_id"))
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    id: Mapped[int] = mapped_column(Id, primary_key=True)  # grows in the order of sending
     message: Mapped[int | None] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"))  # the answer; None: a reply of our own
     part: Mapped[int]  # which message of a split answer, from 0; of a split reply of our own, too
     place: Mapped[str] = mapped_column(ForeignKey("place.key"))  # where it is sent
@@ -238,7 +238,7 @@ class SeenRow(Row):
     __tablename__ = "seen"
 
     owner: Mapped[str] = mapped_column(primary_key=True)  # the bot that read it
-    place: Mapped[str] = mapped_column(ForeignKey("place.key"), primary_key=True)
+    place: Mapped[str] = mapped_column(ForeignKey("place.key"), primary_key=True)  # a channel, or a thread of one
     event: Mapped[str]  # the platform's id, which grows with time
     at: Mapped[float] = mapped_column(index=True)  # when this was written; old = a channel where nobody speaks
 
