@@ -74,7 +74,7 @@ class Contender(Protocol):
 
 
 @dataclass
-class Heard:
+class RecordedAnswer:
     """The events of one answer, with their times."""
 
     begun: float
@@ -83,7 +83,7 @@ class Heard:
     written: int = 0
     error: EngineError | None = None
 
-    def hear(self, event: Event | EngineError) -> None:
+    def record(self, event: Event | EngineError) -> None:
         if isinstance(event, TextDelta | Provisional):
             self.first = self.first or time.perf_counter() - self.begun
         if isinstance(event, TextDelta):
@@ -104,9 +104,9 @@ class OurEngine:
 
     def answer(self, talk: Talk, tokens: int) -> Timing:
         begun = time.perf_counter()
-        (heard,) = self.run([talk], tokens)
+        (recorded,) = self.run([talk], tokens)
         whole = time.perf_counter() - begun
-        return Timing(heard.first or whole, whole, heard.written, heard.text)
+        return Timing(recorded.first or whole, whole, recorded.written, recorded.text)
 
     def write(self, talks: Sequence[Talk], tokens: int) -> None:
         self.run(talks, tokens)
@@ -119,31 +119,31 @@ class OurEngine:
         wait_for(self.model.device)
 
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
-        return [heard.text for heard in self.run(talks, tokens)]
+        return [recorded.text for recorded in self.run(talks, tokens)]
 
     def close(self) -> None:
         """There is nothing to free."""
 
-    def run(self, talks: Sequence[Talk], tokens: int, beams: int = 1) -> list[Heard]:
+    def run(self, talks: Sequence[Talk], tokens: int, beams: int = 1) -> list[RecordedAnswer]:
         generation = self.model.card.generation.model_copy(
             update={"temperature": 0.0, "repetition_penalty": 1.0, "num_beams": beams, "max_tokens": tokens}
         )
-        answers = [Heard(time.perf_counter()) for _ in talks]
-        for talk, heard in zip(talks, answers, strict=True):
-            self.engine.add(Request(talk, generation, min_tokens=tokens), heard.hear)
+        answers = [RecordedAnswer(time.perf_counter()) for _ in talks]
+        for talk, recorded in zip(talks, answers, strict=True):
+            self.engine.add(Request(talk, generation, min_tokens=tokens), recorded.record)
         while self.engine.step():
             pass
-        for heard in answers:
-            check(heard, tokens)
+        for recorded in answers:
+            check(recorded, tokens)
         return answers
 
 
-def check(heard: Heard, tokens: int) -> None:
+def check(recorded: RecordedAnswer, tokens: int) -> None:
     """Raises UnableError unless exactly the wanted number of tokens was written."""
-    if heard.error is not None:
-        raise UnableError(str(heard.error))
-    if heard.written != tokens:
-        raise UnableError(f"{heard.written} tokens were written, not {tokens}: the context window is too short, or a stop string came")
+    if recorded.error is not None:
+        raise UnableError(str(recorded.error))
+    if recorded.written != tokens:
+        raise UnableError(f"{recorded.written} tokens were written, not {tokens}: the context window is too short, or a stop string came")
 
 
 def precision(model: VisionLanguageModel) -> str:

@@ -42,7 +42,7 @@ class Report(BaseModel):
     tokens: int
     prompt_tokens: int  # of a question about a picture
     bandwidth: float
-    reference: str  # whom the others are compared with
+    reference: str  # the contender that the others are compared with
     same_answers: tuple[int, int]  # (equal, all): how many answers of our unquantised engine the reference gave too
     memory: dict[str, int]  # bytes that each contender took by the end of its warm-up
     findings: tuple[Finding, ...]

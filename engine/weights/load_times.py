@@ -1,4 +1,4 @@
-"""Remembers how long each model took to load, so that a waiting person hears seconds instead of "soon"."""
+"""Remembers how long each model took to load, so that people who wait for it are told how many seconds are left."""
 
 from __future__ import annotations
 
