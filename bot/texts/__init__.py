@@ -1,8 +1,8 @@
 """Every word the bot says, in every language it speaks: one TOML file each beside this module.
 
 A text's key is its path in the file (`picture.too_large`). A text that depends on a number is a table of `one` and
-`other`, chosen by the value `count`. Each platform has words of its own for some things: what stands below `on.chat`
-is said instead where there are no servers, below `on.telegram` on Telegram, and so on (`Texts.on`).
+`other`, chosen by the value `count`. Some texts differ by platform: a text below `on.chat` replaces the common one on platforms
+without servers, one below `on.telegram` on Telegram, and so on (`Texts.on`).
 
 A command stands in a text as `/ask`, or as `/{name}` where a value names it.
 """
@@ -25,7 +25,7 @@ LANGUAGES: Final = (ENGLISH, CHINESE)
 PLURAL: Final = {"one", "other"}
 FOLDER: Final = Path(__file__).parent
 
-# Whose words are said on a platform, the nearest first.
+# The groups below `on.` whose texts replace the common ones on a platform; the first wins.
 DIALECTS: Final[Mapping[str, tuple[str, ...]]] = {
     "telegram": ("telegram", "chat"),
     "web": ("web", "chat"),
@@ -57,7 +57,7 @@ class Texts:
         self._dialects: dict[str, Texts] = {}
 
     def on(self, platform: str) -> Texts:
-        """The texts as they are said on this platform."""
+        """The texts for this platform."""
         if platform not in self._dialects:
             words = {language: self._dialect(platform, language) for language in self._languages}
             self._dialects[platform] = Texts(words, self._own, marks_commands=platform in CLICKABLE)
@@ -71,15 +71,15 @@ class Texts:
         return {key: _named(text, texts) for key, text in texts.items()} if platform in CLICKABLE else texts
 
     def own(self, language: str) -> Mapping[str, Text]:
-        """What single platforms say otherwise, as it is written; keys begin with whose it is."""
+        """The texts of one language that differ by platform, unrendered; their keys begin with the platform or group."""
         return self._own[language]
 
     def forms(self, key: str) -> frozenset[str]:
-        """A text without values as it is said in any language, on any platform: what people may type."""
+        """A text without values, in every language and for every platform: all that people may type for it."""
         return _forms(self, key)
 
     def render(self, language: str, key: str, **values: Value) -> str:
-        """The bot's own words. A language that it does not speak falls back to English; an unknown key is a KeyError."""
+        """A text with its values filled in. An unsupported language falls back to English; an unknown key is a KeyError."""
         text = self._languages[match_language(language) or ENGLISH][key]
         if not isinstance(text, str):
             text = text["one" if values["count"] == 1 and "one" in text else "other"]
@@ -93,7 +93,7 @@ class Texts:
         return _marked(name, self._languages[match_language(language) or ENGLISH])
 
     def written(self, language: str) -> Mapping[str, Text]:
-        """The texts of one language as they are written, by key."""
+        """The texts of one language, unrendered, by key."""
         return self._languages[language]
 
     def translations(self, key: str) -> dict[str, str]:
@@ -130,7 +130,7 @@ def _marked(name: str, texts: Mapping[str, Text]) -> str:
 
 
 def match_language(wanted: str) -> str | None:
-    """The language of ours that a reader of `wanted` (BCP 47, or a platform's `zh_TW`) knows; None if we speak none.
+    """The supported language that a reader of `wanted` (BCP 47, or a platform's `zh_TW`) understands; None if there is none.
 
     All Chinese is answered in Simplified Chinese: to readers of Traditional Chinese it is nearer than English.
     """
@@ -139,7 +139,7 @@ def match_language(wanted: str) -> str | None:
 
 
 def choose_language(*wanted: str | None) -> str:
-    """The first of these that we speak: a setting, then the person's locale, then the bot's default; else English."""
+    """The first supported one of these: a setting, then the person's locale, then the bot's default; else English."""
     return next((found for each in wanted if each and (found := match_language(each))), ENGLISH)
 
 

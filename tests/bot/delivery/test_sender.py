@@ -34,14 +34,14 @@ async def command(rig: Rig, name: str, event: str, *, unseen: bool = True) -> No
     await rig.core.handle(message(event, address=Address.COMMAND, command=Invocation(name), unseen=unseen))
 
 
-async def test_a_private_reply_is_whispered_with_all_its_parts(rig: Rig, lobby: Lobby) -> None:
+async def test_a_private_reply_is_shown_to_its_reader_with_all_its_parts(rig: Rig, lobby: Lobby) -> None:
     await command(rig, "help", "e")
     await rig.until(lambda: len(lobby.messages) > 3)
     assert lobby.public() == []
     assert set(lobby.replies.values()) == {"e"}
 
 
-async def test_what_can_not_be_whispered_is_said_in_a_chat_of_their_own(rig: Rig, lobby: Lobby) -> None:
+async def test_what_can_not_be_shown_privately_is_sent_as_a_direct_message(rig: Rig, lobby: Lobby) -> None:
     lobby.wayless.add("e")
     await command(rig, "status", "e")
     await rig.until(lambda: bool(lobby.messages))
