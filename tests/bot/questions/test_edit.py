@@ -26,12 +26,12 @@ async def test_an_edited_question_is_asked_in_its_new_words_while_it_waits(rig: 
     await rig.say("first")
     await rig.until(lambda: rig.engine.running == 1)
     second = await rig.say("secnod", author=BEN)
-    await revise(rig, second, "second")
+    await edit(rig, second, "second")
     rig.engine.gate.set()
     assert (await rig.finals(2))[-1] == "You asked: second"
 
 
-async def revise(rig: Rig, incoming: Incoming, text: str, **more: Any) -> None:
+async def edit(rig: Rig, incoming: Incoming, text: str, **more: Any) -> None:
     await rig.core.handle(replace(incoming, text=text, edited=True, **more))
 
 
@@ -48,7 +48,7 @@ async def test_a_photo_that_is_replaced_is_the_one_that_is_looked_at(rig: Rig, m
     first = await rig.say("what is it?", attachments=(attachment(GOOSE),))
     if begun:
         await rig.until(lambda: len(rig.engine.requests) == 2)
-    await revise(rig, first, "what is it?", attachments=(attachment(DUCK),))
+    await edit(rig, first, "what is it?", attachments=(attachment(DUCK),))
     rig.engine.gate.set()
     await rig.until(lambda: "You asked: what is it?" in rig.chat.finals())
     looked = [url(request) for request in rig.engine.requests if "what is it?" in str(request.messages)]
@@ -66,7 +66,7 @@ async def test_an_album_whose_photo_is_replaced_says_that_it_does_not_start_over
     rig.engine.gate.clear()
     first = await rig.say("what is it?", attachments=(attachment(GOOSE), attachment(DUCK)))
     await rig.until(lambda: rig.engine.running == 1)
-    await revise(rig, first, "what is it?", attachments=(attachment(encode(Image.new("RGB", (20, 10), "green"), "PNG")),))
+    await edit(rig, first, "what is it?", attachments=(attachment(encode(Image.new("RGB", (20, 10), "green"), "PNG")),))
     assert await rig.finals(1) == ["I go on with the pictures as they were first. Ask again to have the new one looked at."]
 
 
@@ -74,7 +74,7 @@ async def test_an_answer_just_begun_begins_again_with_the_new_words(rig: Rig) ->
     rig.engine.gate.clear()
     first = await rig.say("how many gese?")
     await rig.until(lambda: rig.engine.running == 1)
-    await revise(rig, first, "how many geese?")
+    await edit(rig, first, "how many geese?")
     await rig.until(lambda: len(rig.engine.requests) == 2 and rig.engine.running == 1)
     rig.engine.gate.set()
     assert await rig.finals(1) == ["You asked: how many geese?"]
@@ -84,15 +84,15 @@ async def test_an_answer_just_begun_begins_again_with_the_new_words(rig: Rig) ->
 async def test_an_answer_that_was_just_given_is_replaced_in_its_message(rig: Rig) -> None:
     first = await rig.say("how many gese?", attachments=(attachment(GOOSE),))
     await rig.finals(1)
-    await revise(rig, first, "how many gese?")  # a click on "save"
-    await revise(rig, first, "how many geese?")
+    await edit(rig, first, "how many gese?")  # a click on "save"
+    await edit(rig, first, "how many geese?")
     await rig.until(lambda: rig.chat.finals() == ["You asked: how many geese?"])
     assert (len(rig.engine.requests), len(rig.chat.messages)) == (2, 1)
     assert pictures(rig.engine.requests[1]) == 1
     await rig.say("and ducks?")
     assert len(await rig.finals(2)) == 2
     assert spoken(rig.engine.requests[2]) == ["how many geese?", "You asked: how many geese?", "and ducks?"]
-    await revise(rig, first, "how many swans?")  # others have gone on from the answer
+    await edit(rig, first, "how many swans?")  # others have gone on from the answer
     assert len(await rig.finals(2)) == 2
     assert len(rig.engine.requests) == 3
 
@@ -101,9 +101,9 @@ async def test_an_old_answer_stays_whatever_its_question_becomes(rig: Rig, monke
     monkeypatch.setattr(questions, "EDITABLE_SECONDS", 0.0)
     first = await rig.say("first")
     await rig.finals(1)
-    await revise(rig, first, "second")
-    await revise(rig, first, "third", author=BEN)  # not his
-    await revise(rig, replace(first, id="m99", sent_at=datetime(2026, 1, 1, tzinfo=UTC)), "fourth")  # not stored
+    await edit(rig, first, "second")
+    await edit(rig, first, "third", author=BEN)  # not his
+    await edit(rig, replace(first, id="m99", sent_at=datetime(2026, 1, 1, tzinfo=UTC)), "fourth")  # not stored
     await rig.say("last")
     assert await rig.finals(2) == ["You asked: first", "You asked: last"]
 
@@ -112,8 +112,8 @@ async def test_a_typed_question_is_revised_with_its_settings(rig: Rig) -> None:
     rig.engine.gate.clear()
     first = await rig.say(address=Address.COMMAND, command=Invocation("ask", {"prompt": "gese?"}))
     await rig.until(lambda: rig.engine.running == 1)
-    await revise(rig, first, "", command=Invocation("reset", {}))
-    await revise(rig, first, "", command=Invocation("ask", {"prompt": "geese?", "temperature": "0.5"}))
+    await edit(rig, first, "", command=Invocation("reset", {}))
+    await edit(rig, first, "", command=Invocation("ask", {"prompt": "geese?", "temperature": "0.5"}))
     rig.engine.gate.set()
     assert await rig.finals(1) == ["You asked: geese?"]
     assert rig.engine.requests[-1].temperature == 0.5
@@ -132,7 +132,7 @@ async def test_an_edit_makes_a_question_of_what_was_none_for_a_minute(rig: Rig, 
 async def test_what_was_refused_is_asked_once_it_is_corrected(rig: Rig) -> None:
     first = await rig.say("what is in this picture?")
     assert "Which picture?" in (await rig.finals(1))[0]
-    await revise(rig, first, "what is a goose?")
+    await edit(rig, first, "what is a goose?")
     assert (await rig.finals(2))[1] == "You asked: what is a goose?"
 
 
@@ -147,7 +147,7 @@ async def test_a_first_message_that_is_on_its_way_while_the_question_is_correcte
     rig.chat.send = slow  # type: ignore[method-assign]  # a platform that takes its time
     first = await rig.say("how many gese?")
     await begun.wait()
-    await revise(rig, first, "how many geese?")
+    await edit(rig, first, "how many geese?")
     go_on.set()
     await rig.until(lambda: len(rig.chat.messages) == 1 == len(rig.chat.finals()))
     assert rig.chat.finals() == ["You asked: how many geese?"]
