@@ -1,4 +1,4 @@
-"""In which order graphs are captured, and whose memory each one gets; capturing itself needs a card (tests/engine/test_cuda.py)."""
+"""In which order graphs are captured, and whose memory each one gets; capturing itself needs a card (tests/engine/whole/test_cuda.py)."""
 
 from __future__ import annotations
 
