@@ -10,7 +10,7 @@ from typing import Final
 from bot.errors import Refusal
 from bot.message import Value
 from bot.numbers import read_number, read_whole
-from bot.texts import CHINESE, ENGLISH, LANGUAGES
+from bot.texts import CHINESE, ENGLISH, LANGUAGES, TAIWANESE
 from engine.api import MAX_BEAMS
 
 
@@ -110,9 +110,11 @@ class Setting:
         return bool(self.wire) or self.kind is SettingKind.TEXT
 
 
-LANGUAGE_NAMES: Final = {"english": ENGLISH, "英文": ENGLISH, "英语": ENGLISH} | dict.fromkeys(
-    ("zh", "zh-hans", "chinese", "中文", "简体中文", "汉语"), CHINESE
-)
+LANGUAGE_NAMES: Final = {
+    **dict.fromkeys(("english", "英文", "英语", "英語"), ENGLISH),
+    **dict.fromkeys(("zh", "zh-hans", "chinese", "中文", "简体中文", "簡體中文", "汉语"), CHINESE),
+    **dict.fromkeys(("zh-hant", "zh-hk", "繁體中文", "繁体中文", "正體中文", "國語"), TAIWANESE),
+}
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     setting.name: setting

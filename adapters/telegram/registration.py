@@ -19,7 +19,8 @@ from telegram.error import TelegramError
 from bot.commands.registry import COMMANDS
 from bot.texts import CHINESE, ENGLISH, Texts
 
-# Telegram's names of our languages; the empty one is for everybody whose own we do not speak.
+# Telegram's names of our languages, of two letters: it tells no kinds of Chinese apart. The empty one is for everybody whose own we do
+# not speak.
 LANGUAGES = {"": ENGLISH, "en": ENGLISH, "zh": CHINESE}
 SCOPES: tuple[BotCommandScope, ...] = (
     BotCommandScopeDefault(),

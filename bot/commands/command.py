@@ -23,7 +23,7 @@ from bot.ports import Outgoing
 from bot.settings.resolve import ScopedSettings
 from bot.texts import Texts
 
-YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认"})
+YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认", "確認"})
 NO = frozenset({"false", "no", "n", "0", "off", "否", "不"})
 REPLIED = frozenset({"reply", "回复", "回覆"})  # typed instead of a person: the author of the message that is replied to
 

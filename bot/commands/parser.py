@@ -13,8 +13,8 @@ from bot.message import Invocation, Value
 from bot.texts import Texts
 
 COMMAND = re.compile(r"/(?P<name>\w{1,32})(?:@(?P<bot>\w+))?(?=\s|$)\s*(?P<rest>.*)", re.DOTALL)
-NAMED = re.compile(r"(?<!\S)(?P<name>\w+)[:=：＝](?P<value>\"[^\"]*\"|“[^”]*”|\S+)")
-CLEARING = frozenset({"default", "clear", "默认", "清除"})
+NAMED = re.compile(r"(?<!\S)(?P<name>\w+)[:=：＝](?P<value>\"[^\"]*\"|“[^”]*”|「[^」]*」|\S+)")
+CLEARING = frozenset({"default", "clear", "默认", "預設", "清除"})
 
 
 def parse_command(text: str, commands: Mapping[str, Command], texts: Texts, bot_name: str | None = None) -> Invocation | None:
@@ -47,7 +47,7 @@ def _options(command: Command, rest: str, texts: Texts) -> dict[str, Value]:
         option = by_name.get(match["name"].lower())
         if option is None:
             return match[0]
-        found[option.name] = value = match["value"].strip('"“”')
+        found[option.name] = value = match["value"].strip('"“”「」')
         if value == match["value"]:
             unquoted.add(option.name)
         return ""

@@ -21,7 +21,9 @@ from bot.texts.marked_commands import mark
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-CN"
-LANGUAGES: Final = (ENGLISH, CHINESE)
+TAIWANESE: Final = "zh-TW"  # Chinese in traditional characters, in Taiwan's own words
+LANGUAGES: Final = (ENGLISH, CHINESE, TAIWANESE)
+TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})  # what tells in a locale that traditional characters are read
 PLURAL: Final = {"one", "other"}
 FOLDER: Final = Path(__file__).parent
 
@@ -130,12 +132,14 @@ def _marked(name: str, texts: Mapping[str, Text]) -> str:
 
 
 def match_language(wanted: str) -> str | None:
-    """The supported language that a reader of `wanted` (BCP 47, or a platform's `zh_TW`) understands; None if there is none.
+    """The supported language that a reader of `wanted` (BCP 47, or a platform's `zh_TW.UTF-8`) understands; None if there is none.
 
-    All Chinese is answered in Simplified Chinese: to readers of Traditional Chinese it is nearer than English.
+    Chinese is written in the characters that are read there: traditional ones in Taiwan, Hong Kong and Macau.
     """
-    base = wanted.replace("_", "-").split("-")[0].lower()
-    return {"en": ENGLISH, "zh": CHINESE, "cmn": CHINESE}.get(base)
+    base, *parts = re.split(r"[-_.@]", wanted.lower())
+    if base not in {"zh", "cmn"}:
+        return ENGLISH if base == "en" else None
+    return TAIWANESE if "hans" not in parts and TRADITIONAL.intersection(parts) else CHINESE
 
 
 def choose_language(*wanted: str | None) -> str:

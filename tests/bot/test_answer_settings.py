@@ -26,6 +26,8 @@ from engine.api import ChatRequest, Message
         ("length_penalty", "-1", -1.0),
         ("language", "zh-cn", "zh-CN"),
         ("language", "中文", "zh-CN"),
+        ("language", "zh-TW", "zh-TW"),
+        ("language", "繁體中文", "zh-TW"),
         ("language", "English", "en"),
         ("memory", "Personal", "personal"),
         ("system_prompt", "  Be brief. ", "Be brief."),

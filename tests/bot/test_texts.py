@@ -23,10 +23,11 @@ from bot.message import Address, Author, Incoming, Place
 from bot.ports import Button
 from bot.settings.resolve import Origin
 from bot.store.settings import Scope
-from bot.texts import CHINESE, DIALECTS, ENGLISH, PLURAL, Text, Texts, choose_language, load_texts, match_language
+from bot.texts import CHINESE, DIALECTS, ENGLISH, LANGUAGES, PLURAL, TAIWANESE, Text, Texts, choose_language, load_texts, match_language
 from bot.texts.marked_commands import MARKED, mark, show_plain
 
 ROOT = Path(__file__).parents[2]
+MAINLAND = re.compile("服務器|默認|屏幕|網絡|日誌|信息|用戶|視頻|命令|身份組|子區|軟件|鼠標|私信")  # Taiwan says these otherwise
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -93,14 +94,26 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"setup.list.{name}" for name in LISTS)
 
 
-def test_both_languages_have_the_same_texts_with_the_same_placeholders(texts: Texts) -> None:
-    english, chinese = texts.written(ENGLISH), texts.written(CHINESE)
-    assert english.keys() == chinese.keys()
-    assert {key: placeholders(text) for key, text in english.items()} == {key: placeholders(text) for key, text in chinese.items()}
-    assert texts.own(ENGLISH).keys() == texts.own(CHINESE).keys()
+@pytest.mark.parametrize("language", [CHINESE, TAIWANESE])
+def test_every_language_has_the_same_texts_with_the_same_placeholders(texts: Texts, language: str) -> None:
+    english, other = texts.written(ENGLISH), texts.written(language)
+    assert english.keys() == other.keys()
+    assert {key: placeholders(text) for key, text in english.items()} == {key: placeholders(text) for key, text in other.items()}
+    assert texts.own(ENGLISH).keys() == texts.own(language).keys()
 
 
-@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+def test_taiwan_has_its_own_characters_and_words(texts: Texts) -> None:
+    for key, text in [*texts.written(TAIWANESE).items(), *texts.own(TAIWANESE).items()]:
+        for form in forms(text):
+            if key != "choice.language.zh-CN":
+                assert "".join(HAN.findall(form)).encode("big5"), key  # that of traditional characters holds no others
+                assert not MAINLAND.search(form), key
+    names = [texts.render(TAIWANESE, f"command.{name}.name") for name in ("settings", "help", "demo")]
+    assert names == ["設定", "說明", "展示"]
+    assert texts.render(TAIWANESE, "option.server.name") == "伺服器編號"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_what_a_platform_says_otherwise_is_said_elsewhere_too_with_the_same_values(texts: Texts, language: str) -> None:
     for key, text in texts.own(language).items():
         whose, _, shared = key.partition(".")
@@ -109,13 +122,13 @@ def test_what_a_platform_says_otherwise_is_said_elsewhere_too_with_the_same_valu
 
 
 # What Telegram has not, and what is said of it there.
-FOREIGN = re.compile(r"\b(?<!{)(channel|server|role|thread)s?\b(?!})|频道|服务器|身份组|子区", re.IGNORECASE)
+FOREIGN = re.compile(r"\b(?<!{)(channel|server|role|thread)s?\b(?!})|频道|服务器|身份组|子区|頻道|伺服器|身分組|討論串", re.IGNORECASE)
 NOWHERE_SAID = re.compile(
     r"discord\.|delivery\.blocked|option\.(role|server)\.|choice\.scope\.server|setup\.list\.(allow|deny)_(servers|roles)|choice\.rule\.adults|forget\.stays"
 )
 
 
-@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("platform", ["telegram", "web", "terminal"])
 def test_where_there_are_no_channels_nobody_is_told_of_one(texts: Texts, platform: str, language: str) -> None:
     said = texts.on(platform).written(language)
@@ -132,7 +145,7 @@ def test_a_command_in_a_text_has_the_name_that_people_see_there(texts: Texts) ->
         assert texts.on(platform).command(CHINESE, "ask") == named
 
 
-@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_command_is_marked_where_a_mark_would_be_seen(texts: Texts, language: str) -> None:
     """In code it can't be clicked; names, descriptions, labels and choices are registered as they are."""
     for key, text in texts.on("discord").written(language).items():
@@ -161,7 +174,7 @@ def test_chinese_is_written_in_chinese_and_english_is_not(texts: Texts) -> None:
     exceptions = {key for key in texts.written(ENGLISH) if key.startswith(("choice.language.", "command.language."))}
     for key, text in texts.written(ENGLISH).items():
         assert key in exceptions or not any(HAN.search(form) for form in forms(text)), key
-    for key, text in texts.written(CHINESE).items():
+    for key, text in (*texts.written(CHINESE).items(), *texts.written(TAIWANESE).items()):
         names = (
             key in exceptions
             or key in {"settings.line", "setup.line", "forget.comma"}
@@ -172,7 +185,7 @@ def test_chinese_is_written_in_chinese_and_english_is_not(texts: Texts) -> None:
 
 def test_names_and_descriptions_fit_every_platform(texts: Texts) -> None:
     """Discord: names of up to 32 lower-case letters without spaces, descriptions of up to 100 characters; Telegram: ASCII names."""
-    for key, text in (pair for language in (ENGLISH, CHINESE) for pair in texts.written(language).items()):
+    for key, text in (pair for language in LANGUAGES for pair in texts.written(language).items()):
         if key.startswith(("command.", "option.")) and key.endswith(".name"):
             assert re.fullmatch(r"[\w-]{1,32}", str(text)), key
             assert str(text) == str(text).lower(), key
@@ -183,7 +196,7 @@ def test_names_and_descriptions_fit_every_platform(texts: Texts) -> None:
 
 
 def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) -> None:
-    for language in (ENGLISH, CHINESE):
+    for language in LANGUAGES:
         names = [command.names(texts)[language] for command in COMMANDS.values()]
         assert len(set(names)) == len(names)
         for command in COMMANDS.values():
@@ -191,7 +204,7 @@ def test_no_two_commands_and_no_two_options_of_one_share_a_name(texts: Texts) ->
             assert len(set(options)) == len(options), command.name
 
 
-@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("platform", ["discord", "telegram"])
 def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, language: str, platform: str) -> None:
     said = texts.on(platform).written(language)
@@ -202,7 +215,7 @@ def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, la
     for example in examples:
         invocation = parse_command(example.format(name="goose", rule="beams"), COMMANDS, texts)
         assert invocation is not None, example
-        assert invocation.name != "help" or example.startswith(("/help", "/帮助")), example
+        assert invocation.name != "help" or example.startswith(("/help", "/帮助", "/說明")), example
         for name, value in invocation.options.items():
             option = COMMANDS[invocation.name].option(name)
             assert option is not None, example
@@ -215,28 +228,33 @@ def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, la
 def test_the_help_of_setup_names_every_rule_as_it_is_typed(texts: Texts) -> None:
     for rule in (*KEPT, ADULTS, COOLDOWN, *CAPS):
         assert rule in texts.render(ENGLISH, "command.setup.help")
-        assert texts.render(CHINESE, f"choice.rule.{rule}") in texts.render(CHINESE, "command.setup.help")
+        for language in (CHINESE, TAIWANESE):
+            assert texts.render(language, f"choice.rule.{rule}") in texts.render(language, "command.setup.help")
 
 
 def test_saying_fills_in_and_chooses_the_plural(texts: Texts) -> None:
     assert texts.render("en", "stop.done", count=1) == "Stopped."
     assert texts.render("en", "stop.done", count=3) == "Stopped 3 answers."
-    assert texts.render("zh-TW", "stop.done", count=1) == "已停止 1 个回答。"
+    assert texts.render("zh-TW", "stop.done", count=1) == "已停止 1 個回答。"
     assert texts.render("fr", "stop.done", count=1) == "Stopped."
     with pytest.raises(KeyError):
         texts.render("en", "stop.unheard_of")
 
 
-CHINESE_LOCALES = ("zh", "zh-Hans", "zh_CN", "zh-Hant-TW", "zh-HK")
+CHINESE_LOCALES = ("zh", "zh-Hans", "zh_CN", "zh_CN.UTF-8", "zh-Hans-HK", "cmn")
+TAIWANESE_LOCALES = ("zh-TW", "zh_TW.UTF-8", "zh-Hant-TW", "zh-HK", "zh-hant", "cmn-Hant")
 OTHERS = {"en-GB": ENGLISH, "EN": ENGLISH, "fr": None, "zhx": None, "english": None, "": None}
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [*dict.fromkeys(CHINESE_LOCALES, CHINESE).items(), *OTHERS.items()])
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [*dict.fromkeys(CHINESE_LOCALES, CHINESE).items(), *dict.fromkeys(TAIWANESE_LOCALES, TAIWANESE).items(), *OTHERS.items()],
+)
 def test_locales_find_their_language(wanted: str, expected: str | None) -> None:
     assert match_language(wanted) == expected
 
 
 def test_the_first_language_that_we_speak_is_chosen() -> None:
-    assert choose_language(None, "fr", "zh-TW", "en") == CHINESE
+    assert choose_language(None, "fr", "zh-TW", "en") == TAIWANESE
     assert choose_language("en", "zh") == ENGLISH
     assert choose_language("fr", None) == ENGLISH

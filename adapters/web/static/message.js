@@ -59,7 +59,7 @@ export class MessageView {
   }
 
   #pictureButton(number) {
-    const image = make("img", { alt: "" });
+    const image = make("img", { alt: say("picture-only") });
     const button = make("button", { type: "button", className: "picture", onclick: () => this.actions.enlarge(image.src) }, image);
     button.setAttribute("aria-label", say("picture", { number: number + 1 }));
     return button;

@@ -1,6 +1,6 @@
 // The page's own words in the person's language. The HTML names them by data-text, data-label and data-placeholder.
 
-export const LANGUAGES = ["en", "zh-CN"];
+export const LANGUAGES = ["en", "zh-CN", "zh-TW"];
 const KEY = "gander.language";
 let words = {};
 
@@ -8,7 +8,8 @@ export function preferredLanguage() {
   const stored = localStorage.getItem(KEY);
   if (LANGUAGES.includes(stored)) return stored;
   const wanted = navigator.languages.find((language) => /^(zh|en)\b/.test(language)) ?? "en";
-  return wanted.startsWith("zh") ? "zh-CN" : "en";
+  if (!wanted.startsWith("zh")) return "en";
+  return new Intl.Locale(wanted).maximize().script === "Hant" ? "zh-TW" : "zh-CN"; // the characters that are read there
 }
 
 export function rememberLanguage(language) {

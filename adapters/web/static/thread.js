@@ -5,6 +5,7 @@ import { Follower } from "./follow.js";
 import { markdown } from "./markdown.js";
 import { MessageView, commandButtons } from "./message.js";
 import { arrange } from "./morph.js";
+import { say } from "./texts.js";
 
 const BEFORE = "before "; // with a first message's id: what was said before it
 const NOTHING = ""; // in the place of a message's id: an empty conversation
@@ -93,7 +94,7 @@ export class Thread {
   }
 
   #enlarge(url) {
-    find("viewer-picture").src = url;
+    Object.assign(find("viewer-picture"), { src: url, alt: say("picture-only") });
     find("viewer").showModal();
   }
 }

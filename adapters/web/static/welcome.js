@@ -23,7 +23,7 @@ export class Welcome {
   }
 
   #sample(sample) {
-    const image = make("img", { src: sample.url, alt: "", width: 96, height: 96 });
+    const image = make("img", { src: sample.url, alt: sample.title, width: 96, height: 96 });
     const button = make("button", { type: "button", className: "sample", title: sample.title, onclick: () => this.#choose(sample) }, image);
     button.setAttribute("aria-label", say("sample", { title: sample.title }));
     return make("li", {}, button);

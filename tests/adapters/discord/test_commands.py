@@ -11,7 +11,7 @@ from simcord.actors import MemberActor
 from adapters.discord.forms import OPEN_SECONDS
 from bot.commands.registry import COMMANDS
 from bot.config.schema import LimitOptions, RoleLimits
-from bot.texts import CHINESE, load_texts
+from bot.texts import CHINESE, TAIWANESE, load_texts
 from tests.adapters.discord.whole import GOOSE, Whole, pictures_in, whole_bot
 
 TEXTS = load_texts()
@@ -23,11 +23,12 @@ def registered(whole: Whole) -> dict[str, Any]:
     return {command["name"]: command for command in found}
 
 
-async def test_every_command_is_native_in_both_languages(whole: Whole) -> None:
+async def test_every_command_is_native_in_every_language(whole: Whole) -> None:
     commands = registered(whole)
     for name, command in COMMANDS.items():
-        assert commands[name]["name_localizations"]["zh-CN"] == command.names(TEXTS)[CHINESE]
-        assert commands[name]["description_localizations"]["zh-CN"] == command.descriptions(TEXTS)[CHINESE]
+        for language in (CHINESE, TAIWANESE):
+            assert commands[name]["name_localizations"][language] == command.names(TEXTS)[language]
+            assert commands[name]["description_localizations"][language] == command.descriptions(TEXTS)[language]
         assert commands[name]["integration_types"] == [0, 1]
         shown = [option["name"] for option in commands[name].get("options", [])]
         assert shown == [option.name for option in command.options if not option.hidden]
@@ -77,7 +78,7 @@ async def test_words_are_offered_while_they_are_typed(whole: Whole) -> None:
     assert await offered(ann, whole, "settings", "value", "0", name="top_p") == ["0.5", "0.9"]
     assert await offered(ann, whole, "settings", "value", "") == []
     language = registered(whole)["language"]["options"][0]
-    assert [choice["value"] for choice in language["choices"]] == ["en", "zh-CN"]
+    assert [choice["value"] for choice in language["choices"]] == ["en", "zh-CN", "zh-TW"]
     keeper = whole.server.keeper()
     assert await offered(keeper, whole, "setup", "amount", "3", rule="cooldown") == [30.0, 300.0]
     assert await offered(keeper, whole, "setup", "amount", "", rule="beams") == [1.0, 3.0, 5.0]

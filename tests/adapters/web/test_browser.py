@@ -272,6 +272,16 @@ async def test_it_fits_a_phone_in_chinese(browser: Browser, url: str, scheme: st
         assert (paper == "rgb(23, 23, 21)") == (scheme == "dark")
 
 
+@pytest.mark.parametrize(("locale", "language", "temperature"), [("zh-HK", "zh-TW", "溫度"), ("zh-SG", "zh-CN", "温度")])
+async def test_chinese_stands_in_the_characters_that_are_read_there(
+    browser: Browser, url: str, locale: str, language: str, temperature: str
+) -> None:
+    async with visiting(browser, url, locale=locale) as visit:
+        await expect(visit.page.locator("html")).to_have_attribute("lang", language)
+        await visit.ask("/temperature")
+        await expect(visit.page.locator(".aside")).to_contain_text(temperature)
+
+
 async def test_the_language_can_be_chosen_and_is_remembered(visit: Visit, engine: ScriptedEngine) -> None:
     await visit.page.get_by_label("Language").select_option("zh-CN")
     await expect(visit.page.get_by_role("button", name="新对话")).to_be_visible()

@@ -20,7 +20,7 @@ from bot.ports import Button, Outgoing
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import READY, Visitor, page_server
 
-EXPECTED_WORDS = {page: json.loads((STATIC / "texts" / f"{page}.json").read_text("utf-8")) for page in ("en", "zh-CN")}
+EXPECTED_WORDS = {page: json.loads((STATIC / "texts" / f"{page}.json").read_text("utf-8")) for page in ("en", "zh-CN", "zh-TW")}
 
 
 @pytest.fixture
@@ -137,11 +137,12 @@ def names_in_use() -> set[str]:
     return parser.names | set(re.findall(r'\bsay\("([\w-]+)"', scripts))
 
 
-def test_both_languages_say_the_same_things() -> None:
-    english, chinese = EXPECTED_WORDS["en"], EXPECTED_WORDS["zh-CN"]
-    assert english.keys() == chinese.keys()
+@pytest.mark.parametrize("language", ["zh-CN", "zh-TW"])
+def test_every_language_says_the_same_things(language: str) -> None:
+    english, other = EXPECTED_WORDS["en"], EXPECTED_WORDS[language]
+    assert english.keys() == other.keys()
     for key, words in english.items():
-        assert set(re.findall(r"\{\w+\}", words)) == set(re.findall(r"\{\w+\}", chinese[key])), key
+        assert set(re.findall(r"\{\w+\}", words)) == set(re.findall(r"\{\w+\}", other[key])), key
 
 
 def test_every_text_that_the_page_names_exists() -> None:

@@ -10,12 +10,15 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bot.config.schema import Config
+from bot.demo.samples import SAMPLES
+from bot.texts import load_texts
 from engine.api import Health
 from tests.adapters.web.whole import Visit, config, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+TEXTS = load_texts()
 LYING_PHONE = {"width": 844, "height": 390}
 FOUR_TIMES = {"width": 320, "height": 225}  # what 1280 × 900 has at 400 %
 
@@ -49,9 +52,14 @@ async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
 async def test_a_sample_is_taken_with_questions_that_suit_it(visit: Visit, engine: ScriptedEngine) -> None:
     await visit.page.get_by_role("button", name="Try the sample “Some shapes”").click()
     await expect(visit.page.locator("#pictures img")).to_have_count(1)
+    alts = await visit.page.locator("#samples img").evaluate_all("images => images.map((image) => image.alt)")
+    assert alts == [TEXTS.render("en", f"sample.{name}.title") for name in SAMPLES]
     await visit.page.get_by_role("button", name="How many circles are there?").click()
     await visit.question.press("Enter")
     await visit.finished(1)
+    await visit.page.get_by_role("button", name="Picture 1 of this message: enlarge").click()
+    await expect(visit.page.locator("#viewer").get_by_role("img", name="Picture")).to_be_visible()
+    await visit.page.keyboard.press("Escape")
     assert asked(engine.requests[-1]) == "How many circles are there?"
 
 

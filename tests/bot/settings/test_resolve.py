@@ -131,10 +131,10 @@ async def test_an_answer_gets_typed_knobs_and_a_line_of_what_is_unusual(settings
     assert (resolved.settings.temperature, resolved.settings.beams, resolved.settings.top_p) == (1.0, 5, 0.9)
     assert (resolved.settings.memory, resolved.settings.language, resolved.settings.system_prompt) == (
         Memory.PERSONAL,
-        "zh-CN",
+        "zh-TW",
         "Be brief.",
     )
-    assert resolved.footer == "温度 1 · 束数 5 · 自定系统提示"
+    assert resolved.footer == "溫度 1 · 束數 5 · 自訂系統提示"
 
 
 async def test_the_language_is_the_setting_then_the_locale_then_the_default(database: Database) -> None:
