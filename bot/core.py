@@ -22,6 +22,7 @@ from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
 from bot.answers.live_updates import LiveUpdates
 from bot.answers.presentation import AnswerViews
+from bot.answers.refusals import Refusals
 from bot.arrival import Arrival
 from bot.commands.registry import CommandRunner
 from bot.contracts import Engine, EngineState, QueueStatus
@@ -93,6 +94,7 @@ class Core:
         generator = AnswerGenerator(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
         self._live_updates = LiveUpdates(r.database, self._outbox, answer_views)
+        self._refusals = Refusals(r.texts, r.settings, self._replies, self._live_updates)
         self.demos = DemoService(r.database, r.files, r.texts, self._demo_registry, self._live_updates, r.exports)
         self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = AskDependencies(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
@@ -161,16 +163,16 @@ class Core:
             yield
         except Withdrawn:
             if incoming.command:  # the person waits for a reply
-                await self._refuse(incoming, Refusal("answer.stopped"))
+                await self._refusals.say(incoming, Refusal("answer.stopped"))
         except Ignored as ignored:
             log.info("ignored", place=incoming.place.key, person=incoming.author.key)
-            if incoming.unseen:  # who gave the command waits for a reply, and nobody else sees it
-                await self._refuse(incoming, ignored)
+            if incoming.unseen or self._refusals.counts(incoming, ignored):  # nobody else has one message more to read
+                await self._refusals.say(incoming, ignored)
             else:
                 await self._acknowledge(incoming)
         except Refusal as refusal:
             log.info("refused", place=incoming.place.key, person=incoming.author.key, reason=refusal.key)
-            await self._refuse(incoming, refusal)
+            await self._refusals.say(incoming, refusal)
 
     async def moved(self, old: Place, new: Place) -> None:
         await self._arrivals.settled(old.channel_key)
@@ -336,11 +338,6 @@ class Core:
         elif incoming.command:
             await self._replies.mark_handled(incoming)
             await self._acknowledge(incoming)
-
-    async def _refuse(self, incoming: Incoming, refusal: Refusal) -> None:
-        language = await self._language(incoming)
-        text = self._resources.texts.on(incoming.place.platform).render(language, refusal.key, **refusal.values)
-        await self._replies.send(incoming, Outgoing(text, private=True, language=language))
 
     async def _acknowledge(self, incoming: Incoming) -> None:
         """Tell the platform that nothing more is going to be replied to this event by itself."""

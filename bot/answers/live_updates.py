@@ -1,4 +1,4 @@
-"""Updates messages that were final already: the votes below an answer, and the places in line that `/queue` listed.
+"""Updates messages that were final already: votes below an answer, places in line that `/queue` listed, what was refused since.
 
 Votes come in bursts: those for one answer are collected and shown by one edit, the longer the smaller the channel's budget is.
 """
@@ -66,7 +66,11 @@ class LiveUpdates:
             before.notice.change(replace(first, final=True))
         notice = send(first)
         if not first.final:
-            self._notices[key] = FollowedNotice(notice, current, monotonic() + FOLLOW_SECONDS)
+            self.follow(key, notice, current)
+
+    def follow(self, key: str, notice: Notice, current: Callable[[], Awaitable[Outgoing]]) -> None:
+        """Keep a notice true that was sent already."""
+        self._notices[key] = FollowedNotice(notice, current, monotonic() + FOLLOW_SECONDS)
 
     async def _show_votes(self, answer: int) -> None:
         stored = await self._database.read(graph.answer, answer)

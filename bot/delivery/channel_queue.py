@@ -68,7 +68,7 @@ class Notice:
         if queued is None or not queued.changeable:
             return False
         queued.changeable = not message.final
-        if message.final:
+        if message.final or not queued.parts:  # what is not shown yet is due
             queued.diff.finish(message)
         else:
             queued.diff.reopen(message)

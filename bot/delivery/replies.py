@@ -7,6 +7,7 @@ from dataclasses import replace
 from time import time
 from typing import NoReturn
 
+from bot.delivery.channel_queue import Notice
 from bot.delivery.outbox import Outbox
 from bot.message import Incoming
 from bot.ports import Outgoing, Platform, Reader
@@ -49,11 +50,12 @@ class Replies:
         """Whether the event was handled before."""
         return await self._database.read(events.taken, incoming.place.key, incoming.id)
 
-    async def send(self, incoming: Incoming, message: Outgoing) -> None:
-        """Reply to an event, once. A reply to what everybody saw is shown to everybody."""
+    async def send(self, incoming: Incoming, message: Outgoing) -> Notice | None:
+        """Reply to an event, once. A reply to what everybody saw is shown to everybody. None: it was replied to before."""
         message = address_to_author(incoming, message, private=message.private and only_author_sees(incoming))
-        if await self._take(incoming, message):
-            self._outbox.send_notice(incoming.place, message, incoming.id)
+        if not await self._take(incoming, message):
+            return None
+        return self._outbox.send_notice(incoming.place, message, incoming.id)
 
     async def mark_handled(self, incoming: Incoming) -> None:
         """The event is handled, without a reply."""
@@ -64,4 +66,5 @@ class Replies:
 
     async def _resume(self, platform: Platform) -> None:
         for undelivered in await self._database.read(events.undelivered, platform.name, self._name, self._began):
-            self._outbox.send_notice(undelivered.place, undelivered.reply, undelivered.event, unsure_since=undelivered.at)
+            reply = replace(undelivered.reply, final=True)  # what would have changed it ended with the last run
+            self._outbox.send_notice(undelivered.place, reply, undelivered.event, unsure_since=undelivered.at)

@@ -91,5 +91,5 @@ async def _send_to_its_readers(platform: Platform, queued: QueuedMessage, step: 
 
 def _event_done_by(queued: QueuedMessage, step: Send) -> tuple[str, str] | None:
     """The place's key and the event that this send, a notice's last part, replies to: both are stored in one transaction."""
-    ends_reply = queued.answer is None and not queued.changeable and queued.diff.is_last(step)
+    ends_reply = queued.answer is None and queued.diff.is_last(step)
     return (queued.home.key, queued.event) if ends_reply and queued.event is not None else None

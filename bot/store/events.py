@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from bot.message import Place
-from bot.ports import Action, AnswerColumn, Button, Outgoing, Panel, Reader
+from bot.ports import Action, AnswerColumn, Button, Named, Outgoing, Panel, Reader
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import EventRow, PlaceRow
@@ -73,7 +73,7 @@ def _outgoing(kept: dict[str, Any]) -> Outgoing:
         "actions": tuple(Action(**each) for each in kept.get("actions", ())),
         "files": tuple(Path(each) for each in kept.get("files", ())),
         "columns": tuple(AnswerColumn(**each) for each in kept.get("columns", ())),
-        "named": tuple(kept.get("named", ())),
+        "named": tuple(Named(**each) for each in kept.get("named", ())),
         "reader": Reader(**kept["reader"]) if kept.get("reader") else None,
         "panel": Panel(**kept["panel"]) if kept.get("panel") else None,
     }

@@ -95,4 +95,5 @@ async def test_who_is_too_fast_hears_it_each_time_where_nobody_else_does(tmp_pat
             await command(rig, "status", f"m{number}", unseen=False)
         await rig.say("done?", author=BEN)
         await rig.until(lambda: "You asked: done?" in [each.text for each in lobby.public()])
-        assert len(lobby.public()) == 1  # that Ann is too fast was said
+        await rig.until(lambda: any("2 more of yours" in each.text for each in lobby.public()))
+        assert len(lobby.public()) == 2  # one message for all that Ann did too fast where others see it

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bot.message import Place
-from bot.ports import Button, Outgoing
+from bot.ports import Button, Named, Outgoing
 from bot.store import events
 from bot.store.database import Database
 from tests.bot.samples import PLACE
 
-REPLY = Outgoing("temperature is now 0.7.", (Button.SETTINGS,), private=True)
+REPLY = Outgoing("Not in the channels: discord:7.", (Button.SETTINGS,), private=True, named=(Named("channel", "discord:7"),))
 
 
 async def test_an_event_is_taken_once(database: Database) -> None:
