@@ -18,7 +18,7 @@ from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Whole, whole
 from tests.adapters.web.browserless import Visitor
-from tests.bot.rig import ScriptedEngine
+from tests.bot.rig import UNHURRIED, ScriptedEngine
 
 BRISK = EditBudget(edits=19, seconds=1.0)
 
@@ -227,3 +227,18 @@ async def test_telegram_and_the_page_are_served_in_one_process(tmp_path: Path) -
         assert await telegram.answers(chat) == ["You asked: From a phone?"]
         await telegram.until(lambda: len(telegram.engine.requests) == 2 and not telegram.engine.running)
         assert "You asked: From the page?" in str(await visitor.states())
+
+
+async def test_who_repeats_a_command_too_fast_hears_of_each_in_one_message(tmp_path: Path) -> None:
+    limits = UNHURRIED.model_copy(update={"burst": 1, "cooldown_seconds": 1_000})
+    async with whole(tmp_path, limits=limits.model_dump()) as telegram:
+        group = telegram.world.group()
+        for _ in range(6):
+            await telegram.world.say(group, "/queue")
+        await telegram.until(lambda: any("4 more of yours" in each["text"] for each in telegram.said(group)))
+        assert [each["text"].partition(":")[0] for each in telegram.said(group)] == [
+            "Nobody is waiting. Ask away!",
+            "A little slower, please",
+        ]
+        edits = telegram.api.called("editMessageText")
+        assert 1 <= len(edits) <= 4  # several that come together are told together
