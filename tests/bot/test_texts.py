@@ -27,7 +27,7 @@ from bot.texts import CHINESE, DIALECTS, ENGLISH, LANGUAGES, PLURAL, TAIWANESE, 
 from bot.texts.marked_commands import MARKED, mark, show_plain
 
 ROOT = Path(__file__).parents[2]
-MAINLAND = re.compile("服務器|默認|屏幕|網絡|日誌|信息|用戶|視頻|命令|身份組|子區|軟件|鼠標|私信")  # Taiwan says these otherwise
+MAINLAND = re.compile("服務器|默認|屏幕|網絡|日誌|信息|用戶|命令|身份組|子區|軟件|鼠標|私信")  # Taiwan says these otherwise
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -224,6 +224,22 @@ def test_every_command_that_is_given_as_an_example_can_be_typed(texts: Texts, la
                 option.read(value, texts, said_on(platform))
             if option.setting:
                 SETTINGS[option.setting].parse(value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_on_discord_an_example_gives_its_values_by_the_names_that_are_offered_there(texts: Texts, language: str) -> None:
+    examples = [
+        found
+        for text in texts.on("discord").written(language).values()
+        for form in forms(text)
+        for found in re.finditer(rf"{MARKED.pattern} `(?P<given>[^`]+)`", form)
+    ]
+    assert len(examples) > 20
+    for example in examples:
+        options = [option for option in COMMANDS[example[1]].options if not option.hidden]
+        offered = {texts.render(language, f"option.{option.name}.name") for option in options}
+        assert example["given"].partition(":")[0] in offered, example
+        assert set(re.findall(r" (\w+):", example["given"])) <= offered, example
 
 
 def test_the_help_of_setup_names_every_rule_as_it_is_typed(texts: Texts) -> None:
