@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from engine.core.token_stream import TokenStream
 from engine.device.captured_module import CapturedModule
-from engine.kernels.select import choose_step
 from engine.layers.linear import Linear
 from engine.layers.modes import Quantization
 from engine.layers.quantization import dequantize
@@ -27,6 +26,7 @@ from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.runner.memory_plan import TIGHT_PROMPT
+from engine.runner.select_step import choose_step
 from engine.weights.llama_loader import empty_language
 from engine.weights.planning import TOKENS
 

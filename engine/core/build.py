@@ -7,10 +7,10 @@ from pathlib import Path
 
 from engine.core.engine import Engine
 from engine.images.embedding_cache import EmbeddingCache
-from engine.kernels.select import choose_step
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.runner.memory_plan import PICTURES, Capacity, capacity_for, ladder
+from engine.runner.select_step import choose_step
 
 
 def build_engine(
