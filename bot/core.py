@@ -36,12 +36,13 @@ from bot.demo.service import DemoService
 from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
-from bot.errors import Ignored, Refusal, Withdrawn
+from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place, Value
-from bot.ports import Outgoing, Platform, Remembered, SupportsAcknowledgement, SupportsDiagnosis, Ticket
+from bot.ports import Outgoing, Platform, Remembered, SupportsAcknowledgement, SupportsDiagnosis, SupportsReopening, Ticket
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.ask import AskDependencies, AskService
+from bot.questions.contact_sheet import ContactSheets
 from bot.questions.delete import DeleteService
 from bot.questions.edit import EditService
 from bot.questions.join_messages import MessageJoiner
@@ -99,8 +100,8 @@ class Core:
         self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = AskDependencies(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._arrivals = ArrivalOrder()
-        self._joiner, self._recent_pictures = MessageJoiner(self._arrivals), RecentPictures()
-        self._picture_finder = PictureFinder(r.database, self._recent_pictures, r.texts)
+        self._joiner, self._recent_pictures = MessageJoiner(self._arrivals), RecentPictures(r.database, r.name, self._reopen)
+        self._picture_finder = PictureFinder(r.database, self._recent_pictures, ContactSheets(r.intake, r.exports), r.texts)
         self._ask_service = AskService(parts, self._arrivals, self._picture_finder, self._dispatcher.wake)
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
@@ -113,10 +114,12 @@ class Core:
         # What was loaded at the start stays: a collection that visits it would stop everything for a tenth of a second.
         gc.freeze()
         await self._demo_registry.load()
+        await self._recent_pictures.load()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
             tasks.create_task(self._replies.run())
             tasks.create_task(self._live_updates.run())
+            tasks.create_task(self._recent_pictures.run())
             await self._dispatcher.run()
 
     async def drain(self) -> None:
@@ -314,6 +317,14 @@ class Core:
         except Refusal as refusal:
             return (refusal.key, *findings)
         return findings
+
+    async def _reopen(self, platform: str, reference: str) -> AsyncIterator[bytes]:
+        """A file that came before a restart."""
+        reached = self._outbox.platform(Place(platform, "")) if platform in self._outbox.connected else None
+        if not isinstance(reached, SupportsReopening):
+            raise DeliveryError(f"{platform} can't be asked for a file again")
+        async for chunk in reached.reopen(reference):
+            yield chunk
 
     async def _process(self, incoming: Incoming) -> None:
         """What is done with an event that is for the bot, step by step. Raises Refusal where one says no."""

@@ -71,7 +71,8 @@ class Author:
 class Attachment:
     """A file that came with a message, not yet fetched. `read` streams its bytes and may be called once.
 
-    `size` in bytes is the platform's claim; intake counts for itself. A spoiler's answer is hidden like its picture.
+    `size` in bytes is the platform's claim; intake counts for itself. A spoiler's answer is hidden like its picture. By its
+    `reference` a platform finds the file again (bot/ports.py: SupportsReopening), and `read` may be called again; empty: neither.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Attachment:
     size: int | None = None
     content_type: str | None = None
     spoiler: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

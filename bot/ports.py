@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -184,6 +184,15 @@ class SupportsDirectMessages(Protocol):
 
     async def private_place(self, person: str) -> Place:
         """The private chat with the person of this id on the platform; it may be that the bot may not write there."""
+        ...
+
+
+@runtime_checkable
+class SupportsReopening(Protocol):
+    """A platform that finds a file of a message again, minutes later."""
+
+    def reopen(self, reference: str) -> AsyncIterator[bytes]:
+        """The file's bytes as they come, by `Attachment.reference`. Raises DeliveryError and Refusal while it is read."""
         ...
 
 

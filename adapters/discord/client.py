@@ -79,7 +79,7 @@ class DiscordClient(discord.Client):
         )
         texts = texts.on(NAME)
         interactions = Interactions()
-        self.platform = DiscordPlatform(self, interactions, texts)
+        self.platform = DiscordPlatform(self, interactions, texts, fetch)
         self._bot = bot
         self._options = options
         self._texts = texts

@@ -59,19 +59,19 @@ def _medium(medium: discord.UnfurledMediaItem, fetch: Fetch, known: Collection[i
     """Where Discord holds it itself: no other server learns of the bot."""
     url = next((each for each in (medium.proxy_url, medium.url) if each and allowed(each)), None)
     if url and medium.attachment_id not in known:
-        yield Attachment(PurePosixPath(urlsplit(url).path).name, partial(fetch, url), None, medium.content_type, spoiler)
+        yield Attachment(PurePosixPath(urlsplit(url).path).name, partial(fetch, url), None, medium.content_type, spoiler, url)
 
 
 def attached(files: Iterable[discord.Attachment], fetch: Fetch) -> tuple[Attachment, ...]:
     return tuple(
-        Attachment(file.filename, partial(fetch, file.url), file.size, file.content_type, spoiler=file.is_spoiler()) for file in files
+        Attachment(file.filename, partial(fetch, file.url), file.size, file.content_type, file.is_spoiler(), file.url) for file in files
     )
 
 
 def _stickers(stickers: Iterable[discord.StickerItem], fetch: Fetch) -> Iterator[Attachment]:
     for sticker in stickers:
         kind = "application/json" if sticker.format is discord.StickerFormatType.lottie else "image/*"  # a drawing that moves
-        yield Attachment(sticker.name, partial(fetch, sticker.url), content_type=kind)
+        yield Attachment(sticker.name, partial(fetch, sticker.url), content_type=kind, reference=sticker.url)
 
 
 def embedded(embeds: Sequence[discord.Embed], text: str, fetch: Fetch) -> tuple[Attachment, ...]:
@@ -82,7 +82,7 @@ def embedded(embeds: Sequence[discord.Embed], text: str, fetch: Fetch) -> tuple[
         url = embed.image.proxy_url or embed.thumbnail.proxy_url
         if url and allowed(url):
             spoiler = bool(embed.url and embed.url in hidden)
-            found.append(Attachment("link", partial(fetch, url), content_type="image/*", spoiler=spoiler))
+            found.append(Attachment("link", partial(fetch, url), content_type="image/*", spoiler=spoiler, reference=url))
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NoReturn
@@ -14,6 +15,7 @@ from adapters.discord.clickable import longer_by
 from adapters.discord.content import Content, content_of
 from adapters.discord.diagnosis import findings
 from adapters.discord.faults import InteractionGone, delivering
+from adapters.discord.files import Fetch
 from adapters.discord.interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
 from adapters.discord.markdown import defuse, hide
 from adapters.discord.places import NAME, channel_id, guild_id, place_of
@@ -53,12 +55,16 @@ class DiscordPlatform:
     name = NAME
     limits: Limits = LIMITS
 
-    def __init__(self, client: discord.Client, interactions: Interactions, texts: Texts) -> None:
+    def __init__(self, client: discord.Client, interactions: Interactions, texts: Texts, fetch: Fetch) -> None:
         self._client = client
         self._interactions = interactions
         self._texts = texts
+        self._fetch = fetch
         self.command_ids: dict[str, int] = {}  # by name, once Discord has told them
         self._pictured: dict[str, None] = {}  # messages that show a small picture already
+
+    def reopen(self, reference: str) -> AsyncIterator[bytes]:
+        return self._fetch(reference)
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         if live := self._interactions.way(place, reply_to):

@@ -43,12 +43,13 @@ async def run(house: House, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
     async with signed_in(house.config) as account:
         texts = house.texts.on(NAME)
-        platform = TelegramPlatform(account.client, texts)
+        pictures = PictureFinder(account.client, account.http, house.config.media.side_pixels)
+        platform = TelegramPlatform(account.client, texts, pictures)
         house.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
             async with beside(register(account.client, texts)):
-                await receive(house, account, inbox(house, account))
+                await receive(house, account, inbox(house, account, pictures))
         except InvalidToken:
             raise ConfigError(UNKNOWN_BOT) from None
         finally:
@@ -64,11 +65,11 @@ async def receive(house: House, account: Account, updates: Inbox) -> None:
         await Poller(account, receiver).run()
 
 
-def inbox(house: House, account: Account) -> Inbox:
+def inbox(house: House, account: Account, pictures: PictureFinder) -> Inbox:
     """What takes this account's updates."""
     reader = UpdateReader(
         me=account.me,
-        files=PictureFinder(account.client, account.http, house.config.media.side_pixels),
+        files=pictures,
         managers=Managers(account.client),
         texts=house.texts.on(NAME),
         parse=house.parse,

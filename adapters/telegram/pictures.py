@@ -60,12 +60,12 @@ class PictureFinder:
         return next((size for size in ordered if max(size.width, size.height) >= self._side), ordered[-1])
 
     def _attachment(self, name: str, file_id: str, size: int | None, kind: str | None, spoiler: bool) -> Attachment:
-        return Attachment(name, self._reader(file_id), size, kind, spoiler)
+        return Attachment(name, self._reader(file_id), size, kind, spoiler, file_id)
 
     def _reader(self, file_id: str) -> Callable[[], AsyncIterator[bytes]]:
-        return lambda: self._read(file_id)
+        return lambda: self.read(file_id)
 
-    async def _read(self, file_id: str) -> AsyncIterator[bytes]:
+    async def read(self, file_id: str) -> AsyncIterator[bytes]:
         """Raises DeliveryError, and Refusal for a file that Telegram does not hand to bots."""
         address = await self._address(file_id)
         chunks = self._fetch(address) if urlsplit(address).scheme else _read_local(Path(address))

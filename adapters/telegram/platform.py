@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from adapters.telegram.failures import delivery_error, is_bad_format, is_unchang
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.pace import Pace
 from adapters.telegram.panels import keyboard_of
+from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
@@ -62,12 +63,16 @@ class TelegramPlatform:
         4096, EditBudget(edits=30, seconds=30.0), typing_seconds=5.0, ends_directly=True, file_bytes=FILE_BYTES, draft_seconds=30.0
     )
 
-    def __init__(self, client: Bot, texts: Texts) -> None:
+    def __init__(self, client: Bot, texts: Texts, pictures: PictureFinder) -> None:
         self._client = client
+        self._pictures = pictures
         self._texts = texts
         self._pace = Pace()
         self._signs = Pace()  # of their own: no answer waits for a reaction
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
+
+    def reopen(self, reference: str) -> AsyncIterator[bytes]:
+        return self._pictures.read(reference)
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
         message = pressable(message)

@@ -83,7 +83,7 @@ class AskService:
                 found = await self._picture_finder.find(incoming, text, replied=replied)
                 if not isinstance(found, Incoming):
                     language = (await self._resolve(incoming, {})).settings.language
-                    return self._picture_finder.offer(language, PictureChoice(incoming, text, request, varied, found))
+                    return await self._picture_finder.offer(language, PictureChoice(incoming, text, request, varied, found))
                 if found.reply_to is not incoming.reply_to:
                     replied = await self._replied_to(found)
                 incoming = found

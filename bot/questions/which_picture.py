@@ -13,6 +13,7 @@ from bot.conversation import points_at_picture
 from bot.errors import Refusal
 from bot.message import Incoming, Reply, Value
 from bot.ports import Action, Outgoing
+from bot.questions.contact_sheet import ContactSheets
 from bot.questions.recent_pictures import RecentPicture, RecentPictures
 from bot.sanitize import safe_name
 from bot.store import graph
@@ -45,8 +46,9 @@ class PictureChoice:
 class PictureFinder:
     """Finds pictures, and remembers which choices it offered. A restart forgets them: then people have to ask again."""
 
-    def __init__(self, database: Database, recent_pictures: RecentPictures, texts: Texts) -> None:
+    def __init__(self, database: Database, recent_pictures: RecentPictures, sheets: ContactSheets, texts: Texts) -> None:
         self._database = database
+        self._sheets = sheets
         self._recent_pictures = recent_pictures
         self._texts = texts
         self._offers: OrderedDict[str, PictureChoice] = OrderedDict()
@@ -75,15 +77,18 @@ class PictureFinder:
             reply = replace(reply, quote=said.quote or said.words, quoted=said.quoted or said.author)
         return replace(incoming, reply_to=reply)
 
-    def offer(self, language: str, waiting: PictureChoice) -> Outgoing:
-        """A message that asks which picture is meant, with a button for each."""
+    async def offer(self, language: str, waiting: PictureChoice) -> Outgoing:
+        """A message that asks which picture is meant: it shows them in one, with a button for each."""
         token = secrets.token_hex(6)
+        sheet = await self._sheets.make(token, waiting.choices, waiting.incoming.author.key)
         self._offers[token] = waiting
         while len(self._offers) > OFFERS:
-            self._offers.popitem(last=False)
+            self._withdraw(next(iter(self._offers)))
         labels = [self._label(language, number, each, waiting) for number, each in enumerate(waiting.choices, start=1)]
         actions = tuple(Action(label, f"/ask pick:{token}.{number}") for number, label in enumerate(labels))
-        return Outgoing(self._texts.render(language, "ask.which"), actions=actions, language=language, private=True)
+        shown = (sheet,) if sheet else ()
+        text = self._texts.render(language, "ask.which")
+        return Outgoing(text, actions=actions, language=language, private=True, files=shown, alt="\n".join(labels) if sheet else "")
 
     def chosen(self, incoming: Incoming, name: str) -> tuple[Incoming, PictureChoice]:
         """What was asked, about the picture that was chosen. Raises Refusal for what is not offered, or to somebody else."""
@@ -93,14 +98,19 @@ class PictureFinder:
             raise Refusal("ask.choice_gone")
         if waiting.incoming.author.key != incoming.author.key:
             raise Refusal("answer.not_yours")
-        del self._offers[token]
+        self._withdraw(token)
         asked = replace(incoming, reply_to=waiting.incoming.reply_to)
         return self.about(asked, waiting.choices[int(number)]), waiting
 
     def forget(self, person: str) -> None:
         """Drop the recent pictures of this person (key), and the choices that hold words or pictures of theirs."""
         self._recent_pictures.forget(person)
-        self._offers = OrderedDict((token, each) for token, each in self._offers.items() if person not in each.people)
+        for token in [token for token, each in self._offers.items() if person in each.people]:
+            self._withdraw(token)
+
+    def _withdraw(self, token: str) -> None:
+        del self._offers[token]
+        self._sheets.delete(token)
 
     async def _in_thread(self, incoming: Incoming, question: str) -> Incoming:
         """The question as a reply to the message that its thread began with, if it is the first one there."""

@@ -243,6 +243,21 @@ class SeenRow(Row):
     at: Mapped[float] = mapped_column(index=True)  # when this was written; old = a channel where nobody speaks
 
 
+class RecentPictureRow(Row):
+    """A message with pictures of the last minutes, for questions that may mean them. The pictures themselves are not kept."""
+
+    __tablename__ = "recent_picture"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)  # the bot that saw it: its references may be no other's
+    place: Mapped[str] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str]
+    name: Mapped[str]
+    at: Mapped[float] = mapped_column(index=True)  # when it was sent
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # each attachment without its bytes
+    asked: Mapped[bool]  # somebody asked the bot about it
+
+
 class AnswerColumnRow(Row):
     """One column of a comparison, stored with the answer. The answer's own text holds all columns, for whatever knows none."""
 

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from PIL import Image
 from simcord.backend import permissions
 from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
@@ -15,8 +16,10 @@ from tests.adapters.discord.test_kills import gander
 from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import whole
 from tests.adapters.strict.discord.world import World
+from tests.bot.hostile import encode
 from tests.bot.rig import ScriptedEngine, asked
 
+GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
 HISTORY = "/channels/*/messages"
 HOUR = 3600.0
 
@@ -132,6 +135,19 @@ async def test_where_the_bot_may_not_look_it_goes_on_without(tmp_path: Path) -> 
         assert not [call for call in api.calls if call.method == "GET" and call.path == f"/channels/{closed.id}/messages"]
 
 
+async def test_a_picture_from_before_the_restart_is_still_meant(tmp_path: Path) -> None:
+    async with whole(tmp_path) as bot:
+        api, world = bot.api, bot.world
+        world.asks("first?")
+        await bot.ends()
+        shown = world.say("look", pictures=[("goose.png", GOOSE)])
+        await bot.until(lambda: kept_pictures(tmp_path) == [str(shown.id)] and marks(tmp_path)[0] >= str(shown.id))
+    world.asks("what is this?")
+    async with whole(tmp_path, world=world, api=api) as again:
+        assert "About the picture that you just showed" in (await again.ends(2))[1]
+        assert "image_url" in str(again.engine.requests)
+
+
 async def test_nothing_is_looked_for_where_nothing_was_said(tmp_path: Path) -> None:
     async with whole(tmp_path) as bot:
         bot.world.asks("first?")
@@ -140,6 +156,12 @@ async def test_nothing_is_looked_for_where_nothing_was_said(tmp_path: Path) -> N
         again.world.asks("second?")
         await again.ends(2)
         assert not again.api.called("GET", HISTORY)
+
+
+def kept_pictures(home: Path) -> list[str]:
+    """The messages with pictures that are remembered over a restart."""
+    with closing(sqlite3.connect(home / "gander.db")) as database:
+        return [name for (name,) in database.execute("SELECT message_id FROM recent_picture")]
 
 
 def marks(home: Path) -> list[str]:

@@ -83,6 +83,9 @@ async def test_a_picture_that_the_asker_just_posted_is_meant_and_of_two_one_is_c
     await whole.asks("and what is this?")
     await whole.says("Which picture do you mean?")
     offered = next(message for message in server.said() if "Which picture" in message.content)
+    [sheet] = offered.attachments
+    assert sheet.description is not None
+    assert sheet.description.split(" ")[0] == "1."
     await server.ann.click(offered, label=str(labels(offered)[1]))
     await whole.ends(2)
     assert [len(pictures_in(request)) for request in whole.engine.requests] == [1, 1]

@@ -59,7 +59,7 @@ async def connected(api: BotApi | None = None) -> AsyncIterator[Connected]:
     api = api or BotApi()
     async with serving(api) as address, signed_in(config(address)) as account, keeping_aside() as aside:
         bot, texts = Listener(), load_texts()
-        platform = TelegramPlatform(account.client, texts)
+        platform = TelegramPlatform(account.client, texts, PictureFinder(account.client, account.http, side=1024))
         polling = asyncio.create_task(Poller(account, Receiver(account.client, inbox(account, bot), aside)).run())
         try:
             yield Connected(api, account, platform, bot)

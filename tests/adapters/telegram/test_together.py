@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from PIL import Image
@@ -12,6 +14,18 @@ from tests.bot.hostile import encode
 from tests.bot.rig import asked
 
 GOOSE, DUCK = (encode(Image.new("RGB", (20, 10), color), "PNG") for color in ("white", "brown"))
+
+
+def kept_pictures(home: Path) -> list[str]:
+    """The messages with pictures that are remembered over a restart."""
+    with closing(sqlite3.connect(home / "gander.db")) as database:
+        return [name for (name,) in database.execute("SELECT message_id FROM recent_picture ORDER BY at")]
+
+
+def light_and_dark(sheet: Image.Image) -> tuple[bool, bool]:
+    """Whether the first of two tiles shows the white goose, and the second the brown duck."""
+    first, second = (sheet.convert("L").getpixel((x * sheet.width // 4, sheet.height // 2)) for x in (1, 3))
+    return first == 255, isinstance(second, int) and second < 128
 
 
 def requests_of(telegram: Whole) -> list[tuple[str, int]]:
@@ -108,16 +122,30 @@ async def test_of_several_pictures_the_asker_chooses_one(tmp_path: Path) -> None
         for data in (GOOSE, DUCK):
             await telegram.world.say(group, photo=telegram.world.photo(data))
         await telegram.world.say(group, "@gander_bot what is this?")
-        assert await telegram.answers(group) == ["Which picture do you mean?"]
+        await telegram.until(lambda: bool(telegram.said(group)))
         offered = telegram.said(group)[0]
+        assert offered["caption"] == "Which picture do you mean?"
+        [sheet] = (tmp_path / "exports").glob("choice-*.jpg")
+        with Image.open(sheet) as drawn:
+            assert light_and_dark(drawn) == (True, True)
         first, second = [button["callback_data"] for row in offered["reply_markup"]["inline_keyboard"] for button in row]
         await telegram.world.press(group, offered["message_id"], first, by=BOB)
         await telegram.world.press(group, offered["message_id"], second, by=ANN)
-        await telegram.until(lambda: any("You asked" in each["text"] for each in telegram.said(group)))
+        await telegram.until(lambda: any("You asked" in str(each.get("text")) for each in telegram.said(group)))
+        assert not list((tmp_path / "exports").glob("choice-*.jpg"))
     assert requests_of(telegram) == [("what is this?", 1)]
-    shown = telegram.api.called("getFile")
-    assert len(shown) == 1
-    assert telegram.world.files[shown[0]["file_id"]] == DUCK
+    assert telegram.world.files[telegram.api.called("getFile")[-1]["file_id"]] == DUCK
+
+
+async def test_a_picture_from_before_a_restart_is_still_meant(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        group = telegram.world.group()
+        shown = await telegram.world.say(group, photo=telegram.world.photo(GOOSE))
+        await telegram.until(lambda: kept_pictures(tmp_path) == [str(shown["message_id"])])
+    async with whole(tmp_path, api=telegram.api) as telegram:
+        await telegram.world.say(group, "@gander_bot what is this?")
+        assert "About the picture that you just showed" in (await telegram.answers(group))[0]
+    assert requests_of(telegram) == [("what is this?", 1)]
 
 
 async def test_without_any_picture_the_bot_asks_for_one_and_says_what_hides_it(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from bot.errors import Refusal
+from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Incoming, Reply
+from bot.questions.contact_sheet import ContactSheets
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureChoice, PictureFinder
-from bot.store.database import open_database, sqlite_url
+from bot.store.database import Database, open_database, sqlite_url
 from bot.store.graph import Node
 from bot.texts import load_texts
 from tests.bot.rig import attachment
@@ -25,17 +28,24 @@ QUESTION = Incoming("9", PLACE, ANN, Address.MENTION, NOON + timedelta(seconds=5
 
 
 @pytest.fixture
-def recent() -> RecentPictures:
-    pictures = RecentPictures()
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await open_database(sqlite_url(tmp_path / "gander.db"))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def recent(database: Database) -> RecentPictures:
+    pictures = RecentPictures(database, "gander", lambda platform, reference: SHOWN.attachments[0].read())
     pictures.note(SHOWN, asked=False)
     return pictures
 
 
 @pytest.fixture
-async def finder(tmp_path: Path, recent: RecentPictures) -> AsyncIterator[PictureFinder]:
-    database = await open_database(sqlite_url(tmp_path / "gander.db"))
-    yield PictureFinder(database, recent, load_texts())
-    await database.close()
+async def finder(tmp_path: Path, database: Database, recent: RecentPictures) -> AsyncIterator[PictureFinder]:
+    decoders = Decoders(DecodingLimits())
+    yield PictureFinder(database, recent, ContactSheets(Intake(FileLimits(), decoders), tmp_path / "exports"), load_texts())
+    await decoders.close()
 
 
 async def found(finder: PictureFinder, incoming: Incoming, replied: Node | None = None) -> str | None:
@@ -66,7 +76,7 @@ async def test_of_several_pictures_the_chosen_one_is_asked_about_by_who_asked(fi
     recent.note(replace(SHOWN, id="2"), asked=False)
     choices = await finder.find(QUESTION, QUESTION.text, replied=None)
     assert not isinstance(choices, Incoming)
-    offer = finder.offer("en", PictureChoice(QUESTION, QUESTION.text, {}, None, choices))
+    offer = await finder.offer("en", PictureChoice(QUESTION, QUESTION.text, {}, None, choices))
     first, second = (action.command.removeprefix("/ask pick:") for action in offer.actions)
     with pytest.raises(Refusal, match="not_yours"):
         finder.chosen(replace(QUESTION, author=BEN), second)
