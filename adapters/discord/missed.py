@@ -39,7 +39,7 @@ class Missed:
         mine = self._round
         for pause in (*PAUSES, None):
             for trail in sorted(self._seen.gaps(), key=self._newest, reverse=True)[:CHANNELS]:
-                messages = await self._messages(trail)
+                messages = None if self._is_hidden(trail) else await self._messages(trail)
                 if self._round != mine:
                     return
                 if messages is not None:
@@ -78,6 +78,11 @@ class Missed:
         except DeliveryError as error:
             log.warning("what was missed can't be read yet", place=trail.place.key, reason=str(error))
             return None
+
+    def _is_hidden(self, trail: Trail) -> bool:
+        """Whether Discord has not told of the server yet: it does soon after the start, or after an outage."""
+        guild = self._client.get_guild(int(trail.place.server)) if trail.place.server else None
+        return guild is not None and guild.unavailable
 
     def _newest(self, trail: Trail) -> int:
         """The newest message there, as far as Discord has told."""
