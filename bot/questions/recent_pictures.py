@@ -70,7 +70,8 @@ class RecentPictures:
                 async with asyncio.timeout(SWEEP_SECONDS):
                     await self._news.wait()
             self._news.clear()
-            changes, self._unwritten = [*self._unwritten, partial(store.expire, before=time() - KEPT_SECONDS)], []
+            changes, self._unwritten = self._unwritten, []
+            changes.append(partial(store.expire, before=time() - KEPT_SECONDS))
             await self._database.write(_carry_out, changes)
 
     def note(self, incoming: Incoming, *, asked: bool) -> None:

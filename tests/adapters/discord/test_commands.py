@@ -148,11 +148,12 @@ async def test_ask_about_this_picture_opens_a_form(whole: Whole) -> None:
 
 @pytest.mark.parametrize("entry", ["Ask about this picture", "Describe"])
 async def test_a_message_without_a_picture_is_refused_to_whoever_chose_it(whole: Whole, entry: str) -> None:
-    """The bot thinks in a message that only Discord's word "@original" names: the refusal takes its place, and nothing opens."""
+    """It thought where all could see it, in a message that only Discord's word "@original" names: that goes, and no form opens."""
     message = await whole.server.bob.send(whole.server.channel, "no picture at all")
     chosen = await whole.server.ann.context_menu(whole.server.channel, entry, message)
     assert chosen.modal is None
-    assert await whole.told(chosen) == TEXTS.render("en", "ask.no_picture_there")
+    await whole.until(lambda: [each.content for each in chosen.followups] == [TEXTS.render("en", "ask.no_picture_there")])
+    assert chosen.followups[0].ephemeral
     assert whole.server.said() == []
     assert whole.engine.requests == []
 
