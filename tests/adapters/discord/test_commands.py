@@ -152,8 +152,9 @@ async def test_a_message_without_a_picture_is_refused_to_whoever_chose_it(whole:
     message = await whole.server.bob.send(whole.server.channel, "no picture at all")
     chosen = await whole.server.ann.context_menu(whole.server.channel, entry, message)
     assert chosen.modal is None
-    await whole.until(lambda: [each.content for each in chosen.followups] == [TEXTS.render("en", "ask.no_picture_there")])
-    assert chosen.followups[0].ephemeral
+    refusal = TEXTS.render("en", "ask.no_picture_there").partition(".")[0]
+    await whole.until(lambda: any(refusal in each.content for each in chosen.followups))
+    assert all(each.ephemeral for each in chosen.followups)
     assert whole.server.said() == []
     assert whole.engine.requests == []
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.texts import load_texts
-from tests.adapters.strict.telegram.refusals import NO_QUERY
-from tests.adapters.strict.telegram.server import ApiError, BotApi, Cut
+from tests.adapters.strict.telegram.refusals import NO_QUERY, ApiError, Cut
+from tests.adapters.strict.telegram.server import BotApi
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
 from tests.adapters.telegram.rig import Whole, whole
 from tests.adapters.telegram.test_presses import answer_in

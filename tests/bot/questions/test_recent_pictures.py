@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from sqlalchemy import Connection, select
 
-from bot.message import Address, Attachment
+from bot.message import Address, Attachment, Author
 from bot.questions.contact_sheet import TILE, draw
 from bot.store.tables import RecentPictureRow
 from tests.bot.hostile import encode
@@ -47,12 +47,11 @@ async def bot(url: str, home: Path, chat: Album) -> AsyncIterator[Rig]:
         yield rig
 
 
-async def show(rig: Rig, chat: Album, names: Iterable[str], *, ago: float = 0.0, **more: object) -> None:
-    """Ann posts pictures, each in a message, that are not for the bot."""
+async def show(rig: Rig, *pictures: Attachment, author: Author = ANN, ago: float = 0.0) -> None:
+    """Somebody posts pictures, each in a message, that are not for the bot."""
     at = datetime.now(UTC) - timedelta(seconds=ago)
-    for name in names:
-        told = {"author": ANN, "place": CHANNEL, "address": Address.OVERHEARD, "sent_at": at, "attachments": (chat.shown(name, WHITE),)}
-        await rig.say("look", **{**told, **more})
+    for picture in pictures:
+        await rig.say("look", author=author, place=CHANNEL, address=Address.OVERHEARD, sent_at=at, attachments=(picture,))
 
 
 def stored(connection: Connection) -> list[tuple[str, bool]]:
@@ -72,10 +71,10 @@ async def remembers(rig: Rig, *wanted: tuple[str, bool]) -> None:
 async def test_a_restart_forgets_no_picture_and_not_what_was_asked_about(database_url: str, tmp_path: Path) -> None:
     chat = Album()
     async with bot(database_url, tmp_path, chat) as rig:
-        await show(rig, chat, ["a"])
+        await show(rig, chat.shown("a", WHITE))
         await rig.say("what is this?", author=ANN, place=CHANNEL)
         await rig.finals(1)
-        await show(rig, chat, ["b"])
+        await show(rig, chat.shown("b", WHITE))
         await remembers(rig, ("a", True), ("b", False))
     async with bot(database_url, tmp_path, chat) as rig:
         rig.ids = count(100)  # a platform gives none twice
@@ -87,10 +86,10 @@ async def test_a_restart_forgets_no_picture_and_not_what_was_asked_about(databas
 async def test_what_is_deleted_forgotten_or_old_is_kept_no_longer(database_url: str, tmp_path: Path) -> None:
     chat = Album()
     async with bot(database_url, tmp_path, chat) as rig:
-        await show(rig, chat, ["old"], ago=3_600)
-        await show(rig, chat, ["gone"], ago=20)
-        await show(rig, chat, ["of Ben"], ago=10, author=BEN)
-        await show(rig, chat, ["of Ann"])
+        await show(rig, chat.shown("old", WHITE), ago=3_600)
+        await show(rig, chat.shown("gone", WHITE), ago=20)
+        await show(rig, chat.shown("of Ben", WHITE), ago=10, author=BEN)
+        await show(rig, chat.shown("of Ann", WHITE))
         await remembers(rig, ("gone", False), ("of Ben", False), ("of Ann", False))
         await rig.core.withdraw(CHANNEL, "m2", answers=False)
         await remembers(rig, ("of Ben", False), ("of Ann", False))
@@ -101,7 +100,7 @@ async def test_what_is_deleted_forgotten_or_old_is_kept_no_longer(database_url: 
 async def test_the_sheet_goes_with_the_choice_or_with_whose_pictures_it_shows(database_url: str, tmp_path: Path) -> None:
     chat = Album()
     async with bot(database_url, tmp_path, chat) as rig:
-        await show(rig, chat, ["a", "b"])
+        await show(rig, chat.shown("a", WHITE), chat.shown("b", WHITE))
         await rig.say("what is this?", author=ANN, place=CHANNEL)
         await rig.finals(1)
         [offer] = chat.messages.values()
@@ -115,7 +114,7 @@ async def test_a_hidden_picture_is_not_shown_on_the_sheet(database_url: str, tmp
     chat = Album()
     async with bot(database_url, tmp_path, chat) as rig:
         for name in ("a", "b"):
-            await show(rig, chat, [name], attachments=(chat.shown(name, BROWN, spoiler=True),))
+            await show(rig, chat.shown(name, BROWN, spoiler=True))
         await rig.say("what is this?", author=ANN, place=CHANNEL)
         await rig.finals(1)
         [offer] = chat.messages.values()
