@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import discord
+import pytest
 from simcord.actors import MemberActor
 
 from adapters.discord.forms import OPEN_SECONDS
@@ -143,6 +144,19 @@ async def test_ask_about_this_picture_opens_a_form(whole: Whole) -> None:
     question = form.modal["components"][0]["component"]["custom_id"]
     await whole.server.ann.submit_modal(form, {question: "how old?"})
     await whole.says("You asked: how old?")
+
+
+@pytest.mark.parametrize("entry", ["Ask about this picture", "Describe"])
+async def test_a_message_without_a_picture_is_refused_to_whoever_chose_it(whole: Whole, entry: str) -> None:
+    """It thought where all could see it, in a message that only Discord's word "@original" names: that goes, and no form opens."""
+    message = await whole.server.bob.send(whole.server.channel, "no picture at all")
+    chosen = await whole.server.ann.context_menu(whole.server.channel, entry, message)
+    assert chosen.modal is None
+    refusal = TEXTS.render("en", "ask.no_picture_there").partition(".")[0]
+    await whole.until(lambda: any(refusal in each.content for each in chosen.followups))
+    assert all(each.ephemeral for each in chosen.followups)
+    assert whole.server.said() == []
+    assert whole.engine.requests == []
 
 
 async def test_pain_only_the_asker_may_press(whole: Whole) -> None:
