@@ -20,9 +20,10 @@ from bot.access.rate_limits import PersonLimits
 from bot.answer_settings import Memory, VariedSetting
 from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
-from bot.answers.live_updates import LiveUpdates
+from bot.answers.live_notices import LiveNotices
 from bot.answers.presentation import AnswerViews
 from bot.answers.refusals import Refusals
+from bot.answers.vote_updates import VoteUpdates
 from bot.arrival import Arrival
 from bot.commands.registry import CommandRunner
 from bot.contracts import Engine, EngineState, QueueStatus
@@ -94,9 +95,10 @@ class Core:
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         generator = AnswerGenerator(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
-        self._live_updates = LiveUpdates(r.database, self._outbox, answer_views)
-        self._refusals = Refusals(r.texts, r.settings, self._replies, self._live_updates)
-        self.demos = DemoService(r.database, r.files, r.texts, self._demo_registry, self._live_updates, r.exports)
+        self._live_notices = LiveNotices()
+        self._vote_updates = VoteUpdates(r.database, self._outbox, answer_views)
+        self._refusals = Refusals(r.texts, r.settings, self._replies, self._live_notices)
+        self.demos = DemoService(r.database, r.files, r.texts, self._demo_registry, self._vote_updates, r.exports)
         self.walls = Walls(r.database, r.files, self._dispatcher)
         parts = AskDependencies(r.database, r.files, r.intake, r.settings, r.limits, r.texts, r.idle_seconds, r.name)
         self._arrivals = ArrivalOrder()
@@ -118,7 +120,8 @@ class Core:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outbox.run())
             tasks.create_task(self._replies.run())
-            tasks.create_task(self._live_updates.run())
+            tasks.create_task(self._live_notices.run())
+            tasks.create_task(self._vote_updates.run())
             tasks.create_task(self._recent_pictures.run())
             await self._dispatcher.run()
 
@@ -292,7 +295,7 @@ class Core:
             return address_to_author(incoming, message, private=message.private and only_author_sees(incoming))
 
         whose = f"{incoming.place.key} {incoming.author.key}"
-        await self._live_updates.keep_updated(whose, lambda message: self._outbox.send_notice(incoming.place, message, incoming.id), now)
+        await self._live_notices.keep_updated(whose, lambda message: self._outbox.send_notice(incoming.place, message, incoming.id), now)
 
     def file_bytes(self, incoming: Incoming) -> int | None:
         return self._outbox.platform(incoming.place).limits.file_bytes

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
-from bot.answers.live_updates import LiveUpdates
+from bot.answers.live_notices import LiveNotices
 from bot.delivery.replies import Replies, address_to_author, only_author_sees
 from bot.errors import Refusal
 from bot.message import Incoming
@@ -39,12 +39,12 @@ class Refusals:
     """One bot's refusals."""
 
     def __init__(
-        self, texts: Texts, settings: ScopedSettings, replies: Replies, live_updates: LiveUpdates, clock: Callable[[], float] = monotonic
+        self, texts: Texts, settings: ScopedSettings, replies: Replies, live_notices: LiveNotices, clock: Callable[[], float] = monotonic
     ) -> None:
         self._texts = texts
         self._settings = settings
         self._replies = replies
-        self._live_updates = live_updates
+        self._live_notices = live_notices
         self._clock = clock
         self._open: dict[str, OpenRefusal] = {}  # by place and person
 
@@ -73,7 +73,7 @@ class Refusals:
             return replace(self._counted(incoming, opened), final=self._clock() >= opened.until)
 
         if notice := await self._replies.send(incoming, replace(opened.message, final=False)):
-            self._live_updates.follow(f"refusal {incoming.key}", notice, current)
+            self._live_notices.follow(f"refusal {incoming.key}", notice, current)
 
     def _counted(self, incoming: Incoming, opened: OpenRefusal) -> Outgoing:
         if not opened.left_out:

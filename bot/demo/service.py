@@ -8,7 +8,7 @@ from time import time
 
 import structlog
 
-from bot.answers.live_updates import LiveUpdates
+from bot.answers.vote_updates import VoteUpdates
 from bot.demo.export import write_export
 from bot.demo.registry import DemoRegistry
 from bot.demo.summary import Summary, summarize
@@ -27,13 +27,13 @@ class DemoService:
     """`page`: the web page's address, set once one is served; `exports`: the folder for exported files."""
 
     def __init__(
-        self, database: Database, files: PictureFiles, texts: Texts, demo_registry: DemoRegistry, live_updates: LiveUpdates, exports: Path
+        self, database: Database, files: PictureFiles, texts: Texts, demo_registry: DemoRegistry, vote_updates: VoteUpdates, exports: Path
     ) -> None:
         self._database = database
         self._files = files
         self._texts = texts
         self._demo_registry = demo_registry
-        self._live_updates = live_updates
+        self._vote_updates = vote_updates
         self._exports = exports
         self.page = ""
 
@@ -76,4 +76,4 @@ class DemoService:
         meant = await self._database.read(votes.newest, place) if answer is None else answer
         if meant is None or not await self._database.write(votes.cast, place, meant, person, column, time()):
             raise Refusal("answer.unknown")
-        self._live_updates.votes_changed(meant)
+        self._vote_updates.votes_changed(meant)

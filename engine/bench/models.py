@@ -20,7 +20,7 @@ from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.paths import model_folder
 from engine.weights.loader import load
-from engine.weights.minigpt4_release import read_release
+from engine.weights.minigpt4_release import read_release, read_template
 from engine.weights.planning import RELEASE
 
 RANDOM = {f"random-{size}": config for size, config in RELEASE.items()}
@@ -77,7 +77,7 @@ def random_model(
         architecture="minigpt4",
         context_length=config.max_position_embeddings,
         quantization=mode,
-        template=release.template,
+        template=read_template(),
         generation=release.generation,
     )
     vision_encoder = random_vision_encoder(config.hidden_size, device, dtype, sizes)

@@ -14,7 +14,7 @@ from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.models.card import ChatTemplate
-from engine.prompts.chat_template import ChatRenderer
+from engine.prompts.jinja_renderer import ChatRenderer
 from engine.prompts.renderer import Renderer, check, merge
 from engine.prompts.truncation import truncate
 from engine.prompts.turn import Turn

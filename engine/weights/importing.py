@@ -21,7 +21,7 @@ from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import ARCHITECTURE_NAME, VISION_SHARDS, Architecture, read_architecture
 from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.weights.merging import HubLlama, check_pair, language_shapes, merge, open_llama
-from engine.weights.minigpt4_release import read_release
+from engine.weights.minigpt4_release import read_release, read_template
 from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import open_weights
@@ -136,7 +136,7 @@ def make_card(name: str, sources: Sources, config: LlamaConfig, sizes: Architect
         version=" ".join(filter(None, (vicuna, SIZES.get(config.hidden_size)))),
         context_length=config.max_position_embeddings,
         quantization=quantization,
-        template=release.template,
+        template=read_template(),
         generation=release.generation,
         notice=release.notice,
         parts=sources.parts(),

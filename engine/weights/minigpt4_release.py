@@ -1,4 +1,4 @@
-"""What is known about MiniGPT-4's release: prompt template, generation defaults, licences. The data are in `vicuna.json`."""
+"""What is known about MiniGPT-4's release: defaults, versions, licences, its prompt template."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ class KnownPart(BaseModel):
 
 
 class Release(BaseModel):
-    """`vicuna.json`. `versions` maps the number of embedding rows to the Vicuna that has so many; `parts` are keyed by option name."""
+    """`versions` maps the number of embedding rows to the Vicuna that has so many; `parts` are keyed by option name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    template: Template
     generation: Generation
     notice: str
     versions: dict[int, str]
@@ -29,4 +28,8 @@ class Release(BaseModel):
 
 
 def read_release() -> Release:
-    return Release.model_validate_json(files("engine.weights").joinpath("vicuna.json").read_bytes())
+    return Release.model_validate_json(files("engine.weights").joinpath("minigpt4_release.json").read_bytes())
+
+
+def read_template() -> Template:
+    return Template.model_validate_json(files("engine.prompts.templates").joinpath("minigpt4.json").read_bytes())

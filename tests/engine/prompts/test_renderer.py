@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
-import engine.weights
 from engine.errors import RequestError
 from engine.images.decode import Picture
 from engine.models.base import EncodedPicture
@@ -24,11 +23,12 @@ from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.context import ContextBuilder
 from engine.prompts.renderer import Renderer
 from engine.prompts.turn import Turn
+from engine.weights.minigpt4_release import read_template
 from engine.weights.tokenizer_conversion import convert_tokenizer
 from tests.engine.tiny import CHATML, TinyModel, tiny_card, tiny_tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-VICUNA = Template.model_validate(json.loads((Path(engine.weights.__file__).parent / "vicuna.json").read_text())["template"])
+VICUNA = read_template()
 SMOLLM = CHATML.model_copy(update={"default_system": "You are a helpful AI assistant named SmolLM, trained by Hugging Face"})
 SMOLLM_TEMPLATE = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
