@@ -249,10 +249,10 @@ class RecentPictureRow(Row):
     __tablename__ = "recent_picture"
 
     owner: Mapped[str] = mapped_column(primary_key=True)  # the bot that saw it: its references may be no other's
-    place: Mapped[str] = mapped_column(primary_key=True)
-    message_id: Mapped[str] = mapped_column(primary_key=True)
-    person: Mapped[str]
-    name: Mapped[str]
+    place: Mapped[str] = mapped_column(primary_key=True)  # the place's key: where the message was seen
+    message_id: Mapped[str] = mapped_column(primary_key=True)  # the platform's own, once a place
+    person: Mapped[str]  # the key of whoever sent it: `/forget` deletes by it
+    name: Mapped[str]  # of that person, as shown then: for "Which picture?"
     at: Mapped[float] = mapped_column(index=True)  # when it was sent
     files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # each attachment without its bytes
     asked: Mapped[bool]  # somebody asked the bot about it
