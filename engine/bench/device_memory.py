@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from engine.core.token_stream import TokenStream
 from engine.device.captured_module import CapturedModule
+from engine.device.meta import without_memory
 from engine.layers.linear import Linear
 from engine.layers.modes import Quantization
 from engine.layers.quantization import dequantize
@@ -93,7 +94,7 @@ def random_language(config: LlamaConfig, mode: Quantization, device: torch.devic
 
 
 def random_vision_encoder(width: int, device: torch.device, dtype: torch.dtype, sizes: Architecture) -> VisionEncoder:
-    with torch.device("meta"):
+    with without_memory():
         vision_encoder = VisionEncoder(sizes, width).to(dtype)
     fill(vision_encoder.to_empty(device=device), torch.Generator(device).manual_seed(1))
     return vision_encoder.requires_grad_(False)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from engine.device.meta import without_memory
 from engine.layers.linear import Linear
 
 GROUP = 32  # weights that share a step and a minimum
@@ -26,7 +27,7 @@ class PackedLinear(Linear):
     scales: Tensor
 
     def __init__(self, whole: Linear) -> None:
-        with torch.device("meta"):
+        with without_memory():
             super().__init__(whole.width_in, whole.width_out)
         self.weight = whole.weight
         codes, scales = to_4bit(whole.weight)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from engine.device.meta import without_memory
 from engine.layers.linear import Linear
 from engine.layers.modes import Quantization
 from engine.layers.quantization import block_rows, dequantize, mode_of, quantized_slots
@@ -24,7 +25,7 @@ class QuantizedLinear(Linear):
     """[..., width_in] → [..., width_out]; `weight` in codes and `weight_scale` as `engine.layers.quantization` lays them out."""
 
     def __init__(self, width_in: int, width_out: int, mode: Quantization) -> None:
-        with torch.device("meta"):
+        with without_memory():
             super().__init__(width_in, width_out)
         self.kernel: Callable[[Tensor], Tensor] | None = None
         slots = quantized_slots("weight", (width_out, width_in), mode).values()

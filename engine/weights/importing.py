@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from engine.atomic_write import replacing_folder
+from engine.device.meta import without_memory
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
 from engine.layers.quantization import Slot, mode_of, quantize, quantized_slots
@@ -98,7 +99,7 @@ def language_conversion(
 
 def vision_conversions(sources: Sources, sizes: Architecture) -> list[Conversion]:
     """How to make each parameter of the ViT and the Q-Former."""
-    with torch.device("meta"):
+    with without_memory():
         expected = VisionEncoder(sizes, width=1).state_dict()
     tensors = open_vision_encoder(sources.vit, sources.blip2)
     return [

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.device.devices import WORKING, free_memory
+from engine.device.meta import without_memory
 from engine.errors import WeightsError
 from engine.layers.int4_cpu import pack
 from engine.layers.modes import Quantization
@@ -68,7 +69,7 @@ def fill_language(
 
 def empty_language(config: LlamaConfig, quantization: Quantization, devices: Sequence[torch.device], dtype: torch.dtype) -> Llama:
     """The model with its memory allocated on `devices` and nothing in it."""
-    with torch.device("meta"):
+    with without_memory():
         language = Llama(config)
         use_quantized(language, quantization)
     language.to(dtype)

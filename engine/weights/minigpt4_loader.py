@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from engine.device.meta import without_memory
 from engine.errors import WeightsError
 from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
@@ -24,7 +25,7 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, 
 
 def load_vision_encoder(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> VisionEncoder:
     """The vision encoder, never quantised: it is small, and runs once a picture."""
-    with torch.device("meta"):
+    with without_memory():
         vision_encoder = VisionEncoder(read_architecture(folder / ARCHITECTURE_NAME), width)
     tensors = {name: stored.read().to(device, dtype) for name, stored in open_shards(folder, VISION_SHARDS).items()}
     try:

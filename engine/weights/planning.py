@@ -10,10 +10,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from transformers import AutoConfig
 
 from engine.device.devices import WORKING
+from engine.device.meta import without_memory
 from engine.layers.modes import Quantization
 from engine.layers.quantization import mode_of, quantized_slots
 from engine.models.card import CARD_NAME
@@ -85,7 +85,7 @@ def pretrained_shapes(folder: Path) -> Shapes:
 def release_shapes(size: str) -> Shapes:
     """The sizes of the release's `7b` or `13b`, which need no folder."""
     config = RELEASE[size]
-    with torch.device("meta"):
+    with without_memory():
         vision_encoder = VisionEncoder(Architecture(), config.hidden_size)
     return Shapes(config, sum(parameter.numel() for parameter in vision_encoder.parameters()))
 
