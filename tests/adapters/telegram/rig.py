@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,12 @@ from tests.adapters.strict.telegram.world import ME, Json, World
 from tests.bot.rig import UNHURRIED, ScriptedEngine, echo
 
 ALBUM_SECONDS = 0.1  # a loopback server tells all parts at once
+
+
+OWED = (
+    "SELECT (SELECT count(*) FROM event WHERE reply IS NOT NULL) + (SELECT count(*) FROM job WHERE state != 'done')"
+    " + (SELECT count(*) FROM kept_update)"
+)
 
 
 @dataclass
@@ -103,6 +110,13 @@ class Whole:
         """What the bot has said there for good: once there are so many."""
         await self.until(lambda: len([each for each in self.said(chat) if "⏹" not in str(each)]) >= number)
         return [each["text"] for each in self.said(chat)]
+
+
+def nothing_owed(home: Path) -> bool:
+    """Whether every question is answered and shown, every reply said, every update dealt with, by the bot's own store."""
+    with closing(sqlite3.connect(home / "gander.db")) as database:
+        (owed,) = database.execute(OWED).fetchone()
+    return not owed
 
 
 @asynccontextmanager

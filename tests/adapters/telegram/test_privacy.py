@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,13 +15,9 @@ from bot.texts import load_texts
 from tests.adapters.strict.telegram.refusals import NO_QUERY, ApiError, Cut
 from tests.adapters.strict.telegram.server import BotApi
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
-from tests.adapters.telegram.rig import Whole, whole
+from tests.adapters.telegram.rig import Whole, nothing_owed, whole
 from tests.adapters.telegram.test_presses import answer_in
 
-OWED = (
-    "SELECT (SELECT count(*) FROM event WHERE reply IS NOT NULL) + (SELECT count(*) FROM job WHERE state != 'done')"
-    " + (SELECT count(*) FROM kept_update)"
-)
 PRESSES = {
     "another's Stop": "/stop answer_id:{other}",
     "another's Again": "/again answer_id:{other}",
@@ -104,9 +98,7 @@ class Table:
         self.heard[person["id"]] = len(self.told(person))
 
     def settled(self) -> bool:
-        with closing(sqlite3.connect(self.home / "gander.db")) as database:
-            (owed,) = database.execute(OWED).fetchone()
-        return not owed and not self.telegram.world.updates
+        return nothing_owed(self.home) and not self.telegram.world.updates
 
     def told(self, person: Json) -> list[str]:
         """What was said to this person alone: in their chat, as a draft there, and in presses."""
