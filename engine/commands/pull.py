@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,9 +61,9 @@ def agree(listing: Listing, folder: Path, size: int, form: str, *, yes: bool) ->
     if not size:
         typer.echo(f"All {len(listing.files)} files are here already, in {folder}.")
         return
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(there).free
-    typer.echo(f"To fetch: {size / 1e6:,.0f} MB into {folder}, where {free / 1e9:,.0f} GB are free.")
+    from engine.hub.pull import free_space
+
+    typer.echo(f"To fetch: {size / 1e6:,.0f} MB into {folder}, where {free_space(folder) / 1e9:,.0f} GB are free.")
     if not yes and sys.stdin.isatty():
         typer.confirm("Fetch it?", default=True, abort=True)
 

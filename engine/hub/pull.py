@@ -95,10 +95,14 @@ def is_answered_with(listing: Listing) -> bool:
     return True
 
 
+def free_space(folder: Path) -> int:
+    """Bytes on the disk that a folder lies on, or would lie on."""
+    return shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
+
+
 def check_space(folder: Path, size: int) -> None:
     """Raises DownloadError where the disk is too full for `size` bytes more."""
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    free = free_space(folder)
     if free < size + SPARE:
         raise DownloadError(
             f"{size / 1e9:.1f} GB are to be fetched into {folder}, and {free / 1e9:.1f} GB are free there. Free some, or name another "

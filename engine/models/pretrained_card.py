@@ -69,19 +69,21 @@ def context_length(text: dict[str, Any]) -> int:
 
 def chat_template(folder: Path, placeholder: str) -> ChatTemplate:
     """The repository's own. Raises ModelError where it has none: what it was trained to be asked like is not to be guessed."""
-    names = read_json(folder / "tokenizer_config.json")
-    for stored in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
-        found = (read_json(folder / stored) if (folder / stored).is_file() else {}).get("chat_template")
-        if isinstance(found, str):
-            break
-    else:
-        found = None
-    if (folder / "chat_template.jinja").is_file():
-        found = (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    if not isinstance(found, str):
+    jinja = stored_jinja(folder)
+    if jinja is None:
         raise ModelError(f"{folder} has no chat template, so nobody knows how to speak to it. Take a repository that was made for chats.")
+    names = read_json(folder / "tokenizer_config.json")
     tokens = {name: spelt(names[name]) for name in ("bos_token", "eos_token", "pad_token", "unk_token") if names.get(name)}
-    return ChatTemplate(jinja=found, placeholder=placeholder, tokens=tuple(tokens.items()))
+    return ChatTemplate(jinja=jinja, placeholder=placeholder, tokens=tuple(tokens.items()))
+
+
+def stored_jinja(folder: Path) -> str | None:
+    """From a file of its own, where newer repositories have it, or from within one of three others."""
+    if (folder / "chat_template.jinja").is_file():
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    files = (folder / name for name in ("chat_template.json", "processor_config.json", "tokenizer_config.json"))
+    found = (read_json(path).get("chat_template") for path in files if path.is_file())
+    return next((template for template in found if isinstance(template, str)), None)
 
 
 def generation(folder: Path) -> Generation:

@@ -115,10 +115,11 @@ def smolvlm() -> Parts:
     return smol(hf.SmolVLMConfig, hf.SmolVLMForConditionalGeneration, hf.SmolVLMProcessor, SmolVLMImageProcessorPil)
 
 
-def llava() -> Parts:
+def clip_llava(config: Any, model: Any, processor: Any, pictures: Any, **tiles: Any) -> Parts:
+    """Of CLIP's vision tower and LLaMA; `tiles` are what LLaVA-NeXT's config and pictures have besides."""
     tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>"], image_token="<image>")
     image = tokenizer.convert_tokens_to_ids("<image>")
-    config: Any = cast("Any", hf.LlavaConfig)(
+    made = config(
         text_config=body(tokenizer),
         vision_config=CLIP,
         image_token_index=image,
@@ -126,29 +127,20 @@ def llava() -> Parts:
         image_seq_length=16,
         vision_feature_select_strategy="default",
         vision_feature_layer=-2,
+        **tiles,
     )
-    pictures = CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
+    squares = pictures(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}, **tiles)
     options = {"patch_size": 14, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
-    return Parts(hf.LlavaForConditionalGeneration(config), hf.LlavaProcessor, pictures, tokenizer, options, chatml("<image>\n"))
+    return Parts(model(made), processor, squares, tokenizer, options, chatml("<image>\n"))
+
+
+def llava() -> Parts:
+    return clip_llava(hf.LlavaConfig, hf.LlavaForConditionalGeneration, hf.LlavaProcessor, CLIPImageProcessorPil)
 
 
 def llava_next() -> Parts:
-    tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>"], image_token="<image>")
-    image = tokenizer.convert_tokens_to_ids("<image>")
-    config: Any = cast("Any", hf.LlavaNextConfig)(
-        text_config=body(tokenizer),
-        vision_config=CLIP,
-        image_token_index=image,
-        image_token_id=image,
-        image_seq_length=16,
-        vision_feature_select_strategy="default",
-        vision_feature_layer=-2,
-        image_grid_pinpoints=PINPOINTS,
-    )
-    size = {"height": 56, "width": 56}
-    pictures = LlavaNextImageProcessorPil(size={"shortest_edge": 56}, crop_size=size, image_grid_pinpoints=PINPOINTS)
-    options = {"patch_size": 14, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
-    return Parts(hf.LlavaNextForConditionalGeneration(config), hf.LlavaNextProcessor, pictures, tokenizer, options, chatml("<image>\n"))
+    tiles = {"image_grid_pinpoints": PINPOINTS}
+    return clip_llava(hf.LlavaNextConfig, hf.LlavaNextForConditionalGeneration, hf.LlavaNextProcessor, LlavaNextImageProcessorPil, **tiles)
 
 
 def internvl(kind: str = "llama") -> Parts:
