@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from adapters.house import House
+from adapters.services import Services
 from bot.config.schema import Config
 from bot.errors import ConfigError
 
@@ -29,7 +29,7 @@ class Adapter(Protocol):
         """Who the bot is there, for `gander doctor`. Raises ConfigError for a wrong token, DeliveryError where nothing answers."""
         ...
 
-    def run(self, house: House, opened: Callable[[str], None]) -> Coroutine[Any, Any, None]:
+    def run(self, services: Services, opened: Callable[[str], None]) -> Coroutine[Any, Any, None]:
         """Serve until cancelled: attach, hand over events, detach. `opened` is told an address that a person can visit."""
         ...
 

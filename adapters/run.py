@@ -1,4 +1,4 @@
-"""`gander run`: configuration, then resources, then one task group with the core and every adapter in it."""
+"""`gander run`: configuration, then resources, then one task group with the bot and every adapter in it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 
-from adapters.house import House, open_engines, open_house
-from adapters.naming import note_page, only_bot
+from adapters.process_names import note_page, only_bot
 from adapters.registry import Adapter, configured, load
+from adapters.services import Services, open_engines, open_services
 from bot.backoff import listed_pause
 from bot.config.schema import Config
-from bot.contracts import Engine
+from bot.engines.engine import Engine
 from bot.errors import BotError, ConfigError
 
 DRAIN_SECONDS = 7.0  # for answers that are being made; the engine child has 12 more before it is killed
@@ -48,15 +48,15 @@ def prepare(config: Config) -> dict[str, Adapter]:
 
 
 async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters: Mapping[str, Adapter], opened: Opened, name: str) -> None:
-    """The house with everybody in it, until a signal comes; then answers in the making get `DRAIN_SECONDS`."""
-    async with open_house(config, home, engines, name) as house:
-        parts = {name: partial(adapter.run, house, partial(page_opened, home, opened)) for name, adapter in adapters.items()}
-        async with running(house, parts) as tasks:
+    """Everything runs, until a signal comes; then answers in the making get `DRAIN_SECONDS`."""
+    async with open_services(config, home, engines, name) as services:
+        parts = {name: partial(adapter.run, services, partial(page_opened, home, opened)) for name, adapter in adapters.items()}
+        async with running(services, parts) as tasks:
             await stop_asked(tasks)
             log.info("stopping")
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS):
-                    await house.bot.drain()
+                    await services.bot.drain()
 
 
 def page_opened(home: Path, opened: Opened, url: str) -> None:
@@ -65,10 +65,10 @@ def page_opened(home: Path, opened: Opened, url: str) -> None:
 
 
 @asynccontextmanager
-async def running(house: House, parts: Mapping[str, Work] | None = None) -> AsyncIterator[set[asyncio.Task[None]]]:
-    """The core and `parts` run inside this block, each started again when it fails. Gives their tasks."""
-    work: dict[str, Work] = {"core": house.bot.run, "retention": house.retention.run, **(parts or {})}
-    tasks = {asyncio.create_task(keep_running(name, part, partial(house.bot.served, name)), name=name) for name, part in work.items()}
+async def running(services: Services, parts: Mapping[str, Work] | None = None) -> AsyncIterator[set[asyncio.Task[None]]]:
+    """The bot and `parts` run inside this block, each started again when it fails. Gives their tasks."""
+    work: dict[str, Work] = {"core": services.bot.run, "retention": services.retention.run, **(parts or {})}
+    tasks = {asyncio.create_task(keep_running(name, part, partial(services.bot.served, name)), name=name) for name, part in work.items()}
     try:
         yield tasks
     finally:

@@ -22,7 +22,7 @@ class Arrival:
     came: float = field(default_factory=time)  # Unix seconds: of two questions, the conversation goes on from the one that came later
     points: bool = True  # False: the conversation was reset since, and does not go on from here
     asks: bool = True  # whether it is a question, as far as is known
-    read: bool = False  # its adapter has read all of it and handed it to the core
+    read: bool = False  # its adapter has read all of it and handed it to the bot
     storing: bool = False  # it can't be withdrawn any more
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _withdrawn: bool = False

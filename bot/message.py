@@ -1,4 +1,4 @@
-"""What an adapter hands to the core: one event of a person, described the same for all platforms.
+"""What an adapter hands to the bot: one event of a person, described the same for all platforms.
 
 Ids are the platform's own, as text. A *key* is an id with its platform in front (`discord:42`), unique everywhere.
 """
@@ -72,7 +72,7 @@ class Attachment:
     """A file that came with a message, not yet fetched. `read` streams its bytes and may be called once.
 
     `size` in bytes is the platform's claim; intake counts for itself. A spoiler's answer is hidden like its picture. By its
-    `reference` a platform finds the file again (bot/ports.py: SupportsReopening), and `read` may be called again; empty: neither.
+    `reference` a platform finds the file again (bot/platform.py: SupportsReopening), and `read` may be called again; empty: neither.
     """
 
     name: str
@@ -154,7 +154,7 @@ class Incoming:
     blind: str = ""  # the key of a text: why the bot sees no pictures here that are not meant for it, and how to change that
     newer: bool = False  # the newest picture here is one that nobody asked about
     starter: Callable[[], Awaitable[Reply | None]] | None = field(default=None, compare=False, repr=False)  # what its thread began with
-    arrival: Arrival | None = field(default=None, compare=False, repr=False)  # its place in the order; None: the core gives it one
+    arrival: Arrival | None = field(default=None, compare=False, repr=False)  # its place in the order; None: the bot gives it one
     unseen: bool = False  # nobody else saw it, as a native command or a pressed button: what is said to it is for its author alone
     edited: bool = False  # the author changed a message that we may hold: while it waits, its new text is asked instead
 

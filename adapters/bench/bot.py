@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapters.bench.room import Room
-from adapters.house import open_engines
 from adapters.registry import MODULES, load
 from adapters.run import serve
+from adapters.services import open_engines
 from bot.config.logging import configure_logs
 from bot.config.schema import Config
 from bot.errors import ConfigError

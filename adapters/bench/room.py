@@ -14,10 +14,11 @@ from time import monotonic
 from pydantic import BaseModel
 
 from adapters.bench.lines import Heard, Memory, Message, Observed, Ready
-from adapters.house import House
+from adapters.services import Services
+from bot.api import Bot
 from bot.config.schema import Config
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import Bot, EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 
 NAME = "bench"
 LIMITS = Limits(text=2_000, budget=EditBudget(edits=5, seconds=5.0), deduplicates=True)  # what Discord allows in a channel
@@ -29,7 +30,7 @@ STATUS = Path("/proc/self/status")
 
 @dataclass
 class Room:
-    """ports.Platform, and at once the adapter that serves it."""
+    """bot.platform.Platform, and at once the adapter that serves it."""
 
     name: str = NAME
     limits: Limits = LIMITS
@@ -42,13 +43,13 @@ class Room:
     async def account(self, config: Config) -> str:
         return NAME
 
-    async def run(self, house: House, opened: Callable[[str], None]) -> None:
+    async def run(self, services: Services, opened: Callable[[str], None]) -> None:
         """Take a message a line until there are no more, and tell what became of them."""
-        house.bot.attach(self)
-        while not any(engine.health for engine in await house.bot.engines()):  # noqa: ASYNC110 - nobody announces it
+        services.bot.attach(self)
+        while not any(engine.health for engine in await services.bot.engines()):  # noqa: ASYNC110 - nobody announces it
             await asyncio.sleep(LOOK_SECONDS)
         tell(Ready(memory=memory()))
-        await self._listen(house.bot)
+        await self._listen(services.bot)
         tell(Observed(memory=memory(), heard=list(self._heard.values())))
 
     async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:

@@ -17,7 +17,7 @@ from adapters.cli.engine_access import open_engine
 from adapters.cli.engine_commands import POCKET, fetch_model
 from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
-from adapters.naming import only_bot, page_served
+from adapters.process_names import only_bot, page_served
 from adapters.registry import load
 from adapters.run import serve
 from adapters.terminal.console import consoles, ending, run

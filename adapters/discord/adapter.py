@@ -15,7 +15,7 @@ from adapters.discord.faults import delivering
 from adapters.discord.files import FileFetcher
 from adapters.discord.invite import PORTAL, application_of
 from adapters.discord.network import network
-from adapters.house import House
+from adapters.services import Services
 from bot.background import beside
 from bot.config.schema import Config
 from bot.errors import ConfigError
@@ -47,26 +47,26 @@ def known_token() -> Iterator[None]:
         raise ConfigError(f"Discord does not know this token. Reset it ({PORTAL} → your application → Bot) and set the new one.") from None
 
 
-async def run(house: House, opened: Callable[[str], None]) -> None:
+async def run(services: Services, opened: Callable[[str], None]) -> None:
     """Serve until cancelled; first with the content of messages, and without it if Discord does not grant that."""
     try:
-        await serve(house, sees_content=True)
+        await serve(services, sees_content=True)
     except discord.PrivilegedIntentsRequired:
         log.warning(
             "Discord does not let the bot read messages that are not meant for it. It works without, but sees no picture in a third "
             f"person's message that is replied to. To change that: {PORTAL} → your application → Bot → Message Content Intent"
         )
-        await serve(house, sees_content=False)
+        await serve(services, sees_content=False)
 
 
-async def serve(house: House, *, sees_content: bool) -> None:
+async def serve(services: Services, *, sees_content: bool) -> None:
     """Raises ConfigError for a token that Discord does not take, DeliveryError where Discord can't be reached,
     discord.PrivilegedIntentsRequired."""
-    token = house.config.discord.token
-    async with network(house.config.network.proxy) as (session, options):
+    token = services.config.discord.token
+    async with network(services.config.network.proxy) as (session, options):
         files = FileFetcher(session, options.get("proxy"))
-        known: dict[str, Any] = {"sees_content": sees_content, "limits": house.config.limits}
-        client = DiscordClient(house.bot, house.texts, house.config.discord, files.fetch, house.parse, **known, **options)
+        known: dict[str, Any] = {"sees_content": sees_content, "limits": services.config.limits}
+        client = DiscordClient(services.bot, services.texts, services.config.discord, files.fetch, services.parse, **known, **options)
         reconnecting = logging.getLogger("discord.client")
         reconnecting.addFilter(without_traceback)
         try:
@@ -76,7 +76,7 @@ async def serve(house: House, *, sees_content: bool) -> None:
                         with delivering():
                             await client.start(token.get_secret_value() if token else "")
                     finally:
-                        house.bot.detach(client.platform)  # before the client is closed: what is said then waits for the next
+                        services.bot.detach(client.platform)  # before the client is closed: what is said then waits for the next
         finally:
             reconnecting.removeFilter(without_traceback)
 

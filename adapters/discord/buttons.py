@@ -7,7 +7,7 @@ from typing import Final
 import discord
 
 from bot.ids import read_own
-from bot.ports import Button, Outgoing
+from bot.platform import Button, Outgoing
 from bot.texts import Texts
 
 EMOJI: Final = {Button.STOP: "⏹️", Button.AGAIN: "🔁", Button.CONTINUE: "▶️", Button.SETTINGS: "⚙️"}

@@ -1,4 +1,4 @@
-"""The connection: hands Discord's events to the core, and attaches the platform when the gateway is ready."""
+"""The connection: hands Discord's events to the bot, and attaches the platform when the gateway is ready."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ from adapters.discord.reception import Reception
 from adapters.discord.seen import Seen
 from adapters.discord.unfurling import Unfurling
 from bot.answer_settings import SETTINGS
+from bot.api import MovingBot
 from bot.arrival import Arrival
 from bot.backoff import listed_pause
 from bot.commands.registry import COMMANDS
 from bot.config.schema import DiscordOptions, LimitOptions
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation, Place
-from bot.ports import Button, MovingBot
+from bot.platform import Button
 from bot.texts import Texts, choose_language
 
 SYNC_PAUSES: Final = (5.0, 30.0, 120.0, 600.0)  # seconds before each further try to tell of the commands
-LONGEST_WAIT: Final = 30.0  # seconds that discord.py may wait for a rate limit by itself; a longer one is the core's to plan around
+LONGEST_WAIT: Final = 30.0  # seconds that discord.py may wait for a rate limit by itself; a longer one is the bot's to plan around
 
 log = structlog.get_logger(__name__)
 

@@ -16,11 +16,11 @@ from adapters.discord.invoking import person_of, place_of_interaction
 from adapters.discord.pictures import attached
 from adapters.discord.reception import Reception
 from bot.access.policy import highest_cap
+from bot.api import Bot
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing
 from bot.commands.registry import COMMANDS
 from bot.config.schema import LimitOptions
 from bot.message import Invocation, Value
-from bot.ports import Bot
 from bot.texts import ENGLISH, Texts, choose_language, match_language
 
 MOST_CHOICES: Final = 25

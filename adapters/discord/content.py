@@ -18,7 +18,7 @@ from adapters.discord.markdown import defuse, furled, hide, small_print
 from adapters.discord.panel import panel
 from adapters.discord.places import NAME
 from bot.delivery.message_diff import ELLIPSIS
-from bot.ports import Named, Outgoing
+from bot.platform import Named, Outgoing
 from bot.sanitize import shorten_to_line
 from bot.texts import Texts
 from bot.texts.marked_commands import show_plain

@@ -1,4 +1,4 @@
-"""Turns what discord.py raises into the core's errors: gone for good, gone with its message, or try again."""
+"""Turns what discord.py raises into the bot's errors: gone for good, gone with its message, or try again."""
 
 from __future__ import annotations
 

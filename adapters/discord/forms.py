@@ -9,7 +9,7 @@ import discord
 from discord import ui
 
 from bot.answer_settings import Setting, SettingKind
-from bot.commands.setting_commands import SCOPE
+from bot.commands.single_setting import SCOPE
 from bot.message import Invocation, Value
 from bot.texts import Texts
 

@@ -19,9 +19,9 @@ from typing import Any, Final
 import discord
 
 from adapters.discord.content import NOBODY, Content
+from bot.api import Ticket
 from bot.delivery.message_diff import ELLIPSIS
 from bot.message import Place
-from bot.ports import Ticket
 
 GOOD_FOR_SECONDS: Final = 14 * 60.0  # of fifteen: what is begun in the last minute might not end
 MESSAGES: Final = 5

@@ -1,4 +1,4 @@
-"""Reads an interaction into the core's words: a command with its options, wherever it was given."""
+"""Reads an interaction into the bot's words: a command with its options, wherever it was given."""
 
 from __future__ import annotations
 

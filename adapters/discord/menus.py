@@ -42,7 +42,7 @@ class Menus:
 
     async def ask(self, interaction: Interaction, message: discord.Message) -> None:
         reply = self._reply(interaction, message)
-        if not (reply.attachments or reply.is_ours):  # of the bot's own messages the core knows what they are about
+        if not (reply.attachments or reply.is_ours):  # of the bot's own messages the bot knows what they are about
             await self._take(reply, interaction, Invocation("ask"))
             return
         submit = partial(self._take, reply)

@@ -1,4 +1,4 @@
-"""Where things are said and who says them, in the core's words and in Discord's."""
+"""Where things are said and who says them, in the bot's words and in Discord's."""
 
 from __future__ import annotations
 

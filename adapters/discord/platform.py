@@ -1,4 +1,4 @@
-"""Discord as the core sees it (bot/ports.py): sends, edits, deletes and types, and pings nobody."""
+"""Discord as the bot sees it (bot/platform.py): sends, edits, deletes and types, and pings nobody."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from adapters.discord.markdown import defuse, hide
 from adapters.discord.places import NAME, channel_id, guild_id, place_of
 from bot.errors import DeliveryError, FileRefused, NotPrivate, PlaceGone
 from bot.message import Incoming, Place
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 from bot.texts import Texts, choose_language
 
 ASK_AGAIN_SECONDS: Final = 5.0  # whether the button was pressed
@@ -50,7 +50,7 @@ LIMITS: Final = DiscordLimits(
 
 
 class DiscordPlatform:
-    """ports.Platform on a client that is logged in. Needs no cache: ids are enough."""
+    """bot.platform.Platform on a client that is logged in. Needs no cache: ids are enough."""
 
     name = NAME
     limits: Limits = LIMITS

@@ -1,4 +1,4 @@
-"""Reads a Discord message into the core's words: where, who, how it reached the bot, what it shows and what it replies to."""
+"""Reads a Discord message into the bot's words: where, who, how it reached the bot, what it shows and what it replies to."""
 
 from __future__ import annotations
 

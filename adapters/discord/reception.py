@@ -1,4 +1,4 @@
-"""Takes interactions in: acknowledges each at once, since Discord waits three seconds, and hands it to the core afterwards."""
+"""Takes interactions in: acknowledges each at once, since Discord waits three seconds, and hands it to the bot afterwards."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from adapters.discord.faults import delivering
 from adapters.discord.interactions import GOOD_FOR_SECONDS, Interactions, Live, ticket_of
 from adapters.discord.invoking import invoked, place_of_interaction
 from adapters.discord.places import NAME
+from bot.api import Bot, Ticket
 from bot.errors import DeliveryError
 from bot.message import Attachment, Incoming, Invocation, Reply
-from bot.ports import Bot, Ticket
 from bot.texts import Texts, choose_language
 
 FOR_ALL: Final = frozenset({"ask", "compare", "reset"})  # whose answers everybody may see

@@ -1,6 +1,6 @@
 """How far each channel was read, so that what was sent while the bot was away can be found: Discord does not tell it again.
 
-A message counts as read when the core has stored it; a mark never passes one that is still being dealt with.
+A message counts as read when the bot has stored it; a mark never passes one that is still being dealt with.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from adapters.discord.places import NAME
+from bot.api import Bot
 from bot.message import Place
-from bot.ports import Bot
 
 KEEP_SECONDS: Final = 2.0  # between two writes of how far was read
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from telegram.error import InvalidToken
 
-from adapters.house import House
+from adapters.services import Services
 from adapters.telegram.client import UNKNOWN_BOT, Account, signed_in
 from adapters.telegram.inbox import Inbox
 from adapters.telegram.people import Managers
@@ -39,39 +39,39 @@ async def account(config: Config) -> str:
         return f"@{signed.me.username}{'' if sees else ', with privacy mode: in groups it sees what is meant for it alone'}"
 
 
-async def run(house: House, opened: Callable[[str], None]) -> None:
+async def run(services: Services, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
-    async with signed_in(house.config) as account:
-        texts = house.texts.on(NAME)
-        pictures = PictureFinder(account.client, account.http, house.config.media.side_pixels)
+    async with signed_in(services.config) as account:
+        texts = services.texts.on(NAME)
+        pictures = PictureFinder(account.client, account.http, services.config.media.side_pixels)
         platform = TelegramPlatform(account.client, texts, pictures)
-        house.bot.attach(platform)
+        services.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
             async with beside(register(account.client, texts)):
-                await receive(house, account, inbox(house, account, pictures))
+                await receive(services, account, inbox(services, account, pictures))
         except InvalidToken:
             raise ConfigError(UNKNOWN_BOT) from None
         finally:
-            house.bot.detach(platform)
+            services.bot.detach(platform)
 
 
-async def receive(house: House, account: Account, updates: Inbox) -> None:
+async def receive(services: Services, account: Account, updates: Inbox) -> None:
     """Until cancelled."""
-    options, receiver = house.config.telegram, Receiver(account.client, updates, house.update_inbox)
+    options, receiver = services.config.telegram, Receiver(account.client, updates, services.update_inbox)
     if options.webhook_url:
         await Webhook(account.client, receiver, options).run()
     else:
         await Poller(account, receiver).run()
 
 
-def inbox(house: House, account: Account, pictures: PictureFinder) -> Inbox:
+def inbox(services: Services, account: Account, pictures: PictureFinder) -> Inbox:
     """What takes this account's updates."""
     reader = UpdateReader(
         me=account.me,
         files=pictures,
         managers=Managers(account.client),
-        texts=house.texts.on(NAME),
-        parse=house.parse,
+        texts=services.texts.on(NAME),
+        parse=services.parse,
     )
-    return Inbox(house.bot, reader)
+    return Inbox(services.bot, reader)

@@ -54,7 +54,7 @@ async def signed_in(config: Config) -> AsyncIterator[Account]:
     """Raises ConfigError for a wrong token, DeliveryError where Telegram can't be reached."""
     os.environ.setdefault("PTB_TIMEDELTA", "1")  # its deprecated whole seconds come with a warning each
     proxy = config.network.proxy.replace("socks5h://", "socks5://") or None  # httpx resolves names there anyway
-    limits = httpx.Limits(max_connections=None)  # how many files come at once is the core's to say
+    limits = httpx.Limits(max_connections=None)  # how many files come at once is the bot's to say
     async with httpx.AsyncClient(proxy=proxy, timeout=PATIENCE_SECONDS, limits=limits) as http, _client(config, proxy) as (client, updates):
         yield Account(client, client.bot, updates, http)
 

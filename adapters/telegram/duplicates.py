@@ -14,7 +14,7 @@ from telegram.error import BadRequest, TelegramError
 from adapters.telegram.failures import is_unchanged
 from adapters.telegram.places import message_of
 from bot.delivery.message_diff import ELLIPSIS
-from bot.ports import KnownMessages
+from bot.platform import KnownMessages
 
 MOST = 50  # numbers that are looked at; a group in which more was said meanwhile keeps the copy
 

@@ -1,4 +1,4 @@
-"""What Telegram's errors mean to the core."""
+"""What Telegram's errors mean to the bot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BAD_FORMAT = ("can't parse entities", "entity", "entities")
 
 
 def delivery_error(error: TelegramError) -> DeliveryError:
-    """The core's error for one of Telegram's. Its words are Telegram's own, which hold neither token nor text."""
+    """The bot's error for one of Telegram's. Its words are Telegram's own, which hold neither token nor text."""
     words = error.message.lower()
     if isinstance(error, RetryAfter):
         return DeliveryError(error.message, retry_after=seconds_of(error.retry_after))

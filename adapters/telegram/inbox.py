@@ -1,4 +1,4 @@
-"""Hands updates to the core as they come: albums gathered, each event with its place in the order of its chat."""
+"""Hands updates to the bot as they come: albums gathered, each event with its place in the order of its chat."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from adapters.telegram.people import author_of, author_of_user
 from adapters.telegram.places import NAME, place_of
 from adapters.telegram.reading import STOPPED_DRAFT, UpdateReader
 from adapters.telegram.recent import Recent
+from bot.api import MovingBot
 from bot.arrival import Arrival
 from bot.message import Incoming, Place
-from bot.ports import MovingBot
 from bot.texts import choose_language
 
 ALBUM_SECONDS = 0.7  # without a further part, after which an album is whole
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Album:
-    """The parts that have come so far. `over` is set when the core has it, or could not take it."""
+    """The parts that have come so far. `over` is set when the bot has it, or could not take it."""
 
     parts: list[Message]
     grew: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,7 +54,7 @@ class Inbox:
         self._stored: Recent[int, None] = Recent()  # numbers of updates: Telegram offers some twice
 
     async def take(self, update: Update) -> None:
-        """Raises what the core raises; the update is to be offered again then."""
+        """Raises what the bot raises; the update is to be offered again then."""
         if update.update_id in self._stored:
             return
         if (chat := update.effective_chat) and (moved := self._moves.get(chat.id)):
@@ -127,7 +127,7 @@ class Inbox:
         owner, _ = owner_and_command(query.data or "")
         is_others = incoming is not None and owner not in {None, incoming.author.id} and not incoming.author.manages
         if incoming is not None and not is_others:
-            await self._hand_over(incoming)  # what the core has to say to it is said in the press
+            await self._hand_over(incoming)  # what the bot has to say to it is said in the press
             return
         key = "telegram.not_your_panel" if is_others else "answer.unknown"
         with suppress(TelegramError):  # the button's spinner ends by itself, too

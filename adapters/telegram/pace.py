@@ -11,7 +11,7 @@ AT_ONCE = 10  # after a rest
 
 
 class Pace:
-    """Turns, each a thirtieth of a second after the one before it when many want one. Chats' own limits are the core's."""
+    """Turns, each a thirtieth of a second after the one before it when many want one. Chats' own limits are the bot's."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock

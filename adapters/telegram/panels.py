@@ -1,4 +1,4 @@
-"""The settings panel: buttons under what the core says of settings. Each carries a typed command and whose panel it is.
+"""The settings panel: buttons under what the bot says of settings. Each carries a typed command and whose panel it is.
 
 Nothing lasting is kept in memory: what a button does stands in its 64 bytes, so that it works after a restart.
 """
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.answer_settings import SETTINGS, SettingKind
-from bot.ports import Panel
-from bot.settings.resolve import shown
+from bot.platform import Panel
+from bot.resolve_answer_settings import shown
 from bot.texts import Texts
 
 OWNED = "|"  # between the id of the person whose panel it is and the command

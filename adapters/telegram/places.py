@@ -1,4 +1,4 @@
-"""Telegram's ids as the core's keys and back: a chat is a channel, a forum topic a thread of it."""
+"""Telegram's ids as the bot's keys and back: a chat is a channel, a forum topic a thread of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram as the core sees it: messages go out formatted, and errors come back as the core's own."""
+"""Telegram as the bot sees it: messages go out formatted, and errors come back as the bot's own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
-from bot.ports import Button, EditBudget, KnownMessages, Limits, Outgoing
+from bot.platform import Button, EditBudget, KnownMessages, Limits, Outgoing
 from bot.sanitize import shorten_to_line
 from bot.texts import Texts
 
@@ -52,7 +52,7 @@ class TelegramLimits(Limits):
 
 
 class TelegramPlatform:
-    """ports.Platform. A repeated send is shown twice: Telegram has no nonce."""
+    """bot.platform.Platform. A repeated send is shown twice: Telegram has no nonce."""
 
     name = NAME
     # A group's 20 messages a minute; one is left to the commands of others who moderate with the same bot.

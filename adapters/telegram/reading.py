@@ -1,4 +1,4 @@
-"""Reads Telegram's messages and pressed buttons as the core's events."""
+"""Reads Telegram's messages and pressed buttons as the bot's events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS
 from bot.ids import read_own
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply, Value
-from bot.ports import Button
+from bot.platform import Button
 from bot.texts import Texts
 
 STOPPED_DRAFT = "stopped_message_generation"

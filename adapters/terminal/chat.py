@@ -1,4 +1,4 @@
-"""One person at one terminal: a line becomes an event for the core, and the next line waits until it is answered."""
+"""One person at one terminal: a line becomes an event for the bot, and the next line waits until it is answered."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from adapters.terminal.pictures import attachment
 from adapters.terminal.screen import NAME, PLACE, Screen
 from adapters.terminal.typed import Typed, understand
+from bot.api import Bot
 from bot.errors import Refusal
 from bot.message import Address, Author, Incoming, Invocation, Reply
-from bot.ports import Bot, Button
+from bot.platform import Button
 
 Parse = Callable[[str], Invocation | None]
 

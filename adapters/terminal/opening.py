@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adapters.house import open_engines, open_house
-from adapters.naming import one_of_the_terminals
+from adapters.process_names import one_of_the_terminals
 from adapters.run import running
+from adapters.services import open_engines, open_services
 from adapters.terminal.chat import Chat
 from adapters.terminal.screen import Screen
 from bot.background import beside
@@ -26,13 +26,13 @@ async def open_chat(config: Config, home: Path, console: Console) -> AsyncIterat
     with one_of_the_terminals(home) as name:
         async with (
             open_engines(config, home, private=True) as engines,
-            open_house(config, home, engines, name) as house,
-            running(house) as tasks,
+            open_services(config, home, engines, name) as services,
+            running(services) as tasks,
             beside(first_end(tasks)),
         ):
-            house.bot.attach(screen)
-            yield Chat(house.bot, screen, house.parse, os.environ.get("LC_ALL") or os.environ.get("LANG"))
-            house.bot.detach(screen)
+            services.bot.attach(screen)
+            yield Chat(services.bot, screen, services.parse, os.environ.get("LC_ALL") or os.environ.get("LANG"))
+            services.bot.detach(screen)
 
 
 async def first_end(tasks: Iterable[asyncio.Task[None]]) -> None:

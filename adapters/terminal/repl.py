@@ -21,7 +21,7 @@ from rich.text import Text
 from adapters.terminal.chat import Chat
 from adapters.terminal.console import complaints, explain
 from bot.errors import BotError
-from bot.ports import Button
+from bot.platform import Button
 
 PROMPT = "› "
 LEAVING = frozenset({"/quit", "/exit"})

@@ -1,4 +1,4 @@
-"""The terminal as the core sees it: answers grow in place while they are written, and stay on the screen once finished."""
+"""The terminal as the bot sees it: answers grow in place while they are written, and stay on the screen once finished."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from adapters.terminal.console import printable
 from bot.errors import MessageGone
 from bot.message import Place
-from bot.ports import Button, EditBudget, Limits, Outgoing
+from bot.platform import Button, EditBudget, Limits, Outgoing
 
 NAME = "terminal"
 PLACE = Place(NAME, channel="local", private=True)
@@ -22,7 +22,7 @@ WORDS = {Button.AGAIN: "/again", Button.CONTINUE: "/continue"}  # what to type w
 
 
 class Screen:
-    """ports.Platform on a rich console. Where that is no terminal, only finished answers are printed."""
+    """bot.platform.Platform on a rich console. Where that is no terminal, only finished answers are printed."""
 
     name = NAME
     limits = Limits(text=100_000, budget=EditBudget(edits=10, seconds=1.0), buttons=False, deduplicates=True)

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from adapters.web.platform import author_of, place_of
 from bot.answers.explanations import Explanation
-from bot.contracts import EngineState
+from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
-from bot.settings.resolve import ResolvedSettings
+from bot.resolve_answer_settings import ResolvedSettings
 
 WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}
 FALLBACKS: Mapping[str, float] = {"temperature": 1.0, "beams": 1}

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from adapters.house import House
+from adapters.services import Services
 from adapters.web.about import engine_view
 from adapters.web.conversations import ConversationPages
 from adapters.web.hub import Hubs
@@ -23,9 +23,9 @@ from adapters.web.welcome import WelcomePages
 from bot.answers.explanations import Explanation
 from bot.background import beside
 from bot.config.schema import Config
-from bot.contracts import EngineState
+from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
-from bot.settings.resolve import ResolvedSettings
+from bot.resolve_answer_settings import ResolvedSettings
 
 NEWS_SECONDS = 1.0  # between two looks at the engines, for the pages' headers
 
@@ -42,39 +42,39 @@ async def account(config: Config) -> str:
     return "the page"
 
 
-async def run(house: House, opened: Callable[[str], None]) -> None:
+async def run(services: Services, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. `opened` is told the page's address."""
-    async with page(house) as url:
+    async with page(services) as url:
         log.info("the page is open", url=url)
         opened(url)
         await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def page(house: House) -> AsyncIterator[str]:
+async def page(services: Services) -> AsyncIterator[str]:
     """The page is served inside this block; gives its address."""
-    options = house.config.web
-    hubs, sessions, limits = Hubs(), Sessions(password_of(house.config)), UploadLimits(file_bytes=house.config.media.files.size)
+    options = services.config.web
+    hubs, sessions, limits = Hubs(), Sessions(password_of(services.config)), UploadLimits(file_bytes=services.config.media.files.size)
     platform = WebPlatform(hubs)
-    walls = WallPages(house.bot.walls, house.bot.demos.export)
-    rooms = (ConversationPages(house.bot.conversations, hubs, sessions), WelcomePages(house.texts, sessions))
-    app = application(Pages(house.bot, Nearby(house), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
-    app.add_routes(MetricsPage(house.update_inbox.unreadable, password_of(house.config)).routes())
+    walls = WallPages(services.bot.walls, services.bot.demos.export)
+    rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions))
+    app = application(Pages(services.bot, Nearby(services), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
+    app.add_routes(MetricsPage(services.update_inbox.unreadable, password_of(services.config)).routes())
     async with serving(app, options.host, options.port) as url:
-        house.bot.attach(platform)
+        services.bot.attach(platform)
         try:
-            async with beside(tell_about_engines(house, hubs)):
-                house.bot.demos.page = options.address.rstrip("/") or url
+            async with beside(tell_about_engines(services, hubs)):
+                services.bot.demos.page = options.address.rstrip("/") or url
                 yield url
         finally:
-            house.bot.detach(platform)
+            services.bot.detach(platform)
 
 
-async def tell_about_engines(house: House, hubs: Hubs) -> None:
+async def tell_about_engines(services: Services, hubs: Hubs) -> None:
     """Keep the headers of all open pages true, until cancelled."""
     told: Mapping[str, Any] = {}
     while True:
-        news = engine_view(await house.bot.engines())
+        news = engine_view(await services.bot.engines())
         if news != told:
             hubs.publish_to_all("engine", news)
             told = news
@@ -86,10 +86,10 @@ def password_of(config: Config) -> str | None:
 
 
 class Nearby:
-    """about.Surroundings, from the house."""
+    """about.Surroundings, from the services."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, services: Services) -> None:
+        self._house = services
 
     @property
     def caps(self) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""Turns what the page sends into the core's `Incoming`: bounded, checked, and never trusted to say who it is from."""
+"""Turns what the page sends into the bot's `Incoming`: bounded, checked, and never trusted to say who it is from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from adapters.web.platform import author_of, number_of, place_of
 from bot.ids import read_own
 from bot.message import Address, Attachment, Incoming, Invocation, Reply
-from bot.ports import Button
+from bot.platform import Button
 
 CHUNK_BYTES = 1 << 18
 

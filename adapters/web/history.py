@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters.web.platform import stored
-from bot.ports import Button, Remembered
+from bot.api import Remembered
+from bot.platform import Button
 
 
 def page_id(message: Remembered) -> str:

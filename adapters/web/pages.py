@@ -18,8 +18,9 @@ from adapters.web.insight import insight_view
 from adapters.web.platform import place_of, stored
 from adapters.web.security import CODE_SECONDS, Sessions, known
 from adapters.web.streams import stream_events
+from bot.api import Bot
 from bot.message import Incoming
-from bot.ports import Bot, Button
+from bot.platform import Button
 
 MAX_FOLLOWERS = 24  # open pages of one person
 MAX_HISTORY = 2000

@@ -1,4 +1,4 @@
-"""The web page as the core sees it: messages go to the hub of the person whose private place it is."""
+"""The web page as the bot sees it: messages go to the hub of the person whose private place it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from adapters.web.hub import Hubs
 from bot.errors import MessageGone
 from bot.message import Author, Place
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 
 NAME = "web"
 STORED = "stored-"  # begins the page's names of answers, and of questions that have no name of the page's own
@@ -65,7 +65,7 @@ def shown(message: Outgoing, files: Sequence[str] = ()) -> dict[str, Any]:
 
 
 class WebPlatform:
-    """ports.Platform. An id follows from its nonce, so that a repeated send shows one message, even after a restart."""
+    """bot.platform.Platform. An id follows from its nonce, so that a repeated send shows one message, even after a restart."""
 
     name = NAME
     limits: Limits = PageLimits(

@@ -11,7 +11,7 @@ from bot.access.policy import Allowance, Policy, allowance, highest_cap
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Place, Value
 from bot.store.database import Database
-from bot.store.settings import Home, Scope, change_setting, read_settings
+from bot.store.scoped_settings import Home, Scope, change_setting, read_settings
 
 RULES: Final = "rules"  # the stored setting's name, beside a server's or chat's other settings
 EVERYWHERE: Final[Home] = (Scope.SERVER, "*")  # no server has this key

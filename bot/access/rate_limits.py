@@ -14,7 +14,7 @@ from bot.errors import Ignored, Refusal
 from bot.message import Incoming
 from bot.numbers import print_number
 from bot.store.jobs import QueueLoad
-from bot.store.settings import Home
+from bot.store.scoped_settings import Home
 
 QUESTIONS = frozenset({"ask", "compare", "again", "continue"})  # commands that cost an answer
 STOP = "stop"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
+from bot.resolve_answer_settings import shown
 from bot.sanitize import sanitize_text
-from bot.settings.resolve import shown
 from bot.store.jobs import Job
 from bot.store.tables import Finish
 from bot.texts import Texts

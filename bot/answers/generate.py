@@ -13,9 +13,9 @@ from typing import Final
 from bot import conversation
 from bot.answer_settings import AnswerSettings
 from bot.answers.accumulate import Comparison, Draft
-from bot.contracts import Engine
+from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Fault, Refusal
-from bot.ports import Button
+from bot.platform import Button
 from bot.sanitize import safe_name
 from bot.store import graph
 from bot.store.database import Database

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import NoReturn
 
 from bot.delivery.channel_queue import Notice
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 
 LOOK_SECONDS = 2.0
 FOLLOW_SECONDS = 600.0  # an answer to /queue is kept up to date for so long

@@ -9,11 +9,11 @@ from pathlib import Path
 from bot.answers.accumulate import Comparison, Draft
 from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
-from bot.contracts import QueuePosition
 from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.outbox import Outbox
 from bot.message import Place
-from bot.ports import AnswerColumn, Outgoing, Reader
+from bot.platform import AnswerColumn, Outgoing, Reader
+from bot.queue_status import QueuePosition
 from bot.sanitize import escape_markdown, safe_name, shorten_to_line
 from bot.store import graph, votes
 from bot.store.database import Database

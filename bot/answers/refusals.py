@@ -16,8 +16,8 @@ from bot.answers.live_notices import LiveNotices
 from bot.delivery.replies import Replies, address_to_author, only_author_sees
 from bot.errors import Refusal
 from bot.message import Incoming
-from bot.ports import Outgoing
-from bot.settings.resolve import ScopedSettings
+from bot.platform import Outgoing
+from bot.resolve_answer_settings import ScopedSettings
 from bot.texts import Texts
 
 TOO_FAST: Final = frozenset({"limits.too_fast", "limits.too_soon"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.ports import Action
+from bot.platform import Action
 from bot.store.votes import Standing
 
 LIKE = "👍"

@@ -1,4 +1,4 @@
-"""What a command may do: the core's side of `/command`. Tests put a recorder in its place."""
+"""What a command may do: the bot's side of `/command`. Tests put a recorder in its place."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.answer_settings import VariedSetting
-from bot.contracts import EngineState, QueueStatus
 from bot.demo.summary import Summary
+from bot.engines.engine import EngineState
 from bot.message import Incoming, Value
-from bot.ports import Outgoing
+from bot.platform import Outgoing
+from bot.queue_status import QueueStatus
 from bot.store.demos import Demo
 from bot.store.forgetting import ForgetPreview, Forgotten
 

@@ -8,7 +8,7 @@ from bot.commands.command import REQUEST, Command, Context, Option, OptionKind
 from bot.demo.samples import SAMPLES
 from bot.errors import Refusal
 from bot.message import Incoming
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 
 PROMPT = Option("prompt", OptionKind.TEXT)
 IMAGE = Option("image", OptionKind.PICTURE)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bot.commands.setting_commands import setting_command
+from bot.commands.single_setting import setting_command
 
 COMMAND = setting_command("beams")

@@ -19,8 +19,8 @@ from bot.errors import Refusal
 from bot.ids import read_id, read_own
 from bot.message import Incoming, Value
 from bot.numbers import print_number, read_number, read_whole
-from bot.ports import Outgoing
-from bot.settings.resolve import ScopedSettings
+from bot.platform import Outgoing
+from bot.resolve_answer_settings import ScopedSettings
 from bot.texts import Texts
 
 YES = frozenset({"true", "yes", "y", "1", "on", "是", "好", "确认", "確認"})

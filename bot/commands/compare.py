@@ -6,7 +6,7 @@ from bot.answer_settings import SETTINGS, SettingKind, VariedSetting, find_setti
 from bot.commands.ask import IMAGE, PROMPT, check_something_asked
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.errors import Refusal
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 
 FEWEST, MOST = 2, 6  # columns
 COMPARABLE = tuple(

@@ -8,7 +8,7 @@ from bot.commands.command import Command, Context, Option, OptionKind
 from bot.demo.samples import SAMPLES, Sample
 from bot.demo.summary import Summary
 from bot.errors import Refusal
-from bot.ports import Action, Outgoing
+from bot.platform import Action, Outgoing
 from bot.sanitize import shorten_to_line
 from bot.store.demos import Demo
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.command import Command, Context
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 
 
 async def run(context: Context) -> Outgoing:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.commands.command import Command, Context, Option, OptionKind
 from bot.errors import Refusal
-from bot.ports import Action, Outgoing
+from bot.platform import Action, Outgoing
 from bot.sanitize import escape_markdown, safe_name
 
 CONFIRM: Final = Option("confirm", OptionKind.FLAG, hidden=True)  # ignored; older versions had it

@@ -9,7 +9,7 @@ from bot.answer_settings import SETTINGS
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing
 from bot.commands.parser import find_command
 from bot.errors import Refusal
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.texts.marked_commands import show_plain
 
 

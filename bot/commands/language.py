@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.setting_commands import setting_command
-from bot.store.settings import Scope
+from bot.commands.single_setting import setting_command
+from bot.store.scoped_settings import Scope
 
 COMMAND = setting_command("language", usual=Scope.PERSON)

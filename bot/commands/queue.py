@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from bot.commands.command import Command, Context
-from bot.contracts import QueuePosition, QueueStatus
-from bot.ports import Outgoing
+from bot.platform import Outgoing
+from bot.queue_status import QueuePosition, QueueStatus
 
 
 async def run(context: Context) -> None:

@@ -32,8 +32,8 @@ from bot.commands.actions import Actions
 from bot.commands.command import Command, Context
 from bot.errors import Refusal
 from bot.message import Incoming, Value
-from bot.ports import Outgoing
-from bot.settings.resolve import ScopedSettings
+from bot.platform import Outgoing
+from bot.resolve_answer_settings import ScopedSettings
 from bot.texts import Texts
 
 MODULES: Final = (

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bot.answer_settings import SETTINGS, find_setting
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
-from bot.commands.setting_commands import CLEAR, SCOPE, change_or_explain, describe
-from bot.ports import Outgoing, Panel
-from bot.store.settings import Scope
+from bot.commands.single_setting import CLEAR, SCOPE, change_or_explain, describe
+from bot.platform import Outgoing, Panel
+from bot.store.scoped_settings import Scope
 
 NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")
 

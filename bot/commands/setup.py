@@ -13,13 +13,13 @@ from bot.access.rate_limits import LONGEST_PAUSE
 from bot.answer_settings import SETTINGS
 from bot.commands.command import Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
 from bot.commands.forget import PERSON
-from bot.commands.setting_commands import CLEAR
+from bot.commands.single_setting import CLEAR
 from bot.config.schema import RoleLimits
 from bot.errors import Refusal
 from bot.numbers import print_number, read_number
-from bot.ports import Named, Outgoing, Panel
-from bot.settings.resolve import shown
-from bot.store.settings import Home
+from bot.platform import Named, Outgoing, Panel
+from bot.resolve_answer_settings import shown
+from bot.store.scoped_settings import Home
 
 COOLDOWNS: Final = (5.0, 30.0, 60.0, 300.0)  # usual ones
 COOLDOWN: Final = "cooldown"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.answers.generate import FAULT_TEXTS
 from bot.commands.command import Command, Context
-from bot.contracts import EngineState
-from bot.ports import Outgoing
+from bot.engines.engine import EngineState
+from bot.platform import Outgoing
 
 GIB = 1 << 30
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 
 COLUMN = Option("column", OptionKind.WHOLE, low=1, high=6)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from bot.ports import Remembered
+from bot.api import Remembered
 from bot.store.pictures import PictureFiles
 
 PNG = b"\x89PNG"

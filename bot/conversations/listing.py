@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.api import Remembered
 from bot.conversations.export import write_conversation
 from bot.conversations.page_messages import remembered
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
-from bot.ports import Remembered
 from bot.store import conversations, forgetting, history, jobs
 from bot.store.conversations import Listed
 from bot.store.database import Database

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
-from bot.ports import Remembered
+from bot.api import Remembered
 from bot.store.history import StoredMessage
 from bot.texts import Texts
 

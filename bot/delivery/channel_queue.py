@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.delivery.edit_scheduler import EditScheduler
 from bot.delivery.message_diff import MessageDiff
 from bot.message import Place
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.store.deliveries import Delivery
 
 

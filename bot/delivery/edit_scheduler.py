@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from bot.delivery.message_diff import MessageDiff, Step
-from bot.ports import EditBudget, Limits
+from bot.platform import EditBudget, Limits
 
 
 class SlidingWindow:

@@ -15,7 +15,7 @@ from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.message_diff import Delete, Edit, Send, Step
 from bot.errors import DeliveryError, MessageFrozen, MessageGone, MessageLost, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
-from bot.ports import Outgoing, Platform, Reader, SupportsDirectMessages
+from bot.platform import Outgoing, Platform, Reader, SupportsDirectMessages
 from bot.sanitize import safe_name
 from bot.store import deliveries, graph
 from bot.store.database import Database

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.delivery.split import split
 from bot.delivery.text_tables import monospaced
-from bot.ports import Limits, Outgoing
+from bot.platform import Limits, Outgoing
 
 ELLIPSIS = "…"
 NOTE_LENGTH = 100  # characters that an adapter may add below a message about its file

@@ -19,7 +19,7 @@ from bot.delivery.message_diff import Delete, Edit, MessageDiff, Preview, Send, 
 from bot.delivery.sender import MessageSender, mark_unheard
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, NotPrivate, PlaceGone, TextBlocked
 from bot.message import Place
-from bot.ports import Limits, Outgoing, Platform, SupportsDrafts, SupportsPrivateReplies, SupportsReactions
+from bot.platform import Limits, Outgoing, Platform, SupportsDrafts, SupportsPrivateReplies, SupportsReactions
 from bot.store import events
 from bot.store.database import Database
 from bot.store.deliveries import Delivery

@@ -10,7 +10,7 @@ from typing import NoReturn
 from bot.delivery.channel_queue import Notice
 from bot.delivery.outbox import Outbox
 from bot.message import Incoming
-from bot.ports import Outgoing, Platform, Reader
+from bot.platform import Outgoing, Platform, Reader
 from bot.store import events
 from bot.store.database import Database
 

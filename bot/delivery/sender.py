@@ -12,7 +12,7 @@ from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.fallbacks import Fallbacks
 from bot.delivery.message_diff import Send
 from bot.errors import FileRefused, NotPrivate, PlaceGone
-from bot.ports import Platform, SupportsDuplicateRemoval, SupportsPrivateReplies
+from bot.platform import Platform, SupportsDuplicateRemoval, SupportsPrivateReplies
 from bot.store import deliveries
 from bot.store.database import Database
 from bot.store.deliveries import Delivery

@@ -9,9 +9,9 @@ from math import inf
 from pathlib import Path
 from time import time
 
-from bot.contracts import QueuePosition
 from bot.dispatch.dispatcher import Dispatcher
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
+from bot.queue_status import QueuePosition
 from bot.store import demos, votes
 from bot.store.database import Database
 from bot.store.demos import Demo, Entry

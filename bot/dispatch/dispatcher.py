@@ -20,14 +20,14 @@ from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Cancellation
 from bot.answers.presentation import AnswerView, AnswerViews
 from bot.background import start
 from bot.config.logging import job_logged
-from bot.contracts import QueuePosition
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.wait_estimates import Rate, Speed, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place, Value
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
+from bot.queue_status import QueuePosition
 from bot.sanitize import sanitize_text
 from bot.store import graph, jobs, snapshots
 from bot.store.database import Database

@@ -11,7 +11,7 @@ from typing import NoReturn
 import structlog
 
 from bot.backoff import growing_pause
-from bot.contracts import Engine, EngineState
+from bot.engines.engine import Engine, EngineState
 from bot.errors import BotError, EngineRefused
 from bot.store.jobs import WaitingJob
 from engine.api import Health

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.contracts import QueuePosition
+from bot.queue_status import QueuePosition
 from bot.store.jobs import WaitingJob
 
 RATE_SECONDS = 3.0

@@ -17,11 +17,11 @@ from bot.answers.generate import expected_cost
 from bot.errors import Refusal
 from bot.media.intake import Intake
 from bot.message import Attachment, Incoming, Picture, Value
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.which_picture import PictureChoice, PictureFinder
+from bot.resolve_answer_settings import ResolvedSettings, ScopedSettings
 from bot.sanitize import safe_name
-from bot.settings.resolve import ResolvedSettings, ScopedSettings
 from bot.store import questions
 from bot.store.database import Database
 from bot.store.graph import Asked, Node

@@ -48,7 +48,7 @@ class DeleteService:
         return await self._delete(messages, pictures)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
-        """See bot/ports.py."""
+        """See bot/platform.py."""
         if await self._database.read(graph.find, place.key, message_id) is None:
             return ()  # most messages that people delete were never for us
         if ours := await self._database.read(deliveries.answers_in, place, message_id):

@@ -12,7 +12,7 @@ from bot.answer_settings import VariedSetting
 from bot.conversation import points_at_picture
 from bot.errors import Refusal
 from bot.message import Incoming, Reply, Value
-from bot.ports import Action, Outgoing
+from bot.platform import Action, Outgoing
 from bot.questions.contact_sheet import ContactSheets
 from bot.questions.recent_pictures import RecentPicture, RecentPictures
 from bot.sanitize import safe_name

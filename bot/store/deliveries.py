@@ -2,7 +2,7 @@
 
 A row without a platform id after a restart is a send whose outcome nobody knows. It is repeated once: with the same nonce where
 the platform deduplicates; elsewhere the first copy may stay as an orphan, which `repeats` counts and
-ports.SupportsDuplicateRemoval deletes.
+bot.platform.SupportsDuplicateRemoval deletes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
 
 from bot.message import Place
-from bot.ports import KnownMessages
+from bot.platform import KnownMessages
 from bot.store import events, graph
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, EventRow, MessageRow, PlaceRow

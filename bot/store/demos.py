@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
 from bot.store import database, graph, votes
 from bot.store.tables import DemoRow, Finish, HiddenRow, JobRow, JobState, MessagePictureRow, MessageRow, PersonRow, PlaceRow
 

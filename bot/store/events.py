@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from bot.message import Place
-from bot.ports import Action, AnswerColumn, Button, Named, Outgoing, Panel, Reader
+from bot.platform import Action, AnswerColumn, Button, Named, Outgoing, Panel, Reader
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import EventRow, PlaceRow

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from bot.message import Place
 from bot.store import quotes
-from bot.store.settings import Scope
+from bot.store.scoped_settings import Scope
 from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
 
 BATCH = 1_000  # messages that expire in one transaction: the bot goes on writing between two

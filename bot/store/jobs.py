@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from bot.answer_settings import AnswerSettings, Memory, VariedSetting
 from bot.message import Place
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
 from bot.store import graph, votes
 from bot.store.graph import NewMessage, Node
 from bot.store.tables import Finish, JobRow, JobState, MessageRow

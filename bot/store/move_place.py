@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from bot.message import Place
 from bot.store import graph
-from bot.store.settings import Scope
+from bot.store.scoped_settings import Scope
 from bot.store.tables import DeliveryRow, DemoRow, JobRow, MessageRow, PointerRow, SettingRow
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, Row, and_, delete, exists, select
 from sqlalchemy.orm import aliased
 
+from bot.api import Ticket
 from bot.message import Place
-from bot.ports import Ticket
 from bot.store import graph
 from bot.store.database import insert
 from bot.store.tables import DeliveryRow, EventRow, JobRow, JobState, MessageRow, PlaceRow, TicketRow

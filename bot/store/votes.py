@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
 from bot.store import database
 from bot.store.tables import AnswerColumnRow, MessageRow, VoteRow
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.api import Remembered, Ticket
 from bot.arrival import Arrival
 from bot.errors import MessageGone
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import Button, Outgoing, Platform, Remembered, Ticket
+from bot.platform import Button, Outgoing, Platform
 from bot.questions.arrival_order import ArrivalOrder
 
 PNG = bytes.fromhex(
@@ -30,7 +31,7 @@ PNG = bytes.fromhex(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the core was handed: the event, and the bytes of its attachments, read as the core reads them."""
+    """What the bot was handed: the event, and the bytes of its attachments, read as the bot reads them."""
 
     incoming: Incoming
     pictures: tuple[bytes, ...]
@@ -38,7 +39,7 @@ class Heard:
 
 @dataclass
 class Listener:
-    """ports.Bot, the side of the core: it keeps what an adapter hands over, and answers nothing."""
+    """bot.api.Bot, the side of the bot: it keeps what an adapter hands over, and answers nothing."""
 
     heard: list[Heard] = field(default_factory=list)
     attached: list[Platform] = field(default_factory=list)

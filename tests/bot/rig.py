@@ -19,13 +19,13 @@ from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.core import Core, Resources
 from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
+from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
-from bot.ports import EditBudget, Limits, Outgoing
-from bot.settings.resolve import ScopedSettings
+from bot.platform import EditBudget, Limits, Outgoing
+from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles
 from bot.texts import load_texts
@@ -200,7 +200,7 @@ def echo(request: ChatRequest) -> Sequence[str | Exception]:
 
 @dataclass
 class Rig:
-    core: Core
+    core: EventHandler
     chat: Chat
     engine: ScriptedEngine
     database: Database
@@ -272,7 +272,7 @@ async def running(
         idle_seconds=idle_seconds,
         name=name,
     )
-    core = Core(resources)
+    core = EventHandler(resources)
     task = asyncio.create_task(core.run())
     core.attach(chat)
     try:

@@ -19,7 +19,7 @@ from bot.commands.registry import COMMANDS
 from bot.errors import Refusal
 from bot.ids import read_id, read_own
 from bot.numbers import print_number, read_number, read_whole
-from bot.ports import Button
+from bot.platform import Button
 from bot.texts import load_texts
 from tests.bot.people import commanded
 

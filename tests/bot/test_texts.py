@@ -20,9 +20,9 @@ from bot.commands.registry import COMMANDS
 from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import Button
-from bot.settings.resolve import Origin
-from bot.store.settings import Scope
+from bot.platform import Button
+from bot.resolve_answer_settings import Origin
+from bot.store.scoped_settings import Scope
 from bot.texts import CHINESE, DIALECTS, ENGLISH, LANGUAGES, PLURAL, TAIWANESE, Text, Texts, choose_language, load_texts, match_language
 from bot.texts.marked_commands import MARKED, mark, show_plain
 

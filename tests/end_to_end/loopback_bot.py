@@ -20,14 +20,14 @@ from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.core import Core, Resources
 from bot.engines.client import EngineClient
 from bot.errors import DeliveryError, MessageGone
+from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import EditBudget, Limits, Outgoing
-from bot.settings.resolve import ScopedSettings
+from bot.platform import EditBudget, Limits, Outgoing
+from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
 from bot.texts import load_texts
@@ -56,7 +56,7 @@ class LoopbackChat:
 
     async def typing(self, place: Place) -> None: ...
 
-    async def receive(self, core: Core) -> None:
+    async def receive(self, core: EventHandler) -> None:
         """Until cancelled."""
         confirmed = 0
         while True:
@@ -98,7 +98,7 @@ async def main(home: Path, chat_url: str, engine_url: str) -> None:
             texts=texts,
             exports=home / "exports",
         )
-        core, chat = Core(resources), LoopbackChat(chat_session)
+        core, chat = EventHandler(resources), LoopbackChat(chat_session)
         core.attach(chat)
         tasks.create_task(core.run())
         tasks.create_task(chat.receive(core))

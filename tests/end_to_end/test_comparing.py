@@ -12,13 +12,13 @@ from pathlib import Path
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.house import House, open_house
 from adapters.run import running
+from adapters.services import Services, open_services
 from bot.config.schema import Config, EngineOptions
 from bot.engines.client import EngineClient
 from bot.engines.group import running_engines
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 from engine.api import ChatRequest, Chunk
 from tests.adapters.web.whole import drawing
 from tests.bot.rig import UNHURRIED, Chat, attachment
@@ -33,15 +33,15 @@ CONFIG = Config.model_validate({"limits": UNHURRIED.model_dump(), "settings": {"
 class Alone:
     """One person with a whole bot and a real engine. `pictures`: what its /metrics says of cache hits and misses."""
 
-    house: House
+    services: Services
     chat: Chat
     pictures: Callable[[], Awaitable[dict[str, float]]]
 
     async def ask(self, name: str, text: str) -> Outgoing:
         """Ask with a picture; the finished answer."""
         said = Incoming(name, PLACE, ANN, Address.PRIVATE, datetime.now(UTC), text, (attachment(drawing()),))
-        command = self.house.parse(text)
-        await self.house.bot.handle(replace(said, command=command, address=Address.COMMAND) if command else said)
+        command = self.services.parse(text)
+        await self.services.bot.handle(replace(said, command=command, address=Address.COMMAND) if command else said)
         async with asyncio.timeout(100):
             while not (found := [each for each in self.chat.messages.values() if each.final and each.answer_id]):  # noqa: ASYNC110 - polled
                 await asyncio.sleep(0.05)
@@ -72,10 +72,10 @@ async def alone(engine_home: Path, home: Path) -> AsyncIterator[Alone]:
             found = [sample for family in families for sample in family.samples if sample.name == "gander_pictures_total"]
             return {"".join(sample.labels.values()): sample.value for sample in found}
 
-        async with open_house(CONFIG, home, [Seeded(session, url, child.key)]) as house, running(house):
+        async with open_services(CONFIG, home, [Seeded(session, url, child.key)]) as services, running(services):
             chat = Chat(limits=LIMITS)
-            house.bot.attach(chat)
-            yield Alone(house, chat, pictures)
+            services.bot.attach(chat)
+            yield Alone(services, chat, pictures)
 
 
 async def test_a_comparison_s_picture_is_encoded_once_and_answers_tell_how_they_came_about(tiny_home: Path, tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ async def test_a_comparison_s_picture_is_encoded_once_and_answers_tell_how_they_
         await ann.ask("m2", "/compare beams:1,3 what is it?")
         assert (await ann.pictures())["miss"] == 1
         sampled = await ann.ask("m3", "/ask what is it? temperature:0.7")
-        told = ann.house.bot.explanation(PLACE, sampled.answer_id or 0)
+        told = ann.services.bot.explanation(PLACE, sampled.answer_id or 0)
         assert told is not None
         assert letters("".join(token.token for token in told.choices)).startswith(letters(sampled.text)[:4])
         assert all(len(token.top_logprobs) > 1 for token in told.choices)
         beamed = await ann.ask("m4", "/ask what is it? beams:3")
-        told = ann.house.bot.explanation(PLACE, beamed.answer_id or 0)
+        told = ann.services.bot.explanation(PLACE, beamed.answer_id or 0)
         assert told is not None
         assert [letters(node.text) for node in told.beams if node.choice == 0] == [letters(beamed.text)]
         assert all(node.parent is None or told.beams[node.parent].step == node.step - 1 for node in told.beams)

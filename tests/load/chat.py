@@ -8,7 +8,7 @@ from time import monotonic
 
 from bot.delivery.message_diff import ELLIPSIS
 from bot.message import Place
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 
 NAME = "discord"
 LIMITS = Limits(text=2_000, budget=EditBudget(edits=5, seconds=5.0), deduplicates=True)  # what Discord allows in a channel
@@ -29,7 +29,7 @@ class Asked:
 
 @dataclass
 class LoadChat:
-    """ports.Platform."""
+    """bot.platform.Platform."""
 
     name: str = NAME
     limits: Limits = LIMITS

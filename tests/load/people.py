@@ -13,7 +13,7 @@ from time import monotonic
 
 from PIL import Image, ImageDraw
 
-from bot.core import Core
+from bot.event_handler import EventHandler
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from tests.load.chat import NAME, Asked, LoadChat
 
@@ -27,7 +27,7 @@ FOLLOW_UPS = ("And why?", "Are you sure?", "Tell me more.")
 class Room:
     """One channel, with a demo that runs in it."""
 
-    core: Core
+    core: EventHandler
     chat: LoadChat
     place: Place
     random: Random
@@ -73,7 +73,7 @@ class Room:
         await self.core.handle(Incoming(name, self.place, author, address, datetime.now(UTC), text, files, reply, command))
 
 
-def rooms(core: Core, chat: LoadChat, people: int, random: Random) -> list[Room]:
+def rooms(core: EventHandler, chat: LoadChat, people: int, random: Random) -> list[Room]:
     return [Room(core, chat, Place(NAME, f"room{n}", server="club"), random) for n in range((people + IN_A_ROOM - 1) // IN_A_ROOM)]
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
-from adapters.house import open_engines, open_house
 from adapters.run import running
+from adapters.services import open_engines, open_services
 from bot.config.schema import Config
-from bot.core import Core
+from bot.event_handler import EventHandler
 from bot.message import Author
 from tests.load.chat import NAME, LoadChat
 from tests.load.people import rooms
@@ -41,11 +41,11 @@ async def play(load: Load, home: Path, engine_home: Path, seed: int) -> Report:
     async with AsyncExitStack() as stack:
         options = await stack.enter_async_context(engine_options(load))
         engines = await stack.enter_async_context(open_engines(options, engine_home))
-        house = await stack.enter_async_context(open_house(options, home, engines))
-        await stack.enter_async_context(running(house))
-        house.bot.attach(chat)
-        await loaded(house.bot)
-        places = rooms(house.bot, chat, load.people, random)
+        services = await stack.enter_async_context(open_services(options, home, engines))
+        await stack.enter_async_context(running(services))
+        services.bot.attach(chat)
+        await loaded(services.bot)
+        places = rooms(services.bot, chat, load.people, random)
         for room in places:
             await room.open()
         async with asyncio.TaskGroup() as everybody:
@@ -75,7 +75,7 @@ async def engine_options(load: Load) -> AsyncIterator[Config]:
         await child.wait()
 
 
-async def loaded(core: Core) -> None:
+async def loaded(core: EventHandler) -> None:
     """Wait until an engine is ready: loading a model is not what is measured."""
     while not any(engine.health and engine.health.status == "ready" for engine in await core.engines()):  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0.2)

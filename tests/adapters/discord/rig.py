@@ -14,11 +14,12 @@ from simcord.env import Env
 
 from adapters.discord.client import DiscordClient
 from adapters.discord.places import NAME
+from bot.api import MovingBot
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.config.schema import DiscordOptions, LimitOptions
 from bot.message import Address, Invocation, Place
-from bot.ports import Button, MovingBot
+from bot.platform import Button
 from bot.texts import load_texts
 from tests.adapters.conformance import Listener, Rig
 from tests.bot.rig import UNHURRIED
@@ -30,7 +31,7 @@ AT_ONCE: dict[str, Any] = {"guild_ready_timeout": 0.0}  # seconds that a client 
 
 
 def typed(text: str) -> Invocation | None:
-    """The command that somebody typed, as the house reads it."""
+    """The command that somebody typed, as the services reads it."""
     return parse_command(text, COMMANDS, TEXTS)
 
 

@@ -14,7 +14,7 @@ from adapters.discord.interactions import MESSAGE_LENGTH
 from adapters.discord.platform import LIMITS
 from bot.commands.registry import COMMANDS
 from bot.delivery.split import split
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.texts import CHINESE, ENGLISH
 from bot.texts.marked_commands import BEGIN, END
 from tests.adapters.discord.rig import TEXTS

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.discord.content import content_of, named
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
-from bot.ports import Named, Outgoing
+from bot.platform import Named, Outgoing
 from tests.adapters.discord.rig import TEXTS, Server
 from tests.adapters.discord.whole import Whole, whole_bot
 from tests.bot.rig import UNHURRIED

@@ -13,7 +13,7 @@ import discord
 import pytest
 
 from bot.answer_settings import SETTINGS
-from bot.ports import Button
+from bot.platform import Button
 from bot.store.database import sqlite_url
 from bot.texts import CHINESE
 from bot.texts.marked_commands import show_plain

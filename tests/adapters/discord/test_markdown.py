@@ -13,7 +13,7 @@ from adapters.discord.interactions import MESSAGE_LENGTH
 from adapters.discord.markdown import GAP, defuse, hide, small_print
 from adapters.discord.platform import LIMITS
 from bot.delivery.split import split
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from tests.adapters.discord.rig import TEXTS
 
 # Discord's own rule for a masked link, from its client's simple-markdown.

@@ -8,7 +8,7 @@ from pathlib import Path
 import discord
 
 from adapters.discord.content import content_of
-from bot.ports import Button, Outgoing
+from bot.platform import Button, Outgoing
 from tests.adapters.discord.rig import TEXTS
 from tests.adapters.discord.whole import GOOSE
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import Refusal
 from bot.message import Address
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from tests.adapters.conformance import PNG, Listener, collect
 from tests.adapters.discord.rig import Server, client_of, on_server
 

@@ -10,7 +10,7 @@ import discord
 import pytest
 
 from bot.errors import Refusal
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from tests.adapters.conformance import Listener, collect
 from tests.adapters.discord.rig import PROXIED, Server, client_of, on_server
 from tests.adapters.discord.whole import GOOSE, Whole, labels, pictures_in, whole_bot

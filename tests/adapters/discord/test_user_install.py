@@ -13,7 +13,7 @@ from adapters.discord import interactions
 from adapters.discord.client import DiscordClient
 from bot.errors import DeliveryError, MessageGone
 from bot.message import Place
-from bot.ports import Outgoing, Panel
+from bot.platform import Outgoing, Panel
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.strict.discord.interacting import interaction
@@ -125,7 +125,7 @@ async def test_before_its_time_is_over_it_is_handed_over(
     monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 0.0)
     name = await ask(wire, bot)
     monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 60.0)
-    await client.platform.typing(PLACE)  # as the core does while the question waits
+    await client.platform.typing(PLACE)  # as the bot does while the question waits
     [offered] = wire.messages.values()
     assert "unless you ask for it" in offered["content"]
     await press(wire, client, offered["id"])
@@ -134,7 +134,7 @@ async def test_before_its_time_is_over_it_is_handed_over(
 
 
 async def send_later(client: DiscordClient, message: Outgoing, reply_to: str | None) -> str:
-    """Try as the core does, until the pressed button has made a way."""
+    """Try as the bot does, until the pressed button has made a way."""
     async with asyncio.timeout(90):
         while True:
             with suppress(DeliveryError):

@@ -14,11 +14,11 @@ from adapters.discord.adapter import run
 from adapters.discord.client import DiscordClient
 from adapters.discord.files import allowed
 from adapters.discord.unfurling import PATIENCE_SECONDS, Unfurling
-from adapters.house import House, open_house
+from adapters.services import Services, open_services
 from bot.config.schema import Config, DiscordOptions
 from bot.errors import ConfigError, DeliveryError, FileRefused, MessageGone
 from bot.message import Place
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.store.database import sqlite_url
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
@@ -200,29 +200,33 @@ async def test_a_dropped_connection_is_resumed_and_nothing_is_missed(
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
     config = Config(discord=DiscordOptions(token=SecretStr(TOKEN)))
-    async with open_house(config, tmp_path, [ScriptedEngine(echo)]) as house:
-        yield house
+    async with open_services(config, tmp_path, [ScriptedEngine(echo)]) as services:
+        yield services
 
 
 async def test_a_wrong_token_gives_one_clear_line(wire: Wire, tmp_path: Path) -> None:
     config = Config(discord=DiscordOptions(token=SecretStr("Nzc.another.token")))
-    async with open_house(config, tmp_path, [ScriptedEngine(echo)]) as house:
+    async with open_services(config, tmp_path, [ScriptedEngine(echo)]) as services:
         with pytest.raises(ConfigError, match=r"^Discord does not know this token\. Reset it .*$") as error:
-            await run(house, print)
+            await run(services, print)
     assert "another" not in str(error.value)
 
 
-async def test_a_discord_that_is_away_at_the_start_is_one_clear_line(wire: Wire, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_discord_that_is_away_at_the_start_is_one_clear_line(
+    wire: Wire, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Route, "BASE", "http://127.0.0.1:9/api/v10")
     with pytest.raises(DeliveryError, match=r"^Discord can't be reached: ClientConnectorError$"):
-        await run(house, print)
+        await run(services, print)
 
 
-async def test_without_the_content_intent_it_says_so_once_and_works(wire: Wire, house: House, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_without_the_content_intent_it_says_so_once_and_works(
+    wire: Wire, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
     wire.refuse_content = True
-    task = asyncio.create_task(run(house, print))
+    task = asyncio.create_task(run(services, print))
     async with asyncio.timeout(90):
         while len(wire.identified) < 2:
             await asyncio.wait({task}, timeout=0.01)

@@ -15,10 +15,11 @@ from PIL import Image
 from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
+from bot.api import Remembered, Ticket
 from bot.arrival import Arrival
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Incoming, Place
-from bot.ports import Platform, Remembered, Ticket
+from bot.platform import Platform
 from bot.store.database import sqlite_url
 from engine.api import ChatRequest
 from tests.adapters.discord.rig import Server, client_of, on_server
@@ -32,7 +33,7 @@ DUCK = encode(Image.new("RGB", (20, 10), "brown"), "PNG")
 
 @dataclass
 class Apart:
-    """ports.Bot that runs outside of the simulation, as the real one does: simcord waits for what the client begins."""
+    """bot.api.Bot that runs outside of the simulation, as the real one does: simcord waits for what the client begins."""
 
     platforms: list[Platform] = field(default_factory=list)
     rig: Rig | None = None

@@ -1,4 +1,4 @@
-"""A bot that polls the strict server, with a listener in the place of the core; and what the operator reads of it."""
+"""A bot that polls the strict server, with a listener in the place of the bot; and what the operator reads of it."""
 
 from __future__ import annotations
 

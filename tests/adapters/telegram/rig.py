@@ -1,4 +1,4 @@
-"""The adapter, connected to the strict server, with a listener in the place of the core."""
+"""The adapter, connected to the strict server, with a listener in the place of the bot."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters.house import House, open_house
 from adapters.run import running
+from adapters.services import Services, open_services
 from adapters.telegram import adapter
 from adapters.telegram.client import Account, signed_in
 from adapters.telegram.inbox import Inbox
@@ -125,7 +125,7 @@ async def whole(
     engine: ScriptedEngine | None = None,
     api: BotApi | None = None,
     telegram: Mapping[str, object] | None = None,
-    beside: Mapping[str, Callable[[House], Coroutine[None, None, None]]] | None = None,
+    beside: Mapping[str, Callable[[Services], Coroutine[None, None, None]]] | None = None,
     **more: object,
 ) -> AsyncIterator[Whole]:
     """`adapters.telegram` as `gander run` runs it, until the end of the block."""
@@ -133,9 +133,9 @@ async def whole(
     engine.gate.set()
     async with serving(api) as address:
         options = config(address, telegram, **{"limits": UNHURRIED.model_dump(), **more})
-        async with open_house(options, home, [engine]) as house:
-            work = {name: partial(run, house) for name, run in (beside or {}).items()}
-            async with running(house, {"telegram": partial(adapter.run, house, lambda address: None), **work}):
+        async with open_services(options, home, [engine]) as services:
+            work = {name: partial(run, services) for name, run in (beside or {}).items()}
+            async with running(services, {"telegram": partial(adapter.run, services, lambda address: None), **work}):
                 whole = Whole(api, engine)
                 await whole.until(lambda: bool(api.called("getUpdates") or api.webhook))
                 yield whole

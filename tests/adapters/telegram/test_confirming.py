@@ -34,7 +34,7 @@ from tests.adapters.telegram.rig import config, inbox, keeping_aside, nothing_ow
 
 @dataclass
 class SlowStore(Listener):
-    """A core whose store is busy with what Ann says until it is `free`."""
+    """A bot whose store is busy with what Ann says until it is `free`."""
 
     free: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.message import Address, Place
-from bot.ports import Button
+from bot.platform import Button
 from tests.adapters.conformance import Conformance, Rig
 from tests.adapters.strict.telegram import tdlib
 from tests.adapters.strict.telegram.world import ME, Json

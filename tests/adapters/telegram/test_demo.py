@@ -10,7 +10,7 @@ from PIL import Image
 
 from bot.errors import FileRefused
 from bot.message import Place
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Connected, Whole, whole

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.message import Place
-from bot.ports import KnownMessages
+from bot.platform import KnownMessages
 from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB, ME

@@ -1,4 +1,4 @@
-"""What each of Telegram's errors means to the core: whether to try again, when, without what, or never."""
+"""What each of Telegram's errors means to the bot: whether to try again, when, without what, or never."""
 
 from __future__ import annotations
 

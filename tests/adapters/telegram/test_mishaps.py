@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.house import open_house
+from adapters.services import open_services
 from adapters.telegram import adapter
 from adapters.telegram.client import signed_in
 from bot.errors import ConfigError, DeliveryError
@@ -37,9 +37,9 @@ async def test_a_telegram_that_is_away_at_the_start_is_one_clear_line() -> None:
 async def test_a_token_that_is_taken_back_ends_polling_with_the_same_line(tmp_path: Path) -> None:
     api = BotApi()
     api.refuse("getUpdates", ApiError("Unauthorized", 401))
-    async with serving(api) as address, open_house(config(address), tmp_path, [ScriptedEngine(echo)]) as house:
+    async with serving(api) as address, open_services(config(address), tmp_path, [ScriptedEngine(echo)]) as services:
         with pytest.raises(ConfigError, match="@BotFather"):
-            await adapter.run(house, lambda url: None)
+            await adapter.run(services, lambda url: None)
 
 
 async def test_a_second_poller_is_said_once_and_costs_no_update(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ ODD: dict[str, Json] = {
     "a post of the group's channel": {"text": "News", "sender_chat": CHANNEL, "is_automatic_forward": True},
     "something that Telegram invents next year": {"hologram": {"depth": 3}},
 }
-SERVICE = {"new_chat_title", "new_chat_members", "pinned_message", "hologram"}  # said by nobody: not handed to the core
+SERVICE = {"new_chat_title", "new_chat_members", "pinned_message", "hologram"}  # said by nobody: not handed to the bot
 
 
 @pytest.mark.parametrize("private", [True, False], ids=["private", "group"])
@@ -86,4 +86,4 @@ async def test_a_press_counts_under_a_message_that_is_no_longer_told_and_not_in_
     pressed, after = (heard.incoming for heard in telegram.bot.heard)
     assert (pressed.command, pressed.place.channel) == (Invocation("again", {"answer_id": 1}), str(chat))
     assert after.text == "next"
-    assert len(telegram.api.called("answerCallbackQuery")) == 2  # the core, which nobody plays here, answers the other
+    assert len(telegram.api.called("answerCallbackQuery")) == 2  # the bot, which nobody plays here, answers the other

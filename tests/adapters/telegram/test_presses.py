@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.telegram.platform import pressable
-from bot.ports import Action, Outgoing
+from bot.platform import Action, Outgoing
 from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
 from tests.adapters.telegram.rig import Whole, whole

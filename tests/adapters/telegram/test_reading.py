@@ -1,4 +1,4 @@
-"""What the core is handed of what people do on Telegram: each pain of users of other bots that begins with reading."""
+"""What the bot is handed of what people do on Telegram: each pain of users of other bots that begins with reading."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 
 from adapters.telegram.platform import TelegramPlatform
 from adapters.web import adapter as web
-from bot.ports import EditBudget
+from bot.platform import EditBudget
 from tests.adapters.strict.telegram.server import ApiError
 from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Whole, whole

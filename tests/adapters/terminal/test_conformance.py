@@ -12,7 +12,7 @@ from rich.console import Console
 from adapters.terminal.chat import Chat
 from adapters.terminal.screen import PLACE, Screen
 from bot.message import Invocation
-from bot.ports import Button, Outgoing
+from bot.platform import Button, Outgoing
 from tests.adapters.conformance import Conformance, Listener, Rig
 
 

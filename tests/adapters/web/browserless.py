@@ -20,10 +20,10 @@ from adapters.web.security import Sessions
 from adapters.web.server import application, serving
 from bot.answer_settings import AnswerSettings
 from bot.answers.explanations import Explanation
-from bot.contracts import EngineState
+from bot.api import Bot
+from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
-from bot.ports import Bot
-from bot.settings.resolve import ResolvedSettings
+from bot.resolve_answer_settings import ResolvedSettings
 from engine.api import Health
 
 READY = Health(status="ready", model="pocket", device="cpu", memory_bytes=1, rows=2, defaults={"num_beams": 1}, notice="A toy.")

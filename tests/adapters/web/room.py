@@ -12,12 +12,12 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page
 
-from adapters.house import House, open_house
 from adapters.run import running
+from adapters.services import Services, open_services
 from adapters.web import adapter
 from bot.config.schema import Config
 from bot.message import Address, Author, Incoming, Place
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 from tests.adapters.web.whole import config
 from tests.bot.rig import Chat, Lobby, ScriptedEngine, attachment
 
@@ -27,20 +27,20 @@ PRESENTER = Author("discord", "pat", "Pat", manages=True)
 
 @dataclass
 class Room:
-    house: House
+    services: Services
     chat: Chat
     url: str
     ids: count[int] = field(default_factory=lambda: count(1))
 
     async def say(self, text: str, author: Author, address: Address, picture: bytes | None = None) -> None:
-        command = self.house.parse(text)
+        command = self.services.parse(text)
         files = () if picture is None else (attachment(picture),)
         said = Incoming(f"m{next(self.ids)}", PLACE, author, Address.COMMAND if command else address, datetime.now(UTC), text, files)
-        await self.house.bot.handle(replace(said, command=command, unseen=command is not None))
+        await self.services.bot.handle(replace(said, command=command, unseen=command is not None))
 
     async def post(self, picture: bytes, name: str) -> None:
         """Somebody posts a picture and says nothing to the bot."""
-        await self.house.bot.handle(self.picture(f"m{next(self.ids)}", picture, name))
+        await self.services.bot.handle(self.picture(f"m{next(self.ids)}", picture, name))
 
     def picture(self, name: str, picture: bytes, person: str, *, spoiler: bool = False) -> Incoming:
         """A picture that somebody posts without a word to the bot."""
@@ -73,10 +73,10 @@ class Room:
 @asynccontextmanager
 async def room(home: Path, engine: ScriptedEngine, options: Config | None = None) -> AsyncIterator[Room]:
     open_to_all = (options or config()).model_copy(update={"access": Config.model_validate({"access": {"everyone": True}}).access})
-    async with open_house(open_to_all, home, [engine]) as house, running(house), adapter.page(house) as url:
+    async with open_services(open_to_all, home, [engine]) as services, running(services), adapter.page(services) as url:
         chat = Lobby(name="discord", limits=Limits(text=2_000, budget=EditBudget(1_000, 1.0)))
-        house.bot.attach(chat)
-        yield Room(house, chat, url)
+        services.bot.attach(chat)
+        yield Room(services, chat, url)
 
 
 @asynccontextmanager

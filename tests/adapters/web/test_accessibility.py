@@ -116,9 +116,9 @@ async def test_an_export_is_a_page_of_its_own_without_a_serious_fault(browser: B
     await stage.present("/compare temperature:0.2,1.8 what is it?", drawing("blue"))
     message = await stage.sees("temperature 1.8")
     await stage.present(message.actions[1].command)
-    demo = stage.house.bot.demos.running(PLACE)
+    demo = stage.services.bot.demos.running(PLACE)
     assert demo is not None
-    file, _ = await stage.house.bot.demos.export(demo)
+    file, _ = await stage.services.bot.demos.export(demo)
     context = await browser.new_context(**screen)  # type: ignore[arg-type]  # Playwright's own options
     page = await context.new_page()
     asked: list[str] = []

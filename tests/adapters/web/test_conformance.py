@@ -9,7 +9,7 @@ import pytest
 from adapters.web.hub import Hubs
 from adapters.web.platform import WebPlatform, place_of
 from adapters.web.security import COOKIE, Sessions
-from bot.ports import Button
+from bot.platform import Button
 from tests.adapters.conformance import Conformance, Listener, Rig
 from tests.adapters.web.browserless import Visitor, page_server
 

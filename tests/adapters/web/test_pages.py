@@ -16,7 +16,7 @@ from adapters.web.assets import STATIC
 from adapters.web.hub import Hubs
 from adapters.web.platform import WebPlatform
 from adapters.web.server import serving
-from bot.ports import Button, Outgoing
+from bot.platform import Button, Outgoing
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import READY, Visitor, page_server
 

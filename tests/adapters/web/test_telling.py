@@ -10,9 +10,9 @@ from typing import Any
 from adapters.web import telling
 from adapters.web.hub import KEPT_STATES, Hub
 from adapters.web.telling import Teller
-from bot.contracts import QueuePosition
 from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
+from bot.queue_status import QueuePosition
 from bot.store.demos import Demo, Entry, Shown
 
 DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en", 0.0, None)

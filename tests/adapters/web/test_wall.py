@@ -120,9 +120,9 @@ async def test_the_presenter_hides_with_one_click_and_nobody_else_can(browser: B
             assert (await http.post(f"{wall}/hidden", json=forged)).status == 403
             assert (await http.get(f"{stage.url}/wall/{'x' * 22}")).status == 404
             assert (await http.get(f"{wall}/export/guessed/x.html")).status == 403
-            demo = stage.house.bot.demos.running(PLACE)
+            demo = stage.services.bot.demos.running(PLACE)
             assert demo is not None
-            for file in await stage.house.bot.demos.export(demo):
+            for file in await stage.services.bot.demos.export(demo):
                 async with http.get(f"{wall}/export/{own.partition('#')[2]}/{file.name}") as response:
                     assert (response.status, response.headers["Content-Disposition"]) == (200, "attachment")
         await mine.get_by_role("button", name="Put it back").click()
@@ -143,7 +143,7 @@ async def test_it_comes_back_by_itself_after_a_restart(browser: Browser, tmp_pat
     async with room(tmp_path, engine, config(port)) as stage:
         await expect(page.locator("#offline")).to_be_hidden(timeout=60_000)
         for number in range(100, 102):
-            await stage.house.bot.handle(stage.picture(f"m{number}", drawing("red"), "Ben"))
+            await stage.services.bot.handle(stage.picture(f"m{number}", drawing("red"), "Ben"))
         await expect(page.locator("#stage .by, #also li, #line li").first).to_be_visible()
         await expect(page.locator("#stage .by")).to_have_text("by Ben", timeout=60_000)
     await context.close()
@@ -161,7 +161,7 @@ async def test_words_of_people_and_models_stay_words(browser: Browser, stage: Ro
 
 async def test_spoilers_are_not_for_the_wall(browser: Browser, stage: Room) -> None:
     wall, _ = await stage.start()
-    await stage.house.bot.handle(stage.picture("s1", drawing(), "Ann", spoiler=True))
+    await stage.services.bot.handle(stage.picture("s1", drawing(), "Ann", spoiler=True))
     await stage.post(drawing("blue"), "Ben")
     async with watching(browser, wall, viewport=PROJECTOR) as page:
         await expect(page.locator("#stage .by")).to_have_text("by Ben")

@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
-from adapters.house import open_house
 from adapters.run import running
+from adapters.services import open_services
 from adapters.web import adapter
 from bot.config.schema import Config
 from tests.bot.rig import UNHURRIED, ScriptedEngine
@@ -34,7 +34,7 @@ def config(port: int = 0, password: str | None = None) -> Config:
 @asynccontextmanager
 async def served(home: Path, engine: ScriptedEngine, options: Config | None = None) -> AsyncIterator[str]:
     """The page's address, while a bot on `home` serves it."""
-    async with open_house(options or config(), home, [engine]) as house, running(house), adapter.page(house) as url:
+    async with open_services(options or config(), home, [engine]) as services, running(services), adapter.page(services) as url:
         yield url
 
 

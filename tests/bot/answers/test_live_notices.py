@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.message import Author
-from bot.ports import EditBudget, Limits
+from bot.platform import EditBudget, Limits
 from bot.store.database import sqlite_url
 from tests.bot.rig import Chat, ScriptedEngine, echo, running
 from tests.bot.samples import ANN, BEN

@@ -9,10 +9,10 @@ import pytest
 
 from bot.answer_settings import AnswerSettings
 from bot.answers.presentation import AnswerView
-from bot.contracts import QueuePosition
 from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.message_diff import MessageDiff, Send
 from bot.delivery.outbox import Outbox
+from bot.queue_status import QueuePosition
 from bot.store import graph
 from bot.store.database import open_database, sqlite_url
 from bot.store.jobs import Job

@@ -1,4 +1,4 @@
-"""What each command does and says, with real settings in a real database; the core's actions are written down."""
+"""What each command does and says, with real settings in a real database; the bot's actions are written down."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.contracts import EngineState, QueuePosition, QueueStatus
+from bot.engines.engine import EngineState
 from bot.errors import Refusal
 from bot.message import Attachment, Incoming, Reply, Value
-from bot.ports import Outgoing
-from bot.settings.resolve import ScopedSettings
+from bot.platform import Outgoing
+from bot.queue_status import QueuePosition, QueueStatus
+from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.texts import load_texts
@@ -37,7 +38,7 @@ EMPTY = QueueStatus(0, 0, None, ())
 
 @dataclass
 class Diary:
-    """The core's actions, written down instead of done."""
+    """The bot's actions, written down instead of done."""
 
     done: list[tuple[Any, ...]] = field(default_factory=list)
     said: list[Outgoing] = field(default_factory=list)

@@ -13,7 +13,7 @@ from bot.commands.registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import Refusal
 from bot.message import Author, Place, Value
-from bot.settings.resolve import ScopedSettings
+from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
 from tests.bot.commands.test_registry import Diary

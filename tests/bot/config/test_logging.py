@@ -31,10 +31,10 @@ def events(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_our_events_and_those_of_libraries_are_lines_of_one_form() -> None:
     stream = configured()
-    structlog.get_logger("bot.core").info("answered", tokens=12)
+    structlog.get_logger("bot.event_handler").info("answered", tokens=12)
     logging.getLogger("discord.gateway").warning("Shard ID %s has reconnected", 3)
     ours, theirs = events(stream)
-    assert ours | {"timestamp": ""} == {"event": "answered", "tokens": 12, "level": "info", "logger": "bot.core", "timestamp": ""}
+    assert ours | {"timestamp": ""} == {"event": "answered", "tokens": 12, "level": "info", "logger": "bot.event_handler", "timestamp": ""}
     assert (theirs["event"], theirs["logger"], theirs["level"]) == ("Shard ID 3 has reconnected", "discord.gateway", "warning")
     assert theirs["timestamp"].endswith("Z")
 

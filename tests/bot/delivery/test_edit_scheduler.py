@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.delivery.edit_scheduler import EditScheduler
 from bot.delivery.message_diff import Delete, Edit, MessageDiff, Preview, Send, Step
-from bot.ports import Button, EditBudget, Limits, Outgoing
+from bot.platform import Button, EditBudget, Limits, Outgoing
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
 WORDS = st.lists(st.sampled_from(["goose ", "lake. ", "\n\n", "```\n", "鹅", "feather" * 9 + " "]), max_size=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import EditBudget, Limits
+from bot.platform import EditBudget, Limits
 from bot.store import deliveries
 from bot.store.database import sqlite_url
 from engine.api import ChatRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.delivery.message_diff import Delete, Edit, MessageDiff, Send
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot.delivery.outbox import TRIES_REJECTED, Outbox
 from bot.errors import DeliveryError
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 from bot.store.database import open_database, sqlite_url
 from bot.texts import load_texts
 from tests.bot.rig import Chat, Lobby

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config.schema import LimitOptions
 from bot.message import Address, Invocation, Place
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.store.database import sqlite_url
 from tests.bot.rig import Lobby, Rig, ScriptedEngine, echo, message, running
 from tests.bot.samples import BEN

@@ -9,7 +9,7 @@ from adapters.discord.markdown import defuse
 from adapters.telegram.formatting import format_markdown
 from bot.delivery.message_diff import MessageDiff, Send
 from bot.delivery.text_tables import monospaced, width
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 
 TABLE = """Here:
 

@@ -15,7 +15,7 @@ from bot.answer_settings import VariedSetting
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.message import Address, Author, Invocation, Reply
-from bot.ports import EditBudget, Limits, Outgoing
+from bot.platform import EditBudget, Limits, Outgoing
 from bot.store.database import sqlite_url
 from bot.texts import load_texts
 from engine.api import ChatRequest

@@ -12,7 +12,7 @@ import pytest
 from bot.dispatch import dispatcher, engine_pool
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
-from bot.ports import EditBudget, Limits
+from bot.platform import EditBudget, Limits
 from bot.store import deliveries
 from engine.api import ChatRequest
 from tests.bot.rig import Chat, ScriptedEngine, asked, echo, message, running

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.contracts import QueuePosition
 from bot.delivery.edit_scheduler import EditScheduler
 from bot.dispatch.wait_estimates import Speed, queue_positions
-from bot.ports import EditBudget, Limits
+from bot.platform import EditBudget, Limits
+from bot.queue_status import QueuePosition
 from tests.bot.samples import waiting
 
 

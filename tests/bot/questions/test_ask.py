@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.message import Author, Reply
-from bot.ports import Button
+from bot.platform import Button
 from bot.store.database import sqlite_url
 from tests.bot.rig import DUCK, GOOSE, Rig, ScriptedEngine, attachment, echo, pictures, running, spoken
 from tests.bot.samples import ANN, BEN

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from bot.message import Address, Incoming, Invocation, Place
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.store import questions
 from engine.api import ChatRequest, ImagePart
 from tests.bot.hostile import encode

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from bot.message import Place
-from bot.ports import KnownMessages
+from bot.platform import KnownMessages
 from bot.store import deliveries, events, forgetting, graph
 from bot.store.database import Database
 from tests.bot.samples import ANN, PLACE, add_answer, add_message

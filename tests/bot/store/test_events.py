@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bot.message import Place
-from bot.ports import Button, Named, Outgoing
+from bot.platform import Button, Named, Outgoing
 from bot.store import events
 from bot.store.database import Database
 from tests.bot.samples import PLACE

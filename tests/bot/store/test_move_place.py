@@ -13,7 +13,7 @@ from bot.store.database import Database
 from bot.store.graph import NewMessage
 from bot.store.jobs import NewJob
 from bot.store.move_place import move_place
-from bot.store.settings import Scope, read_settings, write_setting
+from bot.store.scoped_settings import Scope, read_settings, write_setting
 from bot.store.tables import JobRow
 
 OLD, NEW = Place("telegram", "-5"), Place("telegram", "-10077")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bot.ports import Outgoing
+from bot.platform import Outgoing
 from bot.store import events, tickets
 from bot.store.database import Database
 from tests.bot.samples import ANN, PLACE, add_message

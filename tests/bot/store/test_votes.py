@@ -6,7 +6,7 @@ from collections import Counter
 
 from sqlalchemy import Connection, update
 
-from bot.ports import AnswerColumn
+from bot.platform import AnswerColumn
 from bot.store import votes
 from bot.store.database import Database
 from bot.store.tables import Finish, MessageRow

@@ -14,8 +14,8 @@ import pytest
 from simcord.backend.models import Channel, Message, User
 
 from adapters.discord import adapter
-from adapters.house import House, open_house
 from adapters.run import running
+from adapters.services import Services, open_services
 from bot.config.schema import Config
 from tests.adapters.strict.discord.api import DiscordApi, serving
 from tests.adapters.strict.discord.redirected import redirect
@@ -61,7 +61,7 @@ async def whole(
     engine: ScriptedEngine | None = None,
     world: World | None = None,
     api: DiscordApi | None = None,
-    beside: Mapping[str, Callable[[House], Coroutine[None, None, None]]] | None = None,
+    beside: Mapping[str, Callable[[Services], Coroutine[None, None, None]]] | None = None,
     **more: Any,
 ) -> AsyncIterator[Whole]:
     """`adapters.discord` as `gander run` runs it, until the end of the block. Stopped with another `api` of before, it is a restart."""
@@ -72,9 +72,9 @@ async def whole(
     with pytest.MonkeyPatch.context() as monkeypatch:
         async with serving(api) as address:
             redirect(address, monkeypatch.setattr)
-            async with open_house(Config.model_validate(options), home, [engine]) as house:
-                work = {name: partial(run, house) for name, run in (beside or {}).items()}
-                async with running(house, {"discord": partial(adapter.run, house, lambda address: None), **work}) as tasks:
+            async with open_services(Config.model_validate(options), home, [engine]) as services:
+                work = {name: partial(run, services) for name, run in (beside or {}).items()}
+                async with running(services, {"discord": partial(adapter.run, services, lambda address: None), **work}) as tasks:
                     bot = Whole(api, world, engine, tasks)
-                    await bot.until(lambda: house.bot.served("discord") and bool(api.called("PUT", "/applications/*/commands")))
+                    await bot.until(lambda: services.bot.served("discord") and bool(api.called("PUT", "/applications/*/commands")))
                     yield bot

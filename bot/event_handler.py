@@ -1,4 +1,4 @@
-"""The core of the bot: processes events from adapters, as a list of steps, and carries out what commands ask for."""
+"""The bot of the bot: processes events from adapters, as a list of steps, and carries out what commands ask for."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from bot.answers.live_notices import LiveNotices
 from bot.answers.presentation import AnswerViews
 from bot.answers.refusals import Refusals
 from bot.answers.vote_updates import VoteUpdates
+from bot.api import Remembered, Ticket
 from bot.arrival import Arrival
 from bot.commands.registry import CommandRunner
-from bot.contracts import Engine, EngineState, QueueStatus
 from bot.conversation import IDLE_SECONDS
 from bot.conversations.listing import ConversationList
 from bot.conversations.page_messages import remembered
@@ -37,10 +37,11 @@ from bot.demo.service import DemoService
 from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
+from bot.engines.engine import Engine, EngineState
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place, Value
-from bot.ports import Outgoing, Platform, Remembered, SupportsAcknowledgement, SupportsDiagnosis, SupportsReopening, Ticket
+from bot.platform import Outgoing, Platform, SupportsAcknowledgement, SupportsDiagnosis, SupportsReopening
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.ask import AskDependencies, AskService
 from bot.questions.contact_sheet import ContactSheets
@@ -49,8 +50,9 @@ from bot.questions.edit import EditService
 from bot.questions.join_messages import MessageJoiner
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
+from bot.queue_status import QueueStatus
+from bot.resolve_answer_settings import ScopedSettings
 from bot.sanitize import sanitize_incoming
-from bot.settings.resolve import ScopedSettings
 from bot.store import forgetting, graph, history, jobs, seen, tickets
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
@@ -67,7 +69,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the core works with; adapters/house.py makes and closes it."""
+    """What the bot works with; adapters/services.py makes and closes it."""
 
     database: Database
     files: PictureFiles
@@ -83,8 +85,8 @@ class Resources:
     idle_seconds: float = IDLE_SECONDS  # a conversation that rested longer is over
 
 
-class Core:
-    """One bot. `run` it in a task, `attach` platforms, and `handle` their events. Implements ports.Bot and commands.actions.Actions."""
+class EventHandler:
+    """One bot. `run` it in a task, `attach` platforms, and `handle` their events. Implements bot.api.Bot and commands.actions.Actions."""
 
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
@@ -145,7 +147,7 @@ class Core:
         return self._arrivals.arriving(place.key, event, author.key)
 
     async def handle(self, incoming: Incoming) -> None:
-        """Process one event to its end (see bot/ports.py). The text of a message is never logged."""
+        """Process one event to its end (see bot/platform.py). The text of a message is never logged."""
         incoming = self._demo_registry.as_question(sanitize_incoming(incoming))
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))

@@ -15,7 +15,7 @@ from bot.errors import Refusal
 from bot.message import Author, Place, Value
 from bot.numbers import print_number
 from bot.store.database import Database
-from bot.store.settings import Home, Scope, clear_setting, read_settings, write_setting
+from bot.store.scoped_settings import Home, Scope, clear_setting, read_settings, write_setting
 from bot.texts import Texts, choose_language
 
 OPENED: Final = "opened"  # stored beside a channel's or server's values: everyone there may set them

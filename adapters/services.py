@@ -1,4 +1,4 @@
-"""Configuration in, a bot out: opens everything that the core stands on, once, and closes it in the opposite order."""
+"""Configuration in, a bot out: opens everything that the bot stands on, once, and closes it in the opposite order."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bot.access.rate_limits import PersonLimits
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
 from bot.config.schema import Config
-from bot.contracts import Engine
-from bot.core import Core, Resources
 from bot.engines.client import EngineClient
+from bot.engines.engine import Engine
 from bot.engines.group import running_engines
+from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders
 from bot.media.intake import Intake
 from bot.message import Invocation
+from bot.resolve_answer_settings import ScopedSettings
 from bot.retention import Retention
-from bot.settings.resolve import ScopedSettings
 from bot.store.database import open_database, sqlite_url
 from bot.store.pictures import PictureFiles
 from bot.store.update_inbox import UpdateInbox
@@ -32,12 +32,12 @@ from bot.texts import Texts, load_texts
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Services:
     """What an adapter may use."""
 
     config: Config
     home: Path  # the data folder
-    bot: Core
+    bot: EventHandler
     retention: Retention
     settings: ScopedSettings
     texts: Texts
@@ -49,7 +49,7 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(config: Config, home: Path, engines: Sequence[Engine], name: str = "gander") -> AsyncIterator[House]:
+async def open_services(config: Config, home: Path, engines: Sequence[Engine], name: str = "gander") -> AsyncIterator[Services]:
     """`name` tells this bot from others that work on the same database."""
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     texts = load_texts()
@@ -74,7 +74,7 @@ async def open_house(config: Config, home: Path, engines: Sequence[Engine], name
             idle_seconds=config.conversation.idle_minutes * 60,
         )
         retention = Retention(database, files, home / "exports", config.retention.days)
-        yield House(config, home, Core(resources), retention, settings, texts, UpdateInbox(database, name))
+        yield Services(config, home, EventHandler(resources), retention, settings, texts, UpdateInbox(database, name))
     finally:
         await decoders.close()
         await database.close()

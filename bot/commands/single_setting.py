@@ -6,10 +6,10 @@ from bot.answer_settings import SETTINGS, Setting, SettingKind
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.commands.drawings import drawing
 from bot.message import Value
-from bot.ports import Outgoing
+from bot.platform import Outgoing
+from bot.resolve_answer_settings import Effective, Origin, shown
 from bot.sanitize import shorten_to_line
-from bot.settings.resolve import Effective, Origin, shown
-from bot.store.settings import Scope
+from bot.store.scoped_settings import Scope
 
 SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}
 SCOPE = Option("scope", OptionKind.CHOICE, choices=tuple(SCOPES), words="choice.scope.{choice}")

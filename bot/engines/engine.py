@@ -1,4 +1,4 @@
-"""The engine as the bot needs it, and what is known at a moment of engines and of the queue. Tests put scripted engines in its place."""
+"""The interface of an engine as the bot needs it, and what is known of one at a moment. Tests put scripted engines in its place."""
 
 from __future__ import annotations
 
@@ -38,22 +38,3 @@ class EngineState:
     health: Health | None  # None: it does not answer
     running: int
     fault: Fault | None = None  # why it refuses every request, until somebody mends that
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePosition:
-    """One question of a person that is not answered yet."""
-
-    answer_id: int
-    position: int  # 1 = next; 0 = being answered
-    seconds: float | None  # estimated until something of its answer is shown; None: nothing measured yet
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
-    """The queue at this moment, and one person's questions in it."""
-
-    waiting: int
-    running: int
-    tokens_per_second: float | None  # measured over all engines
-    mine: tuple[QueuePosition, ...]

@@ -11,9 +11,9 @@ from bot.answer_settings import SETTINGS, Memory
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.errors import Refusal
 from bot.message import Author, Place, Value
-from bot.settings.resolve import Effective, Origin, ScopedSettings
+from bot.resolve_answer_settings import Effective, Origin, ScopedSettings
 from bot.store.database import Database
-from bot.store.settings import Scope
+from bot.store.scoped_settings import Scope
 from bot.texts import load_texts
 from tests.bot.people import ADA, BOB, GROUP, MODERATOR, PRIVATE, SERVER, THREAD
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.naming import note_page, one_of_the_terminals, only_bot, page_served
+from adapters.process_names import note_page, one_of_the_terminals, only_bot, page_served
 from bot.errors import ConfigError
 
 

@@ -12,7 +12,7 @@ from blockbuster import blockbuster_ctx
 
 from bot.errors import DeliveryError, EngineRefused, MessageGone
 from bot.message import Address, Author, Invocation, Reply
-from bot.ports import Button, Outgoing
+from bot.platform import Button, Outgoing
 from bot.store import events
 from bot.store.database import open_database, sqlite_url
 from engine.api import ChatRequest, ImagePart

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from bot.errors import Refusal
 from bot.message import Value
 from bot.store.database import Database
-from bot.store.settings import Home, Scope, change_setting, clear_setting, read_settings, write_setting
+from bot.store.scoped_settings import Home, Scope, change_setting, clear_setting, read_settings, write_setting
 
 ANNS: Home = (Scope.PERSON, "web:ann")
 GARDEN: Home = (Scope.CHANNEL, "web:garden")
