@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.web.handouts import Handouts
+from adapters.web.private_files import PrivateFiles
 from bot.ids import read_own
 
 KEPT_STATES = 200  # of one person; a page that missed more than this loads its history again
@@ -107,7 +107,7 @@ class Hubs:
 
     def __init__(self) -> None:
         self._hubs: OrderedDict[str, Hub] = OrderedDict()
-        self.handouts = Handouts()
+        self.private_files = PrivateFiles()
 
     def of(self, person: str) -> Hub:
         hub = self._hubs.get(person)

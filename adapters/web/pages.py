@@ -11,10 +11,10 @@ from aiohttp import web
 
 from adapters.web.about import Surroundings, engine_view, knobs_view
 from adapters.web.assets import assets, respond
+from adapters.web.explanation_view import explanation_view
 from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_question, validated, whole
 from adapters.web.history import as_shown
 from adapters.web.hub import Hubs
-from adapters.web.insight import insight_view
 from adapters.web.platform import place_of, stored
 from adapters.web.security import CODE_SECONDS, Sessions, known
 from adapters.web.streams import stream_events
@@ -156,11 +156,11 @@ class Pages:
         insight = self._surroundings.explanation(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
         if insight is None:
             raise Unacceptable("insight-gone")
-        return packed(insight_view(insight))
+        return packed(explanation_view(insight))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""
-        path = self._hubs.handouts.find(known(self._sessions, request), request.match_info["token"])
+        path = self._hubs.private_files.find(known(self._sessions, request), request.match_info["token"])
         if path is None:
             raise web.HTTPNotFound
         shown = "inline" if path.suffix in PICTURES else "attachment"

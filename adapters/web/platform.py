@@ -111,4 +111,4 @@ class WebPlatform:
         return name
 
     def _shown(self, place: Place, message: Outgoing) -> dict[str, Any]:
-        return shown(message, [self._hubs.handouts.give(place.channel, file) for file in message.files])
+        return shown(message, [self._hubs.private_files.give(place.channel, file) for file in message.files])

@@ -20,7 +20,7 @@ from adapters.web.assets import assets, respond
 from adapters.web.forms import validated
 from adapters.web.hub import Hub
 from adapters.web.streams import stream_events
-from adapters.web.telling import Teller
+from adapters.web.wall_updates import WallUpdates
 from bot.demo.wall import Walls
 from bot.store.demos import Demo
 
@@ -113,13 +113,13 @@ class WallPages:
 
     async def _watch(self, code: str, hub: Hub) -> None:
         """Tell the wall's pages what changes, until nobody watches it any more."""
-        teller = Teller(hub)
+        updates = WallUpdates(hub)
         try:
-            while not teller.idle:
+            while not updates.idle:
                 demo = await self._walls.find(code)
                 if demo is None:
                     return
-                teller.tell(await self._walls.read(demo))
+                updates.send_changes(await self._walls.read(demo))
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             del self._looking[code], self._hubs[code]

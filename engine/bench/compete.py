@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.bench.contenders import Contender, UnableError
+from engine.bench.contender import Contender, UnableError
 from engine.bench.report import Finding
 from engine.bench.roofline import Roofline
 from engine.bench.scenarios import Figure, Scenario

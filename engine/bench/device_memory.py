@@ -26,10 +26,10 @@ from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import VisionEncoder
-from engine.runner.memory_plan import TIGHT_PROMPT
+from engine.runner.kv_cache_size import TIGHT_PROMPT
 from engine.runner.select_step import choose_step
 from engine.weights.llama_loader import empty_language
-from engine.weights.planning import TOKENS
+from engine.weights.memory_needed import TOKENS
 
 STEPS = 20  # of the conversation's tokens, decoded one by one
 REPEATS = 10

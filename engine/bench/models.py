@@ -20,8 +20,8 @@ from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.paths import model_folder
 from engine.weights.loader import load
+from engine.weights.memory_needed import RELEASE
 from engine.weights.minigpt4_release import read_release, read_template
-from engine.weights.planning import RELEASE
 
 RANDOM = {f"random-{size}": config for size, config in RELEASE.items()}
 SPECIALS = ("<unk>", "<s>", "</s>")

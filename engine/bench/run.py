@@ -11,7 +11,7 @@ from itertools import groupby
 import torch
 
 from engine.bench.compete import WARM_UP, findings
-from engine.bench.contenders import Contender, Enter, UnableError
+from engine.bench.contender import Contender, Enter, UnableError
 from engine.bench.machine import this_machine
 from engine.bench.models import Open
 from engine.bench.report import Finding, Report
@@ -24,10 +24,10 @@ from engine.models.base import VisionLanguageModel
 
 
 @dataclass(frozen=True)
-class Entrant:
+class ContenderChoice:
     """A contender and the quantisation of its model. Answers of our `exact` one are compared with those of the `reference`.
 
-    A `guest` always shares the model of the entrant before it.
+    A `guest` always shares the model of the choice before it.
     """
 
     enter: Enter
@@ -50,15 +50,15 @@ class Bench:
     rounds: int
     tokens: int
     progress: Callable[[str], None] = lambda doing: None
-    names: dict[Entrant, str] = field(default_factory=dict)
+    names: dict[ContenderChoice, str] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
 
-    def run(self, entrants: Sequence[Entrant]) -> Iterator[Report]:
+    def run(self, contender_choices: Sequence[ContenderChoice]) -> Iterator[Report]:
         """Yields the report so far each time a contender has finished all scenarios; the last one is complete."""
         machine, bandwidth = this_machine(self.device), copy_bandwidth(self.device)
         found: list[Finding] = []
         prompt = 0
-        for contenders in self.sessions(entrants):
+        for contenders in self.sessions(contender_choices):
             name = contenders[0].model.card.name
             prompt = prompt or prompt_tokens(contenders[0].model, opening(WARM_UP))
             rooflines = {contender.name: roofline(contender.model.language_model, bandwidth) for contender in contenders}
@@ -70,7 +70,7 @@ class Bench:
                 tokens=self.tokens,
                 prompt_tokens=prompt,
                 bandwidth=bandwidth,
-                reference=next((name for entrant, name in self.names.items() if entrant.reference), ""),
+                reference=next((name for choice, name in self.names.items() if choice.reference), ""),
                 same_answers=self.same_answers(),
                 memory=self.memory,
                 findings=tuple(found),
@@ -81,25 +81,25 @@ class Bench:
             self.progress(f"{', '.join(contender.name for contender in contenders)}: {scenario.rows[0].name}")
             yield from findings(scenario, contenders, self.rounds, rooflines, prompt + self.tokens / 2)
 
-    def sessions(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
+    def sessions(self, contender_choices: Sequence[ContenderChoice]) -> Iterator[list[Contender]]:
         """Yields the contenders that run together, loaded; they are freed before the next ones are loaded."""
         if self.device.type == "cpu":
             ready: list[Contender] = []
-            for entrant in entrants:
-                ready.append(self.enter(entrant, ready[-1].model if entrant.guest else None))
+            for choice in contender_choices:
+                ready.append(self.enter(choice, ready[-1].model if choice.guest else None))
             yield from self.session(ready)
             return
-        for _, sharing in groupby(entrants, key=lambda entrant: entrant.mode):
+        for _, sharing in groupby(contender_choices, key=lambda choice: choice.mode):
             yield from self.sharing(list(sharing))
 
-    def sharing(self, entrants: Sequence[Entrant]) -> Iterator[list[Contender]]:
+    def sharing(self, contender_choices: Sequence[ContenderChoice]) -> Iterator[list[Contender]]:
         """Contenders one after another, all on the model of the first."""
-        first = self.enter(entrants[0], None)
+        first = self.enter(contender_choices[0], None)
         model, ready = first.model, [first]
         del first
         yield from self.session(ready)
-        for entrant in entrants[1:]:
-            yield from self.session([self.enter(entrant, model)])
+        for choice in contender_choices[1:]:
+            yield from self.session([self.enter(choice, model)])
 
     def session(self, contenders: list[Contender]) -> Iterator[list[Contender]]:
         yield contenders
@@ -108,13 +108,13 @@ class Bench:
         contenders.clear()  # so that a caller who still has the list keeps no model alive
         self.clean_up()
 
-    def enter(self, entrant: Entrant, model: VisionLanguageModel | None) -> Contender:
+    def enter(self, choice: ContenderChoice, model: VisionLanguageModel | None) -> Contender:
         """Warms a contender up, and records its memory if it has a model of its own."""
-        self.progress(f"getting ready, {entrant.mode}")
+        self.progress(f"getting ready, {choice.mode}")
         self.clean_up()
         before = held_bytes(self.device)
-        contender = entrant.enter(model or self.open(entrant.mode))
-        self.names[entrant] = contender.name
+        contender = choice.enter(model or self.open(choice.mode))
+        self.names[choice] = contender.name
         with suppress(UnableError):
             contender.answer(opening(WARM_UP), self.tokens)
         self.clean_up()
@@ -129,7 +129,7 @@ class Bench:
     def same_answers(self) -> tuple[int, int]:
         """(equal, all): how many answers our exact engine and the reference share."""
         texts = next((scenario.texts for scenario in self.scenarios if isinstance(scenario, OnePerson)), {})
-        sides = [texts.get(name, []) for entrant, name in self.names.items() if entrant.exact or entrant.reference]
+        sides = [texts.get(name, []) for choice, name in self.names.items() if choice.exact or choice.reference]
         if len(sides) != 2:
             return 0, 0
         pairs = list(zip(*sides, strict=False))  # a peer may have failed midway

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from engine.bench.contenders import Contender, UnableError
+from engine.bench.contender import Contender, UnableError
 from engine.bench.workload import Talk, crowd, draw, followed_up, opening
 
 Unit = Literal["tokens/s", "ms", "MB"]

@@ -68,11 +68,11 @@ def bench(
     `gander bench bot --help`: what the bot itself costs, without an engine.
     """
     from engine.bench.chart import check_matplotlib, draw_chart
-    from engine.bench.entrants import entrants, rows_needed, scenarios
+    from engine.bench.choose_contenders import contender_choices, rows_needed, scenarios
     from engine.bench.models import RANDOM, opener
-    from engine.bench.peers import quiet_transformers
     from engine.bench.run import Bench
     from engine.bench.table import heading, remarks, table
+    from engine.bench.transformers_contenders import quiet_transformers
     from engine.device.devices import default_device, find_device
 
     quiet_transformers()
@@ -95,7 +95,7 @@ def bench(
             tokens=length,
             progress=tell,
         )
-        for report in run.run(entrants(modes, rows_needed(chosen, crowds, beams), length, parse_capability(capability))):
+        for report in run.run(contender_choices(modes, rows_needed(chosen, crowds, beams), length, parse_capability(capability))):
             if json_file:  # written after each contender, so that an interrupted run keeps its results
                 json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     console = Console(soft_wrap=True)

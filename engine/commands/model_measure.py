@@ -24,7 +24,7 @@ def measure_model(
     import torch
 
     from engine.bench.device_memory import measure, same_tokens, same_tokens_split
-    from engine.weights.planning import MODES, RELEASE, release_shapes
+    from engine.weights.memory_needed import MODES, RELEASE, release_shapes
 
     gpus = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     if not gpus:

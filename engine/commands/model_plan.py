@@ -12,7 +12,7 @@ from rich.table import Table
 from engine.paths import model_folder
 
 if TYPE_CHECKING:
-    from engine.weights.planning import Shapes
+    from engine.weights.memory_needed import Shapes
 
 CARDS = (8, 12, 16, 24, 32, 48, 80)  # GB, as they are sold
 CONVERSATIONS = (1, 8, 32)
@@ -28,8 +28,8 @@ def plan(
 ) -> None:
     """Show the device memory needed in fp16, int8 and 4 bit, and which of them fits. Nothing is loaded."""
     from engine.device.devices import find_device
+    from engine.weights.memory_needed import CONTEXT, MODES, RELEASE, pick, release_shapes, shapes_of
     from engine.weights.placement import arrange
-    from engine.weights.planning import CONTEXT, MODES, RELEASE, pick, release_shapes, shapes_of
 
     shapes = release_shapes(model) if model in RELEASE else shapes_of(model_folder(model))
     card = int(memory * 1e9) if memory else card_here()
@@ -60,7 +60,7 @@ def card_here() -> int | None:
 
 
 def needs(shapes: Shapes) -> Table:
-    from engine.weights.planning import MODES, TOKENS
+    from engine.weights.memory_needed import MODES, TOKENS
 
     columns = [f"{count} conversation{'s' if count > 1 else ''}" for count in CONVERSATIONS]
     table = Table("weights", "language", "vision", *columns, title=f"Device memory in GB, conversations of {TOKENS:,} tokens", box=None)
@@ -71,7 +71,7 @@ def needs(shapes: Shapes) -> Table:
 
 
 def cards(shapes: Shapes) -> Table:
-    from engine.weights.planning import CONTEXT, MODES, pick
+    from engine.weights.memory_needed import CONTEXT, MODES, pick
 
     table = Table("card", *(NAMES[mode] for mode in MODES), "auto", title="Conversations that fit at once", box=None)
     for size in CARDS:

@@ -9,7 +9,7 @@ from engine.core.engine import Engine
 from engine.images.embedding_cache import EmbeddingCache
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
-from engine.runner.memory_plan import PICTURES, Capacity, capacity_for, ladder
+from engine.runner.kv_cache_size import PICTURES, Capacity, capacity_for, ladder
 from engine.runner.select_step import choose_step
 
 

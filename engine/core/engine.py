@@ -34,7 +34,7 @@ from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.languages import apology
 from engine.request import ChoiceFinished, Done, Request, TextDelta
-from engine.runner.memory_plan import Capacity
+from engine.runner.kv_cache_size import Capacity
 from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
 

@@ -76,9 +76,9 @@ def how_it_runs(listing: Listing) -> str:
     config = listing.config()
     if config is None or not listing.parameters:
         return ""
-    from engine.hub.fit import fit
+    from engine.hub.memory_preview import memory_preview
 
-    return fit(config, listing.parameters)
+    return memory_preview(config, listing.parameters)
 
 
 def is_answered_with(listing: Listing) -> bool:

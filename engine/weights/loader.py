@@ -81,7 +81,7 @@ def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: 
     memory = [free_memory(device) for device in devices]
     if any(size is None for size in memory):
         return card.quantization
-    from engine.weights.planning import pick, shapes_of
+    from engine.weights.memory_needed import pick, shapes_of
 
     free = sum(size if most is None else min(size, most) for size in memory if size is not None)
     stored = "none" if card.quantization == "q4_1" else card.quantization  # the kernel is the CPU's

@@ -10,7 +10,7 @@ import torch
 from engine.device.devices import free_memory
 from engine.models.card_reader import read_card
 from engine.weights.loader import SPLITTABLE, Quantize
-from engine.weights.planning import pick, shapes_of
+from engine.weights.memory_needed import pick, shapes_of
 
 
 def arrange(folder: Path, devices: Sequence[str], quantize: Quantize) -> list[list[str]]:

@@ -16,17 +16,18 @@ from typer.testing import CliRunner
 
 from engine.__main__ import app
 from engine.bench.chart import check_matplotlib, draw_chart
+from engine.bench.choose_contenders import contender_choices, rows_needed, scenarios
 from engine.bench.compete import compete
-from engine.bench.contenders import Contender, OurEngine, UnableError
-from engine.bench.entrants import entrants, rows_needed, scenarios
+from engine.bench.contender import Contender, UnableError
+from engine.bench.gander_contender import GanderContender
 from engine.bench.machine import this_machine
 from engine.bench.models import WordTokenizer, random_model
-from engine.bench.peers import Compiled, Transformers, quiet_transformers
 from engine.bench.report import Report
 from engine.bench.roofline import Roofline, step_bytes
 from engine.bench.run import Bench
 from engine.bench.scenarios import OnePerson, rate
 from engine.bench.table import heading, remarks, table
+from engine.bench.transformers_contenders import CompiledContender, TransformersContender, quiet_transformers
 from engine.bench.transformers_model import as_transformers
 from engine.bench.workload import draw, opening
 from engine.layers.modes import Quantization
@@ -47,7 +48,7 @@ def load_tiny(mode: Quantization) -> TinyModel:
 def report() -> Report:
     quiet_transformers()
     bench = Bench(load_tiny, CPU, scenarios(ALL, [3], 2, 200, TOKENS, CPU), rounds=1, tokens=TOKENS)
-    *_, last = bench.run(entrants(["none", "int8"], rows_needed(ALL, [3], 2), TOKENS))
+    *_, last = bench.run(contender_choices(["none", "int8"], rows_needed(ALL, [3], 2), TOKENS))
     return last
 
 
@@ -127,7 +128,7 @@ def test_all_take_turns_and_every_other_round_backwards() -> None:
                 raise UnableError("not today")
             return (float(number),)
 
-    contenders = [OurEngine(TinyModel(), 1, 300) for _ in range(3)]
+    contenders = [GanderContender(TinyModel(), 1, 300) for _ in range(3)]
     for contender, name in zip(contenders, ("one", "two", "three"), strict=True):
         contender.name = name
     scores = compete(Noting(2), contenders, rounds=2)
@@ -136,7 +137,7 @@ def test_all_take_turns_and_every_other_round_backwards() -> None:
 
 
 def test_an_answer_cut_by_the_context_window_gives_no_figure() -> None:
-    ours = OurEngine(TinyModel(tiny_card(context_length=260)), 1, 300)
+    ours = GanderContender(TinyModel(tiny_card(context_length=260)), 1, 300)
     with pytest.raises(UnableError, match="not 150"):
         ours.answer(opening(1), 150)
 
@@ -148,7 +149,7 @@ def test_a_difference_that_noise_hides_is_no_figure() -> None:
 
 def test_one_static_cache_serves_every_answer() -> None:
     model = TinyModel()
-    plain, compiled = Transformers(model), Compiled(model)
+    plain, compiled = TransformersContender(model), CompiledContender(model)
     for number in (1, 2):
         assert compiled.generate([opening(number)], TOKENS).tolist() == plain.generate([opening(number)], TOKENS).tolist()
 
@@ -184,12 +185,12 @@ def test_a_random_model_has_the_release_s_form_and_is_the_same_again() -> None:
         vision=vision, qformer=QFormerSizes(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
     )
     make = partial(random_model, "random-tiny", replace(CONFIG, vocab_size=400), sizes, CPU, torch.float32)
-    first, again = (OurEngine(make("none"), 1, 600).answer(opening(1), 5) for _ in range(2))
+    first, again = (GanderContender(make("none"), 1, 600).answer(opening(1), 5) for _ in range(2))
     assert first.text == again.text
     tokenizer = WordTokenizer(400)
     assert first.tokens == 5
     assert tokenizer.decode(tokenizer.encode("w259 w300 w399")) == "w259 w300 w399"
-    assert OurEngine(make("int8"), 1, 600).name == INT8
+    assert GanderContender(make("int8"), 1, 600).name == INT8
 
 
 def test_the_command_writes_its_files(tmp_path: Path, pocket_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

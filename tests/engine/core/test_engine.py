@@ -24,7 +24,7 @@ from engine.models.base import EncodedPicture
 from engine.models.llama.llama import Llama
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Done, Event, Request, TextDelta
-from engine.runner.memory_plan import capacity_for
+from engine.runner.kv_cache_size import capacity_for
 from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
 from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
 

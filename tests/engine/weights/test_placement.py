@@ -8,8 +8,8 @@ import pytest
 
 from engine.weights import placement as arrangement
 from engine.weights.loader import Quantize
+from engine.weights.memory_needed import release_shapes
 from engine.weights.placement import arrange
-from engine.weights.planning import release_shapes
 from tests.engine.weights.release_files import golden_sources, imported
 
 CARDS = ["cuda:0", "cuda:1"]

@@ -17,7 +17,7 @@ from engine.images.decode import Picture
 from engine.prompts.context import ContextBuilder
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Request, TextDelta, TokenLogprob
-from engine.runner.memory_plan import capacity_for
+from engine.runner.kv_cache_size import capacity_for
 from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
 from tests.engine.core.test_offline import GREY, RED, Ids, asked
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer

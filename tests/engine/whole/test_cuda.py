@@ -12,7 +12,7 @@ from engine.core.build import build_engine
 from engine.core.engine import Engine
 from engine.core.startup import EngineOptions
 from engine.models.llama.layer_split import allocate
-from engine.runner.memory_plan import ladder
+from engine.runner.kv_cache_size import ladder
 from tests.engine.core.test_engine import QUESTIONS, run
 from tests.engine.core.test_offline import Ids, asked, make_end_likely
 from tests.engine.core.test_startup import answer

@@ -22,7 +22,7 @@ from engine.models.llama.llama import Llama
 from engine.prompts.turn import Turn
 from engine.request import Request, TextDelta
 from engine.weights.loader import load
-from engine.weights.planning import RELEASE
+from engine.weights.memory_needed import RELEASE
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 from tests.engine.weights.release_files import GOLDEN, golden_sources, imported
 

@@ -10,13 +10,13 @@ from transformers import AutoConfig
 
 from engine.device.devices import default_device, free_memory
 from engine.models.llama.config import LlamaConfig
+from engine.weights.memory_needed import Shapes, pick
 from engine.weights.merging import language_shapes
-from engine.weights.planning import Shapes, pick
 
 FORMS = {"none": "16 bit", "int8": "int8", "4bit": "4 bit"}
 
 
-def fit(config: Path, parameters: int) -> str:
+def memory_preview(config: Path, parameters: int) -> str:
     """One sentence, from a repository's `config.json` and its number of parameters, on the device that an engine would take here."""
     shapes = planned(config, parameters)
     device = default_device()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from engine.commands.model import app
 from engine.layers.modes import Quantization
-from engine.weights.planning import MODES, pick, release_shapes, shapes_of
+from engine.weights.memory_needed import MODES, pick, release_shapes, shapes_of
 from tests.engine.weights.release_files import golden_sources, imported
 
 

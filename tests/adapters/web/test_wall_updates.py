@@ -7,9 +7,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from adapters.web import telling
+from adapters.web import wall_updates
 from adapters.web.hub import KEPT_STATES, Hub
-from adapters.web.telling import Teller
+from adapters.web.wall_updates import WallUpdates
 from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
 from bot.platform import AnswerColumn
 from bot.queue_status import QueuePosition
@@ -40,19 +40,19 @@ async def states(hub: Hub) -> dict[str, Any]:
 
 async def test_only_what_changed_is_told() -> None:
     hub = Hub()
-    teller = Teller(hub)
-    teller.tell(wall(entry(1), entry(2)))
+    updates = WallUpdates(hub)
+    updates.send_changes(wall(entry(1), entry(2)))
     before = hub.latest("entry-1")
-    teller.tell(wall(entry(1), entry(2, "Two geese.")))
+    updates.send_changes(wall(entry(1), entry(2, "Two geese.")))
     assert hub.latest("entry-1") is before
     assert (await states(hub))["entry 2"]["sections"][0]["text"] == "Two geese."
 
 
 async def test_what_is_hidden_leaves_the_hub() -> None:
     hub = Hub()
-    teller = Teller(hub)
-    teller.tell(wall(entry(1, "A secret.")))
-    teller.tell(wall(entry(1, "A secret.", hidden=True)))
+    updates = WallUpdates(hub)
+    updates.send_changes(wall(entry(1, "A secret.")))
+    updates.send_changes(wall(entry(1, "A secret.", hidden=True)))
     told = await states(hub)
     assert told["gone 1"] == {"id": 1}
     assert "A secret." not in str(told)
@@ -60,9 +60,9 @@ async def test_what_is_hidden_leaves_the_hub() -> None:
 
 async def test_memory_is_bounded_over_hours() -> None:
     hub = Hub()
-    teller = Teller(hub)
+    updates = WallUpdates(hub)
     for first in range(1, 1_000, 7):
-        teller.tell(wall(*(entry(number) for number in range(first, first + DONE))))
+        updates.send_changes(wall(*(entry(number) for number in range(first, first + DONE))))
     told = await states(hub)
     assert len(told) <= KEPT_STATES
     assert sum(key.startswith("entry") for key in told) == DONE
@@ -70,16 +70,16 @@ async def test_memory_is_bounded_over_hours() -> None:
 
 async def test_a_wall_that_nobody_watches_is_looked_at_no_more() -> None:
     hub = Hub()
-    teller = Teller(hub)
-    for _ in range(telling.IDLE_LOOKS):
-        teller.tell(wall())
-    assert not teller.idle
-    teller.tell(wall())
-    assert teller.idle
+    updates = WallUpdates(hub)
+    for _ in range(wall_updates.IDLE_LOOKS):
+        updates.send_changes(wall())
+    assert not updates.idle
+    updates.send_changes(wall())
+    assert updates.idle
     async with aclosing(hub.follow("", 0.02)) as following:
         await anext(following)
-        teller.tell(replace(wall(), waiting=1))
-        assert not teller.idle
+        updates.send_changes(replace(wall(), waiting=1))
+        assert not updates.idle
 
 
 def test_a_full_room_s_wall_shows_who_is_answered_and_the_head_of_the_line() -> None:

@@ -20,7 +20,7 @@ from transformers.generation.configuration_utils import ContinuousBatchingConfig
 from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import set_verbosity_error
 
-from engine.bench.contenders import Timing, UnableError, precision
+from engine.bench.contender import Timing, UnableError, precision
 from engine.bench.roofline import wait_for
 from engine.bench.transformers_model import as_transformers
 from engine.bench.workload import Talk
@@ -42,7 +42,7 @@ def quiet_transformers() -> None:
     logging.getLogger("ContinuousBatchingLogger").setLevel(logging.ERROR)
 
 
-class Transformers:
+class TransformersContender:
     """`generate` with its defaults: a cache that grows, no CUDA graphs; a batch runs until its longest answer ends."""
 
     title = "generate"
@@ -115,7 +115,7 @@ class Transformers:
         return Context(tuple(self.contexts.tokenise(talk, pictures)), 0)
 
 
-class Compiled(Transformers):
+class CompiledContender(TransformersContender):
     """`generate` with a static cache, whose step transformers hands to torch.compile."""
 
     title = "static + compile"
@@ -149,7 +149,7 @@ class Compiled(Transformers):
         torch._dynamo.reset()
 
 
-class ContinuousBatching(Transformers):
+class ContinuousBatchingContender(TransformersContender):
     """transformers' continuous batching. It takes token ids only, so a picture is replaced by as many ids."""
 
     title = "continuous batching"

@@ -11,7 +11,7 @@ from bot.demo.wall import Wall, WallEntry
 IDLE_LOOKS = 40  # without a follower: pages that lost their connection are back sooner
 
 
-class Teller:
+class WallUpdates:
     """Keeps a hub at the state of a wall."""
 
     def __init__(self, hub: Hub) -> None:
@@ -23,7 +23,7 @@ class Teller:
     def idle(self) -> bool:
         return self._alone > IDLE_LOOKS
 
-    def tell(self, wall: Wall) -> None:
+    def send_changes(self, wall: Wall) -> None:
         self._alone = 0 if self._hub.followers else self._alone + 1
         states: dict[str, Mapping[str, Any]] = {
             f"entry-{entry.entry.shown.answer}": _entry(wall, entry) for entry in wall.entries if not entry.entry.shown.hidden

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.kv_cache.block_pool import BLOCK
-from engine.runner.memory_plan import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
-from engine.weights.planning import release_shapes
+from engine.runner.kv_cache_size import CPU_ROWS, GPU_ROWS, LEAST, ROOMY, capacity_for, ladder, plan_pool
+from engine.weights.memory_needed import release_shapes
 from tests.engine.tiny import TinyModel
 
 GB = 1_000_000_000

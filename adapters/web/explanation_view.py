@@ -9,7 +9,7 @@ from bot.answers.explanations import Explanation
 from engine.api import Alternative, BeamNode, TokenLogprobs
 
 
-def insight_view(insight: Explanation) -> dict[str, Any]:
+def explanation_view(insight: Explanation) -> dict[str, Any]:
     return {
         "temperature": insight.temperature,
         "stopped": insight.stopped,

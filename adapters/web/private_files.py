@@ -9,7 +9,7 @@ from pathlib import Path
 KEPT = 500
 
 
-class Handouts:
+class PrivateFiles:
     """The newest files, in memory: after a restart they are asked for again."""
 
     def __init__(self) -> None:

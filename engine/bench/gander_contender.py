@@ -1,76 +1,20 @@
-"""The interface of every contender, and Gander's own: the engine as the server drives it, without HTTP."""
+"""Gander as a contender: the engine as the server drives it, without HTTP."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-import torch
 from PIL import Image
 
+from engine.bench.contender import Timing, UnableError, precision
 from engine.bench.roofline import wait_for
 from engine.bench.workload import Talk
 from engine.core.build import build_engine
 from engine.errors import EngineError
 from engine.models.base import VisionLanguageModel
 from engine.request import Done, Event, Provisional, Request, TextDelta
-
-
-class UnableError(Exception):
-    """A contender can't do this; `str(error)` says why, for the table."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """One answer. Seconds run from the question: `first` to the first token, `whole` to the last of `tokens`."""
-
-    first: float
-    whole: float
-    tokens: int
-    text: str
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Of the decoding alone, since the first token is the prompt's work; for two tokens and more."""
-        return (self.tokens - 1) / (self.whole - self.first)
-
-
-class Contender(Protocol):
-    """Something to measure. What it can't do raises UnableError. All answers are greedy and exactly `tokens` long."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the table."""
-        ...
-
-    @property
-    def model(self) -> VisionLanguageModel: ...
-
-    def answer(self, talk: Talk, tokens: int) -> Timing:
-        """Answers one question, streaming; returns when its tokens came."""
-        ...
-
-    def write(self, talks: Sequence[Talk], tokens: int) -> None:
-        """Answers all questions at once, in one batch."""
-        ...
-
-    def search(self, talk: Talk, beams: int, tokens: int) -> None:
-        """Answers one question by beam search."""
-        ...
-
-    def encode(self, pictures: Sequence[Image.Image]) -> None:
-        """Encodes prepared pictures into embeddings on the device, in one batch."""
-        ...
-
-    def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:
-        """Answers many conversations at once, with a cache of what was said before."""
-        ...
-
-    def close(self) -> None:
-        """Frees what would otherwise stay in memory."""
-        ...
 
 
 @dataclass
@@ -94,7 +38,7 @@ class RecordedAnswer:
             self.error = event
 
 
-class OurEngine:
+class GanderContender:
     """Gander's, with room for `rows` rows and `tokens` tokens of all of them together; `capability` as in `build_engine`."""
 
     def __init__(self, model: VisionLanguageModel, rows: int, tokens: int, capability: tuple[int, int] | None = None) -> None:
@@ -144,16 +88,3 @@ def check(recorded: RecordedAnswer, tokens: int) -> None:
         raise UnableError(str(recorded.error))
     if recorded.written != tokens:
         raise UnableError(f"{recorded.written} tokens were written, not {tokens}: the context window is too short, or a stop string came")
-
-
-def precision(model: VisionLanguageModel) -> str:
-    """q4_1, int8, 4bit, or the type of unquantised weights."""
-    quantization = model.card.quantization
-    return (
-        {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.language_model.dtype]
-        if quantization == "none"
-        else quantization
-    )
-
-
-Enter = Callable[[VisionLanguageModel], Contender]

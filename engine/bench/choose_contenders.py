@@ -7,10 +7,10 @@ from functools import partial
 
 import torch
 
-from engine.bench.contenders import OurEngine
-from engine.bench.peers import Compiled, ContinuousBatching, Transformers
-from engine.bench.run import Entrant
+from engine.bench.gander_contender import GanderContender
+from engine.bench.run import ContenderChoice
 from engine.bench.scenarios import PEOPLE, BeamScenario, Crowd, EncodeScenario, ManyTurns, OnePerson, Scenario
+from engine.bench.transformers_contenders import CompiledContender, ContinuousBatchingContender, TransformersContender
 from engine.device.devices import held_bytes
 from engine.layers.modes import Quantization
 
@@ -32,15 +32,17 @@ def scenarios(
     return tuple(scenario for name, those in known.items() if name in names for scenario in those)
 
 
-def entrants(modes: Sequence[Quantization], rows: int, tokens: int, capability: tuple[int, int] | None = None) -> list[Entrant]:
+def contender_choices(
+    modes: Sequence[Quantization], rows: int, tokens: int, capability: tuple[int, int] | None = None
+) -> list[ContenderChoice]:
     """Our engine in each mode, with room for `rows` answers of `tokens` tokens; the peers beside the unquantised one."""
-    ours = partial(OurEngine, rows=rows, tokens=rows * (ROOM + tokens), capability=capability)
-    line: list[Entrant] = []
+    ours = partial(GanderContender, rows=rows, tokens=rows * (ROOM + tokens), capability=capability)
+    line: list[ContenderChoice] = []
     for mode in modes:
-        line.append(Entrant(ours, mode, exact=mode == "none"))
+        line.append(ContenderChoice(ours, mode, exact=mode == "none"))
         if mode == "none":
-            line += [Entrant(Transformers, mode, reference=True), Entrant(Compiled, mode, guest=True)]
-            line.append(Entrant(ContinuousBatching, mode, guest=True))
+            line += [ContenderChoice(TransformersContender, mode, reference=True), ContenderChoice(CompiledContender, mode, guest=True)]
+            line.append(ContenderChoice(ContinuousBatchingContender, mode, guest=True))
     return line
 
 
