@@ -35,6 +35,7 @@ class WordTokenizer:
     bos_id = 1
     eos_ids = frozenset({2})
     specials = SPECIALS
+    reasoning = ()
 
     def __init__(self, vocabulary: int) -> None:
         bytewise = [f"<0x{byte:02X}>" for byte in range(256)]

@@ -158,4 +158,4 @@ class BeamGroup(SequenceGroup):
 
     def blank_text(self) -> Detokenizer:
         """An answer that has no token yet."""
-        return Detokenizer(self.tokenizer, self.stops, self.continued)
+        return Detokenizer(self.tokenizer, self.stops, self.continued, self.thinking)

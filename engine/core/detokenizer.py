@@ -1,10 +1,11 @@
-"""Turns an answer's tokens into text that may be shown: no half characters, no part of a stop string, no blanks at its edges."""
+"""Turns an answer's tokens into text that may be shown: no half characters, no reasoning, no part of a stop string, no blank edges."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from engine.models.base import Tokenizer
+from engine.models.reasoning import without_reasoning
 
 REPLACEMENT = "\ufffd"  # how a tokenizer shows a character that is not complete yet
 
@@ -12,9 +13,11 @@ REPLACEMENT = "\ufffd"  # how a tokenizer shows a character that is not complete
 class Detokenizer:
     """The text of one answer as it grows. Text that was shown is never taken back."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], after: Sequence[int] = ()) -> None:
-        """`after` are the last tokens of the text that the answer continues, if it continues one."""
-        self.tokenizer, self.stops, self.after = tokenizer, stops, tuple(after)
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], after: Sequence[int] = (), thinking: str = "") -> None:
+        """`after` are the last tokens of the text that the answer continues, if it continues one; `thinking` is the marker of reasoning
+        that its prompt ends behind, if it does.
+        """
+        self.tokenizer, self.stops, self.after, self.thinking = tokenizer, stops, tuple(after), thinking
         self.continues = bool(after)
         self.ids: list[int] = list(after)
         self.given = ""
@@ -41,7 +44,7 @@ class Detokenizer:
 
     def fork(self) -> Detokenizer:
         """A copy, which goes on by itself."""
-        other = Detokenizer(self.tokenizer, self.stops, self.after)
+        other = Detokenizer(self.tokenizer, self.stops, self.after, self.thinking)
         other.ids, other.read = self.ids[self.prefix :], self.read - self.prefix
         other.given, other.whole = self.given, self.whole
         return other
@@ -55,15 +58,16 @@ class Detokenizer:
         return self.cut(self.tokenizer.decode([*self.after, *ids])[len(self.tokenizer.decode(self.after)) :])
 
     def cut(self, text: str) -> tuple[str, bool]:
-        """Up to the first stop string, without blank edges and half characters, and whether there was one."""
-        text = text.replace(REPLACEMENT, "")
+        """Up to the first stop string, without reasoning, blank edges and half characters, and whether there was one."""
+        text = without_reasoning(self.thinking + text.replace(REPLACEMENT, ""), self.tokenizer.reasoning)
         text = text if self.continues else text.lstrip()
         found = [at for at in (text.find(stop) for stop in self.stops) if at >= 0]
         return text[: min(found, default=len(text))].rstrip(), bool(found)
 
     def safe(self, text: str) -> str:
-        """Without an end that may become a stop string."""
-        return text[: len(text) - max((overlap(text, stop) for stop in self.stops), default=0)].rstrip()
+        """Without an end that may become a stop string, or a marker of reasoning."""
+        held = (*self.stops, *(begin for begin, _ in self.tokenizer.reasoning))
+        return text[: len(text) - max((overlap(text, each) for each in held), default=0)].rstrip()
 
     def give(self, text: str) -> str:
         """What of `text` was not shown before; it counts as shown from here on."""

@@ -20,6 +20,7 @@ from engine.core.sampling_params import SamplingParams, stream_key
 from engine.errors import EngineError
 from engine.kv_cache.block_pool import BLOCK, Key, digests
 from engine.models.base import Tokenizer
+from engine.models.reasoning import left_open
 from engine.request import ChoiceFinished, Event, Request, TextDelta, TokenLogprob
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from engine.grammar import Matcher
     from engine.prompts.context import Context
 
+PROMPT_END = 32  # tokens in which a template would open the model's reasoning
 Emit = Callable[[Event | EngineError], None]
 
 
@@ -49,6 +51,7 @@ class SequenceGroup(ABC):
         self.last_token_at: float | None = None  # by time.monotonic()
         self.pictures_encoded = 0  # pictures that had to be encoded for it; the others were in the cache
         self.context: Context | None = None
+        self.thinking = ""  # the marker of reasoning that the prompt ends behind: some templates open it for the model
         self.matcher: Matcher | None = None  # of the request's schema, at an answer's beginning
         self.keys: list[Key] = []  # the prompt, a key a token
         self.chain: list[bytes] = []  # digests of the prompt's full blocks
@@ -62,6 +65,8 @@ class SequenceGroup(ABC):
     def set_prompt(self, context: Context, max_tokens: int, matcher: Matcher | None = None) -> None:
         """The pictures are encoded and the prompt is known; each row may have `max_tokens` new tokens, as `matcher` allows them."""
         self.context, self.max_tokens, self.matcher = context, max_tokens, matcher
+        if self.tokenizer.reasoning:
+            self.thinking = left_open(self.tokenizer.decode(context.last_tokens(PROMPT_END)), self.tokenizer.reasoning)
         self.keys = context.keys
         self.chain = digests(self.keys, self.root)
 
@@ -76,8 +81,8 @@ class SequenceGroup(ABC):
 
     @property
     def continued(self) -> tuple[int, ...]:
-        """The last tokens of the text that the answer goes on with, if it does."""
-        return self.context.last_tokens if self.request.continues and self.context else ()
+        """The last tokens of the text that the answer goes on with, if it does; a character may take four."""
+        return self.context.last_tokens(4) if self.request.continues and self.context else ()
 
     @property
     def full_blocks(self) -> int:
@@ -131,7 +136,7 @@ class Sequence:
     def __init__(self, group: SampledGroup, choice: int) -> None:
         """`choice` is its number among the answers, from 0."""
         self.group, self.choice = group, choice
-        self.text = Detokenizer(group.tokenizer, group.stops, group.continued)
+        self.text = Detokenizer(group.tokenizer, group.stops, group.continued, group.thinking)
         self.launched = 0  # tokens that the device was asked for
         self.ids: list[int] = []  # tokens that the host has seen, EOS included
         self.reason: FinishReason | None = None

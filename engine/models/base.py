@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.models.card import Card
+from engine.models.reasoning import Markers
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +38,14 @@ class Tokenizer(Protocol):
         """Texts that `encode` reads as special tokens: no message may spell them."""
         ...
 
+    @property
+    def reasoning(self) -> Markers:
+        """Between which texts the model thinks to itself."""
+        ...
+
     def encode(self, text: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str:
-        """The text, without special tokens. A character that `ids` end inside of shows as U+FFFD."""
+        """The text, without special tokens other than those of `reasoning`. A character that `ids` end inside of shows as U+FFFD."""
         ...
 
     def spell(self, token: int, first: bool = False) -> tuple[str, bytes | None]:

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 
 from engine.errors import ModelError
+from engine.models.reasoning import Markers, shown_specials
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a token of SentencePiece's byte fallback
 SPACE = "▁"
@@ -20,12 +22,14 @@ SPACE = "▁"
 class JsonTokenizer:
     """A `tokenizers.Tokenizer` behind the protocol of `engine.models.base`."""
 
-    def __init__(self, tokenizer: tokenizers.Tokenizer, bos: str | None, eos: Sequence[str]) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: tokenizers.Tokenizer, bos: str | None, eos: Sequence[str], reasoning: Markers = ()) -> None:
+        """`reasoning`: the markers of what the model thinks to itself, which `decode` spells even where they are special tokens."""
+        self._tokenizer, self.reasoning = tokenizer, reasoning
         self.bos_id = None if bos is None else self._id(bos)
         self.eos_ids = frozenset(self._id(token) for token in eos)
         self._bytewise = tokenizer.token_to_id("<0x00>") is not None
         self.specials = tuple(token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special)
+        self._shown = {self._id(token): token for token in shown_specials(self.specials, reasoning)}
 
     @classmethod
     def read(cls, folder: Path) -> JsonTokenizer:
@@ -45,7 +49,13 @@ class JsonTokenizer:
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Special tokens are left out."""
+        """Special tokens are left out, but for the markers of reasoning."""
+        if not self._shown:
+            return self._decode(ids)
+        runs = ((shown, list(run)) for shown, run in groupby(ids, key=self._shown.__contains__))
+        return "".join("".join(self._shown[number] for number in run) if shown else self._decode(run) for shown, run in runs)
+
+    def _decode(self, ids: Sequence[int]) -> str:
         if self._bytewise:
             tokens = (self._tokenizer.id_to_token(number) for number in ids)
             return join_pieces([token for token in tokens if token is not None and token not in self.specials])

@@ -16,6 +16,7 @@ from engine.models.card import ChatTemplate
 from engine.prompts.renderer import Segment, check, merge, neutralise, pictures_first
 from engine.prompts.turn import Turn
 
+ANSWER_AT_ONCE = {"enable_thinking": False, "thinking": False}  # what templates call it, where a model may think before it answers
 PROBES = ("\ue000", "\ue001", "\ue002")  # contents that no template writes
 
 
@@ -74,7 +75,7 @@ def rendered(template: ChatTemplate, messages: Sequence[dict[str, Any]], *, cont
     """As transformers renders it, without the token that its tokenizer begins a text with."""
     from transformers.utils.chat_template_utils import render_jinja_template  # costs a second that an engine without a template saves
 
-    tokens: dict[str, Any] = dict(template.tokens)
+    tokens: dict[str, Any] = {**dict(template.tokens), **ANSWER_AT_ONCE}
     made: Any = render_jinja_template(  # texts, and where answers stand in them
         [list(messages)], chat_template=template.jinja, continue_final_message=continues, add_generation_prompt=answer, **tokens
     )

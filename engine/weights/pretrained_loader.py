@@ -30,6 +30,7 @@ from engine.models.card import Card, ChatTemplate
 from engine.models.llama.config import LlamaConfig
 from engine.models.pretrained.model import PretrainedModel
 from engine.models.pretrained_card import read_json
+from engine.models.reasoning import markers_of
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.llama_loader import fill_language
 from engine.weights.merging import EMBEDDING, check_tensors, language_shapes
@@ -134,11 +135,11 @@ def load_processor(folder: Path, config: PreTrainedConfig, tokenizer: PreTrained
 
 def read_tokenizer(fast: PreTrainedTokenizerBase, folder: Path, card: Card) -> JsonTokenizer:
     """As transformers has it, with every end that the makers name, and a first token where one is wanted."""
+    jinja = card.template.jinja if isinstance(card.template, ChatTemplate) else ""
+    added = [token.content for token in fast.added_tokens_decoder.values()]
     begins = fast("a").input_ids[:1] == [fast.bos_token_id]
-    named = isinstance(card.template, ChatTemplate) and "bos_token" in card.template.jinja
-    tokenizer = JsonTokenizer(
-        fast.backend_tokenizer, fast.bos_token if begins or named else None, [fast.eos_token] if fast.eos_token else []
-    )
+    bos = fast.bos_token if begins or "bos_token" in jinja else None
+    tokenizer = JsonTokenizer(fast.backend_tokenizer, bos, [fast.eos_token] if fast.eos_token else [], markers_of(added, jinja))
     tokenizer.eos_ids |= ends(folder)
     return tokenizer
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
 from engine.core.detokenizer import Detokenizer
+from engine.models.reasoning import markers_of
 from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
 from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
@@ -102,3 +103,43 @@ def test_so_it_does_with_sentencepiece_and_its_bytes(ids: list[int]) -> None:
     answer = Detokenizer(tokenizer, [])
     pieces = [answer.push(token)[0] for token in ids]
     assert "".join([*pieces, answer.finish()]) == answer.decode(ids)[0]
+
+
+REASONING = markers_of(["<think>", "[THINK]", "[/THINK]"], "")
+
+
+def thinker() -> JsonTokenizer:
+    """Of bytes, where Mistral's markers are special tokens, and Qwen's are spelt."""
+    tokenizer = tiny_tokenizer()._tokenizer
+    tokenizer.add_special_tokens(["[THINK]", "[/THINK]"])
+    return JsonTokenizer(tokenizer, "<s>", ["</s>"], REASONING)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<think>a cat? a dog?</think>\n\nA dog.", "A dog."),
+        ("[THINK]a cat?[/THINK]A dog.", "A dog."),
+        ("A dog.<think>or a cat", "A dog."),
+        ("<think></think>A dog<", "A dog<"),
+        ("a < b <thin", "a < b <thin"),
+        ("<think>one</think>A dog<think>two</think>, I say.", "A dog, I say."),
+    ],
+)
+def test_reasoning_is_never_shown(written: str, shown: str) -> None:
+    tokenizer = thinker()
+    answer = Detokenizer(tokenizer, ())
+    pieces = [answer.push(token)[0] for token in tokenizer.encode(written)]
+    assert "".join([*pieces, answer.finish()]) == shown
+    assert Detokenizer(tokenizer, ()).decode(tokenizer.encode(written)) == (shown, False)
+
+
+def test_reasoning_that_the_prompt_began_is_not_shown_either() -> None:
+    tokenizer = thinker()
+    answer = Detokenizer(tokenizer, (), thinking="<think>")
+    pieces = [answer.push(token)[0] for token in tokenizer.encode("Hm, well.</think>A dog.")]
+    assert "".join([*pieces, answer.finish()]) == "A dog."
+
+
+def test_a_model_that_knows_no_such_markers_may_write_of_them() -> None:
+    assert "".join(stream("HTML has no <think> tag.")[0]) == "HTML has no <think> tag."
