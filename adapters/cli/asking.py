@@ -20,7 +20,7 @@ from bot.conversation import points_at_nothing
 from bot.store.tables import Finish
 from engine.api import ChatRequest, Message, TextPart
 
-KNOBS = {"num_beams": "beams"}  # fields of the wire that people know by another name
+OPTION_NAMES = {"num_beams": "beams"}  # fields of the wire that people know by another name
 
 
 async def ask_once(files: Sequence[Path], question: str, sampling: Mapping[str, float], model: str | None, engine_url: str | None) -> None:
@@ -47,7 +47,7 @@ async def make_request(files: Sequence[Path], question: str, sampling: Mapping[s
 def sentence(fault: ErrorDetails) -> str:
     """What is wrong with an option, by the name that it has on the command line."""
     field = str(fault["loc"][0])
-    return f"--{KNOBS.get(field, field).replace('_', '-')} {fault['input']}: {fault['msg'].replace('Input should', 'it should')}."
+    return f"--{OPTION_NAMES.get(field, field).replace('_', '-')} {fault['input']}: {fault['msg'].replace('Input should', 'it should')}."
 
 
 def remarks_on(answer: Answer) -> list[str]:

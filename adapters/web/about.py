@@ -52,8 +52,8 @@ def engine_view(engines: tuple[EngineState, ...]) -> dict[str, Any]:
     return {**about, "detail": health.detail, "seconds_left": health.seconds_left}
 
 
-async def knobs_view(surroundings: Surroundings, person: str, locale: str | None) -> dict[str, Any]:
-    """Values without the page's own sliders, the operator's caps, and the knobs that no engine here has."""
+async def settings_view(surroundings: Surroundings, person: str, locale: str | None) -> dict[str, Any]:
+    """Values without the page's own sliders, the operator's caps, and the settings that no engine here has."""
     resolved = await surroundings.resolve(place_of(person), author_of(person), {}, locale)
     engine = best(await surroundings.engines())
     model: Mapping[str, float] = engine.health.defaults if engine and engine.health else {}

@@ -9,13 +9,13 @@ from bot.answers.explanations import Explanation
 from engine.api import Alternative, BeamNode, TokenLogprobs
 
 
-def explanation_view(insight: Explanation) -> dict[str, Any]:
+def explanation_view(explanation: Explanation) -> dict[str, Any]:
     return {
-        "temperature": insight.temperature,
-        "stopped": insight.stopped,
-        "tokens": [_token(token) for token in insight.choices],
-        "beams": [_beam(node) for node in insight.beams],
-        "length_penalty": insight.length_penalty,
+        "temperature": explanation.temperature,
+        "stopped": explanation.stopped,
+        "tokens": [_token(token) for token in explanation.choices],
+        "beams": [_beam(node) for node in explanation.beams],
+        "length_penalty": explanation.length_penalty,
     }
 
 

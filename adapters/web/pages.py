@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.web.about import Surroundings, engine_view, knobs_view
+from adapters.web.about import Surroundings, engine_view, settings_view
 from adapters.web.assets import assets, respond
 from adapters.web.explanation_view import explanation_view
 from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_question, validated, whole
@@ -61,7 +61,7 @@ class Pages:
             web.post("/api/buttons", self.press),
             web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
             web.get("/api/files/{token}/{name}", self.file),
-            web.get(r"/api/insights/{answer:\d{1,15}}", self.explanation),
+            web.get(r"/api/explanations/{answer:\d{1,15}}", self.explanation),
             web.get("/api/events", self.events),
             web.get("/static/{name:.+}", self.asset),
         ]
@@ -153,10 +153,10 @@ class Pages:
 
     async def explanation(self, request: web.Request) -> web.StreamResponse:
         """How an answer to this person came about; refused when it is not known any more."""
-        insight = self._surroundings.explanation(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
-        if insight is None:
-            raise Unacceptable("insight-gone")
-        return packed(explanation_view(insight))
+        explanation = self._surroundings.explanation(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
+        if explanation is None:
+            raise Unacceptable("explanation-gone")
+        return packed(explanation_view(explanation))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""
@@ -181,7 +181,7 @@ class Pages:
     async def _settings(self, request: web.Request, person: str) -> dict[str, Any]:
         return {
             "engine": engine_view(await self._surroundings.engines()),
-            "knobs": await knobs_view(self._surroundings, person, locale_of(request)),
+            "settings": await settings_view(self._surroundings, person, locale_of(request)),
             "signed_in": not self._sessions.open,
             "limits": {**asdict(self._limits), "characters": CHARACTERS},
         }

@@ -77,7 +77,7 @@ async def test_it_serves_the_page_on_anyones_openai_server(tmp_path: Path) -> No
             await visitor.ask("How many geese?")
             assert await final(visitor) == "One goose."
             session = await visitor.session()
-    assert (session["engine"]["model"], session["knobs"]["missing"]) == ("stand-in", ["beams"])
+    assert (session["engine"]["model"], session["settings"]["missing"]) == ("stand-in", ["beams"])
     assert standin.requests[0]["model"] == "stand-in"
     assert standin.requests[0]["messages"][-1]["content"] == "How many geese?"
 

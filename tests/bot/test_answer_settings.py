@@ -78,7 +78,7 @@ def test_an_unknown_setting_lists_the_known() -> None:
     assert find_setting(" Beams ").name == "beams"
 
 
-def test_settings_are_the_knobs_of_an_answer() -> None:
+def test_each_setting_is_a_field_of_an_answer() -> None:
     assert set(SETTINGS) == set(AnswerSettings.__slots__)
 
 

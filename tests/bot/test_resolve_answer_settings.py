@@ -124,7 +124,7 @@ async def test_a_bad_value_in_a_request_names_its_range(settings: ScopedSettings
     assert refused.value.values == {"name": "temperature", "low": 0, "high": 2, "given": "3"}
 
 
-async def test_an_answer_gets_typed_knobs_and_a_line_of_what_is_unusual(settings: ScopedSettings) -> None:
+async def test_an_answer_gets_typed_settings_and_a_line_of_what_is_unusual(settings: ScopedSettings) -> None:
     await settings.put(SERVER, ADA, Scope.PERSON, "memory", "personal")
     await settings.put(SERVER, ADA, Scope.PERSON, "system_prompt", "Be brief.")
     resolved = await settings.resolve(SERVER, ADA, {"temperature": 1, "beams": 5, "top_p": 0.9}, "zh-TW")

@@ -57,8 +57,8 @@ def picture(tmp_path: Path) -> str:
 @pytest.mark.usefixtures("engine")
 def test_a_picture_s_answer_goes_to_standard_output_alone_and_a_seed_repeats_it(tiny_home: Path, lonely_home: Path, picture: str) -> None:
     """Asked of the engine that runs already, and of one that is started for this answer and gone with it."""
-    knobs = ("--seed", "3", "--max-tokens", "12", "--temperature", "1.5")
-    first, second = (ask(home, picture, "What?", *knobs) for home in (tiny_home, lonely_home))
+    settings = ("--seed", "3", "--max-tokens", "12", "--temperature", "1.5")
+    first, second = (ask(home, picture, "What?", *settings) for home in (tiny_home, lonely_home))
     assert (first.returncode, second.returncode, first.stdout) == (0, 0, second.stdout)
     assert first.stdout.strip()
     assert all("--max-tokens raises it" in asked.stderr for asked in (first, second))

@@ -54,18 +54,18 @@ export const welcome = () => request("/api/welcome");
 export const device = () => request("/api/devices", { method: "POST" });
 
 /** Sends a question with its pictures; what was stored. `id` is ours, so that a repeated request is not a second question. */
-export function ask({ id, text, parent, instead, knobs, pictures }) {
+export function ask({ id, text, parent, instead, settings, pictures }) {
   const form = new FormData();
-  form.set("message", JSON.stringify({ id, text, parent, instead_of: instead, ...knobs }));
+  form.set("message", JSON.stringify({ id, text, parent, instead_of: instead, ...settings }));
   for (const picture of pictures) form.append("picture", picture, picture.name);
   return request("/api/messages", { method: "POST", body: form });
 }
 
 /** How an answer came about: its tokens with their alternatives, or the hypotheses of a beam search. */
-export const insight = (answer) => request(`/api/insights/${answer}`);
+export const explanation = (answer) => request(`/api/explanations/${answer}`);
 
-export function press(id, button, answer, knobs) {
-  const body = JSON.stringify({ id, button, answer, ...knobs });
+export function press(id, button, answer, settings) {
+  const body = JSON.stringify({ id, button, answer, ...settings });
   return request("/api/buttons", { method: "POST", body, headers: { "Content-Type": "application/json" } });
 }
 

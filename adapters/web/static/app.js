@@ -9,8 +9,8 @@ import { find, firstWords, newId, spoken } from "./dom.js";
 import { picturesOf } from "./drafts.js";
 import { Graph } from "./graph.js";
 import { Header, unreachable } from "./header.js";
-import { explain } from "./insight.js";
-import { Knobs } from "./knobs.js";
+import { explain } from "./explanation.js";
+import { Settings } from "./settings.js";
 import { Navigation } from "./navigation.js";
 import { Sending } from "./sending.js";
 import { Sidebar } from "./sidebar.js";
@@ -24,7 +24,7 @@ const SEEN = "gander.seen"; // in this tab: the last message on the screen, empt
 
 export class App {
   graph = new Graph();
-  knobs = new Knobs();
+  settings = new Settings();
   header = new Header();
   sending = new Sending(this.graph);
   current = null; // the first message of the conversation on the screen; null = a new one
@@ -63,8 +63,8 @@ export class App {
     this.welcome = new Welcome((file, questions) => this.composer.add([file], questions));
     new Completion(() => this.welcome.commands, () => this.composer.typed());
     account(begun.signed_in, (trouble) => this.composer.say(words(trouble)));
-    find("insight-close").onclick = () => find("insight").close();
-    find("insight").onclick = (event) => event.target === find("insight") && find("insight").close();
+    find("explanation-close").onclick = () => find("explanation").close();
+    find("explanation").onclick = (event) => event.target === find("explanation") && find("explanation").close();
     find("reply-cancel").onclick = () => this.goOn();
     addEventListener("popstate", () => this.navigation.visit());
     find("language").onchange = (event) => this.changeLanguage(event.target.value);
@@ -73,8 +73,8 @@ export class App {
     this.navigation.takeNewest(begun);
   }
 
-  configure({ knobs, engine }) {
-    this.knobs.configure(knobs);
+  configure({ settings, engine }) {
+    this.settings.configure(settings);
     this.header.showEngine(engine);
   }
 
@@ -180,7 +180,7 @@ export class App {
   async ask({ text, pictures, id = null, parent = null, instead = null }) {
     const replaced = this.graph.get(instead);
     const above = replaced ? replaced.parent : (parent ?? this.path().at(-1)?.id ?? null);
-    const question = { id: id ?? newId(), text, pictures, parent: above, instead: replaced && instead, knobs: this.knobs.chosen };
+    const question = { id: id ?? newId(), text, pictures, parent: above, instead: replaced && instead, settings: this.settings.chosen };
     const command = text.startsWith("/") ? text : null; // a command, it seems; the server knows
     const sent = { anchor: question.parent, place: this.current, command, late: [] };
     this.sent.set(question.id, sent);
@@ -234,7 +234,7 @@ export class App {
     try {
       const id = newId();
       if (button !== "stop") this.sent.set(id, { anchor: message.id, command: "", taken: true }); // a stopped answer shows that it stopped
-      const { messages } = await api.press(id, button, message.answer, button === "again" ? this.knobs.chosen : {});
+      const { messages } = await api.press(id, button, message.answer, button === "again" ? this.settings.chosen : {});
       this.graph.merge(messages);
       const after = button === "again" ? message.parent : message.id;
       const made = messages.findLast(({ parent }) => parent === after);
@@ -326,7 +326,7 @@ export class App {
     rememberLanguage(language);
     await loadLanguage(language);
     this.welcome.load();
-    this.knobs.draw();
+    this.settings.draw();
     this.composer.refresh();
     this.thread.forget();
     this.showReply();

@@ -11,18 +11,18 @@ const figure = (number) => number.toFixed(Math.abs(number) < 0.1 ? 3 : 2);
 /** The drafts that finished, best first, and how their figures come about. Nothing where the engine doesn't rank. */
 function finished({ beams, length_penalty: penalty }) {
   const ranked = beams.filter((node) => node.rank != null).sort((a, b) => b.rank - a.rank || b.chosen - a.chosen);
-  if (!ranked.length || penalty == null) return [make("p", { textContent: say("insight-unranked") })];
-  const why = say(penalty === 0 ? "insight-why-plain" : "insight-why", { penalty: Number(penalty.toFixed(2)) });
+  if (!ranked.length || penalty == null) return [make("p", { textContent: say("explanation-unranked") })];
+  const why = say(penalty === 0 ? "explanation-why-plain" : "explanation-why", { penalty: Number(penalty.toFixed(2)) });
   const draft = (node) => {
-    const words = node.text.trim() || say("insight-wordless");
+    const words = node.text.trim() || say("explanation-wordless");
     const sum = penalty === 0 ? "" : `${figure(node.score)} ÷ ${node.step}${penalty === 1 ? "" : `^${Number(penalty.toFixed(2))}`} = `;
     const line = make("li", { className: node.chosen ? "draft won" : "draft" }, make("q", { textContent: words }));
     line.append(make("span", { className: "score", textContent: `${sum}${figure(node.rank)}` }));
-    if (node.chosen) line.append(make("strong", { textContent: `★ ${say("insight-won")}` }));
+    if (node.chosen) line.append(make("strong", { textContent: `★ ${say("explanation-won")}` }));
     return line;
   };
-  const parts = [make("h3", { textContent: say("insight-finished") }), make("p", { className: "small", textContent: why })];
-  if (ranked.some((node) => !node.text.trim())) parts.push(make("p", { className: "small", textContent: say("insight-empty") }));
+  const parts = [make("h3", { textContent: say("explanation-finished") }), make("p", { className: "small", textContent: why })];
+  if (ranked.some((node) => !node.text.trim())) parts.push(make("p", { className: "small", textContent: say("explanation-empty") }));
   return [...parts, make("ol", { className: "finished" }, ...ranked.map(draft))];
 }
 
@@ -52,7 +52,7 @@ function piece(beams, first, last) {
   const before = beams[first].parent === null ? "" : beams[beams[first].parent].text;
   const { text, rank } = beams[last];
   const added = (text.startsWith(before) ? text.slice(before.length) : text).trim();
-  return rank == null ? added || "…" : `${added} ${say(text.trim() ? "insight-end" : "insight-wordless")}`.trim();
+  return rank == null ? added || "…" : `${added} ${say(text.trim() ? "explanation-end" : "explanation-wordless")}`.trim();
 }
 
 function tree(beams) {
@@ -67,14 +67,14 @@ function tree(beams) {
     const line = make("span", { className: won.has(n) ? "piece won" : "piece" }, piece(beams, first, n), " ", score);
     const leaf = make("li", {}, line);
     if (children.has(n)) leaf.append(make("ul", {}, ...children.get(n).map(item)));
-    else if (won.has(n)) line.append(` ★ ${say("insight-won")}`);
+    else if (won.has(n)) line.append(` ★ ${say("explanation-won")}`);
     return leaf;
   }
   return make("ul", { className: "tree" }, ...(children.get(null) ?? []).map(item));
 }
 
 /** The nodes that show a search. */
-export function beamSearch(insight) {
-  const heading = make("h3", { textContent: say("insight-followed") });
-  return [...finished(insight), heading, make("p", { className: "small", textContent: say("insight-tree") }), tree(insight.beams)];
+export function beamSearch(explanation) {
+  const heading = make("h3", { textContent: say("explanation-followed") });
+  return [...finished(explanation), heading, make("p", { className: "small", textContent: say("explanation-tree") }), tree(explanation.beams)];
 }

@@ -76,7 +76,7 @@ export class MessageView {
     const add = (name, label, onclick) => buttons.push(named(name, iconButton(name, label, onclick)));
     if (message.role === "bot" && message.final) {
       add("copy", say("copy"), (event) => this.#copy(event.currentTarget, message.text));
-      if (message.text && !message.columns?.length) add("insight", say("insight"), () => this.actions.explain(message));
+      if (message.text && !message.columns?.length) add("explanation", say("explanation"), () => this.actions.explain(message));
       if (message.buttons.includes("again")) add("again", say("again"), () => this.actions.press("again", message));
       if (message.buttons.includes("continue")) buttons.push(this.#continueButton(message));
     }

@@ -90,7 +90,7 @@ def test_a_forgotten_question_is_pointed_out(pictures: Path) -> None:
     assert "the question comes last" in asked.stderr
 
 
-def test_a_knob_out_of_range_names_the_range(tmp_path: Path) -> None:
+def test_a_setting_out_of_range_names_the_range(tmp_path: Path) -> None:
     asked = gander("ask", "Hi", "--beams", "11", home=tmp_path)
     assert asked.returncode == 1
     assert "--beams 11: it should be less than or equal to 10." in asked.stderr

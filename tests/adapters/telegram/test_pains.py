@@ -104,7 +104,7 @@ async def test_pain_12_who_waits_sees_their_place_in_private_and_in_a_group(tmp_
     assert places == ["You are next.", "You are number 2 in line."]
 
 
-async def test_pain_15_beams_are_capped_and_knobs_are_explained(tmp_path: Path) -> None:
+async def test_pain_15_beams_are_capped_and_settings_are_explained(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         chat = telegram.world.private()
         for number, text in enumerate(("/beams 10", "/beams", "/temperature"), start=1):

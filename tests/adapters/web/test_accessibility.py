@@ -74,7 +74,7 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
         await visit.ask("/compare temperature:0.2,1.8 tell me a story")
         await visit.finished(2)
         await expect(page.locator(".commands button")).to_have_count(2)
-        await page.locator("#knobs-button").click()
+        await page.locator("#settings-button").click()
         assert await serious_faults(page) == []
     async with served(tmp_path / "closed", engine, config(password="honk honk")) as url:
         await page.goto(url)

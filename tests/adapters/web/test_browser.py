@@ -146,7 +146,7 @@ async def test_a_new_conversation_knows_nothing_of_the_old_one(visit: Visit, eng
 
 
 async def test_moved_sliders_explain_themselves_and_count(visit: Visit, engine: ScriptedEngine) -> None:
-    await visit.page.locator("#knobs-button").click()
+    await visit.page.locator("#settings-button").click()
     await visit.page.get_by_label("Temperature").fill("0")
     await expect(visit.page.locator("#temperature-help")).to_contain_text("the same answer every time")
     await visit.page.get_by_label("Beams").fill("3")
@@ -192,7 +192,7 @@ async def test_a_typed_command_is_answered_beside_the_conversation(visit: Visit)
     await visit.ask_and_wait("Hello", 1)
     await visit.ask("/temperature 0.4")
     await expect(visit.page.locator(".aside")).to_contain_text("0.4")
-    await expect(visit.page.locator("#knobs-summary")).to_contain_text("Temperature 0.4")
+    await expect(visit.page.locator("#settings-summary")).to_contain_text("Temperature 0.4")
     await expect(visit.page.locator(".message")).to_have_count(2)
 
 
@@ -237,7 +237,7 @@ async def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     await keyboard.press("Enter")
     await expect(visit.page.get_by_label("Temperature")).to_be_focused()
     await keyboard.press("Escape")
-    await expect(visit.page.locator("#knobs-button")).to_be_focused()
+    await expect(visit.page.locator("#settings-button")).to_be_focused()
 
 
 async def test_every_control_has_a_name(visit: Visit) -> None:
@@ -298,7 +298,7 @@ async def test_a_password_stands_before_the_page(browser: Browser, tmp_path: Pat
         await expect(visit.page.get_by_role("alert")).to_have_text("That is not the password. Try again.")
         await visit.page.get_by_label("Password").fill("honk honk")
         await visit.page.get_by_role("button", name="Sign in").click()
-        await expect(visit.page.locator("#knobs-summary")).not_to_be_empty()
+        await expect(visit.page.locator("#settings-summary")).not_to_be_empty()
         await visit.ask_and_wait("In?", 1)
         await visit.page.goto("data:text/html,<a href='" + url + "'>from elsewhere</a>")
         await visit.page.get_by_role("link").click()

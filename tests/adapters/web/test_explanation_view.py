@@ -69,7 +69,7 @@ async def url(tmp_path: Path, engine: TellingEngine) -> AsyncIterator[str]:
 
 async def opened(visit: Visit) -> Page:
     await visit.page.get_by_role("button", name="How these words came about").click()
-    await expect(visit.page.locator("#insight")).to_be_visible()
+    await expect(visit.page.locator("#explanation")).to_be_visible()
     return visit.page
 
 
@@ -83,16 +83,16 @@ async def test_the_chart_shows_the_actual_chances_at_the_chosen_temperature(
         await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
         assert (engine.requests[-1].logprobs, engine.requests[-1].temperature) == (True, 0.7)
-        await expect(page.locator("#insight-body")).to_contain_text("At temperature 0.7")
+        await expect(page.locator("#explanation-body")).to_contain_text("At temperature 0.7")
         await expect(page.locator(".tokens button")).to_have_text(["A", "goose", "."])
         await page.locator(".tokens button", has_text="goose").click()
         await expect(page.locator(".chances code")).to_have_text(["␣duck", "␣goose", "␣<b>hat</b>"])
         await expect(page.locator(".chances li > :last-child")).to_have_text(["50 %", "38 %", "13 %"])
         await expect(page.locator(".chances [aria-current]")).to_contain_text("goose")
         assert await serious_faults(page) == []
-        assert await page.evaluate("() => document.querySelector('#insight').scrollWidth <= innerWidth")
+        assert await page.evaluate("() => document.querySelector('#explanation').scrollWidth <= innerWidth")
         await page.keyboard.press("Escape")
-        await expect(page.locator("#insight")).to_be_hidden()
+        await expect(page.locator("#explanation")).to_be_hidden()
 
 
 @pytest.mark.parametrize("viewport", [PROJECTOR, PHONE], ids=["projector", "phone"])
@@ -113,8 +113,8 @@ async def test_beams_show_the_tree_of_what_they_weighed_with_scores(
         ]
         await expect(page.locator(".draft")).to_have_text(drafts)
         await expect(page.locator(".draft.won")).to_have_text(drafts[:1])
-        await expect(page.locator("#insight-body")).to_contain_text("the length penalty, which was 2. The highest figure is chosen")
-        await expect(page.locator("#insight-body")).to_contain_text("∅ is an answer of no words")
+        await expect(page.locator("#explanation-body")).to_contain_text("the length penalty, which was 2. The highest figure is chosen")
+        await expect(page.locator("#explanation-body")).to_contain_text("∅ is an answer of no words")
         pieces = [
             "A -0.30",
             "goose -0.90",
@@ -152,7 +152,7 @@ async def test_every_draft_that_finished_is_shown(browser: Browser, url: str, en
         page = await opened(visit)
         await expect(page.locator(".draft")).to_have_count(40)
         await expect(page.locator(".piece")).to_have_count(40)
-        await expect(page.locator("#insight-body")).to_contain_text("The length penalty was 0")
+        await expect(page.locator("#explanation-body")).to_contain_text("The length penalty was 0")
 
 
 async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser: Browser, url: str, engine: TellingEngine) -> None:
@@ -162,7 +162,7 @@ async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser
         await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
         page = await opened(visit)
-        await expect(page.locator("#insight-body")).to_contain_text("doesn't say how it ranked them")
+        await expect(page.locator("#explanation-body")).to_contain_text("doesn't say how it ranked them")
         await expect(page.locator(".won")).to_have_count(0)
 
 
@@ -175,14 +175,14 @@ async def test_an_answer_that_was_stopped_says_why_nothing_is_told(browser: Brow
         await expect(visit.answers).to_have_text("A goose.")
         await visit.page.get_by_role("button", name="Stop the answer").click()
         await visit.finished(1)
-        await expect((await opened(visit)).locator("#insight-body")).to_contain_text("stopped before the engine could tell")
+        await expect((await opened(visit)).locator("#explanation-body")).to_contain_text("stopped before the engine could tell")
 
 
 async def test_an_engine_that_tells_nothing_is_said_to(browser: Browser, url: str, engine: TellingEngine) -> None:
     engine.tells = False
     async with visiting(browser, url, locale="en-GB") as visit:
         await visit.ask_and_wait("Tell me something", 1)
-        await expect((await opened(visit)).locator("#insight-body")).to_contain_text("doesn't tell")
+        await expect((await opened(visit)).locator("#explanation-body")).to_contain_text("doesn't tell")
 
 
 async def test_nobody_sees_how_another_person_s_answer_came_about(url: str) -> None:
@@ -192,5 +192,5 @@ async def test_nobody_sees_how_another_person_s_answer_came_about(url: str) -> N
         while not answer:
             recent = (await ann.get("/api/messages"))["messages"]
             answer = next((message["answer"] for message in recent if message["role"] == "bot" and message["final"]), 0)
-        assert "".join(token["token"] for token in (await ann.get(f"/api/insights/{answer}"))["tokens"]) == "A goose."
-        assert (await eve.get(f"/api/insights/{answer}"))["key"] == "insight-gone"
+        assert "".join(token["token"] for token in (await ann.get(f"/api/explanations/{answer}"))["tokens"]) == "A goose."
+        assert (await eve.get(f"/api/explanations/{answer}"))["key"] == "explanation-gone"

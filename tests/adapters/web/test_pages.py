@@ -43,7 +43,7 @@ async def test_the_session_tells_what_the_header_and_the_sliders_show(visitor: V
     session = await visitor.session()
     assert session["engine"]["notice"] == READY.notice
     assert session["engine"]["state"] == "ready"
-    assert session["knobs"] == {"defaults": {"temperature": 1.0, "beams": 1}, "caps": {"temperature": 2.0, "beams": 5}, "missing": []}
+    assert session["settings"] == {"defaults": {"temperature": 1.0, "beams": 1}, "caps": {"temperature": 2.0, "beams": 5}, "missing": []}
 
 
 async def test_a_question_can_reply_to_an_answer_that_has_no_message_yet(visitor: Visitor, bot: Listener) -> None:

@@ -42,10 +42,10 @@ async def below_the_end(page: Page) -> float:
 
 
 async def test_a_slider_that_was_moved_further_than_is_allowed_now_goes_as_far_as_it_may(visit: Visit, engine: ScriptedEngine) -> None:
-    await visit.page.evaluate("() => localStorage.setItem('gander.knobs', JSON.stringify({ beams: 10, temperature: 0.4, mirrors: 2 }))")
+    await visit.page.evaluate("() => localStorage.setItem('gander.settings', JSON.stringify({ beams: 10, temperature: 0.4, mirrors: 2 }))")
     await visit.page.reload()
     await started(visit.page)
-    await expect(visit.page.locator("#knobs-summary")).to_have_text("Temperature 0.4, 5 beams")
+    await expect(visit.page.locator("#settings-summary")).to_have_text("Temperature 0.4, 5 beams")
     await visit.ask_and_wait("Still?", 1)
     assert (engine.requests[-1].num_beams, engine.requests[-1].temperature) == (5, 0.4)
 

@@ -106,14 +106,14 @@ async def test_colours_can_be_chosen_and_are_kept(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("size", [LYING_PHONE, FOUR_TIMES])
-async def test_every_knob_can_be_reached_where_there_is_little_room(browser: Browser, url: str, size: dict[str, int]) -> None:
+async def test_every_setting_can_be_reached_where_there_is_little_room(browser: Browser, url: str, size: dict[str, int]) -> None:
     async with visiting(browser, url, locale="en", viewport=size) as visit:
-        await visit.page.locator("#knobs-button").click()
-        for control in ("#temperature", "#beams", "#knobs-close"):
+        await visit.page.locator("#settings-button").click()
+        for control in ("#temperature", "#beams", "#settings-close"):
             await visit.page.locator(control).scroll_into_view_if_needed()
             await expect(visit.page.locator(control)).to_be_in_viewport(ratio=1)
-        await visit.page.locator("#knobs-close").click()
-        await expect(visit.page.locator("#knobs")).to_be_hidden()
+        await visit.page.locator("#settings-close").click()
+        await expect(visit.page.locator("#settings")).to_be_hidden()
 
 
 async def test_it_can_be_installed_and_pretends_nothing(visit: Visit) -> None:
@@ -158,4 +158,4 @@ async def test_signing_out_and_a_second_device(browser: Browser, tmp_path: Path,
 async def sign_in(visit: Visit, password: str) -> None:
     await visit.page.get_by_label("Password").fill(password)
     await visit.page.get_by_role("button", name="Sign in").click()
-    await expect(visit.page.locator("#knobs-summary")).not_to_be_empty()
+    await expect(visit.page.locator("#settings-summary")).not_to_be_empty()

@@ -87,4 +87,4 @@ async def visiting(browser: Browser, url: str, **options: object) -> AsyncIterat
 
 async def started(page: Page) -> None:
     """The script has drawn the page."""
-    await expect(page.locator("#knobs-summary, .login [data-text=sign-in]").first).not_to_be_empty()
+    await expect(page.locator("#settings-summary, .login [data-text=sign-in]").first).not_to_be_empty()

@@ -132,7 +132,7 @@ async def refusal(runner: CommandRunner, diary: Diary, incoming: Incoming) -> tu
     return refused.value.key, refused.value.values
 
 
-async def test_a_knob_without_a_value_explains_itself_and_shows_where_it_comes_from(runner: CommandRunner, diary: Diary) -> None:
+async def test_a_setting_without_a_value_explains_itself_and_shows_where_it_comes_from(runner: CommandRunner, diary: Diary) -> None:
     explained = await say(runner, diary, commanded("temperature"))
     assert explained.splitlines()[0].startswith("**Temperature** is how daring")
     assert "**temperature**: 0.6 · the model's default" in explained
@@ -142,7 +142,7 @@ async def test_a_knob_without_a_value_explains_itself_and_shows_where_it_comes_f
     assert "**温度**：1 · 本频道的设置" in await say(runner, diary, commanded("temperature", ADA, SERVER, "zh-CN"))
 
 
-async def test_a_knob_says_so_when_no_engine_tells_the_default(runner: CommandRunner, diary: Diary) -> None:
+async def test_a_setting_says_so_when_no_engine_tells_the_default(runner: CommandRunner, diary: Diary) -> None:
     diary.states = (EngineState("down", None, 0),)
     assert "**temperature**: up to the model" in await say(runner, diary, commanded("temperature"))
 
@@ -157,7 +157,7 @@ async def test_a_manager_sets_the_channel_and_anybody_else_themselves(runner: Co
     assert await say(runner, diary, commanded("beams", MODERATOR, value=2, scope="本服务器")) == "beams is now **2** for this server."
 
 
-async def test_a_knob_is_taken_back(runner: CommandRunner, diary: Diary) -> None:
+async def test_a_setting_is_taken_back(runner: CommandRunner, diary: Diary) -> None:
     await runner.run(commanded("beams", value=3), diary)
     assert await say(runner, diary, commanded("beams", clear=True)) == "beams is no longer set for you.\n**beams**: 1 · default"
     assert (await say(runner, diary, commanded("beams", clear="yes"))).startswith("beams was not set for you.")

@@ -3,7 +3,7 @@
 import { find } from "./dom.js";
 import { say } from "./texts.js";
 
-const KEY = "gander.knobs";
+const KEY = "gander.settings";
 
 function temperatureWords(value) {
   if (value === 0) return "temperature-0";
@@ -17,29 +17,29 @@ function beamsWords(count) {
   return count <= 5 ? "beams-few" : "beams-many";
 }
 
-export class Knobs {
+export class Settings {
   #own = JSON.parse(localStorage.getItem(KEY) ?? "{}"); // what this person moved, at some time; the rest is the bot's default
   #defaults = { temperature: 1, beams: 1 };
   #caps = {};
   #missing = [];
 
   constructor() {
-    find("knobs-button").onclick = () => this.#open(find("knobs").hidden);
+    find("settings-button").onclick = () => this.#open(find("settings").hidden);
     find("temperature").oninput = (event) => this.#set("temperature", event.target.valueAsNumber);
     find("beams").oninput = (event) => this.#set("beams", event.target.valueAsNumber);
-    find("knobs-close").onclick = () => this.#close();
-    find("knobs-reset").onclick = () => this.#keep({});
+    find("settings-close").onclick = () => this.#close();
+    find("settings-reset").onclick = () => this.#keep({});
     document.addEventListener("pointerdown", (event) => {
-      if (!event.target.closest("#knobs, #knobs-button")) this.#open(false);
+      if (!event.target.closest("#settings, #settings-button")) this.#open(false);
     });
     find("composer").addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || find("knobs").hidden) return;
+      if (event.key !== "Escape" || find("settings").hidden) return;
       event.stopPropagation();
       this.#close();
     });
   }
 
-  /** From the server: values in force without ours, the operator's caps, and the knobs that its engine lacks. */
+  /** From the server: values in force without ours, the operator's caps, and the settings that its engine lacks. */
   configure({ defaults, caps, missing }) {
     this.#defaults = defaults;
     this.#caps = caps;
@@ -57,12 +57,12 @@ export class Knobs {
 
   #close() {
     this.#open(false);
-    find("knobs-button").focus();
+    find("settings-button").focus();
   }
 
   #open(open) {
-    find("knobs").hidden = !open;
-    find("knobs-button").setAttribute("aria-expanded", String(open));
+    find("settings").hidden = !open;
+    find("settings-button").setAttribute("aria-expanded", String(open));
     if (open) find("temperature").focus();
   }
 
@@ -84,13 +84,13 @@ export class Knobs {
     find("beams-value").textContent = beams;
     find("temperature-help").textContent = this.#help("temperature", say(temperatureWords(temperature)));
     find("beams-help").textContent = this.#help("beams", say(beamsWords(beams), { count: beams }));
-    const summary = beams === 1 ? "knobs-summary-one" : "knobs-summary";
-    find("knobs-summary").textContent = say(summary, { temperature: Number(temperature.toFixed(2)), beams });
-    find("knobs-reset").disabled = !Object.keys(this.#own).length;
+    const summary = beams === 1 ? "settings-summary-one" : "settings-summary";
+    find("settings-summary").textContent = say(summary, { temperature: Number(temperature.toFixed(2)), beams });
+    find("settings-reset").disabled = !Object.keys(this.#own).length;
   }
 
   #help(name, words) {
     find(name).disabled = this.#missing.includes(name);
-    return this.#missing.includes(name) ? say("knob-missing") : words;
+    return this.#missing.includes(name) ? say("setting-missing") : words;
   }
 }

@@ -10,19 +10,19 @@ const visible = (token) => token.replace(/ /g, "␣").replace(/\n/g, "↵") || "
 
 /** Opens the dialog for an answer. Throws Trouble when the server no longer knows. */
 export async function explain(answer) {
-  const insight = await api.insight(answer);
-  find("insight-body").replaceChildren(...shown(insight));
-  find("insight").showModal();
+  const explanation = await api.explanation(answer);
+  find("explanation-body").replaceChildren(...shown(explanation));
+  find("explanation").showModal();
 }
 
-function shown(insight) {
-  if (insight.beams.length) return beamSearch(insight);
-  if (insight.tokens.length) return chart(insight);
-  return [make("p", { textContent: say(insight.stopped ? "insight-stopped" : "insight-none") })];
+function shown(explanation) {
+  if (explanation.beams.length) return beamSearch(explanation);
+  if (explanation.tokens.length) return chart(explanation);
+  return [make("p", { textContent: say(explanation.stopped ? "explanation-stopped" : "explanation-none") })];
 }
 
 function chart({ temperature, tokens }) {
-  const key = temperature === null ? "insight-chart-default" : "insight-chart";
+  const key = temperature === null ? "explanation-chart-default" : "explanation-chart";
   const told = say(key, { temperature: temperature === null ? "" : Number(temperature.toFixed(2)) });
   const bars = make("ol", { className: "chances" });
   const buttons = tokens.map((token) => make("button", { type: "button", textContent: token.token, onclick: () => choose(token) }));
@@ -37,7 +37,7 @@ function chart({ temperature, tokens }) {
   choose(tokens[0]);
   const words = make("div", { className: "tokens" }, ...buttons);
   words.setAttribute("role", "group");
-  words.setAttribute("aria-label", say("insight-words"));
+  words.setAttribute("aria-label", say("explanation-words"));
   return [make("p", { className: "small", textContent: told }), words, bars];
 }
 
