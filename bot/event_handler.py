@@ -1,4 +1,4 @@
-"""The bot of the bot: processes events from adapters, as a list of steps, and carries out what commands ask for."""
+"""Handles the events of all adapters, as a list of steps, and carries out what commands ask for."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from bot.questions.which_picture import PictureFinder
 from bot.queue_status import QueueStatus
 from bot.resolve_answer_settings import ScopedSettings
 from bot.sanitize import sanitize_incoming
-from bot.store import forgetting, graph, history, jobs, seen, tickets
+from bot.store import forgetting, graph, history, jobs, read_marks, tickets
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.graph import SHARED, Asked
@@ -195,10 +195,10 @@ class EventHandler:
         return await self._resources.database.read(tickets.valid, platform, time())
 
     async def keep_seen(self, events: Mapping[Place, str]) -> None:
-        await self._resources.database.write(seen.keep, self._resources.name, events, time())
+        await self._resources.database.write(read_marks.keep, self._resources.name, events, time())
 
     async def last_seen(self, platform: str) -> Mapping[Place, str]:
-        return await self._resources.database.read(seen.of, self._resources.name, platform)
+        return await self._resources.database.read(read_marks.of, self._resources.name, platform)
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)

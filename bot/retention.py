@@ -9,7 +9,7 @@ from time import time
 
 import structlog
 
-from bot.store import events, forgetting, graph, seen, updates
+from bot.store import events, forgetting, graph, read_marks, updates
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
@@ -44,7 +44,7 @@ class Retention:
         """Delete everything that has expired now."""
         messages = await self._expire() if self._days else 0
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
-        await self._database.write(seen.expire, self._clock() - SEEN_SECONDS)
+        await self._database.write(read_marks.expire, self._clock() - SEEN_SECONDS)
         await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)
         await self._files.delete(await self._database.write(forgetting.drop_unshown))
         owned = await self._database.read(graph.all_pictures)

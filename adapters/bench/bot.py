@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.bench.room import Room
+from adapters.bench.platform import Room
 from adapters.registry import MODULES, load
 from adapters.run import serve
 from adapters.services import open_engines

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import IO
 
-from adapters.bench.lines import Message, Observed, Ready
+from adapters.bench.protocol import Message, Observed, Ready
 from adapters.errors import BenchError
 
 CHANNELS = 1_000  # with one person each, so that answers do not wait for a channel's budget of edits
@@ -70,7 +70,7 @@ def play(load: Load, bot: subprocess.Popen[str]) -> float:
 @contextmanager
 def stand_in(load: Load) -> Iterator[str]:
     """The engine's address, for as long as the block lasts."""
-    with child("adapters.bench.stand_in", str(ROWS), str(1 / load.pace), str(load.words)) as engine:
+    with child("adapters.bench.stand_in_engine", str(ROWS), str(1 / load.pace), str(load.words)) as engine:
         yield f"http://127.0.0.1:{pipe(engine.stdout).readline().strip()}"
 
 

@@ -8,8 +8,8 @@ from statistics import quantiles
 from pydantic import BaseModel
 from rich.table import Table
 
-from adapters.bench.lines import Heard
 from adapters.bench.measure import Load, Run
+from adapters.bench.protocol import Heard
 
 PERCENTILES = (50, 95, 99)
 MILLISECONDS = 1_000

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from adapters.terminal.console import printable
-from adapters.terminal.wrapping import Wrapping
+from adapters.terminal.wrap_lines import Wrapping
 from bot.answers.accumulate import Draft
 from engine.api import Chunk, Usage
 

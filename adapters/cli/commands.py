@@ -25,7 +25,7 @@ def ask(
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
 ) -> None:
     """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
-    from adapters.cli.asking import ask_once
+    from adapters.cli.ask import ask_once
     from adapters.terminal.console import run
     from adapters.terminal.pictures import is_file
 
@@ -43,7 +43,7 @@ def run(
     model: Annotated[str | None, typer.Option(help=MODEL)] = None,
 ) -> None:
     """Serve the web page, and Discord and Telegram where their tokens are set. SIGTERM or Ctrl-C stops it gracefully."""
-    from adapters.cli.serving import serve_all
+    from adapters.cli.run_and_chat import serve_all
 
     serve_all(config, model)
 
@@ -55,7 +55,7 @@ def chat(
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
 ) -> None:
     """Talk in this terminal: type a question, drag a picture in. Ctrl-C stops an answer, twice leaves."""
-    from adapters.cli.serving import talk
+    from adapters.cli.run_and_chat import talk
 
     talk(config, model, engine_url)
 

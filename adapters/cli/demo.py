@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.cli.answer import Answer, show_answer
-from adapters.cli.asking import make_request
+from adapters.cli.ask import make_request
+from adapters.cli.demo_samples import SAMPLES, Sample, sketch
 from adapters.cli.engine_access import open_engine
 from adapters.cli.engine_commands import POCKET, fetch_model
-from adapters.cli.samples import SAMPLES, Sample, sketch
 from adapters.errors import DemoError
 from adapters.process_names import only_bot, page_served
 from adapters.registry import load

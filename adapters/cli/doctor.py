@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.cli.data_folder import nearest, unwritable
-from adapters.cli.doctor_elsewhere import look_elsewhere
+from adapters.cli.doctor_findings import Finding
+from adapters.cli.doctor_network import look_elsewhere
 from adapters.cli.engine_commands import engine_command, engine_environment
-from adapters.cli.findings import Finding
 from adapters.terminal.console import consoles
 from bot import __version__
 from bot.config.load import data_home, find_config, load_config

@@ -11,8 +11,8 @@ import discord
 import structlog
 
 from adapters.discord.client import DiscordClient
-from adapters.discord.faults import delivering
-from adapters.discord.files import FileFetcher
+from adapters.discord.download import FileFetcher
+from adapters.discord.errors import delivering
 from adapters.discord.invite import PORTAL, application_of
 from adapters.discord.network import network
 from adapters.services import Services

@@ -14,23 +14,23 @@ import structlog
 from discord import app_commands
 
 from adapters.discord.buttons import MORE, action, pressed
-from adapters.discord.clickable import ids_of
+from adapters.discord.catch_up import Missed
+from adapters.discord.clickable_commands import ids_of
 from adapters.discord.commands import Native, Words
-from adapters.discord.content import NOBODY
-from adapters.discord.faults import delivering
-from adapters.discord.files import Fetch
-from adapters.discord.forms import SettingForm
-from adapters.discord.interactions import Interactions, may_speak
-from adapters.discord.invoking import place_of_interaction
-from adapters.discord.menus import Menus
-from adapters.discord.missed import Missed
-from adapters.discord.panel import OPENING, PICK
+from adapters.discord.context_menus import Menus
+from adapters.discord.download import Fetch
+from adapters.discord.errors import delivering
+from adapters.discord.link_previews import Unfurling
+from adapters.discord.message_content import NOBODY
+from adapters.discord.modals import SettingForm
+from adapters.discord.open_interactions import Interactions, may_speak
 from adapters.discord.places import NAME, author_of, place_of
 from adapters.discord.platform import DiscordPlatform
-from adapters.discord.reading import MessageReader, Parse
-from adapters.discord.reception import Reception
-from adapters.discord.seen import Seen
-from adapters.discord.unfurling import Unfurling
+from adapters.discord.read_interaction import place_of_interaction
+from adapters.discord.read_marks import Seen
+from adapters.discord.read_message import MessageReader, Parse
+from adapters.discord.receive_interactions import Reception
+from adapters.discord.settings_panel import OPENING, PICK
 from bot.answer_settings import SETTINGS
 from bot.api import MovingBot
 from bot.arrival import Arrival
@@ -145,7 +145,7 @@ class DiscordClient(discord.Client):
         await self._receive(message, self._unfurling.wait)
 
     async def on_missed(self, message: discord.Message) -> None:
-        """One that was sent while the bot was away (adapters/discord/missed.py)."""
+        """One that was sent while the bot was away (adapters/discord/catch_up.py)."""
         await self._receive(message, with_member)
 
     async def _receive(self, message: discord.Message, complete: Callable[[discord.Message], Awaitable[None]]) -> None:

@@ -11,10 +11,10 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
 
-from adapters.discord.files import Fetch
-from adapters.discord.invoking import person_of, place_of_interaction
+from adapters.discord.download import Fetch
 from adapters.discord.pictures import attached
-from adapters.discord.reception import Reception
+from adapters.discord.read_interaction import person_of, place_of_interaction
+from adapters.discord.receive_interactions import Reception
 from bot.access.policy import highest_cap
 from bot.api import Bot
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import discord
 
-from adapters.discord.files import Fetch, allowed
+from adapters.discord.download import Fetch, allowed
 from bot.errors import Refusal
 from bot.message import Attachment
 

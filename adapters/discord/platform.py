@@ -11,13 +11,13 @@ from typing import Any, Final, NoReturn
 import discord
 
 from adapters.discord.buttons import more_view
-from adapters.discord.clickable import longer_by
-from adapters.discord.content import Content, content_of
+from adapters.discord.clickable_commands import longer_by
 from adapters.discord.diagnosis import findings
-from adapters.discord.faults import InteractionGone, delivering
-from adapters.discord.files import Fetch
-from adapters.discord.interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
+from adapters.discord.download import Fetch
+from adapters.discord.errors import InteractionGone, delivering
 from adapters.discord.markdown import defuse, hide
+from adapters.discord.message_content import Content, content_of
+from adapters.discord.open_interactions import MESSAGE_LENGTH, MESSAGES, Interactions, Live
 from adapters.discord.places import NAME, channel_id, guild_id, place_of
 from bot.errors import DeliveryError, FileRefused, NotPrivate, PlaceGone
 from bot.message import Incoming, Place

@@ -15,8 +15,8 @@ from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
-from adapters.telegram.reading import UpdateReader
-from adapters.telegram.receiving import Receiver
+from adapters.telegram.read_update import UpdateReader
+from adapters.telegram.receive_updates import Receiver
 from adapters.telegram.registration import register
 from adapters.telegram.webhook import Webhook
 from bot.background import beside

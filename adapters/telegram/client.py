@@ -14,7 +14,7 @@ from telegram import Bot, User
 from telegram.error import InvalidToken, TelegramError
 from telegram.request import HTTPXRequest
 
-from adapters.telegram.failures import delivery_error
+from adapters.telegram.errors import delivery_error
 from bot.config.schema import Config
 from bot.errors import ConfigError
 

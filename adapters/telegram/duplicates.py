@@ -11,7 +11,7 @@ import structlog
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
-from adapters.telegram.failures import is_unchanged
+from adapters.telegram.errors import is_unchanged
 from adapters.telegram.places import message_of
 from bot.delivery.message_diff import ELLIPSIS
 from bot.platform import KnownMessages

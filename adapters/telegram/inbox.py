@@ -12,11 +12,11 @@ from telegram import CallbackQuery, ChatMemberUpdated, Message, Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 
-from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import author_of, author_of_user
 from adapters.telegram.places import NAME, place_of
-from adapters.telegram.reading import STOPPED_DRAFT, UpdateReader
-from adapters.telegram.recent import Recent
+from adapters.telegram.read_update import STOPPED_DRAFT, UpdateReader
+from adapters.telegram.recent_items import Recent
+from adapters.telegram.settings_panel import owner_and_command
 from bot.api import MovingBot
 from bot.arrival import Arrival
 from bot.message import Incoming, Place

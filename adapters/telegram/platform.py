@@ -14,13 +14,13 @@ from telegram.error import BadRequest, ChatMigrated, RetryAfter, TelegramError
 
 from adapters.telegram.diagnosis import findings
 from adapters.telegram.duplicates import remove_duplicate
-from adapters.telegram.enclosing import send_enclosed
-from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged
+from adapters.telegram.errors import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
-from adapters.telegram.pace import Pace
-from adapters.telegram.panels import keyboard_of
 from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
+from adapters.telegram.rate_limit import Pace
+from adapters.telegram.send_files import send_enclosed
+from adapters.telegram.settings_panel import keyboard_of
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
 from bot.message import Incoming, Place
 from bot.platform import Button, EditBudget, KnownMessages, Limits, Outgoing

@@ -10,9 +10,9 @@ import structlog
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from adapters.telegram.client import UNKNOWN_BOT, Account
-from adapters.telegram.failures import seconds_of
+from adapters.telegram.errors import seconds_of
 from adapters.telegram.inbox import ALLOWED_UPDATES
-from adapters.telegram.receiving import NUMBER, Raw, Receiver
+from adapters.telegram.receive_updates import NUMBER, Raw, Receiver
 from bot.backoff import listed_pause
 from bot.errors import ConfigError
 

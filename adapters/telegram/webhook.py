@@ -13,7 +13,7 @@ from aiohttp import web
 from telegram import Bot
 
 from adapters.telegram.inbox import ALLOWED_UPDATES
-from adapters.telegram.receiving import NUMBER, Receiver
+from adapters.telegram.receive_updates import NUMBER, Receiver
 from bot.config.schema import TelegramOptions
 from bot.errors import ConfigError
 

@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from adapters.terminal.parse_line import Typed, understand
 from adapters.terminal.pictures import attachment
 from adapters.terminal.screen import NAME, PLACE, Screen
-from adapters.terminal.typed import Typed, understand
 from bot.api import Bot
 from bot.errors import Refusal
 from bot.message import Address, Author, Incoming, Invocation, Reply

@@ -15,7 +15,7 @@ import structlog
 from rich.console import Console
 from rich.text import Text
 
-from adapters.terminal.wrapping import WrappingConsole
+from adapters.terminal.wrap_lines import WrappingConsole
 from bot.errors import BotError, Refusal
 from bot.texts import choose_language, load_texts
 

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from adapters.services import Services
-from adapters.web.about import engine_view
 from adapters.web.conversations import ConversationPages
+from adapters.web.header_view import engine_view
 from adapters.web.hub import Hubs
 from adapters.web.metrics import MetricsPage
 from adapters.web.pages import Pages, UploadLimits

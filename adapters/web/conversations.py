@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from adapters.web.forms import validated, whole
-from adapters.web.history import as_shown
+from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
 from adapters.web.platform import place_of
 from adapters.web.security import Sessions, known

@@ -9,15 +9,15 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.web.about import Surroundings, engine_view, settings_view
 from adapters.web.assets import assets, respond
+from adapters.web.event_streams import stream_events
 from adapters.web.explanation_view import explanation_view
 from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_question, validated, whole
-from adapters.web.history import as_shown
+from adapters.web.header_view import Surroundings, engine_view, settings_view
+from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
 from adapters.web.platform import place_of, stored
 from adapters.web.security import CODE_SECONDS, Sessions, known
-from adapters.web.streams import stream_events
 from bot.api import Bot
 from bot.message import Incoming
 from bot.platform import Button

@@ -17,9 +17,9 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from adapters.web.assets import assets, respond
+from adapters.web.event_streams import stream_events
 from adapters.web.forms import validated
 from adapters.web.hub import Hub
-from adapters.web.streams import stream_events
 from adapters.web.wall_updates import WallUpdates
 from bot.demo.wall import Walls
 from bot.store.demos import Demo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.answer_settings import SETTINGS, Setting, SettingKind
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
-from bot.commands.drawings import drawing
+from bot.commands.setting_drawings import drawing
 from bot.message import Value
 from bot.platform import Outgoing
 from bot.resolve_answer_settings import Effective, Origin, shown

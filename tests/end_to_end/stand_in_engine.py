@@ -11,7 +11,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 
-from adapters.bench.stand_in import serve
+from adapters.bench.stand_in_engine import serve
 from engine.api import ChatRequest
 
 ROWS, SECONDS_PER_WORD = 8, 0.02

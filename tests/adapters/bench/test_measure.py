@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.bench.lines import Heard, Memory, Observed, Ready
 from adapters.bench.measure import WARM_UP_SECONDS, Load, Run, child, line, play
+from adapters.bench.protocol import Heard, Memory, Observed, Ready
 from adapters.bench.report import ROWS, percentiles, report
 from adapters.errors import BenchError
 from tests.adapters.cli.test_commands import gander

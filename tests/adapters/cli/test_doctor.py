@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from adapters.cli.doctor import look_at_machine, look_at_port, look_at_torch, look_for_compiler
-from adapters.cli.doctor_elsewhere import look_elsewhere
-from adapters.cli.findings import Finding
+from adapters.cli.doctor_findings import Finding
+from adapters.cli.doctor_network import look_elsewhere
 from bot.config.schema import Config
 from tests.adapters.strict.discord.api import TOKEN as DISCORD_TOKEN
 from tests.adapters.strict.discord.api import DiscordApi

@@ -9,7 +9,7 @@ import discord
 import pytest
 from simcord.actors import MemberActor
 
-from adapters.discord.forms import OPEN_SECONDS
+from adapters.discord.modals import OPEN_SECONDS
 from bot.commands.registry import COMMANDS
 from bot.config.schema import LimitOptions, RoleLimits
 from bot.texts import CHINESE, TAIWANESE, load_texts

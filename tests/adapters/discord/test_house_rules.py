@@ -7,7 +7,7 @@ from pathlib import Path
 import discord
 import pytest
 
-from adapters.discord.content import content_of, named
+from adapters.discord.message_content import content_of, named
 from bot.config.schema import AccessOptions, LimitOptions, RoleLimits
 from bot.platform import Named, Outgoing
 from tests.adapters.discord.rig import TEXTS, Server

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.content import content_of
-from adapters.discord.interactions import MESSAGE_LENGTH
 from adapters.discord.markdown import GAP, defuse, hide, small_print
+from adapters.discord.message_content import content_of
+from adapters.discord.open_interactions import MESSAGE_LENGTH
 from adapters.discord.platform import LIMITS
 from bot.delivery.split import split
 from bot.platform import Outgoing

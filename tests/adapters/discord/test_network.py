@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.discord.faults import delivering
-from adapters.discord.files import CHUNK, FileFetcher, allowed
+from adapters.discord.download import CHUNK, FileFetcher, allowed
+from adapters.discord.errors import delivering
 from adapters.discord.network import network
 from bot.errors import DeliveryError
 from tests.adapters.conformance import Listener, collect

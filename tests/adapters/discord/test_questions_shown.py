@@ -7,7 +7,7 @@ from pathlib import Path
 
 import discord
 
-from adapters.discord.content import content_of
+from adapters.discord.message_content import content_of
 from bot.platform import Button, Outgoing
 from tests.adapters.discord.rig import TEXTS
 from tests.adapters.discord.whole import GOOSE

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from adapters.discord import interactions
+from adapters.discord import open_interactions
 from adapters.discord.client import DiscordClient
 from bot.errors import DeliveryError, MessageGone
 from bot.message import Place
@@ -107,7 +107,7 @@ async def test_who_waits_is_handed_over_in_time_without_anything_being_said(
     ended = client.platform._interactions.find(answered)
     assert ended is not None
     ended.until = 0.0
-    monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 0.0)
+    monkeypatch.setattr(open_interactions, "GOOD_FOR_SECONDS", 0.0)
     await ask(wire, bot)
     watch = asyncio.create_task(client.platform.watch())
     async with asyncio.timeout(90):
@@ -122,9 +122,9 @@ async def test_who_waits_is_handed_over_in_time_without_anything_being_said(
 async def test_before_its_time_is_over_it_is_handed_over(
     wire: Wire, client: DiscordClient, bot: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 0.0)
+    monkeypatch.setattr(open_interactions, "GOOD_FOR_SECONDS", 0.0)
     name = await ask(wire, bot)
-    monkeypatch.setattr(interactions, "GOOD_FOR_SECONDS", 60.0)
+    monkeypatch.setattr(open_interactions, "GOOD_FOR_SECONDS", 60.0)
     await client.platform.typing(PLACE)  # as the bot does while the question waits
     [offered] = wire.messages.values()
     assert "unless you ask for it" in offered["content"]

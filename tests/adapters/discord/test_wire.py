@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from adapters.discord.adapter import run
 from adapters.discord.client import DiscordClient
-from adapters.discord.files import allowed
-from adapters.discord.unfurling import PATIENCE_SECONDS, Unfurling
+from adapters.discord.download import allowed
+from adapters.discord.link_previews import PATIENCE_SECONDS, Unfurling
 from adapters.services import Services, open_services
 from bot.config.schema import Config, DiscordOptions
 from bot.errors import ConfigError, DeliveryError, FileRefused, MessageGone

@@ -20,8 +20,8 @@ from adapters.telegram.people import Managers
 from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
-from adapters.telegram.reading import UpdateReader
-from adapters.telegram.receiving import Receiver
+from adapters.telegram.read_update import UpdateReader
+from adapters.telegram.receive_updates import Receiver
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS
 from bot.config.schema import Config

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from adapters.telegram.client import Account, signed_in
 from adapters.telegram.polling import Poller
-from adapters.telegram.receiving import Receiver
+from adapters.telegram.receive_updates import Receiver
 from adapters.telegram.webhook import HEADER, Webhook
 from adapters.web import adapter as web
 from bot.message import Incoming

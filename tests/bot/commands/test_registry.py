@@ -12,9 +12,9 @@ import pytest
 from bot.access.policy_store import PolicyStore
 from bot.answer_settings import VariedSetting
 from bot.commands.actions import Demos
-from bot.commands.drawings import LOGITS, probabilities
 from bot.commands.parser import parse_command
 from bot.commands.registry import COMMANDS, CommandRunner
+from bot.commands.setting_drawings import LOGITS, probabilities
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.engines.engine import EngineState
 from bot.errors import Refusal

@@ -15,7 +15,7 @@ from simcord.backend.cdn import CDN_BASE
 from adapters.__main__ import main
 from adapters.discord import adapter
 from adapters.discord.client import DiscordClient
-from adapters.discord.files import FileFetcher
+from adapters.discord.download import FileFetcher
 
 ADDRESS = "GANDER_TESTS_DISCORD"  # of the server, in the program's environment
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
-from adapters.telegram.failures import delivery_error, is_bad_format, is_unchanged, seconds_of
+from adapters.telegram.errors import delivery_error, is_bad_format, is_unchanged, seconds_of
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, MessageGone, PlaceGone
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from telegram import CallbackQuery, Message, MessageOriginUser, Update, User
 
 from adapters.telegram.mentions import mentioned, named, strip_mention
-from adapters.telegram.panels import owner_and_command
 from adapters.telegram.people import Managers, author_of, author_of_user
 from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, PRESSED, place_of
-from adapters.telegram.recent import Recent
+from adapters.telegram.recent_items import Recent
+from adapters.telegram.settings_panel import owner_and_command
 from bot.commands.command import ANSWER
 from bot.commands.parser import COMMAND, find_command
 from bot.commands.registry import COMMANDS

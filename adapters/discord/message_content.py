@@ -13,10 +13,10 @@ from typing import Any, Final
 import discord
 
 from adapters.discord.buttons import view_of
-from adapters.discord.clickable import CommandIds, clickable
+from adapters.discord.clickable_commands import CommandIds, clickable
 from adapters.discord.markdown import defuse, furled, hide, small_print
-from adapters.discord.panel import panel
 from adapters.discord.places import NAME
+from adapters.discord.settings_panel import panel
 from bot.delivery.message_diff import ELLIPSIS
 from bot.platform import Named, Outgoing
 from bot.sanitize import shorten_to_line

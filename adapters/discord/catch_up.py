@@ -9,9 +9,9 @@ from typing import Final
 import discord
 import structlog
 
-from adapters.discord.faults import delivering
+from adapters.discord.errors import delivering
 from adapters.discord.places import channel_id
-from adapters.discord.seen import Seen, Trail
+from adapters.discord.read_marks import Seen, Trail
 from bot.errors import DeliveryError, PlaceGone
 
 MOST: Final = 500  # messages of one channel, the newest; a hundred a request

@@ -9,11 +9,11 @@ from typing import Final
 
 import discord
 
-from adapters.discord.content import Content
-from adapters.discord.faults import delivering
-from adapters.discord.interactions import GOOD_FOR_SECONDS, Interactions, Live, ticket_of
-from adapters.discord.invoking import invoked, place_of_interaction
+from adapters.discord.errors import delivering
+from adapters.discord.message_content import Content
+from adapters.discord.open_interactions import GOOD_FOR_SECONDS, Interactions, Live, ticket_of
 from adapters.discord.places import NAME
+from adapters.discord.read_interaction import invoked, place_of_interaction
 from bot.api import Bot, Ticket
 from bot.errors import DeliveryError
 from bot.message import Attachment, Incoming, Invocation, Reply

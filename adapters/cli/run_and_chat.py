@@ -11,7 +11,7 @@ from rich.text import Text
 from adapters.cli.engine_commands import POCKET, fetch_model, make_ready
 from adapters.run import prepare, run
 from adapters.terminal.console import complaints, consoles, ending, quiet_logs
-from adapters.terminal.opening import open_chat
+from adapters.terminal.open_bot import open_chat
 from adapters.terminal.repl import converse, in_background
 from bot.config.load import check_ready_for_public, data_home, find_config, load_config, secret_values
 from bot.config.logging import configure_logs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.telegram.pace import AT_ONCE, MESSAGES_A_SECOND, Pace
+from adapters.telegram.rate_limit import AT_ONCE, MESSAGES_A_SECOND, Pace
 
 
 def test_a_rush_is_spread_out_and_a_rest_is_forgotten() -> None:

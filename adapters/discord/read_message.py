@@ -11,8 +11,8 @@ from typing import Final
 
 import discord
 
-from adapters.discord.faults import delivering
-from adapters.discord.files import Fetch
+from adapters.discord.download import Fetch
+from adapters.discord.errors import delivering
 from adapters.discord.pictures import own_files, shown_pictures, unseen
 from adapters.discord.places import author_of, place_of
 from bot.errors import DeliveryError

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.clickable import LONGEST_ID
-from adapters.discord.content import content_of
-from adapters.discord.interactions import MESSAGE_LENGTH
+from adapters.discord.clickable_commands import LONGEST_ID
+from adapters.discord.message_content import content_of
+from adapters.discord.open_interactions import MESSAGE_LENGTH
 from adapters.discord.platform import LIMITS
 from bot.commands.registry import COMMANDS
 from bot.delivery.split import split

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 
 import aiohttp
 
-from adapters.cli.findings import Finding
+from adapters.cli.doctor_findings import Finding
 from adapters.registry import configured, load
 from bot.config.load import check_ready_for_public
 from bot.config.schema import Config

@@ -1,6 +1,6 @@
 """An engine's wire without an engine: whatever words it is given, streamed at a set speed, from a process of its own.
 
-`python -m adapters.bench.stand_in ROWS SECONDS_PER_WORD WORDS` answers with times: when the question was here whole, and
+`python -m adapters.bench.stand_in_engine ROWS SECONDS_PER_WORD WORDS` answers with times: when the question was here whole, and
 when the first words left. It says the port that it took.
 """
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import discord
 
-from adapters.discord.content import NOBODY, Content
+from adapters.discord.message_content import NOBODY, Content
 from bot.api import Ticket
 from bot.delivery.message_diff import ELLIPSIS
 from bot.message import Place

@@ -9,11 +9,11 @@ import discord
 from discord import app_commands
 
 from adapters.discord.commands import BY_ANYBODY, EVERYWHERE, worded
-from adapters.discord.files import Fetch
-from adapters.discord.forms import AskForm, Interaction
+from adapters.discord.download import Fetch
+from adapters.discord.modals import AskForm, Interaction
 from adapters.discord.pictures import shown_pictures
 from adapters.discord.places import author_of
-from adapters.discord.reception import Reception
+from adapters.discord.receive_interactions import Reception
 from bot.message import Invocation, Reply
 from bot.texts import Texts, choose_language
 

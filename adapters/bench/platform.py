@@ -13,7 +13,7 @@ from time import monotonic
 
 from pydantic import BaseModel
 
-from adapters.bench.lines import Heard, Memory, Message, Observed, Ready
+from adapters.bench.protocol import Heard, Memory, Message, Observed, Ready
 from adapters.services import Services
 from bot.api import Bot
 from bot.config.schema import Config
@@ -100,7 +100,7 @@ def memory() -> Memory | None:
 
 
 def _note(heard: Heard, message: Outgoing) -> None:
-    """The stand-in's first word is two times (adapters/bench/stand_in.py)."""
+    """The stand-in's first word is two times (adapters/bench/stand_in_engine.py)."""
     now, first = monotonic(), message.text.partition(" ")[0]
     if heard.shown is None and ":" in first:
         received, answered = first.split(":")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.terminal.typed import Typed, understand
+from adapters.terminal.parse_line import Typed, understand
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.cli.samples import SAMPLES, sketch
+from adapters.cli.demo_samples import SAMPLES, sketch
 
 
 def test_the_samples_are_pictures_with_credits() -> None:

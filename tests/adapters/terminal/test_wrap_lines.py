@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from adapters.terminal.wrapping import Wrapping, WrappingConsole
+from adapters.terminal.wrap_lines import Wrapping, WrappingConsole
 
 WORDS = st.lists(st.text("abcé猫です \n-", max_size=12), max_size=40)
 
