@@ -24,6 +24,7 @@ from engine.layers.quantization import dequantize
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
+from engine.models.llama.prompt_inputs import PromptInputs
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.runner.kv_cache_size import TIGHT_PROMPT
@@ -71,7 +72,7 @@ def converse(language: Llama, picture: Tensor, tokens: int) -> float:
     ids = torch.randint(3, language.config.vocab_size, (tokens - STEPS - len(picture),), device=picture.device)
     stream = TokenStream(language, tokens, choose_step(language), TIGHT_PROMPT)
     stream.runner.capture([1], progress=lambda line: None, prompts=False)
-    stream.prefill(torch.cat((picture, language.embed(ids))))
+    stream.prefill(PromptInputs(torch.cat((picture, language.embed(ids)))))
     return seconds(lambda: stream.decode(ids[0]), STEPS)
 
 
@@ -150,7 +151,7 @@ def greedy(language: Llama, count: int) -> list[int]:
     """`count` greedy tokens after a fixed prompt of 64."""
     ids = torch.arange(3, 67, device=language.device)
     stream = TokenStream(language, len(ids) + count)
-    chosen = [stream.prefill(language.embed(ids)).argmax()]
+    chosen = [stream.prefill(PromptInputs(language.embed(ids))).argmax()]
     while len(chosen) < count:
         chosen.append(stream.decode(chosen[-1]).argmax())
     return [int(token) for token in chosen]

@@ -134,25 +134,21 @@ class Engine:
     def _run(self, schedule: SchedulerOutput) -> list[PendingTokens]:
         """Starts the device on the step → the tokens that it was asked for."""
         for group in schedule.admitted:
-            self._guard(group, partial(self._embed, group))
+            self._guard(group, partial(self._clear, group))
             self._metrics.prefix(group.reused, len(group.keys))
         first_tokens = self._prefill([chunk for chunk in schedule.chunks if not chunk.group.finished])
         return [*first_tokens, *self._decode(schedule)]
 
-    def _embed(self, group: SequenceGroup) -> None:
-        """Makes the prompt's embeddings [tokens, width], and clears the new blocks of what they held before."""
-        if group.context is None:
-            raise ValueError("a request without a prompt was admitted")
+    def _clear(self, group: SequenceGroup) -> None:
+        """Clears the group's new blocks of what they held before."""
         self.runner.cache.clear(sorted({block for table in group.tables for block in table[group.reused // BLOCK :]}))
-        group.embeddings = self.preprocessor.contexts.embed(group.context)
 
     def _prefill(self, chunks: abc.Sequence[ScheduledChunk]) -> list[PendingTokens]:
         """One pass over pieces of prompts; prompts that are complete then get their first tokens."""
         if not chunks:
             return []
-        parts = [prefill_chunk(chunk) for chunk in chunks]
         try:
-            logits = with_memory(lambda: self.runner.prefill(parts))
+            logits = with_memory(lambda: self.runner.prefill([self._read(chunk) for chunk in chunks]))
         except GenerationError as error:
             if not self.scheduler.shrink():  # else the next step tries again with fewer tokens
                 self._fail(chunks[0].group, error)
@@ -161,6 +157,14 @@ class Engine:
         for chunk in chunks:
             self.scheduler.prefilled(chunk)
         return self._start([(chunk.group, row) for chunk, row in zip(chunks, logits, strict=True) if chunk.group.prefilled])
+
+    def _read(self, chunk: ScheduledChunk) -> PrefillChunk:
+        """A scheduled piece of a prompt with its embeddings, which are made for no more than that: a picture's may be many."""
+        group = chunk.group
+        if group.context is None:
+            raise ValueError("a request without a prompt was admitted")
+        inputs = self.preprocessor.contexts.inputs(group.context, chunk.start, chunk.end)
+        return PrefillChunk(inputs, group.tables[0], chunk.start, group.has_pictures)
 
     def _start(self, complete: abc.Sequence[tuple[SequenceGroup, Tensor]]) -> list[PendingTokens]:
         """First tokens of groups whose prompts are in the cache, each from the logits [vocabulary] after its prompt."""
@@ -178,7 +182,6 @@ class Engine:
 
     def _bind(self, group: SequenceGroup) -> None:
         """Lets the group's rows go on from its prompt: sampled rows each get a copy of the prompt's last, partly filled block."""
-        group.embeddings = None
         for slot in group.slots:
             self._sampler.begin(slot)
         if isinstance(group, BeamGroup):  # beams share that block until they differ
@@ -186,7 +189,8 @@ class Engine:
         elif len(group.keys) % BLOCK:
             last = group.full_blocks
             self.runner.cache.copy([(group.tables[0][last], table[last]) for table in group.tables[1:]])
-        self.runner.bind(group.slots, group.tables, len(group.keys), group.has_pictures)
+        offset = group.context.position_offset if group.context else 0
+        self.runner.bind(group.slots, group.tables, len(group.keys), group.has_pictures, offset)
 
     def _decode(self, schedule: SchedulerOutput) -> list[PendingTokens]:
         """One token for every scheduled row. Rows whose prompt could not be read, for want of memory, are left out."""
@@ -298,11 +302,3 @@ class Engine:
             self._fail(group, error)
             return False
         return True
-
-
-def prefill_chunk(chunk: ScheduledChunk) -> PrefillChunk:
-    """A scheduled piece of a prompt with its embeddings, for the runner."""
-    group = chunk.group
-    if group.embeddings is None:
-        raise ValueError("a prompt that is not admitted can't be read")
-    return PrefillChunk(group.embeddings[chunk.start : chunk.end], group.tables[0], chunk.start, group.has_pictures)

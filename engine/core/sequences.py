@@ -24,8 +24,6 @@ from engine.models.reasoning import left_open
 from engine.request import ChoiceFinished, Event, Request, TextDelta, TokenLogprob
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from engine.grammar import Matcher
     from engine.prompts.context import Context
 
@@ -60,7 +58,6 @@ class SequenceGroup(ABC):
         self.reused = 0  # of these, how many were found there
         self.slots: list[int] = []  # a row's place in the batch
         self.tables: list[list[int]] = []
-        self.embeddings: Tensor | None = None  # of the prompt [tokens, width], from admission until it is in the cache
 
     def set_prompt(self, context: Context, max_tokens: int, matcher: Matcher | None = None) -> None:
         """The pictures are encoded and the prompt is known; each row may have `max_tokens` new tokens, as `matcher` allows them."""

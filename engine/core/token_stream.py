@@ -9,6 +9,7 @@ from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.models.llama.llama import Llama
+from engine.models.llama.prompt_inputs import PromptInputs, offset_of
 from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
 
@@ -24,12 +25,13 @@ class TokenStream:
         self.table = list(range(SCRATCH, SCRATCH + blocks))
         self.length, self.chunk = 0, chunk
 
-    def prefill(self, embeddings: Tensor, lora: bool = False) -> Tensor:
-        """The prompt's [tokens, width] → the first token's logits [vocabulary]. Once, before `decode`."""
-        for piece in embeddings.split(self.chunk):
+    def prefill(self, prompt: PromptInputs, lora: bool = False) -> Tensor:
+        """A whole prompt → the first token's logits [vocabulary]. Once, before `decode`."""
+        for start in range(0, len(prompt), self.chunk):
+            piece = prompt.cut(start, start + self.chunk)
             logits = self.runner.prefill([PrefillChunk(piece, self.table, self.length, lora)])
             self.length += len(piece)
-        self.runner.bind([0], [self.table], self.length, lora)
+        self.runner.bind([0], [self.table], self.length, lora, offset_of(prompt.positions))
         return logits[0]
 
     def decode(self, token: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 import torch
@@ -16,17 +17,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from engine.atomic_write import PART, replacing
-from engine.images.decode import Picture
+from engine.images.decode import MEBI, Limits, Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
 
 DISK_BYTES = 1 << 30
+BOUND_BYTES = 256 * MEBI
+LEAST = Limits().pictures
 CRASHED_SECONDS = 3600  # a file that has been half written for so long is left from a crash
 
 log = structlog.get_logger()
 
 
 class EmbeddingCache:
-    """Holds the `bound` most recently used encodings, by the sha256 of the picture's file. One for a 7B model takes 0.25 MiB in fp16.
+    """Holds the `bound` most recently used encodings, by the sha256 of the picture's file. One for a 7B model takes 0.25 MiB in fp16; where
+    a picture takes a hundred times that, as Qwen3-VL's of a megapixel does, fewer are held, though always those of one request.
 
     `folder`, if any, holds encodings of this very model: see `engine.core.startup.picture_folder`.
     """
@@ -58,17 +62,37 @@ class EmbeddingCache:
         found = {picture.sha256: self.encoded[picture.sha256] for picture in pictures}
         for sha256 in found:
             self.encoded.move_to_end(sha256)
-        while len(self.encoded) > self.bound:
+        while len(self.encoded) > self.bound or (len(self.encoded) > LEAST and self.nbytes > BOUND_BYTES):
             self.encoded.popitem(last=False)
         return found
+
+    @property
+    def nbytes(self) -> int:
+        return sum(encoding.nbytes for encoding in self.encoded.values())
 
     def keep(self, sha256: str, encoding: EncodedPicture) -> None:
         self.encoded[sha256] = encoding
 
 
+def stored(file: Any) -> EncodedPicture:
+    """An encoding as `to_store` wrote it, from an open safetensors file."""
+    facts, names = file.metadata() or {}, file.keys()
+    rows, _, columns = facts.get("grid", "").partition(" ")
+    deepstack = file.get_tensor("deepstack") if "deepstack" in names else None
+    return EncodedPicture(file.get_tensor("embeddings"), facts.get("words", ""), (int(rows), int(columns)) if rows else None, deepstack)
+
+
+def to_store(encoding: EncodedPicture) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors and the facts that are kept of it."""
+    tensors = {"embeddings": encoding.embeddings} | ({} if encoding.deepstack is None else {"deepstack": encoding.deepstack})
+    facts = {"words": encoding.words} | ({} if encoding.grid is None else {"grid": "{} {}".format(*encoding.grid)})
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, facts
+
+
 def finite(encoding: EncodedPicture) -> EncodedPicture:
     """With 0 in place of values that overflowed in fp16: attention would spread them to tokens whose keys other requests share."""
-    return replace(encoding, embeddings=encoding.embeddings.nan_to_num(0.0, 0.0, 0.0))
+    deepstack = None if encoding.deepstack is None else encoding.deepstack.nan_to_num(0.0, 0.0, 0.0)
+    return replace(encoding, embeddings=encoding.embeddings.nan_to_num(0.0, 0.0, 0.0), deepstack=deepstack)
 
 
 class EmbeddingFolder:
@@ -91,7 +115,7 @@ class EmbeddingFolder:
         path = self.path(sha256)
         try:
             with safe_open(path, "pt") as file:
-                encoding = EncodedPicture(file.get_tensor("embeddings"), (file.metadata() or {}).get("words", ""))
+                encoding = stored(file)
             self.sizes[path] = path.stat().st_size
         except (OSError, SafetensorError):  # not there, gone, or damaged: then it is encoded again
             self.sizes.pop(path, None)
@@ -105,7 +129,8 @@ class EmbeddingFolder:
         path = self.path(sha256)
         try:
             with replacing(path) as part:
-                save_file({"embeddings": encoding.embeddings.cpu().contiguous()}, part, {"words": encoding.words})
+                tensors, facts = to_store(encoding)
+                save_file(tensors, part, facts)
             self.sizes[path] = path.stat().st_size
             while sum(self.sizes.values()) > self.limit:
                 oldest, _ = self.sizes.popitem(last=False)

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from engine.kv_cache.cache import LayerShard
 
 Say = Callable[[str], None]  # takes lines that tell a person what is being prepared, or why something is slower
+
+
+class StepRows(NamedTuple):
+    """What a step knows of its rows: `tables` [rows, most blocks] holds block numbers, `lengths` [rows] counts cached tokens. The new
+    token stands at place `lengths[row]` and is rotated by `positions` [rows], which M-RoPE makes another number. `lora_scale` [rows]
+    scales LoRA as in `Llama.forward`, None where the model has none."""
+
+    tables: Tensor
+    lengths: Tensor
+    positions: Tensor
+    lora_scale: Tensor | None = None
+
+    def to(self, device: torch.device) -> StepRows:
+        return StepRows(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]  # only the last is None
+
+    def copy_(self, others: StepRows) -> None:
+        """Takes the values of `others`, which has the same shapes."""
+        for target, source in zip(self, others, strict=True):
+            if target is not None and source is not None:
+                target.copy_(source, non_blocking=True)
+
+    def split(self, size: int) -> list[StepRows]:
+        """At most `size` rows each."""
+        starts = range(0, len(self.lengths), size)
+        return [StepRows(*(None if part is None else part[at : at + size] for part in self)) for at in starts]  # type: ignore[arg-type]
 
 
 class DecodeStep(Protocol):
@@ -21,12 +47,10 @@ class DecodeStep(Protocol):
         one would read as much for short rows as for full ones."""
         ...
 
-    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
         """Runs the layers of `shard`: hidden states [rows, width] → [rows, width], without the final norm.
 
-        Each layer writes a row's new key and value at position `lengths[row]` of the row's blocks `tables[row]` and attends to
-        all positions up to it. `lengths` [rows] counts tokens, `tables` [rows, most blocks] holds block numbers; `lora_scale` [rows]
-        scales LoRA as in `Llama.forward`, None where the model has none.
+        Each layer writes a row's new key and value at its place in the row's blocks and attends to all places up to it.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from engine.kernels.decode_step import StepRows
 from engine.kv_cache.cache import LayerShard, StepView
 from engine.models.llama.llama import Cache, Llama
 
@@ -16,10 +17,10 @@ class TorchStep:
     def __init__(self, language: Llama) -> None:
         self.language = language
 
-    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
-        view = self.view(shard, tables, lengths)
-        lora_scales = None if lora_scale is None else lora_scale[:, None, None]
-        return self.language.run(range(shard.first, shard.last), hidden[:, None], lengths[:, None], view, lora_scales)[:, 0]
+    def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
+        view = self.view(shard, rows.tables, rows.lengths)
+        lora_scales = None if rows.lora_scale is None else rows.lora_scale[:, None, None]
+        return self.language.run(range(shard.first, shard.last), hidden[:, None], rows.positions[:, None], view, lora_scales)[:, 0]
 
     def view(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> Cache:
         """The attention over these rows' caches."""

@@ -18,10 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A picture as input of the language model: `embeddings` [tokens, width], and a line of words if the model has one to say."""
+    """A picture as input of the language model: `embeddings` [tokens, width], and a line of words if the model has one to say.
+
+    Where the model asks for it, `grid` are the rows and columns that its tokens stand in, and `deepstack` [layers, tokens, width] is
+    added behind the first layers.
+    """
 
     embeddings: torch.Tensor
     words: str = ""
+    grid: tuple[int, int] | None = None
+    deepstack: torch.Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return self.embeddings.nbytes + (0 if self.deepstack is None else self.deepstack.nbytes)
 
 
 class Tokenizer(Protocol):

@@ -89,7 +89,7 @@ class Card(BaseModel):
 
     format: Literal[1] = 1
     name: str
-    architecture: Literal["pocket", "minigpt4", "idefics3", "internvl", "llava", "llava_next", "smolvlm"]
+    architecture: Literal["pocket", "minigpt4", "idefics3", "internvl", "llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "smolvlm"]
     version: str = ""
     context_length: int = Field(gt=0)  # tokens
     quantization: Quantization = "none"

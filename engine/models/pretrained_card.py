@@ -12,16 +12,18 @@ from engine.models.card import Card, ChatTemplate, Generation
 LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
 DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
 MAX_TOKENS = 512
-Kind = Literal["idefics3", "internvl", "llava", "llava_next", "smolvlm"]
+Kind = Literal["idefics3", "internvl", "llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "smolvlm"]
 # By `model_type`: the text that stands for a picture in the repository's chat template.
 PLACEHOLDERS: dict[Kind, str] = {
     "idefics3": "<image>",
     "internvl": "<IMG_CONTEXT>",
     "llava": "<image>",
     "llava_next": "<image>",
+    "qwen2_5_vl": "<|image_pad|>",
+    "qwen3_vl": "<|image_pad|>",
     "smolvlm": "<image>",
 }
-BODIES = ("llama", "mistral", "qwen2", "qwen3")  # of the language half, by its own `model_type`
+BODIES = ("llama", "mistral", "qwen2", "qwen3", "qwen2_5_vl_text", "qwen3_vl_text")  # of the language half, by its own `model_type`
 
 
 def is_pretrained(folder: Path) -> bool:
@@ -36,7 +38,7 @@ def pretrained_card(folder: Path) -> Card:
     return Card(
         name=repository_name(folder),
         architecture=kind,
-        context_length=context_length(config.get("text_config") or {}),
+        context_length=context_length(config.get("text_config") or config),  # Qwen2.5-VL's on the hub has all in one
         quantization="q4_1",  # on a CPU; a GPU takes the most exact that fits
         template=chat_template(folder, PLACEHOLDERS[kind]),
         generation=generation(folder),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, islice
 
 import torch
@@ -13,6 +14,7 @@ from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.models.card import ChatTemplate
+from engine.models.llama.prompt_inputs import PromptInputs, grid_positions, joined_deepstack, offset_of
 from engine.prompts.renderer import check
 from engine.prompts.turn import Turn
 from engine.prompts.window import MARGIN, ContextWindow
@@ -20,13 +22,19 @@ from engine.prompts.window import MARGIN, ContextWindow
 
 @dataclass(frozen=True)
 class PictureTokens:
-    """A picture in the prompt: its `embeddings` [tokens, width], and the sha256 of its file."""
+    """A picture in the prompt: as it was encoded, and the sha256 of its file."""
 
     sha256: str
-    embeddings: Tensor
+    picture: EncodedPicture
 
     def __len__(self) -> int:
-        return len(self.embeddings)
+        return len(self.picture.embeddings)
+
+    @property
+    def keys(self) -> list[Key]:
+        """A key for each token; seen in another resolution, it is another picture."""
+        name = self.sha256 if self.picture.grid is None else "{} {}×{}".format(self.sha256, *self.picture.grid)
+        return [(name, at) for at in range(len(self))]
 
 
 Segment = tuple[int, ...] | PictureTokens
@@ -54,11 +62,25 @@ class Context:
     @property
     def keys(self) -> list[Key]:
         """One key a token, for the prefix cache: equal keys mean that the language model reads the same."""
-        return [
-            key
-            for segment in self.segments
-            for key in ([(segment.sha256, at) for at in range(len(segment))] if isinstance(segment, PictureTokens) else segment)
-        ]
+        return [key for segment in self.segments for key in (segment.keys if isinstance(segment, PictureTokens) else segment)]
+
+    @cached_property
+    def positions(self) -> Tensor | None:
+        """The rotary positions in time, height and width, [3, tokens]; None where they are the places of the tokens."""
+        if not any(isinstance(segment, PictureTokens) and segment.picture.grid for segment in self.segments):
+            return None
+        parts: list[Tensor] = []
+        at = 0
+        for segment in self.segments:
+            grid = segment.picture.grid if isinstance(segment, PictureTokens) else None
+            parts.append(torch.arange(at, at + len(segment)).expand(3, -1) if grid is None else grid_positions(at, *grid))
+            at += len(segment) if grid is None else max(grid)
+        return torch.cat(parts, dim=1)
+
+    @property
+    def position_offset(self) -> int:
+        """See `offset_of`."""
+        return offset_of(self.positions)
 
 
 class ContextBuilder(ContextWindow):
@@ -103,7 +125,7 @@ class ContextBuilder(ContextWindow):
             return segments + self.split(rendered, encoded, self.template.placeholder)
         for segment in rendered:
             if isinstance(segment, Picture):
-                segments.append(PictureTokens(segment.sha256, encoded[segment.sha256].embeddings))
+                segments.append(PictureTokens(segment.sha256, encoded[segment.sha256]))
             else:
                 segments.append(tuple(tokenizer.encode(segment)))
         return segments
@@ -113,7 +135,7 @@ class ContextBuilder(ContextWindow):
 
         A tokenizer of SentencePiece would begin each text of its own with a space.
         """
-        shown = iter([PictureTokens(part.sha256, encoded[part.sha256].embeddings) for part in rendered if isinstance(part, Picture)])
+        shown = iter([PictureTokens(part.sha256, encoded[part.sha256]) for part in rendered if isinstance(part, Picture)])
         ids = self.tokenizer.encode("".join(part if isinstance(part, str) else placeholder for part in rendered))
         [soft] = self.tokenizer.encode(placeholder)
         segments: list[Segment] = []
@@ -122,14 +144,32 @@ class ContextBuilder(ContextWindow):
             segments += islice(shown, len(tokens)) if is_picture else [tokens]
         return segments
 
-    @torch.inference_mode()
     def embed(self, context: Context) -> Tensor:
         """The prompt's embeddings [tokens, width], on the model's device."""
+        return self.inputs(context).embeddings
+
+    @torch.inference_mode()
+    def inputs(self, context: Context, start: int = 0, end: int | None = None) -> PromptInputs:
+        """What the language model reads of the prompt's tokens from `start` to before `end`, on its device."""
+        parts = [self.read(segment, cut) for segment, cut in stretches(context.segments, start, len(context) if end is None else end)]
+        positions = None if context.positions is None else context.positions[:, start:end]
+        return PromptInputs(torch.cat([part.embeddings for part in parts]), positions, joined_deepstack(parts))
+
+    def read(self, segment: Segment, cut: slice) -> PromptInputs:
+        """A part of one segment."""
         language = self.model.language_model
-        parts = [
-            segment.embeddings
-            if isinstance(segment, PictureTokens)
-            else language.embed(torch.tensor(segment, dtype=torch.long, device=language.device))
-            for segment in context.segments
-        ]
-        return torch.cat([part.to(language.device, language.dtype) for part in parts])
+        if not isinstance(segment, PictureTokens):
+            return PromptInputs(language.embed(torch.tensor(segment[cut], dtype=torch.long, device=language.device)))
+        picture = segment.picture
+        deepstack = None if picture.deepstack is None else picture.deepstack[:, cut].to(language.device, language.dtype)
+        return PromptInputs(picture.embeddings[cut].to(language.device, language.dtype), None, deepstack)
+
+
+def stretches(segments: Sequence[Segment], start: int, end: int) -> Iterator[tuple[Segment, slice]]:
+    """The segments that have tokens from `start` to before `end` of the prompt, and which of their own tokens those are."""
+    at = 0
+    for segment in segments:
+        first, last = max(start - at, 0), min(end - at, len(segment))
+        if first < last:
+            yield segment, slice(first, last)
+        at += len(segment)

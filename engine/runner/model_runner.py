@@ -15,10 +15,11 @@ from torch import Tensor
 
 from engine.device.async_copy import upload
 from engine.device.cuda_graphs import capture, capture_largest_first
-from engine.kernels.decode_step import DecodeStep
+from engine.kernels.decode_step import DecodeStep, StepRows
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import KVCache, LayerShard, PromptView, filled_up
+from engine.kv_cache.cache import KVCache, PromptView, filled_up
 from engine.models.llama.llama import Llama
+from engine.models.llama.prompt_inputs import joined_deepstack
 from engine.runner.prompt_graphs import PrefillChunk, PromptGraphs
 
 
@@ -31,6 +32,7 @@ class ModelRunner:
         self.filler = slots  # the slot of rows that only fill up a batch
         self.last = torch.zeros(slots + 1, dtype=torch.long, device=self.device)
         self.lengths = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)
+        self.offsets = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)  # by which rotary positions differ from places
         self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
         self.lora_scales = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
         self.has_lora = any(getattr(module, "lora", None) is not None for module in language.modules())
@@ -58,27 +60,30 @@ class ModelRunner:
         """One pass over chunks of several prompts → next-token logits [chunks, vocabulary] after each."""
         if self.prompt_graphs is not None:
             return self.prompt_graphs.prefill(chunks)
-        hidden = torch.cat([chunk.embeddings for chunk in chunks])[None]
-        positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])[None]
+        hidden = torch.cat([chunk.inputs.embeddings for chunk in chunks])[None]
+        positions = torch.cat([chunk.inputs.placed(chunk.start) for chunk in chunks], dim=1)[:, None]
+        deepstack = joined_deepstack([chunk.inputs for chunk in chunks])
         lora_scale = self.prompt_lora_scale(chunks)
         view = PromptView(self.cache, [(chunk.table, chunk.start, chunk.end) for chunk in chunks])
-        final: Tensor = self.language(hidden, upload(positions, self.device), view, lora_scale)
-        ends = torch.tensor([len(chunk.embeddings) for chunk in chunks]).cumsum(0) - 1
+        places = upload(positions if self.language.config.mrope else positions[0], self.device)
+        final: Tensor = self.language(hidden, places, view, lora_scale, None if deepstack is None else deepstack[:, None])
+        ends = torch.tensor([len(chunk.inputs) for chunk in chunks]).cumsum(0) - 1
         return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
     def prompt_lora_scale(self, chunks: Sequence[PrefillChunk]) -> Tensor | None:
         """LoRA's scale for each token of the chunks, [1, tokens, 1]; None where it is 0 for all."""
         if not self.has_lora or not any(chunk.lora for chunk in chunks):
             return None
-        lora_scales = torch.cat([torch.full((len(chunk.embeddings), 1), float(chunk.lora)) for chunk in chunks])[None]
+        lora_scales = torch.cat([torch.full((len(chunk.inputs), 1), float(chunk.lora)) for chunk in chunks])[None]
         return lora_scales.to(self.device, self.language.dtype)
 
     @torch.inference_mode()
-    def bind(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool) -> None:
-        """Lets these rows decode from here on: `length` tokens are cached in the blocks of `tables`."""
+    def bind(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool, offset: int = 0) -> None:
+        """Lets these rows decode from here on: `length` tokens are cached in the blocks of `tables`, the next one's rotary position is
+        `length + offset`."""
         self.set_tables(slots, tables)
         rows = self.rows(slots)
-        self.lengths[rows] = length
+        self.lengths[rows], self.offsets[rows] = length, offset
         self.lora_scales[rows] = float(lora)
 
     @torch.inference_mode()
@@ -130,7 +135,7 @@ class ModelRunner:
             return self.graphs[size].replay(slots)
         rows = self.rows(slots)
         lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
-        logits = self.through_shards(self.embed_last(rows), tables, lengths, self.lora_scales[rows])
+        logits = self.through_shards(self.embed_last(rows), StepRows(tables, lengths, self.positions(rows, lengths), self.lora_of(rows)))
         self.lengths[rows] += 1
         return logits
 
@@ -138,15 +143,18 @@ class ModelRunner:
         """The embeddings [rows, width] of these slots' last tokens."""
         return self.language.embed(self.last[rows])
 
-    def through_shards(self, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
+    def positions(self, rows: Tensor, lengths: Tensor) -> Tensor:
+        """The rotary positions of these slots' new tokens, which have `lengths` tokens before them."""
+        return lengths + self.offsets[rows] if self.language.config.mrope else lengths
+
+    def lora_of(self, rows: Tensor) -> Tensor | None:
+        return self.lora_scales[rows] if self.has_lora else None
+
+    def through_shards(self, hidden: Tensor, rows: StepRows) -> Tensor:
         """Through all shards, each on its own device."""
         for shard in self.cache.shards:
-            moved = (tensor.to(shard.device) for tensor in (hidden, tables, lengths, lora_scale))
-            hidden = self.through_shard(shard, *moved)
+            hidden = self.step.layers(hidden.to(shard.device), shard, rows.to(shard.device))
         return self.step.logits(hidden).to(self.device)
-
-    def through_shard(self, shard: LayerShard, hidden: Tensor, tables: Tensor, lengths: Tensor, lora_scale: Tensor) -> Tensor:
-        return self.step.layers(hidden, shard, tables, lengths, lora_scale if self.has_lora else None)
 
 
 class DecodeGraph:
@@ -157,15 +165,16 @@ class DecodeGraph:
         self.rows = torch.full((size,), runner.filler, device=runner.device)
         self.slots: list[int] = []
         self.graphs: list[torch.cuda.CUDAGraph] = []
-        self.inputs: list[tuple[Tensor, ...]] = []  # of each shard: hidden, tables, lengths, lora_scale
-        self.outputs: list[tuple[Tensor, ...]] = []  # what the next shard gets; of the last, the logits
+        self.inputs: list[tuple[Tensor, StepRows]] = []  # of each shard: hidden states, and its rows
+        self.outputs: list[tuple[Tensor, StepRows]] = []  # what the next shard gets; of the last, the logits
         for index in range(len(runner.cache.shards)):
             self.capture_shard(index)
 
     def capture_shard(self, index: int) -> None:
         shard = self.runner.cache.shards[index]
         if index:
-            self.inputs.append(tuple(tensor.to(shard.device) for tensor in self.outputs[-1]))
+            hidden, rows = self.outputs[-1]
+            self.inputs.append((hidden.to(shard.device), rows.to(shard.device)))
         graph, output = capture(lambda: self.compute(index), shard.device, self.pool if index == 0 else None)
         graph.replay()  # capturing computes nothing, and the next shard's trial needs lengths that are true
         self.graphs.append(graph)
@@ -173,17 +182,18 @@ class DecodeGraph:
         if index == 0:
             self.pool = graph.pool()
 
-    def compute(self, index: int) -> tuple[Tensor, ...]:
+    def compute(self, index: int) -> tuple[Tensor, StepRows]:
         runner, shards = self.runner, self.runner.cache.shards
         if index == 0:
-            lengths, tables, lora_scale = runner.lengths[self.rows], runner.tables[self.rows], runner.lora_scales[self.rows]
+            lengths = runner.lengths[self.rows]
+            rows = StepRows(runner.tables[self.rows], lengths, runner.positions(self.rows, lengths), runner.lora_of(self.rows))
             hidden = runner.embed_last(self.rows)
             runner.lengths.index_add_(0, self.rows, torch.ones_like(lengths))
             runner.lengths[runner.filler :].zero_()
         else:
-            hidden, tables, lengths, lora_scale = self.inputs[index - 1]
-        hidden = runner.through_shard(shards[index], hidden, tables, lengths, lora_scale)
-        return (runner.step.logits(hidden),) if index == len(shards) - 1 else (hidden, tables, lengths, lora_scale)
+            hidden, rows = self.inputs[index - 1]
+        hidden = runner.step.layers(hidden, shards[index], rows)
+        return (runner.step.logits(hidden) if index == len(shards) - 1 else hidden), rows
 
     def replay(self, slots: Sequence[int]) -> Tensor:
         """Logits [slots, vocabulary], which the next replay overwrites."""
@@ -193,8 +203,9 @@ class DecodeGraph:
             self.rows.copy_(upload(torch.tensor(padded), self.runner.device), non_blocking=True)
         for index, graph in enumerate(self.graphs):
             if index:
-                for target, source in zip(self.inputs[index - 1], self.outputs[index - 1], strict=True):
-                    target.copy_(source, non_blocking=True)
+                (hidden, rows), (computed, before) = self.inputs[index - 1], self.outputs[index - 1]
+                hidden.copy_(computed, non_blocking=True)
+                rows.copy_(before)
             with torch.cuda.device(self.runner.cache.shards[index].device):
                 graph.replay()
         return self.outputs[-1][0][: len(slots)].to(self.runner.device)

@@ -18,6 +18,7 @@ from engine.device.cuda_graphs import capture, capture_largest_first
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import LayerShard, filled_up
 from engine.models.llama.llama import Llama
+from engine.models.llama.prompt_inputs import PromptInputs
 
 LONGEST = 512  # tokens of a prompt in one pass
 SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, LONGEST), (4, 128))  # prompts, tokens each; smallest first
@@ -26,16 +27,16 @@ SHORT = 512  # tokens of context that most questions stay within
 
 @dataclass(frozen=True)
 class PrefillChunk:
-    """A chunk of a prompt to prefill: `embeddings` [tokens, width] from position `start` on, cached in the blocks of `table`."""
+    """A chunk of a prompt to prefill, from its token `start` on, cached in the blocks of `table`."""
 
-    embeddings: Tensor
+    inputs: PromptInputs
     table: Sequence[int]
     start: int
     lora: bool  # whether LoRA adapters are on
 
     @property
     def end(self) -> int:
-        return self.start + len(self.embeddings)
+        return self.start + len(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Shape:
     context: int
 
     def takes(self, chunks: Sequence[PrefillChunk]) -> bool:
-        fitting = all(len(chunk.embeddings) <= self.tokens and chunk.end <= self.context for chunk in chunks)
+        fitting = all(len(chunk.inputs) <= self.tokens and chunk.end <= self.context for chunk in chunks)
         return fitting and len(chunks) <= self.prompts
 
 
@@ -63,7 +64,7 @@ def grouped(chunks: Sequence[PrefillChunk], sizes: Sequence[Shape]) -> Iterator[
         found = ((shape, count) for count in range(len(chunks), 0, -1) for shape in sizes if shape.takes(chunks[:count]))
         shape, count = next(found, (None, 0))
         if shape is None:
-            raise ValueError(f"{len(chunks[0].embeddings)} tokens up to {chunks[0].end} are more than a pass can read")
+            raise ValueError(f"{len(chunks[0].inputs)} tokens up to {chunks[0].end} are more than a pass can read")
         yield shape, chunks[:count]
         chunks = chunks[count:]
 
@@ -96,6 +97,8 @@ class PromptGraph:
         self.tables = torch.zeros(shape.prompts, shape.context // BLOCK, dtype=torch.long, device=device)
         self.borders = torch.ones(2, shape.prompts, dtype=torch.long, device=device)  # starts, and how many tokens are real
         self.lora_scales = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
+        self.places = None if language.config.mrope is None else torch.zeros(3, *self.hidden.shape[:2], dtype=torch.long, device=device)
+        self.deepstack = self.hidden.new_zeros(language.config.deepstack, *self.hidden.shape)
         self.graph, self.logits = capture(self.compute, device, pool)
 
     @property
@@ -107,7 +110,7 @@ class PromptGraph:
         offsets = torch.arange(self.shape.tokens, device=self.hidden.device)
         positions = starts[:, None] + offsets
         view = PaddedView(self.shard, self.tables, positions, offsets < counts[:, None])
-        final = self.language(self.hidden, positions, view, self.lora_scales)
+        final = self.language(self.hidden, positions if self.places is None else self.places, view, self.lora_scales, self.deepstack)
         last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
         return self.language.logits(last)
 
@@ -118,13 +121,22 @@ class PromptGraph:
         for row, chunk in enumerate(chunks):
             blocks = chunk.table[: -(-chunk.end // BLOCK)]
             tables[row] = torch.tensor(filled_up(blocks, tables.shape[1]))
-            self.hidden[row] = pad(chunk.embeddings, (0, 0, 0, self.shape.tokens - len(chunk.embeddings)))
-        borders = torch.tensor([[chunk.start for chunk in chunks] + [0] * blank, [len(chunk.embeddings) for chunk in chunks] + [1] * blank])
+            self.fill(row, chunk)
+        borders = torch.tensor([[chunk.start for chunk in chunks] + [0] * blank, [len(chunk.inputs) for chunk in chunks] + [1] * blank])
         lora_scales = torch.tensor([float(chunk.lora) for chunk in chunks] + [0.0] * blank, dtype=self.lora_scales.dtype)
         for target, source in ((self.tables, tables), (self.borders, borders), (self.lora_scales, lora_scales[:, None, None])):
             target.copy_(upload(source, target.device), non_blocking=True)
         self.graph.replay()
         return self.logits[: len(chunks)].clone()
+
+    def fill(self, row: int, chunk: PrefillChunk) -> None:
+        """Writes what the model reads of a chunk to its row of the graph's inputs."""
+        inputs, missing = chunk.inputs, self.shape.tokens - len(chunk.inputs)
+        self.hidden[row] = pad(inputs.embeddings, (0, 0, 0, missing))
+        if self.places is not None:
+            self.places[:, row].copy_(upload(pad(inputs.placed(chunk.start), (0, missing)), self.places.device), non_blocking=True)
+        if len(self.deepstack):
+            self.deepstack[:, row] = 0 if inputs.deepstack is None else pad(inputs.deepstack, (0, 0, 0, missing))
 
 
 class PromptGraphs:

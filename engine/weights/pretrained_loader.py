@@ -36,7 +36,7 @@ from engine.weights.llama_loader import fill_language
 from engine.weights.merging import EMBEDDING, check_tensors, language_shapes
 from engine.weights.stored_tensors import StoredTensor, open_folder
 
-LANGUAGE = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(.+)")
+LANGUAGE = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(.+)|model\.((?:layers|embed_tokens|norm)\..+)")
 # How a processor is told to look at a picture as a whole: on a CPU, where up to seventeen tiles would take a minute.
 WHOLE = {
     "idefics3": {"do_image_splitting": False},
@@ -65,7 +65,7 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, 
 
 
 def language_tensors(folder: Path) -> dict[str, StoredTensor]:
-    """The language model's, by LLaMA's own names: hubs have had four ways to name them inside a picture model."""
+    """The language model's, by LLaMA's own names: hubs have had five ways to name them inside a picture model."""
     found = open_folder(folder, lambda name: language_name(name) is not None)
     return {renamed: tensor for name, tensor in found.items() if (renamed := language_name(name)) is not None}
 
@@ -77,7 +77,7 @@ def language_name(name: str) -> str | None:
     if name in (HEAD, f"language_model.{HEAD}"):
         return HEAD
     match = LANGUAGE.fullmatch(name)
-    return None if match is None else f"model.{match[1]}"
+    return None if match is None else f"model.{match[1] or match[2]}"
 
 
 def language_config(config: PreTrainedConfig, tensors: Mapping[str, StoredTensor]) -> LlamaConfig:
@@ -86,7 +86,8 @@ def language_config(config: PreTrainedConfig, tensors: Mapping[str, StoredTensor
         raise WeightsError("The model's weights hold no language model's embedding: a weight file is missing. Fetch the model again.")
     sizes = LlamaConfig.from_json(config.get_text_config().to_dict())
     tied = HEAD not in tensors or bool(config.tie_word_embeddings)
-    return dataclasses.replace(sizes, vocab_size=tensors[EMBEDDING].shape[0], tie_word_embeddings=tied)
+    layers = len(getattr(config.vision_config, "deepstack_visual_indexes", ()))
+    return dataclasses.replace(sizes, vocab_size=tensors[EMBEDDING].shape[0], tie_word_embeddings=tied, deepstack=layers)
 
 
 def load_vision(folder: Path, config: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:

@@ -32,8 +32,17 @@ class RowState(NamedTuple):
     """What a step needs to know of its rows (a row is an answer or beam that is being written)."""
 
     tables: Ints  # [rows, most blocks]: numbers of each row's blocks
-    lengths: Ints  # [rows]: cached tokens, which is the new token's position
+    lengths: Ints  # [rows]: cached tokens, which is the new token's place
     lora_scale: Floats  # [rows]: what the LoRA adapters' output is multiplied by, 0 = off
+    rotation: Floats  # [rows, 2, head_dim / 2]: cosines and sines of the new token's position
+
+
+class HeadNorms(NamedTuple):
+    """RMSNorms of single heads, before they are rotated; [layers, 0] where the model has none."""
+
+    query: Floats  # [layers, head_dim]
+    key: Floats  # [layers, head_dim]
+    eps: float
 
 
 class PartialSoftmax(NamedTuple):
@@ -124,7 +133,22 @@ def rotate(x: Floats, rotation: Floats, out: Floats) -> None:
 
 
 @kernel
-def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: RowState, rotation: Floats) -> None:
+def place_head(x: Floats, gain: Floats, eps: float, rotation: Floats, out: Floats) -> None:
+    """Norms `x` [head_dim] where there is a `gain`, and rotates it."""
+    if gain.shape[0] == 0:
+        rotate(x, rotation, out)
+        return
+    squares = np.float32(0)
+    for i in range(x.shape[0]):
+        squares += x[i] * x[i]
+    factor = np.float32(1 / math.sqrt(squares / x.shape[0] + eps))
+    for i in range(x.shape[0]):
+        out[i] = x[i] * factor * gain[i]
+    rotate(out, rotation, out)
+
+
+@kernel
+def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: RowState, norms: HeadNorms) -> None:
     """Writes the new token's rotated keys and its values into the cache, at the end of its row."""
     slots, kv_heads, size = pool.keys.shape[2:]
     place = rows.lengths[row]
@@ -132,23 +156,23 @@ def keep(qkv: Floats, layer: int, row: int, pool: Pool, rows: RowState, rotation
     keys = qkv.shape[0] - 2 * kv_heads * size
     values, rotated = keys + kv_heads * size, np.empty(size, np.float32)
     for head in range(kv_heads):
-        rotate(qkv[keys + head * size : keys + (head + 1) * size], rotation, rotated)
+        place_head(qkv[keys + head * size : keys + (head + 1) * size], norms.key[layer], norms.eps, rows.rotation[row], rotated)
         round_to_bf16(size, rotated.ctypes.data, pool.keys[layer, block, slot, head].ctypes.data)
         round_to_bf16(size, qkv[values + head * size :].ctypes.data, pool.values[layer, block, slot, head].ctypes.data)
 
 
 @kernel
-def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowState, rotation: Floats, partials: PartialSoftmax) -> None:
+def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowState, norms: HeadNorms, partials: PartialSoftmax) -> None:
     """Attention of all heads of one row over one span of its tokens; the last span has the new token. Fills `partials[row, span]`."""
     slots, kv_heads, size = pool.keys.shape[2:]
     heads, stride = partials.peak.shape[2], kv_heads * size
     first, end = span * SPAN, min(rows.lengths[row] + 1, (span + 1) * SPAN)
     if end == rows.lengths[row] + 1:
-        keep(qkv, layer, row, pool, rows, rotation)
+        keep(qkv, layer, row, pool, rows, norms)
     query, weights = np.empty(size, np.float32), np.empty(SPAN, np.float32)
     for head in range(heads):
         kv_head = head // (heads // kv_heads)
-        rotate(qkv[head * size : (head + 1) * size], rotation, query)
+        place_head(qkv[head * size : (head + 1) * size], norms.query[layer], norms.eps, rows.rotation[row], query)
         for start in range(first, end, slots):
             keys = pool.keys[layer, rows.tables[row, start // slots], 0, kv_head].ctypes.data
             score_tokens(size, query.ctypes.data, keys, stride, min(slots, end - start), weights[start - first :].ctypes.data)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels.cpu.attention import PartialSoftmax, Pool, RowState, attend, combine, spans
+from engine.kernels.cpu.attention import HeadNorms, PartialSoftmax, Pool, RowState, attend, combine, spans
 from engine.kernels.cpu.jit import kernel
 from engine.kernels.cpu.layout import Floats, Head, Projection
 from engine.kernels.cpu.linear import emit_4bit, emit_8bit
@@ -28,7 +28,8 @@ class Weights(NamedTuple):
     down: Projection
     attention_norm: Floats  # [layers, width]
     mlp_norm: Floats  # [layers, width]
-    rotation: Floats  # [positions, 2, head_dim / 2]: cosines, sines
+    qkv_bias: Floats  # [layers, outputs of qkv]; [layers, 0] where the model has none
+    head_norms: HeadNorms
     eps: float
 
 
@@ -85,6 +86,12 @@ def copy(x: Floats, out: Floats) -> None:
 
 
 @kernel
+def add(x: Floats, out: Floats) -> None:
+    for i in range(x.shape[0]):
+        out[i] += x[i]
+
+
+@kernel
 def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Floats) -> None:
     """Fills `sums` and `low` from `x`."""
     for row in range(prepared.x.shape[0]):
@@ -124,7 +131,7 @@ def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> 
 def project_attention(
     weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int
 ) -> None:
-    """RMSNorm, then queries, keys and values into `state.qkv`; a piece is a tile."""
+    """RMSNorm, then queries, keys and values, biased where the model has that, into `state.qkv`; a piece is a tile."""
     pieces, prepared = weights.qkv.codes.shape[1], False
     tile = take(counters, stage)
     while tile < pieces:
@@ -135,6 +142,8 @@ def project_attention(
         product = multiply(weights.qkv, layer, tile, narrow)
         for row in range(product.shape[0]):
             copy(product[row], state.qkv[row, tile * TILE : (tile + 1) * TILE])
+            if weights.qkv_bias.shape[1] > 0:
+                add(weights.qkv_bias[layer, tile * TILE : (tile + 1) * TILE], state.qkv[row, tile * TILE : (tile + 1) * TILE])
         tile = take_another(counters, stage)
     wait(counters, stage, pieces)
 
@@ -148,7 +157,7 @@ def mix(weights: Weights, layer: int, pool: Pool, rows: RowState, state: Activat
     while piece < pieces:
         row, span = piece // most, piece % most
         if span < spans(rows.lengths[row]):
-            attend(state.qkv[row], span, layer, row, pool, rows, weights.rotation[rows.lengths[row]], state.partials)
+            attend(state.qkv[row], span, layer, row, pool, rows, weights.head_norms, state.partials)
         piece = take_another(counters, stage)
     wait(counters, stage, pieces)
 

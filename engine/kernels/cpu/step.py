@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import numpy as np
@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from engine.kernels.cpu.attention import PartialSoftmax, Pool, RowState
+from engine.kernels.cpu.attention import HeadNorms, PartialSoftmax, Pool, RowState
 from engine.kernels.cpu.layout import Floats, pack_head, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
 from engine.kernels.cpu.stages import STAGES, Activations, Weights, decode, score
 from engine.kernels.cpu.thread_pool import ThreadPool, new_counters
+from engine.kernels.decode_step import StepRows
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import LayerShard
 from engine.layers.quantized import QuantizedLinear
-from engine.models.llama.llama import Block, Llama, rotary
+from engine.models.llama.llama import Block, Llama, RMSNorm, frequencies
 
 
 class CpuStep:
@@ -30,21 +31,24 @@ class CpuStep:
     def __init__(self, language: Llama, threads: int) -> None:
         """`language` is one that `engine.kernels.cpu.support.fits`."""
         self.config, self.norm = language.config, language.model.norm.weight.float()
+        self.frequencies = frequencies(language.config)
         self.weights, self.head = gather(language), pack_head(cast("QuantizedLinear", language.lm_head))
         self.thread_pool = ThreadPool(threads)
         self.layer_counters, self.head_counters = new_counters(STAGES * self.config.num_hidden_layers), new_counters(1)
 
     @torch.inference_mode()
-    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
+    def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
         """See `DecodeStep`. Computes in fp32 and returns it; the cache stays bf16."""
         pool = Pool(bits(shard.keys), bits(shard.values))
-        lora_scales = torch.zeros(len(hidden)) if lora_scale is None else lora_scale.float()
+        lora_scales = torch.zeros(len(hidden)) if rows.lora_scale is None else rows.lora_scale.float()
+        angles = rows.positions[:, None] * self.frequencies
+        rotations = torch.stack((angles.cos(), angles.sin()), dim=1)
         out = torch.empty(hidden.shape)
         for few in batches(len(hidden)):
-            rows = RowState(*(part[few].contiguous().numpy() for part in (tables, lengths, lora_scales)))
-            state = self.activations(hidden[few].float(), int(lengths[few].max()))
+            states = RowState(*(part[few].contiguous().numpy() for part in (rows.tables, rows.lengths, lora_scales, rotations)))
+            state = self.activations(hidden[few].float(), int(rows.lengths[few].max()))
             self.layer_counters[:] = 0
-            self.thread_pool.run(decode, self.weights, pool, rows, state, self.layer_counters)
+            self.thread_pool.run(decode, self.weights, pool, states, state, self.layer_counters)
             out[few] = torch.from_numpy(state.hidden)
         return out
 
@@ -75,7 +79,7 @@ class CpuStep:
         shape = (config.num_hidden_layers, 1, BLOCK, config.num_key_value_heads, config.head_dim)
         shard = LayerShard(0, config.num_hidden_layers, *(torch.zeros(shape, dtype=torch.bfloat16) for _ in range(2)))
         first = torch.zeros(1, dtype=torch.int32)
-        self.logits(self.layers(torch.ones(1, config.hidden_size), shard, first[None], first, None))
+        self.logits(self.layers(torch.ones(1, config.hidden_size), shard, StepRows(first[None], first, first)))
 
 
 def bits(pool: Tensor) -> npt.NDArray[np.uint16]:
@@ -92,7 +96,7 @@ def batches(rows: int) -> Iterator[slice]:
 def gather(language: Llama) -> Weights:
     """The weights of all layers, packed."""
     blocks = cast("list[Block]", list(language.model.layers))
-    attentions, mlps = [block.self_attn for block in blocks], [block.mlp for block in blocks]
+    attentions, mlps, config = [block.self_attn for block in blocks], [block.mlp for block in blocks], language.config
     return Weights(
         qkv=pack_projections([attention.qkv_proj for attention in attentions]),
         o=pack_projections([attention.o_proj for attention in attentions]),
@@ -100,17 +104,17 @@ def gather(language: Llama) -> Weights:
         down=pack_projections([mlp.down_proj for mlp in mlps]),
         attention_norm=stacked([block.input_layernorm.weight for block in blocks]),
         mlp_norm=stacked([block.post_attention_layernorm.weight for block in blocks]),
-        rotation=rotations(language),
-        eps=language.config.rms_norm_eps,
+        qkv_bias=stacked([attention.qkv_bias for attention in attentions]),
+        head_norms=HeadNorms(gains([each.q_norm for each in attentions]), gains([each.k_norm for each in attentions]), config.rms_norm_eps),
+        eps=config.rms_norm_eps,
     )
 
 
-def stacked(tensors: list[Tensor]) -> Floats:
-    return torch.stack(tensors).float().numpy()
+def gains(norms: Sequence[RMSNorm | None]) -> Floats:
+    return stacked([None if norm is None else norm.weight for norm in norms])
 
 
-def rotations(language: Llama) -> Floats:
-    """Cosines and sines of every position, [positions, 2, head_dim / 2]."""
-    positions = torch.arange(language.config.max_position_embeddings)[None]
-    cos, sin = (angles[0, 0, :, : language.config.head_dim // 2] for angles in rotary(positions, language.config, torch.float32))
-    return torch.stack((cos, sin), dim=1).contiguous().numpy()
+def stacked(tensors: Sequence[Tensor | None]) -> Floats:
+    """[layers, width]; [layers, 0] where the model has no such weights."""
+    found = [tensor for tensor in tensors if tensor is not None]
+    return torch.stack(found).float().numpy() if found else np.empty((len(tensors), 0), np.float32)

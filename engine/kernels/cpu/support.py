@@ -60,8 +60,6 @@ def fits(language: Llama) -> bool:
     head, head_dim = language.lm_head, language.config.head_dim
     return (
         language.device.type == "cpu"
-        and not language.config.qkv_bias
-        and not language.config.qk_norm
         and language.dtype == torch.bfloat16
         and len(language.shard_sizes) == 1
         and all(isinstance(module, PackedLinear) and module.width_out % TILE == 0 for module in projections)

@@ -48,6 +48,20 @@ def turn(left, right, cos, sin):
 
 
 @triton.jit
+def add(left, right, start, HALF: tl.constexpr):
+    more_left, more_right = halves(start, HALF)
+    return left + more_left, right + more_right
+
+
+@triton.jit
+def norm(left, right, gain, eps, HALF: tl.constexpr):
+    """RMSNorm of a head's vector."""
+    gain_left, gain_right = halves(gain, HALF)
+    factor = 1 / tl.sqrt(tl.sum(left * left + right * right) / (2 * HALF) + eps)
+    return left * factor * gain_left, right * factor * gain_right
+
+
+@triton.jit
 def put_together(answer, partials_of_head, programs, HEAD_DIM: tl.constexpr, SPLITS: tl.constexpr):
     """Joins the partial softmaxes of a head's `programs` programs, [HEAD_DIM + 2] each: Σ weight · value, peak score, Σ weight."""
     HALF: tl.constexpr = HEAD_DIM // 2
@@ -65,7 +79,7 @@ def put_together(answer, partials_of_head, programs, HEAD_DIM: tl.constexpr, SPL
 
 @triton.jit(do_not_specialize=["table_stride"])
 def attend_kernel(
-    query, key, value, keys, values, tables, lengths, frequencies, out, partials, finished,
+    query, key, value, keys, values, tables, lengths, positions, frequencies, bias, query_gain, key_gain, eps, out, partials, finished,
     query_stride, key_stride, value_stride, table_stride,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr,
     SPLITS: tl.constexpr, LEAST: tl.constexpr, STAGES: tl.constexpr, OVERLAP: tl.constexpr,
@@ -83,8 +97,15 @@ def attend_kernel(
     k_left, k_right = halves(key + row * key_stride + kv_head * HEAD_DIM, HALF)
     v_left, v_right = halves(value + row * value_stride + kv_head * HEAD_DIM, HALF)
     part, lane = tl.arange(0, HALF), tl.arange(0, TILE)
+    if bias is not None:
+        q_left, q_right = add(q_left, q_right, bias + head * HEAD_DIM, HALF)
+        k_left, k_right = add(k_left, k_right, bias + (HEADS + kv_head) * HEAD_DIM, HALF)
+        v_left, v_right = add(v_left, v_right, bias + (HEADS + KV_HEADS + kv_head) * HEAD_DIM, HALF)
+    if query_gain is not None:
+        q_left, q_right = norm(q_left, q_right, query_gain, eps, HALF)
+        k_left, k_right = norm(k_left, k_right, key_gain, eps, HALF)
     if frequencies is not None:
-        angle = length * tl.load(frequencies + part)
+        angle = tl.load(positions + row) * tl.load(frequencies + part)
         q_left, q_right = turn(q_left, q_right, tl.cos(angle), tl.sin(angle))
         k_left, k_right = turn(k_left, k_right, tl.cos(angle), tl.sin(angle))
     q_left, q_right = q_left * (LOG2E / HEAD_DIM**0.5), q_right * (LOG2E / HEAD_DIM**0.5)
@@ -134,7 +155,8 @@ def attend_kernel(
 
 def attend(device: TritonDevice, inputs: AttentionInputs) -> Tensor:
     """See `engine.kernels.attention.AttentionKernel`."""
-    query, key, value, keys, values, tables, lengths, frequencies = inputs
+    query, key, value, keys, values, tables, lengths, first = inputs
+    positions, frequencies, bias, query_gain, key_gain, eps = first or (None, None, None, None, None, 0.0)
     rows, heads, head_dim = query.shape
     if rows * heads > len(device.finished):
         raise ValueError(f"{rows} rows of {heads} heads are more than a step takes. Start the engine with fewer --rows.")
@@ -142,8 +164,8 @@ def attend(device: TritonDevice, inputs: AttentionInputs) -> Tensor:
     out = torch.empty(rows, heads, head_dim, dtype=query.dtype, device=query.device)
     partials = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)
     attend_kernel[(splits, heads, rows)](
-        query, key, value, keys, values, tables, lengths, frequencies, out, partials, device.finished,
-        query.stride(0), key.stride(0), value.stride(0), tables.stride(0),
+        query, key, value, keys, values, tables, lengths, positions, frequencies, bias, query_gain, key_gain, eps, out, partials,
+        device.finished, query.stride(0), key.stride(0), value.stride(0), tables.stride(0),
         heads, keys.shape[2], head_dim, keys.shape[1], TILE, splits, least, STAGES, device.overlap,
         num_warps=1,
     )  # fmt: skip

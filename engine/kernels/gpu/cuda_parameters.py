@@ -27,10 +27,11 @@ class ProjectCall(Structure):
 
 class AttendCall(Structure):
     _fields_ = (
-        *((name, c_void_p) for name in ("query", "key", "value", "keys", "values", "tables", "lengths", "frequencies")),
-        *((name, c_void_p) for name in ("out", "partials", "finished")),
+        *((name, c_void_p) for name in ("query", "key", "value", "keys", "values", "tables", "lengths", "positions")),
+        *((name, c_void_p) for name in ("frequencies", "bias", "query_gain", "key_gain", "out", "partials", "finished")),
         *((name, c_int) for name in ("query_stride", "key_stride", "value_stride", "table_stride")),
         *((name, c_int) for name in ("heads", "kv_heads", "splits", "least")),
+        ("eps", c_float),
     )
 
 

@@ -13,10 +13,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from engine.kernels.attention import AttentionInputs
+from engine.kernels.attention import AttentionInputs, HeadTransform
+from engine.kernels.decode_step import StepRows
 from engine.kernels.linear import DeviceKernels, FusedOps, LinearKernels
 from engine.kv_cache.cache import LayerShard
-from engine.models.llama.llama import Attention, Block, Llama, RMSNorm, frequencies
+from engine.models.llama.llama import Block, Llama, RMSNorm, frequencies
 
 MOST_ROWS = 64  # of one launch; more go in several
 
@@ -29,7 +30,8 @@ def norm_of(norm: RMSNorm) -> tuple[Tensor, float]:
 class LayerWeights:
     """One transformer block's weights as the kernels take them; norms with their epsilon."""
 
-    attention: Attention  # for biases and norms of heads, if it has any
+    bias: Tensor | None  # of queries, keys and values
+    head_norms: tuple[Tensor, Tensor] | None  # gains of queries and keys
     before_attention: tuple[Tensor, float]
     qkv: Any
     out: Any
@@ -42,7 +44,17 @@ class LayerWeights:
         attention, mlp = block.self_attn, block.mlp
         qkv, out, down = (kernels.take(linear) for linear in (attention.qkv_proj, attention.o_proj, mlp.down_proj))
         gate_up = kernels.take(mlp.gate_up_proj, gated=True)
-        return cls(attention, norm_of(block.input_layernorm), qkv, out, norm_of(block.post_attention_layernorm), gate_up, down)
+        query, key = attention.q_norm, attention.k_norm
+        return cls(
+            bias=attention.qkv_bias,
+            head_norms=(query.weight, key.weight) if query is not None and key is not None else None,
+            before_attention=norm_of(block.input_layernorm),
+            qkv=qkv,
+            out=out,
+            before_mlp=norm_of(block.post_attention_layernorm),
+            gate_up=gate_up,
+            down=down,
+        )
 
 
 class GpuStep:
@@ -60,24 +72,26 @@ class GpuStep:
         self.stack = [LayerWeights.of(block, self.kernels[block.input_layernorm.weight.device].linear) for block in blocks]
         self.norm = norm_of(language.model.norm)
         self.head = self.kernels[language.lm_head.weight.device].linear.take(language.lm_head)
-        self.frequencies = {device: frequencies(config, device) for device in devices}
+        self.frequencies, self.eps = {device: frequencies(config, device) for device in devices}, config.rms_norm_eps
 
-    def layers(self, hidden: Tensor, shard: LayerShard, tables: Tensor, lengths: Tensor, lora_scale: Tensor | None) -> Tensor:
-        """See `DecodeStep`; the model has no LoRA for `lora_scale` to scale."""
+    def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
+        """See `DecodeStep`; the model has no LoRA to scale."""
         if len(hidden) > MOST_ROWS:
-            parts = zip(*(rows.split(MOST_ROWS) for rows in (hidden, tables, lengths)), strict=True)
-            return torch.cat([self.layers(part, shard, part_tables, part_lengths, None) for part, part_tables, part_lengths in parts])
+            parts = zip(hidden.split(MOST_ROWS), rows.split(MOST_ROWS), strict=True)
+            return torch.cat([self.layers(part, shard, part_rows) for part, part_rows in parts])
         with torch.cuda.device_of(hidden):
             for layer, keys, values in zip(self.stack[shard.first : shard.last], shard.keys, shard.values, strict=True):
-                hidden = self.layer(layer, hidden, keys, values, tables, lengths)
+                hidden = self.layer(layer, hidden, keys, values, rows)
         return hidden
 
-    def layer(self, layer: LayerWeights, hidden: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: Tensor) -> Tensor:
-        kernels, frequencies = self.kernels[hidden.device], self.frequencies[hidden.device]
+    def layer(self, layer: LayerWeights, hidden: Tensor, keys: Tensor, values: Tensor, rows: StepRows) -> Tensor:
+        kernels = self.kernels[hidden.device]
         project = kernels.linear.project
-        both, value = layer.attention.by_heads(project(hidden, layer.qkv, FusedOps(norm=layer.before_attention)))
-        query, key = both.split((self.heads, self.kv_heads), dim=1)
-        mixed = kernels.attend(AttentionInputs(query, key, value, keys, values, tables, lengths, frequencies))
+        heads = project(hidden, layer.qkv, FusedOps(norm=layer.before_attention)).unflatten(-1, (-1, self.head_dim))
+        query, key, value = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
+        query_gain, key_gain = layer.head_norms or (None, None)
+        transform = HeadTransform(rows.positions, self.frequencies[hidden.device], layer.bias, query_gain, key_gain, self.eps)
+        mixed = kernels.attend(AttentionInputs(query, key, value, keys, values, rows.tables, rows.lengths, transform))
         hidden = project(mixed.flatten(1), layer.out, FusedOps(shortcut=hidden))
         inner = project(hidden, layer.gate_up, FusedOps(norm=layer.before_mlp))
         return project(inner, layer.down, FusedOps(shortcut=hidden))

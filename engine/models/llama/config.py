@@ -10,6 +10,7 @@ from typing import Any
 from engine.errors import ModelError
 
 ROPE_TYPES = ("default", "llama3")
+BIASED, NORMED = ("qwen2", "qwen2_5_vl_text"), ("qwen3", "qwen3_vl_text")  # bodies by their `model_type`
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,29 @@ class RopeScaling:
     @classmethod
     def from_json(cls, rope: dict[str, Any]) -> RopeScaling:
         return cls(*(rope[field.name] for field in fields(cls)))
+
+
+@dataclass(frozen=True)
+class Mrope:
+    """Multimodal rotary embeddings (Wang et al. 2024): a token has a place in time, in height and in width, and each pair of features
+    turns by one of the three. `sections` are how many pairs each axis has; they stand behind one another (Qwen2.5-VL), or
+    `interleaved`, height and width taking every third pair (Qwen3-VL)."""
+
+    sections: tuple[int, int, int]
+    interleaved: bool
+
+    @property
+    def axes(self) -> list[int]:
+        """The axis of each pair, [head_dim / 2]."""
+        in_order = [axis for axis, pairs in enumerate(self.sections) for _ in range(pairs)]
+        if not self.interleaved:
+            return in_order
+        return [axis if at < 3 * self.sections[axis] else 0 for at, axis in ((at, at % 3) for at in range(len(in_order)))]
+
+    @classmethod
+    def from_json(cls, rope: dict[str, Any]) -> Mrope | None:
+        sections = rope.get("mrope_section")
+        return None if sections is None else cls((sections[0], sections[1], sections[2]), bool(rope.get("mrope_interleaved", False)))
 
 
 @dataclass(frozen=True)
@@ -44,12 +68,15 @@ class LlamaConfig:
     qkv_bias: bool = False  # Qwen2: queries, keys and values have a bias
     qk_norm: bool = False  # Qwen3: each head's query and key is normed before it is rotated
     rope_scaling: RopeScaling | None = None
+    mrope: Mrope | None = None  # Qwen2.5-VL, Qwen3-VL
+    deepstack: int = 0  # Qwen3-VL: behind so many of the first layers something of the picture is added
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LlamaConfig:
         """Raises ModelError for what is not computed here: another way to scale rotary embeddings, other biases, another activation."""
         rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
         kind = rope.get("rope_type") or rope.get("type") or "default"
+        kind = "default" if kind == "mrope" else kind
         body = values.get("model_type", "llama")
         if kind not in ROPE_TYPES:
             raise ModelError(
@@ -76,9 +103,10 @@ class LlamaConfig:
             rms_norm_eps=values.get("rms_norm_eps", 1e-6),
             rope_theta=rope.get("rope_theta") or values.get("rope_theta") or 10000.0,
             tie_word_embeddings=values.get("tie_word_embeddings", False),
-            qkv_bias=values.get("qkv_bias", body == "qwen2"),
-            qk_norm=values.get("qk_norm", body == "qwen3"),
+            qkv_bias=values.get("qkv_bias", body in BIASED),
+            qk_norm=values.get("qk_norm", body in NORMED),
             rope_scaling=RopeScaling.from_json(rope) if kind == "llama3" else None,
+            mrope=Mrope.from_json(rope),
         )
 
     @classmethod

@@ -145,24 +145,42 @@ class Llama(nn.Module):
         """Token ids [rows, new] → embeddings [rows, new, width]."""
         return embedding(ids, self.model.embed_tokens.weight)
 
-    def forward(self, hidden: Tensor, positions: Tensor, cache: Cache | None = None, lora_scale: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        positions: Tensor,
+        cache: Cache | None = None,
+        lora_scale: Tensor | None = None,
+        deepstack: Tensor | None = None,
+    ) -> Tensor:
         """Embeddings [rows, new, width] at `positions` [rows or 1, new] → final hidden states [rows, new, width].
 
         Attention is causal; rows of unequal length are padded on the right. `lora_scale` [rows or 1, new or 1, 1] scales the
-        LoRA adapters of each token: 1 = on, 0 = off; None leaves them out altogether.
+        LoRA adapters of each token: 1 = on, 0 = off; None leaves them out altogether. With M-RoPE positions may be [3, rows or 1,
+        new]: in time, height and width. `deepstack` [layers, rows, new, width] is added behind the first layers, one each.
         """
-        out: Tensor = self.model.norm(self.run(range(self.config.num_hidden_layers), hidden, positions, cache, lora_scale))
+        out: Tensor = self.model.norm(self.run(range(self.config.num_hidden_layers), hidden, positions, cache, lora_scale, deepstack))
         return out
 
-    def run(self, layers: range, hidden: Tensor, positions: Tensor, cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
+    def run(
+        self,
+        layers: range,
+        hidden: Tensor,
+        positions: Tensor,
+        cache: Cache | None,
+        lora_scale: Tensor | None,
+        deepstack: Tensor | None = None,
+    ) -> Tensor:
         """Runs some of the layers, without the final norm; parameters as in `forward`."""
         rotation = rotary(positions, self.config, hidden.dtype)
-        for block in cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]):
+        for index, block in zip(layers, cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]), strict=True):
             there = block.input_layernorm.weight.device
             if there != hidden.device:  # a device's layers end
                 hidden, lora_scale = hidden.to(there), None if lora_scale is None else lora_scale.to(there)
                 rotation = rotation[0].to(there), rotation[1].to(there)
             hidden = block(hidden, rotation, cache, lora_scale)
+            if deepstack is not None and index < len(deepstack):
+                hidden = hidden + deepstack[index].to(hidden)
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -192,10 +210,20 @@ class Llama(nn.Module):
 
 
 def rotary(positions: Tensor, config: LlamaConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the rotary position embedding (Su et al. 2021), [rows, 1, new, head_dim] each."""
-    angles = positions[:, None, :, None] * frequencies(config, positions.device)
+    """Cosines and sines of the rotary position embedding (Su et al. 2021), [rows, 1, new, head_dim] each.
+
+    `positions` are [rows, new], or [3, rows, new] where time, height and width differ: see `Mrope`.
+    """
+    own = positions[..., None] if positions.ndim == 2 else by_axis(positions, config)
+    angles = own[:, None] * frequencies(config, positions.device)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def by_axis(positions: Tensor, config: LlamaConfig) -> Tensor:
+    """[3, rows, new] → the position by which each pair of features turns, [rows, new, head_dim / 2]."""
+    axes = [0] * (config.head_dim // 2) if config.mrope is None else config.mrope.axes
+    return torch.stack([positions[axis] for axis in axes], dim=-1)
 
 
 def frequencies(config: LlamaConfig, device: torch.device | None = None) -> Tensor:

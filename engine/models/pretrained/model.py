@@ -67,16 +67,31 @@ class PretrainedModel:
         inputs = self.processor(text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options)
         ids = inputs["input_ids"][0].to(self.language_model.device)
         embeddings = self.language_model.embed(ids)
-        embeddings[ids == self.soft] = self.features(inputs).to(embeddings)
-        return EncodedPicture(embeddings)
+        seen = self.see(inputs)
+        embeddings[ids == self.soft] = rows_of(seen.pooler_output).to(embeddings)
+        deepstack = [rows_of(layer).to(embeddings) for layer in getattr(seen, "deepstack_features", None) or ()]
+        return EncodedPicture(embeddings, grid=self.grid(inputs), deepstack=torch.stack(deepstack) if deepstack else None)
 
-    def features(self, inputs: BatchFeature) -> Tensor:
-        """The processor's pixels → [soft tokens, width]."""
+    def see(self, inputs: BatchFeature) -> Any:
+        """The processor's pixels → what vision tower and connector make of them."""
         pixels = {name: self.moved(value) for name, value in inputs.items() if name not in WORDS_ONLY}
-        found = self.vision.get_image_features(**pixels).pooler_output  # type: ignore[operator]  # every picture model has it
-        return torch.cat(list(found)) if isinstance(found, (list, tuple)) else found.reshape(-1, found.shape[-1])
+        return self.vision.get_image_features(**pixels)  # type: ignore[operator]  # every picture model has it
+
+    def grid(self, inputs: BatchFeature) -> tuple[int, int] | None:
+        """The rows and columns of a picture's tokens, where the model turns them by those."""
+        if self.language_model.config.mrope is None:
+            return None
+        merged: int = self.processor.image_processor.merge_size
+        _, height, width = inputs["image_grid_thw"][0].tolist()
+        return height // merged, width // merged
 
     def moved(self, value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
         return value.to(self.device, self.vision.dtype if value.is_floating_point() else None)
+
+
+def rows_of(found: Any) -> Tensor:
+    """What a connector gave of one picture, as one tensor or one for each tile → [soft tokens, width]."""
+    rows: Tensor = torch.cat(list(found)) if isinstance(found, (list, tuple)) else found.reshape(-1, found.shape[-1])
+    return rows

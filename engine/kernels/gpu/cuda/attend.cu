@@ -18,11 +18,15 @@ struct Call {
     const u16 *query, *key, *value;  // [rows, heads or kv_heads, HEAD_DIM], a stride of its own a row
     u16 *keys, *values;              // [blocks, BLOCK, kv_heads, HEAD_DIM]
     const int *tables, *lengths;     // [rows, …], [rows] tokens before the new one
-    const float* frequencies;        // [HEAD_DIM / 2], or null where query and key are rotated already
+    const int* positions;            // [rows], by which query and key are rotated
+    const float* frequencies;        // [HEAD_DIM / 2], or null where they are rotated already
+    const u16* bias;                 // [heads + 2 kv_heads, HEAD_DIM], added first, or null
+    const u16 *query_gain, *key_gain;  // [HEAD_DIM] of RMSNorm before rotation, or null
     u16* out;                        // [rows, heads, HEAD_DIM]
     float* partials;                   // [rows, heads, splits, PARTIAL]
     int* finished;                   // [rows, heads], 0 before and after
     int query_stride, key_stride, value_stride, table_stride, heads, kv_heads, splits, least;
+    float eps;
 };
 
 struct Softmax {
@@ -54,6 +58,18 @@ DEVICE float dot(const float (&a)[8], const float (&b)[8]) {
     return sum;
 }
 
+DEVICE void shift(float (&x)[8], const u16* bias) {
+    float more[8];
+    read8(bias, more);
+    for (int i = 0; i < 8; i++) x[i] += more[i];
+}
+
+DEVICE void norm(float (&x)[8], const u16* gain, float eps) {
+    float factor = rsqrtf(dot(x, x) / HEAD_DIM + eps), gains[8];
+    read8(gain, gains);
+    for (int i = 0; i < 8; i++) x[i] *= factor * gains[i];
+}
+
 DEVICE void add(Softmax& mine, float score, const float (&value)[8]) {
     float higher = fmaxf(mine.peak, score), fade = exp2f(mine.peak - higher), weight = exp2f(score - higher);
     mine.peak = higher, mine.total = mine.total * fade + weight;
@@ -76,9 +92,19 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attend(const Call call)
     read8(call.query + (long)row * call.query_stride + head * HEAD_DIM + part * 8, query);
     read8(call.key + (long)row * call.key_stride + kv_head * HEAD_DIM + part * 8, key);
     read8(call.value + (long)row * call.value_stride + kv_head * HEAD_DIM + part * 8, value);
+    if (call.bias) {
+        shift(query, call.bias + head * HEAD_DIM + part * 8);
+        shift(key, call.bias + (call.heads + kv_head) * HEAD_DIM + part * 8);
+        shift(value, call.bias + (call.heads + call.kv_heads + kv_head) * HEAD_DIM + part * 8);
+    }
+    if (call.query_gain) {
+        norm(query, call.query_gain + part * 8, call.eps);
+        norm(key, call.key_gain + part * 8, call.eps);
+    }
     if (call.frequencies) {
         float cosine[8], sine[8];
-        for (int i = 0; i < 8; i++) sincosf(length * call.frequencies[part * 8 % (HEAD_DIM / 2) + i], sine + i, cosine + i);
+        const int position = call.positions[row];
+        for (int i = 0; i < 8; i++) sincosf(position * call.frequencies[part * 8 % (HEAD_DIM / 2) + i], sine + i, cosine + i);
         turn(query, cosine, sine, part);
         turn(key, cosine, sine, part);
     }

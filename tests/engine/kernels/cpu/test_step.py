@@ -11,6 +11,7 @@ from engine.kernels.cpu.layout import pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN
 from engine.kernels.cpu.step import CpuStep
 from engine.kernels.cpu.support import build_step
+from engine.kernels.decode_step import StepRows
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import LayerShard
 from engine.layers.int4_cpu import PackedLinear
@@ -88,7 +89,8 @@ def decode(step: CpuStep, hidden: Tensor, lengths: list[int], lora_scale: Tensor
     for position in range(max(lengths)):
         rows = [row for row, length in enumerate(lengths) if position < length]
         at = torch.full((len(rows),), position, dtype=torch.int32)
-        for row, state in zip(rows, step.layers(hidden[rows, position], shard, tables[rows], at, lora_scale[rows]), strict=True):
+        states = step.layers(hidden[rows, position], shard, StepRows(tables[rows], at, at, lora_scale[rows]))
+        for row, state in zip(rows, states, strict=True):
             finals[row].append(state)
     return [torch.stack(states) for states in finals], Kept(shard, tables)
 

@@ -7,11 +7,11 @@ import torch
 
 pytest.importorskip("triton", reason="Triton has no build for this system; `make test` installs it on Linux.")
 
-from engine.kernels.attention import AttentionInputs
+from engine.kernels.attention import AttentionInputs, HeadTransform
 from engine.kernels.gpu.attention import attend
 from engine.kernels.gpu.triton_device import TritonDevice
 from engine.models.llama.config import LlamaConfig
-from engine.models.llama.llama import rotary, rotate
+from engine.models.llama.llama import frequencies, rotary, rotate
 from tests.engine.kernels.gpu.language import ROUNDING
 from tests.engine.kernels.gpu.oracle import BLOCK, attended, error, past
 
@@ -25,8 +25,8 @@ def test_attention_over_scattered_blocks(device: TritonDevice, heads: int, kv_he
     new = torch.randn(len(lengths), heads + 2 * kv_heads, head_dim).half()
     query, key, value = new.split((heads, kv_heads, kv_heads), dim=1)  # strided, as a fused projection leaves them
     config = LlamaConfig(1, 1, 1, 1, heads, kv_heads, head_dim)
-    frequencies = None if rotated else 1 / config.rope_theta ** (torch.arange(0, head_dim, 2) / head_dim)
-    ours = attend(device, AttentionInputs(query, key, value, keys, values, tables, lengths, frequencies))
+    turn = None if rotated else HeadTransform(lengths, frequencies(config))
+    ours = attend(device, AttentionInputs(query, key, value, keys, values, tables, lengths, turn))
     if not rotated:
         cos, sin = rotary(lengths[:, None], config, torch.float32)
         query, key = (rotate(x[:, :, None].float(), cos, sin)[:, :, 0] for x in (query, key))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.kernels.attention import AttentionInputs
+from engine.kernels.attention import AttentionInputs, HeadTransform
 from engine.kernels.gpu.cuda_attention import CudaAttention
 from engine.kernels.gpu.cuda_launcher import CudaLauncher
 from engine.models.llama.config import LlamaConfig
-from engine.models.llama.llama import rotary, rotate
+from engine.models.llama.llama import frequencies, rotary, rotate
 from tests.engine.kernels.gpu.language import ROUNDING
 from tests.engine.kernels.gpu.oracle import BLOCK, error, past
 from tests.engine.kernels.gpu.oracle import attended as attended_to
@@ -24,8 +24,8 @@ def test_attention_over_scattered_blocks(launcher: CudaLauncher, heads: int, kv_
     new = torch.randn(len(lengths), heads + 2 * kv_heads, head_dim).half()
     query, key, value = new.split((heads, kv_heads, kv_heads), dim=1)
     config = LlamaConfig(1, 1, 1, 1, heads, kv_heads, head_dim)
-    frequencies = None if rotated else 1 / config.rope_theta ** (torch.arange(0, head_dim, 2) / head_dim)
-    mixed = CudaAttention(launcher)(AttentionInputs(query, key, value, keys, values, tables, lengths, frequencies))
+    turn = None if rotated else HeadTransform(lengths, frequencies(config))
+    mixed = CudaAttention(launcher)(AttentionInputs(query, key, value, keys, values, tables, lengths, turn))
     if not rotated:
         cos, sin = rotary(lengths[:, None], config, torch.float32)
         query, key = (rotate(x[:, :, None].float(), cos, sin)[:, :, 0] for x in (query, key))

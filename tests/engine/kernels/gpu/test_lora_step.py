@@ -7,6 +7,7 @@ import torch
 
 pytest.importorskip("triton", reason="Triton has no build for this system; `make test` installs it on Linux.")
 
+from engine.kernels.decode_step import StepRows
 from engine.kernels.gpu.lora_step import LoraStep
 from engine.kernels.gpu.support import has_lora
 from engine.kernels.gpu.triton_device import TritonDevice
@@ -24,7 +25,7 @@ def test_a_model_with_lora_attends_in_a_kernel(device: TritonDevice) -> None:
     tables, lengths, gate = torch.randperm(6).view(2, 3).int(), torch.tensor([40, 7]).int(), torch.tensor([1.0, 0.0])
     hidden, keys, values = torch.randn(2, CONFIG.hidden_size), torch.randn(shape), torch.randn(shape)
     plain, ours = (
-        step.layers(hidden, LayerShard(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), tables, lengths, gate)
+        step.layers(hidden, LayerShard(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), StepRows(tables, lengths, lengths, gate))
         for step in (TorchStep(language), LoraStep(language))
     )
     assert has_lora(language)

@@ -9,6 +9,7 @@ import torch
 
 pytest.importorskip("triton", reason="Triton has no build for this system; `make test` installs it on Linux.")
 
+from engine.kernels.decode_step import StepRows
 from engine.kernels.gpu.cuda_attention import CudaAttention
 from engine.kernels.gpu.cuda_launcher import CudaLauncher
 from engine.kernels.gpu.cuda_linear import CudaLinear
@@ -35,9 +36,9 @@ def test_a_step_by_tritons_kernels_equals_the_model(
     keys, values = torch.randn(2, CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
     hidden = torch.randn(rows, CONFIG.hidden_size).half()
-    step, middle = GpuStep(language, triton_kernels), hidden
+    step, middle, places = GpuStep(language, triton_kernels), hidden, torch.tensor(lengths).int()
     for shard in (LayerShard(0, 1, keys[:1], values[:1]), LayerShard(1, 2, keys[1:], values[1:])):
-        middle = step.layers(middle, shard, tables, torch.tensor(lengths).int(), None)
+        middle = step.layers(middle, shard, StepRows(tables, places, places))
     ours = step.logits(middle)
     exact = [
         expected_logits(language.float(), row, keys, values, table, length)
@@ -62,5 +63,6 @@ def test_a_step_by_cudas_kernels_equals_the_model(launcher: CudaLauncher, mode: 
         for row, table, length in zip(hidden, tables, lengths, strict=True)
     ]
     step = GpuStep(language, lambda device: DeviceKernels(CudaLinear(launcher), CudaAttention(launcher)))
-    made = step.layers(hidden, LayerShard(0, FOUR_HEADS.num_hidden_layers, keys, values), tables, torch.tensor(lengths).int(), None)
+    places = torch.tensor(lengths).int()
+    made = step.layers(hidden, LayerShard(0, FOUR_HEADS.num_hidden_layers, keys, values), StepRows(tables, places, places))
     assert error(step.logits(made), torch.stack(exact)) < 2 * ROUNDING

@@ -18,6 +18,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm import processing_smolvlm
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
@@ -160,6 +161,35 @@ def internvl(kind: str = "llama") -> Parts:
     return Parts(hf.InternVLForConditionalGeneration(config), hf.InternVLProcessor, pictures, tokenizer, options, chatml("<IMG_CONTEXT>\n"))
 
 
+def qwen(config: Any, model: Any, processor: Any, patch: int, text: dict[str, Any], eye: dict[str, Any]) -> Parts:
+    """With pictures of 4 to 64 tokens, each of 2 by 2 patches."""
+    names = {"image_token_id": "<|image_pad|>", "video_token_id": "<|video_pad|>"}
+    names |= {"vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}
+    tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>", *names.values()])
+    made = config(
+        text_config=body(tokenizer, **text),
+        vision_config={"hidden_size": 32, "intermediate_size": 64, "depth": 4, "num_heads": 2, "out_hidden_size": 64, **eye},
+        **{name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()},
+    )
+    pixels = (2 * patch) ** 2
+    pictures = Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, size={"shortest_edge": 4 * pixels, "longest_edge": 64 * pixels})
+    return Parts(model(made), processor, pictures, tokenizer, {}, chatml("<|vision_start|><|image_pad|><|vision_end|>"))
+
+
+def qwen2_5_vl() -> Parts:
+    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e6}
+    text = {"model_type": "qwen2_5_vl_text", "rope_parameters": rope, "tie_word_embeddings": False}
+    eye = {"patch_size": 14, "window_size": 56, "fullatt_block_indexes": [1, 3]}
+    return qwen(hf.Qwen2_5_VLConfig, hf.Qwen2_5_VLForConditionalGeneration, hf.Qwen2_5_VLProcessor, 14, text, eye)
+
+
+def qwen3_vl() -> Parts:
+    rope = {"rope_type": "default", "mrope_section": [4, 2, 2], "mrope_interleaved": True, "rope_theta": 5e6}
+    text = {"model_type": "qwen3_vl_text", "rope_parameters": rope, "num_hidden_layers": 3}
+    eye = {"patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
+    return qwen(hf.Qwen3VLConfig, hf.Qwen3VLForConditionalGeneration, hf.Qwen3VLProcessor, 16, text, eye)
+
+
 FAMILIES: dict[str, Callable[[], Parts]] = {
     "idefics3": idefics3,
     "internvl": internvl,
@@ -167,6 +197,8 @@ FAMILIES: dict[str, Callable[[], Parts]] = {
     "internvl on qwen3": partial(internvl, "qwen3"),
     "llava": llava,
     "llava_next": llava_next,
+    "qwen2_5_vl": qwen2_5_vl,
+    "qwen3_vl": qwen3_vl,
     "smolvlm": smolvlm,
 }
 
