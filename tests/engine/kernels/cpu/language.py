@@ -25,6 +25,9 @@ SMALL = replace(
 
 def small_language(config: LlamaConfig = SMALL) -> Llama:
     language = tiny_language(config=config)
+    for name, gain in language.named_parameters():
+        if "q_norm" in name or "k_norm" in name:
+            gain.data.normal_(1, 0.3, generator=torch.Generator().manual_seed(5))
     head = QuantizedLinear(config.hidden_size, config.vocab_size, "int8")
     codes, scales = quantize(language.lm_head.weight.detach(), "int8")
     head.weight, head.weight_scale = (torch.nn.Parameter(part, requires_grad=False) for part in (codes, scales))

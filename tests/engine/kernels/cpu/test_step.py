@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -23,6 +25,7 @@ from tests.engine.kernels.cpu.language import ABLE, SMALL, restored, small_langu
 from tests.engine.tiny import tiny_language
 
 BLOCKS = 60  # of the pool
+FARTHER = 9  # by as much a token is turned more than its place says, as with M-RoPE
 
 
 def as_computed(language: Llama) -> Llama:
@@ -34,15 +37,19 @@ def as_computed(language: Llama) -> Llama:
             assert isinstance(linear, Linear)
             linear.weight = torch.nn.Parameter(restored(pack_projections([packed]), 0))
             linear.lora = packed.lora
+    for name, weight in language.model.named_parameters():
+        if weight.ndim == 1:  # norms and biases
+            plain.model.get_parameter(name).data = weight.float()
     head = language.lm_head
     assert isinstance(head, QuantizedLinear)
     plain.lm_head.weight = torch.nn.Parameter(dequantize(head.weight, head.weight_scale, torch.float32))
     return plain.requires_grad_(False)
 
 
-@pytest.fixture(scope="module")
-def language() -> Llama:
-    return small_language()
+@pytest.fixture(scope="module", params=["LLaMA's body", "Qwen's"])
+def language(request: pytest.FixtureRequest) -> Llama:
+    qwen = request.param == "Qwen's"
+    return small_language(replace(SMALL, qkv_bias=qwen, qk_norm=qwen))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,7 @@ def decode(step: CpuStep, hidden: Tensor, lengths: list[int], lora_scale: Tensor
     for position in range(max(lengths)):
         rows = [row for row, length in enumerate(lengths) if position < length]
         at = torch.full((len(rows),), position, dtype=torch.int32)
-        states = step.layers(hidden[rows, position], shard, StepRows(tables[rows], at, at, lora_scale[rows]))
+        states = step.layers(hidden[rows, position], shard, StepRows(tables[rows], at, at + FARTHER, lora_scale[rows]))
         for row, state in zip(rows, states, strict=True):
             finals[row].append(state)
     return [torch.stack(states) for states in finals], Kept(shard, tables)
@@ -101,7 +108,9 @@ def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list
     hidden = torch.randn(len(lengths), max(lengths), SMALL.hidden_size, generator=torch.Generator().manual_seed(3))
     lora_scale = (torch.arange(len(lengths)) % 2 == 0).float()
     finals, kept = decode(step, hidden, lengths, lora_scale)
-    expected = plain.run(range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None], kept, lora_scale.view(-1, 1, 1))
+    expected = plain.run(
+        range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None] + FARTHER, kept, lora_scale.view(-1, 1, 1)
+    )
     for row, final in enumerate(finals):
         wanted = expected[row, : lengths[row]]
         assert (final - wanted).norm() < 1e-5 * wanted.norm()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -23,11 +25,15 @@ CONFIG = LlamaConfig(
     num_key_value_heads=1,
     head_dim=16,
 )
+BIASED, NORMED = replace(CONFIG, qkv_bias=True), replace(CONFIG, qk_norm=True)  # Qwen2's body, Qwen3's
 
 
 def half_language(mode: Quantization, config: LlamaConfig = CONFIG) -> Llama:
     """Random fp16 weights, linear layers quantised in `mode`."""
     language = Llama(config)
+    for weight in language.parameters():
+        if weight.ndim == 1:
+            weight.data += 0.3 * torch.randn(weight.shape)
     whole = {name: weight.detach() for name, weight in language.named_parameters()}
     use_quantized(language, mode)
     for name, module in language.named_modules():
@@ -37,8 +43,10 @@ def half_language(mode: Quantization, config: LlamaConfig = CONFIG) -> Llama:
     return language.half().requires_grad_(False)
 
 
-def expected_logits(language: Llama, hidden: Tensor, keys: Tensor, values: Tensor, table: Tensor, length: int) -> Tensor:
-    """`Llama.forward` in fp32 for one row [width] whose past lies in blocks."""
+def expected_logits(
+    language: Llama, hidden: Tensor, keys: Tensor, values: Tensor, table: Tensor, length: int, position: int | None = None
+) -> Tensor:
+    """`Llama.forward` in fp32 for one row [width] whose past lies in blocks; `position`, if not `length`, is what it is rotated by."""
     layers = range(language.config.num_hidden_layers)
     cache = Past(*([past(blocks[layer], table, length) for layer in layers] for blocks in (keys, values)))
-    return language.logits(language(hidden.float()[None, None], torch.tensor([[length]]), cache)[0, 0])
+    return language.logits(language(hidden.float()[None, None], torch.tensor([[length if position is None else position]]), cache)[0, 0])
