@@ -12,7 +12,7 @@ from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
 
 from bot.config.schema import LimitOptions
-from tests.adapters.discord.test_kills import gander
+from tests.adapters.discord.whole_bot.test_kills import gander
 from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import whole
 from tests.adapters.strict.discord.world import World

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config.schema import LimitOptions
 from bot.questions.ask import AskService
-from tests.adapters.discord.test_privacy import LOADING, everything
+from tests.adapters.discord.whole_bot.test_privacy import LOADING, everything
 from tests.adapters.strict.discord.api import Failure
 from tests.adapters.strict.discord.whole import whole
 from tests.adapters.strict.discord.world import buttons

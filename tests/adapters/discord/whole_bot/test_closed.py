@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.adapters.discord.test_privacy import everything
+from tests.adapters.discord.whole_bot.test_privacy import everything
 from tests.adapters.strict.discord.whole import whole
 from tests.adapters.strict.discord.world import buttons
 from tests.bot.rig import ScriptedEngine, Valve

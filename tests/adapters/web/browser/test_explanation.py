@@ -12,8 +12,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from engine.api import Alternative, BeamNode, ChatRequest, Chunk, ChunkChoice, Delta, Logprobs, TokenLogprobs
+from tests.adapters.web.browser.test_accessibility import PROJECTOR, serious_faults
 from tests.adapters.web.browserless import Visitor
-from tests.adapters.web.test_accessibility import PROJECTOR, serious_faults
 from tests.adapters.web.whole import PHONE, Visit, served, visiting
 from tests.bot.rig import ScriptedEngine
 

@@ -16,7 +16,7 @@ from tests.adapters.strict.telegram.refusals import NO_QUERY, ApiError, Cut
 from tests.adapters.strict.telegram.server import BotApi
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
 from tests.adapters.telegram.rig import Whole, nothing_owed, whole
-from tests.adapters.telegram.test_presses import answer_in
+from tests.adapters.telegram.whole_bot.test_presses import answer_in
 
 PRESSES = {
     "another's Stop": "/stop answer_id:{other}",
