@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-from engine.layers.modes import Quantization
 
 if TYPE_CHECKING:
     from engine.weights.shard_folder import Progress as Report
@@ -27,7 +25,7 @@ def import_model(
     vit: Annotated[Path | None, typer.Option(help="eva_vit_g.pth.")] = None,
     delta: Annotated[Path | None, typer.Option(help="Folder of the Vicuna delta, v0 or v1. Leave out for merged weights.")] = None,
     architecture: Annotated[Path | None, typer.Option(help="Sizes of the vision encoder, where they aren't the release's.")] = None,
-    quantize: Annotated[Quantization, typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = "none",
+    quantize: Annotated[Literal["none", "int8", "4bit"], typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = "none",
 ) -> None:
     """Make a ready model folder from LLaMA, a Vicuna delta and MiniGPT-4's files. Started again after a stop, it continues."""
     from engine.weights.importing import Sources, import_model

@@ -7,6 +7,7 @@ the first shard that is not whole yet.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,16 +22,18 @@ from engine.models.card import CARD_NAME, Card, Component
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import ARCHITECTURE_NAME, VISION_SHARDS, Architecture, read_architecture
 from engine.models.minigpt4.minigpt4 import VisionEncoder
-from engine.weights.merging import HubLlama, check_pair, language_shapes, merge, open_llama
+from engine.weights.merging import HubLlama, check_alone, check_pair, language_shapes, merge, open_llama
 from engine.weights.minigpt4_release import read_release, read_template
 from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Conversion
-from engine.weights.stored_tensors import open_weights
+from engine.weights.stored_tensors import StoredTensor, open_weights
 from engine.weights.tokenizer_conversion import Special, convert_tokenizer
-from engine.weights.vision_conversion import copy_conversion, found, open_vision_encoder, vision_conversion
+from engine.weights.vision_conversion import copy_conversion, found, open_vision_encoder, trained_with, vision_conversion
 
 PROJECTION = ("llama_proj.weight", "llama_proj.bias")
 SIZES = {4096: "7B", 5120: "13B"}
+LLAMA2_INPUT = 4 * 1408  # four patches side by side go into the projection of the version for Llama 2
+PLAIN_WORDS = 32000
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def language_conversions(base: HubLlama, delta: HubLlama | None, quantization: Q
     """How to make each parameter of the language model, in fp16 or quantised. `delta` is added to `base`."""
     if delta:
         check_pair(base, delta)
+    else:
+        check_alone(base)
     shapes = language_shapes((delta or base).config)
     return [language_conversion(name, shape, base, delta, quantization) for name, shape in shapes.items()]
 
@@ -101,7 +106,7 @@ def vision_conversions(sources: Sources, sizes: Architecture) -> list[Conversion
     """How to make each parameter of the ViT and the Q-Former."""
     with without_memory():
         expected = VisionEncoder(sizes, width=1).state_dict()
-    tensors = open_vision_encoder(sources.vit, sources.blip2)
+    tensors = open_vision_encoder(sources.vit, sources.blip2) | trained_with(sources.checkpoint)
     return [
         vision_conversion(name, tuple(parameter.shape), tensors, sources.vit, sources.blip2)
         for name, parameter in expected.items()
@@ -115,6 +120,7 @@ def projection_conversions(sources: Sources, sizes: Architecture, width: int) ->
     weight = tensors.get(PROJECTION[0])
     if weight is None:
         raise WeightsError(f"{sources.checkpoint} lacks {PROJECTION[0]}: it is no MiniGPT-4 checkpoint. Give pretrained_minigpt4*.pth.")
+    check_checkpoint(sources.checkpoint, tensors)
     if weight.shape[0] != width:
         raise WeightsError(
             f"{sources.checkpoint} translates into width {weight.shape[0]} ({model_size(weight.shape[0])}), but the language model in "
@@ -124,24 +130,46 @@ def projection_conversions(sources: Sources, sizes: Architecture, width: int) ->
     return [copy_conversion(name, found(tensors, name, shape, sources.checkpoint)) for name, shape in shapes.items()]
 
 
+def check_checkpoint(path: Path, tensors: Mapping[str, StoredTensor]) -> None:
+    """Raises WeightsError for the checkpoint of a successor, which this import can't make a model of."""
+    if any("lora_" in name for name in tensors):
+        later = "MiniGPT-v2 (it changes the language model, by LoRA)"
+    elif tensors[PROJECTION[0]].shape[1:] == (LLAMA2_INPUT,):
+        later = "MiniGPT-4 for Llama 2 (it has no Q-Former)"
+    elif any(name.startswith("llama_model.") for name in tensors):
+        later = "a model whose language half was trained, too"
+    else:
+        return
+    raise WeightsError(f"{path} is of {later}, which isn't computed here. Give MiniGPT-4's of 2023: pretrained_minigpt4*.pth.")
+
+
 def model_size(width: int) -> str:
     return SIZES.get(width, "neither 7B nor 13B")
 
 
 def make_card(name: str, sources: Sources, config: LlamaConfig, sizes: Architecture, quantization: Quantization) -> Card:
     release = read_release()
-    vicuna = f"Vicuna {sizes.vicuna_version}" if sizes.vicuna_version else release.versions.get(config.vocab_size, "Vicuna")
     return Card(
         name=name,
         architecture="minigpt4",
-        version=" ".join(filter(None, (vicuna, SIZES.get(config.hidden_size)))),
+        version=" ".join(filter(None, (vicuna(sources, config, sizes), SIZES.get(config.hidden_size)))),
         context_length=config.max_position_embeddings,
         quantization=quantization,
         template=read_template(),
         generation=release.generation,
+        languages=release.languages,
         notice=release.notice,
         parts=sources.parts(),
     )
+
+
+def vicuna(sources: Sources, config: LlamaConfig, sizes: Architecture) -> str:
+    """Which one it is, as far as that can be told: LLaMA itself looks like Vicuna v1 that is merged already."""
+    if sizes.vicuna_version:
+        return f"Vicuna {sizes.vicuna_version}"
+    if sources.delta is None and config.vocab_size == PLAIN_WORDS:
+        return "Vicuna v1 or LLaMA"
+    return read_release().versions.get(config.vocab_size, "Vicuna")
 
 
 def write_configs(folder: Path, config: LlamaConfig, sizes: Architecture, special: Special) -> None:

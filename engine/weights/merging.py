@@ -19,6 +19,11 @@ from engine.models.llama.config import LlamaConfig
 from engine.weights.stored_tensors import StoredTensor, open_folder
 
 EMBEDDING = "model.embed_tokens.weight"
+LAST_NORM = "model.norm.weight"  # about 1 on average in a model, about 0 in a difference of two
+DELTA_NORM = 0.3
+SHARE = 0.25  # of the delta in its base: about 1 where it was added already, about 0 (or less) in LLaMA
+V0_WORDS = 32001
+LLAMA2_CONTEXT = 4096
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ def open_llama(folder: Path) -> HubLlama:
     config = dataclasses.replace(LlamaConfig.read(folder / "config.json"), vocab_size=tensors[EMBEDDING].shape[0])
     check_tensors(folder, tensors, language_shapes(config))
     return HubLlama(folder, config, tensors)
+
+
+def is_delta(model: HubLlama) -> bool:
+    """Whether these are no weights but what is to be added to some."""
+    return abs(float(model.tensors[LAST_NORM].read().float().mean())) < DELTA_NORM
 
 
 def language_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
@@ -79,8 +89,30 @@ def check_tensors(folder: Path, tensors: Mapping[str, StoredTensor], shapes: Map
             )
 
 
+def check_alone(base: HubLlama) -> None:
+    """Raises WeightsError for what is no Vicuna that is merged already. LLaMA without a delta can't be told from Vicuna v1."""
+    if is_delta(base):
+        raise WeightsError(
+            f"{base.folder} is a delta, to be added to LLaMA: give it as --delta, and the LLaMA of the same size as --llama "
+            "(or merged Vicuna as --llama alone)."
+        )
+    check_release(base)
+
+
+def check_release(base: HubLlama) -> None:
+    if base.config.max_position_embeddings >= LLAMA2_CONTEXT:
+        raise WeightsError(
+            f"{base.folder} is of Llama 2 (a context of {base.config.max_position_embeddings} words): MiniGPT-4's weights are for LLaMA "
+            "of 2023, with 2,048. Give Vicuna v0."
+        )
+
+
 def check_pair(base: HubLlama, delta: HubLlama) -> None:
-    """Raises WeightsError for a delta of another size than its base: both have to be of 7B, or both of 13B."""
+    """Raises WeightsError that names the pair's fault: sizes that differ, or a folder that is not what its option means."""
+    if base.folder.resolve() == delta.folder.resolve():
+        raise WeightsError(
+            f"--llama and --delta are the same folder, {base.folder}. Give LLaMA and its delta, or merged Vicuna as --llama."
+        )
     for name in ("hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads"):
         wanted, got = getattr(base.config, name), getattr(delta.config, name)
         if wanted != got:
@@ -88,11 +120,27 @@ def check_pair(base: HubLlama, delta: HubLlama) -> None:
                 f"{delta.folder} is a delta for a model with {name} {got}, but {base.folder} has {wanted}. "
                 "Give a --delta and a --llama of the same size (both 7B, or both 13B)."
             )
-    if delta.config.vocab_size < base.config.vocab_size:
+    if not is_delta(delta):
         raise WeightsError(
-            f"{delta.folder} has {delta.config.vocab_size} words, fewer than {base.folder} with {base.config.vocab_size}. "
-            "If --llama is merged Vicuna already, leave --delta out; otherwise give the original LLaMA."
+            f"{delta.folder} is no delta but a whole model. If it is merged Vicuna, give it as --llama and leave --delta out."
         )
+    if is_delta(base):
+        raise WeightsError(f"{base.folder} is a delta itself. Give LLaMA as --llama, and one delta.")
+    if delta.config.vocab_size < base.config.vocab_size or holds(base, delta):
+        raise WeightsError(
+            f"{base.folder} ({base.config.vocab_size} words) holds the delta {delta.folder} ({delta.config.vocab_size} words) already: "
+            "it is merged Vicuna. Leave --delta out; otherwise give the original LLaMA."
+        )
+    check_release(base)
+
+
+def holds(base: HubLlama, delta: HubLlama) -> bool:
+    """Whether the delta was added to the base before: then one of its matrices shows in the base's, by a regression of the two."""
+    if base.config.vocab_size == V0_WORDS:
+        return True
+    name = f"model.layers.{base.config.num_hidden_layers - 1}.self_attn.q_proj.weight"
+    added, whole = delta.tensors[name].read().float(), base.tensors[name].read().float()
+    return bool((whole * added).sum() > SHARE * (added * added).sum().clamp(min=torch.finfo(torch.float32).tiny))
 
 
 def merge(base: Tensor, delta: Tensor) -> Tensor:

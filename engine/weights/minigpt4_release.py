@@ -23,6 +23,7 @@ class Release(BaseModel):
 
     generation: Generation
     notice: str
+    languages: tuple[str, ...]
     versions: dict[int, str]
     parts: dict[str, KnownPart]
 

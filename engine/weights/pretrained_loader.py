@@ -84,7 +84,7 @@ def language_config(config: PreTrainedConfig, tensors: Mapping[str, StoredTensor
     """With as many words as the embedding has rows. Raises WeightsError where there is none."""
     if EMBEDDING not in tensors:
         raise WeightsError("The model's weights hold no language model's embedding: a weight file is missing. Fetch the model again.")
-    sizes = LlamaConfig.from_json(config.get_text_config().to_dict())
+    sizes = LlamaConfig.from_json(config.get_text_config().to_dict(), f"{config.name_or_path}/config.json")
     tied = HEAD not in tensors or bool(config.tie_word_embeddings)
     layers = len(getattr(config.vision_config, "deepstack_visual_indexes", ()))
     return dataclasses.replace(sizes, vocab_size=tensors[EMBEDDING].shape[0], tie_word_embeddings=tied, deepstack=layers)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from engine.atomic_write import PART
+from engine.atomic_write import PART, replacing
 from engine.errors import ModelError
 from engine.weights.shards import Conversion, shard_names, split_into_shards, write_shard
 
@@ -63,10 +63,11 @@ def keep_finished(folder: Path, digest: str) -> None:
     for part in folder.glob(f"*{PART}"):
         part.unlink()
     record = folder / PLAN_NAME
-    if not record.exists() or json.loads(record.read_text(encoding="utf-8")) != digest:
+    if not record.exists() or record.read_text(encoding="utf-8", errors="replace") != json.dumps(digest):
         for path in folder.glob("*.safetensors*"):
             path.unlink()
-        record.write_text(json.dumps(digest), encoding="utf-8")
+        with replacing(record) as part:
+            part.write_text(json.dumps(digest), encoding="utf-8")
 
 
 def check_space(folder: Path, needed: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.weights.weight_files import everything, weight_files
+from engine.weights.proofs import AGAIN, Record, check_finite, check_holes, check_sum, records
+from engine.weights.weight_files import POINTER, everything, pointer_error, weight_files
 
 SAFETENSORS_DTYPES = {
     "F64": torch.float64,
@@ -32,19 +34,22 @@ SAFETENSORS_DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-AGAIN = "Download it again."
+DDP = "module."  # before every name of a model that was saved from within DistributedDataParallel
+ASKED = re.compile(r"GLOBAL ([\w.]+)")
 OLD_FORM = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how PyTorch's files began before 1.6
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor that still lies in its file; `offset` in bytes, `stride` in elements."""
+    """A tensor that still lies in its file; `offset` in bytes, `stride` in elements. `record` has the sum of its bytes, if any."""
 
     path: Path
     offset: int
     dtype: torch.dtype
     shape: tuple[int, ...]
     stride: tuple[int, ...]
+    name: str = ""
+    record: Record | None = None
 
     @property
     def span(self) -> int:
@@ -52,13 +57,18 @@ class StoredTensor:
         return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)) if math.prod(self.shape) else 0
 
     def read(self) -> Tensor:
-        """The tensor, contiguous, on the CPU. Raises WeightsError where the file ends too early."""
+        """The tensor, contiguous, on the CPU, its bytes proven. Raises WeightsError where the file ends too early or is damaged."""
         flat = torch.empty(self.span, dtype=self.dtype)
         view = raw_bytes(flat)
         with self.path.open("rb") as file:
             file.seek(self.offset)
             if file.readinto(view) != len(view):
                 raise WeightsError(f"{self.path} is truncated. {AGAIN}")
+        if self.record:
+            check_sum(self.path, self.name, self.record, self.offset, view)
+        elif self.path.suffix == ".safetensors" and len(self.shape) > 1 and self.dtype.is_floating_point:
+            check_holes(self.path, self.name, self.offset, view)
+        check_finite(self.path, self.name, flat)
         return flat.as_strided(self.shape, self.stride).contiguous()
 
 
@@ -77,10 +87,19 @@ def open_weights(path: Path) -> dict[str, StoredTensor]:
             head = file.read(64)
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {error.strerror}. Check the path.") from None
-    if head.startswith(b"version https://git-lfs"):
-        raise WeightsError(f"{path} is a git-lfs pointer, not the weights. Run `git lfs pull` in its folder, or download the file itself.")
+    if head.startswith(POINTER):
+        raise pointer_error(path)
+    if path.with_name(f"{path.name}.aria2").exists():
+        raise WeightsError(f"{path} is not whole yet: aria2's notes lie beside it. Let aria2 finish (start it again), then try again.")
+    return {name.removeprefix(DDP): tensor for name, tensor in opened(path, head).items()}
+
+
+def opened(path: Path, head: bytes) -> dict[str, StoredTensor]:
+    """The tensors of a file that begins with `head`."""
     if path.suffix == ".safetensors":
         return open_safetensors(path)
+    if head.startswith(b"GGUF"):
+        raise WeightsError(f"{path} is of llama.cpp's form (gguf), which is not read here. Fetch the model as *.safetensors.")
     if head.startswith(OLD_FORM):
         save = f"p = {str(path)!r}; torch.save(torch.load(p, weights_only=True), p)"
         raise WeightsError(f"{path} is in PyTorch's form of before 1.6 (2020). Save it in today's: python -c \"import torch; {save}\"")
@@ -92,13 +111,16 @@ def open_weights(path: Path) -> dict[str, StoredTensor]:
 def open_folder(folder: Path, wanted: Callable[[str], bool] = everything) -> dict[str, StoredTensor]:
     """All tensors of the folder whose name is `wanted`. Files that hold no wanted tensor may be missing.
 
-    A file that the index forgot is read all the same. Raises WeightsError that names the missing file or folder.
+    Raises WeightsError that names the missing file or folder.
     """
     if not folder.is_dir():
         raise WeightsError(f"{folder} is not a folder. Give the folder that holds config.json and the weight files.")
     tensors: dict[str, StoredTensor] = {}
-    for path in weight_files(folder, wanted):
-        tensors.update({name: tensor for name, tensor in open_weights(path).items() if wanted(name)})
+    files = weight_files(folder, wanted)
+    for path in files.paths:
+        for name, tensor in open_weights(path).items():
+            if wanted(name) and (name not in tensors or files.places.get(name) == path.name):
+                tensors[name] = tensor
     return tensors
 
 
@@ -110,16 +132,16 @@ def open_safetensors(path: Path) -> dict[str, StoredTensor]:
             length = int.from_bytes(file.read(8), "little")
             entries = json.loads(file.read(min(length, size)))
         entries.pop("__metadata__", None)
-        tensors = {name: stored_entry(path, 8 + length, entry) for name, entry in entries.items()}
+        tensors = {name: stored_entry(path, name, 8 + length, entry) for name, entry in entries.items()}
     except (ValueError, KeyError, AttributeError, TypeError, RuntimeError):
         raise WeightsError(f"{path} is truncated or no safetensors file. {AGAIN}") from None
     return complete(path, size, tensors)
 
 
-def stored_entry(path: Path, start: int, entry: Mapping[str, Any]) -> StoredTensor:
+def stored_entry(path: Path, name: str, start: int, entry: Mapping[str, Any]) -> StoredTensor:
     shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
     stride = torch.empty(shape, device="meta").stride()
-    tensor = StoredTensor(path, start + begin, SAFETENSORS_DTYPES[entry["dtype"]], shape, stride)
+    tensor = StoredTensor(path, start + begin, SAFETENSORS_DTYPES[entry["dtype"]], shape, stride, name)
     if begin < 0 or end - begin != tensor.span * tensor.dtype.itemsize:
         raise ValueError(entry)
     return tensor
@@ -130,25 +152,35 @@ def open_torch(path: Path) -> dict[str, StoredTensor]:
     try:
         loaded = torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError as error:
-        cause = str(error).rpartition("WeightsUnpickler error: ")[2].partition("\n")[0]
-        raise WeightsError(f"{path} holds more than plain tensors and was refused, because loading it could run code: {cause}") from None
+        raise more_than_tensors(path, str(error)) from None
     except (RuntimeError, OSError):  # which of the two depends on where the file ends
         raise WeightsError(
             f"{path} is truncated: {path.stat().st_size:,} bytes are there, but its table of contents is not. {AGAIN}"
         ) from None
-    state = loaded.get("model", loaded) if isinstance(loaded, dict) else None
+    state = loaded.get("model", loaded.get("state_dict", loaded)) if isinstance(loaded, dict) else None
     if not isinstance(state, dict):
         raise WeightsError(f"{path} holds no table of named tensors. Is it the file you meant?")
-    tensors = {name: stored_tensor(path, tensor) for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    sums = records(path)
+    tensors = {str(name): stored_tensor(path, str(name), tensor, sums) for name, tensor in state.items() if isinstance(tensor, Tensor)}
     return complete(path, path.stat().st_size, tensors)
 
 
-def stored_tensor(path: Path, tensor: Tensor) -> StoredTensor:
+def more_than_tensors(path: Path, told: str) -> WeightsError:
+    """torch's own words recommend to switch the protection off; ours name what was asked for."""
+    asked = ASKED.search(told)
+    wanted = f" ({asked[1]})" if asked else ""
+    return WeightsError(
+        f"{path} holds more than plain tensors{wanted} and was refused: loading it could run code that somebody put there. "
+        "Fetch the file from its makers; don't open this one by other programs."
+    )
+
+
+def stored_tensor(path: Path, name: str, tensor: Tensor, sums: Mapping[int, Record]) -> StoredTensor:
     start = tensor.untyped_storage()._checkpoint_offset
     if start is None:
         raise WeightsError(f"{path} does not say where its tensors lie. Save it again with a current version of PyTorch.")
     offset = start + tensor.storage_offset() * tensor.element_size()
-    return StoredTensor(path, int(offset), tensor.dtype, tuple(tensor.shape), tensor.stride())
+    return StoredTensor(path, int(offset), tensor.dtype, tuple(tensor.shape), tensor.stride(), name, sums.get(int(start)))
 
 
 def complete(path: Path, size: int, tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:

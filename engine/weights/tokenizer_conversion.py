@@ -43,7 +43,8 @@ def convert_tokenizer(folders: Sequence[Path], vocabulary: int, out: Path) -> Sp
         raise WeightsError(
             f"{folder / 'tokenizer.model'} has {known} words, the language model {vocabulary}: it is another model's. Download its own."
         )
-    build_tokenizer(pieces, added_words(folder, known, vocabulary)).save(str(out / TOKENIZER_NAME))
+    tokenizer = build_tokenizer(pieces, added_words(folder, known, vocabulary))
+    (out / TOKENIZER_NAME).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")  # its own `save` tells of a full disk by no OSError
     names = {f"{kind}_token": pieces.id_to_piece(number) for kind, number in control_ids(pieces).items()}
     config = {"tokenizer_class": "LlamaTokenizer", "legacy": True, **names}
     (out / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
@@ -52,7 +53,10 @@ def convert_tokenizer(folders: Sequence[Path], vocabulary: int, out: Path) -> Sp
 
 def read_pieces(path: Path) -> SentencePieceProcessor:
     """Raises WeightsError for a git-lfs pointer or another kind of file."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} can't be read: {error.strerror}. Check who may read it.") from None
     if content.startswith(b"version https://git-lfs"):
         raise WeightsError(
             f"{path} is a git-lfs pointer, not the tokenizer. Run `git lfs pull` in its folder, or download the file itself."
@@ -73,9 +77,11 @@ def added_words(folder: Path, known: int, vocabulary: int) -> list[str]:
     """The words with ids from `known` on, such as v0's `[PAD]`. A row without a name gets one that no text contains."""
     path = folder / "added_tokens.json"
     try:
-        by_id = {number: word for word, number in json.loads(path.read_text(encoding="utf-8")).items()}
+        by_id = {number: word for word, number in json.loads(path.read_text(encoding="utf-8-sig")).items()}
     except FileNotFoundError:
         by_id = {}
+    except OSError as error:
+        raise WeightsError(f"{path} can't be read: {error.strerror}. Check who may read it.") from None
     except (ValueError, AttributeError):
         raise WeightsError(f"{path} is damaged. Download it again, or delete it: without it [PAD] has no name.") from None
     return [by_id.get(number, f"<unused {number}>") for number in range(known, vocabulary)]

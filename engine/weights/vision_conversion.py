@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.errors import WeightsError
 from engine.layers.quantization import Slot
+from engine.models.pretrained_card import read_json
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import StoredTensor, open_folder, open_weights
 from engine.weights.weight_files import VISION_PREFIXES
@@ -33,6 +34,8 @@ BLIP2_NAMES = (
     (r"Qformer\.bert\.(encoder\..+)", r"qformer.\1"),
 )
 Tensors = Mapping[str, StoredTensor]
+OTHERS = {"opt_proj": "OPT", "llm_proj": "Vicuna (InstructBLIP)", "vision_proj": "no language model (its first stage)"}
+T5_XL = 2048  # width of the smaller T5; the release's Q-Former was trained with flan-t5-xxl, 4096 wide
 
 
 def open_vision_encoder(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
@@ -45,13 +48,47 @@ def open_vision_encoder(vit: Path | None, blip2: Path) -> dict[str, StoredTensor
             raise WeightsError(
                 f"{blip2} is a folder, which holds the whole vision encoder: leave --vit out, or give blip2_pretrained_flant5xxl.pth."
             )
+        check_blip2_folder(blip2)
         return open_folder(blip2, lambda name: name.startswith(VISION_PREFIXES))
     if vit is None:
         raise WeightsError(
             f"{blip2} holds half of the vision encoder: give eva_vit_g.pth as --vit, or a copy of Salesforce/blip2-flan-t5-xxl as --blip2."
         )
-    vision_encoder = {f"vision_model.{name}": tensor for name, tensor in renamed(open_weights(vit), VIT_NAMES).items()}
-    return vision_encoder | renamed(open_weights(blip2), BLIP2_NAMES)
+    qformer = open_weights(blip2)
+    check_blip2(blip2, qformer)
+    return renamed_vit(open_weights(vit)) | renamed(qformer, BLIP2_NAMES)
+
+
+def trained_with(checkpoint: Path) -> dict[str, StoredTensor]:
+    """What a checkpoint of MiniGPT-4 has of the vision encoder besides its projection: it replaces the originals, as in the release."""
+    tensors = open_weights(checkpoint)
+    prefix = "visual_encoder."
+    vit = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return renamed_vit(vit) | renamed(tensors, BLIP2_NAMES)
+
+
+def renamed_vit(tensors: Tensors) -> dict[str, StoredTensor]:
+    return {f"vision_model.{name}": tensor for name, tensor in renamed(tensors, VIT_NAMES).items()}
+
+
+def check_blip2(file: Path, tensors: Tensors) -> None:
+    """Raises WeightsError for the Q-Former of another BLIP-2: it has the same shapes and other weights."""
+    small = "t5_proj.weight" in tensors and tensors["t5_proj.weight"].shape[0] == T5_XL
+    other = "flan-t5-xl" if small else next((made for part, made in OTHERS.items() if f"{part}.weight" in tensors), None)
+    if other:
+        raise WeightsError(f"{file} is the Q-Former of BLIP-2 with {other}. MiniGPT-4 wants blip2_pretrained_flant5xxl.pth as --blip2.")
+
+
+def check_blip2_folder(folder: Path) -> None:
+    """The same by a repository's `config.json`, where it has one."""
+    path = folder / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    text, kind = config.get("text_config") or {}, config.get("model_type", "blip-2")
+    if kind != "blip-2" or text.get("model_type", "t5") != "t5" or text.get("d_model") == T5_XL:
+        made = text.get("_name_or_path") or text.get("model_type")
+        raise WeightsError(
+            f"{folder} is of type {kind} with the language model {made}: not the one wanted. Give Salesforce/blip2-flan-t5-xxl as --blip2."
+        )
 
 
 def renamed(tensors: Tensors, rules: tuple[tuple[str, str], ...]) -> dict[str, StoredTensor]:

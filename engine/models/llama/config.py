@@ -72,16 +72,17 @@ class LlamaConfig:
     deepstack: int = 0  # Qwen3-VL: behind so many of the first layers something of the picture is added
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> LlamaConfig:
-        """Raises ModelError for what is not computed here: another way to scale rotary embeddings, other biases, another activation."""
+    def from_json(cls, values: dict[str, Any], where: str = "config.json") -> LlamaConfig:
+        """`where` names the file for errors.
+
+        Raises ModelError for what is not computed here: another way to scale rotary embeddings, other biases, another activation.
+        """
         rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
         kind = rope.get("rope_type") or rope.get("type") or "default"
         kind = "default" if kind == "mrope" else kind
         body = values.get("model_type", "llama")
         if kind not in ROPE_TYPES:
-            raise ModelError(
-                f"config.json says rope_type = {kind!r}; this engine computes {' and '.join(ROPE_TYPES)}. Choose another model."
-            )
+            raise ModelError(f"{where} says rope_type = {kind!r}; this engine computes {' and '.join(ROPE_TYPES)}. Choose another model.")
         for name, value, wanted in (
             ("use_sliding_window", values.get("use_sliding_window", False), False),
             ("hidden_act", values.get("hidden_act", "silu"), "silu"),
@@ -89,7 +90,7 @@ class LlamaConfig:
             ("mlp_bias", values.get("mlp_bias", False), False),
         ):
             if value != wanted:
-                raise ModelError(f"config.json says {name} = {value!r}; this engine computes {wanted!r} only. Choose another model.")
+                raise ModelError(f"{where} says {name} = {value!r}; this engine computes {wanted!r} only. Choose another model.")
         heads = values["num_attention_heads"]
         return cls(
             vocab_size=values["vocab_size"],
@@ -113,8 +114,10 @@ class LlamaConfig:
     def read(cls, path: Path) -> LlamaConfig:
         """The config in the file at `path`. Raises ModelError that names the file."""
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8-sig")), str(path))
         except FileNotFoundError:
             raise ModelError(f"{path} is missing. Fetch or convert the model again.") from None
+        except OSError as error:
+            raise ModelError(f"{path} can't be read: {error.strerror}. Check who may read it.") from None
         except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             raise ModelError(f"{path} is no LLaMA config: {error}. Fetch or convert the model again.") from None

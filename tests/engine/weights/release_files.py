@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch._subclasses import FakeTensorMode
 from torch.serialization import skip_data
 
@@ -17,6 +18,7 @@ from engine.errors import ModelError
 from engine.layers.modes import Quantization
 from engine.models.card import Card
 from engine.weights.importing import Sources, import_model
+from engine.weights.stored_tensors import open_weights, raw_bytes
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 VERSIONS = ("v0", "v1")
@@ -39,6 +41,19 @@ def copied_sources(tmp_path: Path, version: str = "v0") -> Sources:
     return golden_sources(version, Path(shutil.copytree(GOLDEN / f"tiny-{version}", tmp_path / "files")))
 
 
+def merged_vicuna(folder: Path, version: str, merged_as: str = "safetensors") -> Path:
+    """The release's merged language model, as a folder of a hub's."""
+    expected = load_file(GOLDEN / f"tiny-{version}" / "expected_vicuna.safetensors")
+    folder.mkdir()
+    for path in (GOLDEN / f"tiny-{version}" / f"vicuna-delta-{version}").glob("[!p]*"):
+        shutil.copy(path, folder)
+    if merged_as == "safetensors":
+        save_file(expected, folder / "model.safetensors")
+    else:
+        torch.save(expected, folder / "pytorch_model.bin")
+    return folder
+
+
 def quiet(written: int, total: int) -> None:
     """Nobody watches the progress."""
 
@@ -58,10 +73,15 @@ def edit_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], None]) 
     torch.save(content, path)
 
 
-def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """A pickled fp16 state dict of any size that takes no room on the disk: all of its weights are holes, so zeros."""
+def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]], ones: str = "") -> None:
+    """A pickled fp16 state dict of any size that takes no room on the disk: all of its weights but `ones` are holes, so zeros."""
     with FakeTensorMode(), skip_data(materialize_fake_tensors=True):
         torch.save({name: torch.empty(shape, dtype=torch.float16) for name, shape in shapes.items()}, path)
+    if ones:
+        stored = open_weights(path)[ones]
+        with path.open("r+b") as file:
+            file.seek(stored.offset)
+            file.write(raw_bytes(torch.ones(stored.shape, dtype=stored.dtype)))
 
 
 def expect_refusal(sources: Sources, out: Path, *words: str) -> None:

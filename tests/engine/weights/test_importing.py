@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,17 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError
 from engine.models.card_reader import read_card
 from engine.weights.importing import Sources
-from tests.engine.weights.release_files import GOLDEN, VERSIONS, copied_sources, edit_tensors, expect_refusal, golden_sources, imported
+from tests.engine.weights.release_files import (
+    GOLDEN,
+    VERSIONS,
+    copied_sources,
+    edit_json,
+    edit_tensors,
+    expect_refusal,
+    golden_sources,
+    imported,
+    merged_vicuna,
+)
 
 
 def language(folder: Path) -> dict[str, torch.Tensor]:
@@ -36,15 +45,7 @@ def test_merged_weights_are_the_releases_bit_for_bit(version: str, tmp_path: Pat
 def test_merged_vicuna_needs_no_delta(merged_as: str, tmp_path: Path) -> None:
     sources = copied_sources(tmp_path)
     expected = load_file(GOLDEN / "tiny-v0" / "expected_vicuna.safetensors")
-    assert sources.delta
-    merged = tmp_path / "vicuna"
-    merged.mkdir()
-    for name in ("config.json", "tokenizer.model", "added_tokens.json"):
-        shutil.copy(sources.delta / name, merged)
-    if merged_as == "safetensors":
-        save_file(expected, merged / "model.safetensors")
-    else:
-        torch.save(expected, merged / "pytorch_model.bin")
+    merged = merged_vicuna(tmp_path / "vicuna", "v0", merged_as)
     imported(replace(sources, llama=merged, delta=None), tmp_path / "out")
     assert all(torch.equal(tensor, expected[name]) for name, tensor in language(tmp_path / "out").items())
 
@@ -107,6 +108,46 @@ def test_checkpoint_of_something_else(sources: Sources, out: Path) -> None:
     expect_refusal(sources, out, str(sources.checkpoint), "llama_proj.weight")
 
 
+def test_a_q_former_that_was_trained_on_takes_the_place_of_blip2s(sources: Sources, out: Path) -> None:
+    trained = torch.load(sources.blip2, weights_only=True)["model"]
+    queries = trained["query_tokens"] + 1
+    edit_tensors(sources.checkpoint, lambda tensors: tensors.update({"query_tokens": queries}))
+    imported(sources, out)
+    assert torch.equal(load_file(out / "eye-00001-of-00001.safetensors")["query_tokens"], queries)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "words"),
+    [
+        ("llama_proj.weight", (64, 5632), "Llama 2"),
+        ("llama_model.layers.0.q_proj.lora_A.weight", (4, 64), "MiniGPT-v2"),
+        ("llama_model.model.norm.weight", (64,), "language half was trained"),
+    ],
+)
+def test_a_successors_checkpoint_is_told(name: str, shape: tuple[int, ...], words: str, sources: Sources, out: Path) -> None:
+    edit_tensors(sources.checkpoint, lambda tensors: tensors.update({name: torch.zeros(shape)}))
+    expect_refusal(sources, out, str(sources.checkpoint), words, "pretrained_minigpt4")
+
+
+@pytest.mark.parametrize(("name", "rows", "made"), [("t5_proj.weight", 2048, "flan-t5-xl"), ("opt_proj.weight", 2560, "OPT")])
+def test_another_blip2_is_told(name: str, rows: int, made: str, sources: Sources, out: Path) -> None:
+    edit_tensors(sources.blip2, lambda tensors: tensors.update({name: torch.zeros(rows, 48)}))
+    expect_refusal(sources, out, str(sources.blip2), made, "flant5xxl")
+
+
+def test_another_blip2s_repository_is_told(sources: Sources, out: Path) -> None:
+    folder = out.parent / "blip2-opt-2.7b"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "blip-2", "text_config": {"model_type": "opt"}}))
+    expect_refusal(replace(sources, vit=None, blip2=folder), out, str(folder), "opt", "flan-t5-xxl")
+
+
+def test_the_card_says_which_language_was_trained(out: Path) -> None:
+    card = imported(golden_sources("v0"), out)
+    assert card.languages == ("en",)
+    assert "other languages" in card.notice
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -128,3 +169,23 @@ def test_damaged_small_file_is_named(name: str, content: str, sources: Sources, 
     path = sources.llama.parent / name
     path.write_text(content)
     expect_refusal(sources, out, str(path))
+
+
+@pytest.mark.parametrize("name", ["llama-hf/pytorch_model.bin.index.json", "llama-hf/config.json", "vicuna-delta-v0/tokenizer.model"])
+def test_small_file_that_can_not_be_read_is_named(name: str, sources: Sources, out: Path) -> None:
+    path = sources.llama.parent / name
+    path.unlink()
+    path.mkdir()
+    expect_refusal(sources, out, str(path), "can't be read")
+
+
+@pytest.mark.parametrize("name", ["llama-hf/pytorch_model.bin.index.json", "llama-hf/config.json", "vicuna-delta-v0/added_tokens.json"])
+def test_a_byte_order_mark_is_no_damage(name: str, sources: Sources, out: Path) -> None:
+    path = sources.llama.parent / name
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    imported(sources, out)
+
+
+def test_rope_that_is_not_computed_names_its_file(sources: Sources, out: Path) -> None:
+    edit_json(sources.llama / "config.json", rope_scaling={"rope_type": "longrope"})
+    expect_refusal(sources, out, f"{sources.llama / 'config.json'} says rope_type = 'longrope'")

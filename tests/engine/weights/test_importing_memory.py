@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.models.llama.config import LlamaConfig
-from engine.weights.merging import language_shapes
+from engine.weights.merging import LAST_NORM, language_shapes
 from engine.weights.shards import SHARD_BYTES
 from engine.weights.stored_tensors import open_weights
 from tests.engine.weights.release_files import copied_sources, write_sparse
@@ -26,11 +26,11 @@ import_model(Sources(llama, blip2, checkpoint, delta, vit, architecture), out, "
 """
 
 
-def write_llama(folder: Path, config: LlamaConfig) -> None:
+def write_llama(folder: Path, config: LlamaConfig, *, norm: bool = True) -> None:
     """One file of zeros, sparse: it takes no room, but reads like any other."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(asdict(config)))
-    write_sparse(folder / "pytorch_model.bin", language_shapes(config))
+    write_sparse(folder / "pytorch_model.bin", language_shapes(config), LAST_NORM if norm else "")  # a delta's norm is zeros
 
 
 def anonymous_bytes(process: int) -> int:
@@ -46,7 +46,7 @@ def test_an_import_stays_within_two_gigabytes_for_any_model(tmp_path: Path) -> N
     assert sources.architecture
     base, delta = tmp_path / "llama-13b", tmp_path / "vicuna-delta"
     write_llama(base, LARGE)
-    write_llama(delta, replace(LARGE, vocab_size=32001))
+    write_llama(delta, replace(LARGE, vocab_size=32001), norm=False)
     (delta / "tokenizer.model").write_bytes((sources.delta / "tokenizer.model").read_bytes())
     write_sparse(sources.checkpoint, {"llama_proj.weight": (5120, 48), "llama_proj.bias": (5120,)})
     paths = (base, delta, sources.vit, sources.blip2, sources.checkpoint, sources.architecture, tmp_path / "out")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from engine.weights.importing import Sources
+from engine.models.llama.config import LlamaConfig
+from engine.models.minigpt4.config import Architecture
+from engine.weights.importing import Sources, make_card
 from engine.weights.merging import merge
 from engine.weights.stored_tensors import open_weights
 from tests.engine.weights.release_files import (
+    VERSIONS,
     edit_json,
     edit_tensors,
     expect_refusal,
+    golden_sources,
     imported,
+    merged_vicuna,
 )
 
 
@@ -53,6 +59,43 @@ def test_delta_of_another_depth(sources: Sources, out: Path) -> None:
 def test_delta_on_merged_weights(sources: Sources, out: Path) -> None:
     assert sources.delta
     expect_refusal(replace(sources, llama=sources.delta, delta=sources.llama), out, "leave --delta out")
+
+
+def test_the_same_folder_twice(sources: Sources, out: Path) -> None:
+    (out.parent / "again").symlink_to(sources.llama)
+    expect_refusal(replace(sources, delta=out.parent / "again"), out, "the same folder", "--delta")
+
+
+def test_a_delta_alone_is_no_model(sources: Sources, out: Path) -> None:
+    assert sources.delta
+    expect_refusal(replace(sources, llama=sources.delta, delta=None), out, "vicuna-delta-v0 is a delta", "--llama")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_delta_on_what_holds_it_already(version: str, tmp_path: Path) -> None:
+    sources = golden_sources(version)
+    assert sources.delta
+    merged = merged_vicuna(tmp_path / "vicuna", version)
+    expect_refusal(replace(sources, llama=merged), tmp_path / "out", str(merged), "already", "Leave --delta out")
+    expect_refusal(replace(sources, delta=merged), tmp_path / "out", str(merged), "leave --delta out")
+
+
+def test_a_delta_on_a_delta(sources: Sources, out: Path) -> None:
+    assert sources.delta
+    another = shutil.copytree(sources.delta, out.parent / "another")
+    expect_refusal(replace(sources, llama=another), out, str(another), "is a delta itself")
+
+
+def test_llama_2_is_told_from_llama(sources: Sources, out: Path) -> None:
+    edit_json(sources.llama / "config.json", max_position_embeddings=4096)
+    expect_refusal(sources, out, str(sources.llama), "Llama 2")
+
+
+def test_a_model_that_may_be_llama_is_not_called_vicuna() -> None:
+    sources = golden_sources("v1")
+    config = replace(LlamaConfig.read(sources.llama / "config.json"), vocab_size=32000)
+    assert make_card("a", replace(sources, delta=None), config, Architecture(), "none").version == "Vicuna v1 or LLaMA"
+    assert make_card("a", sources, config, Architecture(), "none").version == "Vicuna v1"
 
 
 def test_tensor_that_no_shard_has(sources: Sources, out: Path) -> None:

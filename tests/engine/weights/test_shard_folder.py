@@ -19,7 +19,7 @@ from engine.errors import ModelError
 from engine.models.card_reader import read_card
 from engine.models.llama.config import LlamaConfig
 from engine.weights.importing import Sources
-from engine.weights.merging import language_shapes
+from engine.weights.merging import LAST_NORM, language_shapes
 from tests.engine.weights.release_files import (
     GOLDEN,
     edit_json,
@@ -60,7 +60,7 @@ def test_not_enough_disk(sources: Sources, out: Path) -> None:
     for path in sources.llama.glob("pytorch_model*"):
         path.unlink()
     edit_json(sources.llama / "config.json", intermediate_size=config.intermediate_size)
-    write_sparse(sources.llama / "pytorch_model.bin", language_shapes(config))
+    write_sparse(sources.llama / "pytorch_model.bin", language_shapes(config), LAST_NORM)
     expect_refusal(replace(sources, delta=None), out, "The import needs 6597.1 GB", "--out")
 
 
@@ -116,3 +116,19 @@ def test_an_import_from_other_files_keeps_nothing_of_the_interrupted_one(tmp_pat
     (half / "import.json").write_text('"another plan"')
     imported(golden_sources("v0"), tmp_path / "out")
     assert language(tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+def test_a_note_of_the_interrupted_import_that_is_damaged(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial" / "import.json").write_bytes(content)
+    imported(golden_sources("v0"), tmp_path / "out")
+
+
+def test_a_disk_that_is_full_before_the_first_weight(sources: Sources, out: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # not even the tokenizer fits
+    try:
+        expect_refusal(sources, out, "can't be made", "free space")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
