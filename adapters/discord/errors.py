@@ -35,7 +35,7 @@ def delivering() -> Iterator[None]:
     except discord.RateLimited as error:
         raise DeliveryError("Discord asks to wait", error.retry_after) from error
     except discord.HTTPException as error:
-        raise fault_of(error) from error
+        raise delivery_error(error) from error
     except FileNotFoundError as error:  # an export that was deleted while it waited
         raise FileRefused(f"{error.filename} is gone") from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -44,7 +44,7 @@ def delivering() -> Iterator[None]:
         raise DeliveryError(f"Discord can't be reached: {error}") from error
 
 
-def fault_of(error: discord.HTTPException) -> DeliveryError:
+def delivery_error(error: discord.HTTPException) -> DeliveryError:
     said = f"Discord says {error.status}: {error.text or error.code}"
     if error.code == TOO_LARGE:
         return FileRefused(said)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import count
 
@@ -15,9 +14,8 @@ from bot.errors import DeliveryError, MessageGone
 from bot.message import Place
 from bot.platform import Outgoing, Panel
 from tests.adapters.conformance import Listener
-from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.strict.discord.interacting import interaction
-from tests.adapters.strict.discord.server import CHANNEL, Failure, Wire, connected
+from tests.adapters.strict.discord.server import CHANNEL, Failure, Wire
 
 PLACE = Place("discord", CHANNEL, server="99")
 NUMBERS = count(1)
@@ -140,21 +138,3 @@ async def send_later(client: DiscordClient, message: Outgoing, reply_to: str | N
             with suppress(DeliveryError):
                 return await client.platform.send(PLACE, message, reply_to=reply_to, nonce="n")
             await asyncio.sleep(0.01)
-
-
-async def test_a_command_is_acknowledged_before_its_picture_is_read(wire: Wire, bot: Listener) -> None:
-    """Discord waits three seconds for the first sign, and a picture may take longer."""
-    signs: list[int] = []
-
-    class Slow(Cdn):
-        async def fetch(self, url: str) -> AsyncIterator[bytes]:
-            signs.extend(body["type"] for _, path, body in wire.requests if path.endswith("/callback"))
-            yield b"goose"
-
-    attached = {"id": "3", "filename": "goose.png", "size": 5, "url": PROXIED, "proxy_url": PROXIED, "content_type": "image/png"}
-    option = {"name": "image", "type": 11, "value": "3"}
-    data = {"id": "1", "name": "ask", "type": 1, "options": [option], "resolved": {"attachments": {"3": attached}}}
-    async with connected(new_client(bot, Slow(), **AT_ONCE)):
-        await wire.dispatch("INTERACTION_CREATE", interaction(str(next(NUMBERS)), 2, data))
-        assert (await bot.hears()).pictures == (b"goose",)
-    assert signs == [5]  # "thinking"

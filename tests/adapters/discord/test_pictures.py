@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.adapters.discord.rig import PROXIED
+from adapters.discord.download import allowed
+from tests.adapters.conformance import Listener
+from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.discord.whole import DUCK, GOOSE, Whole, pictures_in, whole_bot
+from tests.adapters.strict.discord.server import ANN, Wire, connected, message_payload
 from tests.bot.hostile import encode
 
 
@@ -98,3 +101,16 @@ async def test_a_forwarded_picture_is_asked_about_by_a_reply(whole: Whole) -> No
     await whole.asks("what is this?", reply_to=forwarded)
     await whole.ends(1)
     assert len(pictures_in(whole.engine.requests[0])) == 1
+
+
+@pytest.mark.parametrize(("form", "name"), [(1, "9.png"), (2, "9.png"), (4, "9.gif")])
+async def test_a_sticker_is_a_picture(wire: Wire, bot: Listener, form: int, name: str) -> None:
+    host = "media.discordapp.net" if form == 4 else "cdn.discordapp.com"
+    url = f"https://{host}/stickers/{name}"
+    async with connected(new_client(bot, Cdn(elsewhere={url: b"goose"}), **AT_ONCE)):
+        await wire.dispatch(
+            "MESSAGE_CREATE", message_payload("1", ANN, "") | {"sticker_items": [{"id": "9", "name": "g", "format_type": form}]}
+        )
+        await bot.hears()
+    assert allowed(url)
+    assert bot.heard[0].pictures == (b"goose",)

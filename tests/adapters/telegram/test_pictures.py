@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.adapters.conformance import PNG
-from tests.adapters.strict.telegram.server import BotApi
+from tests.adapters.strict.telegram.server import ApiError, BotApi
 from tests.adapters.strict.telegram.world import BOB, Json, World
 from tests.adapters.telegram.rig import Connected, whole
 
@@ -96,3 +96,21 @@ def _moving(world: World, kind: str) -> Json:
         return {"document": {**world.document(b"mp4", "goose.mp4", "video/mp4"), **still}}
     size = {"length": 240} if kind == "video_note" else {}
     return {kind: {**shape, "duration": 2, **size, **still}}
+
+
+async def test_a_server_of_ones_own_hands_over_files_from_this_machine(tmp_path: Path) -> None:
+    api = BotApi(disk=tmp_path)
+    async with whole(tmp_path / "home", api=api, telegram={"local_files": True}) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "Seen?", photo=telegram.world.photo(PNG))
+        assert await telegram.answers(chat) == ["You asked: Seen?"]
+    assert "data:image/png" in str(telegram.engine.requests[0])
+
+
+@pytest.mark.parametrize(("refusal", "words"), [("file is too big", "too large"), ("wrong file_id", "could not be fetched")])
+async def test_a_file_that_telegram_keeps_is_explained(tmp_path: Path, refusal: str, words: str) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        telegram.api.refuse("getFile", ApiError(f"Bad Request: {refusal}"))
+        await telegram.world.say(chat, "Seen?", photo=telegram.world.photo(PNG))
+        assert words in (await telegram.answers(chat))[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,13 +43,6 @@ class SlowStore(Listener):
             self.begun.set()
             await self.free.wait()
         await super().handle(incoming)
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_polling_keeps_a_slow_update_aside_and_confirms_it_so_that_it_holds_up_nobody_else() -> None:

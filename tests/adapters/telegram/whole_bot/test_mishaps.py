@@ -3,53 +3,10 @@
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
 
-import pytest
-
-from adapters.services import open_services
-from adapters.telegram import adapter
-from adapters.telegram.client import signed_in
-from bot.errors import ConfigError, DeliveryError
-from tests.adapters.strict.telegram.server import TOKEN, ApiError, BotApi, serving
 from tests.adapters.strict.telegram.world import ANN, ME, Json, World
-from tests.adapters.telegram.rig import config, connected, whole
-from tests.bot.rig import ScriptedEngine, echo
-
-
-async def test_a_wrong_token_is_one_clear_line() -> None:
-    api = BotApi(token="1:other")
-    async with serving(api) as address:
-        with pytest.raises(ConfigError, match="@BotFather") as refused:
-            async with signed_in(config(address)):
-                pass
-    assert TOKEN not in str(refused.value)
-
-
-async def test_a_telegram_that_is_away_at_the_start_is_one_clear_line() -> None:
-    with pytest.raises(DeliveryError, match=r"^httpx\.ConnectError") as away:
-        async with signed_in(config("http://127.0.0.1:9")):
-            pass
-    assert TOKEN not in str(away.value)
-
-
-async def test_a_token_that_is_taken_back_ends_polling_with_the_same_line(tmp_path: Path) -> None:
-    api = BotApi()
-    api.refuse("getUpdates", ApiError("Unauthorized", 401))
-    async with serving(api) as address, open_services(config(address), tmp_path, [ScriptedEngine(echo)]) as services:
-        with pytest.raises(ConfigError, match="@BotFather"):
-            await adapter.run(services, lambda url: None)
-
-
-async def test_a_second_poller_is_said_once_and_costs_no_update(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.telegram.polling.CONFLICT_SECONDS", 0.05)
-    api = BotApi()
-    api.refuse("getUpdates", *[ApiError("Conflict: terminated by other getUpdates request", 409)] * 3)
-    async with connected(api) as telegram:
-        await telegram.world.say(telegram.world.private(), "still heard")
-        assert (await telegram.bot.hears()).incoming.text == "still heard"
-    assert len(_lines(log, "another program polls with this bot's token")) == 1
+from tests.adapters.telegram.rig import whole
 
 
 async def test_who_blocks_the_bot_is_answered_no_more_and_costs_nobody_else_anything(tmp_path: Path, log: io.StringIO) -> None:
@@ -133,20 +90,3 @@ def _became(world: World, chat: int, status: Json) -> Json:
 
 def _lines(log: io.StringIO, words: str) -> list[str]:
     return [line for line in log.getvalue().splitlines() if words in line]
-
-
-async def test_ten_questions_an_hour_apart_sent_while_the_bot_was_away_are_all_answered(tmp_path: Path) -> None:
-    """And two that are older than half a day are not: that is said once."""
-    api = BotApi()
-    chat, now = api.world.private(), int(time.time())
-    old = [await api.world.say(chat, f"old {number}", date=now - 20 * 3600 + number) for number in range(2)]
-    for hour in range(10, 0, -1):
-        await api.world.say(chat, f"{hour} hours ago", date=now - hour * 3600)
-    async with whole(tmp_path, api=api, limits={}) as telegram:
-        answers = await telegram.answers(chat, 11)
-        await telegram.until(lambda: not api.world.updates and not telegram.engine.running)
-    assert {f"You asked: {hour} hours ago" for hour in range(10, 0, -1)} <= set(answers)
-    told = [each for each in telegram.said(chat) if "I was away" in each["text"]]
-    assert len(told) == 1
-    assert told[0]["reply_to_message"]["message_id"] in {each["message_id"] for each in old}
-    assert len(telegram.engine.requests) == 10

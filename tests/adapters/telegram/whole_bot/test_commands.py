@@ -1,4 +1,4 @@
-"""Commands on Telegram: offered in every scope and language, typed, pressed; and who may press what."""
+"""Commands on Telegram: typed and pressed, in every language; and who may press what."""
 
 from __future__ import annotations
 
@@ -7,27 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.commands.registry import COMMANDS
 from tests.adapters.strict.telegram.world import ANN, BOB
 from tests.adapters.telegram.rig import Whole, whole
-
-
-async def test_commands_are_offered_per_scope_and_language(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        offered = telegram.api.commands
-        await telegram.until(lambda: len(offered) == 12)
-    scopes = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
-    assert offered.keys() == {(scope, language) for scope in scopes for language in ("", "en", "zh")}
-    for (scope, _), commands in offered.items():
-        managers = scope in {"all_private_chats", "all_chat_administrators"}
-        assert [each["command"] for each in commands] == [
-            name
-            for name, each in COMMANDS.items()
-            if (managers or not each.for_managers) and (scope, name) != ("all_private_chats", "setup")
-        ]
-    assert offered["all_private_chats", "zh"][0]["description"] != offered["all_private_chats", "en"][0]["description"]
-    assert "diagnose" in {each["command"] for each in offered["all_chat_administrators", "en"]}
-    assert "diagnose" not in {each["command"] for each in offered["all_group_chats", "en"]}
 
 
 async def test_start_greets_with_help(tmp_path: Path) -> None:
@@ -67,32 +48,6 @@ async def test_ask_as_a_reply_to_a_picture_asks_about_it(tmp_path: Path) -> None
         assert "data:image/" in str(telegram.engine.requests[0])
 
 
-async def test_the_panel_changes_a_setting_in_its_own_message(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        chat = telegram.world.private()
-        await telegram.world.say(chat, "/settings")
-        await telegram.answers(chat)
-        await _press(telegram, chat, "temperature")
-        await telegram.until(lambda: "daring" in telegram.said(chat)[0]["text"])
-        await _press(telegram, chat, "0.7")
-        await telegram.until(lambda: "temperature is now 0.7" in telegram.said(chat)[0]["text"])
-        await _press(telegram, chat, "⬅️")
-        await telegram.until(lambda: "Settings here" in telegram.said(chat)[0]["text"])
-        assert len(telegram.said(chat)) == 1
-
-
-async def test_pain_only_the_right_people_press_a_panel(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        group = telegram.world.group()
-        await telegram.world.say(group, "/settings")
-        before = await telegram.answers(group)
-        await _press(telegram, group, "temperature", BOB)
-        await telegram.until(lambda: bool(telegram.api.called("answerCallbackQuery")))
-        assert "/settings" in telegram.api.called("answerCallbackQuery")[0]["text"]
-        telegram.world.managers.add((group, BOB["id"]))
-        assert [each["text"] for each in telegram.said(group)] == before
-
-
 async def test_pain_nobody_presses_anothers_buttons(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         group = telegram.world.group()
@@ -125,27 +80,6 @@ async def test_forged_callback_data_does_no_harm(tmp_path: Path) -> None:
         await telegram.world.say(chat, "still there?")
         await telegram.until(lambda: any(each["text"] == "You asked: still there?" for each in telegram.said(chat)))
         assert len(telegram.engine.requests) == 2
-
-
-async def test_diagnose_says_what_privacy_mode_hides(tmp_path: Path) -> None:
-    async with whole(tmp_path) as telegram:
-        group = telegram.world.group()
-        telegram.world.managers.add((group, ANN["id"]))
-        telegram.world.privacy = True
-        await telegram.world.say(group, "/diagnose")
-        assert "privacy mode is on" in (await telegram.answers(group))[0]
-        telegram.world.privacy = False
-        await telegram.world.say(group, "/diagnose@gander_bot")
-        assert "every message" in (await telegram.answers(group, 2))[1]
-        await telegram.world.say(group, "/diagnose", by=BOB | {"language_code": "en"})
-        assert "Only administrators" in (await telegram.answers(group, 3))[2]
-
-
-async def _press(telegram: Whole, chat: int, label: str, by: dict[str, object] = ANN) -> None:
-    message = telegram.said(chat)[0]
-    rows = message["reply_markup"]["inline_keyboard"]
-    data = next(each["callback_data"] for row in rows for each in row if each["text"] == label)
-    await telegram.world.press(chat, message["message_id"], data, by=by)
 
 
 def _buttons(telegram: Whole, chat: int) -> list[str]:
