@@ -19,8 +19,7 @@ from engine.models.card import Generation
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Request, TextDelta
 from engine.weights.loader import load
-from tests.engine.core.test_engine import Listener, run
-from tests.engine.core.test_offline import asked
+from tests.engine.core.requests import Listener, asked, run
 from tests.engine.tiny import TinyModel
 
 ANIMAL = json.dumps(

@@ -12,7 +12,7 @@ from rich.console import Console
 from adapters.terminal.chat import Chat
 from adapters.terminal.screen import PLACE, Screen
 from bot.message import Invocation
-from bot.platform import Button, Outgoing
+from bot.platform import Button
 from tests.adapters.conformance import Conformance, Listener, Rig
 
 
@@ -58,10 +58,3 @@ class TestTerminal(Conformance):
     @pytest.fixture
     def rig(self, tmp_path: Path) -> Rig:
         return TerminalRig(tmp_path)
-
-
-async def test_lines_stay_lines_on_a_terminal() -> None:
-    paper = io.StringIO()
-    screen = Screen(Console(file=paper, width=40, force_terminal=True, color_system=None))
-    await screen.send(PLACE, Outgoing("`/ask` asks\n`/stop` stops"), reply_to=None, nonce="1")
-    assert [line.strip() for line in paper.getvalue().splitlines()] == ["/ask asks", "/stop stops"]

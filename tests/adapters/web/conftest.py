@@ -11,6 +11,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
+from adapters.web.hub import Hubs
+from adapters.web.pages import UploadLimits
+from adapters.web.platform import WebPlatform
+from tests.adapters.conformance import Listener
+from tests.adapters.web.browserless import Visitor, page_server
 from tests.adapters.web.room import Room, room
 from tests.bot.rig import ScriptedEngine
 
@@ -61,3 +66,26 @@ async def stage(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Room]:
     """A room for demos; its `engine` is the test file's own."""
     async with room(tmp_path, engine) as stage:
         yield stage
+
+
+@pytest.fixture
+def bot() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def hubs() -> Hubs:
+    return Hubs()
+
+
+@pytest.fixture
+async def visitor(bot: Listener, hubs: Hubs) -> AsyncIterator[Visitor]:
+    async with page_server(bot, WebPlatform(hubs), hubs) as url, Visitor(url) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+async def url(bot: Listener) -> AsyncIterator[str]:
+    hubs = Hubs()
+    async with page_server(bot, WebPlatform(hubs), hubs, limits=UploadLimits(pictures=2, bytes=1_000_000)) as url:
+        yield url

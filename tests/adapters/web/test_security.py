@@ -12,24 +12,9 @@ import pytest
 from adapters.web import security
 from adapters.web.assets import STATIC
 from adapters.web.hub import Hubs
-from adapters.web.pages import UploadLimits
 from adapters.web.platform import WebPlatform
-from adapters.web.server import check_exposure
-from bot.errors import ConfigError
-from tests.adapters.conformance import PNG, Listener
+from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import Visitor, page_server
-
-
-@pytest.fixture
-def bot() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-async def url(bot: Listener) -> AsyncIterator[str]:
-    hubs = Hubs()
-    async with page_server(bot, WebPlatform(hubs), hubs, limits=UploadLimits(pictures=2, bytes=1_000_000)) as url:
-        yield url
 
 
 @pytest.fixture
@@ -146,27 +131,6 @@ def test_a_new_password_ends_old_sessions_but_keeps_the_person() -> None:
     assert old.person_of(old.cookie_for(token)) is not None
     assert new.person_of(old.cookie_for(token)) is None
     assert new.person_of(new.cookie_for(token)) == old.person_of(old.cookie_for(token))
-
-
-async def test_uploads_are_bounded(url: str, bot: Listener) -> None:
-    async with Visitor(url) as visitor:
-        assert (await visitor.ask("Big", (b"\0" * 3_000_000,))).status == 400
-        assert (await visitor.ask("Many", (PNG, PNG, PNG))).status == 400
-        assert (await visitor.ask("x" * 20_000)).status == 400
-        assert (await visitor.ask("Strange", parent="../../etc/passwd")).status == 400
-    assert bot.heard == []
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "gander.example"])  # noqa: S104
-def test_other_machines_need_a_password(host: str) -> None:
-    with pytest.raises(ConfigError, match="GANDER_WEB_PASSWORD"):
-        check_exposure(host, None)
-    check_exposure(host, "honk")
-
-
-def test_this_machine_needs_none() -> None:
-    for host in ("127.0.0.1", "localhost", "::1"):
-        check_exposure(host, None)
 
 
 async def test_files_outside_the_page_stay_there(url: str) -> None:

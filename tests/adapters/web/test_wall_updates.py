@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -10,21 +9,8 @@ from typing import Any
 from adapters.web import wall_updates
 from adapters.web.hub import KEPT_STATES, Hub
 from adapters.web.wall_updates import WallUpdates
-from bot.demo.wall import DONE, LOOKED_AT, NEXT, Wall, WallEntry, worth_showing
-from bot.platform import AnswerColumn
-from bot.queue_status import QueuePosition
-from bot.store.demos import Demo, Entry, Shown
-
-DEMO = Demo(1, "discord:stage", "discord:pat", "code", "key", "What?", 0.0, "en", 0.0, None)
-
-
-def entry(number: int, text: str = "A goose.", *, hidden: bool = False) -> WallEntry:
-    shown = Shown(number, number, "Ann", "What?", text, "stop", "", waits=False, asked_at=1.0, ended_at=3.0, hidden=hidden)
-    return WallEntry(Entry(shown, (), Counter()), (AnswerColumn("", text),), "done", None)
-
-
-def wall(*entries: WallEntry) -> Wall:
-    return Wall(DEMO, entries, 0, 0, 0.0, ())
+from bot.demo.wall import DONE
+from tests.bot.demo.room import entry, wall
 
 
 async def states(hub: Hub) -> dict[str, Any]:
@@ -80,12 +66,3 @@ async def test_a_wall_that_nobody_watches_is_looked_at_no_more() -> None:
         await anext(following)
         updates.send_changes(replace(wall(), waiting=1))
         assert not updates.idle
-
-
-def test_a_full_room_s_wall_shows_who_is_answered_and_the_head_of_the_line() -> None:
-    waiting = [replace(entry(n), state="waiting", place=QueuePosition(n, LOOKED_AT - n, None)) for n in range(100, LOOKED_AT)]
-    states = [*(entry(n) for n in range(90)), *(replace(entry(n), state="answering") for n in range(90, 100)), *waiting]
-    shown = worth_showing(states)
-    assert [each.entry.shown.answer for each in shown if each.state == "answering"] == list(range(90, 100))
-    assert sorted(each.place.position for each in shown if each.place) == list(range(1, NEXT + 1))
-    assert [each.entry.shown.answer for each in shown if each.state == "done"] == list(range(90 - DONE, 90))

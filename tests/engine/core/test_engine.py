@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from torch import Tensor
 
 from engine.core.build import build_engine
-from engine.core.engine import Engine
-from engine.errors import ContextError, EngineError, GenerationError
-from engine.images.decode import Picture
+from engine.errors import ContextError, GenerationError
 from engine.metrics import Metrics
-from engine.models.base import EncodedPicture
 from engine.models.llama.llama import Llama
 from engine.prompts.turn import Turn
-from engine.request import ChoiceFinished, Done, Event, Request, TextDelta
+from engine.request import Request, TextDelta
 from engine.runner.kv_cache_size import capacity_for
-from tests.engine.core.test_offline import GREY, QUESTION, RED, Ids, asked, make_end_likely, oracle_text, text
-from tests.engine.tiny import TinyModel, tiny_card, tiny_language, tiny_tokenizer
-
-
-@lru_cache
-def model(ends: bool = True) -> TinyModel:
-    made = TinyModel(language_model=tiny_language(3), tokenizer=tiny_tokenizer(Ids))
-    if ends:
-        make_end_likely(made)
-    return made
+from tests.engine.core.requests import GREY, QUESTION, QUESTIONS, RED, Listener, asked, model, oracle_text, run
+from tests.engine.tiny import TinyModel, tiny_card
 
 
 @lru_cache
@@ -43,35 +30,6 @@ def expected(request: Request) -> str:
         return oracle_text(model(), request)
 
 
-@dataclass
-class Listener:
-    """Hears one request."""
-
-    request: Request
-    events: list[Event | EngineError] = field(default_factory=list)
-
-    def join(self, engine: Engine) -> Listener:
-        """A request of its own in the engine, equal to the one that was given."""
-        self.request = replace(self.request)
-        engine.add(self.request, self.events.append)
-        return self
-
-    @property
-    def text(self) -> str:
-        return text([event for event in self.events if not isinstance(event, EngineError)])
-
-    @property
-    def done(self) -> bool:
-        return bool(self.events) and isinstance(self.events[-1], Done)
-
-
-QUESTIONS: tuple[tuple[Turn, ...], ...] = (
-    (QUESTION,),
-    (QUESTION, Turn("assistant", ("A thing.",)), Turn("user", ("And what else do you see there?",))),
-    (Turn("user", (GREY, RED, "Both?")),),
-    (Turn("user", ("hello there",)),),
-    (Turn("user", ("hello there, " * 20,)),),
-)
 requests = st.builds(
     lambda turns, beams, repetition, length, tokens: asked(
         *turns, num_beams=beams, repetition_penalty=repetition, length_penalty=length, max_tokens=tokens
@@ -115,13 +73,6 @@ def test_every_mix_gives_each_its_own_answer(asks: list[tuple[Request, int, int 
 
 def sorted_by_arrival(asks: Sequence[tuple[Request, int, int | None]]) -> list[tuple[Request, int, int | None]]:
     return sorted(asks, key=lambda ask: ask[1])
-
-
-def run(engine: Engine, *asks: Request) -> list[Listener]:
-    heard = [Listener(request).join(engine) for request in asks]
-    while engine.step():
-        pass
-    return heard
 
 
 def test_a_follow_up_reads_only_what_is_new() -> None:
@@ -232,13 +183,6 @@ def test_a_prepared_picture_is_small_and_answered_alike() -> None:
     assert engine.preprocessor.prepare(request).pictures[0].image is GREY.image, "a known picture is not worked on again"
 
 
-def test_a_picture_is_encoded_once_also_over_a_restart(tmp_path: Path) -> None:
-    first, second = TinyModel(), TinyModel()
-    texts = [run(build_engine(made, pictures=tmp_path), asked())[0].text for made in (first, second)]
-    assert (first.encoded, second.encoded) == (1, 0)
-    assert texts[0] == texts[1]
-
-
 def test_logprobs_are_of_each_token_and_in_order() -> None:
     made = model(ends=False)
     (listener,) = run(build_engine(made), replace(asked(max_tokens=6), logprobs=3))
@@ -246,39 +190,6 @@ def test_logprobs_are_of_each_token_and_in_order() -> None:
     assert " ".join(token.text for token in tokens) == listener.text
     assert all(token.logprob == token.top[0][1] and token.text == token.top[0][0] for token in tokens)  # greedy
     assert all(0 >= one[1] >= other[1] for token in tokens for one, other in zip(token.top, token.top[1:], strict=False))
-
-
-def test_the_tree_of_a_beam_search_leads_to_its_answer() -> None:
-    (listener,) = run(build_engine(model()), replace(asked(num_beams=3, max_tokens=8), beam_tree=True))
-    (ending,) = (event for event in listener.events if isinstance(event, ChoiceFinished))
-    tree = ending.beams
-    assert [node.text for node in tree if node.choice == 0] == [listener.text]
-    for at, node in enumerate(tree):
-        assert (node.parent is None) == (node.step == 1)
-        if node.parent is not None:
-            parent = tree[node.parent]
-            assert node.parent < at
-            assert parent.step == node.step - 1
-            assert node.text.startswith(parent.text)
-            assert node.score <= parent.score
-
-
-@pytest.mark.parametrize("penalty", [-2.0, 0.0, 1.0, 2.0])
-@pytest.mark.parametrize(("temperature", "n"), [(0.0, 1), (0.0, 3), (1.8, 1), (1.8, 2)])
-def test_the_search_says_which_hypotheses_finished_and_which_of_them_won(penalty: float, temperature: float, n: int) -> None:
-    wish = asked(num_beams=4, max_tokens=8, length_penalty=penalty, temperature=temperature)
-    (listener,) = run(build_engine(model()), replace(wish, beam_tree=True, n=n, seed=5))
-    endings = [event for event in listener.events if isinstance(event, ChoiceFinished)]
-    texts = {event.choice: event.text for event in listener.events if isinstance(event, TextDelta)}
-    tree, finished = endings[0].beams, [node for node in endings[0].beams if node.rank is not None]
-    assert endings[0].length_penalty == penalty
-    assert all(node.rank == pytest.approx(node.score / node.step**penalty) for node in finished)
-    best = sorted(finished, key=lambda node: -(node.rank or 0.0))
-    chosen = sorted((node for node in tree if node.choice is not None), key=lambda node: node.choice or 0)
-    assert [node.choice for node in chosen] == list(range(len(chosen)))
-    assert [node.rank for node in chosen] == [node.rank for node in best[: len(chosen)]]
-    assert len(chosen) == min(n, len(finished))
-    assert [node.text for node in chosen] == [texts[node.choice or 0] for node in chosen]
 
 
 def test_what_is_counted_adds_up() -> None:
@@ -323,19 +234,3 @@ def test_a_prompt_that_memory_has_no_room_for_is_read_in_smaller_pieces(most: in
         assert isinstance(error, GenerationError)
         assert "fewer" in str(error)
     assert engine.scheduler.pool.available == engine.capacity.blocks
-
-
-class Shortsighted(TinyModel):
-    """Has memory for one picture at a time, and for none as narrow as one pixel."""
-
-    def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
-        if len(pictures) > 1 or pictures[0].width == 1:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-        return super().encode(pictures)
-
-
-def test_pictures_that_memory_has_no_room_for_are_looked_at_one_by_one() -> None:
-    both, greedy = asked(Turn("user", (GREY, RED, "Both?"))), Picture(Image.new("RGB", (1, 9)), "c" * 64)
-    fine, failed = run(build_engine(Shortsighted()), both, asked(Turn("user", (greedy, "And this?"))))
-    assert fine.text == run(build_engine(TinyModel()), both)[0].text
-    assert [type(event) for event in failed.events] == [GenerationError]

@@ -11,8 +11,7 @@ from engine.core.build import build_engine
 from engine.errors import ContextError
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.turn import Turn
-from tests.engine.core.test_engine import Listener, model
-from tests.engine.core.test_offline import RED, asked
+from tests.engine.core.requests import RED, Listener, asked, model
 from tests.engine.tiny import TinyModel
 
 

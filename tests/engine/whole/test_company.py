@@ -18,8 +18,7 @@ from engine.prompts.context import ContextBuilder
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Request, TextDelta, TokenLogprob
 from engine.runner.kv_cache_size import capacity_for
-from tests.engine.core.test_engine import QUESTIONS, Listener, model, run
-from tests.engine.core.test_offline import GREY, RED, Ids, asked
+from tests.engine.core.requests import GREY, QUESTIONS, RED, Ids, Listener, asked, model, run
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]

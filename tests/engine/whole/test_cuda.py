@@ -13,8 +13,7 @@ from engine.core.engine import Engine
 from engine.core.startup import EngineOptions
 from engine.models.llama.layer_split import allocate
 from engine.runner.kv_cache_size import ladder
-from tests.engine.core.test_engine import QUESTIONS, run
-from tests.engine.core.test_offline import Ids, asked, make_end_likely
+from tests.engine.core.requests import QUESTIONS, Ids, asked, make_end_likely, run
 from tests.engine.core.test_startup import answer
 from tests.engine.tiny import TinyModel, tiny_language, tiny_tokenizer
 from tests.engine.weights.release_files import golden_sources, imported

@@ -19,7 +19,7 @@ from engine.models.card import Generation
 from engine.prompts.turn import Turn
 from engine.request import Request
 from engine.weights.loader import load
-from tests.engine.core.test_engine import Listener
+from tests.engine.core.requests import Listener
 
 GREEDY = Generation(temperature=0.0, max_tokens=24)
 ASKED = "Tell me a story about a goose and a fox who share one small boat on a wide river."

@@ -19,9 +19,9 @@ from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.turn import Turn
 from engine.server.refusals import refusal
 from engine.server.requests import engine_request, parse_request
+from tests.engine.core.requests import asked as asking
+from tests.engine.core.requests import model, run
 from tests.engine.core.test_detokenizer import TOKENIZER
-from tests.engine.core.test_engine import model, run
-from tests.engine.core.test_offline import asked as asking
 from tests.engine.server.test_requests import CARD, PIXEL, asked, body
 from tests.engine.tiny import TinyModel
 from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
