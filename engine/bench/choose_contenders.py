@@ -8,9 +8,9 @@ from functools import partial
 import torch
 
 from engine.bench.gander_contender import GanderContender
+from engine.bench.picture_contenders import batching_contender, compiled_contender, generate_contender
 from engine.bench.run import ContenderChoice
 from engine.bench.scenarios import PEOPLE, BeamScenario, Crowd, EncodeScenario, ManyTurns, OnePerson, Scenario
-from engine.bench.transformers_contenders import CompiledContender, ContinuousBatchingContender, TransformersContender
 from engine.device.devices import held_bytes
 from engine.layers.modes import Quantization
 
@@ -41,8 +41,8 @@ def contender_choices(
     for mode in modes:
         line.append(ContenderChoice(ours, mode, exact=mode == "none"))
         if mode == "none":
-            line += [ContenderChoice(TransformersContender, mode, reference=True), ContenderChoice(CompiledContender, mode, guest=True)]
-            line.append(ContenderChoice(ContinuousBatchingContender, mode, guest=True))
+            line += [ContenderChoice(generate_contender, mode, reference=True), ContenderChoice(compiled_contender, mode, guest=True)]
+            line.append(ContenderChoice(batching_contender, mode, guest=True))
     return line
 
 

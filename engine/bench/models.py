@@ -1,15 +1,16 @@
-"""The models to measure: a ready folder, or MiniGPT-4's shape with random weights, which is as fast and needs no download."""
+"""The models to measure: a ready folder, or a real shape with random weights, which is as fast and needs no download."""
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Callable, Sequence
-from zlib import crc32
+from collections.abc import Callable
 
 import torch
 
 from engine.bench.device_memory import random_language, random_vision_encoder
+from engine.bench.picture_shapes import SHAPES
+from engine.bench.random_picture_model import random_picture_model
+from engine.bench.word_tokenizer import WordTokenizer
 from engine.device.devices import abilities
 from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
@@ -17,43 +18,14 @@ from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import Architecture
 from engine.models.minigpt4.minigpt4 import MiniGPT4
-from engine.models.tokenizer import join_pieces, piece_bytes
 from engine.paths import model_folder
 from engine.weights.loader import load
 from engine.weights.memory_needed import RELEASE
 from engine.weights.minigpt4_release import read_release, read_template
 
-RANDOM = {f"random-{size}": config for size, config in RELEASE.items()}
-SPECIALS = ("<unk>", "<s>", "</s>")
-WORD = re.compile(r"\w+|[^\w\s]")
+RELEASED = {f"random-{size}": config for size, config in RELEASE.items()}
+RANDOM = (*RELEASED, *SHAPES)
 Open = Callable[[Quantization], VisionLanguageModel]
-
-
-class WordTokenizer:
-    """Makes about as many tokens of English as a real tokenizer of this size; what it decodes, it encodes to the same ids."""
-
-    bos_id = 1
-    eos_ids = frozenset({2})
-    specials = SPECIALS
-    reasoning = ()
-
-    def __init__(self, vocabulary: int) -> None:
-        bytewise = [f"<0x{byte:02X}>" for byte in range(256)]
-        first = len(SPECIALS) + len(bytewise)
-        self.pieces = [*SPECIALS, *bytewise, *(f"▁w{number}" for number in range(first, vocabulary))]
-        self.ids = {piece: number for number, piece in enumerate(self.pieces)}
-        self.first = first
-
-    def encode(self, text: str) -> list[int]:
-        words = self.first, len(self.pieces) - self.first
-        return [self.ids.get(f"▁{word}", words[0] + crc32(word.encode()) % words[1]) for word in WORD.findall(text)]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return join_pieces([self.pieces[number] for number in ids if number >= len(SPECIALS)])
-
-    def spell(self, token: int, first: bool = False) -> tuple[str, bytes | None]:
-        piece = self.pieces[token]
-        return (piece, None) if piece in SPECIALS else (piece, piece_bytes(piece))
 
 
 def opener(name: str, device: torch.device, capability: tuple[int, int] | None) -> Open:
@@ -62,9 +34,13 @@ def opener(name: str, device: torch.device, capability: tuple[int, int] | None) 
     `capability` as in `loader.load`. Raises ModelError for a folder that is not ready.
     """
     exact = device.type == "cpu"
-    if name in RANDOM:
-        dtype = torch.float32 if exact else abilities(device, capability).dtype
-        return functools.partial(random_model, name, RANDOM[name], Architecture(), device, dtype)
+    able = abilities(device, capability)
+    if name in RELEASED:
+        dtype = torch.float32 if exact else able.dtype
+        return functools.partial(random_model, name, RELEASED[name], Architecture(), device, dtype)
+    if name in SHAPES:
+        shape = SHAPES[name]()
+        return functools.partial(random_picture_model, name, shape, device, torch.float32 if exact else able.dtype_for(shape.dtype))
     folder = model_folder(name)
     return lambda mode: load(folder, device, exact and mode == "none", quantize=mode, capability=capability)
 

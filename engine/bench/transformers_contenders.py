@@ -89,14 +89,10 @@ class TransformersContender:
     @torch.no_grad()  # as transformers itself does; what is made in inference mode could not be compiled over
     def generate(self, talks: Sequence[Talk], tokens: int, **options: Any) -> Tensor:
         """The new token ids, [conversations, tokens]."""
-        prompts = [self.contexts.embed(context) for context in map(self.context, talks)]
-        longest = max(map(len, prompts))
-        hidden = torch.stack([pad(prompt, (0, 0, longest - len(prompt), 0)) for prompt in prompts])
-        mask = torch.stack([(torch.arange(longest) >= longest - len(prompt)).long() for prompt in prompts])
+        inputs = self.inputs(talks)
         ids: Tensor = attempt(
             lambda: self.oracle.generate(
-                inputs_embeds=hidden,
-                attention_mask=mask.to(hidden.device),
+                **inputs,
                 do_sample=False,
                 max_new_tokens=tokens,
                 min_new_tokens=tokens,
@@ -106,9 +102,17 @@ class TransformersContender:
             )
         )
         wait_for(self.model.device)
+        ids = ids[:, inputs["input_ids"].shape[1] :] if "input_ids" in inputs else ids
         if ids.shape[1] != tokens:
             raise UnableError(f"{ids.shape[1]} tokens were written, not {tokens}")
         return ids
+
+    def inputs(self, talks: Sequence[Talk]) -> dict[str, Tensor]:
+        """What `generate` takes of the conversations' prompts, padded on the left."""
+        prompts = [self.contexts.embed(context) for context in map(self.context, talks)]
+        longest = max(map(len, prompts))
+        hidden = torch.stack([pad(prompt, (0, 0, longest - len(prompt), 0)) for prompt in prompts])
+        return {"inputs_embeds": hidden, "attention_mask": left_mask([len(prompt) for prompt in prompts]).to(hidden.device)}
 
     def context(self, talk: Talk) -> Context:
         pictures = self.pictures.encode([part for turn in talk for part in turn.parts if isinstance(part, Picture)])
@@ -196,6 +200,12 @@ class ContinuousBatchingContender(TransformersContender):
     def room(self) -> ContinuousBatchingConfig:
         """The share of free memory that it may take: most of a GPU's, little of a CPU's, which other programs use too."""
         return ContinuousBatchingConfig() if self.model.device.type == "cuda" else ContinuousBatchingConfig(max_memory_percent=CPU_SHARE)
+
+
+def left_mask(lengths: Sequence[int]) -> Tensor:
+    """1 where a token is, [prompts, longest], for prompts of these lengths that are padded on the left."""
+    longest = max(lengths)
+    return torch.stack([(torch.arange(longest) >= longest - length).long() for length in lengths])
 
 
 def as_ids(context: Context) -> list[int]:

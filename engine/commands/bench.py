@@ -34,7 +34,11 @@ def named(known: Collection[str]) -> Callable[[list[str] | None], list[str] | No
 
 def bench(
     model: Annotated[
-        str, typer.Option(help="A ready model's name or folder, or random-7b or random-13b: MiniGPT-4's shape with random weights.")
+        str,
+        typer.Option(
+            help="A model's name or folder; or a real shape with random weights: random-7b and random-13b (MiniGPT-4), "
+            "random-qwen3-vl-2b, -4b and -8b, random-llava-7b, random-smolvlm-500m."
+        ),
     ] = "pocket",
     device: Annotated[str | None, typer.Option(help="torch's name of the device. Default: the first GPU, else cpu.")] = None,
     capability: Annotated[

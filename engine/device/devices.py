@@ -28,9 +28,15 @@ class Abilities:
     triton: bool
     capability: tuple[int, int] | None = None
 
+    def dtype_for(self, stated: str | None) -> torch.dtype:
+        """What a model is computed in whose makers `stated` a type: bf16 where the card can, for some write nonsense in fp16."""
+        if stated == "bfloat16" and self.capability is not None and self.capability >= AMPERE:
+            return torch.bfloat16
+        return self.dtype
+
 
 def abilities(device: torch.device, capability: tuple[int, int] | None = None) -> Abilities:
-    """fp16 on every GPU, which MiniGPT-4 was released in; on a CPU only bf16 has fast kernels."""
+    """fp16 on every GPU, which MiniGPT-4 was released in (for others see `dtype_for`); on a CPU only bf16 has fast kernels."""
     if device.type != "cuda":
         return Abilities(torch.bfloat16, triton=False)
     found = torch.cuda.get_device_capability(device) if capability is None else capability

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import ModelError
-from engine.models.card import Card, ChatTemplate, Generation
+from engine.models.card import CARD_NAME, Card, ChatTemplate, Generation
 
 LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
 DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
@@ -67,6 +67,15 @@ def context_length(text: dict[str, Any]) -> int:
     """Tokens; of a body with a sliding window no more than the window, within which it attends to everything."""
     whole = text.get("max_position_embeddings") or DEFAULT_CONTEXT
     return min(whole, LONGEST_CONTEXT, text.get("sliding_window") or whole)
+
+
+def stated_dtype(folder: Path) -> str | None:
+    """The type that a hub's repository says it is to be computed in, such as `bfloat16`."""
+    if (folder / CARD_NAME).is_file() or not is_pretrained(folder):
+        return None
+    config = read_json(folder / "config.json")
+    stated = (found.get(name) for found in (config, config.get("text_config") or {}) for name in ("dtype", "torch_dtype"))
+    return next((str(dtype) for dtype in stated if dtype), None)
 
 
 def chat_template(folder: Path, placeholder: str) -> ChatTemplate:

@@ -18,7 +18,7 @@ from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
 from engine.models.card import Card
 from engine.models.card_reader import read_card
-from engine.models.pretrained_card import PLACEHOLDERS
+from engine.models.pretrained_card import PLACEHOLDERS, stated_dtype
 from engine.weights.llama_loader import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
@@ -64,7 +64,7 @@ def load(
     if others and card.architecture not in SPLITTABLE:
         raise ModelError(f"{card.name} is small and runs on one device. Name only one.")
     mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize, memory)
-    dtype = torch.float32 if exact else abilities(device, capability).dtype
+    dtype = torch.float32 if exact else abilities(device, capability).dtype_for(stated_dtype(folder))
     load_architecture: Load = import_module(ARCHITECTURES[card.architecture]).load
     chosen = card.model_copy(update={"quantization": mode})
     return load_architecture(folder, chosen, device, dtype, **({"others": others} if others else {}))

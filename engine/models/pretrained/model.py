@@ -64,13 +64,20 @@ class PretrainedModel:
 
     def look(self, picture: Image.Image) -> EncodedPicture:
         """One picture → [tags and soft tokens, width]."""
-        inputs = self.processor(text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options)
+        inputs = self.process(picture)
         ids = inputs["input_ids"][0].to(self.language_model.device)
         embeddings = self.language_model.embed(ids)
         seen = self.see(inputs)
         embeddings[ids == self.soft] = rows_of(seen.pooler_output).to(embeddings)
         deepstack = [rows_of(layer).to(embeddings) for layer in getattr(seen, "deepstack_features", None) or ()]
         return EncodedPicture(embeddings, grid=self.grid(inputs), deepstack=torch.stack(deepstack) if deepstack else None)
+
+    def process(self, picture: Image.Image) -> BatchFeature:
+        """A picture's pixels as its vision tower takes them, and the token ids that it becomes."""
+        made: BatchFeature = self.processor(
+            text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options
+        )
+        return made
 
     def see(self, inputs: BatchFeature) -> Any:
         """The processor's pixels → what vision tower and connector make of them."""

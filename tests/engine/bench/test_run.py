@@ -21,7 +21,10 @@ from engine.bench.compete import compete
 from engine.bench.contender import Contender, UnableError
 from engine.bench.gander_contender import GanderContender
 from engine.bench.machine import this_machine
-from engine.bench.models import WordTokenizer, random_model
+from engine.bench.models import random_model
+from engine.bench.picture_contenders import WholeCompiledContender, WholeContender
+from engine.bench.picture_shapes import SHAPES, qwen3_vl
+from engine.bench.random_picture_model import processor_of, random_picture_model
 from engine.bench.report import Report
 from engine.bench.roofline import Roofline, step_bytes
 from engine.bench.run import Bench
@@ -29,8 +32,10 @@ from engine.bench.scenarios import OnePerson, rate
 from engine.bench.table import heading, remarks, table
 from engine.bench.transformers_contenders import CompiledContender, TransformersContender, quiet_transformers
 from engine.bench.transformers_model import as_transformers
-from engine.bench.workload import draw, opening
+from engine.bench.word_tokenizer import WordTokenizer
+from engine.bench.workload import crowd, draw, opening
 from engine.layers.modes import Quantization
+from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import Architecture, QFormerSizes, VisionSizes
 from tests.engine.tiny import CONFIG, TinyModel, tiny_card, tiny_language
 
@@ -191,6 +196,30 @@ def test_a_random_model_has_the_release_s_form_and_is_the_same_again() -> None:
     assert first.tokens == 5
     assert tokenizer.decode(tokenizer.encode("w259 w300 w399")) == "w259 w300 w399"
     assert GanderContender(make("int8"), 1, 600).name == INT8
+
+
+def test_a_random_picture_model_answers_as_transformers_whole_model_does() -> None:
+    """With pictures of its own, which M-RoPE and deepstack hang on, and several people at once."""
+    eye = {"depth": 2, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "deepstack_visual_indexes": [0]}
+    shape = qwen3_vl(64, 64, 2, 8, True, eye)
+    text = shape.config.get_text_config()
+    text.vocab_size, text.head_dim, text.num_key_value_heads = 400, 16, 2
+    text.rope_parameters["mrope_section"] = [4, 2, 2]
+    model = random_picture_model("random-tiny", shape, CPU, torch.float32, "none")
+    for parameter in model.language_model.parameters():
+        parameter.data *= 6 if parameter.ndim > 1 else 1  # so that the likeliest token leads clearly
+    ours, whole, compiled = GanderContender(model, 2, 2000), WholeContender(model), WholeCompiledContender(model)
+    assert ours.answer(opening(1), TOKENS).text == whole.answer(opening(1), TOKENS).text
+    people = crowd(2, 3)
+    assert ours.chat(people, TOKENS) == [model.tokenizer.decode(ids) for ids in whole.generate(people, TOKENS).tolist()]
+    assert compiled.generate(people[:1], TOKENS).tolist() == whole.generate(people[:1], TOKENS).tolist()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shapes_are_what_transformers_can_make(name: str) -> None:
+    shape = SHAPES[name]()
+    assert processor_of(shape)(text=shape.placeholder, images=[draw(1).image], return_tensors="pt")["input_ids"].shape[1] > 60
+    assert LlamaConfig.from_json(shape.config.get_text_config().to_dict()).head_dim in (64, 128)
 
 
 def test_the_command_writes_its_files(tmp_path: Path, pocket_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,11 @@ CUDA = torch.device("cuda:0")
 
 
 @pytest.mark.parametrize(("capability", "triton"), [((7, 0), False), ((7, 5), False), ((8, 0), True), ((8, 9), True), ((12, 0), True)])
-def test_triton_from_ampere_on_and_fp16_everywhere(capability: tuple[int, int], triton: bool) -> None:
-    assert abilities(CUDA, capability) == Abilities(torch.float16, triton, capability)
+def test_triton_from_ampere_on_and_bf16_there_where_makers_say_so(capability: tuple[int, int], triton: bool) -> None:
+    able = abilities(CUDA, capability)
+    assert able == Abilities(torch.float16, triton, capability)
+    assert able.dtype_for("bfloat16") == (torch.bfloat16 if triton else torch.float16)
+    assert able.dtype_for("float16") == able.dtype_for(None) == torch.float16
 
 
 def test_a_cpu_computes_in_bf16_without_kernels_of_ours() -> None:

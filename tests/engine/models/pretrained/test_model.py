@@ -12,6 +12,7 @@ from engine.evaluation.comparison import Comparison
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.card_reader import read_card
+from engine.models.pretrained_card import stated_dtype
 from engine.prompts.turn import Turn
 from engine.request import Done, Provisional, Request, TextDelta
 from engine.weights.loader import load
@@ -123,3 +124,7 @@ def test_a_repository_is_a_ready_model_as_it_lies_there(repository: Repository) 
     card = read_card(repository.folder)
     assert card.architecture == repository.model.config.model_type
     assert card.generation.temperature == 0  # its makers name no sampling
+
+
+def test_the_makers_type_is_read_from_the_repository(repository: Repository) -> None:
+    assert stated_dtype(repository.folder) == "float32"
