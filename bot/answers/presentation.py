@@ -10,6 +10,7 @@ from bot.answers.accumulate import Comparison, Draft
 from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
 from bot.delivery.channel_queue import QueuedMessage
+from bot.delivery.message_diff import ELLIPSIS
 from bot.delivery.outbox import Outbox
 from bot.message import Place
 from bot.platform import AnswerColumn, Outgoing, Reader
@@ -49,14 +50,20 @@ class AnswerView:
             text = self.texts.render(language, "answer.in_line", count=place.position)
         else:
             text = self.texts.render(language, "answer.in_line_seconds", count=place.position, seconds=max(round(place.seconds), 1))
-        if self.queued.diff.update(self._with_heading(Outgoing(text, answer_buttons(None), self.job.answer, language=language))):
-            self.queued.changed.set()
+        self.queued.in_line = True
+        self._show(self._with_heading(Outgoing(text, answer_buttons(None), self.job.answer, language=language)))
+
+    def show_begun(self) -> None:
+        """Take back a place in line that is shown: an engine is at work."""
+        if self.queued.in_line:
+            self.queued.in_line = False
+            self._show(self._message(ELLIPSIS, None, ()))
 
     def show_partial(self, draft: Draft | Comparison) -> None:
         """Show the text so far, when the channel's edit budget allows."""
         text = draft.text
-        if text.strip() and self.queued.diff.update(self._message(text, None, draft.columns)):  # platforms refuse a blank message
-            self.queued.changed.set()
+        if text.strip():  # platforms refuse a blank message
+            self._show(self._message(text, None, draft.columns))
 
     async def show_typing(self) -> None:
         await self.outbox.show_typing(self.answer.place, self.queued.diff)
@@ -72,6 +79,10 @@ class AnswerView:
         actions = vote_buttons(self.job.answer, self.standing, votes_open=votes_open)
         self.queued.diff.finish(replace(self._message(text, answer.finish, self.standing.columns), actions=actions))
         await self.outbox.finish_answer(self.job.answer, answer.place)
+
+    def _show(self, message: Outgoing) -> None:
+        if self.queued.diff.update(message):
+            self.queued.changed.set()
 
     def discard(self) -> None:
         """Show no more of it: another bot has the answer, or another answer its messages."""

@@ -30,6 +30,7 @@ class QueuedMessage:
     origin: Place | None = None  # where the question was asked, if the answer goes to the asker's direct messages instead
     failures: int = 0  # tries in a row that failed
     changeable: bool = False  # a notice whose text is going to change
+    in_line: bool = False  # an answer whose place in line is shown
     replies_to_previous: bool = False  # each part replies to the part before it
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # all of it is shown, or nothing more will be
     reaction: asyncio.Task[None] | None = None  # the last change of the question's reaction

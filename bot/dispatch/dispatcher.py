@@ -202,6 +202,7 @@ class Dispatcher:
         job, began = fetched.job, monotonic()
         branch = conversation.said(fetched.branch)
         view = self._answer_views.open(job, fetched.snapshot)
+        view.show_begun()
         draft = self._growing[job.answer] = new_draft(job, self._texts)
         explained = self._outbox.platform(view.answer.place).limits.shows_explanations
 

@@ -56,12 +56,14 @@ async def test_polling_keeps_a_slow_update_aside_and_confirms_it_so_that_it_hold
         for number in range(150):
             await api.world.say(api.world.private(BOB), f"quick {number}", by=BOB)
         await bot.hears(150)
-        assert [dict(kept.update) for kept in await aside.pending("telegram")] == [slow]
+        async with asyncio.timeout(90):  # on a busy machine a quick one is slow, too, for a moment
+            while [dict(kept.update) for kept in await aside.pending("telegram")] != [slow]:  # noqa: ASYNC110  # likewise
+                await asyncio.sleep(0.05)
         bot.free.set()
         await bot.hears(151)
         async with asyncio.timeout(90):
             while api.world.updates or await aside.pending("telegram"):  # noqa: ASYNC110  # likewise
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
         polling.cancel()
     assert [heard.incoming.text for heard in bot.heard][150:] == ["slow"]
 
@@ -87,6 +89,12 @@ async def test_an_update_that_was_kept_aside_is_dealt_with_after_a_restart(tmp_p
 UNREADABLE: Json = {"message": {"message_id": 7, "date": "yesterday", "chat": {"id": 5}, "text": "secret words"}}
 
 
+async def _metrics_say(http: aiohttp.ClientSession, line: str) -> None:
+    async with asyncio.timeout(90):
+        while line not in await (await http.get("/metrics")).text():  # noqa: ASYNC110  # asked, as by a scraper
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("unreadable", [UNREADABLE, {"message": []}, {"callback_query": {"id": 1}}])
 async def test_an_unreadable_update_is_kept_aside_confirmed_said_and_counted(tmp_path: Path, log: io.StringIO, unreadable: Json) -> None:
     pages: asyncio.Queue[str] = asyncio.Queue()
@@ -98,8 +106,8 @@ async def test_an_unreadable_update_is_kept_aside_confirmed_said_and_counted(tmp
         await telegram.world.say(chat, "And this?")
         assert await telegram.answers(chat) == ["You asked: And this?"]
         await telegram.until(lambda: not telegram.world.updates)
-        async with http.get("/metrics") as metrics:
-            assert 'gander_updates_unreadable{platform="telegram"} 1' in await metrics.text()
+        # On a busy machine an update is kept and confirmed first, and found unreadable later.
+        await _metrics_say(http, 'gander_updates_unreadable{platform="telegram"} 1')
     assert log.getvalue().count("can't be read") == 1
     assert "secret words" not in log.getvalue()
     database = await open_database(sqlite_url(tmp_path / "gander.db"))

@@ -18,6 +18,7 @@ from adapters.web import adapter
 from bot.config.schema import Config
 from bot.message import Address, Author, Incoming, Place
 from bot.platform import EditBudget, Limits, Outgoing
+from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.whole import config
 from tests.bot.rig import Chat, Lobby, ScriptedEngine, attachment
 
@@ -82,12 +83,6 @@ async def room(home: Path, engine: ScriptedEngine, options: Config | None = None
 @asynccontextmanager
 async def watching(browser: Browser, wall: str, **options: object) -> AsyncIterator[Page]:
     """A browser on a wall. Fails when the page's script or its policy complains."""
-    context = await browser.new_context(locale="en-GB", **options)  # type: ignore[arg-type]  # Playwright's own options
-    complaints: list[str] = []
-    page = await context.new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Security Policy" in message.text else None)
-    await page.goto(wall)
-    yield page
-    await context.close()
-    assert complaints == []
+    async with new_profile(browser, locale="en-GB", **options) as page:
+        await page.goto(wall)
+        yield page

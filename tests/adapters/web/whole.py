@@ -15,6 +15,7 @@ from adapters.run import running
 from adapters.services import open_services
 from adapters.web import adapter
 from bot.config.schema import Config
+from tests.adapters.web.profiles import new_profile
 from tests.bot.rig import UNHURRIED, ScriptedEngine
 
 PHONE = {"width": 390, "height": 844}
@@ -73,16 +74,10 @@ class Visit:
 @asynccontextmanager
 async def visiting(browser: Browser, url: str, **options: object) -> AsyncIterator[Visit]:
     """A person's browser on the page. Fails when the page's script or its policy complains."""
-    context = await browser.new_context(**options)  # type: ignore[arg-type]  # Playwright's own options
-    complaints: list[str] = []
-    page = await context.new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "Security Policy" in message.text else None)
-    await page.goto(url)
-    await started(page)
-    yield Visit(page)
-    await context.close()
-    assert complaints == []
+    async with new_profile(browser, **options) as page:
+        await page.goto(url)
+        await started(page)
+        yield Visit(page)
 
 
 async def started(page: Page) -> None:

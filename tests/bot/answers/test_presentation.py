@@ -10,7 +10,7 @@ import pytest
 from bot.answer_settings import AnswerSettings
 from bot.answers.presentation import AnswerView
 from bot.delivery.channel_queue import QueuedMessage
-from bot.delivery.message_diff import MessageDiff, Send
+from bot.delivery.message_diff import Edit, MessageDiff, Send
 from bot.delivery.outbox import Outbox
 from bot.queue_status import QueuePosition
 from bot.store import graph
@@ -51,3 +51,16 @@ async def test_an_unknown_wait_is_told_and_its_end_too(view: AnswerView) -> None
     moved = view.queued.diff.next_step()
     assert moved is not None
     assert "You are next" in str(moved)
+
+
+async def test_who_was_told_of_the_line_sees_that_it_is_over(view: AnswerView) -> None:
+    view.show_begun()
+    assert view.queued.diff.next_step() is None  # nobody was told of a line
+    view.show_position(QueuePosition(2, 1, None))
+    told = view.queued.diff.next_step()
+    assert isinstance(told, Send)
+    view.queued.diff.record(told, 0.0)
+    view.show_begun()
+    begun = view.queued.diff.next_step()
+    assert isinstance(begun, Edit)
+    assert (begun.message.text, begun.message.actions) == ("…", told.message.actions)

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
+from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.room import PLACE, Room, watching
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, echo
@@ -62,25 +63,23 @@ async def test_the_wall_has_no_serious_fault(browser: Browser, stage: Room, engi
 
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, engine: ScriptedEngine, screen: dict[str, object]) -> None:
-    context = await browser.new_context(locale="en-GB", **screen)  # type: ignore[arg-type]  # Playwright's own options
-    page = await context.new_page()
-    async with served(tmp_path / "open", engine) as url:
-        visit = Visit(page)
-        await page.goto(url)
-        await started(page)
-        assert await serious_faults(page) == []
-        await visit.add_picture()
-        await visit.ask_and_wait("# What?\n\n| a | b |\n|-|-|\n| 1 | 2 |", 1)
-        await visit.ask("/compare temperature:0.2,1.8 tell me a story")
-        await visit.finished(2)
-        await expect(page.locator(".commands button")).to_have_count(2)
-        await page.locator("#settings-button").click()
-        assert await serious_faults(page) == []
-    async with served(tmp_path / "closed", engine, config(password="honk honk")) as url:
-        await page.goto(url)
-        await started(page)
-        assert await serious_faults(page) == []
-    await context.close()
+    async with new_profile(browser, locale="en-GB", **screen) as page:
+        async with served(tmp_path / "open", engine) as url:
+            visit = Visit(page)
+            await page.goto(url)
+            await started(page)
+            assert await serious_faults(page) == []
+            await visit.add_picture()
+            await visit.ask_and_wait("# What?\n\n| a | b |\n|-|-|\n| 1 | 2 |", 1)
+            await visit.ask("/compare temperature:0.2,1.8 tell me a story")
+            await visit.finished(2)
+            await expect(page.locator(".commands button")).to_have_count(2)
+            await page.locator("#settings-button").click()
+            assert await serious_faults(page) == []
+        async with served(tmp_path / "closed", engine, config(password="honk honk")) as url:
+            await page.goto(url)
+            await started(page)
+            assert await serious_faults(page) == []
 
 
 async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
@@ -119,14 +118,12 @@ async def test_an_export_is_a_page_of_its_own_without_a_serious_fault(browser: B
     demo = stage.services.bot.demos.running(PLACE)
     assert demo is not None
     file, _ = await stage.services.bot.demos.export(demo)
-    context = await browser.new_context(**screen)  # type: ignore[arg-type]  # Playwright's own options
-    page = await context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    await page.goto(file.as_uri())
-    await expect(page.locator("article")).to_have_count(2)
-    await expect(page.locator("h3")).to_have_text(["temperature 0.2", "temperature 1.8"])
-    assert await page.locator("img").first.evaluate("image => image.naturalWidth") == 120
-    assert await serious_faults(page) == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    await context.close()
+    async with new_profile(browser, **screen) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(file.as_uri())
+        await expect(page.locator("article")).to_have_count(2)
+        await expect(page.locator("h3")).to_have_text(["temperature 0.2", "temperature 1.8"])
+        assert await page.locator("img").first.evaluate("image => image.naturalWidth") == 120
+        assert await serious_faults(page) == []
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from adapters.web.forms import CHARACTERS
 from bot.config.schema import Config
 from engine.api import ChatRequest
+from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.whole import Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
@@ -202,32 +203,30 @@ async def test_what_commands_said_on_an_empty_page_stays_with_the_conversation_t
 async def test_without_the_server_everything_stays_and_send_keeps_its_face(
     browser: Browser, tmp_path: Path, engine: ScriptedEngine
 ) -> None:
-    async with served(tmp_path, engine) as url:
-        port = int(url.rpartition(":")[2])
-        context = await browser.new_context(locale="en")
-        page = await context.new_page()
-        await page.goto(url)
-        await started(page)
-        visit = Visit(page)
-        await expect(page.get_by_role("img", name="Ready")).to_be_visible()
-    await expect(page.locator("#state")).to_have_class("dot offline")
-    await expect(page.get_by_role("img", name="No connection to Gander")).to_be_visible()
-    await visit.add_picture("goose.png")
-    await visit.ask("Anyone?")
-    await expect(page.locator("#problem")).to_contain_text("can't be reached")
-    await visit.question.press_sequentially(" Hello")
-    await page.locator("#send").click()
-    await expect(page.locator("#problem")).to_contain_text("can't be reached")
-    await expect(visit.question).to_have_value("Anyone? Hello")
-    await expect(page.get_by_alt_text("goose.png")).to_be_visible()
-    drawn = "button => { const icon = document.querySelector(button.querySelector('use').getAttribute('href')); return Boolean(icon); }"
-    assert await page.locator("#send").evaluate(drawn)
-    async with served(tmp_path, engine, config(port)):
-        await expect(page.locator("#state")).to_have_class("dot ready")
+    async with new_profile(browser, locale="en") as page:
+        async with served(tmp_path, engine) as url:
+            port = int(url.rpartition(":")[2])
+            await page.goto(url)
+            await started(page)
+            visit = Visit(page)
+            await expect(page.get_by_role("img", name="Ready")).to_be_visible()
+        await expect(page.locator("#state")).to_have_class("dot offline")
+        await expect(page.get_by_role("img", name="No connection to Gander")).to_be_visible()
+        await visit.add_picture("goose.png")
+        await visit.ask("Anyone?")
+        await expect(page.locator("#problem")).to_contain_text("can't be reached")
+        await visit.question.press_sequentially(" Hello")
         await page.locator("#send").click()
-        await visit.finished(1)
-        await expect(visit.answers).to_have_text("You asked: Anyone? Hello")
-    await context.close()
+        await expect(page.locator("#problem")).to_contain_text("can't be reached")
+        await expect(visit.question).to_have_value("Anyone? Hello")
+        await expect(page.get_by_alt_text("goose.png")).to_be_visible()
+        drawn = "button => { const icon = document.querySelector(button.querySelector('use').getAttribute('href')); return Boolean(icon); }"
+        assert await page.locator("#send").evaluate(drawn)
+        async with served(tmp_path, engine, config(port)):
+            await expect(page.locator("#state")).to_have_class("dot ready")
+            await page.locator("#send").click()
+            await visit.finished(1)
+            await expect(visit.answers).to_have_text("You asked: Anyone? Hello")
 
 
 async def test_two_questions_that_can_not_be_sent_both_come_back(visit: Visit) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from engine.api import ChatRequest
+from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
@@ -72,25 +73,23 @@ async def test_an_answer_grows_and_can_be_stopped(visit: Visit, engine: Scripted
 
 
 async def test_history_survives_a_reload_and_a_restart(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with served(tmp_path, engine) as url:
-        port = int(url.rpartition(":")[2])
-        context = await browser.new_context()
-        page = await context.new_page()
-        await page.goto(url)
-        await started(page)
-        visit = Visit(page)
-        await visit.add_picture()
-        await visit.ask_and_wait("Do you remember?", 1)
-        await page.reload()
-        await expect(visit.answers).to_have_text(["You asked: Do you remember?"])
-    await expect(page.locator("#banner")).to_contain_text("No connection")
-    async with served(tmp_path, engine, config(port)):
-        await expect(page.locator("#banner")).to_be_hidden(timeout=60_000)
-        await visit.ask_and_wait("And after a restart?", 2)
-        await page.reload()
-        await expect(visit.answers).to_have_text(["You asked: Do you remember?", "You asked: And after a restart?"])
-        await expect(page.locator(".message.person img")).to_have_count(1)
-    await context.close()
+    async with new_profile(browser) as page:
+        async with served(tmp_path, engine) as url:
+            port = int(url.rpartition(":")[2])
+            await page.goto(url)
+            await started(page)
+            visit = Visit(page)
+            await visit.add_picture()
+            await visit.ask_and_wait("Do you remember?", 1)
+            await page.reload()
+            await expect(visit.answers).to_have_text(["You asked: Do you remember?"])
+        await expect(page.locator("#banner")).to_contain_text("No connection")
+        async with served(tmp_path, engine, config(port)):
+            await expect(page.locator("#banner")).to_be_hidden(timeout=60_000)
+            await visit.ask_and_wait("And after a restart?", 2)
+            await page.reload()
+            await expect(visit.answers).to_have_text(["You asked: Do you remember?", "You asked: And after a restart?"])
+            await expect(page.locator(".message.person img")).to_have_count(1)
 
 
 async def test_again_makes_a_version_beside_the_first(visit: Visit) -> None:

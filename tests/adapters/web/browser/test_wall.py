@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.message import Address, Author
 from engine.api import ChatRequest
+from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.room import PLACE, Room, room, watching
 from tests.adapters.web.whole import PHONE, config, drawing
 from tests.bot.rig import ScriptedEngine, asked
@@ -130,23 +131,21 @@ async def test_the_presenter_hides_with_one_click_and_nobody_else_can(browser: B
 
 
 async def test_it_comes_back_by_itself_after_a_restart(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with room(tmp_path, engine) as stage:
-        port = int(stage.url.rpartition(":")[2])
-        wall, _ = await stage.start()
-        await stage.post(drawing(), "Ann")
-        await stage.sees("a goose")
-        context = await browser.new_context(locale="en-GB")
-        page = await context.new_page()
-        await page.goto(wall)
-        await expect(page.locator("#stage article")).to_be_visible()
-    await expect(page.locator("#offline")).to_be_visible()
-    async with room(tmp_path, engine, config(port)) as stage:
-        await expect(page.locator("#offline")).to_be_hidden(timeout=60_000)
-        for number in range(100, 102):
-            await stage.services.bot.handle(stage.picture(f"m{number}", drawing("red"), "Ben"))
-        await expect(page.locator("#stage .by, #also li, #line li").first).to_be_visible()
-        await expect(page.locator("#stage .by")).to_have_text("by Ben", timeout=60_000)
-    await context.close()
+    async with new_profile(browser, locale="en-GB") as page:
+        async with room(tmp_path, engine) as stage:
+            port = int(stage.url.rpartition(":")[2])
+            wall, _ = await stage.start()
+            await stage.post(drawing(), "Ann")
+            await stage.sees("a goose")
+            await page.goto(wall)
+            await expect(page.locator("#stage article")).to_be_visible()
+        await expect(page.locator("#offline")).to_be_visible()
+        async with room(tmp_path, engine, config(port)) as stage:
+            await expect(page.locator("#offline")).to_be_hidden(timeout=60_000)
+            for number in range(100, 102):
+                await stage.services.bot.handle(stage.picture(f"m{number}", drawing("red"), "Ben"))
+            await expect(page.locator("#stage .by, #also li, #line li").first).to_be_visible()
+            await expect(page.locator("#stage .by")).to_have_text("by Ben", timeout=60_000)
 
 
 async def test_words_of_people_and_models_stay_words(browser: Browser, stage: Room, engine: ScriptedEngine) -> None:
