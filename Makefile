@@ -34,10 +34,10 @@ check: ## format, lint, types and the direction of imports
 	@$(bin)/mypy
 	@$(bin)/lint-imports
 
-sweep: ## try every property on a thousand examples that are new each time, where the tests try the same hundred
+sweep: ## try every property on a thousand examples that are new each time, and what the tests try a few of at length
 	@deploy/setup.sh engine,discord,telegram,dev
 	@$(bin)/gander model pull pocket
-	@$(few) $(bin)/pytest -n $(workers) -m hypothesis --hypothesis-profile sweep $(ARGS)
+	@$(few) $(bin)/pytest -n $(workers) -m 'hypothesis or sweep' --hypothesis-profile sweep $(ARGS)
 
 compatibility: ## ask the engine with other people's clients (installs them into build/clients; wants npm)
 	@deploy/setup.sh engine,discord,telegram,dev

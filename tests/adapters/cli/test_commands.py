@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner, Result
+
+from adapters.__main__ import app
 
 
 def gander(
@@ -17,6 +20,12 @@ def gander(
     environment = os.environ | ({"GANDER_HOME": str(home)} if home else {}) | {"NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"} | more
     command = [sys.executable, "-P", "-W", "error", "-m", "adapters", *arguments]
     return subprocess.run(command, env=environment, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def asked_here(*arguments: str, home: Path) -> Result:
+    """What `gander ask` says, in this process, which has imported what a process of its own imports for a second."""
+    environment = {"GANDER_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"}
+    return CliRunner(env=environment).invoke(app, ["ask", *arguments], prog_name="gander", catch_exceptions=False)
 
 
 def test_importing_bot_and_adapters_brings_no_torch() -> None:
@@ -78,23 +87,23 @@ def pictures(tmp_path: Path) -> Path:
     ],
 )
 def test_a_bad_picture_is_refused_by_name_before_any_engine_starts(pictures: Path, name: str, reason: str) -> None:
-    asked = gander("ask", str(pictures / name), "What?", home=pictures / "home")
-    assert (asked.returncode, asked.stdout) == (1, "")
+    asked = asked_here(str(pictures / name), "What?", home=pictures / "home")
+    assert (asked.exit_code, asked.stdout) == (1, "")
     assert reason in asked.stderr
     assert not (pictures / "home").exists()
 
 
 def test_a_forgotten_question_is_pointed_out(pictures: Path) -> None:
-    asked = gander("ask", str(pictures / "red.png"), home=pictures)
-    assert asked.returncode == 2
+    asked = asked_here(str(pictures / "red.png"), home=pictures)
+    assert asked.exit_code == 2
     assert "the question comes last" in asked.stderr
 
 
 def test_a_setting_out_of_range_names_the_range(tmp_path: Path) -> None:
-    asked = gander("ask", "Hi", "--beams", "11", home=tmp_path)
-    assert asked.returncode == 1
+    asked = asked_here("Hi", "--beams", "11", home=tmp_path)
+    assert asked.exit_code == 1
     assert "--beams 11: it should be less than or equal to 10." in asked.stderr
-    nothing = gander("ask", "Hi", "--beams", "0", "--max-tokens", "0", home=tmp_path)
+    nothing = asked_here("Hi", "--beams", "0", "--max-tokens", "0", home=tmp_path)
     assert nothing.stderr.splitlines() == [
         "--beams 0: it should be greater than or equal to 1.",
         "--max-tokens 0: it should be greater than or equal to 1.",
@@ -102,14 +111,14 @@ def test_a_setting_out_of_range_names_the_range(tmp_path: Path) -> None:
 
 
 def test_a_question_about_a_picture_that_is_not_there_asks_for_it(tmp_path: Path) -> None:
-    asked = gander("ask", "What is this?", home=tmp_path)
-    assert (asked.returncode, asked.stdout) == (1, "")
+    asked = asked_here("What is this?", home=tmp_path)
+    assert (asked.exit_code, asked.stdout) == (1, "")
     assert asked.stderr.startswith('Which picture? Name its file before the question: gander ask cat.jpg "What is this?"')
 
 
 def test_an_address_given_as_a_file_is_said_to_be_one(tmp_path: Path) -> None:
-    asked = gander("ask", "https://example.org/cat.jpg?key=secret", "What?", home=tmp_path)
-    assert asked.returncode == 1
+    asked = asked_here("https://example.org/cat.jpg?key=secret", "What?", home=tmp_path)
+    assert asked.exit_code == 1
     assert asked.stderr.startswith("https://… is an address, and pictures are read from files alone")
     assert "secret" not in asked.stderr
 
@@ -163,6 +172,6 @@ def test_an_installation_without_the_engine_says_what_is_missing(tmp_path: Path,
 
 def test_a_url_where_no_engine_is_says_so(tmp_path: Path) -> None:
     longer_than_a_file_s_name = "What is this, and why? " * 20
-    asked = gander("ask", longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
-    assert asked.returncode == 1
+    asked = asked_here(longer_than_a_file_s_name, "--engine-url", "http://127.0.0.1:9", home=tmp_path)
+    assert asked.exit_code == 1
     assert "No engine answers at http://127.0.0.1:9" in asked.stderr

@@ -12,6 +12,9 @@ from weakref import WeakKeyDictionary
 
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page
 
+DESKTOP = {"width": 1280, "height": 720}
+ENGLISH = "en-GB"
+
 
 @dataclass(frozen=True, eq=False)
 class Profile:
@@ -39,19 +42,22 @@ class Profile:
         await self.context.clear_permissions()
 
 
-_idle: WeakKeyDictionary[Browser, dict[str, list[Profile]]] = WeakKeyDictionary()  # by what they were made with
+_idle: WeakKeyDictionary[Browser, dict[str, list[Profile]]] = WeakKeyDictionary()  # by what can't be changed in them
 
 
 @asynccontextmanager
 async def new_profile(browser: Browser, **options: object) -> AsyncIterator[Page]:
-    """An empty page of a profile that knows nothing. `options`: as Playwright's `new_context` takes them.
+    """An empty page of a profile that knows nothing. `options`: as Playwright's `new_context` takes them; people are English.
 
     Fails when the page's script or its policy complains. A profile of a test that failed is not lent again.
     """
-    idle = _idle.setdefault(browser, {}).setdefault(json.dumps(options, sort_keys=True), [])
-    profile = idle.pop() if idle else await Profile.new(browser, **options)
+    fixed = {"locale": ENGLISH} | {name: value for name, value in options.items() if name not in {"viewport", "color_scheme"}}
+    idle = _idle.setdefault(browser, {}).setdefault(json.dumps(fixed, sort_keys=True), [])
+    profile = idle.pop() if idle else await Profile.new(browser, **fixed)
     complaints: list[str] = []
     page = await profile.context.new_page()
+    await page.set_viewport_size(options.get("viewport", DESKTOP))  # type: ignore[arg-type]  # Playwright's own
+    await page.emulate_media(color_scheme=options.get("color_scheme"))  # type: ignore[arg-type]
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if "Security Policy" in message.text else None)
     try:

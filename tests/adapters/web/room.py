@@ -83,6 +83,6 @@ async def room(home: Path, engine: ScriptedEngine, options: Config | None = None
 @asynccontextmanager
 async def watching(browser: Browser, wall: str, **options: object) -> AsyncIterator[Page]:
     """A browser on a wall. Fails when the page's script or its policy complains."""
-    async with new_profile(browser, locale="en-GB", **options) as page:
+    async with new_profile(browser, **options) as page:
         await page.goto(wall)
         yield page

@@ -37,10 +37,9 @@ async def serious_faults(page: Page) -> list[str]:
 
 
 async def test_axe_would_find_a_fault(browser: Browser) -> None:
-    page = await browser.new_page()
-    await page.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main>")
-    assert any(fault.startswith("button-name") for fault in await serious_faults(page))
-    await page.close()
+    async with new_profile(browser) as page:
+        await page.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main>")
+        assert any(fault.startswith("button-name") for fault in await serious_faults(page))
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -63,7 +62,7 @@ async def test_the_wall_has_no_serious_fault(browser: Browser, stage: Room, engi
 
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, engine: ScriptedEngine, screen: dict[str, object]) -> None:
-    async with new_profile(browser, locale="en-GB", **screen) as page:
+    async with new_profile(browser, **screen) as page:
         async with served(tmp_path / "open", engine) as url:
             visit = Visit(page)
             await page.goto(url)
@@ -83,7 +82,7 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
 
 
 async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
+    async with served(tmp_path, engine) as url, visiting(browser, url) as visit:
         page = visit.page
         await visit.ask("/compare temperature:0.2,1.8 tell me a story")
         await visit.finished(1)
@@ -96,7 +95,7 @@ async def test_a_comparison_on_the_page_stands_in_columns_and_takes_votes(browse
 
 
 async def test_a_demo_on_the_page_offers_sample_pictures_to_ask_about(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
+    async with served(tmp_path, engine) as url, visiting(browser, url) as visit:
         page = visit.page
         await visit.ask("/demo start")
         await expect(page.locator(".aside .enclosed")).to_have_count(3)

@@ -56,7 +56,7 @@ async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         yield visit
 
 
@@ -158,7 +158,7 @@ async def test_a_question_that_is_too_long_is_counted_and_never_cut(visit: Visit
 
 async def test_a_file_too_large_is_refused_before_it_is_sent(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
     options = config().model_copy(update={"media": Config.model_validate({"media": {"file_mib": 1}}).media})
-    async with served(tmp_path, engine, options) as url, visiting(browser, url, locale="en") as visit:
+    async with served(tmp_path, engine, options) as url, visiting(browser, url) as visit:
         await visit.add_file("huge.png", b"\x89PNG" + b"\0" * 1_200_000)
         await expect(visit.page.get_by_role("alert")).to_contain_text("“huge.png” is too large: 2 MB")
         await expect(visit.page.locator("#pictures img")).to_have_count(0)
@@ -203,7 +203,7 @@ async def test_what_commands_said_on_an_empty_page_stays_with_the_conversation_t
 async def test_without_the_server_everything_stays_and_send_keeps_its_face(
     browser: Browser, tmp_path: Path, engine: ScriptedEngine
 ) -> None:
-    async with new_profile(browser, locale="en") as page:
+    async with new_profile(browser) as page:
         async with served(tmp_path, engine) as url:
             port = int(url.rpartition(":")[2])
             await page.goto(url)

@@ -77,7 +77,7 @@ async def opened(visit: Visit) -> Page:
 async def test_the_chart_shows_the_actual_chances_at_the_chosen_temperature(
     browser: Browser, url: str, engine: TellingEngine, viewport: dict[str, int]
 ) -> None:
-    async with visiting(browser, url, locale="en-GB", viewport=viewport) as visit:
+    async with visiting(browser, url, viewport=viewport) as visit:
         await visit.ask("/temperature 0.7 me")
         await expect(visit.page.locator(".aside")).to_contain_text("0.7")
         await visit.ask_and_wait("Tell me something", 1)
@@ -99,7 +99,7 @@ async def test_the_chart_shows_the_actual_chances_at_the_chosen_temperature(
 async def test_beams_show_the_tree_of_what_they_weighed_with_scores(
     browser: Browser, url: str, engine: TellingEngine, viewport: dict[str, int]
 ) -> None:
-    async with visiting(browser, url, locale="en-GB", viewport=viewport) as visit:
+    async with visiting(browser, url, viewport=viewport) as visit:
         await visit.ask("/beams 3 me")
         await expect(visit.page.locator(".aside")).to_be_visible()
         await expect(visit.page.locator(".aside")).to_contain_text("3")
@@ -131,7 +131,7 @@ async def test_beams_show_the_tree_of_what_they_weighed_with_scores(
 
 async def test_an_answer_of_no_words_that_won_is_said_to_be_one(browser: Browser, url: str, engine: TellingEngine) -> None:
     engine.tree, engine.penalty = (*TREE[:4], BeamNode(text="", score=-0.2, parent=None, step=1, rank=-0.2, choice=0)), 1.0
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask("/beams 3 me")
         await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
@@ -145,7 +145,7 @@ async def test_every_draft_that_finished_is_shown(browser: Browser, url: str, en
         BeamNode(text=f"Goose {n}", score=-n / 8, parent=None, step=1, rank=-n / 8, choice=None if n else 0) for n in range(40)
     )
     engine.penalty = 0.0
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask("/beams 3 me")
         await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
@@ -157,7 +157,7 @@ async def test_every_draft_that_finished_is_shown(browser: Browser, url: str, en
 
 async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser: Browser, url: str, engine: TellingEngine) -> None:
     engine.tree, engine.penalty = (*TREE[:3], BeamNode(text="A goose.", score=-1.0, parent=2, step=3)), None
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask("/beams 3 me")
         await expect(visit.page.locator(".aside")).to_be_visible()
         await visit.ask_and_wait("Tell me something", 1)
@@ -167,7 +167,7 @@ async def test_nothing_is_marked_as_chosen_where_the_engine_does_not_say(browser
 
 
 async def test_an_answer_that_was_stopped_says_why_nothing_is_told(browser: Browser, url: str, engine: TellingEngine) -> None:
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask("/beams 3 me")
         await expect(visit.page.locator(".aside")).to_be_visible()
         engine.gate.clear()
@@ -180,7 +180,7 @@ async def test_an_answer_that_was_stopped_says_why_nothing_is_told(browser: Brow
 
 async def test_an_engine_that_tells_nothing_is_said_to(browser: Browser, url: str, engine: TellingEngine) -> None:
     engine.tells = False
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask_and_wait("Tell me something", 1)
         await expect((await opened(visit)).locator("#explanation-body")).to_contain_text("doesn't tell")
 

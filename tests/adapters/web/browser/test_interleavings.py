@@ -81,7 +81,7 @@ async def all_answered(page: Page, questions: int) -> list[dict[str, Any]]:
 async def test_questions_asked_in_a_row_follow_each_other(browser: Browser, url: str, engine: ScriptedEngine, count: int) -> None:
     engine.gate.clear()
     words = [f"Question {n}" for n in range(count)]
-    async with visiting(browser, url, locale="en") as visit:
+    async with visiting(browser, url) as visit:
         for word in words:
             await visit.ask(word)
         await expect(visit.page.locator(".message.person .text")).to_have_text(words)
@@ -97,7 +97,7 @@ async def test_questions_asked_in_a_row_follow_each_other(browser: Browser, url:
 
 
 async def test_a_question_waits_for_one_whose_pictures_are_still_on_their_way(browser: Browser, url: str) -> None:
-    async with visiting(browser, url, locale="en") as visit:
+    async with visiting(browser, url) as visit:
         held: list[Route] = []
 
         async def hold(route: Route) -> None:
@@ -120,7 +120,7 @@ async def test_a_question_waits_for_one_whose_pictures_are_still_on_their_way(br
 
 async def test_stop_ends_the_answer_that_is_written_and_the_next_one_begins(browser: Browser, url: str, engine: ScriptedEngine) -> None:
     engine.gate.clear()
-    async with visiting(browser, url, locale="en") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask("First")
         await visit.ask("Second")
         await expect(visit.page.get_by_text(WAITS)).to_be_visible()
@@ -133,7 +133,7 @@ async def test_stop_ends_the_answer_that_is_written_and_the_next_one_begins(brow
 
 
 async def test_go_on_from_here_with_an_answer_to_an_older_question_than_is_fetched(browser: Browser, url: str) -> None:
-    async with visiting(browser, url, locale="en") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask_and_wait("Old", 1)
         for n in range(30):
             await visit.ask_and_wait(f"New {n}", n + 2)
@@ -224,9 +224,9 @@ class Tabs:
             self.engine.gate.set()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(2, 12))])
 async def test_no_message_hides_another(browser: Browser, url: str, engine: ScriptedEngine, seed: int) -> None:
-    async with visiting(browser, url, locale="en") as visit:
+    async with visiting(browser, url) as visit:
         second = await visit.page.context.new_page()
         await second.goto(url)
         await started(second)
@@ -250,7 +250,7 @@ def json_of(messages: Sequence[dict[str, Any]]) -> str:
 
 
 async def test_another_version_that_is_asked_for_elsewhere_does_not_push_away_what_is_read(browser: Browser, url: str) -> None:
-    async with visiting(browser, url, locale="en") as visit:
+    async with visiting(browser, url) as visit:
         await visit.ask_and_wait("Read me", 1)
         other = Visit(await visit.page.context.new_page())
         await other.page.goto(url)

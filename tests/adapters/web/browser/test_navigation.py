@@ -37,7 +37,7 @@ def engine() -> ScriptedEngine:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Visit]:
-    async with served(tmp_path, engine) as url, visiting(browser, url, locale="en-GB") as visit:
+    async with served(tmp_path, engine) as url, visiting(browser, url) as visit:
         yield visit
 
 

@@ -40,7 +40,7 @@ async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         yield visit
 
 
@@ -291,7 +291,7 @@ async def test_the_language_can_be_chosen_and_is_remembered(visit: Visit, engine
 
 
 async def test_a_password_stands_before_the_page(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with served(tmp_path, engine, config(password="honk honk")) as url, visiting(browser, url, locale="en") as visit:
+    async with served(tmp_path, engine, config(password="honk honk")) as url, visiting(browser, url) as visit:
         await visit.page.get_by_label("Password").fill("quack")
         await visit.page.keyboard.press("Enter")
         await expect(visit.page.get_by_role("alert")).to_have_text("That is not the password. Try again.")
@@ -306,7 +306,7 @@ async def test_a_password_stands_before_the_page(browser: Browser, tmp_path: Pat
 
 async def test_an_engine_that_is_away_is_told_and_the_question_waits(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
     engine.away = True
-    async with served(tmp_path, engine) as url, visiting(browser, url, locale="en") as visit:
+    async with served(tmp_path, engine) as url, visiting(browser, url) as visit:
         await expect(visit.page.locator("#banner")).to_contain_text("No engine answers")
         await visit.ask("Anyone?")
         await expect(visit.page.locator(".message.bot.unfinished")).to_be_visible()

@@ -131,7 +131,7 @@ async def test_the_presenter_hides_with_one_click_and_nobody_else_can(browser: B
 
 
 async def test_it_comes_back_by_itself_after_a_restart(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with new_profile(browser, locale="en-GB") as page:
+    async with new_profile(browser) as page:
         async with room(tmp_path, engine) as stage:
             port = int(stage.url.rpartition(":")[2])
             wall, _ = await stage.start()

@@ -45,7 +45,7 @@ async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, url, locale="en-GB") as visit:
+    async with visiting(browser, url) as visit:
         yield visit
 
 
@@ -107,7 +107,7 @@ async def test_colours_can_be_chosen_and_are_kept(visit: Visit) -> None:
 
 @pytest.mark.parametrize("size", [LYING_PHONE, FOUR_TIMES])
 async def test_every_setting_can_be_reached_where_there_is_little_room(browser: Browser, url: str, size: dict[str, int]) -> None:
-    async with visiting(browser, url, locale="en", viewport=size) as visit:
+    async with visiting(browser, url, viewport=size) as visit:
         await visit.page.locator("#settings-button").click()
         for control in ("#temperature", "#beams", "#settings-close"):
             await visit.page.locator(control).scroll_into_view_if_needed()
@@ -127,25 +127,25 @@ async def test_it_can_be_installed_and_pretends_nothing(visit: Visit) -> None:
 async def test_nobody_on_their_own_machine_is_told_to_slow_down(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
     limits = {"burst": 1, "cooldown_seconds": 3600, "questions_per_person": 1}
     options = Config.model_validate({"web": {"port": 0}, "limits": limits})
-    async with served(tmp_path, engine, options) as url, visiting(browser, url, locale="en") as visit:
+    async with served(tmp_path, engine, options) as url, visiting(browser, url) as visit:
         for number in range(1, 4):
             await visit.ask_and_wait(f"Question {number}", number)
 
 
 async def test_a_phone_is_told_of_no_mouse(browser: Browser, url: str) -> None:
-    async with visiting(browser, url, locale="en", has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}) as visit:
+    async with visiting(browser, url, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}) as visit:
         await expect(visit.page.get_by_text("Choose a picture")).to_be_visible()
         await expect(visit.page.get_by_text("Or drop one anywhere")).to_be_hidden()
 
 
 async def test_signing_out_and_a_second_device(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> None:
-    async with served(tmp_path, engine, config(password="honk")) as url, visiting(browser, url, locale="en") as phone:
+    async with served(tmp_path, engine, config(password="honk")) as url, visiting(browser, url) as phone:
         await sign_in(phone, "honk")
         await phone.ask_and_wait("Do you remember?", 1)
         await phone.page.get_by_role("button", name="Use another device").click()
         await expect(phone.page.locator("#device-code")).not_to_be_empty()
         code = await phone.page.locator("#device-code").text_content() or ""
-        async with visiting(browser, url, locale="en") as laptop:
+        async with visiting(browser, url) as laptop:
             await laptop.page.get_by_text("I have a code").click()
             await laptop.page.get_by_label("Code", exact=True).fill(code)
             await sign_in(laptop, "honk")
