@@ -46,6 +46,8 @@ def main() -> None:
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
     os.environ.setdefault("PYTORCH_ALLOC_CONF", ALLOCATION)
+    if os.environ.get("HF_ENDPOINT"):  # a mirror repeats the hub's Xet headers, and then has no such store: 243 s until it fails
+        os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     try:
         app(prog_name="gander")
     except EngineError as error:

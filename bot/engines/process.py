@@ -1,7 +1,7 @@
 """Starts an engine of our own on loopback and keeps it alive: `python -m engine engine` as a supervised child.
 
-The child takes a free port and a random key, says its address on standard output, and stops when its standard input
-closes: so it never outlives us, however we end. Its log goes to a file in the data folder.
+The child takes a free port and a random key, says its address on standard output and then that it is ready, and stops when its
+standard input closes: so it never outlives us, however we end. Its log goes to a file in the data folder.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -29,7 +30,7 @@ HOPELESS: Final = (2, 78)  # exit codes for bad arguments and EX_CONFIG: startin
 GRACE_SECONDS: Final = 12.0  # the engine gives running answers 10 to end
 PAUSES_SECONDS: Final = (0.0, 0.5, 2.0, 10.0)  # before a new start, longer with every failure in a row
 ATTEMPTS: Final = len(PAUSES_SECONDS)
-STEADY_SECONDS: Final = 60.0  # a child that ran so long, or was ended by a signal, did not fail to start
+STEADY_SECONDS: Final = 60.0  # a child that had its model and ran so long, or was ended by a signal then, did not fail to start
 LOG_BYTES: Final = 10_000_000
 
 log = structlog.get_logger()
@@ -64,6 +65,7 @@ class EngineChild:
         self._port = 0  # after the first start the same again, so that the address stays
         self._settled = asyncio.Event()  # it listens, or has given up
         self._url = ""
+        self._was_ready = False  # the child of just now had loaded its model
         self._failure: EngineStartError | None = None
         self.pid = 0
 
@@ -85,9 +87,10 @@ class EngineChild:
         while True:
             begun = time.monotonic()
             code = await self._live()
-            failures = 0 if code < 0 or time.monotonic() - begun > STEADY_SECONDS else failures + 1
+            steady = code < 0 or time.monotonic() - begun > STEADY_SECONDS
+            failures = 0 if self._was_ready and steady else failures + 1
             if code in HOPELESS or failures == ATTEMPTS:
-                raise EngineStartError(f"The engine can't start: {self.last_words()}")
+                raise EngineStartError(f"The engine can't start: {killed_words(-code) if code < 0 else self.last_words()}")
             pause = listed_pause(failures, PAUSES_SECONDS)
             log.warning("engine ended; starting it again", code=code, pause=pause, log=str(self.log_file))
             await asyncio.sleep(pause)
@@ -111,7 +114,9 @@ class EngineChild:
         """Start the child and wait for its end: its exit code. Cancelling stops the child first."""
         process = await self._start()
         try:
-            await self._listen(process)
+            self._was_ready = False
+            if process.stdout is not None and await self._listen(process.stdout):
+                self._was_ready = bool(await process.stdout.readline())
             return await process.wait()
         finally:
             await stop(process)
@@ -127,15 +132,15 @@ class EngineChild:
         self.pid = process.pid
         return process
 
-    async def _listen(self, process: Process) -> None:
-        if process.stdout is None:  # can't be: a pipe was asked for
-            raise EngineStartError("The engine has no standard output.")
+    async def _listen(self, output: asyncio.StreamReader) -> bool:
+        """Whether it told its address; the exit code tells why not."""
         try:
-            self._url = Announcement.model_validate_json(await process.stdout.readline()).url
+            self._url = Announcement.model_validate_json(await output.readline()).url
         except ValidationError:
-            return  # it ended before it listened; the exit code tells
+            return False
         self._port = int(self._url.rpartition(":")[2])
         self._settled.set()
+        return True
 
 
 @asynccontextmanager
@@ -188,6 +193,15 @@ async def stop(process: Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+def killed_words(number: int) -> str:
+    if number == signal.SIGKILL:
+        return (
+            "the system killed it while it loaded its model, as it does where memory runs out. Choose a smaller model or form "
+            "(`gander model plan NAME` says what each takes), or end other programs."
+        )
+    return f"it ended by {signal.Signals(number).name} while it loaded its model; its log says more."
 
 
 def open_log(file: Path) -> IO[bytes]:

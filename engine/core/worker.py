@@ -111,6 +111,11 @@ class Worker:
         """Why it can't answer, in words for people; None if it can, or is loading for the first time."""
         return None if self.death is None or self.loaded else str(self.death) or type(self.death).__name__
 
+    async def settled(self) -> bool:
+        """Once the first engine is loaded, or has failed: whether it can answer."""
+        await self._settled.wait()
+        return self.status == "ready"
+
     @property
     def seconds_left(self) -> float | None:
         """Until the model is loaded, by how long it took before; None if it isn't loading, or takes longer (a first start compiles)."""

@@ -16,6 +16,8 @@ from engine.errors import StartError
 
 AMPERE = (8, 0)
 STATUS = Path("/proc/self/status")
+MEMORY = Path("/proc/meminfo")
+CONTAINER = Path("/sys/fs/cgroup")
 WORKING = 250_000_000  # bytes: cuBLAS' workspace, activations of one chunk of a prompt, restored rows, logits
 
 
@@ -73,6 +75,21 @@ def free_memory(device: torch.device) -> int | None:
         return None
     free, _ = torch.cuda.mem_get_info(device)  # starts the context, so that it is not free any more
     return free
+
+
+def main_memory() -> int | None:
+    """Bytes of main memory that a process may still take, in a container at most what it is given; None where no Linux tells."""
+    try:
+        lines = MEMORY.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    free = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    try:
+        most = int((CONTAINER / "memory.max").read_text(encoding="ascii"))
+        used = int((CONTAINER / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no container of its own, or one without a limit, which says "max"
+        return free
+    return most - used if free is None else min(free, most - used)
 
 
 def cap_memory(devices: Iterable[torch.device], most: int) -> None:

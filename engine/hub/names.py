@@ -7,19 +7,22 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from engine.errors import DownloadError
 
 PAGE = re.compile(
-    r"https?://[^/]+/(?P<kind>spaces/|datasets/)?(?P<name>[\w.-]+/[\w.-]+)(?:/(?:tree|blob|resolve)/(?P<revision>[\w.-]+).*)?/?"
+    r"https?://[^/]+/(?P<kind>spaces/|datasets/|models/)?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?"
+    r"(?:/(?:tree|blob|resolve|raw|commit)/(?P<revision>[\w.-]+)[^?#]*|/discussions[^?#]*)?/?(?:[?#].*)?"
 )
-REPOSITORY = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+REPOSITORY = re.compile(r"(?P<kind>spaces/|models/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+Kind = Literal["model", "space"]
 
 
 class Entry(BaseModel):
-    """One line of the catalogue. `parameters` in billions."""
+    """One line of the catalogue. `parameters` in billions; `commit` may be short, and none = whatever is newest there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +30,8 @@ class Entry(BaseModel):
     makers: str
     licence: str
     parameters: float
+    commit: str = Field(default="", pattern=r"([0-9a-f]{7,40})?")
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Wanted:
     repository: str
     revision: str | None = None
     alias: str = ""
+    kind: Kind = "model"
 
     @property
     def name(self) -> str:
@@ -52,11 +58,10 @@ def catalogue() -> dict[str, Entry]:
 def wanted(said: str, revision: str | None = None) -> Wanted | None:
     """What `said` names on a hub; None where it names nothing there. Raises DownloadError for a page that holds no model."""
     if entry := catalogue().get(said):
-        return Wanted(entry.repository, revision, said)
-    if page := PAGE.fullmatch(said):
-        if page["kind"]:
-            raise DownloadError(f"{said} is no model's page but one of {page['kind'].rstrip('/')}: give the model's owner/name.")
-        return Wanted(page["name"], revision or page["revision"])
-    if (found := REPOSITORY.fullmatch(said)) and not said.startswith("."):
-        return Wanted(found["name"], revision or found["revision"])
-    return None
+        return Wanted(entry.repository, revision or entry.commit or None, said)
+    found = PAGE.fullmatch(said) or (None if said.startswith(".") else REPOSITORY.fullmatch(said))
+    if found is None:
+        return None
+    if found["kind"] == "datasets/":
+        raise DownloadError(f"{said} is no model's page but a data set's: give the model's owner/name.")
+    return Wanted(found["name"], revision or found["revision"], kind="space" if found["kind"] == "spaces/" else "model")

@@ -10,9 +10,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from huggingface_hub import constants, snapshot_download
+
 from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
-from engine.hub.listing import Listing, look_up
+from engine.hub.listing import Listing, look_up, told
 from engine.hub.names import Wanted
 from engine.models.card import CARD_NAME
 from engine.models.card_reader import read_card
@@ -33,6 +35,8 @@ def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda *facts: Non
     folder, ready = home / "downloads" / asked.repository.replace("/", "--"), home / "models" / asked.name
     if ready.exists() and not ready.is_symlink():
         raise DownloadError(f"A model called {asked.name} lies in {ready} already. Remove it or rename it first to fetch it again.")
+    if constants.is_offline_mode():
+        return link_to(ready, from_cache(asked))
     listing = look_up(asked)
     if CARD_NAME not in listing.files and is_answered_with(listing):
         return pull_as_it_lies(ready, listing, agree)
@@ -55,13 +59,30 @@ def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda *facts: Non
 
 def pull_as_it_lies(link: Path, listing: Listing, agree: Agree) -> Path:
     """Makes `link` one to the repository in the hub's cache."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    cache = Path(HF_HUB_CACHE)
+    cache = Path(constants.HF_HUB_CACHE)
+    if is_pickled(listing):
+        raise DownloadError(
+            f"{listing.repository} has its weights in no *.safetensors. Other forms can hold code that runs when they are opened: "
+            "take a repository that has safetensors, or convert this one where you trust it."
+        )
     size = listing.to_fetch()
     check_space(cache, size)
     agree(listing, cache, size, how_it_runs(listing))
-    folder = listing.fetch()
+    return link_to(link, listing.fetch())
+
+
+def is_pickled(listing: Listing) -> bool:
+    return not any(name.endswith(".safetensors") for name in listing.files)
+
+
+def from_cache(asked: Wanted) -> Path:
+    """A repository that lies in the hub's cache whole, without asking the hub. Raises DownloadError."""
+    with told(asked.repository):
+        return Path(snapshot_download(asked.repository, repo_type=asked.kind, revision=asked.revision, local_files_only=True))
+
+
+def link_to(link: Path, folder: Path) -> Path:
+    """Makes `link` one to a folder of the hub's cache that holds a model that can be answered with."""
     read_card(folder)
     link.parent.mkdir(parents=True, exist_ok=True)
     new = link.with_name(f".{link.name}.link")

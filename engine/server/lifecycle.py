@@ -84,10 +84,13 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
     await runner.setup()
     url = await listen(runner, bind)  # before the model is loaded, which would be in vain if the port is taken
     work = asyncio.create_task(worker.run())
+    telling = asyncio.create_task(tell_ready(worker)) if bind.supervised else None
     try:
         announce(url)
         await asyncio.wait({work, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        if telling is not None:
+            telling.cancel()
         closing = asyncio.create_task(runner.cleanup())
         await asyncio.wait({closing}, timeout=GRACE_SECONDS)
         worker.stop()
@@ -97,6 +100,13 @@ async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announ
             task.result()
     if worker.death is not None and worker.status == "failed":
         raise worker.death
+
+
+async def tell_ready(worker: Worker) -> None:
+    """Writes a second line for the parent once the model can answer: a process that is killed before has failed to start."""
+    if await worker.settled():
+        sys.stdout.write(json.dumps({"ready": True}) + "\n")
+        sys.stdout.flush()
 
 
 async def listen(runner: web.AppRunner, bind: Bind) -> str:

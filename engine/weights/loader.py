@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.device.devices import abilities, default_device, free_memory
+from engine.device.devices import abilities, default_device, free_memory, main_memory
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
@@ -80,7 +80,7 @@ def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: 
         return quantize
     memory = [free_memory(device) for device in devices]
     if any(size is None for size in memory):
-        return card.quantization
+        return card.quantization if card.architecture not in SPLITTABLE else choose_for_cpu(folder, card)
     from engine.weights.memory_needed import pick, shapes_of
 
     free = sum(size if most is None else min(size, most) for size in memory if size is not None)
@@ -89,6 +89,27 @@ def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: 
     if mode is None:
         raise ModelError(
             f"{card.name} does not fit into {free / 1e9:.1f} GB, even in 4 bit. `gander model plan {folder}` shows what it takes."
+        )
+    return mode
+
+
+def choose_for_cpu(folder: Path, card: Card) -> Quantization:
+    """The form that the card says, else the most exact one that fits into main memory: the system would kill a process that takes more.
+
+    Raises ModelError where none fits.
+    """
+    from engine.weights.memory_needed import MODES, shapes_of
+
+    free = main_memory()
+    if free is None:
+        return card.quantization
+    shapes = shapes_of(folder)
+    forms = (card.quantization, *(mode for mode in MODES if card.quantization == "none" and mode != "none"))
+    mode = next((mode for mode in forms if shapes.needed(mode, 1) <= free), None)
+    if mode is None:
+        raise ModelError(
+            f"{card.name} takes {shapes.needed(forms[-1], 1) / 1e9:.1f} GB of memory in {forms[-1]}, and {free / 1e9:.1f} GB are free. "
+            "Choose a smaller model (`gander model list --all`), or end other programs."
         )
     return mode
 

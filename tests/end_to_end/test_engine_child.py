@@ -165,6 +165,23 @@ async def test_who_waits_for_something_else_hears_that_the_engine_gave_up(tiny_h
         await waiting()
 
 
+async def test_an_engine_that_is_killed_while_it_loads_is_not_started_for_ever(tiny_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system does where memory runs out: each of its children is killed as soon as it listens."""
+    monkeypatch.setattr(engine_child, "PAUSES_SECONDS", (0.0,) * engine_child.ATTEMPTS)
+    pids: set[int] = set()
+
+    class Short(EngineChild):
+        async def _listen(self, output: asyncio.StreamReader) -> bool:
+            listened = await super()._listen(output)
+            pids.add(self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+            return listened
+
+    with pytest.raises(EngineStartError, match=r"memory runs out.*smaller model"):
+        await Short(tiny_home, "tiny", EngineOptions(devices=("cpu",), quantize="none").arguments).supervise()
+    assert len(pids) == engine_child.ATTEMPTS
+
+
 def serve_by_hand(home: Path, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"GANDER_HOME": str(home), "GANDER_ENGINE_KEY": key}
     command = [sys.executable, "-P", "-m", "engine", "engine", "--model", "tiny", *arguments]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import typer
 
 from engine.commands.serve import parse_capability
-from engine.device.devices import Abilities, abilities
+from engine.device import devices
+from engine.device.devices import Abilities, abilities, main_memory
 
 CUDA = torch.device("cuda:0")
 
@@ -32,3 +35,15 @@ def test_what_is_no_capability(text: str) -> None:
 
 def test_a_capability_has_two_numbers() -> None:
     assert [parse_capability(text) for text in ("7.5", "8", None)] == [(7, 5), (8, 0), None]
+
+
+def test_main_memory_is_what_the_system_has_or_a_container_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 8000 kB\nMemAvailable:    5000 kB\n")
+    monkeypatch.setattr(devices, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(devices, "CONTAINER", tmp_path)
+    assert main_memory() == 5_120_000
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert main_memory() == 5_120_000
+    (tmp_path / "memory.max").write_text("3000\n")
+    assert main_memory() == 2000

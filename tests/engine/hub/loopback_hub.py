@@ -6,12 +6,13 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "b" * 40
+LARGE = 10_000  # bytes: what is larger lies in the hub's store for large files, which says a sha256
 
 
 @dataclass
@@ -24,6 +25,11 @@ class Hub:
     gated: bool = False
     parameters: int = 0
     refusal: str = ""  # a code such as GatedRepo: every request for the repository is refused with it
+    redirect: bool = False  # files lie at another address, as on the hub's own servers
+    lie: int = 0  # bytes that the listing says a file has more than come
+    stored: Mapping[str, bytes] = field(default_factory=dict)  # sent in place of the file of this name
+    commits: tuple[str, ...] = (COMMIT,)
+    also: tuple[str, ...] = ()  # other repositories under which the same files are found
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path as sent, Range
 
 
@@ -36,26 +42,44 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.hub.requests.append((self.command, self.path, self.headers.get("Range", "")))
         path = unquote(urlsplit(self.path).path)
-        if self.hub.refusal or "/gander/tiny" not in path:
+        known = any(f"/{name}" in path for name in ("gander/tiny", *self.hub.also))
+        if self.hub.refusal or not known:
             self.answer(403 if self.hub.refusal else 404, b"{}", {"X-Error-Code": self.hub.refusal or "RepoNotFound"})
         elif "/tree/" in path:
-            entries = [{"type": "file", "path": name, "size": len(data), "oid": digest(data)} for name, data in self.hub.files.items()]
+            entries = [{"type": "file", "path": name, "oid": digest(data), **stored(data)} for name, data in self.hub.files.items()]
             self.answer(200, json.dumps(entries).encode())
-        elif path.startswith("/api/models/"):
-            siblings = [{"rfilename": name} for name in self.hub.files]
+        elif "/commits/" in path:
+            listed = [
+                {"id": name, "authors": [], "date": "2026-11-30T00:00:00.000Z", "title": "", "message": ""} for name in self.hub.commits
+            ]
+            self.answer(200, json.dumps(listed).encode())
+        elif path.startswith(("/api/models/", "/api/spaces/")):
+            siblings = [{"rfilename": name, "blobId": digest(data), **stored(data)} for name, data in self.hub.files.items()]
             told: dict[str, object] = {"id": "gander/tiny", "sha": COMMIT, "siblings": siblings, "gated": self.hub.gated}
             told["cardData"] = {"license": "apache-2.0"}
             if self.hub.parameters:
                 told["safetensors"] = {"parameters": {"F32": self.hub.parameters}, "total": self.hub.parameters}
             self.answer(200, json.dumps(told).encode())
+        elif self.hub.redirect and not path.startswith("/elsewhere"):
+            self.answer(302, b"", {"Location": f"{self.hub.url}/elsewhere{self.path}", **self.facts(self.named(path))})
         else:
-            self.send_file(self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2]])
+            self.send_file(self.named(path), self.hub.stored.get(path.rpartition("/")[2]))
 
     do_HEAD = do_GET  # noqa: N815  # http.server's names
 
-    def send_file(self, data: bytes) -> None:
+    def named(self, path: str) -> bytes:
+        return self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2]]
+
+    def facts(self, data: bytes) -> dict[str, str]:
+        """What the hub says of a file besides its bytes; its tag is the sha256 of a large one."""
+        sha256, large = hashlib.sha256(data).hexdigest(), len(data) >= LARGE
+        size = {"X-Linked-Size": str(len(data) + self.hub.lie), "X-Linked-Etag": f'"{sha256}"'} if large else {}
+        return {"ETag": f'"{sha256 if large else digest(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes", **size}
+
+    def send_file(self, whole: bytes, other: bytes | None) -> None:
+        data = whole if other is None else other
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
-        headers = {"ETag": f'"{digest(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        headers = self.facts(whole)
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         self.answer(206 if start else 200, data[start:], headers)
@@ -65,6 +89,10 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
+        with suppress(ConnectionError):  # who hears that a file is too long leaves
+            self.send_body(body)
+
+    def send_body(self, body: bytes) -> None:
         if self.command == "GET":
             whole = self.hub.break_after is None or len(body) <= self.hub.break_after
             self.wfile.write(body if whole else body[: self.hub.break_after])
@@ -88,6 +116,14 @@ def running(hub: Hub) -> Iterator[Hub]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def stored(data: bytes) -> dict[str, object]:
+    """A file's size in a listing, and a large one's sum."""
+    if len(data) < LARGE:
+        return {"size": len(data)}
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"size": len(data), "lfs": {"oid": sha256, "sha256": sha256, "size": len(data), "pointerSize": 134}}
 
 
 def digest(data: bytes) -> str:
