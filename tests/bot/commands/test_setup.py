@@ -16,7 +16,7 @@ from bot.message import Author, Place, Value
 from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import Database
 from bot.texts import load_texts
-from tests.bot.commands.test_registry import Diary
+from tests.bot.commands.diary import Diary
 from tests.bot.people import ADA, BOB, GROUP, MODERATOR, PRIVATE, SERVER, THREAD, given, said
 
 TEXTS = load_texts()

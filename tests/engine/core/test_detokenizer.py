@@ -11,9 +11,10 @@ from engine.core.detokenizer import Detokenizer
 from engine.models.reasoning import markers_of
 from engine.models.tokenizer import JsonTokenizer
 from tests.engine.tiny import tiny_tokenizer
-from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
 
 TOKENIZER = tiny_tokenizer()
+
+
 PIECES = [
     "<0x00>",
     *(f"<0x{byte:02X}>" for byte in (0x41, 0xC3, 0xA9, 0xE4, 0xB8, 0x8B, 0xFF)),
@@ -24,7 +25,11 @@ PIECES = [
     "###",
     "\u4e0b",
 ]
+
+
 VICUNA = Tokenizer(models.BPE(vocab={piece: number for number, piece in enumerate(PIECES)}, merges=[], byte_fallback=True))
+
+
 VICUNA_IDS = range(len(PIECES))
 
 
@@ -69,22 +74,6 @@ def test_a_half_character_waits_and_a_broken_one_is_never_shown() -> None:
     assert answer.push(first)[0] == ""
     assert answer.finish() == ""
     assert answer.decode([first, *TOKENIZER.encode("b"), first])[0] == "b"
-
-
-@pytest.mark.parametrize("tokenizer", [TOKENIZER, JsonTokenizer(SENTENCEPIECE, None, [])], ids=["byte-level", "sentencepiece"])
-@settings(deadline=None)
-@given(text=st.text(st.sampled_from("It is true.\n下雨🦢é ")).map(str.strip))
-def test_tokens_spelt_out_are_the_answer(tokenizer: JsonTokenizer, text: str) -> None:
-    ids = tokenizer.encode(text)
-    spelt = [tokenizer.spell(token, first=at == 0) for at, token in enumerate(ids)]
-    assert b"".join(raw or b"" for _, raw in spelt).decode() == text
-    assert all(name.startswith(r"bytes:\x") or name == (raw or b"").decode() for name, raw in spelt)
-    if text.isascii():
-        assert "".join(name for name, _ in spelt) == text
-
-
-def test_an_end_has_a_name_and_no_bytes() -> None:
-    assert TOKENIZER.spell(257) == ("</s>", None)
 
 
 @settings(deadline=None)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, abc
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.core.scheduler import ScheduledChunk, Scheduler
 from engine.core.sequences import SampledGroup, Sequence, SequenceGroup
-from engine.kv_cache.block_pool import BLOCK, BlockPool, Key, digests
+from engine.kv_cache.block_pool import BLOCK, BlockPool, Key
 from tests.engine.core.groups import group_of
 
 BLOCKS, SLOTS, BUDGET = 24, 5, 40
+
+
 prompts = st.one_of(
     st.integers(1, 100).map(lambda length: list(range(length))),  # prefixes of each other
     st.lists(st.integers(0, 3), min_size=1, max_size=60),
@@ -109,16 +111,9 @@ class Schedules(RuleBasedStateMachine):
 
 
 Schedules.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
 TestSchedules = Schedules.TestCase
-
-
-@given(length=st.integers(0, 70), other=st.integers(0, 70))
-def test_a_digest_stands_for_all_that_came_before(length: int, other: int) -> None:
-    keys = list(range(70))
-    changed = [*keys[:other], -1, *keys[other + 1 :]]
-    same = sum(a == b for a, b in zip(digests(keys[:length], "x"), digests(changed[:length], "x"), strict=True))
-    assert same == min(length, other) // BLOCK
-    assert not set(digests(keys, "x")) & set(digests(keys, "y"))
 
 
 def write(sequence: Sequence, ids: abc.Sequence[int]) -> None:
@@ -162,17 +157,3 @@ def test_no_part_of_the_budget_is_left_over_while_there_is_something_to_read() -
     for length in (5, 6, 300, 7, 90):
         scheduler.add(group_of([length] * length, 1, 8))
     assert sum(chunk.end - chunk.start for chunk in read(scheduler)) == 128
-
-
-def test_the_least_recently_used_blocks_go_first() -> None:
-    pool = BlockPool(3)
-    for name in "abc":
-        (block,) = pool.allocate(1)
-        pool.register([block], [name.encode()])
-        pool.free([block])
-    pool.share(pool.match([b"a"]))
-    pool.free(pool.match([b"a"]))  # used again: now the youngest
-    pool.allocate(2)
-    assert pool.match([b"a"])
-    assert not pool.match([b"b"])
-    assert not pool.match([b"c"])

@@ -8,45 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from engine.api import Chunk, ChunkChoice, Completion, Delta
 from engine.errors import (
-    AuthenticationError,
-    ContextError,
-    EngineError,
-    GenerationError,
-    NotReadyError,
-    OverloadedError,
-    PictureError,
     RequestError,
-    UnknownModelError,
 )
-from engine.images.decode import Limits, Picture
-from engine.models.card import Card, Generation, Template
-from engine.request import ChoiceFinished, Done, Event, Hypothesis, Provisional, Request, Scored, TextDelta, TokenLogprob
-from engine.server.chat_chunks import ChatChunks, completion
-from engine.server.refusals import refusal
-from engine.server.requests import engine_request, parse_request
-from engine.server.sse import frame
-
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # 1 × 1
-PICTURE = {"type": "image_url", "image_url": {"url": PIXEL}}
-
-
-def body(content: object = "Hi", **fields: object) -> bytes:
-    return json.dumps({"messages": [{"role": "user", "content": content}], **fields}).encode()
-
-
-CARD = Card(
-    name="toy",
-    architecture="pocket",
-    context_length=64,
-    template=Template(user="{content}", assistant="{content}", answer=""),
-    generation=Generation(temperature=0.0, top_k=7, max_tokens=20),
-)
-
-
-def asked(data: bytes, limits: Limits = Limits()) -> Request:  # noqa: B008 - frozen
-    return engine_request(parse_request(data), CARD, limits)
+from engine.images.decode import Picture
+from engine.models.card import Generation
+from engine.server.requests import parse_request
+from tests.engine.server.bodies import CARD, PICTURE, PIXEL, asked, body
 
 
 def test_a_request_with_everything() -> None:
@@ -110,13 +78,6 @@ def test_what_only_the_model_can_judge_names_its_field_too(data: bytes, param: s
     with pytest.raises(RequestError, match=reason) as caught:
         asked(data)
     assert caught.value.param == param
-
-
-def test_pictures_share_the_limit_of_pixels() -> None:
-    assert asked(body([PICTURE] * 2), Limits(pixels=2))
-    with pytest.raises(PictureError, match="has 1 × 1 pixels, and those before it 2; the limit is 2 in all") as caught:
-        asked(body([PICTURE] * 3), Limits(pixels=2))
-    assert caught.value.param == "messages[0].content[2].image_url.url"
 
 
 def test_what_openai_s_clients_send_besides_is_understood_or_ignored() -> None:
@@ -202,133 +163,6 @@ def test_hostile_shapes_are_a_request_or_a_request_error(fields: dict[str, objec
         assert parse_request(data).messages
     except RequestError as error:
         assert error.param is None or error.param.split(".")[0].split("[")[0] in {"messages", *fields}  # noqa: PT017 - see above
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "kind", "code"),
-    [
-        (RequestError("m", "n"), 400, "invalid_request_error", None),
-        (PictureError("m", "n"), 400, "invalid_request_error", "invalid_image"),
-        (ContextError("m", "n"), 400, "invalid_request_error", "context_length_exceeded"),
-        (UnknownModelError("m", "n"), 404, "invalid_request_error", "model_not_found"),
-        (AuthenticationError("m"), 401, "authentication_error", "invalid_api_key"),
-        (OverloadedError("m", 7), 429, "rate_limit_error", "overloaded"),
-        (NotReadyError("m", 7), 503, "server_error", "not_ready"),
-        (GenerationError("m"), 500, "server_error", None),
-    ],
-)
-def test_errors_have_openai_s_form(error: EngineError, status: int, kind: str, code: str | None) -> None:
-    said = refusal(error)
-    assert (said.status, said.body.error.type, said.body.error.code, said.body.error.message) == (status, kind, code, "m")
-    assert said.body.error.param == ("n" if isinstance(error, RequestError) else None)
-    assert said.retry_after == (7 if isinstance(error, NotReadyError) else None)
-
-
-def test_a_chunk_is_one_event_and_leaves_out_what_it_does_not_say() -> None:
-    chunk = Chunk(id="a", created=1, model="m", choices=(ChunkChoice(delta=Delta(content="two\nlines")),))
-    data = frame(chunk)
-    assert data.startswith(b"data: {")
-    assert data.endswith(b"}\n\n")
-    assert data.count(b"\n") == 2
-    assert json.loads(data[6:])["choices"] == [{"index": 0, "delta": {"content": "two\nlines"}, "finish_reason": None}]
-
-
-ANSWER: list[Event] = [
-    TextDelta(0, "A"),
-    TextDelta(1, "B"),
-    TextDelta(0, " cat"),
-    ChoiceFinished(1, "length"),
-    ChoiceFinished(0, "stop"),
-    Done(5, 3, 2),
-]
-
-
-def chunks(events: list[Event], *, include_usage: bool = False) -> list[Chunk]:
-    made = ChatChunks("toy", include_usage)
-    return [chunk for event in events for chunk in made.of(event)]
-
-
-def test_a_stream_says_who_speaks_once_and_what_was_dropped_last() -> None:
-    said = [(c.choices[0].index, c.choices[0].delta.role, c.choices[0].delta.content, c.choices[0].finish_reason) for c in chunks(ANSWER)]
-    assert said == [
-        (0, "assistant", "A", None),
-        (1, "assistant", "B", None),
-        (0, None, " cat", None),
-        (1, None, None, "length"),
-        (0, None, None, "stop"),
-    ]
-    assert [chunk.dropped_messages for chunk in chunks(ANSWER)] == [None, None, None, None, 2]
-
-
-def test_usage_comes_in_a_chunk_of_its_own_when_asked_for() -> None:
-    *others, last = chunks(ANSWER, include_usage=True)
-    assert (last.choices, last.usage and last.usage.total_tokens) == ((), 8)
-    assert all(chunk.usage is None for chunk in others)
-
-
-def test_beams_send_provisional_text_apart_from_the_answer() -> None:
-    events: list[Event] = [
-        Provisional(0, "A dog"),
-        Provisional(0, "A cat"),
-        TextDelta(0, "A cat"),
-        ChoiceFinished(0, "stop"),
-        Done(1, 2, 0),
-    ]
-    said = [(chunk.choices[0].provisional, chunk.choices[0].delta.content) for chunk in chunks(events)]
-    assert said == [("A dog", None), ("A cat", None), (None, "A cat"), (None, None)]
-
-
-def test_a_completion_is_the_same_answer_whole() -> None:
-    whole: Completion = completion("toy", ANSWER)
-    assert [(choice.index, choice.message.content, choice.finish_reason) for choice in whole.choices] == [
-        (0, "A cat", "stop"),
-        (1, "B", "length"),
-    ]
-    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens, whole.dropped_messages) == (5, 3, 2)
-
-
-def test_an_empty_answer_still_has_its_choice() -> None:
-    assert completion("toy", [ChoiceFinished(0, "stop"), Done(1, 1, 0)]).choices[0].message.content == ""
-
-
-SCORED: list[Event] = [
-    TextDelta(0, "", (TokenLogprob(r"bytes:\xc3", -2.0, (Scored("a", -0.5, b"a"), Scored(r"bytes:\xc3", -2.0, b"\xc3")), b"\xc3"),)),
-    TextDelta(0, "é", (TokenLogprob(r"bytes:\xa9", -0.25, raw=b"\xa9"),)),
-    TextDelta(0, "!"),
-    TextDelta(0, "", (TokenLogprob("</s>", 0.0, (Scored("é", -9.0, "é".encode()),)),)),
-    ChoiceFinished(0, "stop"),
-    Done(1, 3, 0),
-]
-
-
-def test_log_probabilities_have_openai_s_form() -> None:
-    whole = json.loads(completion("toy", SCORED).choices[0].model_dump_json())
-    assert whole["logprobs"]["content"] == [
-        {
-            "token": r"bytes:\xc3",
-            "logprob": -2.0,
-            "bytes": [195],
-            "top_logprobs": [{"token": "a", "logprob": -0.5, "bytes": [97]}, {"token": r"bytes:\xc3", "logprob": -2.0, "bytes": [195]}],
-        },
-        {"token": r"bytes:\xa9", "logprob": -0.25, "bytes": [169], "top_logprobs": []},
-        {"token": "</s>", "logprob": 0.0, "bytes": None, "top_logprobs": [{"token": "é", "logprob": -9.0, "bytes": [195, 169]}]},
-    ]
-    streamed = [chunk.choices[0].logprobs for chunk in chunks(SCORED)]
-    assert [found and len(found.content or ()) for found in streamed] == [1, 1, None, 1, None]
-
-
-def test_the_tree_comes_with_the_end_and_nothing_unasked_is_said() -> None:
-    tree = (Hypothesis("A", -0.5, None, 1), Hypothesis("A cat", -0.75, 0, 2, -0.1875, 0))
-    events: list[Event] = [TextDelta(0, "A cat"), ChoiceFinished(0, "stop", tree, 2.0), Done(1, 2, 0)]
-    said = [
-        {"text": "A", "score": -0.5, "parent": None, "step": 1},
-        {"text": "A cat", "score": -0.75, "parent": 0, "step": 2, "rank": -0.1875, "choice": 0},
-    ]
-    first, last = (json.loads(chunk.model_dump_json())["choices"][0] for chunk in chunks(events))
-    assert json.loads(completion("toy", events).model_dump_json())["choices"][0]["beams"] == last["beams"] == said
-    assert last["length_penalty"] == 2
-    assert not {"beams", "length_penalty", "logprobs"} & first.keys()
-    assert not {"beams", "length_penalty", "logprobs"} & json.loads(completion("toy", ANSWER).model_dump_json())["choices"][0].keys()
 
 
 def test_a_temperature_too_small_to_divide_by_is_greedy() -> None:

@@ -10,8 +10,8 @@ import pytest
 from engine.errors import RequestError
 from engine.server.response_schema import ANY_OBJECT, schema_of
 from engine.server.responses_format import ResponsesFormat
-from tests.engine.server.test_requests import asked as read
-from tests.engine.server.test_requests import body
+from tests.engine.server.bodies import asked as read
+from tests.engine.server.bodies import body
 
 
 def test_the_wire_s_forms_of_a_schema() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from engine.errors import RequestError
 from engine.server.responses_format import ResponsesFormat
-from tests.engine.server.test_requests import PIXEL
+from tests.engine.server.bodies import PIXEL
 from tests.engine.serving import serving
 
 PLAIN: dict[str, Any] = {"model": "letters", "max_output_tokens": 6, "temperature": 0}

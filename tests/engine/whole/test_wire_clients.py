@@ -22,7 +22,7 @@ from engine.server.requests import engine_request, parse_request
 from tests.engine.core.requests import asked as asking
 from tests.engine.core.requests import model, run
 from tests.engine.core.test_detokenizer import TOKENIZER
-from tests.engine.server.test_requests import CARD, PIXEL, asked, body
+from tests.engine.server.bodies import CARD, PIXEL, asked, body
 from tests.engine.tiny import TinyModel
 from tests.engine.weights.test_tokenizer_conversion import TOKENIZER as SENTENCEPIECE
 

@@ -1,0 +1,45 @@
+"""The sheet of pictures that somebody may mean: a tile for each, and nothing on it that was hidden."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from bot.questions.contact_sheet import TILE, draw
+from tests.bot.questions.album import BROWN, WHITE, Album, bot, show
+from tests.bot.questions.test_delete import ANN, CHANNEL, forget
+
+
+async def test_the_sheet_goes_with_the_choice_or_with_whose_pictures_it_shows(database_url: str, tmp_path: Path) -> None:
+    chat = Album()
+    async with bot(database_url, tmp_path, chat) as rig:
+        await show(rig, chat.shown("a", WHITE), chat.shown("b", WHITE))
+        await rig.say("what is this?", author=ANN, place=CHANNEL)
+        await rig.finals(1)
+        [offer] = chat.messages.values()
+        assert [each.exists() for each in offer.files] == [True]
+        assert offer.alt == "\n".join(action.label for action in offer.actions)
+        await forget(rig, ANN)
+        assert not offer.files[0].exists()
+
+
+async def test_a_hidden_picture_is_not_shown_on_the_sheet(database_url: str, tmp_path: Path) -> None:
+    chat = Album()
+    async with bot(database_url, tmp_path, chat) as rig:
+        for name in ("a", "b"):
+            await show(rig, chat.shown(name, BROWN, spoiler=True))
+        await rig.say("what is this?", author=ANN, place=CHANNEL)
+        await rig.finals(1)
+        [offer] = chat.messages.values()
+        assert offer.files == ()
+        assert len(offer.actions) == 2
+
+
+def test_a_sheet_has_a_tile_for_each_and_an_empty_one_for_what_can_not_be_shown() -> None:
+    assert [draw([None] * number).width // TILE for number in (2, 3, 4, 5)] == [2, 3, 2, 3]
+    sheet = draw([WHITE, None, BROWN])
+    colors = [sheet.getpixel((round((at + 0.5) * sheet.width / 3), sheet.height // 2)) for at in range(3)]
+    assert len(set(colors)) == 3
+    out = BytesIO()
+    sheet.save(out, "JPEG")
+    assert len(out.getvalue()) < 100_000
