@@ -5,45 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
 from accelerate import Accelerator
 from PIL import Image
-from tokenizers import Tokenizer
 
 from engine.images.decode import Picture
 from engine.models.card import Template
 from engine.models.card_reader import read_card
-from engine.models.llama.llama import Llama
-from engine.models.pocket.efficientnet import EfficientNet
 from engine.prompts.renderer import Renderer
 from engine.prompts.turn import Turn
 from engine.training import run
-from engine.training.data import Recipe, prepare
 from engine.training.language_stage import Prompt
 from engine.training.loop import Schedule
-from engine.weights.loader import load_tensors
 from engine.weights.pocket import CARD
-from tests.engine.tiny import CONFIG
 
 QUIET = lambda line: None  # noqa: E731
-
-
-@pytest.fixture(scope="module")
-def data(sprites: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    prepare(folder, Recipe(sprites, 0, 2), 12, 1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def parts(pocket_folder: Path) -> run.FrozenParts:
-    """The real EfficientNet and tokenizer; a language model with the real vocabulary, but two narrow layers."""
-    efficientnet = EfficientNet()
-    efficientnet.load_weights(load_tensors(pocket_folder / "eye.safetensors"))
-    torch.manual_seed(0)
-    language = Llama(replace(CONFIG, vocab_size=49152, tie_word_embeddings=True)).requires_grad_(False)
-    return run.FrozenParts(efficientnet, language, Tokenizer.from_file(str(pocket_folder / "tokenizer.json")), Prompt.read(CARD))
 
 
 def test_a_killed_run_goes_on_to_the_same_losses(parts: run.FrozenParts, data: Path, tmp_path: Path) -> None:
