@@ -21,6 +21,7 @@ from engine.layers.modes import Quantization
 from engine.models.card import Card, ChatTemplate
 from engine.models.llama.config import LlamaConfig
 from engine.models.pretrained.model import PretrainedModel
+from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import LONGEST_CONTEXT
 from engine.weights.pretrained_loader import TEXT_PARTS, PicturesOnly
 
@@ -47,7 +48,8 @@ def random_picture_model(name: str, shape: PictureShape, device: torch.device, d
     )
     language = random_language(sizes, mode, device, dtype)
     vision = random_vision(shape.config, device, dtype)
-    return PretrainedModel(card, tokenizer, processor_of(shape), vision, language, SOFT)
+    kind = PretrainedModel if sizes.mrope is None else QwenModel
+    return kind(card, tokenizer, processor_of(shape), vision, language, SOFT)
 
 
 def random_vision(config: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:

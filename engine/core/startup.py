@@ -16,6 +16,8 @@ import structlog
 from engine.core.worker import Loaded
 from engine.errors import ModelError, StartError
 from engine.metrics import Metrics
+from engine.models.card import Card, ChatTemplate
+from engine.models.detail import Detail
 from engine.weights.load_times import remember
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class EngineOptions:
     tokens: int | None = None  # of all conversations together that are kept; None = as memory allows
     memory: int | None = None  # bytes of each card that this process takes at most; None = all that is free
     exact: bool = False  # fp32 throughout, nothing quantised; on a CPU only
+    detail: Detail | None = None  # how closely pictures are looked at; None = as the device allows
 
 
 def load_engine(folder: Path, options: EngineOptions, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
@@ -91,6 +94,7 @@ def build(
         quantize=options.quantize,
         capability=options.capability,
         memory=options.memory,
+        detail=options.detail,
     )
     return build_engine(
         model,
@@ -98,10 +102,15 @@ def build(
         tokens=options.tokens,
         memory=options.memory,
         capability=options.capability,
-        pictures=pictures,
+        pictures=None if pictures is None else pictures / looked_at(model.card, devices[0], options),
         metrics=metrics,
         progress=log.info,
     )
+
+
+def looked_at(card: Card, device: torch.device, options: EngineOptions) -> str:
+    """What tells apart encodings of one picture by one hub's model: the device decides on tiles, the options on pixels. Ours need none."""
+    return f"{device.type}-{options.detail or 'default'}-{options.exact}" if isinstance(card.template, ChatTemplate) else ""
 
 
 def picture_folder(root: Path, model: Path) -> Path:

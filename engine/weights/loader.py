@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypedDict, Unpack
 
 import torch
 from safetensors import SafetensorError
@@ -16,8 +16,9 @@ from engine.device.devices import abilities, default_device, free_memory, main_m
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Card
+from engine.models.card import Card, ChatTemplate
 from engine.models.card_reader import read_card
+from engine.models.detail import Detail
 from engine.models.pretrained_card import PLACEHOLDERS, stated_dtype
 from engine.weights.llama_loader import load_language
 
@@ -32,14 +33,19 @@ SPLITTABLE = ("minigpt4", *PLACEHOLDERS)  # architectures whose `load` takes `ot
 Quantize = Quantization | Literal["auto"]
 
 
+class Options(TypedDict, total=False):
+    """`others` are the devices besides the first that the language model's layers are split over; `detail` is of a hub's models alone."""
+
+    others: Sequence[torch.device]
+    detail: Detail | None
+
+
 class Load(Protocol):
     """The `load` function of each architecture's module. Only the module that is needed is imported."""
 
     def __call__(
-        self, folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()
-    ) -> VisionLanguageModel:
-        """`others` are the devices besides the first that the language model's layers are split over."""
-        ...
+        self, folder: Path, card: Card, device: torch.device, dtype: torch.dtype, **options: Unpack[Options]
+    ) -> VisionLanguageModel: ...
 
 
 def load(
@@ -51,12 +57,14 @@ def load(
     quantize: Quantize = "auto",
     capability: tuple[int, int] | None = None,
     memory: int | None = None,
+    detail: Detail | None = None,
 ) -> VisionLanguageModel:
     """The model in a ready folder, on `device` (default: the first GPU, else the CPU), split over it and `others` if there are any.
 
     It computes in what the card and the device make fastest, or as a card of another `capability` would; `exact` asks for
     fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits, into `memory` bytes of each card
-    if that is less than what is free.
+    if that is less than what is free. `detail` bounds the pixels of pictures that keep their shape; by default it is low on a CPU, normal
+    on a GPU, and the makers' own with `exact`.
     Raises ModelError for a folder that is not ready, and WeightsError for a weight file that can't be used.
     """
     card = read_card(folder)
@@ -67,7 +75,10 @@ def load(
     dtype = torch.float32 if exact else abilities(device, capability).dtype_for(stated_dtype(folder))
     load_architecture: Load = import_module(ARCHITECTURES[card.architecture]).load
     chosen = card.model_copy(update={"quantization": mode})
-    return load_architecture(folder, chosen, device, dtype, **({"others": others} if others else {}))
+    options: Options = {"others": others} if others else {}
+    if isinstance(card.template, ChatTemplate):
+        options["detail"] = detail or (None if exact else "low" if device.type == "cpu" else "normal")
+    return load_architecture(folder, chosen, device, dtype, **options)
 
 
 def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize, most: int | None = None) -> Quantization:

@@ -27,8 +27,10 @@ from transformers.utils import logging as transformers_logging
 from engine.errors import ModelError, WeightsError
 from engine.layers.quantization import HEAD
 from engine.models.card import Card, ChatTemplate
+from engine.models.detail import Detail, pixel_budget
 from engine.models.llama.config import LlamaConfig
 from engine.models.pretrained.model import PretrainedModel
+from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import read_json
 from engine.models.reasoning import markers_of
 from engine.models.tokenizer import JsonTokenizer
@@ -46,8 +48,13 @@ WHOLE = {
 TEXT_PARTS = ("language_model", "text_model")  # of transformers' picture models: what is replaced by ours
 
 
-def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = ()) -> PretrainedModel:
-    """The model in a folder, vision on `device`. Raises ModelError and WeightsError that name the file and the remedy."""
+def load(
+    folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, others: Sequence[torch.device] = (), detail: Detail | None = None
+) -> PretrainedModel:
+    """The model in a folder, vision on `device`; `detail`: None = the makers' own bound.
+
+    Raises ModelError and WeightsError that name the file and the remedy.
+    """
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         fast = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -61,7 +68,11 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, 
     language = fill_language(sizes, tensors, card, device, dtype, others)
     vision = load_vision(folder, config, device, dtype)
     whole = WHOLE.get(config.model_type) if card.quantization == "q4_1" else None
-    return PretrainedModel(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), whole)
+    kind = PretrainedModel if sizes.mrope is None else QwenModel
+    model = kind(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), whole)
+    if isinstance(model, QwenModel) and detail is not None:
+        model.max_pixels = pixel_budget(detail, card.context_length, model.side)
+    return model
 
 
 def language_tensors(folder: Path) -> dict[str, StoredTensor]:

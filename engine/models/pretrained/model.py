@@ -69,8 +69,7 @@ class PretrainedModel:
         embeddings = self.language_model.embed(ids)
         seen = self.see(inputs)
         embeddings[ids == self.soft] = rows_of(seen.pooler_output).to(embeddings)
-        deepstack = [rows_of(layer).to(embeddings) for layer in getattr(seen, "deepstack_features", None) or ()]
-        return EncodedPicture(embeddings, grid=self.grid(inputs), deepstack=torch.stack(deepstack) if deepstack else None)
+        return EncodedPicture(embeddings)
 
     def process(self, picture: Image.Image) -> BatchFeature:
         """A picture's pixels as its vision tower takes them, and the token ids that it becomes."""
@@ -83,14 +82,6 @@ class PretrainedModel:
         """The processor's pixels → what vision tower and connector make of them."""
         pixels = {name: self.moved(value) for name, value in inputs.items() if name not in WORDS_ONLY}
         return self.vision.get_image_features(**pixels)  # type: ignore[operator]  # every picture model has it
-
-    def grid(self, inputs: BatchFeature) -> tuple[int, int] | None:
-        """The rows and columns of a picture's tokens, where the model turns them by those."""
-        if self.language_model.config.mrope is None:
-            return None
-        merged: int = self.processor.image_processor.merge_size
-        _, height, width = inputs["image_grid_thw"][0].tolist()
-        return height // merged, width // merged
 
     def moved(self, value: Any) -> Any:
         if not isinstance(value, Tensor):
