@@ -87,6 +87,18 @@ def block_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:
     return BLOCK * config.num_hidden_layers * token_bytes(config, dtype)
 
 
+def attend_masked(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """Attention of `query` [rows, heads, new, head_dim] over [rows, kv_heads, tokens, head_dim]; `mask` is [rows or 1, 1, new, tokens].
+
+    The queries that share a key stand where a sequence would: so no key is copied for them, and kernels that keep no scores can take it.
+    """
+    rows, heads, new, head_dim = query.shape
+    sharing = heads // keys.shape[1]
+    grouped = query.reshape(rows, keys.shape[1], sharing * new, head_dim)
+    mixed = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask if new == 1 else mask.repeat(1, 1, sharing, 1))
+    return mixed.reshape(rows, heads, new, head_dim)
+
+
 class PromptView:
     """Attention for one pass over chunks of prompts that stand one after another in one row; see `engine.models.llama.llama.Cache`."""
 
@@ -105,12 +117,12 @@ class PromptView:
             new = where[start:]
             keys[new], values[new] = key[0, :, left:right].transpose(0, 1), value[0, :, left:right].transpose(0, 1)
             all_keys, all_values = (pool[where].transpose(0, 1)[None] for pool in (keys, values))
-            mask = None if start == 0 else torch.ones(end - start, end, dtype=torch.bool, device=keys.device).tril(start)
-            mixed.append(
-                scaled_dot_product_attention(
-                    query[:, :, left:right], all_keys, all_values, attn_mask=mask, is_causal=mask is None, enable_gqa=True
-                )
-            )
+            part = query[:, :, left:right]
+            if start:
+                mask = torch.ones(1, 1, end - start, end, dtype=torch.bool, device=keys.device).tril(start)
+                mixed.append(attend_masked(part, all_keys, all_values, mask))
+            else:
+                mixed.append(scaled_dot_product_attention(part, all_keys, all_values, is_causal=True, enable_gqa=True))
         return torch.cat(mixed, dim=2)
 
     def at(self, device: torch.device) -> list[Tensor]:
@@ -142,10 +154,7 @@ class StepView:
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         keys, values = self.shard.keys[layer - self.shard.first], self.shard.values[layer - self.shard.first]
         keys.flatten(0, 1)[self.places], values.flatten(0, 1)[self.places] = key[:, :, 0], value[:, :, 0]
-        rows, heads, _, head_dim = query.shape
-        # The queries that share a key stand where a sequence would, so that no key is copied for them.
-        grouped = query.view(rows, keys.shape[2], heads // keys.shape[2], head_dim)
         all_keys, all_values = (
             pool[self.tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values)
         )  # [rows, kv_heads, tokens, head_dim]
-        return scaled_dot_product_attention(grouped, all_keys, all_values, attn_mask=self.mask).reshape(rows, heads, 1, head_dim)
+        return attend_masked(query, all_keys, all_values, self.mask)

@@ -58,7 +58,7 @@ class ModelRunner:
     @torch.inference_mode()
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
         """One pass over chunks of several prompts → next-token logits [chunks, vocabulary] after each."""
-        if self.prompt_graphs is not None:
+        if self.prompt_graphs is not None and self.prompt_graphs.has_room(chunks):
             return self.prompt_graphs.prefill(chunks)
         hidden = torch.cat([chunk.inputs.embeddings for chunk in chunks])[None]
         positions = torch.cat([chunk.inputs.placed(chunk.start) for chunk in chunks], dim=1)[:, None]

@@ -11,18 +11,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 
 from engine.device.async_copy import upload
 from engine.device.cuda_graphs import capture, capture_largest_first
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import LayerShard, filled_up
+from engine.kv_cache.cache import LayerShard, attend_masked, filled_up
 from engine.models.llama.llama import Llama
 from engine.models.llama.prompt_inputs import PromptInputs
 
 LONGEST = 512  # tokens of a prompt in one pass
 SIZES = ((1, 32), (1, 64), (1, 128), (1, 256), (1, LONGEST), (4, 128))  # prompts, tokens each; smallest first
-SHORT = 512  # tokens of context that most questions stay within
+SHORT, LONG = 512, 2048  # tokens of context that most questions stay within, and nearly all; a graph reads as many for every prompt
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Shape:
 
 def shapes(context_length: int) -> list[Shape]:
     """The shapes that are captured, smallest first."""
-    contexts = sorted({min(SHORT, context_length), context_length})
+    contexts = sorted({min(SHORT, context_length), min(LONG, context_length)})
     return [Shape(*size, -(-context // BLOCK) * BLOCK) for context in contexts for size in SIZES]
 
 
@@ -84,7 +84,7 @@ class PaddedView:
         keys.flatten(0, 1)[self.places] = key.transpose(1, 2).flatten(0, 1)
         values.flatten(0, 1)[self.places] = value.transpose(1, 2).flatten(0, 1)
         all_keys, all_values = (pool[self.tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values))
-        return scaled_dot_product_attention(query, all_keys, all_values, attn_mask=self.mask, enable_gqa=True)
+        return attend_masked(query, all_keys, all_values, self.mask)
 
 
 class PromptGraph:
@@ -150,6 +150,10 @@ class PromptGraphs:
             weight=lambda shape: shape.prompts * shape.tokens * shape.context,
             pool=pool,
         )
+
+    def has_room(self, chunks: Sequence[PrefillChunk]) -> bool:
+        """Whether none of the chunks ends beyond what was captured."""
+        return all(chunk.end <= self.shapes[-1].context for chunk in chunks)
 
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
         """Logits [chunks, vocabulary] after each; short ones are read together."""

@@ -22,7 +22,7 @@ from engine.images.embedding_cache import CRASHED_SECONDS, EmbeddingCache, Embed
 from engine.models.base import EncodedPicture
 from tests.engine.tiny import TinyModel
 
-ENCODING = EncodedPicture(torch.arange(12.0).view(3, 4), "a red thing")
+ENCODING = EncodedPicture(torch.arange(12.0).view(3, 4), "a red thing", (1, 3), torch.ones(2, 3, 4))
 PICTURES = [Picture(Image.new("RGB", (4, 4), (60 * number, 0, 0)), f"{number:064x}") for number in range(4)]
 
 
@@ -46,7 +46,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     found = EmbeddingFolder(tmp_path, 1 << 20).read("a")
     assert found is not None
     assert torch.equal(found.embeddings, ENCODING.embeddings)
-    assert found.words == ENCODING.words
+    assert (found.words, found.grid) == (ENCODING.words, ENCODING.grid)
+    assert found.deepstack is not None
+    assert torch.equal(found.deepstack, torch.ones(2, 3, 4))
 
 
 def test_the_least_recently_used_go_first_also_over_a_restart(tmp_path: Path) -> None:

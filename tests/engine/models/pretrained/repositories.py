@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -58,6 +58,7 @@ class Repository:
     folder: Path
     model: Any
     processor: Any
+    answers: dict[tuple[str, int], tuple[list[int], int]] = field(default_factory=dict)  # what `generate` said, by conversation and beams
 
 
 def byte_tokenizer(specials: list[str], **named: str) -> Any:

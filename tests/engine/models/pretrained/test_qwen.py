@@ -1,0 +1,70 @@
+"""Qwen's pictures: scaled within a budget, cut as the makers' own processor cuts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.models.base import EncodedPicture
+from engine.models.detail import PIXELS, pixel_budget
+from engine.models.pretrained.qwen import QwenModel
+from engine.prompts.context import PictureTokens
+from engine.weights.loader import load
+from tests.engine.models.pretrained.repositories import picture, store
+
+
+@pytest.fixture(scope="module", params=["qwen2_5_vl", "qwen3_vl"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> QwenModel:
+    loaded = load(store(request.param, tmp_path_factory.mktemp(request.param)).folder, torch.device("cpu"), exact=True)
+    assert isinstance(loaded, QwenModel)
+    return loaded
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (640, 480), (20, 300)])
+def test_a_picture_is_cut_as_by_its_processor(model: QwenModel, width: int, height: int) -> None:
+    shown = picture(width, height)
+    [ready] = model.prepare([shown])
+    assert model.prepare([ready]) == [ready]
+    wanted = model.process(shown)
+    assert [1, ready.height // model.side * 2, ready.width // model.side * 2] == wanted["image_grid_thw"][0].tolist()
+    assert torch.equal(
+        model.cut(torch.frombuffer(bytearray(ready.tobytes()), dtype=torch.uint8).view(ready.height, ready.width, 3)),
+        wanted["pixel_values"],
+    )
+
+
+def test_a_budget_bounds_the_tokens(model: QwenModel) -> None:
+    model.max_pixels, former = 12 * model.side**2, model.max_pixels
+    [encoded] = model.encode([picture(900, 700)])
+    model.max_pixels = former
+    [whole] = model.encode([picture(900, 700)])
+    assert len(encoded.embeddings) <= 12 < len(whole.embeddings) <= 64
+    assert encoded.grid is not None
+    assert len(encoded.embeddings) == encoded.grid[0] * encoded.grid[1]
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1)])
+def test_no_shape_is_too_thin(model: QwenModel, size: tuple[int, int]) -> None:
+    [encoded] = model.encode([picture(*size)])
+    assert bool(encoded.embeddings.isfinite().all())
+
+
+def test_a_budget_leaves_room_for_words() -> None:
+    assert pixel_budget("high", 16_384, 32) == PIXELS["high"]
+    assert pixel_budget("high", 2_048, 32) == 1_024 * 32 * 32
+
+
+def test_a_picture_in_another_resolution_is_another_one_to_the_prefix_cache() -> None:
+    coarse, fine = (PictureTokens("sha", EncodedPicture(torch.empty(4, 1), grid=grid)) for grid in ((2, 2), (1, 4)))
+    assert set(coarse.keys).isdisjoint(fine.keys)
+
+
+def test_a_load_by_default_looks_closely_only_where_that_is_quick(tmp_path: Path) -> None:
+    folder = store("qwen3_vl", tmp_path).folder
+    loaded, close = load(folder, torch.device("cpu")), load(folder, torch.device("cpu"), detail="high")
+    assert isinstance(loaded, QwenModel)
+    assert isinstance(close, QwenModel)
+    assert loaded.max_pixels == PIXELS["low"]
+    assert close.max_pixels == 1024 * close.side**2  # half of the window
