@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 async def run(config: Config, home: Path, adapters: Mapping[str, Adapter], opened: Opened) -> None:
     """Serve these platforms until a signal comes. Raises ConfigError, EngineStartError."""
     with only_bot(home) as name:
-        async with open_engines(config, home) as engines:
+        async with open_engines(config, home, lasting=True) as engines:
             await serve(config, home, engines, adapters, opened, name)
 
 

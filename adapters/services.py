@@ -19,6 +19,7 @@ from bot.config.schema import Config
 from bot.engines.client import EngineClient
 from bot.engines.engine import Engine
 from bot.engines.group import running_engines
+from bot.engines.process import OwnEngine
 from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders
 from bot.media.intake import Intake
@@ -81,10 +82,11 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
 
 
 @asynccontextmanager
-async def open_engines(config: Config, home: Path, *, private: bool = False) -> AsyncIterator[Sequence[Engine]]:
+async def open_engines(config: Config, home: Path, *, private: bool = False, lasting: bool = False) -> AsyncIterator[Sequence[Engine]]:
     """The engines that the configuration names, or our own, which live as long as this block. Raises EngineStartError.
 
-    `private`: other programs of the same person do not use them, since this one may leave at any moment.
+    `private`: other programs of the same person do not use them, since this one may leave at any moment. `lasting`: our own are never
+    given up once they have run.
     """
     key = config.engine.key.get_secret_value() if config.engine.key else None
     # As many answers at once as the engines have rows: by default a session opens a hundred connections and no more.
@@ -92,5 +94,5 @@ async def open_engines(config: Config, home: Path, *, private: bool = False) -> 
         if config.engine.remote:
             yield [EngineClient(session, url, key, model=config.engine.wanted) for url in config.engine.remote]
             return
-        async with running_engines(home, config.engine, private=private) as children:
-            yield [EngineClient(session, await child.url(), child.key) for child in children]
+        async with running_engines(home, config.engine, private=private, lasting=lasting) as children:
+            yield [OwnEngine(session, await child.url(), child) for child in children]

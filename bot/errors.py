@@ -64,6 +64,7 @@ class Fault(StrEnum):
     KEY = "key"  # it is missing, or the server does not accept it
     QUOTA = "quota"  # the account's quota is used up
     MODEL = "model"  # the one that is configured isn't there
+    START = "start"  # our own engine does not start, time after time
     SERVER = "server"  # what answers at the address is no OpenAI-compatible server
 
 

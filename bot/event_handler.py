@@ -97,6 +97,7 @@ class EventHandler:
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         generator = AnswerGenerator(r.database, r.files, r.texts)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
+        r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()
         self._vote_updates = VoteUpdates(r.database, self._outbox, answer_views)
         self._refusals = Refusals(r.texts, r.settings, self._replies, self._live_notices)

@@ -276,6 +276,7 @@ class Health(Wire):
     memory_bytes: int  # reserved on the device by this process; RSS on CPU
     rows: int
     seconds_left: float | None = None  # while loading
+    step_seconds: float | None = None  # since the device began the step that it is at; None: it has nothing to do
     detail: str | None = None  # why it failed, or what it is doing
     context_length: int | None = None  # tokens
     defaults: dict[str, float | int] = Field(default_factory=dict)  # the model's generation defaults that are numbers

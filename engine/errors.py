@@ -9,6 +9,7 @@
     ├── NotReadyError         weights still loading, or the worker is being restarted; HTTP 503, Retry-After
     ├── OverloadedError       the bounded queue is full; HTTP 429, Retry-After
     ├── StartError            the server can't start as configured: names the option and the remedy
+    ├── HungError             the device never finishes a step; the process ends, and a fresh one is wanted
     ├── GenerationError       one request failed on the device; HTTP 500, the others go on
     └── ModelError            a model folder that can't be loaded
         ├── WeightsError      a weight file is missing, truncated, of another shape, or not plain tensors
@@ -62,6 +63,10 @@ class OverloadedError(NotReadyError):
 
 class StartError(EngineError):
     """The server can't start as it is configured."""
+
+
+class HungError(EngineError):
+    """The device does not finish a step, and nothing but the end of the process ends it."""
 
 
 class GenerationError(EngineError):

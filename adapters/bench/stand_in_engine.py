@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
@@ -26,15 +26,11 @@ async def serve(words: Words, port: int, rows: int, pace: float) -> None:
     async def complete(request: web.Request) -> web.StreamResponse:
         asked = ChatRequest.model_validate_json(await request.read())
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        answer, count = words(asked), 0
+        answer = words(asked)
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the bot was killed
-            for count, word in enumerate(answer, start=1):  # noqa: B007 - how many there were
-                await response.write(_said(word))
-                await asyncio.sleep(pace)
-            ended = _chunk(ChunkChoice(finish_reason="stop"))
-            usage = Usage(prompt_tokens=1, completion_tokens=count, total_tokens=count + 1)
-            await response.write(_event(ended.model_copy(update={"usage": usage})) + b"data: [DONE]\n\n")
+            async for event in streamed(answer, pace):
+                await response.write(event)
         return response
 
     async def health(request: web.Request) -> web.Response:
@@ -49,6 +45,17 @@ async def serve(words: Words, port: int, rows: int, pace: float) -> None:
     sys.stdout.write(f"{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
+
+
+async def streamed(answer: Iterator[str], pace: float) -> AsyncIterator[bytes]:
+    """The events of an answer, its words so many seconds apart."""
+    count = 0
+    for count, word in enumerate(answer, start=1):  # noqa: B007 - how many there were
+        yield _said(word)
+        await asyncio.sleep(pace)
+    ended = _chunk(ChunkChoice(finish_reason="stop"))
+    usage = Usage(prompt_tokens=1, completion_tokens=count, total_tokens=count + 1)
+    yield _event(ended.model_copy(update={"usage": usage})) + b"data: [DONE]\n\n"
 
 
 def times(length: int) -> Words:

@@ -61,6 +61,7 @@ class PersonLimits:
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
         self._pauses: dict[tuple[str, Home], TokenBucket] = {}  # between a person's questions, where a policy demands it
+        self.seconds_until_room: Callable[[int], int] = lambda waiting: 60  # until a queue of so many has room: whoever runs it knows
         self._late: dict[str, list[float]] = {}  # when each person's late questions were sent
         self._too_old_notified: dict[str, float] = {}  # when a place was last told that a question is too old to answer
 
@@ -76,10 +77,14 @@ class PersonLimits:
         self._check_age(incoming.place.key, sent, now)
         bucket_key = incoming.author.key if sent == now else f"{incoming.author.key} late"  # late events have a bucket of their own
         bucket = self._buckets.setdefault(bucket_key, TokenBucket(allowed.burst, sent))
+        if sent == now:
+            bucket.at = min(bucket.at, now)  # the clock may have gone back: nobody waits until it is where it was
         bucket.check(allowed, sent, "limits.too_fast")
         if _asks(incoming):
             for home, seconds in await self._policies.question_pauses(incoming.place, incoming.author):
                 pause = self._pauses.setdefault((bucket_key, home), TokenBucket(1, sent))
+                if sent == now:
+                    pause.at = min(pause.at, now)
                 pause.check(Allowance(1, seconds, {}), sent, "limits.too_soon", pause=print_number(seconds))
 
     def admit(self, load: QueueLoad, incoming: Incoming) -> None:
@@ -93,7 +98,7 @@ class PersonLimits:
         if mine >= self._options.questions_per_person:
             raise Refusal("limits.enough_of_yours", count=mine)
         if load.overall >= self._options.questions_overall:
-            raise Refusal("limits.queue_full", count=load.overall)
+            raise Refusal("limits.queue_full", count=load.overall, seconds=self.seconds_until_room(load.overall))
         if late:
             self._late[person] = [*near, sent]
 

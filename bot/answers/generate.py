@@ -7,12 +7,15 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from time import monotonic
 from types import TracebackType
 from typing import Final
 
 from bot import conversation
 from bot.answer_settings import AnswerSettings
+from bot.answers import bounds
 from bot.answers.accumulate import Comparison, Draft
+from bot.background import beside
 from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.platform import Button
@@ -36,6 +39,7 @@ FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of faults th
     Fault.QUOTA: "answer.fault_quota",
     Fault.MODEL: "answer.fault_model",
     Fault.SERVER: "answer.fault_server",
+    Fault.START: "answer.fault_start",
 }
 
 
@@ -112,11 +116,18 @@ class AnswerGenerator:
         if isinstance(draft, Comparison):
             return await self._answer_columns(engine, job, turns, draft, on_chunk)
         request = await self._request(job, turns)
+        most, until = bounds.most_characters(job.settings), monotonic() + bounds.LONGEST_SECONDS
         try:
-            async with aclosing(engine.stream(with_explanation(request) if explained else request, job.name)) as chunks:
+            async with (
+                beside(bounds.watch_silence(engine, lambda: draft.tokens)),
+                aclosing(engine.stream(with_explanation(request) if explained else request, job.name)) as chunks,
+            ):
                 async for chunk in chunks:
                     draft.add(chunk)
                     on_chunk()
+                    if len(draft.text_so_far) > most or monotonic() > until:
+                        draft.finish = Finish.LENGTH
+                        break
         except EngineRefused as refused:
             shorter = conversation.without_oldest(turns, max(len(turns) // 2, 1))
             if not refused.too_long or shorter == tuple(turns):

@@ -59,6 +59,13 @@ class AnswerView:
             self.queued.in_line = False
             self._show(self._message(ELLIPSIS, None, ()))
 
+    def show_waiting_for_engine(self) -> None:
+        """Show that no engine can answer now, in the place of whatever of the answer was shown."""
+        language = self.job.settings.language
+        text = self.texts.render(language, "answer.away")
+        if self.queued.diff.update(self._with_heading(Outgoing(text, answer_buttons(None), self.job.answer, language=language))):
+            self.queued.changed.set()
+
     def show_partial(self, draft: Draft | Comparison) -> None:
         """Show the text so far, when the channel's edit budget allows."""
         text = draft.text

@@ -23,7 +23,8 @@ from bot.config.logging import job_logged
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
-from bot.dispatch.wait_estimates import Rate, Speed, queue_positions
+from bot.dispatch.losses import Losses
+from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place, Value
 from bot.platform import AnswerColumn
@@ -39,7 +40,9 @@ from bot.texts import Texts
 HEARTBEAT_SECONDS = 5.0  # between two of this bot's
 DEAD_SECONDS = 60.0  # without a heartbeat, after which other bots take over
 LOOK_SECONDS = 2.0  # between two looks at the queue where `wake` is not called
-MAX_ATTEMPTS = 5  # of one job that an engine or a bot did not survive: then the question itself is taken for the cause
+MAX_ATTEMPTS = 5  # of one job that its bot did not survive, …
+ATTEMPTS_SECONDS = 3600.0  # … over so long a time: then the question itself is taken for the cause
+NOTICEABLE_SECONDS = 4.0  # without a ready engine, after which those who wait are told
 MOST_POSITIONS = 200  # positions that are worked out from the head of the queue: all of it, within the default limits
 
 log = structlog.get_logger(__name__)
@@ -77,6 +80,10 @@ class Dispatcher:
         self._queue = FairQueue()
         self._speed = Speed()
         self._rate = Rate(monotonic)
+        self._throughput = Throughput(monotonic)
+        self.seconds_until_room = self._throughput.seconds_until_room
+        self._losses = Losses()
+        self._engines_seen = monotonic()  # when one was ready
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
@@ -167,7 +174,8 @@ class Dispatcher:
         refusal = self._pool.refusal
         if not (refusal or self._pool.have_room()):
             return
-        fetchable, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD_SECONDS)
+        found, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD_SECONDS)
+        fetchable = [job for job in found if not self._losses.rests(job.id)]
         while not (self._draining or self._news.is_set()):
             chosen = next(iter(fetchable), None) if refusal else self._fairest(fetchable)
             pooled = self._pool.best(chosen) if chosen and not refusal else None
@@ -212,14 +220,15 @@ class Dispatcher:
 
         with job_logged(job.name):
             try:
-                if job.attempts >= MAX_ATTEMPTS:
-                    raise Refusal("answer.lost", count=MAX_ATTEMPTS)
+                if job.attempts >= MAX_ATTEMPTS and time() - job.asked >= ATTEMPTS_SECONDS:
+                    raise Refusal("answer.lost", count=job.attempts)
                 async with self._typing(view), self._cancellations[job.id]:
                     await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
             except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
                 saved = await self._save_failure(pooled, job, view, error)
             else:
                 pooled.answer_made()
+                self._losses.answer_made(job.id)
                 if explained:
                     self.explanations.keep(job, draft)
                 notes = await self._generator.footer_notes(job, branch, draft)
@@ -242,6 +251,7 @@ class Dispatcher:
         """Free the engine's rows after a job that ran for so many seconds, and learn from it how fast the engine is."""
         del pooled.running[waiting.id], self._cancellations[waiting.id], self._growing[waiting.answer]
         self._queue.settle(waiting, draft.prompt_tokens + draft.work(waiting.rows))
+        self._throughput.count()
         if self._waiting:
             self.wake()
         if draft.finish is not Finish.STOPPED:  # one that was cut off or refused says nothing of the engine's speed
@@ -253,10 +263,14 @@ class Dispatcher:
         """Put the job back where another try may help, else store the reason as its answer; whether an answer was stored."""
         if isinstance(error, EngineUnavailable | AnswerLost):
             pooled.answer_failed(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
+            if isinstance(error, AnswerLost) and (tries := self._losses.answer_lost(job.id)):
+                self._losses.forget(job.id)
+                return await self._fail(job, view, "answer.lost", count=tries)
             log.warning("answer_put_back", reason=str(error))
-            await self._database.write(jobs.retry_job, job, self._name, lost=isinstance(error, AnswerLost))
+            await self._database.write(jobs.retry_job, job, self._name)
             self.wake()
             return False
+        self._losses.forget(job.id)
         if isinstance(error, EngineRefused):
             return await self._fail_refused(job, view, error)
         return await self._fail(job, view, error.key, **error.values)
@@ -329,9 +343,11 @@ class Dispatcher:
             await _news(self._attached, HEARTBEAT_SECONDS)
 
     async def _keep_informed(self) -> NoReturn:
-        """Keep showing those at the head of the queue their position."""
+        """Keep showing those at the head of the queue their position, or that no engine is ready."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if self._pool.rows:
+                self._engines_seen = monotonic()
             for place in (await self.queue_snapshot()).positions.values():
                 if place.position:  # 0: it runs
                     async with self._queue_lock:
@@ -345,7 +361,10 @@ class Dispatcher:
     async def _show_position(self, place: QueuePosition) -> None:
         job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
         if job is not None and (view := await self._answer_views.load(job)):
-            view.show_position(place)
+            if monotonic() - self._engines_seen > NOTICEABLE_SECONDS:
+                view.show_waiting_for_engine()
+            else:
+                view.show_position(place)
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

@@ -9,6 +9,8 @@ from bot.queue_status import QueuePosition
 from bot.store.jobs import WaitingJob
 
 RATE_SECONDS = 3.0
+ENDS = 50  # of the last jobs
+UNKNOWN_SECONDS, LEAST_SECONDS, MOST_SECONDS = 60, 5, 3600  # that people are asked to wait
 WEIGHT = 0.2  # of the newest answer in the averages: after three answers half of what was known before is forgotten
 
 
@@ -31,6 +33,25 @@ class Speed:
     def seconds(self, cost: float, rows: int) -> float | None:
         """How long `cost` expected tokens take on so many rows; None: nothing measured yet."""
         return cost / (self._cost * max(rows, 1)) if self._cost else None
+
+
+class Throughput:
+    """How many jobs end in a while, whatever they cost: how soon a full queue has room."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ends: deque[float] = deque(maxlen=ENDS)
+
+    def count(self) -> None:
+        """A job has ended."""
+        self._ends.append(self._clock())
+
+    def seconds_until_room(self, waiting: int) -> int:
+        """Until a tenth of a queue of so many jobs has ended: then whoever was refused hardly meets a full one again."""
+        if len(self._ends) < 2:
+            return UNKNOWN_SECONDS
+        each = (self._clock() - self._ends[0]) / (len(self._ends) - 1)
+        return round(min(max(each * waiting / 10, LEAST_SECONDS), MOST_SECONDS))
 
 
 class Rate:

@@ -25,6 +25,7 @@ HEALTH_SECONDS: Final = 10.0  # for one health check: an engine that hangs must 
 SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
 LONGEST_REST: Final = 600.0  # that an engine is given because it asked for one
 LINE_BYTES: Final = 1 << 20
+MOST_BODY_BYTES: Final = 16 << 20  # of a reply that is not streamed: a server's fault must not fill our memory
 
 
 class EngineClient:
@@ -60,7 +61,7 @@ class EngineClient:
     async def _look(self) -> Health:
         async with self._request("GET", "/health") as response:
             try:
-                health = Health.model_validate_json(await response.read())
+                health = Health.model_validate_json(await whole_body(response))
             except ValidationError:
                 pass  # not Gander's own
             else:
@@ -88,7 +89,7 @@ class EngineClient:
     async def models(self) -> tuple[str, ...]:
         """The names of the server's models, in its order. Raises EngineRefused where what answers is no such server."""
         async with self._request("GET", "/v1/models") as response:
-            body = await response.read()
+            body = await whole_body(response)
             error = self._error(response, body) if response.status != 200 else None
         if error is not None and not (isinstance(error, EngineRefused) and error.fault is Fault.REQUEST):
             raise error
@@ -112,7 +113,7 @@ class EngineClient:
                     async for chunk in self._answer(response):
                         yield chunk
                     return
-                said = await response.read()
+                said = await whole_body(response)
                 if not self._learn(asked, said):
                     raise self._error(response, said)
 
@@ -144,7 +145,7 @@ class EngineClient:
         """
         try:
             if response.content_type == "application/json":
-                yield self._chunk(await response.read())
+                yield self._chunk(await whole_body(response))
                 return
             async for line in response.content:
                 data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
@@ -196,6 +197,16 @@ class EngineClient:
             return AnswerLost(message)
         # People are shown this: it leaves out the address.
         return refusal(detail) if detail else EngineRefused(f"The engine answered {response.status} {response.reason}.")
+
+
+async def whole_body(response: aiohttp.ClientResponse) -> bytes:
+    """Raises ClientPayloadError for one that is longer than any that makes sense."""
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MOST_BODY_BYTES:
+            raise aiohttp.ClientPayloadError(f"it is longer than {MOST_BODY_BYTES >> 20} MiB")
+    return bytes(body)
 
 
 def without_credentials(url: str) -> str:

@@ -27,14 +27,17 @@ class Arrangement(BaseModel):
 
 
 @asynccontextmanager
-async def running_engines(home: Path, options: EngineOptions, *, private: bool = False) -> AsyncIterator[Sequence[EngineChild]]:
+async def running_engines(
+    home: Path, options: EngineOptions, *, private: bool = False, lasting: bool = False
+) -> AsyncIterator[Sequence[EngineChild]]:
     """Engines that are listening and supervised inside the block, and stopped after it. Raises EngineStartError.
 
-    `private`: see EngineChild.
+    `private`, `lasting`: see EngineChild.
     """
     groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
     engines = [options.model_copy(update={"devices": devices}) for devices in groups]
-    async with supervised([EngineChild(home, options.model, engine.arguments, private=private) for engine in engines]) as children:
+    each = [EngineChild(home, options.model, engine.arguments, private=private, lasting=lasting) for engine in engines]
+    async with supervised(each) as children:
         yield children
 
 

@@ -1,7 +1,7 @@
 """Starts an engine of our own on loopback and keeps it alive: `python -m engine engine` as a supervised child.
 
 The child takes a free port and a random key, says its address on standard output and then that it is ready, and stops when its
-standard input closes: so it never outlives us, however we end. Its log goes to a file in the data folder.
+standard input closes: so it never outlives us, however we end. Its log goes to a file in the data folder. One that hangs is killed.
 """
 
 from __future__ import annotations
@@ -13,24 +13,30 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
+import aiohttp
 import structlog
 from pydantic import BaseModel, ValidationError
 
 from bot.background import beside
 from bot.backoff import listed_pause
-from bot.errors import EngineStartError
+from bot.engines.client import EngineClient
+from bot.engines.watchdog import until_hung
+from bot.errors import EngineRefused, EngineStartError, Fault
+from engine.api import Health
 
 HOPELESS: Final = (2, 78)  # exit codes for bad arguments and EX_CONFIG: starting again would end the same
 GRACE_SECONDS: Final = 12.0  # the engine gives running answers 10 to end
-PAUSES_SECONDS: Final = (0.0, 0.5, 2.0, 10.0)  # before a new start, longer with every failure in a row
-ATTEMPTS: Final = len(PAUSES_SECONDS)
-STEADY_SECONDS: Final = 60.0  # a child that had its model and ran so long, or was ended by a signal then, did not fail to start
+PAUSES_SECONDS: Final = (0.0, 0.5, 2.0, 10.0, 30.0, 60.0)  # before a new start, longer with every short life in a row
+ATTEMPTS: Final = 4  # that end by an error of its own, before it is given up, or said to be in trouble
+TROUBLE_SECONDS: Final = 60.0  # that a child which ran before may fail to start, until people are told
+STEADY_SECONDS: Final = 60.0  # a child that had its model and ran so long did not fail to start
+ANNOUNCE_SECONDS: Final = 300.0  # within which it says its address: a disk may be slow
 LOG_BYTES: Final = 10_000_000
 
 log = structlog.get_logger()
@@ -55,9 +61,10 @@ class EngineChild:
     """One supervised engine. `supervise()` must be running in a task of its owner; `running_engine` does all of that.
 
     `private`: `living_engines` of other programs does not find it, whose answers would break off when it stops.
+    `lasting`: once it has listened it is never given up: it is tried again ever less often, and `trouble` says why.
     """
 
-    def __init__(self, home: Path, model: str, arguments: Sequence[str] = (), *, private: bool = False) -> None:
+    def __init__(self, home: Path, model: str, arguments: Sequence[str] = (), *, private: bool = False, lasting: bool = False) -> None:
         self.key = secrets.token_hex(32)
         self.log_file = home / "logs" / "engine.log"
         self._home = home
@@ -67,6 +74,9 @@ class EngineChild:
         self._url = ""
         self._was_ready = False  # the child of just now had loaded its model
         self._failure: EngineStartError | None = None
+        self._lasting = lasting
+        self._told = ""  # why it does not start, as it was logged
+        self.trouble = ""  # why it does not start, though it was tried again and again; empty: it runs, or may start at any moment
         self.pid = 0
 
     async def supervise(self) -> NoReturn:
@@ -83,17 +93,43 @@ class EngineChild:
             self._settled.set()
 
     async def _keep_alive(self) -> NoReturn:
-        failures = 0
+        lives = faults = 0  # short ones in a row, and how many of them ended by an error of its own, or before the model was loaded
+        since = time.monotonic()  # the first of them began
         while True:
             begun = time.monotonic()
-            code = await self._live()
-            steady = code < 0 or time.monotonic() - begun > STEADY_SECONDS
-            failures = 0 if self._was_ready and steady else failures + 1
-            if code in HOPELESS or failures == ATTEMPTS:
-                raise EngineStartError(f"The engine can't start: {killed_words(-code) if code < 0 else self.last_words()}")
-            pause = listed_pause(failures, PAUSES_SECONDS)
-            log.warning("engine ended; starting it again", code=code, pause=pause, log=str(self.log_file))
+            code, reason = await self._try_to_live()
+            if self._was_ready and time.monotonic() - begun > STEADY_SECONDS:
+                lives, faults, since = 0, 0, begun
+            lives, faults = lives + 1, faults + (code > 0 or not self._was_ready)
+            if code in HOPELESS or faults >= ATTEMPTS:
+                self._despair(f"The engine can't start: {reason}", begun - since > TROUBLE_SECONDS)
+            pause = listed_pause(lives, PAUSES_SECONDS)
+            if not self._told:
+                log.warning("engine ended; starting it again", code=code, pause=pause, log=str(self.log_file))
             await asyncio.sleep(pause)
+
+    async def _try_to_live(self) -> tuple[int, str]:
+        """One life: its exit code, negative for a signal, and its last words. Raises OSError where there can't be a first."""
+        try:
+            code = await self._live()
+            return code, killed_words(-code) if code < 0 and not self._was_ready else self.last_words()
+        except OSError as error:  # no process, no file: of a bot that serves people, that may pass
+            if not self._lasts:
+                raise
+            return os.EX_OSERR, start_fault(error)
+
+    @property
+    def _lasts(self) -> bool:
+        return self._lasting and self._settled.is_set()
+
+    def _despair(self, reason: str, trouble: bool) -> None:
+        """It does not start. Logged once. Raises EngineStartError unless it is to be tried again. `trouble`: whether people are told."""
+        if not self._lasts:
+            raise EngineStartError(reason)
+        if reason != self._told:
+            log.error("engine does not start", reason=reason, log=str(self.log_file), remedy="it is tried again until it does")
+        self._told = reason
+        self.trouble = reason if trouble else ""
 
     async def url(self) -> str:
         """The engine's address, as soon as it listens. Raises EngineStartError once `supervise()` has given up."""
@@ -111,15 +147,44 @@ class EngineChild:
         return lines[-1] if lines else "it said nothing."
 
     async def _live(self) -> int:
-        """Start the child and wait for its end: its exit code. Cancelling stops the child first."""
+        """Start the child and wait for its end: its exit code. One that hangs is killed. Cancelling stops the child first."""
+        self._was_ready = False
         process = await self._start()
         try:
-            self._was_ready = False
-            if process.stdout is not None and await self._listen(process.stdout):
-                self._was_ready = bool(await process.stdout.readline())
+            if process.stdout is not None and await self._listen_soon(process, process.stdout):
+                await self._watch(process, process.stdout)
             return await process.wait()
         finally:
             await stop(process)
+
+    async def _watch(self, process: Process, output: asyncio.StreamReader) -> None:
+        """Return when it ends; kill it when it hangs."""
+        async with aiohttp.ClientSession() as session:
+            client = EngineClient(session, self._url, self.key)
+            ended, hung = asyncio.create_task(process.wait()), asyncio.create_task(until_hung(self._look(client)))
+            loaded = asyncio.create_task(self._note_ready(output))
+            try:
+                await asyncio.wait({ended, hung}, return_when=asyncio.FIRST_COMPLETED)
+                if hung.done() and process.returncode is None:
+                    log.error("engine hangs; killing it", reason=hung.result(), log=str(self.log_file))
+                    process.kill()
+                await asyncio.wait({loaded})  # its output has an end now
+            finally:
+                for task in (ended, hung, loaded):
+                    task.cancel()
+
+    async def _note_ready(self, output: asyncio.StreamReader) -> None:
+        self._was_ready = bool(await output.readline())
+
+    def _look(self, client: EngineClient) -> Callable[[], Awaitable[Health]]:
+        async def look() -> Health:
+            health = await client.health()
+            if health.status == "ready" and self._told:
+                log.info("engine runs again", url=self._url)
+                self._told = self.trouble = ""
+            return health
+
+        return look
 
     async def _start(self) -> Process:
         environment = os.environ | {"GANDER_HOME": str(self._home), "GANDER_ENGINE_KEY": self.key}
@@ -132,6 +197,16 @@ class EngineChild:
         self.pid = process.pid
         return process
 
+    async def _listen_soon(self, process: Process, output: asyncio.StreamReader) -> bool:
+        """As `_listen`; one that takes too long is killed."""
+        try:
+            async with asyncio.timeout(ANNOUNCE_SECONDS):
+                return await self._listen(output)
+        except TimeoutError:
+            log.error("engine says nothing; killing it", seconds=ANNOUNCE_SECONDS, log=str(self.log_file))
+            process.kill()
+            return False
+
     async def _listen(self, output: asyncio.StreamReader) -> bool:
         """Whether it told its address; the exit code tells why not."""
         try:
@@ -141,6 +216,19 @@ class EngineChild:
         self._port = int(self._url.rpartition(":")[2])
         self._settled.set()
         return True
+
+
+class OwnEngine(EngineClient):
+    """The engine that a child of ours is. Its health tells, too, why the child does not start."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, child: EngineChild) -> None:
+        super().__init__(session, url, child.key)
+        self._child = child
+
+    async def health(self) -> Health:
+        if self._child.trouble:
+            raise EngineRefused(self._child.trouble, fault=Fault.START)
+        return await super().health()
 
 
 @asynccontextmanager

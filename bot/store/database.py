@@ -8,11 +8,13 @@ asyncio driver. What a function returns must not need the connection any more.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from time import monotonic
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -25,10 +27,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError
 from bot.store.migrate import upgrade
-from bot.store.retrying import RetryingDatabase, damaged, may_pass, reason
+from bot.store.retrying import PAUSE_SECONDS, RetryingDatabase, damaged, may_pass, passes_soon, reason
+from bot.store.sqlite_file import DatabaseFile
 from bot.store.tables import Row
 
 BUSY_MILLISECONDS = 5_000
+START_SECONDS = 60.0  # that a start waits for a database which is busy, full, or starting itself
 READERS = 2  # threads
 CHECKPOINT_WRITES = 100  # between two checkpoints, about as often as SQLite makes them by itself
 OVERDUE_PAGES = 10_000  # of the write-ahead log, 40 MB: then SQLite checkpoints within a write after all
@@ -65,16 +69,25 @@ class SqliteDatabase:
         self._readers = ThreadPoolExecutor(READERS, "gander-read")
         self._writer = ThreadPoolExecutor(1, "gander-write")
         self._written = 0  # transactions
+        self._file = DatabaseFile(Path(url.database or ""))
+        event.listen(self._reading, "do_connect", self._file.check_not_deleted)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await _in_thread(self._readers, self._reading, lambda connection: work(connection, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        done = await _in_thread(self._writer, self._writing, lambda connection: work(connection, *args, **kwargs))
+        done = await _in_thread(self._writer, self._writing, lambda connection: work(connection, *args, **kwargs), self._keep_file)
         self._written += 1
         if self._written % CHECKPOINT_WRITES == 0:
             self._readers.submit(self._checkpoint).add_done_callback(_report)
         return done
+
+    def _keep_file(self) -> None:
+        """Before each write: write the file back if somebody deleted it. Raises OSError where that can't be done."""
+        if self._file.missing():
+            with closing(self._reading.raw_connection()) as connection:
+                self._file.restore(cast(sqlite3.Connection, connection.driver_connection))
+            self._reading.dispose()  # its connections have the deleted file
 
     def _checkpoint(self) -> None:
         """Move the write-ahead log into the database's own file. This waits for the disk, so it runs outside of transactions."""
@@ -120,11 +133,12 @@ def insert(dialect: str, table: type[Row]) -> sqlite.Insert | postgresql.Insert:
 async def open_database(url: str) -> Database:
     """Connect, and bring the tables up to date. `url`: `sqlite:///path`, or `postgresql://user:password@host/name`.
 
-    Raises ConfigError where it can't be reached or written, or belongs to a newer Gander. Once it is open, unreachability is waited for.
+    A server that starts just now is waited for, START_SECONDS at most. Raises ConfigError where it can't be reached or written, or belongs
+    to a newer Gander. Once it is open, unreachability is waited for.
     """
     database = _database(url)
     try:
-        await database.write(upgrade)
+        await _upgrade_soon(database)
     except ConfigError:
         await database.close()
         raise
@@ -136,6 +150,22 @@ async def open_database(url: str) -> Database:
             raise
         raise ConfigError(f"The database can't be opened: {reason(error)}. Look at store.url, or at the data folder's disk.") from error
     return RetryingDatabase(database)
+
+
+async def _upgrade_soon(database: Database) -> None:
+    until, told = monotonic() + START_SECONDS, False
+    while True:
+        try:
+            await database.write(upgrade)
+        except (DBAPIError, OSError) as error:
+            if not passes_soon(error) or monotonic() > until:
+                raise
+            if not told:
+                log.warning("database_not_ready", reason=reason(error), waiting_seconds=START_SECONDS)
+            told = True
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def sqlite_url(path: Path) -> str:
@@ -156,8 +186,9 @@ def _database(url: str) -> Database:
             raise ConfigError(f"store.url names {other}: Gander keeps its data in sqlite or postgresql")
 
 
-async def _in_thread(executor: Executor, engine: Engine, work: Callable[[Connection], T]) -> T:
+async def _in_thread(executor: Executor, engine: Engine, work: Callable[[Connection], T], before: Callable[[], None] = lambda: None) -> T:
     def transaction() -> T:
+        before()
         with engine.begin() as connection:
             return work(connection)
 

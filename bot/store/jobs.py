@@ -69,6 +69,7 @@ class Job:
     settings: AnswerSettings
     attempts: int
     varied: VariedSetting | None = None
+    asked: float = 0.0  # when it was stored, in Unix seconds
 
     @property
     def name(self) -> str:
@@ -177,10 +178,10 @@ def prune_stalled_workers(connection: Connection, stale: float, owner: str, held
     return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(back)).rowcount
 
 
-def retry_job(connection: Connection, job: Job, owner: str, *, lost: bool) -> None:
-    """Put a running job back, because its engine does not answer. `lost`: it broke off in the middle, which counts as an attempt."""
+def retry_job(connection: Connection, job: Job, owner: str) -> None:
+    """Put a running job back, because its engine does not answer or broke off in the middle."""
     mine = and_(JobRow.id == job.id, JobRow.state == JobState.RUNNING, JobRow.owner == owner)
-    connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING, attempts=job.attempts + lost))
+    connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING))
 
 
 def save_answer(
@@ -277,7 +278,7 @@ def job_of(connection: Connection, answer: int) -> Job | None:
 _ENQUEUE = insert(JobRow)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
-_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.attempts, JobRow.varied)
+_JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.attempts, JobRow.varied, JobRow.at)
 _QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
 _WAITING = select(func.count()).where(JobRow.state == JobState.WAITING)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)

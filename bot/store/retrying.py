@@ -15,6 +15,8 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from bot.store.sqlite_file import FileReplaced
+
 if TYPE_CHECKING:
     from bot.store.database import Database
 
@@ -29,6 +31,8 @@ SQLITE_PASSING: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
+SQLITE_SOON: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+POSTGRES_SOON: Final = ("08", "40", "53", "57")
 # PostgreSQL's classes: connections, who may connect, no such database, conflicts between bots, resources, the operator, the system.
 POSTGRES_PASSING: Final = ("08", "28", "3D", "40", "53", "57", "58", "25006")
 
@@ -84,6 +88,14 @@ def may_pass(error: DBAPIError | OSError) -> bool:
     sqlite_code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without what extends it
     postgres_state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or sqlite_code in SQLITE_PASSING or postgres_state.startswith(POSTGRES_PASSING)
+
+
+def passes_soon(error: DBAPIError | OSError) -> bool:
+    """Whether it is so of a database that is busy, on a full disk, or about to start: not of one that is named wrongly, or forbidden."""
+    if isinstance(error, OSError):
+        return not isinstance(error, FileReplaced)
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return sqlite_code in SQLITE_SOON or (getattr(error.orig, "sqlstate", None) or "").startswith(POSTGRES_SOON)
 
 
 def damaged(error: DBAPIError | OSError) -> bool:

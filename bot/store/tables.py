@@ -169,7 +169,7 @@ class JobRow(Row):
     beams: Mapped[int]  # rows that it takes on an engine: its beams, added up over the columns of a comparison; at least 1
     varied: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # a comparison's VariedSetting: the setting and its values; else None
     settings: Mapped[dict[str, Any]] = mapped_column("knobs", JSON, key="settings")  # AnswerSettings as they were when it was asked
-    # How often an engine broke off the answer or its bot died. It only grows; after dispatcher.MAX_ATTEMPTS the answer fails.
+    # How often its bot died while it made the answer. It only grows; after dispatcher.MAX_ATTEMPTS and an hour the answer fails.
     attempts: Mapped[int] = mapped_column("losses", key="attempts")
     owner: Mapped[str | None]  # the bot that was asked or took it over: it makes and delivers the answer; None: rows of old versions
     heartbeat: Mapped[float | None]  # when the owner last said that it lives, for jobs that are not done; long ago: it is dead

@@ -15,6 +15,7 @@ import typer
 from engine.api import RunningEngine
 from engine.core.startup import EngineOptions, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
+from engine.errors import HungError
 from engine.images.decode import quiet_pillow
 from engine.logging import configure
 from engine.metrics import Metrics
@@ -92,9 +93,14 @@ def engine(
                 stack.enter_context(advertise(home() / "engine" / "running", whereabouts))
             (announce_to_parent if supervised else announce_to_person)(url)
 
-        asyncio.run(serve(read_card(folder), worker, metrics, bind, announce))
+        status = 0
+        try:
+            asyncio.run(serve(read_card(folder), worker, metrics, bind, announce))
+        except HungError as error:
+            typer.secho(str(error), fg="red", err=True)
+            status = os.EX_TEMPFAIL
     sys.stdout.flush()
-    os._exit(0)  # every answer is out; a thread that is stuck in the device must not keep the process
+    os._exit(status)  # every answer is out; a thread that is stuck in the device must not keep the process
 
 
 def parse_capability(text: str | None) -> tuple[int, int] | None:

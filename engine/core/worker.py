@@ -6,7 +6,8 @@
        └── events ◀── call_soon_threadsafe ─────┘
 
 A request's events are bounded by its own token limit, so a slow reader never holds up the device. An error raised on purpose
-(EngineError) ends one request; any other ends the engine: every asker is told, and the model is loaded afresh.
+(EngineError) ends one request; any other ends the engine: every asker is told, and the model is loaded afresh. A step that never ends
+can't be ended from here either: every asker is told, and `run` returns, since only a fresh process helps.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
-from engine.errors import EngineError, NotReadyError, OverloadedError
+from engine.core.pace import Pace, Patience
+from engine.errors import EngineError, HungError, NotReadyError, OverloadedError
 from engine.metrics import Metrics
 from engine.request import Done, Event, Request
 
@@ -90,6 +92,7 @@ class Worker:
         capacity: int = 64,
         patience_seconds: float = 20.0,
         metrics: Metrics | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.status: Literal["loading", "ready", "failed"] = "loading"
         self.loaded: Loaded | None = None
@@ -99,6 +102,8 @@ class Worker:
         self._capacity = capacity
         self._metrics = metrics or Metrics()
         self._patience_seconds = patience_seconds
+        self._patience = patience or Patience()
+        self._pace = Pace(self._patience)
         self._loading_since = time.monotonic()
         self._settled = asyncio.Event()  # ready or failed
         self._stopping = False
@@ -122,8 +127,13 @@ class Worker:
         left = self._expected_seconds - (time.monotonic() - self._loading_since)
         return left if self.status == "loading" and left > 0 else None
 
+    @property
+    def step_seconds(self) -> float | None:
+        """Since the device began the step that it is at; None while it has nothing to do."""
+        return self._pace.step_seconds
+
     async def run(self) -> None:
-        """Keeps an engine running until `stop()`; returns early once the model can't be loaded or keeps dying."""
+        """Keeps an engine running until `stop()`; returns early once the model can't be loaded, keeps dying, or hangs."""
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, thread_name_prefix="device")
         try:
@@ -138,9 +148,16 @@ class Worker:
 
     async def _run_engine(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> bool:
         """One engine from its loading to its end → whether it died. On return nothing here holds it any more."""
+        self._pace = Pace(self._patience)
         life = loop.run_in_executor(thread, self._drive, loop)
-        await asyncio.wait({life})
-        death = life.exception()
+        hanging = asyncio.create_task(self._pace.until_hung())
+        ends: list[asyncio.Future[Any]] = [life, hanging]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if life.done():
+            hanging.cancel()
+            death = life.exception()
+        else:
+            death = HungError(f"The device has not finished a step for {hanging.result():.0f} seconds: it hangs.")
         if death is not None:
             self._handle_death(death)
         return death is not None
@@ -208,7 +225,7 @@ class Worker:
     def _handle_death(self, death: BaseException) -> None:
         self._deaths += 1
         self._metrics.restarted()
-        hopeless = self.loaded is None or self._deaths > RESTARTS
+        hopeless = self.loaded is None or self._deaths > RESTARTS or isinstance(death, HungError)
         self.status = "failed" if hopeless else "loading"
         log.error("worker died", status=self.status, error=str(death), exc_info=None if isinstance(death, EngineError) else death)
         forget_frames(death)
@@ -230,7 +247,7 @@ class Worker:
         gc.collect()  # a dead engine lies in cycles, and the next one needs its memory
         loaded = self._load()
         loop.call_soon_threadsafe(self._set_ready, loaded)
-        queue, busy = self._queue, False
+        queue, pace, busy = self._queue, self._pace, False
         while True:
             while not (busy and queue.empty()):
                 command = queue.get()
@@ -238,7 +255,9 @@ class Worker:
                     return
                 command(loaded.engine)
                 busy = True
+            pace.begin()
             busy = loaded.engine.step()
+            pace.end()
 
     def _set_ready(self, loaded: Loaded) -> None:
         self.loaded, self.status = loaded, "ready"

@@ -12,6 +12,7 @@ import hashlib
 import re
 import string
 import struct
+import time
 import warnings
 import zlib
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from engine.errors import PictureError
 BASE64_LETTERS = str.maketrans("-_", "+/", string.whitespace)  # base64url → base64, line breaks removed
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MEBI = 1 << 20
+SCANNED_PIXELS = 2_000_000_000  # of a progressive JPEG, over all its scans: ten seconds' work; a camera's are ten scans
+SCAN = b"\xff\xda"
 HEADER = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.ASCII | re.IGNORECASE)
 # What Pillow's decoders raise on damaged files, found by flipping bytes in every format (tests/engine/images/test_decode.py).
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, RuntimeError, struct.error, zlib.error)
@@ -44,6 +47,7 @@ class Limits:
     bytes: int = 20 * MEBI  # one picture, encoded
     pixels: int = 64_000_000  # all pictures, width × height
     pictures: int = 16
+    seconds: float = 10.0  # decoding one picture
     characters: int = 500_000  # all texts: a hundred windows full, read in half a second
 
 
@@ -53,6 +57,19 @@ class Picture:
 
     image: Image.Image = field(compare=False, repr=False)
     sha256: str
+
+
+class TimedBytes(BytesIO):
+    """A file in memory that ends the decoding of its picture, which reads piece by piece, after so many seconds."""
+
+    def __init__(self, data: bytes, seconds: float) -> None:
+        super().__init__(data)
+        self.seconds, self.until = seconds, time.monotonic() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() > self.until:
+            raise PictureError(f"Decoding the picture takes more than {self.seconds:g} seconds, which is the limit. Send a smaller one.")
+        return super().read(size)
 
 
 def quiet_pillow() -> None:
@@ -93,6 +110,8 @@ def decode_picture(data: bytes, limits: Limits, taken: int = 0) -> Picture:
     if taken + width * height > limits.pixels:
         before = f", and those before it {taken:,}" if taken else ""
         raise PictureError(f"The picture has {width} × {height} pixels{before}; the limit is {limits.pixels:,} in all. Send a smaller one.")
+    if scans(image, data) * width * height > SCANNED_PIXELS:
+        raise PictureError("The JPEG picture is stored in so many passes that decoding would take minutes. Send it saved anew.")
     try:
         image.load()
         upright = flatten(ImageOps.exif_transpose(image))
@@ -106,7 +125,7 @@ def open_header(data: bytes, limits: Limits) -> Image.Image:
     if not data:
         raise PictureError("The picture is empty (0 bytes).")
     try:
-        return Image.open(BytesIO(data), formats=FORMATS)
+        return Image.open(TimedBytes(data, limits.seconds), formats=FORMATS)
     except UnidentifiedImageError:
         found = FOREIGN.get(data.lstrip()[:4])
         what = f"not a picture but {found}" if found else "not a picture, or its beginning is damaged"
@@ -115,6 +134,11 @@ def open_header(data: bytes, limits: Limits) -> Image.Image:
         raise PictureError(f"The picture has far more than {limits.pixels:,} pixels, which is the limit. Send a smaller one.") from None
     except DECODE_ERRORS as error:
         raise PictureError(f"The picture's header is truncated or damaged: {error}.") from None
+
+
+def scans(image: Image.Image, data: bytes) -> int:
+    """How often a progressive JPEG goes over all its pixels, at most; each time may take a few bytes. Other pictures: once."""
+    return data.count(SCAN) if image.info.get("progressive") else 1
 
 
 def flatten(image: Image.Image) -> Image.Image:

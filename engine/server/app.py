@@ -154,6 +154,7 @@ class Server:
             memory_bytes=loaded.memory() if loaded else 0,
             rows=loaded.rows if loaded else 0,
             seconds_left=self.worker.seconds_left,
+            step_seconds=self.worker.step_seconds,
             detail=self.worker.failure,
             context_length=self.card.context_length,
             defaults=self.card.generation.model_dump(exclude={"early_stopping"}),

@@ -42,13 +42,27 @@ def cluster(programs: Path) -> Iterator[str]:
             "UTF8",
         ]
         subprocess.run(initialise, check=True, user=user, stdout=subprocess.DEVNULL, cwd=folder)
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        control = [str(programs / "pg_ctl"), "--pgdata", data, "--wait", "--log", f"{folder}/log"]
-        subprocess.run([*control, "start", "--options", options], check=True, user=user, stdout=subprocess.DEVNULL, cwd=folder)
+        start(programs, folder)
         try:
             yield folder
         finally:
-            subprocess.run([*control, "stop", "--mode", "immediate"], check=True, user=user, stdout=subprocess.DEVNULL, cwd=folder)
+            stop(programs, folder)
+
+
+def start(programs: Path, folder: str) -> None:
+    """Start the server of a cluster, again after it was killed."""
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    _control(programs, folder, "start", "--options", options)
+
+
+def stop(programs: Path, folder: str) -> None:
+    _control(programs, folder, "stop", "--mode", "immediate")
+
+
+def _control(programs: Path, folder: str, *command: str) -> None:
+    user = "postgres" if os.geteuid() == 0 else None
+    control = [str(programs / "pg_ctl"), "--pgdata", f"{folder}/data", "--wait", "--log", f"{folder}/log"]
+    subprocess.run([*control, *command], check=True, user=user, stdout=subprocess.DEVNULL, cwd=folder)
 
 
 def create_database(programs: Path, socket: str, name: str) -> str:

@@ -25,6 +25,7 @@ class Asked:
     final: float | None = None
     answers: int = 0
     refused: bool = False
+    words: str = ""  # of the refusal
 
 
 @dataclass
@@ -65,7 +66,7 @@ class LoadChat:
     def _saw(self, question: str, message_id: str, message: Outgoing) -> None:
         asked, now = self.questions[question], monotonic()
         if message.answer_id is None:
-            asked.refused = True
+            asked.refused, asked.words = True, message.text
             return
         if asked.first_words is None and message.text != ELLIPSIS and not message.text.startswith(IN_LINE):
             asked.first_words = now

@@ -24,6 +24,7 @@ class Report:
     first_words: tuple[float, ...]
     final: tuple[float, ...]
     memory_mib: float  # of the bot's process, at its most
+    refusals: tuple[str, ...] = ()  # their words
 
     @property
     def good(self) -> bool:
@@ -49,5 +50,6 @@ def report(questions: Sequence[Asked]) -> Report:
         acknowledgement=percentiles(asked.acknowledged - asked.at for asked in questions if asked.acknowledged is not None),
         first_words=percentiles(asked.first_words - asked.at for asked in answered if asked.first_words is not None),
         final=percentiles(asked.final - asked.at for asked in answered if asked.final is not None),
+        refusals=tuple(asked.words for asked in questions if asked.refused),
         memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -34,6 +34,7 @@ class Load:
     engine: str  # stand-in, or the name of a model
     speed: float
     rows: int
+    limits: Mapping[str, float] = field(default_factory=dict)  # options of that section
 
 
 async def play(load: Load, home: Path, engine_home: Path, seed: int) -> Report:
@@ -59,7 +60,7 @@ async def play(load: Load, home: Path, engine_home: Path, seed: int) -> Report:
 @asynccontextmanager
 async def engine_options(load: Load) -> AsyncIterator[Config]:
     """The configuration that leads to the engine; the stand-in lives as long as the block."""
-    access = {"access": {"everyone": True}}
+    access = {"access": {"everyone": True}, "limits": dict(load.limits)}
     if load.engine != "stand-in":
         yield Config.model_validate({"engine": {"model": load.engine}, **access})
         return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.load.chat import Asked
+from tests.load.loop_watch import watching_loop
 from tests.load.report import report
 from tests.load.run import Load, play
 
@@ -15,6 +17,19 @@ async def test_a_small_room_is_answered_once_each(tmp_path: Path) -> None:
     assert found.good
     assert found.questions > 5
     assert all(0 < first <= last for first, last in zip(found.first_words, found.final, strict=True))
+
+
+async def test_ten_times_too_many_are_acknowledged_refused_with_a_time_and_served_again_later(tmp_path: Path) -> None:
+    """Room for twelve questions, two of which are answered at a time, and a hundred and twenty people who ask at once."""
+    limits = {"questions_overall": 12, "burst": 1_000, "cooldown_seconds": 0}
+    load = Load(people=120, seconds=2.0, every=1.0, engine="stand-in", speed=200.0, rows=2, limits=limits)
+    with watching_loop() as longest:
+        found = await play(load, tmp_path, tmp_path, seed=5)
+    assert found.good
+    assert found.refused > found.questions / 2
+    assert all(re.search(r"again in about \d+ seconds", words) for words in found.refusals)
+    assert len(found.acknowledgement) > 0
+    assert longest.seconds < 0.05, longest.callback
 
 
 def test_what_is_lost_or_doubled_shows() -> None:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -24,13 +24,24 @@ class Program:
     home: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     program: Sequence[str] = PROGRAM
+    log: Path | None = None  # takes what it logs; None: the tests' own standard error
 
     async def __aenter__(self) -> Self:
         arguments = (sys.executable, "-P", *self.program, "run", "--config", str(self.home / "gander.toml"))
         environ = {**os.environ, "GANDER_HOME": str(self.home), "PYTHONPATH": str(ROOT), **self.environ}
         self._killed = False
-        self._process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.DEVNULL, env=environ)
+        with ExitStack() as stack:
+            log = stack.enter_context(self.log.open("ab")) if self.log else None
+            self._process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.DEVNULL, stderr=log, env=environ)
         return self
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended_by_itself(self) -> bool:
+        return self._process.returncode is not None and not self._killed
 
     async def __aexit__(self, *_: object) -> None:
         self.kill()
@@ -61,6 +72,6 @@ class Program:
     async def until(self, seen: Callable[[], bool]) -> None:
         async with asyncio.timeout(90):
             while not seen():
-                if self._process.returncode is not None and not self._killed:
+                if self.ended_by_itself:
                     raise RuntimeError(f"the program ended by itself, with status {self._process.returncode}")
                 await asyncio.sleep(0.02)

@@ -128,6 +128,17 @@ async def test_the_queue_refuses_at_its_two_limits(quick: Database) -> None:
         assert refused.value.key == key
 
 
+async def test_a_clock_that_went_forwards_and_back_locks_nobody_out(quick: Database) -> None:
+    clock = Clock()
+    person = limits_of(quick, clock=clock)
+    clock.now += 100_000
+    assert await count_until_refused(person) == OPTIONS.burst
+    clock.now -= 100_000
+    assert await count_until_refused(person) == 0
+    clock.now += OPTIONS.burst * OPTIONS.cooldown_seconds
+    assert await count_until_refused(person) == OPTIONS.burst
+
+
 async def test_people_who_rested_are_forgotten(quick: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SWEEP_AT", 3)
     clock = Clock()

@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from bot.dispatch import dispatcher, engine_pool
+from bot.dispatch import dispatcher, engine_pool, losses
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.platform import EditBudget, Limits
@@ -47,25 +47,65 @@ async def test_what_no_platform_or_database_takes_is_left_out(database_url: str,
         assert await rig.finals(1) == [said]
 
 
-async def test_a_question_that_every_engine_dies_of_is_given_up(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_question_that_an_engine_dies_of_while_others_are_answered_is_given_up(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine_pool, "AWAY_POLL", 0.05)
-    engine = ScriptedEngine(failing(*[AnswerLost("it crashed")] * 9))
+    monkeypatch.setattr(losses, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(losses, "OWN_SECONDS", 0.0)
+    engine = ScriptedEngine(lambda request: [AnswerLost("it crashed")] if asked(request) == "poison" else ["Honk."])
     engine.gate.set()
     async with running(database_url, tmp_path, engine) as rig:
-        await rig.say("why?")
-        assert "I tried 5 times" in (await rig.finals(1))[0]
-        assert len(engine.requests) == 5
+        await rig.say("poison")
+        for number in range(losses.OWN_LOSSES):
+            await rig.until(lambda lost=number: [asked(request) for request in engine.requests].count("poison") > lost)  # type: ignore[misc]
+            await rig.say("why?", author=Author("web", f"p{number}", "P"), place=Place("web", f"c{number}"))
+            await rig.until(lambda told=number: rig.chat.finals().count("Honk.") > told or "I tried" in str(rig.chat.finals()))  # type: ignore[misc]
+        await rig.until(lambda: any("I tried " in said for said in rig.chat.finals()))
 
 
-async def test_a_question_that_the_bot_itself_dies_of_is_given_up(database_url: str, tmp_path: Path) -> None:
+async def test_while_nobody_is_answered_no_question_is_at_fault(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_pool, "AWAY_POLL", 0.01)
+    monkeypatch.setattr(engine_pool, "FAULTY_LONGEST", 0.01)
+    monkeypatch.setattr(losses, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(losses, "OWN_SECONDS", 0.0)
+    engine = ScriptedEngine(failing(*[AnswerLost("Internal Server Error")] * 30))
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine) as rig:
+        for number in range(3):
+            await rig.say(f"question {number}", author=Author("web", f"p{number}", "P"))
+        assert sorted(await rig.finals(3)) == [f"You asked: question {number}" for number in range(3)]
+
+
+async def test_a_question_that_the_bot_itself_dies_of_is_given_up_after_an_hour(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, chat = ScriptedEngine(echo), Chat()
     async with running(database_url, tmp_path, engine, chat) as rig:
         await rig.say("why?")
-    for _ in range(dispatcher.MAX_ATTEMPTS):
+    for _ in range(dispatcher.MAX_ATTEMPTS + 1):
         async with running(database_url, tmp_path, engine, chat) as rig:
             await rig.until(lambda: engine.running == 1)
+    assert chat.finals() == []  # a bot that crashed may have done so for any other reason
+    monkeypatch.setattr(dispatcher, "ATTEMPTS_SECONDS", 0.0)
     async with running(database_url, tmp_path, engine, chat) as rig:
-        assert "I tried 5 times" in (await rig.finals(1))[0]
+        assert "I tried 6 times" in (await rig.finals(1))[0]
+
+
+async def test_who_waits_for_an_engine_that_is_away_is_told_and_then_answered(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(dispatcher, "NOTICEABLE_SECONDS", 0.0)
+    monkeypatch.setattr(engine_pool, "AWAY_POLL", 0.02)
+    engine = ScriptedEngine(echo, away=True)
+    engine.gate.set()
+    async with running(database_url, tmp_path, engine) as rig:
+        await rig.say("why?")
+        await rig.until(lambda: any("My engine is not ready" in message.text for message in rig.chat.messages.values()))
+        engine.away = False
+        assert await rig.finals(1) == ["You asked: why?"]
+        assert len(rig.chat.messages) == 1
 
 
 @pytest.mark.parametrize(("rows", "beams", "most"), [(2, 1, 2), (4, 2, 2), (3, 2, 1), (1, 3, 1)])

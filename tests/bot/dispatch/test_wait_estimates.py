@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.delivery.edit_scheduler import EditScheduler
-from bot.dispatch.wait_estimates import Speed, queue_positions
+from bot.dispatch.wait_estimates import LEAST_SECONDS, MOST_SECONDS, UNKNOWN_SECONDS, Speed, Throughput, queue_positions
 from bot.platform import EditBudget, Limits
 from bot.queue_status import QueuePosition
 from tests.bot.samples import waiting
@@ -45,3 +45,16 @@ def test_speed_follows_what_changes() -> None:
     for _ in range(20):
         speed.record(waiting(1, cost=300), tokens=100, seconds=5.0)
     assert speed.tokens_per_second(rows=1) == pytest.approx(20, rel=0.05)
+
+
+def test_who_is_refused_hears_when_a_tenth_of_the_queue_will_have_ended() -> None:
+    now = 0.0
+    throughput = Throughput(lambda: now)
+    assert throughput.seconds_until_room(200) == UNKNOWN_SECONDS
+    for number in range(11):
+        now = number * 3.0
+        throughput.count()
+    assert throughput.seconds_until_room(200) == 60
+    assert throughput.seconds_until_room(1) == LEAST_SECONDS
+    now += 1e9
+    assert throughput.seconds_until_room(200) == MOST_SECONDS

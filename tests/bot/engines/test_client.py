@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -171,6 +171,25 @@ async def test_an_engine_that_hangs_does_not_seem_ready(monkeypatch: pytest.Monk
     monkeypatch.setattr(engine_client, "HEALTH_SECONDS", 0.1)
     async with answering(hanging) as url, talking_to(url) as client:
         with pytest.raises(EngineUnavailable, match="does not say how it is"):
+            await client.health()
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+async def test_a_server_without_an_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, content_type: str) -> None:
+    monkeypatch.setattr(engine_client, "MOST_BODY_BYTES", 1 << 20)
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": content_type})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65_536)
+        return response
+
+    async with answering(endless) as url, talking_to(url) as client:
+        with pytest.raises(AnswerLost, match="broke off"):
+            await text_of(client, question())
+        with pytest.raises(EngineUnavailable):
             await client.health()
 
 

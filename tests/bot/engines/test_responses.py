@@ -38,6 +38,14 @@ async def test_only_words_and_the_end_matter(events: Sequence[Mapping[str, Any]]
     assert len(server.requests) == 1
 
 
+async def test_an_answer_that_done_alone_ends_is_asked_for_once(tmp_path: Path) -> None:
+    server = OtherServer(events=words("One goose."))
+    async with bot_on(server, tmp_path) as rig:
+        await rig.say("what?")
+        assert await rig.finals(1) == ["One goose."]
+    assert len(server.requests) == 1
+
+
 async def test_what_a_filter_ended_says_so(tmp_path: Path) -> None:
     async with bot_on(OtherServer(events=[*words("One "), ending(finish_reason="content_filter")]), tmp_path) as rig:
         await rig.say("what?")

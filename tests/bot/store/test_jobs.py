@@ -87,15 +87,20 @@ async def test_a_living_bots_jobs_are_left_to_it(database: Database) -> None:
     await database.write(work)
 
 
-async def test_a_lost_answer_is_counted_and_waits_again(database: Database) -> None:
+async def test_a_lost_answer_waits_again_and_only_the_bot_s_own_deaths_are_counted(database: Database) -> None:
     waiting = await ask(database, "what is it?")
 
     def work(connection: Connection) -> None:
-        for attempts, lost in ((0, False), (0, True), (1, True)):
+        for attempts in (0, 0):
             job = jobs.fetch_job(connection, waiting.id, "me", at=1.0)
             assert job is not None
             assert job.attempts == attempts
-            jobs.retry_job(connection, job, "me", lost=lost)
+            jobs.retry_job(connection, job, "me")
+        jobs.fetch_job(connection, waiting.id, "me", at=1.0)
+        jobs.prune_stalled_workers(connection, 5.0, "me")
+        job = jobs.fetch_job(connection, waiting.id, "me", at=1.0)
+        assert job is not None
+        assert job.attempts == 1
 
     await database.write(work)
 

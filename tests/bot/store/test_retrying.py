@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from bot.errors import ConfigError
 from bot.store import database, retrying
 from bot.store.database import open_database, sqlite_url
+from tests.bot import postgres
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +110,61 @@ async def test_a_mistake_is_raised_at_once(database_url: str) -> None:
     await store.close()
 
 
-async def test_a_database_that_cannot_be_opened_ends_the_start_with_a_sentence(tmp_path: Path, new_postgres: Callable[[], str]) -> None:
+async def test_a_server_that_is_just_starting_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    if (programs := postgres.binaries()) is None:
+        pytest.skip("there is no PostgreSQL here")
+    monkeypatch.setattr(database, "PAUSE_SECONDS", 0.05)
+    with postgres.cluster(programs) as folder:
+        url = postgres.create_database(programs, folder, "starting")
+        postgres.stop(programs, folder)
+        with capture_logs() as logged:
+            opening = asyncio.create_task(open_database(url))
+            async with asyncio.timeout(90):
+                while not logged:  # noqa: ASYNC110  # the log decides
+                    await asyncio.sleep(0.005)
+            await asyncio.to_thread(postgres.start, programs, folder)
+            store = await opening
+        assert [each["event"] for each in logged] == ["database_not_ready"]
+        await store.close()
+
+
+async def test_a_file_that_is_deleted_while_it_is_open_is_written_back(tmp_path: Path) -> None:
+    file = tmp_path / "gander.db"
+    store = await open_database(sqlite_url(file))
+    await store.write(add_person, "Ann")
+    for name in ("gander.db", "gander.db-wal", "gander.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with capture_logs() as logged:
+        await store.write(add_person, "Bob")
+    assert [each["event"] for each in logged] == ["database_file_deleted", "database_file_restored"]
+    assert await store.read(count_people) == 2
+    await store.close()
+    again = await open_database(sqlite_url(file))
+    assert await again.read(count_people) == 2
+    await again.close()
+
+
+async def test_a_file_that_is_replaced_while_it_is_open_is_said_and_left_alone(tmp_path: Path) -> None:
+    file, other = tmp_path / "gander.db", tmp_path / "restored.db"
+    store, backup = await open_database(sqlite_url(file)), await open_database(sqlite_url(other))
+    await store.write(add_person, "Ann")
+    await backup.close()
+    other.replace(file)
+    with capture_logs() as logged:
+        writing = asyncio.create_task(store.write(add_person, "Bob"))
+        async with asyncio.timeout(90):
+            while not logged:  # noqa: ASYNC110  # another thread decides
+                await asyncio.sleep(0.005)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    assert "restart Gander" in logged[0]["reason"]
+    await store.close()
+
+
+async def test_a_database_that_cannot_be_opened_ends_the_start_with_a_sentence(
+    tmp_path: Path, new_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "START_SECONDS", 0.0)
     nowhere = new_postgres().replace("/test_", "/no_")
     for url, why in ((sqlite_url(tmp_path), "unable to open"), (nowhere, "does not exist"), ("postgresql://x@127.0.0.1:9/y", "9")):
         with pytest.raises(ConfigError, match=f"can't be opened: .*{why}"):

@@ -10,6 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
+from engine.core.pace import Pace, Patience
 from engine.core.worker import Loaded, Worker
 from engine.errors import ContextError, ModelError, NotReadyError, OverloadedError
 from engine.prompts.turn import Turn
@@ -22,7 +23,7 @@ def question(text: str = "Hi", max_tokens: int = 20) -> Request:
 
 
 @asynccontextmanager
-async def at_work(load: Callable[[], Loaded], **options: float) -> AsyncIterator[Worker]:
+async def at_work(load: Callable[[], Loaded], **options: float | Patience) -> AsyncIterator[Worker]:
     worker = Worker(load, **({"expected_seconds": 0.1, "capacity": 3} | options))  # type: ignore[arg-type]
     task = asyncio.create_task(worker.run())
     try:
@@ -183,3 +184,34 @@ async def test_a_short_load_is_waited_for() -> None:
         assert worker.status == "loading"
         assert len(await answer(worker, question())) == 20
         assert (worker.status, worker.seconds_left) == ("ready", None)
+
+
+async def test_a_step_that_never_ends_is_a_fault_that_everybody_is_told() -> None:
+    letters = Letters()
+    async with at_work(letters.load, patience=Patience(first=0.5, least=0.5)) as worker:
+        assert worker.step_seconds is None
+        assert len(await answer(worker, question(max_tokens=3))) == 3
+        letters.going.clear()
+        try:
+            with pytest.raises(NotReadyError, match="failed"):
+                await answer(worker, question())
+            assert worker.status == "failed"
+            assert "has not finished a step" in (worker.failure or "")
+        finally:
+            letters.going.set()  # or the thread would be waited for
+
+
+def test_a_step_hangs_when_those_before_it_do_not_explain_it() -> None:
+    now = 0.0
+    pace = Pace(Patience(first=600, least=60, times=10), lambda: now)
+    assert pace.step_seconds is None
+    assert pace.limit == 600
+    pace.begin()
+    now = 20.0
+    assert pace.step_seconds == 20
+    pace.end()
+    assert pace.limit == 200
+    pace.begin()
+    now = 21.0
+    pace.end()
+    assert pace.limit == 200

@@ -137,3 +137,23 @@ def test_first_frame_of_an_animation() -> None:
 def test_bad_urls_name_the_reason(url: str, reason: str) -> None:
     with pytest.raises(PictureError, match=reason):
         decode_data_url(url, LIMITS)
+
+
+def many_scans(count: int, side: int = 1024) -> bytes:
+    """A progressive JPEG whose last pass over the pixels, of a few bytes, is repeated."""
+    data = encoded(Image.new("L", (side, side)), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
+def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = many_scans(3000)
+    assert decode_picture(many_scans(20), LIMITS).image.size == (1024, 1024)
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(PictureError, match="saved anew"):
+        decode_picture(hostile, LIMITS)
+
+
+def test_decoding_ends_when_its_time_is_over() -> None:
+    with pytest.raises(PictureError, match="more than 0 seconds, which is the limit"):
+        decode_picture(encoded(noise((400, 400))), Limits(seconds=0))
