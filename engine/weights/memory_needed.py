@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import AutoConfig
-
 from engine.device.devices import WORKING
 from engine.device.meta import without_memory
 from engine.layers.modes import Quantization
@@ -19,7 +17,6 @@ from engine.layers.quantization import mode_of, quantized_slots
 from engine.models.card import CARD_NAME
 from engine.models.llama.config import LlamaConfig
 from engine.models.minigpt4.config import VISION_SHARDS, Architecture
-from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.weights.llama_loader import open_shards
 from engine.weights.merging import language_shapes
 from engine.weights.stored_tensors import open_folder
@@ -75,6 +72,8 @@ def shapes_of(folder: Path) -> Shapes:
 
 def pretrained_shapes(folder: Path) -> Shapes:
     """Of a hub's repository, as it lies there."""
+    from transformers import AutoConfig  # takes three seconds, which only its models' folders need
+
     from engine.weights.pretrained_loader import language_config, language_name, language_tensors
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -84,6 +83,8 @@ def pretrained_shapes(folder: Path) -> Shapes:
 
 def release_shapes(size: str) -> Shapes:
     """The sizes of the release's `7b` or `13b`, which need no folder."""
+    from engine.models.minigpt4.minigpt4 import VisionEncoder  # likewise
+
     config = RELEASE[size]
     with without_memory():
         vision_encoder = VisionEncoder(Architecture(), config.hidden_size)

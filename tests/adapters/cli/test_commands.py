@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from adapters.__main__ import app
+from adapters.cli.commands import app
 
 
 def gander(

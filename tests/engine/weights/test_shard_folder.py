@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from engine.atomic_write import PART
 from engine.errors import ModelError
 from engine.models.card_reader import read_card
 from engine.models.llama.config import LlamaConfig
+from engine.weights import shard_folder, shards
 from engine.weights.importing import Sources
 from engine.weights.merging import LAST_NORM, language_shapes
+from engine.weights.shards import Conversion, write_shard
 from tests.engine.weights.release_files import (
     GOLDEN,
     edit_json,
@@ -68,28 +71,28 @@ def language(folder: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for path in folder.glob("language-*.safetensors") for name, tensor in load_file(path).items()}
 
 
-COMMAND = """
+SHARD_BYTES = 210_000
+COMMAND = f"""
 import sys, time
 from pathlib import Path
 from engine.weights import shards
 from engine.weights import shard_folder
 from engine.weights.importing import import_model
 from tests.engine.weights.release_files import golden_sources
-shards.SHARD_BYTES = 210_000
+shards.SHARD_BYTES = {SHARD_BYTES}
 write = shard_folder.write_shard
 def slowly(path, conversions, advance):
     write(path, conversions, advance)
     print(path.name, flush=True)
-    time.sleep(float(sys.argv[2]))
+    time.sleep(600)
 shard_folder.write_shard = slowly
 import_model(golden_sources("v0"), Path(sys.argv[1]), "none", lambda written, total: None)
 """
 
 
-def test_an_import_killed_midway_continues_and_is_never_taken_for_ready(tmp_path: Path) -> None:
+def test_an_import_killed_midway_continues_and_is_never_taken_for_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    arguments = [sys.executable, "-c", COMMAND, str(out)]
-    with subprocess.Popen([*arguments, "60"], stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen([sys.executable, "-c", COMMAND, str(out)], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         first = child.stdout.readline().strip()
         child.send_signal(signal.SIGKILL)
@@ -100,8 +103,17 @@ def test_an_import_killed_midway_continues_and_is_never_taken_for_ready(tmp_path
     finished = (half / first).stat().st_mtime_ns
     (half / f"{first}.0{PART}").touch()  # what a kill in the middle of a file leaves
     time.sleep(0.01)
-    rest = subprocess.run([*arguments, "0"], capture_output=True, text=True, check=True).stdout.split()
-    assert first not in rest
+    written: list[str] = []
+
+    def noted(path: Path, conversions: Sequence[Conversion], advance: Callable[[int], None]) -> None:
+        written.append(path.name)
+        write_shard(path, conversions, advance)
+
+    monkeypatch.setattr(shards, "SHARD_BYTES", SHARD_BYTES)
+    monkeypatch.setattr(shard_folder, "write_shard", noted)
+    imported(golden_sources("v0"), out)
+    assert written
+    assert first not in written
     assert (out / first).stat().st_mtime_ns == finished
     expected = load_file(GOLDEN / "tiny-v0" / "expected_vicuna.safetensors")
     assert all(torch.equal(tensor, expected[name]) for name, tensor in language(out).items())

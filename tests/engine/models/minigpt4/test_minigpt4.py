@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 from sentencepiece import SentencePieceProcessor
+from typer.testing import CliRunner
 
+from engine.__main__ import app
 from engine.core.detokenizer import REPLACEMENT
 from engine.errors import WeightsError
 from engine.evaluation.comparison import Comparison
@@ -94,9 +94,9 @@ def test_check_prints_one_object_that_another_implementation_can_use(folders: di
     first, second = expected["turns"]
     options = [word for name in expected["images"] for word in ("--picture", str(GOLDEN / "tiny-v0" / name))]
     options += ["--question", first["question"], "--answer", first["answer_in_context"], "--question", second["question"]]
-    command = [sys.executable, "-m", "engine", "model", "check", str(folders["v0"]), *options, "--json"]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env={"GANDER_HOME": str(tmp_path)}).stdout
-    turns = json.loads(output)["turns"]
+    command = ["model", "check", str(folders["v0"]), *options, "--json"]
+    checked = CliRunner(env={"GANDER_HOME": str(tmp_path)}).invoke(app, command, catch_exceptions=False)
+    turns = json.loads(checked.stdout)["turns"]
     assert [turn["greedy_token_ids"] for turn in turns] == [first["greedy_token_ids"], second["greedy_token_ids"]]
     assert [turn["segment_token_ids"] for turn in turns] == [first["segment_token_ids"], second["segment_token_ids"]]
     assert all(len(turn["logits_top"]) == 10 for turn in turns)
