@@ -107,7 +107,7 @@ class EventHandler:
         self._arrivals = ArrivalOrder()
         self._joiner, self._recent_pictures = MessageJoiner(self._arrivals), RecentPictures(r.database, r.name, self._reopen)
         self._picture_finder = PictureFinder(r.database, self._recent_pictures, ContactSheets(r.intake, r.exports), r.texts)
-        self._ask_service = AskService(parts, self._arrivals, self._picture_finder, self._dispatcher.wake)
+        self._ask_service = AskService(parts, self._arrivals, self._picture_finder, self._dispatcher.enqueued)
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
         self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, self._ask_service.introduce_anew)
@@ -334,6 +334,7 @@ class EventHandler:
 
     async def _process(self, incoming: Incoming) -> None:
         """What is done with an event that is for the bot, step by step. Raises Refusal where one says no."""
+        await self._resources.settings.prefetch(incoming.place, incoming.author)
         if incoming.edited:
             await self._edit(incoming)
             return

@@ -9,15 +9,16 @@ from time import time
 from typing import Final
 
 from bot.access.permissions import may_set_for_all
-from bot.access.policy_store import PolicyStore
+from bot.access.policy_store import EVERYWHERE, PolicyStore, policy_home
 from bot.answer_settings import SETTINGS, AnswerSettings, Memory, Setting, SettingKind, find_setting
 from bot.errors import Refusal
 from bot.message import Author, Place, Value
 from bot.numbers import print_number
 from bot.store.database import Database
-from bot.store.scoped_settings import Home, Scope, clear_setting, read_settings, write_setting
+from bot.store.scoped_settings import Home, Scope, clear_setting, write_setting
 from bot.texts import Texts, choose_language
 
+FRESH_SECONDS: Final = 0.5  # settings are read once for all steps of an event
 OPENED: Final = "opened"  # stored beside a channel's or server's values: everyone there may set them
 
 
@@ -81,6 +82,11 @@ class ScopedSettings:
         self._defaults = defaults
         self._policies = policies
 
+    async def prefetch(self, place: Place, author: Author) -> None:
+        """Read in one transaction what an event needs of this place and person: the settings, and the policies that bound them."""
+        where = {EVERYWHERE, policy_home(place), *(home for _, home in homes(place, author))}
+        await self._policies.settings.read(where, FRESH_SECONDS)
+
     async def resolve(
         self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
     ) -> ResolvedSettings:
@@ -116,7 +122,10 @@ class ScopedSettings:
     async def clear(self, place: Place, author: Author, scope: Scope, name: str) -> bool:
         """Delete a stored value; whether there was one. Raises Refusal where this person may not."""
         await self._check(place, author, scope)
-        return await self._database.write(clear_setting, home_of(scope, place, author), find_setting(name).name)
+        home = home_of(scope, place, author)
+        cleared = await self._database.write(clear_setting, home, find_setting(name).name)
+        self._policies.settings.forget(home)
+        return cleared
 
     async def open(self, place: Place, author: Author, opened: bool) -> None:
         """Let everyone set the values of this server (of this channel, where there are no servers), or only managers again."""
@@ -134,12 +143,14 @@ class ScopedSettings:
             raise Refusal("settings.not_yours_to_set")
 
     async def _write(self, place: Place, author: Author, scope: Scope, name: str, value: Value) -> None:
-        await self._database.write(write_setting, home_of(scope, place, author), name, value, set_by=author.key, at=time())
+        home = home_of(scope, place, author)
+        await self._database.write(write_setting, home, name, value, set_by=author.key, at=time())
+        self._policies.settings.forget(home)
 
     async def _kept(self, place: Place, author: Author) -> list[tuple[Origin, Mapping[str, Value]]]:
         where = list(homes(place, author))
-        kept = await self._database.read(read_settings, [home for _, home in where])
-        return [(origin, kept.get(home, {})) for origin, home in where]
+        kept = await self._policies.settings.read([home for _, home in where], FRESH_SECONDS)
+        return [(origin, kept[home]) for origin, home in where]
 
     def _parse(self, given: Mapping[str, Value], caps: Mapping[str, float]) -> dict[str, Value]:
         parsed = {setting.name: setting.parse(value) for name, value in given.items() for setting in (find_setting(name),)}

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from time import monotonic, time
 from typing import Final
 
 from bot.access.policy import Allowance, Policy, allowance, highest_cap
+from bot.access.settings_cache import SettingsCache
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.message import Author, Place, Value
 from bot.store.database import Database
-from bot.store.scoped_settings import Home, Scope, change_setting, read_settings
+from bot.store.scoped_settings import Home, Scope, change_setting
 
 RULES: Final = "rules"  # the stored setting's name, beside a server's or chat's other settings
 EVERYWHERE: Final[Home] = (Scope.SERVER, "*")  # no server has this key
 FRESH_SECONDS: Final = 5.0  # a policy is cached so long: then changes by another bot on the same database are seen
 NAMING_CHANNELS: Final = ("allow_channels", "deny_channels")
-REMEMBERED: Final = 10_000  # cached policies
+PARSED: Final = 500  # policies that are not parsed again
 
 Edit = Callable[[Policy], Policy]
 
@@ -34,8 +35,7 @@ class PolicyStore:
         self._database = database
         self._access = access
         self._limits = limits
-        self._clock = clock
-        self._known: dict[Home, tuple[float, Policy]] = {}
+        self.settings = SettingsCache(database, clock)
 
     async def bot_wide_access(self) -> AccessOptions:
         """The lists that hold everywhere: the configuration's, with what operators added by `/setup`."""
@@ -80,27 +80,18 @@ class PolicyStore:
             await self._change(EVERYWHERE, partial(_listing, lists, new.channel_key), old.channel_key)
 
     async def read(self, home: Home) -> Policy:
-        until, policy = self._known.get(home, (0.0, Policy()))
-        if self._clock() < until:
-            return policy
-        policy = _parse((await self._database.read(read_settings, [home])).get(home, {}).get(RULES))
-        self._remember(home, policy)
-        return policy
+        return _parse((await self.settings.read([home], FRESH_SECONDS))[home].get(RULES))
 
     async def _change(self, home: Home, edit: Edit, set_by: str) -> Policy:
         def changed(stored: Value | None) -> Value:
             return edit(_parse(stored)).model_dump_json(exclude_defaults=True)
 
         policy = _parse(await self._database.write(change_setting, home, RULES, changed, set_by=set_by, at=time()))
-        self._remember(home, policy)
+        self.settings.forget(home)
         return policy
 
-    def _remember(self, home: Home, policy: Policy) -> None:
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[home] = (self._clock() + FRESH_SECONDS, policy)
 
-
+@lru_cache(PARSED)
 def _parse(stored: Value | None) -> Policy:
     return Policy() if stored is None else Policy.model_validate_json(str(stored))
 

@@ -182,13 +182,10 @@ class AnswerGenerator:
         )
 
     async def _data_urls(self, turns: Sequence[Turn]) -> dict[str, str]:
-        sha256s = {sha256 for turn in turns for sha256 in turn.sha256s}
-        if not sha256s:
-            return {}
-        types = await self._database.read(graph.media_types, sha256s)
+        types = {sha256: kind for turn in turns for sha256, kind in zip(turn.sha256s, turn.media_types, strict=True)}
         try:
-            return {sha256: await asyncio.to_thread(self._data_url, sha256, types[sha256]) for sha256 in sha256s}
-        except (KeyError, FileNotFoundError):  # deleted meanwhile; or the picture folder was lost, or not restored with the database
+            return {sha256: await asyncio.to_thread(self._data_url, sha256, kind) for sha256, kind in types.items()}
+        except FileNotFoundError:  # deleted meanwhile; or the picture folder was lost, or not restored with the database
             raise Refusal("answer.picture_gone") from None
 
     def _data_url(self, sha256: str, media_type: str) -> str:

@@ -68,9 +68,8 @@ class AnswerView:
 
     def show_partial(self, draft: Draft | Comparison) -> None:
         """Show the text so far, when the channel's edit budget allows."""
-        text = draft.text
-        if text.strip():  # platforms refuse a blank message
-            self._show(self._message(text, None, draft.columns))
+        if draft.text.strip():  # platforms refuse a blank message
+            self._show(lambda: self._message(draft.text, None, draft.columns))
 
     async def show_typing(self) -> None:
         await self.outbox.show_typing(self.answer.place, self.queued.diff)
@@ -87,7 +86,7 @@ class AnswerView:
         self.queued.diff.finish(replace(self._message(text, answer.finish, self.standing.columns), actions=actions))
         await self.outbox.finish_answer(self.job.answer, answer.place)
 
-    def _show(self, message: Outgoing) -> None:
+    def _show(self, message: Outgoing | Callable[[], Outgoing]) -> None:
         if self.queued.diff.update(message):
             self.queued.changed.set()
 
@@ -98,9 +97,18 @@ class AnswerView:
     def _message(self, text: str, finish: str | None, columns: tuple[AnswerColumn, ...]) -> Outgoing:
         answer, language = self.answer, self.job.settings.language
         ended = finish is not None
-        message = Outgoing(text, answer_buttons(finish), self.job.answer, answer.footer, answer.spoiler, final=ended, language=language)
-        reader = Reader(self.job.person.partition(":")[2], "")  # of the key, the platform's id
-        return self._with_heading(replace(message, columns=columns, reader=reader))
+        message = Outgoing(
+            text,
+            answer_buttons(finish),
+            self.job.answer,
+            answer.footer,
+            answer.spoiler,
+            final=ended,
+            reader=Reader(self.job.person.partition(":")[2], ""),  # of the key, the platform's id
+            language=language,
+            columns=columns,
+        )
+        return self._with_heading(message)
 
     def _with_heading(self, message: Outgoing) -> Outgoing:
         """The message below a heading with who asked what, where nobody else can see the question; else unchanged."""
@@ -131,7 +139,7 @@ class AnswerViews:
         """As `load`, with what was read from the store already."""
         answer, quoted, texts = snapshot.answer, snapshot.answer.quoted, self._texts.on(snapshot.answer.place.platform)
         reply_to = answer.reply_to or (quoted.follows if quoted else None)
-        queued = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, busy=busy)
+        queued = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, snapshot.recorded, busy=busy)
         votes_open = self._demo_runs(answer.place)
         picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
         return AnswerView(job, answer, queued, self._outbox, texts, snapshot.standing, votes_open, picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.delivery.split import split
@@ -56,7 +57,7 @@ class MessageDiff:
         self._drafting = limits.draft_seconds is not None and not begun
         self._preview: Outgoing | None = None  # the draft that the platform shows
         self._shown: list[Outgoing | None] = [None] * begun  # by part; None: unknown
-        self._content: Outgoing | None = None
+        self._content: Outgoing | Callable[[], Outgoing] | None = None
         self._parts: tuple[Outgoing, ...] | None = ()  # the content, cut into messages; None: not cut yet
         self._files = limits.messages is not None
         self._deleted: set[int] = set()  # parts that a person deleted
@@ -68,6 +69,8 @@ class MessageDiff:
     @property
     def content(self) -> Outgoing | None:
         """The whole text as it should be shown now; None: nothing yet, or it was retracted."""
+        if callable(self._content):
+            self._content = self._content()
         return self._content
 
     @property
@@ -100,10 +103,13 @@ class MessageDiff:
         """Whether nothing is left to send after this step."""
         return self.ended and step.part == len(self._wanted) - 1
 
-    def update(self, message: Outgoing) -> bool:
-        """Take the text so far, or the place in line. True: the queue has to be told; False: an earlier change waits there already."""
+    def update(self, message: Outgoing | Callable[[], Outgoing]) -> bool:
+        """Take the text so far, or the place in line. True: the queue has to be told; False: an earlier change waits there already.
+
+        A function makes the message, not final, when a step needs it: most texts are replaced by longer ones before.
+        """
         all_shown = self._parts is not None and self.next_step() is None
-        self._content, self._parts = replace(message, final=False) if message.final else message, None
+        self._content, self._parts = message if callable(message) or not message.final else replace(message, final=False), None
         return all_shown
 
     def finish(self, message: Outgoing) -> None:
@@ -123,8 +129,8 @@ class MessageDiff:
     def drop_files(self) -> None:
         """The place takes no files: show all of the text in messages, however many."""
         self._files = False
-        if self._content is not None:
-            self._content, self._parts = replace(self._content, files=()), None
+        if self.content is not None:
+            self._content, self._parts = replace(self.content, files=()), None
 
     def expire_preview(self, now: float) -> None:
         """Forget the native draft if it is about to vanish: the next step shows it again."""
@@ -181,9 +187,9 @@ class MessageDiff:
 
     @property
     def _wanted(self) -> tuple[Outgoing, ...]:
-        """The content cut into messages, on demand: most texts are replaced by longer ones before anybody needs them."""
+        """The content cut into messages, on demand."""
         if self._parts is None:
-            self._parts = self._cut(self._content) if self._content is not None else ()
+            self._parts = self._cut(self.content) if self.content is not None else ()
         return self._parts
 
     def _cut(self, message: Outgoing) -> tuple[Outgoing, ...]:

@@ -83,19 +83,21 @@ class Outbox:
                 self._tasks = None  # a group that ends takes no tasks: what is queued now stays for the next start
 
     def open_answer(
-        self, answer: int, place: Place, reply_to: str | None, recorded: Iterable[Delivery], *, busy: bool = True
+        self, answer: int, place: Place, reply_to: str | None, sent: Iterable[Delivery], recorded: Delivery | None, *, busy: bool = True
     ) -> QueuedMessage:
-        """The queued message of an answer; a new one goes on with the parts that were `recorded` before a restart.
+        """The queued message of an answer; a new one goes on with the parts that were `sent` before a restart.
 
-        `busy`: its question gets a reaction until the answer is finished.
+        `recorded`: its next part, if the store expects that already. `busy`: its question gets a reaction until the answer is finished.
         """
         queue = self._queue(place)
         if answer not in queue.messages:
-            known = [delivery for delivery in recorded if delivery.platform_id]
+            known = [delivery for delivery in sent if delivery.platform_id]
             limits = self._limits(place)
             diff = MessageDiff(limits, begun=len(known), is_revision=not busy)
             event = reply_to if busy else None
-            self._add(queue, answer, QueuedMessage(answer, place, reply_to, diff, event, parts=known, replies_to_previous=limits.chains))
+            queued = QueuedMessage(answer, place, reply_to, diff, event, parts=known, replies_to_previous=limits.chains)
+            queued.pending_send = recorded
+            self._add(queue, answer, queued)
             self._react(queue.messages[answer], busy=True)
         return queue.messages[answer]
 
@@ -137,6 +139,12 @@ class Outbox:
         queued.changeable = not message.final
         self._add(queue, key, queued)
         return Notice(queue, key)
+
+    def can_record_ahead(self, channel: str, answer: int) -> bool:
+        """Whether the answer's first message may be recorded before there is anything to send: after a kill nobody knows whether it was
+        sent. That does no harm where the platform deduplicates sends, and nothing is recorded yet."""
+        platform, queue = self._platforms.get(channel.partition(":")[0]), self._queues.get(channel)
+        return platform is not None and platform.limits.deduplicates and not (queue and answer in queue.messages)
 
     def set_pending(self, asked: Mapping[str, int]) -> None:
         """How many questions wait or are being answered, by channel key."""

@@ -23,6 +23,7 @@ from bot.config.logging import job_logged
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
+from bot.dispatch.finished_answers import FinishedAnswers
 from bot.dispatch.losses import Losses
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
@@ -87,11 +88,14 @@ class Dispatcher:
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
+        self._arrived: list[WaitingJob] = []  # stored since the last look
+        self._looked_at = float("-inf")  # when the store was last asked for waiting jobs, on the steady clock
+        self._look_due = True  # there may be jobs to start that this bot was not told of
         self._waiting = False  # whether any question waited at the last look
         self._attached = asyncio.Event()
         self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
-        self._delivering: set[int] = set()  # jobs
+        self._finished = FinishedAnswers(database, outbox, answer_views)
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -99,19 +103,29 @@ class Dispatcher:
         """Run jobs until cancelled. Jobs that a killed run of this bot left begin again."""
         recovered = await self._database.write(jobs.prune_stalled_workers, time() - DEAD_SECONDS, self._name)
         log.info("dispatcher_started", recovered=recovered)
-        async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._pool.watch(self.wake))
-            self._tasks.create_task(self._keep_alive())
-            self._tasks.create_task(self._keep_informed())
-            self._tasks.create_task(self._stop_all(self._outbox.deleted))
-            self._tasks.create_task(self._stop_all(self._outbox.given_up))
-            while True:
-                await self._start_jobs()
-                await _news(self._news, LOOK_SECONDS)
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._pool.watch(self.wake))
+                self._tasks.create_task(self._keep_alive())
+                self._tasks.create_task(self._keep_informed())
+                self._tasks.create_task(self._stop_all(self._outbox.deleted))
+                self._tasks.create_task(self._stop_all(self._outbox.given_up))
+                while True:
+                    await self._start_jobs()
+                    await _news(self._news, LOOK_SECONDS)
+        finally:
+            await self._finished.close()
 
     def wake(self) -> None:
-        """Look at the queue now: a question was stored, or an engine has room."""
+        """Look at the queue now: a job may start that could not before, or an engine has room."""
+        self._look_due = True
         self._news.set()
+
+    def enqueued(self, job: WaitingJob | None) -> None:
+        """This bot stored a question. Its job starts without another look at the queue if nothing else waits. None: it has one already."""
+        if job is not None:
+            self._arrived.append(job)
+            self._news.set()
 
     def attached(self) -> None:
         """A platform is connected: answers that were not delivered there go out, and its questions may start."""
@@ -123,6 +137,7 @@ class Dispatcher:
         self._draining = True
         while self._busy:
             await asyncio.wait(self._busy)
+        await self._finished.finish_shown()
 
     async def stop(self, answers: Sequence[int]) -> int:
         """Stop these answers; how many were waiting or being made. The text so far stays."""
@@ -170,19 +185,19 @@ class Dispatcher:
 
         Where every engine refuses until its operator mends something, each job is answered with the reason instead.
         """
-        self._waiting = True
+        arrived, self._arrived = self._arrived, []
+        waited, self._waiting = self._waiting, True
         refusal = self._pool.refusal
         if not (refusal or self._pool.have_room()):
             return
-        found, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD_SECONDS)
-        fetchable = [job for job in found if not self._losses.rests(job.id)]
+        fetchable, behind = (arrived, False) if self._is_all(arrived, waited) else await self._look()
         while not (self._draining or self._news.is_set()):
             chosen = next(iter(fetchable), None) if refusal else self._fairest(fetchable)
             pooled = self._pool.best(chosen) if chosen and not refusal else None
             if chosen is None or (pooled is None and refusal is None):
                 break
             async with self._queue_lock:
-                fetched = await self._database.write(snapshots.fetch_job, chosen.id, self._name, time())
+                fetched = await self._fetch(chosen)
                 if fetched is not None and pooled is not None:
                     self._queue.charge(chosen)
                     pooled.running[chosen.id] = chosen
@@ -191,9 +206,28 @@ class Dispatcher:
                 elif fetched is not None and refusal is not None:
                     self._spawn(self._refuse(fetched, refusal))
             fetchable.remove(chosen)
+            behind = behind or fetched is None
             if behind:
                 self.wake()  # the next of that person's may start, too
         self._waiting = behind or bool(fetchable)
+
+    def _is_all(self, arrived: Sequence[WaitingJob], waited: bool) -> bool:
+        """Whether the jobs that were just stored are all that may start, so that the store need not be asked."""
+        if self._look_due or waited or monotonic() - self._looked_at >= LOOK_SECONDS:
+            return False
+        connected, people = self._outbox.connected, {(job.channel, job.person) for job in arrived}
+        return len(people) == len(arrived) > 0 and all(job.channel.partition(":")[0] in connected for job in arrived)
+
+    async def _look(self) -> tuple[list[WaitingJob], bool]:
+        """The jobs that may start, by the store; and whether others wait behind them."""
+        self._look_due, self._looked_at = False, monotonic()
+        found, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD_SECONDS)
+        return [job for job in found if not self._losses.rests(job.id)], behind
+
+    async def _fetch(self, chosen: WaitingJob) -> FetchedJob | None:
+        record_send = self._outbox.can_record_ahead(chosen.channel, chosen.answer)
+        async with self._finished.finishing() as shown:
+            return await self._database.write(snapshots.fetch_job, chosen.id, self._name, time(), record_send=record_send, shown=shown)
 
     def _fairest(self, fetchable: Sequence[WaitingJob]) -> WaitingJob | None:
         """The job whose turn it is, among people who use no more than their share of the engines; None: there is none."""
@@ -202,8 +236,8 @@ class Dispatcher:
 
     async def _refuse(self, fetched: FetchedJob, refusal: EngineRefused) -> None:
         with job_logged(fetched.job.name):
-            if await self._fail_refused(fetched.job, self._answer_views.open(fetched.job, fetched.snapshot), refusal):
-                await self._deliver(fetched.job)
+            if ended := await self._fail_refused(fetched.job, self._answer_views.open(fetched.job, fetched.snapshot), refusal):
+                await self._finished.deliver(fetched.job, ended)
 
     async def _run_job(self, pooled: PooledEngine, waiting: WaitingJob, fetched: FetchedJob) -> None:
         """Make one answer, store it and deliver it. The job is `running` and ours."""
@@ -225,18 +259,18 @@ class Dispatcher:
                 async with self._typing(view), self._cancellations[job.id]:
                     await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
             except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
-                saved = await self._save_failure(pooled, job, view, error)
+                ended = await self._save_failure(pooled, job, view, error)
             else:
                 pooled.answer_made()
                 self._losses.answer_made(job.id)
                 if explained:
                     self.explanations.keep(job, draft)
                 notes = await self._generator.footer_notes(job, branch, draft)
-                saved = await self._save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
+                ended = await self._save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
             finally:
                 self._free_engine(pooled, waiting, draft, monotonic() - began)
-            if saved:
-                await self._deliver(job)
+            if ended:
+                await self._finished.deliver(job, ended)
 
     @asynccontextmanager
     async def _typing(self, view: AnswerView) -> AsyncIterator[None]:
@@ -259,8 +293,8 @@ class Dispatcher:
 
     async def _save_failure(
         self, pooled: PooledEngine, job: Job, view: AnswerView, error: Refusal | EngineRefused | EngineUnavailable | AnswerLost
-    ) -> bool:
-        """Put the job back where another try may help, else store the reason as its answer; whether an answer was stored."""
+    ) -> AnswerView | None:
+        """Put the job back where another try may help, else store the reason as its answer, and return its view."""
         if isinstance(error, EngineUnavailable | AnswerLost):
             pooled.answer_failed(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
             if isinstance(error, AnswerLost) and (tries := self._losses.answer_lost(job.id)):
@@ -269,32 +303,33 @@ class Dispatcher:
             log.warning("answer_put_back", reason=str(error))
             await self._database.write(jobs.retry_job, job, self._name)
             self.wake()
-            return False
+            return None
         self._losses.forget(job.id)
         if isinstance(error, EngineRefused):
             return await self._fail_refused(job, view, error)
         return await self._fail(job, view, error.key, **error.values)
 
-    async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> bool:
+    async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> AnswerView | None:
         """Store why the engine refuses: its own words where the request is at fault, ours where its operator has to act."""
         if refusal.fault not in FAULT_TEXTS:
             return await self._fail(job, view, "answer.refused", reason=sanitize_text(str(refusal)))
         log.error("engine_refuses", reason=str(refusal))
         return await self._fail(job, view, FAULT_TEXTS[refusal.fault])
 
-    async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> bool:
+    async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> AnswerView | None:
         """Store a text of ours as the failed answer."""
         return await self._save(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
 
     async def _save(
         self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[AnswerColumn, ...] = ()
-    ) -> bool:
+    ) -> AnswerView | None:
+        """Store an answer; the view of it as it is stored. None: the job is not ours any more."""
         footer = " · ".join(filter(None, (view.answer.footer, *notes)))
-        ours = await self._database.write(jobs.save_answer, job, self._name, text, finish, footer, time(), columns)
-        log.info("answer_made", finish=finish, ours=ours)
-        if not ours:
+        saved = await self._database.write(snapshots.save_answer, job, self._name, text, finish, footer, time(), columns)
+        log.info("answer_made", finish=finish, ours=saved is not None)
+        if saved is None:
             await self._abandon(job, view)
-        return ours
+        return self._answer_views.open(job, saved) if saved else None
 
     async def _abandon(self, job: Job, view: AnswerView) -> None:
         """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted."""
@@ -304,20 +339,9 @@ class Dispatcher:
             view.discard()
 
     def _deliver_soon(self, job: Job) -> None:
-        if job.id not in self._delivering | self._cancellations.keys():
-            self._delivering.add(job.id)
-            self._spawn(self._deliver(job))
-
-    async def _deliver(self, job: Job) -> None:
-        self._delivering.add(job.id)
-        try:
-            if view := await self._answer_views.load(job):
-                await view.finish()
-            else:
-                await self._outbox.retract_answer(job.answer)
-            await self._database.write(jobs.finish_job, job.id)
-        finally:
-            self._delivering.discard(job.id)
+        if job.id not in self._finished and job.id not in self._cancellations:
+            self._finished.begin(job.id)
+            self._spawn(self._finished.deliver(job))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` as a task that `drain` waits for. While the dispatcher is ending it starts none: its job stays in the store."""
@@ -329,6 +353,7 @@ class Dispatcher:
         """Every HEARTBEAT_SECONDS: store that we live, cancel jobs stopped through another bot, take over the jobs of dead bots."""
         while True:
             now = time()
+            await self._finished.finish_shown()
             asked = await self._database.write(jobs.heartbeat, self._name, now)
             async with self._queue_lock:
                 running = tuple(self._cancellations)

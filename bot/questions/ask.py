@@ -25,6 +25,7 @@ from bot.sanitize import safe_name
 from bot.store import questions
 from bot.store.database import Database
 from bot.store.graph import Asked, Node
+from bot.store.jobs import WaitingJob
 from bot.store.pictures import PictureFiles
 from bot.store.questions import NewAnswer, NewQuestion, Submission
 from bot.store.tables import Finish
@@ -50,9 +51,11 @@ class AskDependencies:
 
 
 class AskService:
-    """Stores questions. `enqueued` is called after each."""
+    """Stores questions. `enqueued` is called after each with its job; None: it was stored before."""
 
-    def __init__(self, parts: AskDependencies, arrivals: ArrivalOrder, picture_finder: PictureFinder, enqueued: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: AskDependencies, arrivals: ArrivalOrder, picture_finder: PictureFinder, enqueued: Callable[[WaitingJob | None], None]
+    ) -> None:
         self._parts = parts
         self._arrivals = arrivals
         self._picture_finder = picture_finder
@@ -89,8 +92,7 @@ class AskService:
                 incoming = found
             question, refused = await self._read(incoming, text, request, varied, replied)
             await self._arrivals.turn(incoming.arrival, follows=not (question.pictures or incoming.reply_to))
-        await self._parts.database.write(questions.store_question, self._submission(incoming), question)
-        self._stored(incoming)
+        self._stored(incoming, await self._parts.database.write(questions.store_question, self._submission(incoming), question))
         # A picture that was being forgotten while it was shown again would be missing now.
         await self._save(question.pictures)
         if refused is not None:
@@ -106,8 +108,7 @@ class AskService:
         """Another answer to the same question, beside the first."""
         resolved = await self._resolve(incoming, request)
         answer = new_answer(asked.text, 1, resolved)
-        await self._parts.database.write(questions.store_again, self._submission(incoming), asked, answer)
-        self._stored(incoming)
+        self._stored(incoming, await self._parts.database.write(questions.store_again, self._submission(incoming), asked, answer))
 
     async def resume(self, incoming: Incoming, asked: Asked) -> None:
         """Go on where an answer ran into its limit."""
@@ -116,8 +117,8 @@ class AskService:
         resolved = await self._resolve(incoming, {})
         text = self._parts.texts.render(resolved.settings.language, "answer.go_on")
         answer = new_answer(text, 1, resolved)
-        await self._parts.database.write(questions.store_continuation, self._submission(incoming), asked, text, answer)
-        self._stored(incoming)
+        job = await self._parts.database.write(questions.store_continuation, self._submission(incoming), asked, text, answer)
+        self._stored(incoming, job)
 
     async def _replied_to(self, incoming: Incoming) -> Node | None:
         """The stored message that this one replies to, after it is stored if it is on its way."""
@@ -200,11 +201,11 @@ class AskService:
         admit = None if incoming.author.alone else partial(self._parts.limits.admit, incoming=incoming)
         return Submission(incoming, self._parts.name, time(), _introduction(incoming) in self._known, admit)
 
-    def _stored(self, incoming: Incoming) -> None:
+    def _stored(self, incoming: Incoming, job: WaitingJob | None) -> None:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(_introduction(incoming))
-        self._enqueued()
+        self._enqueued(job)
 
 
 def _introduction(incoming: Incoming) -> tuple[str, str, str]:

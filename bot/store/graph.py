@@ -62,6 +62,7 @@ class Turn:
     finish: str | None
     spoiler: bool
     sha256s: tuple[str, ...]
+    media_types: tuple[str, ...] = ()  # of these pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +187,15 @@ def unpoint(connection: Connection, place: str, persons: Sequence[str]) -> None:
 def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
     """The messages from the first of the conversation to `leaf`, both included."""
     rows = connection.execute(_BRANCH, {"leaf": leaf}).all()
-    pictures = pictures_of(connection, [row.id for row in rows])
-    return tuple(Turn(*row, sha256s=pictures.get(row.id, ())) for row in rows)
+    pictures: dict[int, list[tuple[str, str]]] = {}
+    for message, sha256, media_type in connection.execute(_TYPED_PICTURES, {"messages": [row.id for row in rows]}):
+        pictures.setdefault(message, []).append((sha256, media_type))
+    return tuple(_turn(row, pictures.get(row.id, ())) for row in rows)
+
+
+def _turn(row: Any, pictures: Collection[tuple[str, str]]) -> Turn:
+    sha256s, media_types = tuple(sha256 for sha256, _ in pictures), tuple(media_type for _, media_type in pictures)
+    return Turn(row.id, row.conversation, row.person, row.role, row.text, row.finish, row.spoiler, sha256s, media_types)
 
 
 def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -261,11 +269,6 @@ def all_pictures(connection: Connection) -> set[str]:
     return set(connection.scalars(select(PictureRow.sha256)))
 
 
-def media_types(connection: Connection, sha256s: Collection[str]) -> dict[str, str]:
-    rows = connection.execute(select(PictureRow.sha256, PictureRow.media_type).where(PictureRow.sha256.in_(sha256s)))
-    return dict(rows.all())
-
-
 def name_of(connection: Connection, person: str) -> str:
     return connection.scalar(select(PersonRow.name).where(PersonRow.key == person)) or ""
 
@@ -303,6 +306,7 @@ _PICTURES = (
     .where(MessagePictureRow.message.in_(bindparam("messages", expanding=True)))
     .order_by(MessagePictureRow.message, MessagePictureRow.position)
 )
+_TYPED_PICTURES = _PICTURES.join(PictureRow, PictureRow.sha256 == MessagePictureRow.sha256).add_columns(PictureRow.media_type)
 _QUESTION = aliased(MessageRow)
 _ANSWER = (
     select(

@@ -51,7 +51,7 @@ class WaitingJob:
 
     id: int
     answer: int
-    channel: str
+    channel: str  # key; so is `person`
     person: str
     cost: int
     rows: int  # that it takes on an engine: its beams
@@ -93,8 +93,8 @@ class QueueLoad:
     overall: int
 
 
-def enqueue(connection: Connection, job: NewJob, at: float) -> int | None:
-    """Store an answer without a text, and the job that is going to fill it. The answer's id; None: it was not stored."""
+def enqueue(connection: Connection, job: NewJob, at: float) -> WaitingJob | None:
+    """Store an answer without a text, and the job that is going to fill it. None: the answer was not stored."""
     question, place = job.question, job.place.key
     spoiler = question.spoiler
     unwritten = NewMessage(
@@ -121,10 +121,10 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> int | None:
         "cancelled": False,
         "at": at,
     }
-    connection.execute(_ENQUEUE, row)
+    number = connection.execute(_ENQUEUE, row).scalar_one()
     if job.asked_at is not None:
         graph.point(connection, place, (graph.SHARED, job.person), answer, job.asked_at)
-    return answer
+    return WaitingJob(number, answer, job.place.channel_key, job.person, job.cost, job.rows)
 
 
 def load(connection: Connection, person: str) -> QueueLoad:
@@ -158,7 +158,8 @@ def all_waiting(connection: Connection) -> tuple[WaitingJob, ...]:
 
 
 def fetch_job(connection: Connection, job: int, owner: str, at: float) -> Job | None:
-    """Move a job from waiting to running; None: another bot took it, or it was stopped."""
+    """Move a job from waiting to running; None: another bot took it, it was stopped, or the answer that its question follows is not
+    finished."""
     row = connection.execute(_FETCH, {"job": job, "me": owner, "now": at}).first()
     return _job(row) if row else None
 
@@ -202,9 +203,10 @@ def undelivered(connection: Connection, platforms: Collection[str], owner: str, 
     return tuple(sorted((_job(row) for row in connection.execute(statement)), key=lambda job: job.id))
 
 
-def finish_job(connection: Connection, job: int) -> None:
-    """Move a job from answered to done: the end of its answer is shown, or can't be."""
-    connection.execute(_FINISH, {"job": job})
+def finish_jobs(connection: Connection, jobs: Collection[int]) -> None:
+    """Move jobs from answered to done: the end of each answer is shown, or can't be."""
+    if jobs:
+        connection.execute(_FINISH, {"jobs": list(jobs)})
 
 
 def cancel_jobs(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
@@ -275,27 +277,27 @@ def job_of(connection: Connection, answer: int) -> Job | None:
 
 
 # Built once: for a question, building statements would take longer than running them.
-_ENQUEUE = insert(JobRow)
+_ENQUEUE = insert(JobRow).returning(JobRow.id)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
 _JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.attempts, JobRow.varied, JobRow.at)
 _QUEUE = select(JobRow.id, JobRow.answer, JobRow.channel, JobRow.person, JobRow.cost, JobRow.beams).order_by(JobRow.id)
 _WAITING = select(func.count()).where(JobRow.state == JobState.WAITING)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
+_UNFINISHED = and_(_ASKED.id == JobRow.question, _BEFORE.role == "assistant", _BEFORE.finish.is_(None))
+_FOLLOWS_UNFINISHED = select(_ASKED.id).join(_BEFORE, _BEFORE.id == _ASKED.parent).where(_UNFINISHED).correlate(JobRow).exists()
 _FETCHABLE = _QUEUE.where(
     JobRow.id.in_(
         select(func.min(JobRow.id))
-        .join(_ASKED, _ASKED.id == JobRow.question)
-        .outerjoin(_BEFORE, _BEFORE.id == _ASKED.parent)
-        .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(bindparam("here", expanding=True)))
-        .where(or_(_BEFORE.id.is_(None), _BEFORE.role == "user", _BEFORE.finish.is_not(None)))
+        .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(bindparam("here", expanding=True)), ~_FOLLOWS_UNFINISHED)
         .where(or_(JobRow.owner == bindparam("me"), JobRow.owner.is_(None), JobRow.heartbeat < bindparam("stale")))
         .group_by(JobRow.channel, JobRow.person)
+        .correlate(None)
     )
 )
 _FETCH = (
     update(JobRow)
-    .where(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING)
+    .where(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING, ~_FOLLOWS_UNFINISHED)
     .values(state=JobState.RUNNING, owner=bindparam("me"), heartbeat=bindparam("now"), started=bindparam("now"))
     .returning(*_JOB)
 )
@@ -309,7 +311,7 @@ _SAY = (
     .where(MessageRow.id == bindparam("answer"))
     .values(text=bindparam("said"), finish=bindparam("how"), footer=bindparam("below"))
 )
-_FINISH = update(JobRow).where(JobRow.id == bindparam("job")).values(state=JobState.DONE)
+_FINISH = update(JobRow).where(JobRow.id.in_(bindparam("jobs", expanding=True))).values(state=JobState.DONE)
 
 
 def _job(row: Any) -> Job:

@@ -17,7 +17,7 @@ from bot.errors import Refusal
 from bot.message import Author, Incoming, Picture
 from bot.store import deliveries, events, graph, jobs
 from bot.store.graph import SHARED, Asked, NewMessage, Node
-from bot.store.jobs import BegunAnswer, NewJob, QueueLoad
+from bot.store.jobs import BegunAnswer, NewJob, QueueLoad, WaitingJob
 
 EDITABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once
 
@@ -59,10 +59,10 @@ class NewQuestion:
     older_note: str  # for the footer, where a newer picture stands in the channel than the one that it is about
 
 
-def store_question(connection: Connection, submission: Submission, question: NewQuestion) -> None:
-    """Enqueue an answer to it, unless the event is stored already. Raises Refusal: the queue is full, or the question lacks a picture."""
+def store_question(connection: Connection, submission: Submission, question: NewQuestion) -> WaitingJob | None:
+    """Enqueue an answer to it; None: the event is stored already. Raises Refusal: the queue is full, or the question lacks a picture."""
     if not _is_new(connection, submission):
-        return
+        return None
     incoming, now = submission.incoming, submission.at
     graph.add_pictures(connection, question.pictures, now)
     replaced = _replaced(connection, incoming)
@@ -75,26 +75,25 @@ def store_question(connection: Connection, submission: Submission, question: New
     if replaced:  # the first question of a conversation has no parent to have it from
         message = replace(message, conversation=replaced.conversation)
     stored = graph.add(connection, replace(message, quoted=question.quoted))
-    if stored is not None:
-        jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), now)
+    return None if stored is None else jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), now)
 
 
-def store_again(connection: Connection, submission: Submission, asked: Asked, answer: NewAnswer) -> None:
-    """Enqueue another answer to a stored question, beside the first. Raises Refusal as `store_question`."""
-    if _is_new(connection, submission):
-        question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
-        jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)
-
-
-def store_continuation(connection: Connection, submission: Submission, asked: Asked, text: str, answer: NewAnswer) -> None:
-    """Enqueue an answer that goes on from another one: `text` asks for it. Raises Refusal as `store_question`."""
+def store_again(connection: Connection, submission: Submission, asked: Asked, answer: NewAnswer) -> WaitingJob | None:
+    """Enqueue another answer to a stored question, beside the first. None and Refusal as of `store_question`."""
     if not _is_new(connection, submission):
-        return
+        return None
+    question = Node(asked.question, asked.conversation, asked.person, asked.spoiler)
+    return jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)
+
+
+def store_continuation(connection: Connection, submission: Submission, asked: Asked, text: str, answer: NewAnswer) -> WaitingJob | None:
+    """Enqueue an answer that goes on from another one: `text` asks for it. None and Refusal as of `store_question`."""
+    if not _is_new(connection, submission):
+        return None
     parent = Node(asked.answer, asked.conversation, asked.person, asked.spoiler)
     message = _child(submission.incoming, parent, text, submission.at, platform_id=None)
     stored = graph.add(connection, message)
-    if stored is not None:
-        jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), submission.at)
+    return None if stored is None else jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), submission.at)
 
 
 def edit_question(
@@ -122,7 +121,7 @@ def edit_question(
     for old in begun:
         new = jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)
         if new is not None:
-            deliveries.hand_over(connection, old.answer, new)
+            deliveries.hand_over(connection, old.answer, new.answer)
         graph.drop(connection, old.answer)
     return begun
 

@@ -6,26 +6,31 @@ Functions take the connection of the caller's transaction.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection
 
+from bot.platform import AnswerColumn
 from bot.store import deliveries, graph, jobs, votes
 from bot.store.deliveries import Delivery
 from bot.store.graph import Turn
 from bot.store.jobs import Job
+from bot.store.tables import Finish
 
 NO_VOTES: Final = votes.Standing((), Counter())
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSnapshot:
-    """An answer that is to be shown. `standing`: its columns and votes, none while it is not finished; `sent`: its messages so far."""
+    """An answer that is to be shown. `standing`: its columns and votes, none while it is not finished; `sent`: its messages so far;
+    `recorded`: its first one, if the store expects it to be sent."""
 
     answer: graph.Answer
     standing: votes.Standing
     sent: tuple[Delivery, ...]
+    recorded: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,29 @@ def read_snapshot(connection: Connection, answer: int) -> AnswerSnapshot | None:
     return AnswerSnapshot(stored, standing, deliveries.parts(connection, answer))
 
 
-def fetch_job(connection: Connection, job: int, owner: str, at: float) -> FetchedJob | None:
-    """As `jobs.fetch_job`, with what its answer begins with."""
+def fetch_job(
+    connection: Connection, job: int, owner: str, at: float, *, record_send: bool = False, shown: Collection[int] = ()
+) -> FetchedJob | None:
+    """As `jobs.fetch_job`, with what its answer begins with; and `jobs.finish_jobs` of those whose answers are `shown`.
+
+    `record_send`: unless messages of the answer were sent, record the first one now: its sender needs no transaction of its own.
+    """
+    jobs.finish_jobs(connection, shown)
     fetched = jobs.fetch_job(connection, job, owner, at)
     snapshot = read_snapshot(connection, fetched.answer) if fetched else None
-    return FetchedJob(fetched, snapshot, graph.branch(connection, fetched.question)) if fetched and snapshot else None
+    if fetched is None or snapshot is None:
+        return None
+    if record_send and not any(delivery.platform_id for delivery in snapshot.sent):
+        snapshot = replace(snapshot, recorded=deliveries.intend(connection, fetched.answer, 0, snapshot.answer.place, at))
+    return FetchedJob(fetched, snapshot, graph.branch(connection, fetched.question))
+
+
+def save_answer(
+    connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[AnswerColumn] = ()
+) -> AnswerSnapshot | None:
+    """As `jobs.save_answer`, with what is to be shown now. None: the job is not ours any more."""
+    if not jobs.save_answer(connection, job, owner, text, finish, footer, at, columns):
+        return None
+    stored = graph.answer(connection, job.answer)
+    standing = votes.Standing(tuple(columns), Counter())
+    return AnswerSnapshot(stored, standing, deliveries.parts(connection, job.answer)) if stored else None

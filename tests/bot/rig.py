@@ -252,9 +252,11 @@ async def running(
     idle_seconds: float = 1_800.0,
     access: AccessOptions = EVERYBODY,
     name: str = "gander",
+    watched: Callable[[Database], Database] = lambda database: database,
 ) -> AsyncIterator[Rig]:
-    """A bot that runs until the end of the block, when it stops as a killed one does: at once."""
-    database, texts, chat, decoders = await open_database(url), load_texts(), chat or Chat(), Decoders(DecodingLimits())
+    """A bot that runs until the end of the block, when it stops as a killed one does: at once. It uses its database as `watched`."""
+    database = watched(await open_database(url))
+    texts, chat, decoders = load_texts(), chat or Chat(), Decoders(DecodingLimits())
     policies = PolicyStore(database, access, limits)
     settings = ScopedSettings(database, texts, {}, policies)
     files = PictureFiles(home / "pictures")

@@ -57,8 +57,8 @@ async def ask(
         question = add_message(connection, text, parent=parent, author=author)
         graph.introduce(connection, place, author)
         node = graph.Node(question, "c", author.key, False)
-        answer = jobs.enqueue(connection, jobs.NewJob(node, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
-        return next(w for w in jobs.all_waiting(connection) if w.answer == answer)
+        job = jobs.enqueue(connection, jobs.NewJob(node, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
+        return next(waiting for waiting in jobs.all_waiting(connection) if waiting == job)
 
     return await database.write(work)
 

@@ -115,7 +115,7 @@ async def test_what_is_answered_is_owed_until_it_is_delivered(database: Database
         assert jobs.undelivered(connection, ("discord",), "me", at=2.0, stale=0.0) == ()
         assert jobs.undelivered(connection, WEB, "other", at=2.0, stale=0.0) == ()
         assert jobs.undelivered(connection, WEB, "other", at=20.0, stale=10.0) == (job,)
-        jobs.finish_job(connection, job.id)
+        jobs.finish_jobs(connection, [job.id])
         assert jobs.undelivered(connection, WEB, "other", at=30.0, stale=30.0) == ()
 
     await database.write(work)

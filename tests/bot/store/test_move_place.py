@@ -66,16 +66,16 @@ async def test_what_waits_is_answered_where_the_group_is_now(database: Database)
     def work(connection: Connection) -> None:
         question = say(connection, OLD, "first", "7")
         node = graph.Node(question, "c", ANN.key, False)
-        answer = jobs.enqueue(connection, NewJob(node, OLD, ANN.key, replace(AnswerSettings()), 100, "me"), at=1.0)
-        assert answer is not None
+        job = jobs.enqueue(connection, NewJob(node, OLD, ANN.key, replace(AnswerSettings()), 100, "me"), at=1.0)
+        assert job is not None
         for _ in range(2):
             move_place(connection, OLD, NEW)
         assert connection.execute(select(JobRow.place, JobRow.channel)).all() == [(NEW.key, NEW.channel_key)]
-        waiting = graph.answer(connection, answer)
+        waiting = graph.answer(connection, job.answer)
         assert waiting is not None
         assert (waiting.place, waiting.reply_to) == (NEW, None)
         here = forgetting.places_around(connection, NEW, whole_server=False)
-        assert jobs.unfinished(connection, places=here) == (answer,)
+        assert jobs.unfinished(connection, places=here) == (job.answer,)
 
     await database.write(work)
 
