@@ -110,7 +110,7 @@ class EventHandler:
         self._ask_service = AskService(parts, self._arrivals, self._picture_finder, self._dispatcher.enqueued)
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
-        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, self._ask_service.introduce_anew)
+        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, self._ask_service.read_anew)
 
     async def run(self) -> NoReturn:
         """Work until cancelled. Unfinished answers go on at the next start."""
@@ -187,6 +187,7 @@ class EventHandler:
         await self._arrivals.settled(old.channel_key)
         await self._resources.permissions.move_place(old, new)
         await self._resources.database.write(move_place, old, new)
+        self._ask_service.read_anew()
         await self._demo_registry.load()
 
     async def keep_ticket(self, place: Place, event: str, data: Mapping[str, str | int], seconds: float) -> None:
@@ -205,10 +206,7 @@ class EventHandler:
         return await self._resources.settings.caps(place, author)
 
     async def closed(self, place: Place, *, server: bool = False) -> None:
-        if place.thread:
-            places: tuple[str, ...] = (place.key,)
-        else:
-            places = await self._resources.database.read(forgetting.places_around, place, server)
+        places = (place.key,) if place.thread else await self._resources.database.read(forgetting.places_around, place, server)
         for key in {place.key, *places}:
             await self._arrivals.drop(None, key)
         await self._dispatcher.stop(await self._resources.database.read(jobs.unfinished, places=places))

@@ -87,6 +87,10 @@ class ScopedSettings:
         where = {EVERYWHERE, policy_home(place), *(home for _, home in homes(place, author))}
         await self._policies.settings.read(where, FRESH_SECONDS)
 
+    def read_anew(self) -> None:
+        """What is stored was changed by others than this object."""
+        self._policies.settings.forget_all()
+
     async def resolve(
         self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None, *, varied: str = ""
     ) -> ResolvedSettings:

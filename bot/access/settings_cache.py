@@ -42,6 +42,11 @@ class SettingsCache:
         self._changes += 1
         self._known.pop(home, None)
 
+    def forget_all(self) -> None:
+        """Values of many homes were changed."""
+        self._changes += 1
+        self._known.clear()
+
     def _remember(self, now: float, read: Mapping[Home, Mapping[str, Value]]) -> None:
         if len(self._known) + len(read) > REMEMBERED:
             self._known.clear()

@@ -62,9 +62,10 @@ class AskService:
         self._enqueued = enqueued
         self._known: set[tuple[str, str, str]] = set()
 
-    def introduce_anew(self) -> None:
-        """Somebody's name was forgotten: whoever asks next is stored as they are called now."""
+    def read_anew(self) -> None:
+        """Names and settings were deleted or moved in the store: whoever asks next is stored as they are called now."""
         self._known.clear()
+        self._parts.settings.read_anew()
 
     async def ask(
         self,

@@ -15,7 +15,7 @@ from bot.texts import Texts
 
 
 class DeleteService:
-    """Deletes messages with their answers and pictures. `nameless` is called when people's names were deleted, too."""
+    """Deletes messages with their answers and pictures. `nameless` is called when people's names and settings were deleted, too."""
 
     def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, texts: Texts, nameless: Callable[[], None]) -> None:
         self._database = database
