@@ -54,7 +54,10 @@ def read(path: Path) -> RunningEngine | None:
 
 
 def locked(file: int) -> bool:
-    """Whether the engine that wrote this file still runs: it holds a lock on it."""
+    """Whether the engine that wrote this file still runs: it holds a lock on it.
+
+    Asked by a shared lock, which filelock has none of: two programs that look at once would take each other for the engine.
+    """
     try:
         flock(file, LOCK_SH | LOCK_NB)
     except BlockingIOError:

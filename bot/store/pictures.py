@@ -32,6 +32,7 @@ class PictureFiles:
         """Delete all files but the `kept` that were last saved before this Unix time; how many."""
         return await asyncio.to_thread(self._prune, kept, before)
 
+    # As engine/atomic_write.py does, which the bot may not import; and durable to its name, since a row is going to name the file.
     def _save(self, sha256: str, data: bytes) -> None:
         path = self.path(sha256)
         if path.exists():
