@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.bot.other_servers import listening
+
 OPENAI_FIELDS = frozenset(
     {"model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "n"}
     | {"prompt_cache_key", "logprobs", "top_logprobs"}
@@ -33,13 +35,8 @@ class StandIn:
         app = web.Application(client_max_size=50_000_000)
         app.add_routes([web.get("/v1/models", self._models), web.post("/v1/chat/completions", self._complete)])
         app.add_routes([web.get(path, self._other) for path in self.extra])
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with listening(app, handler_cancellation=True) as url:
+            yield url
 
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "stand-in", "object": "model", "created": 0, "owned_by": "tests"}]})

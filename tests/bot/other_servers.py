@@ -31,6 +31,18 @@ def ending(**choice: Any) -> Mapping[str, Any]:
     return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{**END, **choice}]}
 
 
+@asynccontextmanager
+async def listening(app: web.Application, *, handler_cancellation: bool = False) -> AsyncIterator[str]:
+    """The application's address on loopback, for as long as the block lasts."""
+    runner = web.AppRunner(app, handler_cancellation=handler_cancellation, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
 @dataclass
 class OtherServer:
     """What it lists, sends and refuses; `requests`: what it was asked."""
@@ -50,13 +62,8 @@ class OtherServer:
         app = web.Application(client_max_size=50_000_000)
         app.add_routes([web.get("/v1/models", self._models), web.post("/v1/chat/completions", self._complete)])
         app.add_routes([web.get(path, self._other) for path in self.extra])
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with listening(app) as url:
+            yield url
 
     async def _models(self, _: web.Request) -> web.Response:
         self.looks += 1

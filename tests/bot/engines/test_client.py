@@ -17,6 +17,7 @@ from bot.engines.client import SILENCE_SECONDS, EngineClient, seconds
 from bot.engines.compatibility import OTHER_SERVER_ROWS
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from engine.api import ChatRequest, Message
+from tests.bot.other_servers import listening
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import Letters
 
@@ -41,13 +42,8 @@ async def answering(handler: Callable[[web.Request], Awaitable[web.StreamRespons
     """A server that is not Gander's: the same handler for every path."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as url:
+        yield url
 
 
 def saying(body: bytes, status: int = 200, **headers: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
-from engine.kernels.attention import AttentionInputs, HeadTransform
 from engine.kernels.gpu.cuda_attention import CudaAttention
 from engine.kernels.gpu.cuda_launcher import CudaLauncher
-from engine.models.llama.config import LlamaConfig
-from engine.models.llama.llama import frequencies, rotary, rotate
-from tests.engine.kernels.gpu.language import ROUNDING
-from tests.engine.kernels.gpu.oracle import BLOCK, error, past
-from tests.engine.kernels.gpu.oracle import attended as attended_to
+from tests.engine.kernels.gpu.attention_check import check_attention
 
 
 @pytest.mark.parametrize(("heads", "kv_heads", "head_dim", "rotated"), [(2, 2, 16, True), (3, 1, 64, False), (1, 1, 128, True)])
 def test_attention_over_scattered_blocks(launcher: CudaLauncher, heads: int, kv_heads: int, head_dim: int, rotated: bool) -> None:
-    lengths, most = torch.tensor([0, 15, 16, 70, 200], dtype=torch.int32), 13
-    tables = torch.randperm(len(lengths) * most).view(-1, most).int()
-    keys, values = torch.randn(2, tables.numel(), BLOCK, kv_heads, head_dim).half()
-    before = keys.clone(), values.clone()
-    new = torch.randn(len(lengths), heads + 2 * kv_heads, head_dim).half()
-    query, key, value = new.split((heads, kv_heads, kv_heads), dim=1)
-    config = LlamaConfig(1, 1, 1, 1, heads, kv_heads, head_dim)
-    turn = None if rotated else HeadTransform(lengths, frequencies(config))
-    mixed = CudaAttention(launcher)(AttentionInputs(query, key, value, keys, values, tables, lengths, turn))
-    if not rotated:
-        cos, sin = rotary(lengths[:, None], config, torch.float32)
-        query, key = (rotate(x[:, :, None].float(), cos, sin)[:, :, 0] for x in (query, key))
-    for row, length in enumerate(lengths.tolist()):
-        block, slot = int(tables[row, length // BLOCK]), length % BLOCK
-        for kept, old, entering in ((keys, before[0], key), (values, before[1], value)):
-            assert error(kept[block, slot], entering[row]) < ROUNDING
-            old[block, slot] = kept[block, slot]
-        exact = attended_to(query[row], past(keys, tables[row], length + 1), past(values, tables[row], length + 1))
-        assert error(mixed[row], exact) < ROUNDING
-    assert torch.equal(keys, before[0]), "nothing is written but the new tokens"
-    assert torch.equal(values, before[1])
+    check_attention(CudaAttention(launcher), heads, kv_heads, head_dim, (0, 15, 16, 70, 200), rotated=rotated)
     assert not launcher.finished.any()
