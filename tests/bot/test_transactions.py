@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
-from sqlalchemy import Connection
 
 from bot.dispatch import dispatcher
 from bot.message import Address, Author, Place, Reply
 from bot.platform import EditBudget, Limits
-from bot.store.database import Database
 from tests.bot.rig import GOOSE, Chat, Rig, ScriptedEngine, attachment, echo, running
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from tests.bot.watched_database import WatchedDatabase
 
 BEFORE, AFTER = 4, 2  # transactions, at most: until the engine is asked, and from there to the end of its answer
-UPKEEP = {
-    "heartbeat",
-    "prune_stalled_workers",
-    "undelivered",
-    "all_waiting",
-    "waiting_for",
-    "finish_jobs",
-    "_carry_out",
-}  # every few seconds
-
-
-class WatchedDatabase:
-    """Another database, and the names of its transactions, without those of the bot's upkeep."""
-
-    def __init__(self, database: Database, seen: list[str]) -> None:
-        self._database = database
-        self._seen = seen
-
-    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        self._note(work.__name__)
-        return await self._database.read(work, *args, **kwargs)
-
-    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        self._note(work.__name__)
-        return await self._database.write(work, *args, **kwargs)
-
-    async def close(self) -> None:
-        await self._database.close()
-
-    def _note(self, name: str) -> None:
-        if name not in UPKEEP:
-            self._seen.append(name)
 
 
 async def test_a_question_costs_four_transactions_at_most_before_the_engine_is_asked_and_two_after(
