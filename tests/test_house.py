@@ -34,7 +34,6 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/commands/command.py": "bot/commands/test_registry.py",
     "bot/config/schema.py": "bot/config/test_load.py",
     "bot/engines/discovery.py": "engine/server/test_discovery.py",
-    "bot/engines/process.py": "end_to_end/test_engine_child.py",
     "engine/bench": "engine/bench/test_run.py",
     "engine/commands": "engine/commands/test_bench.py",
     "engine/core": "engine/core/test_engine.py",
