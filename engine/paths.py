@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.hub.names import wanted
-from engine.models.card_reader import is_ready
+from engine.models.card_reader import gguf_in, gguf_instead, is_ready
 
 
 def home() -> Path:
@@ -36,6 +36,8 @@ def model_folder(name: str) -> Path:
     for folder in (models() / name, models() / (asked.name if asked else name), Path(name)):
         if is_ready(folder):
             return folder
+    if found := gguf_in(Path(name)):
+        raise gguf_instead(str(found))
     raise no_model(name)
 
 

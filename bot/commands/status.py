@@ -28,7 +28,8 @@ def _line(context: Context, number: int, engine: EngineState) -> str:
         return context.render("status.failed", number=number, model=health.model)
     memory = health.memory_bytes / GIB
     line = context.render("status.ready", number=number, model=health.model, device=health.device, memory=memory, running=engine.running)
-    return f"{line}\n{health.notice}" if health.notice else line
+    fallback = context.render("status.fallback", type=health.fallback) if health.fallback else ""
+    return "\n".join(filter(None, (line, fallback, health.notice)))
 
 
 def _loading(context: Context, number: int, seconds: float | None) -> str:

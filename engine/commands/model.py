@@ -40,7 +40,7 @@ def list_models(
             damaged.append(str(error))
             continue
         size = sum(file.stat().st_size for file in folder.resolve().rglob("*") if file.is_file())
-        table.add_row(folder.name, card.architecture, card.quantization, f"{size / 1e6:,.0f} MB", str(folder))
+        table.add_row(folder.name, card.kind, card.quantization, f"{size / 1e6:,.0f} MB", str(folder))
     if table.row_count:
         Console(soft_wrap=True).print(table)
     elif not damaged:

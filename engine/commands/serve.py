@@ -8,17 +8,18 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from engine.api import RunningEngine
-from engine.core.startup import EngineOptions, load_engine, picture_folder, remove_outdated
+from engine.core.startup import Built, EngineOptions, build_native, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
 from engine.errors import HungError
 from engine.images.decode import quiet_pillow
 from engine.logging import configure
 from engine.metrics import Metrics
+from engine.models.card import FALLBACK
 from engine.models.card_reader import read_card
 from engine.paths import home, model_folder
 from engine.server.discovery import advertise
@@ -83,7 +84,9 @@ def engine(
     )
     pictures, metrics = home() / "engine" / "pictures", Metrics()
     remove_outdated(pictures, folder)
-    load = functools.partial(load_engine, folder, options, record, picture_folder(pictures, folder), metrics)
+    card = read_card(folder)
+    build = fallback if card.architecture == FALLBACK else build_native
+    load = functools.partial(load_engine, folder, options, record, picture_folder(pictures, folder), metrics, build)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)
     with ExitStack() as stack:
 
@@ -95,12 +98,19 @@ def engine(
 
         status = 0
         try:
-            asyncio.run(serve(read_card(folder), worker, metrics, bind, announce))
+            asyncio.run(serve(card, worker, metrics, bind, announce))
         except HungError as error:
             typer.secho(str(error), fg="red", err=True)
             status = os.EX_TEMPFAIL
     sys.stdout.flush()
     os._exit(status)  # every answer is out; a thread that is stuck in the device must not keep the process
+
+
+def fallback(*given: Any) -> Built:
+    """An engine of transformers' own. Imports torch, which the server does not wait for."""
+    from engine.fallback.build import build_fallback
+
+    return build_fallback(*given)
 
 
 def parse_capability(text: str | None) -> tuple[int, int] | None:

@@ -6,18 +6,19 @@ import glob
 import hashlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import structlog
 
-from engine.core.worker import Loaded
+from engine.core.worker import Loaded, ServedEngine
 from engine.errors import ModelError, StartError
 from engine.metrics import Metrics
 from engine.models.card import Card, ChatTemplate
 from engine.models.detail import Detail
+from engine.request import Request
 from engine.weights.load_times import remember
 
 if TYPE_CHECKING:
@@ -46,7 +47,39 @@ class EngineOptions:
     detail: Detail | None = None  # how closely pictures are looked at; None = as the device allows
 
 
-def load_engine(folder: Path, options: EngineOptions, record: Path, pictures: Path | None = None, metrics: Metrics | None = None) -> Loaded:
+@dataclass(frozen=True)
+class Built:
+    """An engine, how many answers it writes at once, and what prepares requests for it in any thread."""
+
+    engine: ServedEngine
+    rows: int
+    prepare: Callable[[Request], Request]
+
+
+class Build(Protocol):
+    """Builds an engine around the model of a folder."""
+
+    def __call__(
+        self, folder: Path, devices: Sequence[torch.device], options: EngineOptions, pictures: Path | None, metrics: Metrics | None, /
+    ) -> Built: ...
+
+
+def build_native(
+    folder: Path, devices: Sequence[torch.device], options: EngineOptions, pictures: Path | None, metrics: Metrics | None
+) -> Built:
+    """Of a family that we compute ourselves."""
+    engine = build(folder, devices, options, pictures, metrics)
+    return Built(engine, engine.capacity.rows, engine.preprocessor.prepare)
+
+
+def load_engine(
+    folder: Path,
+    options: EngineOptions,
+    record: Path,
+    pictures: Path | None = None,
+    metrics: Metrics | None = None,
+    build: Build = build_native,
+) -> Loaded:
     """Loads the model in `folder`; `record` is the file of load times, which is updated; `pictures` is the folder of encoded pictures.
 
     Raises ModelError, and StartError for a device that is not here.
@@ -64,19 +97,11 @@ def load_engine(folder: Path, options: EngineOptions, record: Path, pictures: Pa
     if options.memory is not None:
         cap_memory(devices, options.memory)
     too_large = ModelError(f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit.")
-    engine = with_memory(lambda: build(folder, devices, options, pictures, metrics), too_large, attempts=1)
+    built = with_memory(lambda: build(folder, devices, options, pictures, metrics), too_large, attempts=1)
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
-    log.info(
-        "model ready", model=engine.model.card.name, device=str(engine.model.device), rows=engine.capacity.rows, seconds=round(seconds, 1)
-    )
-    return Loaded(
-        engine,
-        ", ".join(map(str, devices)),
-        lambda: sum(map(held_bytes, set(devices))),
-        engine.capacity.rows,
-        engine.preprocessor.prepare,
-    )
+    log.info("model ready", model=folder.name, device=str(devices[0]), rows=built.rows, seconds=round(seconds, 1))
+    return Loaded(built.engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))), built.rows, built.prepare)
 
 
 def build(

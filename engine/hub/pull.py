@@ -104,13 +104,14 @@ def how_it_runs(listing: Listing) -> str:
 
 def is_answered_with(listing: Listing) -> bool:
     """Whether it is a picture model, by its `config.json`. Raises ModelError for one of a kind that is not computed here."""
-    from engine.models.pretrained_card import check_kind, read_json
+    from engine.models.pretrained_card import check_kind, known_to_transformers, read_json
 
     path = listing.config()
     if path is None:
         return False
     config = read_json(path)
-    if "vision_config" not in config or config.get("model_type") in PARTS:
+    kind = config.get("model_type")
+    if kind in PARTS or ("vision_config" not in config and kind not in known_to_transformers()):
         return False
     check_kind(listing.repository, config)
     return True

@@ -5,13 +5,14 @@ A folder is ready if and only if this file is in it: importers write it last, th
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.layers.modes import Quantization
 
 CARD_NAME = "gander.json"
+FALLBACK: Final = "fallback"  # the architecture of all that transformers' own `generate` answers
 
 
 class Component(BaseModel):
@@ -89,8 +90,10 @@ class Card(BaseModel):
 
     format: Literal[1] = 1
     name: str
-    architecture: Literal["pocket", "minigpt4", "idefics3", "internvl", "llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "smolvlm"]
-    version: str = ""
+    architecture: Literal[
+        "pocket", "minigpt4", "idefics3", "internvl", "llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "smolvlm", "fallback"
+    ]
+    version: str = ""  # of the architecture; of a fallback its `model_type`
     context_length: int = Field(gt=0)  # tokens
     quantization: Quantization = "none"
     template: Template | ChatTemplate
@@ -99,3 +102,8 @@ class Card(BaseModel):
     apologies: dict[str, str] = Field(default_factory=dict)  # language → what a question in it gets when not spoken
     notice: str = ""  # what the model is and can't do, one sentence for people
     parts: tuple[Component, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What it is, for people."""
+        return f"{self.version} (fallback)" if self.architecture == FALLBACK else self.architecture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import ModelError
-from engine.models.card import CARD_NAME, Card, ChatTemplate, Generation
+from engine.models.card import CARD_NAME, FALLBACK, Card, ChatTemplate, Generation
 
 LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
 DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
@@ -23,6 +23,8 @@ PLACEHOLDERS: dict[Kind, str] = {
     "qwen3_vl": "<|image_pad|>",
     "smolvlm": "<image>",
 }
+PICTURE_TOKENS = ("image_token", "boi_token", "image_placeholder")  # of a fallback's processor: what its chat template may write
+PICTURE_IDS = ("image_token_id", "image_token_index", "boi_token_id", "boi_token_index")  # the same, by their ids
 BODIES = ("llama", "mistral", "qwen2", "qwen3", "qwen2_5_vl_text", "qwen3_vl_text")  # of the language half, by its own `model_type`
 
 
@@ -35,6 +37,8 @@ def pretrained_card(folder: Path) -> Card:
     """Raises ModelError that says what the folder is, where it is none of the architectures that are computed here."""
     config = read_json(folder / "config.json")
     kind = check_kind(str(folder), config)
+    if kind == FALLBACK:
+        return fallback_card(folder, config)
     return Card(
         name=repository_name(folder),
         architecture=kind,
@@ -45,16 +49,68 @@ def pretrained_card(folder: Path) -> Card:
     )
 
 
-def check_kind(where: str, config: dict[str, Any]) -> Kind:
-    """The architecture that a `config.json` names. Raises ModelError that names `where` it came from."""
+def fallback_card(folder: Path, config: dict[str, Any]) -> Card:
+    """Of a type that transformers computes for us; `version` names it."""
+    text = config.get("text_config") or config
+    return Card(
+        name=repository_name(folder),
+        architecture=FALLBACK,
+        version=str(config["model_type"]),
+        context_length=min(text.get("max_position_embeddings") or LONGEST_CONTEXT, LONGEST_CONTEXT),
+        template=chat_template(folder, fallback_placeholder(folder, config)),
+        generation=generation(folder),
+    )
+
+
+def check_kind(where: str, config: dict[str, Any]) -> Kind | Literal["fallback"]:
+    """The architecture that a `config.json` names: a family of ours, or one that transformers computes.
+
+    Raises ModelError that names `where` it came from.
+    """
     kind, body = config.get("model_type"), (config.get("text_config") or {}).get("model_type", "llama")
+    if stored := (config.get("quantization_config") or {}).get("quant_method"):
+        raise ModelError(
+            f"{where} is stored quantised ({stored}), which is not read here. Take the repository with its makers' own weights: they are "
+            "quantised while they are loaded."
+        )
     found = next((known for known in PLACEHOLDERS if known == kind), None)
-    if found is None:
-        known = ", ".join(sorted(PLACEHOLDERS))
-        raise ModelError(f"{where} is a model of type {kind!r}, which this engine does not compute. It does: {known}.")
-    if body not in BODIES:
-        raise ModelError(f"{where} speaks with a language model of type {body!r}; this engine computes {', '.join(BODIES)} so far.")
-    return found
+    if found is not None and body in BODIES:
+        return found
+    if kind in known_to_transformers():
+        return FALLBACK
+    raise ModelError(
+        f"{where} is a model of type {kind!r}, which neither this engine nor the transformers here knows: it is newer than both, or wants "
+        "code of its own, which is never run. `gander model list --all` shows models that are known; a newer Gander may know this one."
+    )
+
+
+def known_to_transformers() -> frozenset[str]:
+    """The types that it computes from pictures and words, without code from a repository."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as NAMES  # costs a second
+
+    return frozenset(NAMES)
+
+
+def fallback_placeholder(folder: Path, config: dict[str, Any]) -> str:
+    """What the chat template writes for a picture. Raises ModelError where it speaks of none."""
+    jinja, names = stored_jinja(folder) or "", dict[str, Any]()
+    for path in (folder / "processor_config.json", folder / "tokenizer_config.json"):
+        values = read_json(path) if path.is_file() else {}
+        extra = values.get("extra_special_tokens")
+        names |= values | (extra if isinstance(extra, dict) else {})
+    named = [spelt(names[name]) for name in PICTURE_TOKENS if names.get(name)]
+    found = [token for token in (*named, *picture_tokens(folder, config)) if token in jinja]
+    if not found and jinja:
+        raise ModelError(f"{folder}: its chat template shows no pictures, so that there is nothing to ask it. Choose another repository.")
+    return found[0] if found else ""
+
+
+def picture_tokens(folder: Path, config: dict[str, Any]) -> list[str]:
+    """By the ids that its config names."""
+    path = folder / "tokenizer.json"
+    added = (read_json(path).get("added_tokens") or []) if path.is_file() else []
+    spelling = {token["id"]: str(token["content"]) for token in added}
+    return [spelling[config[name]] for name in PICTURE_IDS if config.get(name) in spelling]
 
 
 def repository_name(folder: Path) -> str:

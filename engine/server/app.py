@@ -22,7 +22,7 @@ from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.images.decode import MEBI, Limits
 from engine.images.decoded_cache import DecodedCache
 from engine.metrics import MEDIA_TYPE, Metrics
-from engine.models.card import Card
+from engine.models.card import FALLBACK, Card
 from engine.request import Event, Request
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
@@ -146,7 +146,7 @@ class Server:
 
     async def health(self, http: web.Request) -> web.Response:
         """Status 503 until answers can be given, for probes that look at nothing else; the body is the same."""
-        loaded = self.worker.loaded
+        loaded, fallback = self.worker.loaded, self.card.architecture == FALLBACK
         health = Health(
             status=self.worker.status,
             model=self.card.name,
@@ -160,6 +160,8 @@ class Server:
             defaults=self.card.generation.model_dump(exclude={"early_stopping"}),
             languages=self.card.languages,
             notice=self.card.notice,
+            lacks=("beam_tree",) if fallback else (),
+            fallback=self.card.version if fallback else "",
         )
         return json_response(health, 200 if health.status == "ready" else 503)
 

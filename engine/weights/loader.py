@@ -16,7 +16,7 @@ from engine.device.devices import abilities, default_device, free_memory, main_m
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
 from engine.models.base import VisionLanguageModel
-from engine.models.card import Card, ChatTemplate
+from engine.models.card import FALLBACK, Card, ChatTemplate
 from engine.models.card_reader import read_card
 from engine.models.detail import Detail
 from engine.models.pretrained_card import PLACEHOLDERS, stated_dtype
@@ -69,6 +69,8 @@ def load(
     """
     card = read_card(folder)
     device = device or default_device()
+    if card.architecture == FALLBACK:
+        raise ModelError(f"{card.name} is of type {card.version}, which transformers computes: there is nothing of our own to look at.")
     if others and card.architecture not in SPLITTABLE:
         raise ModelError(f"{card.name} is small and runs on one device. Name only one.")
     mode: Quantization = "none" if exact else choose(folder, card, (device, *others), quantize, memory)

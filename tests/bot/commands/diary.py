@@ -24,7 +24,14 @@ TEXTS = load_texts()
 
 
 READY = Health(
-    status="ready", model="pocket", device="cuda:0", memory_bytes=3 << 30, rows=8, defaults={"temperature": 0.6}, notice="A goose."
+    status="ready",
+    model="pocket",
+    device="cuda:0",
+    memory_bytes=3 << 30,
+    rows=8,
+    defaults={"temperature": 0.6},
+    notice="A goose.",
+    fallback="gemma3",
 )
 
 

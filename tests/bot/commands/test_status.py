@@ -15,6 +15,7 @@ async def test_status_tells_each_engine_and_no_address(runner: CommandRunner, di
     shown = await say(runner, diary, commanded("status"))
     assert shown.splitlines() == [
         "Engine 1 is ready: pocket on cuda:0, 3.0 GiB, 2 being answered.",
+        "A gemma3 model, run by transformers itself (fallback): slower than a model of Gander's own families.",
         "A goose.",
         "Engine 2 does not answer.",
         "Engine 3 is loading its model.",

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from PIL import Image
 
+from engine.api import Health
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import CARD, Letters
 
@@ -157,3 +158,10 @@ async def test_a_body_that_is_not_compressed_as_it_says_is_the_caller_s_fault() 
         response = await http.post(f"{url}/v1/chat/completions", data=BytesIO(b"{}"), headers=headers)
         assert response.status == 400
         assert "The body can't be read" in (await response.json())["error"]["message"]
+
+
+async def test_a_fallback_says_what_it_is_and_lacks() -> None:
+    card = CARD.model_copy(update={"architecture": "fallback", "version": "gemma3"})
+    async with serving(card=card) as url, aiohttp.ClientSession() as session, session.get(f"{url}/health") as response:
+        health = Health.model_validate_json(await response.read())
+    assert (health.fallback, health.lacks) == ("gemma3", ("beam_tree",))

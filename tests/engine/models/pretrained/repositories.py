@@ -211,7 +211,11 @@ def chatml(picture: str) -> str:
 def store(kind: str, folder: Path) -> Repository:
     """A repository of this `model_type`, written into `folder`. Its processor does without films, as ours does."""
     torch.manual_seed(0)
-    parts = FAMILIES[kind]()
+    return store_parts(FAMILIES[kind](), folder)
+
+
+def store_parts(parts: Parts, folder: Path) -> Repository:
+    """The same of any type."""
     lively(parts.model)
     parts.model.eval().save_pretrained(folder)
     parts.tokenizer.save_pretrained(folder)

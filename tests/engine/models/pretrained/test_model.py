@@ -57,7 +57,9 @@ def inputs(repository: Repository, turns: tuple[Turn, ...]) -> Any:
         for turn in turns
     ]
     template = repository.processor.chat_template
-    text = repository.processor.tokenizer.apply_chat_template(messages, chat_template=template, add_generation_prompt=True, tokenize=False)
+    text = repository.processor.tokenizer.apply_chat_template(
+        messages, chat_template=template, add_generation_prompt=True, tokenize=False, enable_thinking=False
+    )
     return repository.processor(text=text, images=shown or None, return_tensors="pt")
 
 

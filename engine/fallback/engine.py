@@ -1,0 +1,173 @@
+"""The fallback's engine: many requests by transformers' own `generate`, behind the same worker, queue and settings as our own.
+
+A step takes every run a token further. Requests that wait together and whose prompts are about equally long share a run; who comes
+later gets a run of his own, so that nobody waits for another's answer while there are rows.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from engine.core.beam_group import BeamGroup
+from engine.core.sequences import Emit, SampledGroup, SequenceGroup
+from engine.device.out_of_memory import with_memory
+from engine.errors import ContextError, EngineError, GenerationError, RequestError
+from engine.fallback.model import FallbackModel
+from engine.fallback.prompts import ProcessedPrompt, PromptProcessor
+from engine.fallback.run import BeamRun, GenerationRun, SampledRun
+from engine.metrics import Ending, Metrics
+from engine.request import Done, Request
+
+LEAST_SHARE = 0.75  # of a run's longest prompt that its shortest has: what is less would be mostly padding
+
+
+class FallbackEngine:
+    """Answers by `add`, `abort` and `step`, as `engine.core.engine.Engine` does. Only the thread that owns the device may call these."""
+
+    def __init__(self, model: FallbackModel, rows: int, metrics: Metrics | None = None) -> None:
+        """`rows` is how many answers may be written at once, a beam counting as one."""
+        self.model, self.rows, self.preprocessor = model, rows, PromptProcessor(model)
+        self.runs: list[GenerationRun] = []  # oldest first
+        self._groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
+        self._new: list[SequenceGroup] = []  # without a prompt yet
+        self._waiting: list[SequenceGroup] = []
+        self._metrics = metrics or Metrics()
+
+    def add(self, request: Request, emit: Emit) -> None:
+        """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
+        kind = BeamGroup if request.generation.num_beams > 1 else SampledGroup
+        stops = request.stop if request.schema else (*self.model.card.template.stop, *request.stop)
+        group = self._groups[request.id] = kind(request, emit, self.model.tokenizer, stops)
+        self._new.append(group)
+        self._metrics.submitted()
+
+    def abort(self, request_id: str) -> None:
+        """Ends a request without another event; a run that nobody else shares ends with it."""
+        group = self._groups.get(request_id)
+        if group is None:
+            return
+        self._close(group, "cancelled")
+        for run in [run for run in self.runs if not run.live]:
+            self._end(run)
+
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """Takes every answer one token further; False once nothing is left to do. Raises RuntimeError for a broken device."""
+        new, self._new = self._new, []
+        for group in new:
+            self._read(group)
+        self._admit()
+        self._metrics.batch(self._taken)
+        for run in list(self.runs):
+            self._advance(run)
+        self._metrics.queued(len(self._waiting))
+        return bool(self._groups)
+
+    @property
+    def _taken(self) -> int:
+        return sum(run.rows for run in self.runs)
+
+    def _read(self, group: SequenceGroup) -> None:
+        """Gives the group its prompt and lets it wait for rows; refuses what can never run here."""
+        request = group.request
+        try:
+            context = self.preprocessor.prompt(request)
+            matcher = self.preprocessor.matcher(request)
+            if group.rows > self.rows or 1 < request.generation.num_beams < request.n:
+                raise ContextError(
+                    f"This model writes {self.rows} answers at once here, and {request.n} of {group.rows} beams or choices were asked for. "
+                    "Ask for fewer.",
+                    "n",
+                )
+        except RequestError as error:
+            self._fail(group, error)
+            return
+        group.set_prompt(context, min(request.generation.max_tokens, self.model.card.context_length - len(context)), matcher)
+        self._metrics.prefix(0, len(context))
+        self._waiting.append(group)
+
+    def _admit(self) -> None:
+        """Starts runs while there are rows: one a step while others are written, for reading a picture takes its time."""
+        while self._waiting and self._taken + self._waiting[0].rows <= self.rows:
+            groups = self._together(self._waiting.pop(0))
+            for _ in groups[0].request.pictures:
+                self._metrics.picture(hit=False)
+            try:
+                self.runs.append(with_memory(lambda groups=groups: self._run(groups)))  # type: ignore[misc]  # bound at once
+            except GenerationError as error:
+                for group in groups:
+                    self._fail(group, error)
+            if len(self.runs) > 1:
+                return
+
+    def _together(self, first: SequenceGroup) -> list[SequenceGroup]:
+        """The first, and those of the waiting that can share its run; they leave the queue."""
+        groups = [first]
+        for group in list(self._waiting):
+            if self._taken + len(groups) < self.rows and alike(group, first):
+                groups.append(group)
+                self._waiting.remove(group)
+        return groups
+
+    def _run(self, groups: list[SequenceGroup]) -> GenerationRun:
+        prompts = [group.context for group in groups if isinstance(group.context, ProcessedPrompt)]
+        inputs = self.model.moved(self.preprocessor.batch(prompts))
+        [first, *_] = groups
+        if isinstance(first, BeamGroup):
+            return BeamRun(self.model, first, inputs)
+        return SampledRun(self.model, [group for group in groups if isinstance(group, SampledGroup)], inputs)
+
+    def _advance(self, run: GenerationRun) -> None:
+        try:
+            going = with_memory(run.advance, attempts=1)
+        except GenerationError as error:
+            for group in run.live:
+                self._fail(group, error)
+            self._end(run)
+            return
+        for group in run.live:
+            self._note_time(group)
+            if group.done:
+                self._finish(group)
+        if not (going and run.live):
+            self._end(run)
+
+    def _end(self, run: GenerationRun) -> None:
+        run.close()
+        self.runs.remove(run)
+
+    def _note_time(self, group: SequenceGroup) -> None:
+        now = time.monotonic()
+        if group.last_token_at is None:
+            self._metrics.first_token(now - group.arrived)
+        else:
+            self._metrics.between_tokens(now - group.last_token_at)
+        group.last_token_at = now
+
+    def _finish(self, group: SequenceGroup) -> None:
+        self._close(group, group.reason)
+        if group.context is not None:
+            group.emit(Done(len(group.context), group.tokens_written, group.context.dropped_messages))
+
+    def _fail(self, group: SequenceGroup, error: EngineError) -> None:
+        """Ends one request with an error; the others go on."""
+        self._close(group, "failed")
+        group.emit(error)
+
+    def _close(self, group: SequenceGroup, reason: Ending) -> None:
+        group.finished = True
+        self._metrics.finished(reason)
+        self._metrics.tokens(group.tokens_written)
+        del self._groups[group.request.id]
+        self._new = [each for each in self._new if each is not group]
+        self._waiting = [each for each in self._waiting if each is not group]
+
+
+def alike(one: SequenceGroup, other: SequenceGroup) -> bool:
+    """Whether two requests can share a run: an answer each without beams, as many pictures, prompts of about the same length."""
+    if any(isinstance(group, BeamGroup) or group.rows > 1 for group in (one, other)):
+        return False
+    shorter, longer = sorted((len(one.keys), len(other.keys)))
+    return shorter >= LEAST_SHARE * longer and len(one.request.pictures) == len(other.request.pictures)
