@@ -17,7 +17,7 @@ from engine.core.sequences import Emit, SequenceGroup
 from engine.kv_cache.block_tables import BeamBlockTables
 from engine.models.base import Tokenizer
 from engine.request import ChoiceFinished, Event, Hypothesis, Provisional, Request, TextDelta
-from engine.runner.model_runner import ModelRunner
+from engine.runner.model_runner import BeamMoves, ModelRunner
 
 if TYPE_CHECKING:
     from engine.grammar import Matcher
@@ -41,9 +41,10 @@ class BeamGroup(SequenceGroup):
         request, ends = self.request, len(self.tokenizer.eos_ids)
         self.search = BeamSearch(request.generation, self.ends, ends, max_tokens, self.seed, request.beam_tree)
 
-    def bind(self) -> None:
-        """The prompt is in the first row's blocks: from here on the beams share blocks as far as they agree."""
+    def bind(self) -> list[list[int]]:
+        """The prompt is in the first row's blocks: from here on the beams share blocks as far as they agree → their tables."""
         self.beam_tables = BeamBlockTables(self.tables, len(self.keys))
+        return self.beam_tables.tables
 
     @property
     def started(self) -> bool:
@@ -87,18 +88,27 @@ class BeamGroup(SequenceGroup):
         """
         if self.beam_tables is None:
             raise ValueError("a search whose prompt is not in the cache can't go on")
-        request, slots = self.request, self.slots
-        barred = len(self.search.running[0].ids) < request.min_tokens
+        request, slots, search = self.request, self.slots, self.search
+        barred = len(search.running[0].ids) < request.min_tokens
         params = [SamplingParams(slot, request.generation, barred, request.logit_bias) for slot in slots]
-        parents = self.search.step(sampler.process(logits.log_softmax(dim=-1), params))
-        if self.search.done:
+        kernels, vocabulary = runner.step.beams, logits.shape[-1]
+        if kernels is not None and self.by_logits_alone and search.candidates <= vocabulary <= kernels.most_ranked():
+            parents = search.take(search.rank_likeliest(kernels.rank(logits, sampler.is_end if barred else None, search.candidates)))
+        else:
+            parents = search.take(search.rank(sampler.process(logits.log_softmax(dim=-1), params)))
+        if search.done:
             return
-        before = [list(table) for table in self.beam_tables.tables]
         copies = self.beam_tables.fork(parents)
-        moved = self.beam_tables.tables if self.beam_tables.tables != before else None
-        tokens = runner.continue_rows(slots, [beam.ids[-1] for beam in self.search.running], copies, moved)
+        blocks, at = [table[-1] for table in self.beam_tables.tables], len(self.beam_tables.tables[0]) - 1
+        tokens = runner.continue_beams(slots, BeamMoves([beam.ids[-1] for beam in self.search.running], parents, blocks, at, copies))
         sampler.note(tokens, params, parents)
         self.beam_tables.advance()
+
+    @property
+    def by_logits_alone(self) -> bool:
+        """Whether the model's own scores decide, without draws, penalties or biases; ends may be barred."""
+        generation = self.request.generation
+        return not (generation.temperature > 0 or generation.penalises or self.request.logit_bias)
 
     def provisional(self) -> Iterator[Event]:
         """The best text so far, if it is another one than was shown last."""

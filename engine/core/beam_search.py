@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,9 +65,8 @@ class BeamSearch:
         self.node_of_row: list[int | None] = [None] * self.width
         self.ended: dict[tuple[int, ...], int] = {}  # the nodes of those that finished, by their tokens
 
-    def step(self, log_probabilities: Tensor) -> list[int]:
-        """[num_beams, vocabulary] in, already penalised → for each row of the next step, the row that it continues."""
-        ranked = self.rank(log_probabilities)
+    def take(self, ranked: Sequence[tuple[int, Beam]]) -> list[int]:
+        """The best continuations of all beams together → for each row of the next step, the row that it continues."""
         ended = [self.ends(beam.ids) or len(beam.ids) >= self.max_tokens for _, beam in ranked]
         newly = [beam for (_, beam), end in zip(ranked[: self.width], ended, strict=False) if end]
         self.finished = sorted([*self.finished, *map(self.normalised, newly)], key=lambda beam: -beam.score)[: self.width]
@@ -80,8 +80,22 @@ class BeamSearch:
         self.done = all(ended) or self.cannot_improve()
         return [parent for parent, _ in going]
 
+    def rank_likeliest(self, found: Tensor) -> list[tuple[int, Beam]]:
+        """`rank`, by the log-probabilities and ids of each beam's likeliest tokens: `found` [2, num_beams, candidates] in fp32."""
+        scores, ids = found.cpu().numpy()
+        total = scores + np.array([[beam.score] for beam in self.running], dtype=np.float32)
+        picked = np.argsort(-total, axis=None, kind="stable")[: self.candidates]
+        rows = (picked // self.candidates).tolist()
+        return [
+            (row, Beam((*self.running[row].ids, int(token)), score))
+            for row, token, score in zip(rows, ids.flat[picked].tolist(), total.flat[picked].tolist(), strict=True)
+        ]
+
     def rank(self, log_probabilities: Tensor) -> list[tuple[int, Beam]]:
-        """The best continuations of all beams together, or drawn ones above temperature 0, each with the row that it continues."""
+        """The best continuations of all beams together, or drawn ones above temperature 0, each with the row that it continues.
+
+        `log_probabilities` [num_beams, vocabulary] are penalised already.
+        """
         before = upload(torch.tensor([beam.score for beam in self.running]), log_probabilities.device)[:, None]
         if self.generation.temperature > 0:
             scores, ids = candidates(log_probabilities, [self.generation] * self.width, self.keep)

@@ -34,7 +34,7 @@ def build_engine(
     capacity = capacity or capacity_for(model, step.compact, rows, tokens, memory)
     engine = Engine(model, step, capacity, EmbeddingCache(model, pictures), metrics)
     if model.language_model.device.type == "cuda":
-        engine.runner.capture(ladder(capacity.rows) if step.compact else [], progress, prompts=capacity.roomy)
+        engine.runner.capture(ladder(capacity.rows), progress, prompts=capacity.roomy)
         if capacity.roomy:
             model.capture(PICTURES)
             progress(f"vision encoder captured for up to {max(PICTURES)} pictures")

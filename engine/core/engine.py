@@ -49,7 +49,9 @@ class Engine:
         self.model, self.capacity = model, capacity
         self.preprocessor = Preprocessor(model, embeddings)
         # Before the scheduler, so that a pool too large for the device is refused as such.
-        self.runner = ModelRunner(language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length)
+        self.runner = ModelRunner(
+            language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length, model.tokenizer.eos_ids
+        )
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
         self.groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
         self._metrics = metrics or Metrics()
@@ -184,13 +186,15 @@ class Engine:
         """Lets the group's rows go on from its prompt: sampled rows each get a copy of the prompt's last, partly filled block."""
         for slot in group.slots:
             self._sampler.begin(slot)
+        tables = group.tables
         if isinstance(group, BeamGroup):  # beams share that block until they differ
-            group.bind()
+            tables = group.bind()
         elif len(group.keys) % BLOCK:
             last = group.full_blocks
             self.runner.cache.copy([(group.tables[0][last], table[last]) for table in group.tables[1:]])
         offset = group.context.position_offset if group.context else 0
-        self.runner.bind(group.slots, group.tables, len(group.keys), group.has_pictures, offset)
+        min_tokens = 0 if isinstance(group, BeamGroup) else group.request.min_tokens  # a search bars ends itself
+        self.runner.bind(group.slots, tables, len(group.keys), group.has_pictures, offset, min_tokens)
 
     def _decode(self, schedule: SchedulerOutput) -> list[PendingTokens]:
         """One token for every scheduled row. Rows whose prompt could not be read, for want of memory, are left out."""
@@ -202,16 +206,24 @@ class Engine:
             return []
         longest = max([sequence.length for sequence in sequences] + [group.length for group in searches])
         try:
-            logits = with_memory(lambda: self.runner.decode(slots, longest))
+            logits, likeliest = with_memory(lambda: self.runner.decode(slots, longest))
         except GenerationError as error:
             self._fail(([sequence.group for sequence in sequences] + [*searches])[-1], error)
             return []
-        pending = self._sample(logits[: len(sequences)], sequences) if sequences else []
+        pending = self._choose_next(logits[: len(sequences)], likeliest, sequences) if sequences else []
         at = len(sequences)
         for group in searches:
             self._search(group, logits[at : at + group.rows])
             at += group.rows
         return pending
+
+    def _choose_next(self, logits: Tensor, likeliest: Tensor | None, sequences: abc.Sequence[Sequence]) -> list[PendingTokens]:
+        """The tokens that the step itself chose, if all sequences go by them; else samples."""
+        if likeliest is None or not all(sequence.group.takes_likeliest for sequence in sequences):
+            return self._sample(logits, sequences)
+        for sequence in sequences:
+            sequence.launch()
+        return [PendingTokens(sequences, likeliest[: len(sequences)], logits)]
 
     def _sample(self, logits: Tensor, sequences: abc.Sequence[Sequence]) -> list[PendingTokens]:
         """Chooses the sequences' next tokens on the device, which goes on with them before the host has seen them."""
@@ -224,7 +236,7 @@ class Engine:
             return []
         self._sampler.note(tokens, params)
         self.runner.set_last_tokens([each.slot for each in params], tokens)
-        return [PendingTokens(sequences, params, scores, tokens)]
+        return [PendingTokens(sequences, tokens, scores, params)]
 
     def _choose(self, logits: Tensor, params: abc.Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:
         """Processed scores [rows, vocabulary] and the token ids [rows] that are chosen by them."""

@@ -19,8 +19,12 @@ from engine.request import Scored, TokenLogprob
 class PendingTokens:
     """One step's tokens, one for each of its sequences."""
 
-    def __init__(self, sequences: abc.Sequence[Sequence], params: abc.Sequence[SamplingParams], scores: Tensor, tokens: Tensor) -> None:
-        """`scores` [rows, vocabulary] are those that `tokens` [rows] were chosen by, both on the device."""
+    def __init__(
+        self, sequences: abc.Sequence[Sequence], tokens: Tensor, scores: Tensor, params: abc.Sequence[SamplingParams] = ()
+    ) -> None:
+        """`scores` [rows, vocabulary] are those that `tokens` [rows] were chosen by, both on the device; `params` say how, which only
+        log-probabilities need.
+        """
         self.sequences = sequences
         self.asked = [sequence.group.request.logprobs for sequence in sequences]  # how many alternatives a token
         self.tokens = download(tokens)

@@ -137,9 +137,9 @@ class Scheduler:
         return [ScheduledChunk(group, group.computed, ends[id(group)]) for group in unread if ends[id(group)] > group.computed]
 
     def _shares(self, shortest_first: abc.Sequence[SequenceGroup]) -> dict[int, int]:
-        """How far each prompt is read in the next pass, by the group's `id()`."""
-        left, ends = self.budget, dict[int, int]()
+        """How far each prompt is read in the next pass, by the group's `id()`: in whole blocks, for a device reads no fewer at a time."""
+        left, ends = self.budget // BLOCK, dict[int, int]()
         for sharing, group in zip(range(len(shortest_first), 0, -1), shortest_first, strict=True):
-            ends[id(group)] = min(len(group.keys), group.computed + -(-left // sharing))
-            left -= ends[id(group)] - group.computed
+            ends[id(group)] = min(len(group.keys), group.computed + -(-left // sharing) * BLOCK)
+            left -= -(-(ends[id(group)] - group.computed) // BLOCK)
         return ends

@@ -158,10 +158,14 @@ class Sequence:
         known = self.matcher is None or launched == len(self.ids)
         return self.reason is None and launched < self.group.max_tokens and known
 
+    def launch(self) -> None:
+        """The device was asked for its next token."""
+        self.launched += 1
+
     def next_params(self) -> SamplingParams:
         """How its next token is to be chosen. To be called once a token: it counts as asked for from then on."""
         request, position = self.group.request, self.launched
-        self.launched += 1
+        self.launch()
         key = stream_key(self.group.seed, (self.choice, position)) if request.generation.temperature > 0 else 0
         if self.matcher is not None:  # the grammar alone says when there may be an end
             return SamplingParams(self.slot, request.generation, bias=request.logit_bias, allowed=self.matcher.allowed(), key=key)
@@ -193,6 +197,13 @@ class SampledGroup(SequenceGroup):
     def set_prompt(self, context: Context, max_tokens: int, matcher: Matcher | None = None) -> None:
         super().set_prompt(context, max_tokens, matcher)
         self.sequences = [Sequence(self, choice) for choice in range(self.rows)]
+
+    @property
+    def takes_likeliest(self) -> bool:
+        """Whether each next token is the likeliest by the model's own scores (ends may be barred), and no scores are asked for."""
+        request = self.request
+        changed = request.generation.temperature > 0 or request.generation.penalises or request.logit_bias or self.matcher is not None
+        return not changed and request.logprobs is None
 
     @property
     def started(self) -> bool:

@@ -37,6 +37,6 @@ class TokenStream:
     def decode(self, token: Tensor) -> Tensor:
         """The next token [] → the logits after it [vocabulary]."""
         self.runner.set_last_tokens([0], token)
-        logits = self.runner.decode([0], self.length)
+        logits = self.runner.decode([0], self.length).logits
         self.length += 1
         return logits[0]

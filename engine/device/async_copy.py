@@ -12,7 +12,7 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def download(tensor: Tensor) -> Tensor:
-    """`tensor` on the host; from CUDA its numbers are there once the device has done the work queued so far."""
+    """A copy of `tensor` on the host; from CUDA its numbers are there once the device has done the work queued so far."""
     if not tensor.is_cuda:
-        return tensor
+        return tensor.clone()
     return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)

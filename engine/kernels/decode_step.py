@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from engine.kernels.beams import BeamKernels
+from engine.kernels.prompts import PromptStep
 from engine.kv_cache.cache import LayerShard
 
 Say = Callable[[str], None]  # takes lines that tell a person what is being prepared, or why something is slower
@@ -43,8 +45,18 @@ class DecodeStep(Protocol):
 
     @property
     def compact(self) -> bool:
-        """Whether attention reads no more blocks than a row has. Only then is the step worth capturing as a CUDA graph: another
-        one would read as much for short rows as for full ones."""
+        """Whether attention reads no more blocks than a row has. A CUDA graph of another step reads as many for a short row as for a long
+        one, so it is captured for short ones besides."""
+        ...
+
+    @property
+    def prompts(self) -> PromptStep | None:
+        """Reads prompts with the same weights; None where the model's own modules do."""
+        ...
+
+    @property
+    def beams(self) -> BeamKernels | None:
+        """Kernels for beam searches, if all layers are on one device; None where torch does it."""
         ...
 
     def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:

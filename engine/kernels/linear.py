@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from engine.kernels.attention import AttentionKernel
 from engine.layers.linear import Linear
+
+if TYPE_CHECKING:
+    from engine.kernels.prompts import PromptKernels
 
 
 class FusedOps(NamedTuple):
@@ -37,7 +40,8 @@ class LinearKernels(Protocol):
 
 @dataclass(frozen=True)
 class DeviceKernels:
-    """The kernels that a decode step runs on one device."""
+    """The kernels that a step runs on one device."""
 
     linear: LinearKernels
     attend: AttentionKernel
+    prompts: PromptKernels | None = None  # where there are kernels that read prompts

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from engine.kernels.beams import BeamKernels
 from engine.kernels.decode_step import StepRows
+from engine.kernels.prompts import PromptStep
 from engine.kv_cache.cache import LayerShard, StepView
 from engine.models.llama.llama import Cache, Llama
 
@@ -13,6 +15,8 @@ class TorchStep:
     """See `DecodeStep`: the model's own modules, one token a row."""
 
     compact = False
+    prompts: PromptStep | None = None
+    beams: BeamKernels | None = None
 
     def __init__(self, language: Llama) -> None:
         self.language = language

@@ -10,6 +10,7 @@ from itertools import groupby, islice
 import torch
 from torch import Tensor
 
+from engine.device.async_copy import upload
 from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
@@ -159,7 +160,7 @@ class ContextBuilder(ContextWindow):
         """A part of one segment."""
         language = self.model.language_model
         if not isinstance(segment, PictureTokens):
-            return PromptInputs(language.embed(torch.tensor(segment[cut], dtype=torch.long, device=language.device)))
+            return PromptInputs(language.embed(upload(torch.tensor(segment[cut], dtype=torch.long), language.device)))
         picture = segment.picture
         deepstack = None if picture.deepstack is None else picture.deepstack[:, cut].to(language.device, language.dtype)
         return PromptInputs(picture.embeddings[cut].to(language.device, language.dtype), None, deepstack)

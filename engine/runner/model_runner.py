@@ -7,26 +7,52 @@ batch sizes; rows that only pad a batch write to a slot and a block of their own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.device.async_copy import upload
 from engine.device.cuda_graphs import capture, capture_largest_first
+from engine.kernels.beams import BeamState
 from engine.kernels.decode_step import DecodeStep, StepRows
 from engine.kv_cache.block_pool import BLOCK
-from engine.kv_cache.cache import KVCache, PromptView, filled_up
+from engine.kv_cache.cache import KVCache, LayerShard, PromptView, filled_up
 from engine.models.llama.llama import Llama
 from engine.models.llama.prompt_inputs import joined_deepstack
-from engine.runner.prompt_graphs import PrefillChunk, PromptGraphs
+from engine.runner.packed_prompts import PackedPrompts
+from engine.runner.prompt_graphs import SHORT, PrefillChunk, PromptGraphs
+
+
+class Decoded(NamedTuple):
+    """What a decode step gives. It is valid until the next one, which may overwrite it: a graph's output has one place."""
+
+    logits: Tensor  # [rows, vocabulary]
+    likeliest: Tensor | None = None  # ids [rows], which are each row's last token now; None where the step chose none
+
+
+class BeamMoves(NamedTuple):
+    """How the beams of a search go on: each with a token, as what the beam `parents[i]` was, with `blocks[i]` from index `at` of its table.
+
+    `copies` are the blocks (from, to) that are copied first.
+    """
+
+    tokens: Sequence[int]
+    parents: Sequence[int]
+    blocks: Sequence[int]
+    at: int
+    copies: Sequence[tuple[int, int]]
 
 
 class ModelRunner:
     """Has `slots` rows (answers or beams being written) over one KV cache. After the start it allocates nothing but activations."""
 
-    def __init__(self, language: Llama, cache: KVCache, step: DecodeStep, slots: int, context_length: int) -> None:
+    def __init__(
+        self, language: Llama, cache: KVCache, step: DecodeStep, slots: int, context_length: int, ends: Collection[int] = ()
+    ) -> None:
+        """`ends` are the tokens that end an answer, which `bind` may bar."""
         self.language, self.cache, self.step = language, cache, step
         self.device = language.device
         self.filler = slots  # the slot of rows that only fill up a batch
@@ -35,25 +61,41 @@ class ModelRunner:
         self.offsets = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)  # by which rotary positions differ from places
         self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
         self.lora_scales = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
+        self.ends = torch.tensor(sorted(ends), dtype=torch.long, device=self.device)
+        self.ends_from = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)  # cached tokens below which no end may be chosen
         self.has_lora = any(getattr(module, "lora", None) is not None for module in language.modules())
         self.cached_rows: tuple[list[int], Tensor] | None = None
-        self.graphs: dict[int, DecodeGraph] = {}
-        self.prompt_graphs: PromptGraphs | None = None
+        self.graphs: dict[tuple[int, int], DecodeGraph] = {}  # by the blocks that a row may have, and the rows
+        self.prompt_graphs: PackedPrompts | PromptGraphs | None = None
 
     @torch.inference_mode()
     def capture(self, ladder: Sequence[int], progress: Callable[[str], None], prompts: bool = True) -> None:
         """Captures a decode step for each number of rows on the ladder, and passes over prompts if `prompts`; they share memory."""
 
-        def capture_one(size: int, pool: Any) -> DecodeGraph:
-            graph = DecodeGraph(self, size, pool)
-            progress(f"decode step captured for {size} rows")
+        def capture_one(shape: tuple[int, int], pool: Any) -> DecodeGraph:
+            blocks, size = shape
+            graph = DecodeGraph(self, size, blocks, pool)
+            progress(f"decode step captured for {size} rows" + f" of {blocks * BLOCK} tokens" * (not self.step.compact))
             return graph
 
-        self.graphs = capture_largest_first(ladder, capture_one, weight=lambda size: size)
+        shapes = [(blocks, size) for blocks in self.captured_blocks() for size in ladder]
+        self.graphs = capture_largest_first(shapes, capture_one, weight=lambda shape: shape[0] * shape[1])
         pool = self.graphs[min(self.graphs)].pool if self.graphs else None
         if prompts and len(self.cache.shards) == 1:
-            self.prompt_graphs = PromptGraphs(self.language, self.cache.shards[0], self.tables.shape[1] * BLOCK, pool)
+            self.prompt_graphs = self.capture_prompts(self.cache.shards[0], pool)
             progress("prompts captured")
+
+    def captured_blocks(self) -> list[int]:
+        """How many blocks of a row a graph reads: all that there can be, and where it would read as many for a short row, also fewer."""
+        most = self.tables.shape[1]
+        return [most] if self.step.compact else sorted({min(SHORT // BLOCK, most), most})
+
+    def capture_prompts(self, shard: LayerShard, pool: Any) -> PackedPrompts | PromptGraphs:
+        """Passes over prompts, by the step's kernels if it has any for them."""
+        blocks = self.tables.shape[1]
+        if self.step.prompts is None:
+            return PromptGraphs(self.language, shard, blocks * BLOCK, pool)
+        return PackedPrompts(self.step, self.step.prompts, shard, self.language.model.embed_tokens.weight, blocks, pool)
 
     @torch.inference_mode()
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
@@ -78,13 +120,18 @@ class ModelRunner:
         return lora_scales.to(self.device, self.language.dtype)
 
     @torch.inference_mode()
-    def bind(self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool, offset: int = 0) -> None:
+    def bind(
+        self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool, offset: int = 0, min_tokens: int = 0
+    ) -> None:
         """Lets these rows decode from here on: `length` tokens are cached in the blocks of `tables`, the next one's rotary position is
-        `length + offset`."""
+        `length + offset`. `Decoded.likeliest` is none of the `ends` before a row has `min_tokens` new tokens.
+        """
         self.set_tables(slots, tables)
         rows = self.rows(slots)
-        self.lengths[rows], self.offsets[rows] = length, offset
-        self.lora_scales[rows] = float(lora)
+        self.lengths.index_fill_(0, rows, length)  # assigning a number by index would wait for the device
+        self.offsets.index_fill_(0, rows, offset)
+        self.ends_from.index_fill_(0, rows, length + min_tokens - 1 if min_tokens else 0)
+        self.lora_scales.index_fill_(0, rows, float(lora))
 
     @torch.inference_mode()
     def set_tables(self, slots: Sequence[int], tables: Sequence[Sequence[int]]) -> None:
@@ -97,26 +144,26 @@ class ModelRunner:
         self.last[self.rows(slots)] = tokens
 
     @torch.inference_mode()
-    def continue_rows(
-        self, slots: Sequence[int], tokens: Sequence[int], copies: Sequence[tuple[int, int]], tables: Sequence[Sequence[int]] | None
-    ) -> Tensor:
-        """Copies blocks (from, to), sets new tables if given, then the last tokens: all in one transfer, because the device waits for it.
+    def continue_beams(self, slots: Sequence[int], moves: BeamMoves) -> Tensor:
+        """Lets the beams in these slots go on from one another, by one transfer, because the device waits for it.
 
-        → the tokens [rows], on the device.
+        → their last tokens [beams], on the device.
         """
-        width, pairs = self.tables.shape[1], [block for sides in zip(*copies, strict=True) for block in sides]
-        places = [block for table in tables or () for block in filled_up(table, width)]
-        sent = upload(torch.tensor([*tokens, *pairs, *places]), self.device)
-        written: Tensor
-        written, blocks, filled = sent.split((len(tokens), len(pairs), len(places)))
+        beams, rows = len(slots), self.rows(slots)
+        pairs = [block for sides in zip(*moves.copies, strict=True) for block in sides]
+        sent = upload(torch.from_numpy(np.array([*moves.tokens, *moves.parents, *moves.blocks, *pairs])), self.device)
+        if self.step.beams is not None:
+            self.step.beams.move(BeamState(self.tables, self.last), self.cache.shards[0], rows, sent, moves.at)
+            return sent[:beams]
+        tokens: Tensor
+        tokens, parents, blocks, copies = sent.split((beams, beams, beams, 2 * len(moves.copies)))
         if pairs:
             for shard in self.cache.shards:
-                shard.copy(*blocks.to(shard.device).view(2, -1))
-        rows = self.rows(slots)
-        if places:
-            self.tables[rows] = filled.view(-1, width).int()
-        self.last[rows] = written
-        return written
+                shard.copy(*copies.to(shard.device).view(2, -1))
+        tables = self.tables[rows[parents]]
+        tables[:, moves.at :] = blocks[:, None]
+        self.tables[rows], self.last[rows] = tables, tokens
+        return tokens
 
     def rows(self, slots: Sequence[int]) -> Tensor:
         """The slots as indices on the device; kept, as they stay the same for many steps."""
@@ -125,19 +172,24 @@ class ModelRunner:
         return self.cached_rows[1]
 
     @torch.inference_mode()
-    def decode(self, slots: Sequence[int], longest: int) -> Tensor:
-        """One step of these rows, none of which has more than `longest` cached tokens → logits [rows, vocabulary].
-
-        They are valid until the next call, which may overwrite them: a graph's output has one place.
-        """
-        size = min((size for size in self.graphs if size >= len(slots)), default=None)
-        if size is not None:
-            return self.graphs[size].replay(slots)
+    def decode(self, slots: Sequence[int], longest: int) -> Decoded:
+        """One step of these rows, none of which has more than `longest` cached tokens."""
+        shape = min((shape for shape in self.graphs if shape[0] > longest // BLOCK and shape[1] >= len(slots)), default=None)
+        if shape is not None:
+            return self.graphs[shape].replay(slots)
         rows = self.rows(slots)
         lengths, tables = self.lengths[rows], self.tables[rows, : longest // BLOCK + 1]
         logits = self.through_shards(self.embed_last(rows), StepRows(tables, lengths, self.positions(rows, lengths), self.lora_of(rows)))
         self.lengths[rows] += 1
-        return logits
+        return Decoded(logits)
+
+    def choose_likeliest(self, logits: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
+        """The likeliest tokens [rows] after `lengths` cached ones, which become the rows' last; `logits` of barred ends become -inf."""
+        barred = (lengths < self.ends_from[rows])[:, None]
+        logits.index_copy_(1, self.ends, logits.index_select(1, self.ends).masked_fill(barred, -torch.inf))
+        likeliest = logits.argmax(dim=-1)
+        self.last.index_copy_(0, rows, likeliest)
+        return likeliest
 
     def embed_last(self, rows: Tensor) -> Tensor:
         """The embeddings [rows, width] of these slots' last tokens."""
@@ -158,15 +210,17 @@ class ModelRunner:
 
 
 class DecodeGraph:
-    """One decode step of `size` rows, captured once, a CUDA graph for each shard; between two shards the hidden states move."""
+    """One decode step of `size` rows of at most `blocks` blocks, captured once, a CUDA graph for each shard; between two shards the hidden
+    states move."""
 
-    def __init__(self, runner: ModelRunner, size: int, pool: Any) -> None:
-        self.runner, self.size, self.pool = runner, size, pool
+    def __init__(self, runner: ModelRunner, size: int, blocks: int, pool: Any) -> None:
+        self.runner, self.size, self.blocks, self.pool = runner, size, blocks, pool
         self.rows = torch.full((size,), runner.filler, device=runner.device)
         self.slots: list[int] = []
         self.graphs: list[torch.cuda.CUDAGraph] = []
         self.inputs: list[tuple[Tensor, StepRows]] = []  # of each shard: hidden states, and its rows
         self.outputs: list[tuple[Tensor, StepRows]] = []  # what the next shard gets; of the last, the logits
+        self.likeliest: Tensor | None = None  # tokens chosen from them, where there is one shard
         for index in range(len(runner.cache.shards)):
             self.capture_shard(index)
 
@@ -186,17 +240,23 @@ class DecodeGraph:
         runner, shards = self.runner, self.runner.cache.shards
         if index == 0:
             lengths = runner.lengths[self.rows]
-            rows = StepRows(runner.tables[self.rows], lengths, runner.positions(self.rows, lengths), runner.lora_of(self.rows))
+            rows = StepRows(
+                runner.tables[self.rows, : self.blocks], lengths, runner.positions(self.rows, lengths), runner.lora_of(self.rows)
+            )
             hidden = runner.embed_last(self.rows)
             runner.lengths.index_add_(0, self.rows, torch.ones_like(lengths))
             runner.lengths[runner.filler :].zero_()
         else:
             hidden, rows = self.inputs[index - 1]
         hidden = runner.step.layers(hidden, shards[index], rows)
-        return (runner.step.logits(hidden) if index == len(shards) - 1 else hidden), rows
+        if index < len(shards) - 1:
+            return hidden, rows
+        logits = runner.step.logits(hidden)
+        self.likeliest = runner.choose_likeliest(logits, self.rows, rows.lengths) if len(shards) == 1 else None
+        return logits, rows
 
-    def replay(self, slots: Sequence[int]) -> Tensor:
-        """Logits [slots, vocabulary], which the next replay overwrites."""
+    def replay(self, slots: Sequence[int]) -> Decoded:
+        """The next replay overwrites what this one returns."""
         if slots != self.slots:
             self.slots = list(slots)
             padded = self.slots + [self.runner.filler] * (self.size - len(slots))
@@ -206,6 +266,7 @@ class DecodeGraph:
                 (hidden, rows), (computed, before) = self.inputs[index - 1], self.outputs[index - 1]
                 hidden.copy_(computed, non_blocking=True)
                 rows.copy_(before)
-            with torch.cuda.device(self.runner.cache.shards[index].device):
+            with torch.cuda.device_of(self.outputs[index][0]):
                 graph.replay()
-        return self.outputs[-1][0][: len(slots)].to(self.runner.device)
+        logits = self.outputs[-1][0][: len(slots)].to(self.runner.device)
+        return Decoded(logits, None if self.likeliest is None else self.likeliest[: len(slots)])

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
+from engine.kernels.beams import BeamKernels
 from engine.kernels.cpu.attention import HeadNorms, PartialSoftmax, Pool, RowState
 from engine.kernels.cpu.layout import Floats, pack_head, pack_projections
 from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
 from engine.kernels.cpu.stages import STAGES, Activations, Weights, decode, score
 from engine.kernels.cpu.thread_pool import ThreadPool, new_counters
 from engine.kernels.decode_step import StepRows
+from engine.kernels.prompts import PromptStep
 from engine.kv_cache.block_pool import BLOCK
 from engine.kv_cache.cache import LayerShard
 from engine.layers.quantized import QuantizedLinear
@@ -27,6 +29,8 @@ class CpuStep:
     """See `DecodeStep`. Holds a packed copy of the model's weights; one thread at a time may use it."""
 
     compact = True
+    prompts: PromptStep | None = None
+    beams: BeamKernels | None = None
 
     def __init__(self, language: Llama, threads: int) -> None:
         """`language` is one that `engine.kernels.cpu.support.fits`."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from engine.kernels.attention import AttentionInputs
 from engine.kernels.gpu.attention import attend
+from engine.kernels.gpu.beams import TritonBeams
 from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.torch_step import TorchStep
 from engine.kv_cache.cache import LayerShard
@@ -22,6 +23,7 @@ class LoraStep(TorchStep):
         super().__init__(language)
         devices = {layer.weight.device for layer in language.modules() if isinstance(layer, RMSNorm)}
         self.devices = {device: TritonDevice.of(device) for device in devices}
+        self.beams = TritonBeams() if len(devices) == 1 else None
 
     def view(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> Cache:
         return BlocksView(self.devices[shard.device], shard, tables, lengths)

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from engine.kernels.attention import AttentionInputs, HeadTransform
+from engine.kernels.beams import BeamKernels
 from engine.kernels.decode_step import StepRows
 from engine.kernels.linear import DeviceKernels, FusedOps, LinearKernels
+from engine.kernels.prompts import PromptStep
 from engine.kv_cache.cache import LayerShard
 from engine.models.llama.llama import Block, Llama, RMSNorm, frequencies
 
@@ -73,6 +75,14 @@ class GpuStep:
         self.norm = norm_of(language.model.norm)
         self.head = self.kernels[language.lm_head.weight.device].linear.take(language.lm_head)
         self.frequencies, self.eps = {device: frequencies(config, device) for device in devices}, config.rms_norm_eps
+        self.prompts: PromptStep | None = None
+        self.beams: BeamKernels | None = None
+        if all(kernels.prompts for kernels in self.kernels.values()):  # then there is Triton
+            from engine.kernels.gpu.beams import TritonBeams
+            from engine.kernels.gpu.prompt_step import GpuPrompts
+
+            self.prompts = GpuPrompts(self) if config.mrope is None and not config.deepstack else None
+            self.beams = TritonBeams() if len(devices) == 1 else None
 
     def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
         """See `DecodeStep`; the model has no LoRA to scale."""

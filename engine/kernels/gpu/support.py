@@ -69,7 +69,9 @@ def cuda_kernels(device: torch.device, capability: tuple[int, int], triton_atten
         return DeviceKernels(CudaLinear(launcher), CudaAttention(launcher))
     from engine.kernels.gpu.triton_kernels import triton_kernels
 
-    return DeviceKernels(CudaLinear(launcher), triton_kernels(device).attend)
+    linear = CudaLinear(launcher)
+    ours = triton_kernels(device, linear)
+    return DeviceKernels(linear, ours.attend, ours.prompts)
 
 
 def build_triton_step(language: Llama) -> DecodeStep:

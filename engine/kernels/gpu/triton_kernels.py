@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from engine.kernels.gpu.attention import attend
+from engine.kernels.gpu.cuda_linear import CudaLinear
 from engine.kernels.gpu.linear import TritonMatrix, project
+from engine.kernels.gpu.prompt_step import TritonPrompts
 from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.linear import PLAIN, DeviceKernels, FusedOps
 from engine.layers.linear import Linear
@@ -28,6 +30,7 @@ class TritonLinear:
         return project(self.device, x, matrix, fused)
 
 
-def triton_kernels(device: torch.device) -> DeviceKernels:
+def triton_kernels(device: torch.device, codes: CudaLinear | None = None) -> DeviceKernels:
+    """`codes` are kernels that read this device's matrices instead of Triton's."""
     shared = TritonDevice.of(device)
-    return DeviceKernels(TritonLinear(shared), partial(attend, shared))
+    return DeviceKernels(TritonLinear(shared), partial(attend, shared), TritonPrompts(shared, codes))

@@ -147,7 +147,7 @@ def test_a_short_prompt_is_read_at_once_beside_long_ones() -> None:
     long, longer, short = group_of(range(2000), 1, 8), group_of(range(1, 3000), 1, 8), group_of(range(7, 47), 1, 8)
     for group in (long, longer, short):
         scheduler.add(group)
-    assert [(chunk.group, chunk.end) for chunk in read(scheduler)] == [(long, 44), (longer, 44), (short, 40)]
+    assert [(chunk.group, chunk.end) for chunk in read(scheduler)] == [(long, 48), (longer, 32), (short, 40)]
     assert short.prefilled
     assert [chunk.end - chunk.start for chunk in read(scheduler)] == [64, 64]
 
@@ -156,4 +156,4 @@ def test_no_part_of_the_budget_is_left_over_while_there_is_something_to_read() -
     scheduler = Scheduler(BlockPool(400), 8, 128)
     for length in (5, 6, 300, 7, 90):
         scheduler.add(group_of([length] * length, 1, 8))
-    assert sum(chunk.end - chunk.start for chunk in read(scheduler)) == 128
+    assert sum(-(-(chunk.end - chunk.start) // BLOCK) for chunk in read(scheduler)) == 128 // BLOCK
