@@ -20,6 +20,7 @@ GROUP = 64  # weights that share a scale in 4 bit
 BLOCK = 1 << 23  # elements worked on at a time: bounds the memory that a matrix of any size needs
 SHRINK = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05)  # of the scale that just spans a group
 HEAD = "lm_head.weight"
+MIDDLES = 0x88  # two 4-bit codes that stand for 0; with their highest bits turned, codes are numbers in two's complement
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,14 @@ def quantize(weight: Tensor, mode: Quantization) -> tuple[Tensor, Tensor]:
 
 
 def dequantize(codes: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
-    """The matrix that codes and scales stand for, [out, in]."""
+    """The matrix that codes and scales stand for, [out, in]. Codes meet their scales as bytes: nothing larger is written but the result."""
     if codes.dtype == torch.int8:
-        return codes.to(dtype) * scales[:, None].to(dtype)
-    return unpack(codes, dtype).mul_(scales[..., None].to(dtype)).flatten(1)
+        return codes * scales[:, None].to(dtype)
+    signed, scale = (codes ^ MIDDLES).view(torch.int8).unflatten(-1, (-1, GROUP // 2)), scales[..., None].to(dtype)
+    matrix = torch.empty(*signed.shape[:-1], GROUP, dtype=dtype, device=codes.device)
+    torch.mul(signed << 4 >> 4, scale, out=matrix[..., : GROUP // 2])
+    torch.mul(signed >> 4, scale, out=matrix[..., GROUP // 2 :])
+    return matrix.flatten(1)
 
 
 def block_rows(width: int) -> int:
@@ -119,9 +124,3 @@ def pack(codes: Tensor) -> Tensor:
     """[out, groups, 64] of -8 … 7 → bytes [out, in / 2]: a group's first half in the low four bits, its second in the high."""
     low, high = (codes + 8).to(torch.uint8).chunk(2, dim=-1)
     return (low | high << 4).flatten(1)
-
-
-def unpack(codes: Tensor, dtype: torch.dtype) -> Tensor:
-    """Bytes [out, in / 2] → [out, groups, 64] of -8 … 7."""
-    pairs = codes.unflatten(-1, (-1, GROUP // 2))
-    return torch.cat((pairs & 15, pairs >> 4), dim=-1).to(dtype).sub_(8)
