@@ -23,7 +23,7 @@ from engine.kv_cache.cache import KVCache, LayerShard, PromptView, filled_up
 from engine.models.llama.llama import Llama
 from engine.models.llama.prompt_inputs import joined_deepstack
 from engine.runner.packed_prompts import PackedPrompts
-from engine.runner.prompt_graphs import SHORT, PrefillChunk, PromptGraphs
+from engine.runner.prompt_graphs import LONG, SHORT, PrefillChunk, PromptGraphs
 
 
 class Decoded(NamedTuple):
@@ -86,9 +86,9 @@ class ModelRunner:
             progress("prompts captured")
 
     def captured_blocks(self) -> list[int]:
-        """How many blocks of a row a graph reads: all that there can be, and where it would read as many for a short row, also fewer."""
+        """How many blocks of a row a graph reads at most: all that there can be, unless it would read as many for a short row."""
         most = self.tables.shape[1]
-        return [most] if self.step.compact else sorted({min(SHORT // BLOCK, most), most})
+        return [most] if self.step.compact else sorted({min(tokens // BLOCK, most) for tokens in (SHORT, LONG)})
 
     def capture_prompts(self, shard: LayerShard, pool: Any) -> PackedPrompts | PromptGraphs:
         """Passes over prompts, by the step's kernels if it has any for them."""

@@ -85,6 +85,7 @@ class PackedPrompts:
 
     def __init__(self, step: DecodeStep, prompts: PromptStep, shard: LayerShard, like: Tensor, blocks: int, pool: Any) -> None:
         """`like` [..., width] has the type and device of embeddings; `blocks` as in `PackedPass`."""
+        self.blocks = blocks
         hidden = torch.zeros(LONGEST, like.shape[-1], dtype=like.dtype, device=like.device)
         self.graphs = capture_largest_first(
             SIZES,
@@ -92,6 +93,10 @@ class PackedPrompts:
             weight=lambda size: size,
             pool=pool,
         )
+
+    def has_room(self, chunks: Sequence[PrefillChunk]) -> bool:
+        """Whether none of the chunks ends beyond what was captured."""
+        return all(chunk.end <= self.blocks * BLOCK for chunk in chunks)
 
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:
         """Logits [chunks, vocabulary] after each."""
