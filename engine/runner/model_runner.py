@@ -185,8 +185,9 @@ class ModelRunner:
 
     def choose_likeliest(self, logits: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
         """The likeliest tokens [rows] after `lengths` cached ones, which become the rows' last; `logits` of barred ends become -inf."""
-        barred = (lengths < self.ends_from[rows])[:, None]
-        logits.index_copy_(1, self.ends, logits.index_select(1, self.ends).masked_fill(barred, -torch.inf))
+        if len(self.ends):
+            barred = (lengths < self.ends_from[rows])[:, None]
+            logits.index_copy_(1, self.ends, logits.index_select(1, self.ends).masked_fill(barred, -torch.inf))
         likeliest = logits.argmax(dim=-1)
         self.last.index_copy_(0, rows, likeliest)
         return likeliest
