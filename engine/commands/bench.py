@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from engine.commands.serve import parse_capability
 from engine.layers.modes import Quantization
+
+if TYPE_CHECKING:
+    from engine.bench.report import Report
 
 NAMES = ("one", "streams", "beams", "encode", "turns")
 PIPED = 160  # columns, where no terminal says how many it has
@@ -64,6 +67,15 @@ def bench(
     turns: Annotated[int, typer.Option(help="Length of `--scenario turns`.", min=200)] = 1000,
     rounds: Annotated[int, typer.Option(help="How often each is measured, besides a warm-up.", min=1)] = 3,
     tokens: Annotated[int | None, typer.Option(help="Length of each answer. Default: 128 on a GPU, else 64.", min=4)] = None,
+    llama_cpp: Annotated[
+        Path | None,
+        typer.Option(
+            "--llama-cpp",
+            help="Measure llama.cpp too: a folder with its programs and with *.gguf of this model.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, as JSON.", dir_okay=False)] = None,
     png_file: Annotated[Path | None, typer.Option("--png", help="Draw tokens/s against concurrency here.", dir_okay=False)] = None,
 ) -> None:
@@ -73,6 +85,7 @@ def bench(
     """
     from engine.bench.chart import check_matplotlib, draw_chart
     from engine.bench.choose_contenders import contender_choices, rows_needed, scenarios
+    from engine.bench.llama_cpp import beside_llama_cpp, find_models
     from engine.bench.models import RANDOM, opener
     from engine.bench.run import Bench
     from engine.bench.table import heading, remarks, table
@@ -84,6 +97,8 @@ def bench(
     on_gpu = place.type == "cuda"
     length, crowds = tokens or (128 if on_gpu else 64), streams or [8, 32, 64]
     chosen = scenario or (NAMES if on_gpu else ("one",))
+    if llama_cpp:
+        find_models(llama_cpp)
     if png_file:
         check_matplotlib()
         if not {"one", "streams"} & set(chosen):
@@ -100,13 +115,21 @@ def bench(
             progress=tell,
         )
         for report in run.run(contender_choices(modes, rows_needed(chosen, crowds, beams), length, parse_capability(capability))):
-            if json_file:  # written after each contender, so that an interrupted run keeps its results
-                json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            save(report, json_file)  # after each contender, so that an interrupted run keeps its results
+        if llama_cpp:
+            tell("llama.cpp")
+            report = beside_llama_cpp(report, llama_cpp, crowds if "streams" in chosen else [], on_gpu=on_gpu)
+            save(report, json_file)
     console = Console(soft_wrap=True)
     console = console if console.is_terminal else Console(soft_wrap=True, width=PIPED)
     console.print(heading(report), table(report), *remarks(report), sep="\n", highlight=False)
     if png_file:
         draw_chart(report, png_file)
+
+
+def save(report: Report, json_file: Path | None) -> None:
+    if json_file:
+        json_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
