@@ -17,7 +17,7 @@ from bot.errors import DeliveryError, PlaceGone
 MOST: Final = 500  # messages of one channel, the newest; a hundred a request
 CHANNELS: Final = 500  # of a round: each takes a request or two
 OLDEST_HOURS: Final = 24.0  # as Telegram keeps them; what is too old for an answer is told so
-PAUSES: Final = (5.0, 30.0, 120.0)  # seconds before each further try
+PAUSES: Final = (2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # seconds before each further try
 
 Written = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 
@@ -34,11 +34,15 @@ class Missed:
         self._round = 0
 
     async def find(self) -> None:
-        """Look through all channels with a gap, the most recently used first. A later call, for a newer connection, ends an earlier one."""
+        """Look through all channels with a gap: those where somebody waits for it, then the most recently used. A later call, for a newer
+        connection, ends an earlier one."""
         self._round += 1
         mine = self._round
         for pause in (*PAUSES, None):
-            for trail in sorted(self._seen.gaps(), key=self._newest, reverse=True)[:CHANNELS]:
+            left = sorted(self._seen.gaps(), key=self._newest, reverse=True)[:CHANNELS]
+            while left:
+                left.sort(key=lambda trail: not trail.wanted)  # stable
+                trail = left.pop(0)
                 messages = None if self._is_hidden(trail) else await self._messages(trail)
                 if self._round != mine:
                     return

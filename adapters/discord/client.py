@@ -142,6 +142,8 @@ class DiscordClient(discord.Client):
         log.info("connected to Discord again; nothing was missed")
 
     async def on_message(self, message: discord.Message) -> None:
+        if self._reader.hears(message):
+            await self.seen.in_order(_place(message), message.id)
         await self._receive(message, self._unfurling.wait)
 
     async def on_missed(self, message: discord.Message) -> None:

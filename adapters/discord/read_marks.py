@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -16,6 +16,13 @@ from bot.api import Bot
 from bot.message import Place
 
 KEEP_SECONDS: Final = 2.0  # between two writes of how far was read
+HOLD_SECONDS: Final = 120.0  # that a question waits until those sent before it are found
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass(eq=False, slots=True)
@@ -28,6 +35,8 @@ class Trail:
     open: set[int] = field(default_factory=set)  # being dealt with
     done: set[int] = field(default_factory=set)  # dealt with, after `mark`
     gap: bool = False  # the connection was lost: between `mark` and what is told now others may lie
+    wanted: bool = False  # somebody waits until the gap is closed
+    closed: asyncio.Event = field(default_factory=_set)  # set: there is no gap
 
     def begin(self, message: int) -> None:
         self.open.add(message)
@@ -40,7 +49,8 @@ class Trail:
 
     def close(self) -> None:
         """What lay in the gap was found, or can't be."""
-        self.gap = False
+        self.gap = self.wanted = False
+        self.closed.set()
         self.settle()
 
     def settle(self) -> None:
@@ -72,10 +82,21 @@ class Seen:
         """The connection is a new one: of what was sent before it nothing is told."""
         for trail in self._trails.values():
             trail.gap = True
+            trail.closed.clear()
 
     def gaps(self) -> list[Trail]:
         """The channels in which something may have been missed."""
         return [trail for trail in self._trails.values() if trail.gap]
+
+    async def in_order(self, place: Place, message: int) -> None:
+        """Wait until what was sent before this one is found, if it may have been missed: else it would be answered before them."""
+        trail = self._trails.get(place.key)
+        if trail is not None and trail.gap:
+            trail.begin(message)  # it is not missed itself
+            trail.wanted = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HOLD_SECONDS):
+                    await trail.closed.wait()
 
     async def know(self, place: Place, event: int) -> None:
         """Somebody has spoken to the bot there: what is sent after this event is missed when the bot is away."""

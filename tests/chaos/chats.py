@@ -175,6 +175,7 @@ class PageChat(Chat):
         self._url = url
         self._visitor: Visitor | None = None
         self._shown: list[Json] = []
+        self._last = ""  # the answer that the next question follows
         self._sending = asyncio.Lock()
 
     async def close(self) -> None:
@@ -188,10 +189,13 @@ class PageChat(Chat):
                 await asyncio.sleep(0.2)
 
     async def _sent(self, text: str, name: str) -> bool:
-        with suppress(aiohttp.ClientError, TimeoutError, ValueError):
+        with suppress(aiohttp.ClientError, TimeoutError, ValueError, LookupError):
             async with asyncio.timeout(15):
                 visitor = await self._person()
-                return (await visitor.ask(text, id=name)).status == 200
+                response = await visitor.ask(text, id=name, **({"parent": self._last} if self._last else {}))
+                if response.status == 200:
+                    self._last = [each["id"] for each in (await response.json())["messages"] if each["role"] == "bot"][-1]
+                    return True
         return False
 
     async def _person(self) -> Visitor:
