@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from time import time
 from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, bindparam, delete, or_, select, update
@@ -175,7 +176,7 @@ def newest(connection: Connection, place: str, person: str, since: float) -> Nod
 
 def point(connection: Connection, place: str, persons: Sequence[str], message: int, at: float) -> None:
     """Let the next message of these persons here continue at `message`; not if a message that came later was stored before this one."""
-    rows = [{"place": place, "person": person, "message": message, "at": at} for person in persons]
+    rows = [{"place": place, "person": person, "message": message, "at": at, "now": time()} for person in persons]
     connection.execute(_point(connection.dialect.name), rows)
 
 
@@ -343,6 +344,7 @@ def _add(dialect: str) -> Executable:
 def _point(dialect: str) -> Executable:
     statement = insert(dialect, PointerRow)
     new = {"message": statement.excluded.message, "at": statement.excluded.at}
-    # A pointer further ahead was not overtaken: the clock was set back.
-    overtaken = and_(PointerRow.at > statement.excluded.at, PointerRow.at < statement.excluded.at + OVERTAKING_SECONDS)
+    # A pointer that is ahead of the clock was not overtaken: the clock was set back. So it was where it is far ahead of this message.
+    ahead = and_(PointerRow.at > statement.excluded.at, PointerRow.at < statement.excluded.at + OVERTAKING_SECONDS)
+    overtaken = and_(ahead, PointerRow.at <= bindparam("now"))
     return statement.on_conflict_do_update(index_elements=["place", "person"], set_=new, where=~overtaken)

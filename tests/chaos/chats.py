@@ -192,7 +192,8 @@ class PageChat(Chat):
         with suppress(aiohttp.ClientError, TimeoutError, ValueError, LookupError):
             async with asyncio.timeout(15):
                 visitor = await self._person()
-                response = await visitor.ask(text, id=name, **({"parent": self._last} if self._last else {}))
+                follows: dict[str, Any] = {"parent": self._last} if self._last else {}
+                response = await visitor.ask(text, id=name, **follows)
                 if response.status == 200:
                     self._last = [each["id"] for each in (await response.json())["messages"] if each["role"] == "bot"][-1]
                     return True

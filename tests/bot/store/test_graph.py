@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from time import time
+
+import pytest
 from sqlalchemy import Connection
 
 from bot.store import deliveries, graph
@@ -58,6 +61,20 @@ async def test_the_pointer_follows_and_grows_old(database: Database) -> None:
         assert graph.newest(connection, PLACE.key, ANN.key, since=150.0) is None
         graph.unpoint(connection, PLACE.key, [""])
         assert graph.newest(connection, PLACE.key, "", since=0.0) is None
+
+    await database.write(work)
+
+
+@pytest.mark.parametrize("seconds", [60.0, 7_200.0])
+async def test_a_clock_that_is_set_back_does_not_stop_the_pointer(database: Database, seconds: float) -> None:
+    def work(connection: Connection) -> None:
+        before, after, late = (add_message(connection, text) for text in ("before", "after", "late"))
+        graph.point(connection, PLACE.key, [""], before, at=time() + seconds)
+        graph.point(connection, PLACE.key, [""], after, at=time())
+        graph.point(connection, PLACE.key, [""], late, at=time() - 10)  # its files took so long
+        found = graph.newest(connection, PLACE.key, "", since=0.0)
+        assert found is not None
+        assert found.id == after
 
     await database.write(work)
 
