@@ -96,11 +96,13 @@ async def _after(before: asyncio.Task[None] | None, chat: Chat, number: int, dra
 
 
 async def _recover(stage: Stage) -> None:
-    """A cancelled task may have left something dead or stopped."""
+    """All misfortunes are over. A task that was cancelled may have left something dead."""
     calm(stage)
-    await stage.engine.restart()
-    stage.bot.kill()
-    await stage.bot.restart()
+    if not stage.engine.lives:
+        await stage.engine.restart()
+    if not stage.bot.lives:
+        stage.bot.kill()
+        await stage.bot.restart()
 
 
 async def _until_answered(stage: Stage) -> None:

@@ -65,6 +65,10 @@ class Engine:
         await self.kill()
         await self.start()
 
+    @property
+    def lives(self) -> bool:
+        return self._process.returncode is None
+
     def signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, number)

@@ -20,7 +20,7 @@ def test_order_is_told_from_disorder() -> None:
 
 
 async def test_a_short_round_loses_and_doubles_nothing_on_sqlite(tmp_path: Path) -> None:
-    found = await play(tmp_path, Sqlite(tmp_path), 20261130, 14, BRIEF)
+    found = await play(tmp_path, Sqlite(tmp_path), 20261130, 12, BRIEF)
     assert found.good, (found.lines(), (tmp_path / "bot.log").read_text()[-5_000:])
     assert found.kills
     assert found.troubles
@@ -31,6 +31,6 @@ async def test_a_short_round_loses_and_doubles_nothing_on_postgresql(tmp_path: P
     if programs is None:
         pytest.skip("there is no PostgreSQL here")
     with postgres.cluster(programs) as folder:
-        found = await play(tmp_path, Postgres(programs, folder, "chaos"), 20261131, 14, BRIEF)
+        found = await play(tmp_path, Postgres(programs, folder, "chaos"), 20261131, 12, BRIEF)
     assert found.good, (found.lines(), (tmp_path / "bot.log").read_text()[-5_000:])
     assert found.kills

@@ -40,6 +40,10 @@ class Program:
         return self._process.pid
 
     @property
+    def lives(self) -> bool:
+        return self._process.returncode is None and not self._killed
+
+    @property
     def ended_by_itself(self) -> bool:
         return self._process.returncode is not None and not self._killed
 
