@@ -17,7 +17,7 @@ TIMES: Final = 5.0
 MOST_SILENCE: Final = 600.0  # however well it says that it is
 LONGEST_SECONDS: Final = 3600.0  # of a whole answer
 CHARACTERS_PER_TOKEN: Final = 16  # more than any tokenizer's average
-LEAST_CHARACTERS: Final = 4_000
+LEAST_CHARACTERS: Final = 20_000
 MOST_CHARACTERS: Final = 100_000  # where no number of tokens was asked for
 
 
