@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.hub.names import wanted
+from engine.hub.names import can_be_fetched, wanted
 from engine.models.card_reader import gguf_in, gguf_instead, is_ready
+from engine.weights.weight_files import in_cache
 
 
 def home() -> Path:
@@ -33,7 +34,7 @@ def model_folder(name: str) -> Path:
     Raises ModelError that says what there is.
     """
     asked = wanted(name)
-    for folder in (models() / name, models() / (asked.name if asked else name), Path(name)):
+    for folder in (models() / name, models() / (asked.name if asked else name), in_cache(Path(name))):
         if is_ready(folder):
             return folder
     if found := gguf_in(Path(name)):
@@ -46,7 +47,7 @@ def no_model(name: str) -> ModelError:
     ready = ", ".join(folder.name for folder in ready_models()) or "none yet"
     remedy = (
         f"`gander model pull {name}` fetches it."
-        if wanted(name)
+        if can_be_fetched(name)
         else "`gander model list --all` shows what can be fetched, besides owner/name of a hub."
     )
     return ModelError(f"There is no model {name!r} in {models()} (ready: {ready}). {remedy}")

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from engine.commands.pull import ready_folder
 from engine.commands.serve import parse_capability
 from engine.layers.modes import Quantization
 
@@ -93,6 +94,8 @@ def bench(
     from engine.device.devices import default_device, find_device
 
     quiet_transformers()
+    if model not in RANDOM:
+        ready_folder(model)
     place = find_device(device) if device else default_device()
     on_gpu = place.type == "cuda"
     length, crowds = tokens or (128 if on_gpu else 64), streams or [8, 32, 64]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,34 +12,58 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from engine.paths import models
+
 if TYPE_CHECKING:
+    from engine.weights.importing import Sources
     from engine.weights.shard_folder import Progress as Report
 
 
 def import_model(
-    llama: Annotated[Path, typer.Option(help="Folder of LLaMA in Hugging Face's form, or of Vicuna that is merged already.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where the parts lie, told apart by what is in them.", exists=True, file_okay=False)
+    ] = None,
+    llama: Annotated[Path | None, typer.Option(help="Folder of LLaMA in Hugging Face's form, or of Vicuna that is merged already.")] = None,
     blip2: Annotated[
-        Path, typer.Option(help="blip2_pretrained_flant5xxl.pth, or a copy of Salesforce/blip2-flan-t5-xxl (then without --vit).")
-    ],
-    checkpoint: Annotated[Path, typer.Option(help="MiniGPT-4's own checkpoint, pretrained_minigpt4*.pth.")],
-    out: Annotated[Path, typer.Option(help="The folder to make.")],
+        Path | None, typer.Option(help="blip2_pretrained_flant5xxl.pth, or a copy of Salesforce/blip2-flan-t5-xxl (then without --vit).")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="MiniGPT-4's own checkpoint, pretrained_minigpt4*.pth.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to make. Default: minigpt4 among the models.")] = None,
     vit: Annotated[Path | None, typer.Option(help="eva_vit_g.pth.")] = None,
     delta: Annotated[Path | None, typer.Option(help="Folder of the Vicuna delta, v0 or v1. Leave out for merged weights.")] = None,
     architecture: Annotated[Path | None, typer.Option(help="Sizes of the vision encoder, where they aren't the release's.")] = None,
     quantize: Annotated[Literal["none", "int8", "4bit"], typer.Option(help="Store the language model's matrices in 8 or 4 bits.")] = "none",
 ) -> None:
-    """Make a ready model folder from LLaMA, a Vicuna delta and MiniGPT-4's files. Started again after a stop, it continues."""
-    from engine.weights.importing import Sources, import_model
+    """Make a ready model folder from Vicuna, or LLaMA and its delta, and MiniGPT-4's files. Started again after a stop, it continues."""
+    from engine.weights.importing import import_model
+    from engine.weights.unpacking import unpacked
 
-    sources = Sources(llama, blip2, checkpoint, delta, vit, architecture)
-    console = Console(soft_wrap=True)
-    for part in sources.parts():
-        console.print(f"{part.name} ({part.source}): {part.licence}", highlight=False)
-    if delta is None:
-        console.print(f"Without --delta {llama.name} has to be Vicuna that is merged already: LLaMA alone knows no chat.", highlight=False)
-    with import_bar() as report:
-        card = import_model(sources, out, quantize, report)
-    console.print(f"Ready: {out} ({card.version}). `gander run --model {out}` serves it.", highlight=False)
+    named = {"llama": llama, "blip2": blip2, "checkpoint": checkpoint, "vit": vit, "delta": delta, "architecture": architecture}
+    target = out or models() / "minigpt4"
+    with unpacked(chosen(folder, {part: path for part, path in named.items() if path}), target) as sources:
+        console = Console(soft_wrap=True)
+        for part in sources.parts():
+            console.print(f"{part.name} ({part.source}): {part.licence}", highlight=False)
+        if sources.delta is None:
+            console.print(
+                f"Without a delta {sources.llama.name} has to be Vicuna that is merged already: LLaMA alone knows no chat.", highlight=False
+            )
+        with import_bar() as report:
+            card = import_model(sources, target, quantize, report)
+    console.print(f"Ready: {target} ({card.version}). `gander run --model {target}` serves it.", highlight=False)
+
+
+def chosen(folder: Path | None, named: dict[str, Path]) -> Sources:
+    """The parts that options name, and for the rest what the folder holds."""
+    from engine.weights.importing import Sources
+    from engine.weights.parts import sources_in
+
+    if folder:
+        return replace(sources_in(folder), **named)
+    missing = [f"--{part}" for part in ("llama", "blip2", "checkpoint") if part not in named]
+    if missing:
+        raise typer.BadParameter(f"give the folder in which the parts lie, or name them: {', '.join(missing)} is missing.")
+    return Sources(**named)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from engine.api import RunningEngine
+from engine.commands.pull import ready_folder
 from engine.core.startup import Built, EngineOptions, build_native, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
 from engine.errors import HungError
@@ -71,7 +72,7 @@ def engine(
     configure(as_json=supervised or not sys.stderr.isatty())
     bind = Bind(host, port, read_key(key_file), supervised)
     bind.check()
-    folder = model_folder(model).resolve()
+    folder = (model_folder(model) if supervised else ready_folder(model)).resolve()
     record = home() / "engine" / "load_seconds.json"
     options = EngineOptions(
         tuple(device or ()),

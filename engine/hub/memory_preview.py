@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
-from engine.device.devices import default_device, free_memory
+from engine.device.devices import default_device, free_memory, main_memory
 from engine.fallback.memory import FallbackNeeds, available, row_bytes
 from engine.models.card import FALLBACK
 from engine.models.llama.config import LlamaConfig
@@ -26,11 +26,15 @@ def memory_preview(config: Path, parameters: int) -> str:
     values = json.loads(config.read_text(encoding="utf-8"))
     if check_kind(str(config), values) == FALLBACK:
         return fallback_preview(values, parameters)
-    shapes = planned(config, parameters)
+    return sentence(planned(config, parameters))
+
+
+def sentence(shapes: Shapes) -> str:
+    """In which form a model of these sizes would run here, and what memory that takes."""
     device = default_device()
     free = free_memory(device)
     if free is None:
-        return f"On this processor it runs in 4 bit and takes about {gigabytes(shapes.needed('4bit', 1))} of memory."
+        return on_processor(shapes, main_memory())
     mode = pick(shapes, free)
     if mode is None:
         return f"It does NOT fit here: in 4 bit it takes {gigabytes(shapes.needed('4bit', 1))}, and {gigabytes(free)} of {device} are free."
@@ -50,8 +54,16 @@ def fallback_preview(values: dict[str, Any], parameters: int) -> str:
     return f"{begin}As a {values['model_type']} it is run by transformers (fallback) in 16 bit: that takes {gigabytes(needs.least)}{room}."
 
 
+def on_processor(shapes: Shapes, free: int | None) -> str:
+    needed = shapes.needed("4bit", 1)
+    known = "" if free is None else f", of which {gigabytes(free)} are free"
+    if free is not None and free < needed:
+        return f"It does NOT fit here: on this processor it takes {gigabytes(needed)} of memory in 4 bit, and {gigabytes(free)} are free."
+    return f"There is no GPU: on this processor it runs in 4 bit and takes about {gigabytes(needed)} of memory{known}."
+
+
 def planned(config: Path, parameters: int) -> Shapes:
-    values = json.loads(config.read_text(encoding="utf-8"))
+    values = json.loads(config.read_text(encoding="utf-8-sig"))
     text = AutoConfig.for_model(**values).get_text_config().to_dict()
     language = LlamaConfig.from_json(text)
     spoken = sum(math.prod(shape) for shape in language_shapes(language).values())

@@ -19,6 +19,9 @@ PAGE = re.compile(
 )
 REPOSITORY = re.compile(r"(?P<kind>spaces/|models/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 Kind = Literal["model", "space"]
+POCKET = "pocket"
+MINIGPT4 = ("minigpt4-7b", "minigpt4-13b")
+AUTO = "auto"  # what fits best here
 
 
 class Entry(BaseModel):
@@ -53,6 +56,11 @@ class Wanted:
 def catalogue() -> dict[str, Entry]:
     """By short name."""
     return TypeAdapter(dict[str, Entry]).validate_python(tomllib.loads(files("engine.hub").joinpath("catalogue.toml").read_text("utf-8")))
+
+
+def can_be_fetched(said: str) -> bool:
+    """Whether `gander model pull` knows what to do with it. Raises DownloadError for a page that holds no model."""
+    return said in (POCKET, AUTO, *MINIGPT4) or wanted(said) is not None
 
 
 def wanted(said: str, revision: str | None = None) -> Wanted | None:

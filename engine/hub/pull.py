@@ -84,6 +84,10 @@ def from_cache(asked: Wanted) -> Path:
 def link_to(link: Path, folder: Path) -> Path:
     """Makes `link` one to a folder of the hub's cache that holds a model that can be answered with."""
     read_card(folder)
+    return make_link(link, folder)
+
+
+def make_link(link: Path, folder: Path) -> Path:
     link.parent.mkdir(parents=True, exist_ok=True)
     new = link.with_name(f".{link.name}.link")
     new.unlink(missing_ok=True)

@@ -25,8 +25,10 @@ def remove_model(folder: Path, models: Path) -> int:
         if not folder.is_symlink():
             shutil.rmtree(folder)
             return size
-        commit = folder.resolve().name
+        commit, is_only_a_name = folder.resolve().name, folder.readlink().parent == folder.parent
         folder.unlink()
+        if is_only_a_name:  # `auto` of another model, which stays
+            return 0
         plan = scan_cache_dir().delete_revisions(commit)
         plan.execute()
         return plan.expected_freed_size

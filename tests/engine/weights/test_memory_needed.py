@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +70,25 @@ def test_the_command_plans_a_folder_in_json(tmp_path: Path) -> None:
     plan = json.loads(run(tmp_path, str(tmp_path / "out"), "--memory", "1", "--json"))
     assert set(plan["needed"]) == set(MODES)
     assert plan["picked"] is None or plan["picked"] in MODES
+
+
+@pytest.mark.parametrize(
+    ("cards", "said"),
+    [
+        (["16GB", "16gb"], "Cards of 16.0 GB and 16.0 GB: an engine on each, in 4 bit."),
+        (["8", "8"], "Cards of 8.0 GB and 8.0 GB: one engine over all of them, in 4 bit."),
+        (["4 GB", "4"], "Cards of 4.0 GB and 4.0 GB are too small together, even for 4 bit: choose a smaller model."),
+        (["6"], "A card of 6.0 GB is too small, even for 4 bit: split it over several (engine.devices), or choose a smaller model."),
+    ],
+)
+def test_the_command_plans_any_cards_for_what_is_not_here(cards: list[str], said: str, tmp_path: Path) -> None:
+    assert run(tmp_path, "13b", *(part for card in cards for part in ("--card", card))).splitlines()[-1] == said
+
+
+def test_a_name_that_means_nothing_is_refused_before_torch_comes(tmp_path: Path) -> None:
+    code = "import sys; from engine.__main__ import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    environment = os.environ | {"GANDER_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code, "model", "plan", "13c"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "There is no model '13c'" in done.stderr
+    assert done.stdout.strip() == "False"
