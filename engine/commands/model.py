@@ -14,9 +14,12 @@ from engine.commands.model_measure import measure_model
 from engine.commands.model_plan import plan
 from engine.commands.pull import pull
 from engine.errors import ModelError
-from engine.hub.names import catalogue
+from engine.hub.names import MINIGPT4, Entry, Wanted, catalogue
 from engine.models.card_reader import is_ready, read_card
 from engine.paths import model_folder, models, ready_models
+
+FORMS = ("16 bit", "int8", "4 bit")
+RELEASE_GB = {"minigpt4-7b": (17.0, 10.4, 7.3), "minigpt4-13b": (30.1, 17.3, 11.3)}  # by `gander model plan`, one conversation
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")
 app.command("check")(check)
@@ -52,12 +55,51 @@ def list_models(
 
 
 def list_catalogue() -> None:
-    table = Table("short name", "makers", "licence", "parameters", "repository", "here", box=None)
+    """What can be fetched by a short name, and how it would run here; a repository that is gated says so here and before a download."""
+    from engine.hub.automatic import this_machine
+
+    machine = this_machine()
+    columns = ("short name", "makers", "licence", "gated", "size", "fits here", "computed by", "repository", "here")
+    table = Table(*columns, box=None)
     for name, entry in catalogue().items():
         here = "yes" if is_ready(models() / name) else ""
-        table.add_row(name, entry.makers, entry.licence, f"{entry.parameters:g} billion", entry.repository, here)
-    typer.echo("\nTo be had by `gander model pull SHORT-NAME`, or any repository of these kinds by owner/name:\n")
+        form = form_here(entry, machine.card if machine.card is not None else machine.main, on_card=machine.card is not None)
+        way = "Gander" if entry.native else "transformers"
+        gated = "yes" if entry.gated else ""
+        table.add_row(name, entry.makers, entry.licence, gated, f"{2 * entry.parameters:.1f} GB", form, way, entry.repository, here)
+    for name in MINIGPT4:
+        here = "yes" if is_ready(models() / name) else ""
+        size = RELEASE_GB[name]
+        free = machine.card if machine.card is not None else machine.main
+        form = "?" if free is None else fitting(size, free)
+        table.add_row(
+            name, "Vision-CAIR, KAUST", "research only (LLaMA)", "", f"{size[0]:.1f} GB", form, "Gander", "four public parts", here
+        )
+    typer.echo("\nTo be had by `gander run --model SHORT-NAME`, or any repository of these kinds by owner/name. Sizes are arithmetic:\n")
     Console(soft_wrap=True).print(table)
+
+
+def form_here(entry: Entry, free: int | None, *, on_card: bool) -> str:
+    """The most exact form with room; `?` where nobody tells. A processor takes 4 bit."""
+    if entry.memory is None or free is None:
+        return "?"
+    if not on_card:
+        return "4 bit" if entry.memory[-1] <= free / 1e9 else "no"
+    return fitting(entry.memory, free)
+
+
+def fitting(sizes: tuple[float, float, float], free: int) -> str:
+    return next((form for form, size in zip(FORMS, sizes, strict=True) if size <= free / 1e9), "no")
+
+
+@app.command("pin")
+def pin() -> None:
+    """Print the catalogue's newest commits, to be written into engine/hub/catalogue.toml: what was looked at is then what people get."""
+    from engine.hub.listing import look_up
+
+    for name, entry in catalogue().items():
+        found = look_up(Wanted(entry.repository))
+        typer.echo(f'[{name}]  commit = "{found.commit}"  # {entry.repository}, licence: {found.licence}{", gated" if found.gated else ""}')
 
 
 @app.command("remove")

@@ -12,7 +12,7 @@ import typer
 
 from engine.commands.progress_bars import download_bars
 from engine.errors import ModelError
-from engine.hub.names import AUTO, MINIGPT4, Wanted, can_be_fetched, wanted
+from engine.hub.names import AUTO, MINIGPT4, Wanted, can_be_fetched, catalogue, wanted
 from engine.hub.pocket import EFFICIENTNET, LANGUAGE, NAME, has_parts
 from engine.hub.pocket import pull as pull_pocket
 from engine.models.card_reader import is_ready
@@ -129,8 +129,11 @@ def pull_from_hub(asked: Wanted, eye_only: bool, yes: bool) -> None:
 
 def agree(listing: Listing, folder: Path, size: int, form: str, *, yes: bool) -> None:
     """Says what there is to fetch, and asks where somebody sits before it. Ends the command where that one says no."""
-    gated = ", given only to those whom its owners let in (HF_TOKEN)" if listing.gated else ""
-    typer.echo(f"{listing.repository} at {listing.commit[:10]}, licence: {listing.licence}{gated}.")
+    makers = next((entry.makers for entry in catalogue().values() if entry.repository == listing.repository), "")
+    by = f", by {makers or listing.repository.partition('/')[0]}"
+    typer.echo(f"{listing.repository} at {listing.commit[:10]}{by}, licence: {listing.licence}.")
+    if listing.gated:
+        typer.echo("It is given only to those whom its owners let in: ask on its page, then set HF_TOKEN to a token of yours.")
     if form:
         typer.echo(form)
     if not size:

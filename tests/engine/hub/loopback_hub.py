@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  # http.server's names
 
     def named(self, path: str) -> bytes:
-        return self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2]]
+        return self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2] or path.rpartition("/")[2]]  # the latter of a mirror
 
     def facts(self, data: bytes) -> dict[str, str]:
         """What the hub says of a file besides its bytes; its tag is the sha256 of a large one."""

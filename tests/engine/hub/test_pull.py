@@ -124,7 +124,7 @@ def test_a_picture_model_is_fetched_into_the_hubs_cache_and_answers(tmp_path: Pa
         hub.requests.clear()
         assert "files are here already" in pull(tmp_path, hub.url, "gander/tiny", HF_HUB_CACHE=str(cache)).stdout
         assert not [path for method, path, _ in hub.requests if method == "GET" and "/resolve/" in path]
-    assert f"gander/tiny at {COMMIT[:10]}, licence: apache-2.0." in done.stdout
+    assert f"gander/tiny at {COMMIT[:10]}, by gander, licence: apache-2.0." in done.stdout
     assert "To fetch: " in done.stdout
     assert re.search(r"it runs in \w+", done.stdout)
     assert "dry-run" not in done.stderr
