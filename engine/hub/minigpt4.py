@@ -86,7 +86,9 @@ def pull_minigpt4(
 
     known = parts or public_parts(name)
     here = parts_here(folder) if folder else {}
-    plan = [plan_part(role, known[role], (given or {}).get(role), here, home) for role in OPTIONS]
+    whole = "blip2" in here and here["blip2"].is_dir()  # a copy of BLIP-2's repository holds the eye, too
+    roles = [role for role in OPTIONS if not (role == "eye" and whole)]
+    plan = [plan_part(role, known[role], (given or {}).get(role), here, home) for role in roles]
     size = sum(part.size for part in plan)
     check_space(Path(constants.HF_HUB_CACHE), size)
     ask([part.words for part in plan if part.words], size, home)
@@ -99,8 +101,7 @@ def made_of(paths: Mapping[str, Path], here: Mapping[str, Path]) -> Sources:
     from engine.weights.importing import Sources
 
     extra = {part: here[part] for part in ("delta", "architecture") if part in here}
-    chosen = {option: path for option, path in paths.items() if not (option == "vit" and paths["blip2"].is_dir())}
-    return Sources(**chosen, **extra)
+    return Sources(**paths, **extra)
 
 
 def parts_here(folder: Path) -> dict[str, Path]:

@@ -24,6 +24,8 @@ WANTED: dict[Part, str] = {
     "blip2": "blip2_pretrained_flant5xxl.pth",
     "checkpoint": "pretrained_minigpt4_7b.pth or pretrained_minigpt4.pth",
 }
+BODIES: tuple[Part, ...] = ("llama", "delta")
+OF_ONE_WIDTH: tuple[Part, ...] = ("llama", "checkpoint")
 DEEPEST = 4
 
 
@@ -97,11 +99,11 @@ def part_of(path: Path) -> Part | None:
 
 def one_each(folder: Path, found: Found) -> Found:
     """One of each part, the language model and the projection of one width. Raises ModelError where that leaves several."""
-    models = [open_llama(path) for part in ("llama", "delta") for path in found.paths.get(part, ())]
+    models = [open_llama(path) for part in BODIES for path in found.paths.get(part, ())]
     widths = {model.folder: model.config.hidden_size for model in models}
     widths |= {path: open_weights(path)[PROJECTION[0]].shape[0] for path in found.paths.get("checkpoint", ())}
     shared = set(widths.values())
-    for part in ("llama", "checkpoint"):
+    for part in OF_ONE_WIDTH:
         if part in found.paths:
             shared &= {widths[path] for path in found.paths[part]}
     paths = {part: [path for path in given if not shared or widths.get(path, 0) in {0, *shared}] for part, given in found.paths.items()}
