@@ -48,7 +48,6 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/runner": "engine/core/test_engine.py",
     "engine/training": "engine/training/test_run.py",
     "engine/weights": "engine/core/test_startup.py",
-    "engine/weights/unpacking.py": "engine/weights/test_parts.py",
 }
 
 

@@ -23,7 +23,7 @@ FORMS = {"none": "16 bit", "int8": "int8", "4bit": "4 bit"}
 
 def memory_preview(config: Path, parameters: int) -> str:
     """One sentence, from a repository's `config.json` and its number of parameters, on the device that an engine would take here."""
-    values = json.loads(config.read_text(encoding="utf-8"))
+    values = json.loads(config.read_text(encoding="utf-8-sig"))
     if check_kind(str(config), values) == FALLBACK:
         return fallback_preview(values, parameters)
     return sentence(planned(config, parameters))

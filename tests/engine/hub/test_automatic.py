@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.hub.automatic import Machine, best_for
+from engine.hub.automatic import Hardware, best_for
 from engine.hub.names import catalogue
 
 
@@ -24,7 +24,7 @@ from engine.hub.names import catalogue
     ],
 )
 def test_the_rule(gigabytes: float | None, capability: tuple[int, int] | None, main: float | None, name: str) -> None:
-    machine = Machine(None if gigabytes is None else int(gigabytes * 1e9), capability, None if main is None else int(main * 1e9))
+    machine = Hardware(None if gigabytes is None else int(gigabytes * 1e9), capability, None if main is None else int(main * 1e9))
     choice = best_for(machine)
     assert choice.name == name
     assert name in choice.rule
