@@ -1,5 +1,5 @@
-"""Names for bots: every process that answers from a data folder is told from all others on its database, and known again after
-a restart, so that what it left unfinished goes on at once."""
+"""The name of each process that answers from a data folder: no other on its database has it, and it is the same after a restart, so
+that unfinished answers go on at once. File locks in the data folder keep a name for one process at a time."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def only_bot(home: Path) -> Iterator[str]:
 
 
 def note_page(home: Path, url: str) -> None:
-    """For whoever starts another bot from this folder: where this one's page is."""
+    """Write down the page's address, for whoever starts another bot from this folder."""
     (home / LOCK).write_text(url, "ascii")
 
 
 def page_served(home: Path) -> str | None:
-    """The page of the bot that serves from this folder now; empty: it has none, or not yet. None: there is no such bot."""
+    """The page of the bot that runs from this folder now. Empty: it has none yet. None: no bot runs."""
     if not home.joinpath(LOCK).is_file():
         return None
     with lock(home / LOCK) as free:
@@ -46,7 +46,7 @@ def page_served(home: Path) -> str | None:
 
 @contextmanager
 def one_of_the_terminals(home: Path) -> Iterator[str]:
-    """The first name that no other terminal has: a killed one's is free at once, so that its question goes on at once."""
+    """The first terminal name that no process holds. A killed terminal's is free at once, so the next one takes up its question."""
     for number in count(1):
         with lock(home / f"terminal-{number}.lock") as locked:
             if locked:
@@ -55,7 +55,7 @@ def one_of_the_terminals(home: Path) -> Iterator[str]:
 
 
 def folder_name(home: Path) -> str:
-    """What this data folder is called among those that share a database: made up when it is asked for first."""
+    """The name of this data folder among those that share a database, made at random on first use."""
     path = home / "name"
     with creating(path), file_lock(path):
         name = path.read_text("ascii")
@@ -67,7 +67,7 @@ def folder_name(home: Path) -> str:
 
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds it; the system lets go of it however the process ends."""
+    """Try to lock a file. Yields whether that worked; the system releases it however the process ends."""
     held = file_lock(path)
     with creating(path), suppress(Timeout):
         held.acquire(blocking=False)

@@ -1,4 +1,4 @@
-"""Configuration in, a bot out: opens everything that the bot stands on, once, and closes it in the opposite order."""
+"""Builds a bot from its configuration: opens database, engines, decoders and the rest, and closes them in the opposite order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from bot.texts import Texts, load_texts
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What an adapter may use."""
+    """What adapters and `gander run` use: the bot, and what was opened for it."""
 
     config: Config
     home: Path  # the data folder
@@ -51,7 +51,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(config: Config, home: Path, engines: Sequence[Engine], name: str = "gander") -> AsyncIterator[Services]:
-    """`name` tells this bot from others that work on the same database."""
+    """Open everything, for as long as the block lasts. `name` tells this bot from others on the same database."""
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     texts = load_texts()
     database = await open_database(config.store.url or sqlite_url(home / "gander.db"))

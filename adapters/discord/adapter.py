@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 
 
 def check(config: Config) -> None:
-    """Raises ConfigError before anything is started."""
+    """Check the token before anything is started. Raises ConfigError."""
     application_of(config.discord.token.get_secret_value() if config.discord.token else "")
 
 
 async def account(config: Config) -> str:
-    """Who the bot is on Discord. Raises as `serve` does."""
+    """Ask Discord who the bot is. Raises as `serve` does."""
     async with network(config.network.proxy) as (_, options), discord.Client(intents=discord.Intents.none(), **options) as client:
         with known_token(), delivering():
             await client.login(config.discord.token.get_secret_value() if config.discord.token else "")
@@ -82,7 +82,7 @@ async def serve(services: Services, *, sees_content: bool) -> None:
 
 
 def without_traceback(record: logging.LogRecord) -> bool:
-    """A lost connection is one line: what discord.py was doing just then helps nobody."""
+    """Drops the traceback of a lost connection from the log: one line is enough."""
     if str(record.msg).startswith("Attempting a reconnect"):
         record.exc_info = None
     return True

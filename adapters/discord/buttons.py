@@ -36,7 +36,7 @@ def action(identifier: str) -> str | None:
 
 
 def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
-    """A message's buttons in its language; None without any. It is never listened to: ids tell (`pressed`, `action`)."""
+    """A message's buttons in its language; None without any. Presses are read from the buttons' ids (`pressed`, `action`)."""
     view = discord.ui.View(timeout=None)
     for button in message.buttons if message.answer_id is not None else ():
         label = texts.render(message.language, f"button.{button.value}")

@@ -24,8 +24,11 @@ Written = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | di
 log = structlog.get_logger(__name__)
 
 
-class Missed:
-    """Dispatches what was missed as the client's events `missed`, oldest first in each channel. `answer_hours`: 0 = however late."""
+class CatchUp:
+    """Finds missed messages and dispatches each as the client's event `missed`, oldest first in each channel.
+
+    `answer_hours`: how old a message may be to be answered; 0 = of any age.
+    """
 
     def __init__(self, client: discord.Client, seen: Seen, answer_hours: float) -> None:
         self._client = client
@@ -58,7 +61,7 @@ class Missed:
             trail.close()
 
     def _hand_over(self, trail: Trail, messages: list[discord.Message]) -> None:
-        """Each goes the way of a message that comes just now, beside the others."""
+        """Handle each message as one that comes just now, several at once."""
         missed = [message for message in reversed(messages) if trail.misses(message.id)]
         for message in missed:
             trail.begin(message.id)
@@ -108,7 +111,7 @@ class Missed:
         return channel if newest is None or newest > trail.mark else None
 
     def _horizon(self) -> int:
-        """What was sent before this id is too long ago to be worth a word."""
+        """The message id before which everything is too old to be answered or refused."""
         if self._hours is None:
             return 0
         return discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=self._hours))

@@ -14,13 +14,13 @@ import structlog
 from discord import app_commands
 
 from adapters.discord.buttons import MORE, action, pressed
-from adapters.discord.catch_up import Missed
+from adapters.discord.catch_up import CatchUp
 from adapters.discord.clickable_commands import ids_of
 from adapters.discord.commands import Native, Words
-from adapters.discord.context_menus import Menus
+from adapters.discord.context_menus import ContextMenus
 from adapters.discord.download import Fetch
 from adapters.discord.errors import delivering
-from adapters.discord.link_previews import Unfurling
+from adapters.discord.link_previews import LinkPreviews
 from adapters.discord.message_content import NOBODY
 from adapters.discord.modals import SettingForm
 from adapters.discord.open_interactions import Interactions, may_speak
@@ -90,12 +90,12 @@ class DiscordClient(discord.Client):
         made = Native(bot, texts, self._reception, fetch, limits)
         for command in COMMANDS.values():
             self.tree.add_command(made.command(command))
-        for entry in Menus(texts, self._reception, fetch).entries():
+        for entry in ContextMenus(texts, self._reception, fetch).entries():
             self.tree.add_command(entry)
         self._reader = MessageReader(self, fetch, parse, sees_content=sees_content)
-        self._unfurling = Unfurling()
+        self._link_previews = LinkPreviews()
         self.seen = Seen(bot)
-        self._missed = Missed(self, self.seen, limits.answer_hours)
+        self._catch_up = CatchUp(self, self.seen, limits.answer_hours)
         self._beside: set[asyncio.Task[None]] = set()  # what goes on beside the events from the start
 
     async def setup_hook(self) -> None:
@@ -117,7 +117,7 @@ class DiscordClient(discord.Client):
     async def on_ready(self) -> None:
         log.info("connected to Discord", servers=len(self.guilds))
         self._bot.attach(self.platform)
-        await self._missed.find()
+        await self._catch_up.find()
 
     async def _offer_commands(self) -> None:
         """Tell Discord of the commands, however long that takes: those that it knows work meanwhile, and so does everything else."""
@@ -144,7 +144,7 @@ class DiscordClient(discord.Client):
     async def on_message(self, message: discord.Message) -> None:
         if self._reader.hears(message):
             await self.seen.in_order(_place(message), message.id)
-        await self._receive(message, self._unfurling.wait)
+        await self._receive(message, self._link_previews.wait)
 
     async def on_missed(self, message: discord.Message) -> None:
         """One that was sent while the bot was away (adapters/discord/catch_up.py)."""
@@ -160,7 +160,7 @@ class DiscordClient(discord.Client):
                 await self._take(message, arrival)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        self._unfurling.updated(payload.message)
+        self._link_previews.updated(payload.message)
         # Embeds that arrive late are no edit: nobody changed what was said.
         if payload.message.edited_at is not None:
             with self._arriving(payload.message) as arrival:
@@ -199,7 +199,7 @@ class DiscordClient(discord.Client):
         return known or discord.Object(channel_id)
 
     def _arriving(self, message: discord.Message) -> AbstractContextManager[Arrival]:
-        """Its place in the order is that of its coming, however long reading it takes."""
+        """Keep the message's place in its channel's order while it is being read."""
         return self._bot.arriving(_place(message), str(message.id), author_of(message.author))
 
     async def _take(self, message: discord.Message, arrival: Arrival | None = None, *, edited: bool = False) -> None:
@@ -207,7 +207,7 @@ class DiscordClient(discord.Client):
             await self._bot.handle(replace(incoming, arrival=arrival))
 
     async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
-        """Every interaction comes by here; those of commands and forms are taken by discord.py's own ways."""
+        """Handle pressed buttons and lists; discord.py itself dispatches commands and modals."""
         if interaction.type is discord.InteractionType.application_command and may_speak(interaction):
             await self.seen.know(place_of_interaction(interaction), interaction.id)
         if interaction.type is not discord.InteractionType.component:

@@ -18,8 +18,8 @@ from bot.message import Invocation, Reply
 from bot.texts import Texts, choose_language
 
 
-class Menus:
-    """What is chosen from a message's menu is a question in reply to that message."""
+class ContextMenus:
+    """The menu's entries. Each asks a question in reply to the message that it was chosen on."""
 
     def __init__(self, texts: Texts, reception: Reception, fetch: Fetch) -> None:
         self._texts = texts

@@ -17,13 +17,13 @@ Fetch = Callable[[str], AsyncIterator[bytes]]
 
 
 def allowed(url: str) -> bool:
-    """Whether a file may be fetched from there."""
+    """Whether this address is one of Discord's own file servers."""
     parts = urlsplit(url)
     return parts.scheme == "https" and parts.hostname in HOSTS and parts.port in {None, 443}
 
 
 class FileFetcher:
-    """Streams files. `proxy`: an HTTP proxy's address; a SOCKS proxy is the session's own affair."""
+    """Streams files. `proxy`: an HTTP proxy's address; a SOCKS proxy is set in the session instead."""
 
     def __init__(self, session: aiohttp.ClientSession, proxy: str | None = None, trusted: Callable[[str], bool] = allowed) -> None:
         self._session = session
@@ -31,7 +31,7 @@ class FileFetcher:
         self._trusted = trusted
 
     async def fetch(self, url: str) -> AsyncIterator[bytes]:
-        """The file's bytes as they come. Raises DeliveryError."""
+        """Yield the file's bytes as they come. Raises DeliveryError."""
         if not self._trusted(url):
             raise DeliveryError(f"{urlsplit(url).hostname} is none of Discord's own servers")
         try:

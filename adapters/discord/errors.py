@@ -24,7 +24,7 @@ BLOCKED: Final = 200000  # "Message was blocked by automatic moderation"
 
 
 class InteractionGone(PlaceGone):
-    """Nothing can be said by this interaction: Discord does not know it, or no more."""
+    """Discord does not know this interaction, or not any more: nothing can be sent by it."""
 
 
 @contextmanager

@@ -13,8 +13,8 @@ LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 PATIENCE_SECONDS: Final = 2.0
 
 
-class Unfurling:
-    """The messages whose embeds are awaited."""
+class LinkPreviews:
+    """Waits for the embeds of messages, by message id."""
 
     def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
         self._patience = patience
@@ -31,7 +31,7 @@ class Unfurling:
         self._awaited.pop(message.id, None)
 
     def updated(self, message: discord.Message) -> None:
-        """An update of a message came, of whatever kind."""
+        """Take the embeds of a message update to whoever waits for them."""
         awaited = self._awaited.get(message.id)
         if awaited is not None and message.embeds and not awaited.done():
             awaited.set_result(message.embeds)

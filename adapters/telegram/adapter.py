@@ -57,7 +57,7 @@ async def run(services: Services, opened: Callable[[str], None]) -> None:
 
 
 async def receive(services: Services, account: Account, updates: Inbox) -> None:
-    """Until cancelled."""
+    """Receive updates, by polling or by webhook, until cancelled."""
     options, receiver = services.config.telegram, Receiver(account.client, updates, services.update_inbox)
     if options.webhook_url:
         await Webhook(account.client, receiver, options).run()
@@ -66,7 +66,7 @@ async def receive(services: Services, account: Account, updates: Inbox) -> None:
 
 
 def inbox(services: Services, account: Account, pictures: PictureFinder) -> Inbox:
-    """What takes this account's updates."""
+    """Make the inbox of this account."""
     reader = UpdateReader(
         me=account.me,
         files=pictures,

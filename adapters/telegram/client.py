@@ -51,7 +51,7 @@ class Account:
 
 @asynccontextmanager
 async def signed_in(config: Config) -> AsyncIterator[Account]:
-    """Raises ConfigError for a wrong token, DeliveryError where Telegram can't be reached."""
+    """Sign in, for as long as the block lasts. Raises ConfigError for a wrong token, DeliveryError where Telegram can't be reached."""
     os.environ.setdefault("PTB_TIMEDELTA", "1")  # its deprecated whole seconds come with a warning each
     proxy = config.network.proxy.replace("socks5h://", "socks5://") or None  # httpx resolves names there anyway
     limits = httpx.Limits(max_connections=None)  # how many files come at once is the bot's to say

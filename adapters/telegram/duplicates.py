@@ -35,7 +35,7 @@ async def remove_duplicate(client: Bot, chat: int, repetition: int, known: Known
 
 
 async def _is_our_text(client: Bot, chat: int, number: int) -> bool:
-    """Whether it is a text of ours: nothing else can be edited so, and it is going to be deleted."""
+    """Whether it is a text of the bot's own, found out by editing it: only those can be edited, and it is deleted next anyway."""
     try:
         await client.edit_message_text(ELLIPSIS, chat, number)
     except BadRequest as error:

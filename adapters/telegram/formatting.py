@@ -41,7 +41,7 @@ def utf16_length(text: str) -> int:
 
 
 def most_units(markdown: str) -> int:
-    """At most so long does a text become: a mention grows by one character, a line by a list's number and a blank line."""
+    """The most UTF-16 units that the formatted text can take: mentions grow by one, lines by a list's number and a blank line."""
     return utf16_length(sanitize_text(markdown)) + markdown.count("@") + GROWTH_OF_A_LINE * (markdown.count("\n") + 1)
 
 

@@ -15,7 +15,7 @@ from telegram.error import TelegramError
 from adapters.telegram.people import author_of, author_of_user
 from adapters.telegram.places import NAME, place_of
 from adapters.telegram.read_update import STOPPED_DRAFT, UpdateReader
-from adapters.telegram.recent_items import Recent
+from adapters.telegram.recent_items import RecentItems
 from adapters.telegram.settings_panel import owner_and_command
 from bot.api import MovingBot
 from bot.arrival import Arrival
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Album:
-    """The parts that have come so far. `over` is set when the bot has it, or could not take it."""
+    """The parts of an album that have come so far. `over` is set when the bot has stored it, or failed to."""
 
     parts: list[Message]
     grew: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,19 +42,19 @@ class Album:
 
 
 class Inbox:
-    """`take` returns when an update is stored, so that it may be confirmed to Telegram."""
+    """Hands updates to the bot. `take` returns when an update is stored, so that it may be confirmed to Telegram."""
 
     def __init__(self, bot: MovingBot, reader: UpdateReader, album_seconds: float = ALBUM_SECONDS) -> None:
         self._bot = bot
         self._reader = reader
         self._album_seconds = album_seconds
         self._albums: dict[tuple[int, str], Album] = {}
-        self._handed_over: Recent[tuple[int, str], int] = Recent()  # by album: the number of its first part
+        self._handed_over: RecentItems[tuple[int, str], int] = RecentItems()  # by album: the number of its first part
         self._moves: dict[int, asyncio.Event] = {}  # that are under way, by the new id
-        self._stored: Recent[int, None] = Recent()  # numbers of updates: Telegram offers some twice
+        self._stored: RecentItems[int, None] = RecentItems()  # numbers of updates: Telegram offers some twice
 
     async def take(self, update: Update) -> None:
-        """Raises what the bot raises; the update is to be offered again then."""
+        """Handle one update. Raises what the bot raises; the update is to be offered again then."""
         if update.update_id in self._stored:
             return
         if (chat := update.effective_chat) and (moved := self._moves.get(chat.id)):
@@ -85,7 +85,7 @@ class Inbox:
             await self._hand_over(replace(incoming, arrival=arrival))
 
     async def _take_edit(self, message: Message) -> None:
-        """The words of an album are known under the number of its first part, whichever they stand on."""
+        """Handle an edit. An album is stored under the id of its first part, so an edit of any part is one of that message."""
         first = self._handed_over.get(album) if (album := _album(message)) else None
         number = str(first or message.message_id)
         with self._arriving(message, number) as arrival:
@@ -93,7 +93,7 @@ class Inbox:
             await self._hand_over(replace(incoming, id=number, arrival=arrival))
 
     def _arriving(self, message: Message, number: str = "") -> AbstractContextManager[Arrival]:
-        """Its place in the order is that of its coming, however long reading it takes."""
+        """Keep the message's place in its chat's order while it is being read."""
         return self._bot.arriving(place_of(message), number or str(message.message_id), author_of(message))
 
     async def _move(self, message: Message, chat: int) -> None:

@@ -23,13 +23,13 @@ def strip_mention(message: Message, me: User, people: Mapping[int, str] | None =
 
 
 def named(message: Message, me: User) -> dict[int, str]:
-    """The people whom it names and whom Telegram tells by their ids, with their names as they stand there."""
+    """The people whom it mentions by id, with their names as written."""
     people = {entity.user.id: words for entity, words in _entities(message).items() if entity.user is not None}
     return {person: words for person, words in people.items() if person != me.id}
 
 
 def _entities(message: Message) -> dict[MessageEntity, str]:
-    """Entities with their words; their offsets count UTF-16 units, which the library knows."""
+    """Each entity with its words. Offsets count UTF-16 units; the library converts them."""
     kinds: list[str | None] = [MessageEntity.MENTION, MessageEntity.TEXT_MENTION]
     return message.parse_entities(kinds) if message.text else message.parse_caption_entities(kinds) if message.caption else {}
 

@@ -18,7 +18,7 @@ from adapters.telegram.errors import delivery_error, is_bad_format, is_unchanged
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain
 from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, chat_of, message_of, press_of, thread_of
-from adapters.telegram.rate_limit import Pace
+from adapters.telegram.rate_limit import RateLimit
 from adapters.telegram.send_files import send_enclosed
 from adapters.telegram.settings_panel import keyboard_of
 from bot.errors import DeliveryError, MessageGone, MessageLost, NotPrivate
@@ -46,7 +46,7 @@ class TelegramLimits(Limits):
     """Counts what is left of a text after its markup is read, in UTF-16 units."""
 
     def length(self, text: str) -> int:
-        """Of what surely fits the most that it can become: reading markup takes milliseconds, and answers grow word by word."""
+        """UTF-16 units. Of a short text an upper bound, without parsing it: that takes milliseconds, and answers grow word by word."""
         most = most_units(text)
         return most if most <= self.text else format_markdown(text).units
 
@@ -67,8 +67,8 @@ class TelegramPlatform:
         self._client = client
         self._pictures = pictures
         self._texts = texts
-        self._pace = Pace()
-        self._signs = Pace()  # of their own: no answer waits for a reaction
+        self._rate_limit = RateLimit()
+        self._signs = RateLimit()  # of their own: no answer waits for a reaction
         self._moved: dict[int, int] = {}  # groups that became supergroups, until their questions have moved, too
 
     def reopen(self, reference: str) -> AsyncIterator[bytes]:
@@ -106,7 +106,7 @@ class TelegramPlatform:
         return press_of(event) is not None
 
     async def reply_privately(self, place: Place, message: Outgoing, *, event: str, nonce: str) -> str:
-        """In the press of a button, which shows it to whoever pressed: in short, as Telegram wants it there."""
+        """Show it in the pop-up of a pressed button, which only the person who pressed sees. Telegram takes 200 characters there."""
         if press_of(event) is None or (place.private and not fits_press(message)):
             raise NotPrivate("Telegram shows nothing to one person alone in a group but in the press of a button")
         if not await self._answer(event, message):
@@ -117,13 +117,13 @@ class TelegramPlatform:
         await self._release(incoming.id)
 
     async def _release(self, event: str) -> None:
-        """A button that was pressed waits no more. It would end by itself, too."""
+        """End the waiting sign on a pressed button; it would end by itself later."""
         with suppress(TelegramError):
             if press := press_of(event):
                 await self._client.answer_callback_query(press)
 
     async def _answer(self, event: str, message: Outgoing) -> bool:
-        """Say it in the press; False: that was too long ago."""
+        """Answer the press with it; False where it was too long ago."""
         text = self._texts.render(message.language, "telegram.settings_elsewhere") if message.panel else format_markdown(message.text).text
         words = shorten_to_line(text, MOST_IN_PRESS)
         try:
@@ -199,9 +199,9 @@ class TelegramPlatform:
         await self._formatted(place, edit, message)
 
     async def _formatted(self, place: Place, deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:
-        """Deliver with entities; without any where Telegram rejects them."""
+        """Send the text with its entities, or plain where Telegram rejects them."""
         formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
-        await self._pace.turn()
+        await self._rate_limit.turn()
         try:
             return await deliver(formatted)
         except TelegramError as error:
@@ -226,7 +226,7 @@ class TelegramPlatform:
 
 
 def pressable(message: Outgoing) -> Outgoing:
-    """The message with the buttons that Telegram takes; what the others stand for is written out, to be sent."""
+    """The message with only those buttons that fit Telegram's limit; the commands of the others are written into the text."""
     long = [action for action in message.actions if len(action.command.encode()) > MOST_IN_BUTTON]
     if not long:
         return message
@@ -235,7 +235,7 @@ def pressable(message: Outgoing) -> Outgoing:
 
 
 def fits_press(message: Outgoing) -> bool:
-    """Whether all of it can be said in the press of a button."""
+    """Whether the whole message fits into the pop-up of a pressed button."""
     return not (message.actions or message.files or message.panel) and len(message.text) <= MOST_IN_PRESS and "\n" not in message.text
 
 

@@ -34,7 +34,7 @@ class Poller:
         self._failures = 0
 
     async def run(self) -> NoReturn:
-        """Until cancelled. Raises what the store raises, and ConfigError for a token that is refused."""
+        """Poll until cancelled. Raises what the store raises, and ConfigError for a token that is refused."""
         await self._account.client.delete_webhook()  # which would take the updates away from us
         async with self._receiver.open():
             while True:
@@ -43,7 +43,7 @@ class Poller:
                 self._offset = max([self._offset, *(update[NUMBER] + 1 for update in updates)])
 
     async def _fetch(self) -> Sequence[Raw]:
-        """What is not confirmed yet, as it came; what came before is confirmed by asking."""
+        """Fetch the updates that are not confirmed yet; asking confirms those before."""
         try:
             await self._account.client.get_updates(self._offset, timeout=self._poll_seconds, allowed_updates=ALLOWED_UPDATES)
         except InvalidToken:

@@ -10,8 +10,8 @@ MESSAGES_A_SECOND = 30.0
 AT_ONCE = 10  # after a rest
 
 
-class Pace:
-    """Turns, each a thirtieth of a second after the one before it when many want one. Chats' own limits are the bot's."""
+class RateLimit:
+    """Spaces sends a thirtieth of a second apart when there are many. Limits of single chats are in bot/delivery/edit_scheduler.py."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -21,7 +21,7 @@ class Pace:
         await asyncio.sleep(self.take())
 
     def take(self) -> float:
-        """Take the next turn; in how many seconds it is."""
+        """Take the next turn. Returns the seconds until it."""
         now = self._clock()
         self._due = max(self._due + 1 / MESSAGES_A_SECOND, now - (AT_ONCE - 1) / MESSAGES_A_SECOND)
         return max(self._due - now, 0.0)

@@ -14,7 +14,7 @@ from adapters.telegram.mentions import mentioned, named, strip_mention
 from adapters.telegram.people import Managers, author_of, author_of_user
 from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, PRESSED, place_of
-from adapters.telegram.recent_items import Recent
+from adapters.telegram.recent_items import RecentItems
 from adapters.telegram.settings_panel import owner_and_command
 from bot.commands.command import ANSWER
 from bot.commands.parser import COMMAND, find_command
@@ -34,14 +34,14 @@ Parse = Callable[[str, str | None], Invocation | None]
 
 @dataclass(frozen=True, slots=True)
 class UpdateReader:
-    """Everything that reading takes. `me` is the bot's own account."""
+    """Reads updates. `me` is the bot's own account."""
 
     me: User
     files: PictureFinder
     managers: Managers
     texts: Texts
     parse: Parse
-    posts: Recent[tuple[int, int], Reply] = field(default_factory=Recent)  # of channels, by group and message
+    posts: RecentItems[tuple[int, int], Reply] = field(default_factory=RecentItems)  # of channels, by group and message
 
     async def message(self, parts: Sequence[Message], *, edited: bool = False) -> Incoming:
         """One message, or the parts of an album: its words stand on any of them."""
@@ -129,7 +129,7 @@ class UpdateReader:
         return None if answer is None else replace(invocation, options={**invocation.options, ANSWER.name: answer})
 
     def _understand(self, message: Message) -> tuple[str, Invocation | None]:
-        """What was said to the bot, without its mention, and the command that it is."""
+        """The text without the bot's mention, and the command in it, if any."""
         text = strip_mention(message, self.me)
         if not self._is_command(text, private=place_of(message).private):
             return text, None
@@ -170,7 +170,7 @@ class UpdateReader:
         return Address.REPLY if is_ours else Address.OVERHEARD
 
     def _shown(self, message: Message) -> tuple[Attachment, ...]:
-        """Its own files, then the pictures that it quotes from another chat."""
+        """The message's own files, then pictures quoted from another chat."""
         quoted = self.files.pictures_of(message.external_reply) if message.external_reply else ()
         return (*self.files.all_of(message), *quoted)
 

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class Receiver:
-    """Owns the work on updates, inside `open`."""
+    """Handles updates in tasks, which live inside `open`."""
 
     def __init__(self, client: Bot, inbox: Inbox, aside: UpdateInbox) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class Receiver:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """What was kept aside before a restart is taken up again."""
+        """Start, with the updates that were set aside before a restart."""
         try:
             for kept in await self._aside.pending(NAME):
                 self._kept.add(kept.number)
@@ -48,7 +48,7 @@ class Receiver:
             await asyncio.gather(*self._work.values(), return_exceptions=True)
 
     async def take(self, raw: Raw) -> None:
-        """Returns when nothing can lose it any more. Raises what the store raises."""
+        """Handle one update. Returns when it is stored, so that a kill loses nothing. Raises what the store raises."""
         number = raw[NUMBER]
         work = self._work.get(number) or self._begin(number, raw)
         done, _ = await asyncio.wait({work}, timeout=BUSY_SECONDS)

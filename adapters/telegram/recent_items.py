@@ -11,7 +11,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(OrderedDict[Key, Value]):
+class RecentItems(OrderedDict[Key, Value]):
     """The newest `KEPT` entries."""
 
     def __setitem__(self, key: Key, value: Value) -> None:

@@ -33,7 +33,7 @@ class Webhook:
         self._secret = hmac.new(client.token.encode(), b"gander webhook", sha256).hexdigest()
 
     async def run(self) -> None:
-        """Until cancelled. Raises ConfigError for a port that is taken, TelegramError for an address that Telegram refuses."""
+        """Serve until cancelled. Raises ConfigError for a port that is taken, TelegramError for an address that Telegram refuses."""
         app = web.Application(client_max_size=LARGEST_UPDATE)
         app.router.add_post(urlsplit(self._options.webhook_url).path or "/", self._take)
         runner = web.AppRunner(app, access_log=None)

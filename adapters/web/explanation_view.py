@@ -1,4 +1,4 @@
-"""How an answer came about, as the page draws it: probabilities instead of logarithms."""
+"""How an answer came about, as JSON for the page: probabilities instead of logarithms."""
 
 from __future__ import annotations
 

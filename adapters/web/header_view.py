@@ -1,4 +1,4 @@
-"""What the page's header and sliders show: the engine's state in one word, the values in force, and what can't be set."""
+"""What the page's header and its settings show: the engine's state in one word, the values in effect, and what can't be set."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def engine_view(engines: tuple[EngineState, ...]) -> dict[str, Any]:
 
 
 async def settings_view(surroundings: Surroundings, person: str, locale: str | None) -> dict[str, Any]:
-    """Values without the page's own sliders, the operator's caps, and the settings that no engine here has."""
+    """The values in effect without the page's own, the operator's caps, and the settings that no engine here supports."""
     resolved = await surroundings.resolve(place_of(person), author_of(person), {}, locale)
     engine = best(await surroundings.engines())
     model: Mapping[str, float] = engine.health.defaults if engine and engine.health else {}

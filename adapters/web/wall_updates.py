@@ -1,4 +1,4 @@
-"""A wall as its pages take it: told piece by piece, and only what has changed."""
+"""Sends a wall's changes to its pages: each entry as an event of its own, and only those that changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IDLE_LOOKS = 40  # without a follower: pages that lost their connection are back
 
 
 class WallUpdates:
-    """Keeps a hub at the state of a wall."""
+    """Publishes a wall's states to a hub."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

@@ -35,7 +35,7 @@ Export = Callable[[Demo], Awaitable[tuple[Path, ...]]]
 
 
 class Hiding(BaseModel):
-    """The presenter's click. `key` is the presenter's own."""
+    """The presenter's request to hide an entry. `key` is the presenter's secret."""
 
     question: int
     hidden: bool
@@ -43,7 +43,7 @@ class Hiding(BaseModel):
 
 
 class WallPages:
-    """The addresses of walls, and the tasks that look at those that are watched. `close` ends them."""
+    """The HTTP routes of walls, and a task for each wall that is watched. `close` ends the tasks."""
 
     def __init__(self, walls: Walls, export: Export) -> None:
         self._walls = walls
@@ -112,7 +112,7 @@ class WallPages:
         return demo
 
     async def _watch(self, code: str, hub: Hub) -> None:
-        """Tell the wall's pages what changes, until nobody watches it any more."""
+        """Send the wall's changes to its pages until nobody watches any more."""
         updates = WallUpdates(hub)
         try:
             while not updates.idle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.discord.client import DiscordClient
-from adapters.discord.link_previews import PATIENCE_SECONDS, Unfurling
+from adapters.discord.link_previews import PATIENCE_SECONDS, LinkPreviews
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import PROXIED
 from tests.adapters.strict.discord.server import ANN, Wire, message_payload
@@ -33,7 +33,7 @@ async def test_a_link_s_picture_is_waited_for(client: DiscordClient, wire: Wire,
 async def test_a_link_without_a_picture_holds_up_nothing_for_long(
     client: DiscordClient, wire: Wire, bot: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_unfurling", Unfurling(patience=0.05))
+    monkeypatch.setattr(client, "_link_previews", LinkPreviews(patience=0.05))
     await wire.dispatch("MESSAGE_CREATE", message_payload("1", ANN, LINK))
     assert (await bot.hears()).incoming.attachments == ()
     assert PATIENCE_SECONDS == 2.0
