@@ -36,7 +36,9 @@ from engine.models.reasoning import markers_of
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.llama_loader import fill_language
 from engine.weights.merging import EMBEDDING, check_tensors, language_shapes
+from engine.weights.proofs import check_finite
 from engine.weights.stored_tensors import StoredTensor, open_folder
+from engine.weights.weight_files import check_unlisted
 
 LANGUAGE = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(.+)|model\.((?:layers|embed_tokens|norm)\..+)")
 # How a processor is told to look at a picture as a whole: on a CPU, where up to seventeen tiles would take a minute.
@@ -103,6 +105,7 @@ def language_config(config: PreTrainedConfig, tensors: Mapping[str, StoredTensor
 
 def load_vision(folder: Path, config: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
     """Transformers' model without a language model in it. Raises WeightsError for a part that is missing."""
+    check_unlisted(folder)
     config.get_text_config().num_hidden_layers = 0
     before = transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
@@ -123,6 +126,8 @@ def load_vision(folder: Path, config: PreTrainedConfig, device: torch.device, dt
     for name in TEXT_PARTS:
         if hasattr(vision, name):
             setattr(vision, name, nn.Identity())
+    for name, parameter in vision.named_parameters():
+        check_finite(folder, name, parameter.detach())
     nn.Module.to(vision, device)
     vision.eval().requires_grad_(False)
     return vision

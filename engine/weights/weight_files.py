@@ -105,6 +105,13 @@ def only_set(folder: Path, present: set[str], plain: str) -> set[str]:
     return present
 
 
+def check_unlisted(folder: Path) -> None:
+    """Raises WeightsError where a whole file stands beside an index that names others: transformers, which loads the eye, would take it."""
+    plain = folder / "model.safetensors"
+    if plain.is_file() and plain not in weight_files(folder).paths:
+        raise WeightsError(f"{plain} is not among the files that the index beside it lists: a rest of another download. Remove it.")
+
+
 def is_whole(path: Path) -> bool:
     """Whether a file is there, and not a pointer of git-lfs in its place."""
     return path.is_file() and not is_pointer(path)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from engine.errors import WeightsError
 from engine.weights.importing import Sources
 from engine.weights.stored_tensors import open_folder
-from engine.weights.weight_files import in_cache
+from engine.weights.weight_files import check_unlisted, in_cache
 from tests.engine.weights.release_files import (
     edit_json,
     expect_refusal,
@@ -54,6 +54,15 @@ def test_what_the_index_does_not_list_is_not_read(stale: str, sources: Sources, 
     else:
         save_file(wrong, sources.llama / stale)
     assert torch.equal(open_folder(sources.llama)["model.norm.weight"].read(), expected)
+
+
+def test_an_unlisted_file_that_transformers_would_take_is_named(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
+    check_unlisted(tmp_path)
+    save_file({"a": torch.ones(1)}, tmp_path / "model-00001-of-00001.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00001-of-00001.safetensors"}}')
+    with pytest.raises(WeightsError, match="is not among the files"):
+        check_unlisted(tmp_path)
 
 
 def test_two_sets_without_an_index_are_a_question(sources: Sources, out: Path) -> None:
