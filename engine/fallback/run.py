@@ -155,7 +155,7 @@ class SampledRun(GenerationRun):
         processed = self.sampler.process(scores[rows], params)
         tokens = self.sampler.choose(processed, params)
         self.sampler.note(tokens, params)
-        for sequence, token, logprobs in PendingTokens(sequences, params, processed, tokens).collect(self.model.tokenizer):
+        for sequence, token, logprobs in PendingTokens(sequences, tokens, processed, params).collect(self.model.tokenizer):
             for event in sequence.append(token, logprobs):
                 sequence.group.emit(event)
         chosen = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
