@@ -47,13 +47,15 @@ class RetryingDatabase:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turn = asyncio.Lock()  # of writes: one that is repeated is not overtaken, or a question would be stored before an earlier one
         self._troubled: set[str] = set()  # reading, writing, or both: on a full disk one goes on without the other
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._persist("read", partial(self._database.read, work, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._persist("write", partial(self._database.write, work, *args, **kwargs))
+        async with self._turn:
+            return await self._persist("write", partial(self._database.write, work, *args, **kwargs))
 
     async def close(self) -> None:
         await self._database.close()

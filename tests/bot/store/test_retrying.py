@@ -65,11 +65,34 @@ async def test_a_full_disk_is_waited_for(tmp_path: Path) -> None:
         async with asyncio.timeout(90):
             while not logged:  # noqa: ASYNC110  # another thread decides
                 await asyncio.sleep(0.005)
-        await store.write(bound, 1_000_000)
+        assert isinstance(store, retrying.RetryingDatabase)
+        await store._database.write(bound, 1_000_000)  # past the one that waits
         await writing
     assert "full" in logged[0]["reason"]
     assert await store.read(count_people) == 1
     await store.close()
+
+
+async def test_a_write_that_is_repeated_is_not_overtaken() -> None:
+    class Stumbling:
+        """Fails the first of all writes a few times, as a server does that restarts."""
+
+        def __init__(self) -> None:
+            self.done: list[str] = []
+            self.failures = 3
+
+        async def write(self, work: Callable[..., str], name: str) -> str:
+            await asyncio.sleep(0)
+            if name == "first" and self.failures:
+                self.failures -= 1
+                raise ConnectionRefusedError("it starts")
+            self.done.append(name)
+            return name
+
+    stumbling = Stumbling()
+    store = retrying.RetryingDatabase(stumbling)  # type: ignore[arg-type]
+    await asyncio.gather(*(store.write(lambda _, name: name, each) for each in ("first", "second", "third")))
+    assert stumbling.done == ["first", "second", "third"]
 
 
 async def test_connections_that_broke_are_made_anew(new_postgres: Callable[[], str]) -> None:
