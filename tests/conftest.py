@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -45,6 +46,16 @@ def pytest_runtest_setup() -> None:
     random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once() -> Iterator[None]:
+    from bot.store import database
+    from tests.bot.schema import Schema
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "upgrade", Schema().upgrade)
+        yield
 
 
 @pytest.fixture(scope="session")
