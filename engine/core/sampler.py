@@ -26,8 +26,7 @@ class Sampler:
     def __init__(self, slots: int, vocabulary: int, ends: Collection[int], device: torch.device) -> None:
         self.device = device
         self.seen = torch.zeros(slots, vocabulary, dtype=torch.int16, device=device)  # how often
-        self.is_end = torch.zeros(vocabulary, dtype=torch.bool, device=device)
-        self.is_end[sorted(ends)] = True
+        self.ends = torch.tensor(sorted(ends), dtype=torch.long, device=device)
 
     def begin(self, slot: int) -> None:
         """A new row starts in this slot: it has written nothing."""
@@ -46,7 +45,7 @@ class Sampler:
             scores = scores.index_put((self.upload(rows), self.upload(tokens)), self.upload(values, scores.dtype), accumulate=True)
         if any(each.ends_barred for each in params):
             barred = self.upload([each.ends_barred for each in params])[:, None]
-            scores = scores.masked_fill(barred & self.is_end, -torch.inf)
+            scores = scores.index_copy(1, self.ends, scores[:, self.ends].masked_fill(barred, -torch.inf))
         if any(each.allowed is not None for each in params):
             places = torch.arange(scores.shape[-1], device=scores.device)
             words = upload(torch.tensor(bits([each.allowed for each in params], scores.shape[-1]), dtype=torch.int32), self.device)
