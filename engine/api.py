@@ -283,6 +283,7 @@ class Health(Wire):
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     notice: str = ""  # what the model is, in one sentence that a person should read
     lacks: tuple[str, ...] = ()  # fields of ChatRequest that have no effect here; filled in by clients for other servers
+    picture_detail: str = ""  # how closely pictures are looked at, by the operator's choice; empty = the model leaves none
     fallback: str = ""  # the model's type where transformers' own `generate` answers, slower than a family of ours
 
 

@@ -34,6 +34,9 @@ async def run(context: Context) -> Outgoing:
         return reply if SCOPE.name in context.options else replace(reply, panel=Panel(setting=setting.name, chosen=chosen))
     found = await context.settings.effective(context.incoming.place, context.incoming.author)
     lines = [await describe(context, each) for each in found.values()]
+    engines = await context.actions.engines()
+    details = sorted({each.health.picture_detail for each in engines if each.health and each.health.picture_detail})
+    lines += [context.render("settings.detail", detail=context.render(f"detail.{detail}")) for detail in details]
     reply = context.reply("\n".join([context.render("settings.title"), *lines, context.render("settings.how")]))
     return replace(reply, panel=Panel(anew=context.answer_id is not None))
 

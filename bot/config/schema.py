@@ -69,6 +69,7 @@ class EngineOptions(ConfigSection):
     key: SecretStr | None = None
     model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
     quantize: Literal["auto", "none", "int8", "4bit"] = "auto"  # auto = the most exact one that fits
+    detail: Literal["auto", "low", "normal", "high"] = "auto"  # of pictures, where a model leaves the choice
     devices: tuple[str, ...] = ()  # GPUs' numbers or torch's names; empty = the first GPU, else the CPU
     rows: int = Field(default=0, ge=0)  # answers written at once; 0 = 64 on a GPU, 10 on a CPU
     memory: float = Field(default=0, ge=0)  # gigabytes of each GPU that an engine takes at most; 0 = what is free
@@ -89,6 +90,7 @@ class EngineOptions(ConfigSection):
         bounds = {"--rows": self.rows, "--memory": self.memory}
         return (
             f"--quantize={self.quantize}",
+            *((f"--detail={self.detail}",) if self.detail != "auto" else ()),
             *(f"--device={device}" for device in self.devices),
             *(f"{name}={bound:g}" for name, bound in bounds.items() if bound),
         )

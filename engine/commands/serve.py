@@ -63,6 +63,10 @@ def engine(
         float | None,
         typer.Option(help="Gigabytes of a GPU that this engine takes at most, its weights included. Default: what is free.", min=1),
     ] = None,
+    detail: Annotated[
+        Literal["auto", "low", "normal", "high"],
+        typer.Option(help="How closely pictures are looked at, where a model leaves the choice; auto: low on a CPU, normal on a GPU."),
+    ] = "auto",
     capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 256,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     private: Annotated[bool, typer.Option("--private", hidden=True)] = False,
@@ -82,6 +86,7 @@ def engine(
         tokens,
         None if memory is None else int(memory * 1e9),
         exact=dtype == "float32",
+        detail=None if detail == "auto" else detail,
     )
     pictures, metrics = home() / "engine" / "pictures", Metrics()
     remove_outdated(pictures, folder)

@@ -54,6 +54,7 @@ class Built:
     engine: ServedEngine
     rows: int
     prepare: Callable[[Request], Request]
+    detail: str = ""  # how closely pictures are looked at, where the model leaves a choice
 
 
 class Build(Protocol):
@@ -69,7 +70,7 @@ def build_native(
 ) -> Built:
     """Of a family that we compute ourselves."""
     engine = build(folder, devices, options, pictures, metrics)
-    return Built(engine, engine.capacity.rows, engine.preprocessor.prepare)
+    return Built(engine, engine.capacity.rows, engine.preprocessor.prepare, getattr(engine.model, "detail", None) or "")
 
 
 def load_engine(
@@ -101,7 +102,9 @@ def load_engine(
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info("model ready", model=folder.name, device=str(devices[0]), rows=built.rows, seconds=round(seconds, 1))
-    return Loaded(built.engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))), built.rows, built.prepare)
+    return Loaded(
+        built.engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))), built.rows, built.prepare, built.detail
+    )
 
 
 def build(

@@ -73,6 +73,7 @@ class Loaded:
     memory: Callable[[], int]
     rows: int = 1
     prepare: Callable[[Request], Request] = unprepared
+    detail: str = ""  # how closely pictures are looked at, where the model leaves a choice
 
 
 Command = Callable[[ServedEngine], None]

@@ -161,6 +161,7 @@ class Server:
             languages=self.card.languages,
             notice=self.card.notice,
             lacks=("beam_tree",) if fallback else (),
+            picture_detail=loaded.detail if loaded else "",
             fallback=self.card.version if fallback else "",
         )
         return json_response(health, 200 if health.status == "ready" else 503)

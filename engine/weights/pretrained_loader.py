@@ -41,7 +41,7 @@ from engine.weights.stored_tensors import StoredTensor, open_folder
 from engine.weights.weight_files import check_unlisted
 
 LANGUAGE = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(.+)|model\.((?:layers|embed_tokens|norm)\..+)")
-# How a processor is told to look at a picture as a whole: on a CPU, where up to seventeen tiles would take a minute.
+# How a processor is told to look at a picture as a whole, at low detail: on a CPU up to seventeen tiles would take a minute.
 WHOLE = {
     "idefics3": {"do_image_splitting": False},
     "internvl": {"crop_to_patches": False},
@@ -69,11 +69,13 @@ def load(
     check_tensors(folder, tensors, {name: shape for name, shape in wanted.items() if name != HEAD or not sizes.tie_word_embeddings})
     language = fill_language(sizes, tensors, card, device, dtype, others)
     vision = load_vision(folder, config, device, dtype)
-    whole = WHOLE.get(config.model_type) if card.quantization == "q4_1" else None
+    whole = WHOLE.get(config.model_type) if detail == "low" else None
     kind = PretrainedModel if sizes.mrope is None else QwenModel
     model = kind(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), whole)
     if isinstance(model, QwenModel) and detail is not None:
         model.max_pixels = pixel_budget(detail, card.context_length, model.side)
+    if isinstance(model, QwenModel) or config.model_type in WHOLE:
+        model.detail = detail
     return model
 
 

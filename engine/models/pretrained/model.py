@@ -16,6 +16,7 @@ from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card, ChatTemplate
+from engine.models.detail import Detail
 from engine.models.llama.llama import Llama
 
 WORDS_ONLY = (
@@ -29,6 +30,8 @@ WORDS_ONLY = (
 
 class PretrainedModel:
     """Offers one repository's model as `engine.models.base.VisionLanguageModel` asks for it."""
+
+    detail: Detail | None = None  # how closely it looks at pictures, where that is ours to choose; None = as its makers say
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ READY = Health(
     defaults={"temperature": 0.6},
     notice="A goose.",
     fallback="gemma3",
+    picture_detail="low",
 )
 
 

@@ -16,6 +16,7 @@ async def test_settings_shows_all_with_origins_and_sets_any(runner: CommandRunne
     assert "**beams**: 1 · default" in shown
     assert "**temperature**: 0.6 · the model's default" in shown
     assert "**length_penalty**: up to the model" in shown
+    assert "**detail**: low, of pictures · set by the person who runs me" in shown
     assert "**language**: English · as your app is set" in shown
     assert (await refusal(runner, diary, commanded("settings", name="warmth")))[0] == "settings.not_a_choice"
 

@@ -174,8 +174,8 @@ def test_engines_that_run_elsewhere(tmp_path: Path) -> None:
 def test_an_engine_of_our_own_is_started_as_configured(tmp_path: Path) -> None:
     options = load_config(written(tmp_path, "[engine]\nquantize = '4bit'\ndevices = ['cuda:0', 'cuda:1']"), {}).engine
     assert options.arguments == ("--quantize=4bit", "--device=cuda:0", "--device=cuda:1")
-    bounded = load_config(written(tmp_path, "[engine]\nrows = 4\nmemory = 10.5"), {}).engine
-    assert bounded.arguments == ("--quantize=auto", "--rows=4", "--memory=10.5")
+    bounded = load_config(written(tmp_path, "[engine]\nrows = 4\nmemory = 10.5\ndetail = 'low'"), {}).engine
+    assert bounded.arguments == ("--quantize=auto", "--detail=low", "--rows=4", "--memory=10.5")
 
 
 def test_whether_somebody_decided_who_may_use_it(tmp_path: Path) -> None:

@@ -142,11 +142,19 @@ def test_the_first_tokens_are_theirs(repository: Repository, decoder: OfflineEng
     assert record.greedy_token_ids == ids.tolist()[: len(record.greedy_token_ids)]
 
 
-def test_a_cpu_looks_at_a_picture_as_a_whole(repository: Repository) -> None:
-    [encoded] = load(repository.folder, torch.device("cpu")).encode([picture(200, 120)])
-    [exact] = load(repository.folder, torch.device("cpu"), exact=True).encode([picture(200, 120)])
-    tiled = repository.model.config.model_type in ("idefics3", "internvl", "smolvlm")
-    assert (len(encoded.embeddings) < len(exact.embeddings)) == tiled
+def test_detail_decides_on_tiles_and_a_cpu_looks_at_a_picture_as_a_whole(repository: Repository) -> None:
+    kind, cpu, shown = repository.model.config.model_type, torch.device("cpu"), [picture(200, 120)]
+    low, normal, exact = (
+        load(repository.folder, cpu),
+        load(repository.folder, cpu, detail="normal"),
+        load(repository.folder, cpu, exact=True),
+    )
+    [least], [more], [most] = (model.encode(shown) for model in (low, normal, exact))
+    tiled = kind in ("idefics3", "internvl", "smolvlm")
+    assert (len(least.embeddings) < len(more.embeddings)) == tiled
+    assert len(more.embeddings) == len(most.embeddings)
+    chosen = ("low", "normal", None) if tiled or kind.startswith("qwen") else (None, None, None)
+    assert tuple(getattr(model, "detail", None) for model in (low, normal, exact)) == chosen
 
 
 def test_a_repository_is_a_ready_model_as_it_lies_there(repository: Repository) -> None:
