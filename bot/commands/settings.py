@@ -11,6 +11,7 @@ from bot.commands.single_setting import CLEAR, SCOPE, change_or_explain, describ
 from bot.platform import Outgoing, Panel
 from bot.store.scoped_settings import Scope
 
+DETAILS = {"low": "detail.low", "normal": "detail.normal", "high": "detail.high"}  # how closely an engine looks at pictures
 NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")
 
 
@@ -35,8 +36,8 @@ async def run(context: Context) -> Outgoing:
     found = await context.settings.effective(context.incoming.place, context.incoming.author)
     lines = [await describe(context, each) for each in found.values()]
     engines = await context.actions.engines()
-    details = sorted({each.health.picture_detail for each in engines if each.health and each.health.picture_detail})
-    lines += [context.render("settings.detail", detail=context.render(f"detail.{detail}")) for detail in details]
+    details = sorted({each.health.picture_detail for each in engines if each.health and each.health.picture_detail in DETAILS})
+    lines += [context.render("settings.detail", detail=context.render(DETAILS[detail])) for detail in details]
     reply = context.reply("\n".join([context.render("settings.title"), *lines, context.render("settings.how")]))
     return replace(reply, panel=Panel(anew=context.answer_id is not None))
 
