@@ -94,8 +94,6 @@ def bench(
     from engine.device.devices import default_device, find_device
 
     quiet_transformers()
-    if model not in RANDOM:
-        ready_folder(model)
     place = find_device(device) if device else default_device()
     on_gpu = place.type == "cuda"
     length, crowds = tokens or (128 if on_gpu else 64), streams or [8, 32, 64]
@@ -108,6 +106,8 @@ def bench(
             raise typer.BadParameter("there is nothing to draw without --scenario one or --scenario streams.", param_hint="--png")
     fast = ("none", "int8") if on_gpu or model in RANDOM else ("q4_1", "int8", "none")
     modes = [mode for mode in MODES if mode in (quantize or fast)]
+    if model not in RANDOM:
+        ready_folder(model)
     with telling() as tell:
         run = Bench(
             open=opener(model, place, parse_capability(capability)),
