@@ -138,7 +138,7 @@ class Scheduler:
 
     def _shares(self, shortest_first: abc.Sequence[SequenceGroup]) -> dict[int, int]:
         """How far each prompt is read in the next pass, by the group's `id()`: in whole blocks, for a device reads no fewer at a time."""
-        left, ends = self.budget // BLOCK, dict[int, int]()
+        left, ends = max(1, self.budget // BLOCK), dict[int, int]()  # a budget that memory shrank still takes a block
         for sharing, group in zip(range(len(shortest_first), 0, -1), shortest_first, strict=True):
             ends[id(group)] = min(len(group.keys), group.computed + -(-left // sharing) * BLOCK)
             left -= -(-(ends[id(group)] - group.computed) // BLOCK)

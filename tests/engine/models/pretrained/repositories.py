@@ -163,7 +163,7 @@ def internvl(kind: str = "llama") -> Parts:
 
 
 def qwen(config: Any, model: Any, processor: Any, patch: int, text: dict[str, Any], eye: dict[str, Any]) -> Parts:
-    """With pictures of 4 to 64 tokens, each of 2 by 2 patches."""
+    """With pictures of 24 to 64 tokens, each of 2 by 2 patches."""
     names = {"image_token_id": "<|image_pad|>", "video_token_id": "<|video_pad|>"}
     names |= {"vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}
     tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>", *names.values()])
@@ -173,7 +173,7 @@ def qwen(config: Any, model: Any, processor: Any, patch: int, text: dict[str, An
         **{name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()},
     )
     pixels = (2 * patch) ** 2
-    pictures = Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, size={"shortest_edge": 4 * pixels, "longest_edge": 64 * pixels})
+    pictures = Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, size={"shortest_edge": 24 * pixels, "longest_edge": 64 * pixels})
     return Parts(model(made), processor, pictures, tokenizer, {}, chatml("<|vision_start|><|image_pad|><|vision_end|>"))
 
 

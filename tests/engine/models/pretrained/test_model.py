@@ -109,8 +109,8 @@ def test_answers_equal_those_of_transformers(repository: Repository, decoder: Of
 
 
 def test_company_small_pieces_and_an_interruption_change_no_token(repository: Repository, decoder: OfflineEngine) -> None:
-    """Prompts are read seven tokens at a time, which cuts pictures; one is broken off and asked again, and finds its beginning known."""
-    engine = build_engine(decoder.model, capacity=Capacity(rows=len(CONVERSATIONS), blocks=400, prompt_tokens=7))
+    """Prompts are read a block at a time, which cuts pictures; one is broken off and asked again, and finds its beginning known."""
+    engine = build_engine(decoder.model, capacity=Capacity(rows=len(CONVERSATIONS), blocks=400, prompt_tokens=16))
     groups: dict[str, SequenceGroup] = {}
 
     def ask(name: str) -> None:
