@@ -218,6 +218,8 @@ def store_parts(parts: Parts, folder: Path) -> Repository:
     """The same of any type."""
     lively(parts.model)
     parts.model.eval().save_pretrained(folder)
+    if parts.model.config.model_type == "qwen2_5_vl":
+        flatten(folder / "config.json")
     parts.tokenizer.save_pretrained(folder)
     parts.pictures.save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(parts.template, encoding="utf-8")
@@ -227,6 +229,16 @@ def store_parts(parts: Parts, folder: Path) -> Repository:
     given = {"image_processor": parts.pictures, "tokenizer": parts.tokenizer}
     arguments = [given.get(name) for name in parts.processor.get_attributes()]
     return Repository(folder, parts.model, made(*arguments, **parts.options, chat_template=parts.template))
+
+
+def flatten(path: Path) -> None:
+    """As Qwen2.5-VL's lies on the hub: the language half's sizes beside everything else, rotary sections in words of their own."""
+    config = json.loads(path.read_text())
+    text = config.pop("text_config")
+    rope = text.pop("rope_parameters")
+    flat = {"rope_theta": rope["rope_theta"], "rope_scaling": {"type": "mrope", "mrope_section": rope["mrope_section"]}}
+    config["vision_config"]["model_type"] = "qwen2_5_vl"
+    path.write_text(json.dumps({**text, **config, **flat}))
 
 
 def lively(model: Any) -> None:

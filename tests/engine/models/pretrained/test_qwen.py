@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.base import EncodedPicture
+from engine.evaluation.comparison import Comparison
+from engine.images.decode import Picture
+from engine.layers.modes import Quantization
+from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.models.detail import PIXELS, pixel_budget
 from engine.models.pretrained.qwen import QwenModel
 from engine.prompts.context import PictureTokens
@@ -59,6 +62,27 @@ def test_a_budget_leaves_room_for_words() -> None:
 def test_a_picture_in_another_resolution_is_another_one_to_the_prefix_cache() -> None:
     coarse, fine = (PictureTokens("sha", EncodedPicture(torch.empty(4, 1), grid=grid)) for grid in ((2, 2), (1, 4)))
     assert set(coarse.keys).isdisjoint(fine.keys)
+
+
+def greedy(model: VisionLanguageModel) -> list[int]:
+    return Comparison(model, [Picture(picture(96, 64), "sha")]).ask("What is this?", None).greedy_token_ids
+
+
+def test_layers_split_over_devices_change_no_token(model: QwenModel, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    split = load(store(model.card.architecture, tmp_path).folder, cpu, exact=True, others=[cpu])
+    assert len(split.language_model.shard_sizes) == 2
+    assert greedy(split) == greedy(model)
+
+
+@pytest.mark.parametrize("mode", ["int8", "4bit"])
+def test_quantised_it_answers_with_picture_rows_as_they_were(model: QwenModel, mode: Quantization, tmp_path: Path) -> None:
+    """Eyes stay unquantised; what is said may differ by the rounding alone."""
+    quantised = load(store(model.card.architecture, tmp_path).folder, torch.device("cpu"), quantize=mode)
+    assert quantised.card.quantization == mode
+    assert greedy(quantised)
+    [ours], [exact] = quantised.encode([picture(96, 64)]), model.encode([picture(96, 64)])
+    assert (ours.embeddings.float() - exact.embeddings).norm() < 0.1 * exact.embeddings.norm()
 
 
 def test_a_load_by_default_looks_closely_only_where_that_is_quick(tmp_path: Path) -> None:
