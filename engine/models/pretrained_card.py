@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from engine.errors import ModelError
 from engine.models.card import CARD_NAME, FALLBACK, Card, ChatTemplate, Generation
+from engine.models.llama.config import ROPE_TYPES
 
 LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
 DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
@@ -74,7 +75,7 @@ def check_kind(where: str, config: dict[str, Any]) -> Kind | Literal["fallback"]
             "quantised while they are loaded."
         )
     found = next((known for known in PLACEHOLDERS if known == kind), None)
-    if found is not None and body in BODIES:
+    if found is not None and body in BODIES and rope_type(config.get("text_config") or {}) in (*ROPE_TYPES, "mrope"):
         return found
     if kind in known_to_transformers():
         return FALLBACK
@@ -82,6 +83,12 @@ def check_kind(where: str, config: dict[str, Any]) -> Kind | Literal["fallback"]
         f"{where} is a model of type {kind!r}, which neither this engine nor the transformers here knows: it is newer than both, or wants "
         "code of its own, which is never run. `gander model list --all` shows models that are known; a newer Gander may know this one."
     )
+
+
+def rope_type(text: dict[str, Any]) -> str:
+    """How a language model's rotary embeddings are stretched; what is not computed here, such as YaRN, transformers computes."""
+    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    return str(rope.get("rope_type") or rope.get("type") or "default")
 
 
 def known_to_transformers() -> frozenset[str]:
