@@ -27,6 +27,7 @@ class Sampler:
         self.device = device
         self.seen = torch.zeros(slots, vocabulary, dtype=torch.int16, device=device)  # how often
         self.ends = torch.tensor(sorted(ends), dtype=torch.long, device=device)
+        self.is_end = torch.zeros(vocabulary, dtype=torch.bool, device=device).index_fill_(0, self.ends, True)  # for the beams' kernels
 
     def begin(self, slot: int) -> None:
         """A new row starts in this slot: it has written nothing."""
