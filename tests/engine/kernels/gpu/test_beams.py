@@ -56,7 +56,7 @@ def test_the_likeliest_tokens_are_those_of_torch(device: TritonDevice, barred: b
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="test_cuda.py searches on the card")
 def test_a_search_by_the_kernels_is_the_search_without_them() -> None:
-    requests = [replace(asked(num_beams=width, max_tokens=20), min_tokens=least) for width, least in ((3, 0), (4, 5))]
+    requests = [replace(asked(num_beams=width, max_tokens=8), min_tokens=least) for width, least in ((3, 0), (4, 5))]
     engines = [build_engine(TinyModel(), rows=8, tokens=2000) for _ in range(2)]
     step = engines[0].runner.step
     assert isinstance(step, TorchStep)
