@@ -14,7 +14,6 @@ from engine.bench.scenarios import PEOPLE, BeamScenario, Crowd, EncodeScenario, 
 from engine.device.devices import held_bytes
 from engine.layers.modes import Quantization
 
-ROOM = 400  # tokens of a row's question, and of what was said before it
 EYEFULS = (1, 8)
 
 
@@ -36,7 +35,7 @@ def contender_choices(
     modes: Sequence[Quantization], rows: int, tokens: int, capability: tuple[int, int] | None = None
 ) -> list[ContenderChoice]:
     """Our engine in each mode, with room for `rows` answers of `tokens` tokens; the peers beside the unquantised one."""
-    ours = partial(GanderContender, rows=rows, tokens=rows * (ROOM + tokens), capability=capability)
+    ours = partial(GanderContender, rows=rows, tokens=tokens, capability=capability)
     line: list[ContenderChoice] = []
     for mode in modes:
         line.append(ContenderChoice(ours, mode, exact=mode == "none"))

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from engine.bench.compete import WARM_UP
 from engine.bench.contender import Timing, UnableError, precision
 from engine.bench.roofline import wait_for
-from engine.bench.workload import Talk
+from engine.bench.workload import Talk, opening, prompt_tokens
 from engine.core.build import build_engine
 from engine.errors import EngineError
 from engine.models.base import VisionLanguageModel
 from engine.request import Done, Event, Provisional, Request, TextDelta
+
+FURTHER = 300  # tokens of what is said beyond a first question: its answer, and the follow-up
 
 
 @dataclass
@@ -39,12 +42,13 @@ class RecordedAnswer:
 
 
 class GanderContender:
-    """Gander's, with room for `rows` rows and `tokens` tokens of all of them together; `capability` as in `build_engine`."""
+    """Gander's, with room for `rows` answers of `tokens` tokens at once; `capability` as in `build_engine`."""
 
     def __init__(self, model: VisionLanguageModel, rows: int, tokens: int, capability: tuple[int, int] | None = None) -> None:
         self.model = model
         self.name = f"gander {precision(model)}"
-        self.engine = build_engine(model, rows=rows, tokens=tokens, capability=capability)
+        room = prompt_tokens(model, opening(WARM_UP)) + FURTHER + tokens  # tiles make a picture's prompt ten times as long as other models'
+        self.engine = build_engine(model, rows=rows, tokens=rows * room, capability=capability)
 
     def answer(self, talk: Talk, tokens: int) -> Timing:
         begun = time.perf_counter()
