@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from huggingface_hub import constants, snapshot_download
 
 from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
-from engine.hub.listing import Listing, look_up, told
+from engine.hub.listing import OTHER_FORMS, Listing, look_up, told
 from engine.hub.names import Wanted
 from engine.models.card import CARD_NAME
-from engine.models.card_reader import read_card
+from engine.models.card_reader import gguf_instead, read_card
 from engine.weights.weight_files import FORMS, VISION_PREFIXES, indexed_files
 
 Agree = Callable[[Listing, Path, int, str], None]
@@ -38,6 +38,8 @@ def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda *facts: Non
     if constants.is_offline_mode():
         return link_to(ready, from_cache(asked))
     listing = look_up(asked)
+    if is_gguf_alone(listing):
+        raise gguf_instead(listing.repository)
     if CARD_NAME not in listing.files and is_answered_with(listing):
         return pull_as_it_lies(ready, listing, agree)
     if eye_only:
@@ -69,6 +71,10 @@ def pull_as_it_lies(link: Path, listing: Listing, agree: Agree) -> Path:
     check_space(cache, size)
     agree(listing, cache, size, how_it_runs(listing))
     return link_to(link, listing.fetch())
+
+
+def is_gguf_alone(listing: Listing) -> bool:
+    return {PurePosixPath(name).suffix for name in listing.files} & {".safetensors", *OTHER_FORMS} == {".gguf"}
 
 
 def is_pickled(listing: Listing) -> bool:

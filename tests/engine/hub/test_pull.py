@@ -153,6 +153,15 @@ def test_a_kind_that_is_not_computed_is_refused_before_its_weights_come(tmp_path
     assert "Traceback" not in done.stderr
 
 
+def test_a_repository_of_gguf_files_is_refused_before_a_byte_of_them_comes(tmp_path: Path) -> None:
+    with running(Hub({"model-Q4_K_M.gguf": LARGE, "mmproj.gguf": LARGE, "README.md": b"quantised"})) as hub:
+        done = pull(tmp_path, hub.url, "gander/tiny")
+        assert not [path for _, path, _ in hub.requests if "gguf" in path]
+    assert done.returncode != 0
+    assert "gander/tiny is in GGUF" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_catalogue_is_listed(tmp_path: Path) -> None:
     assert "HuggingFaceTB/SmolVLM-256M-Instruct" in engine(tmp_path, "list", "--all").stdout
 
