@@ -21,7 +21,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """A file name beside `path` to write to. It replaces `path` if the block succeeds, else it is removed. Raises OSError.
 
     Several processes may write the same `path`: each has a name of its own, and the last one wins. A killed process leaves its
-    `.part` file. `durable` waits until the bytes are on the disk, so that `path` is whole after a power cut too.
+    `.part` file. `durable` waits until the bytes are on the disk, so that `path` is there and whole after a power cut too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PART}")
@@ -30,6 +30,8 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         if durable:
             flush(part)
         part.replace(path)
+        if durable:
+            flush(path.parent)  # the name lives in the folder, not in the file
     finally:
         part.unlink(missing_ok=True)
 
@@ -67,6 +69,9 @@ def swap(folder: Path, partial: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Returns once the file's bytes are on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Returns once the file's bytes, or the folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 from collections.abc import Collection, Sequence
 from pathlib import Path
+
+from engine.atomic_write import replacing
 
 
 class PictureFiles:
@@ -32,23 +32,13 @@ class PictureFiles:
         """Delete all files but the `kept` that were last saved before this Unix time; how many."""
         return await asyncio.to_thread(self._prune, kept, before)
 
-    # As engine/atomic_write.py does, which the bot may not import; and durable to its name, since a row is going to name the file.
     def _save(self, sha256: str, data: bytes) -> None:
         path = self.path(sha256)
         if path.exists():
             path.touch()  # as good as new: `prune` leaves it alone
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{secrets.token_hex(8)}")
-        try:
-            with aside.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        with replacing(path, durable=True) as part:  # durable, since a row is going to name the file
+            part.write_bytes(data)
 
     def _delete(self, sha256s: Sequence[str]) -> None:
         for sha256 in sha256s:
@@ -59,12 +49,3 @@ class PictureFiles:
         for path in unwanted:
             path.unlink(missing_ok=True)
         return len(unwanted)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable: the name lives in the folder, not in the file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
