@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 from filelock import FileLock
 
 from engine.kernels.jit_cache import sources_version
@@ -46,6 +48,17 @@ def pytest_runtest_setup() -> None:
     random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command that a test runs sets up logging for the whole process, and may write to a stream that ends with the test."""
+    root = logging.getLogger()
+    kept, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = kept
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from bot.store.database import Database, open_database, sqlite_url
 from tests.bot import postgres
@@ -38,17 +36,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = await open_database(database_url)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-def own_logging() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root = logging.getLogger()
-    kept, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = kept
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

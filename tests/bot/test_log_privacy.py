@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from bot.config.logging import configure_logs
@@ -16,8 +15,6 @@ from bot.errors import AnswerLost, DeliveryError, EngineRefused
 from engine.api import ChatRequest
 from tests.bot.hostile import encode
 from tests.bot.rig import ScriptedEngine, asked, attachment, running
-
-pytestmark = pytest.mark.usefixtures("own_logging")
 
 
 def replies(request: ChatRequest) -> Sequence[str | Exception]:

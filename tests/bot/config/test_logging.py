@@ -13,8 +13,6 @@ import structlog
 from bot.config.logging import configure_logs, job_logged
 from bot.config.schema import LoggingOptions
 
-pytestmark = pytest.mark.usefixtures("own_logging")
-
 TELEGRAM = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 DISCORD = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
 
