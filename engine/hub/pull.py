@@ -16,6 +16,7 @@ from engine.atomic_write import replacing_folder
 from engine.errors import DownloadError
 from engine.hub.listing import OTHER_FORMS, Listing, look_up, told
 from engine.hub.names import Wanted
+from engine.hub.packages import make_writable
 from engine.models.card import CARD_NAME
 from engine.models.card_reader import gguf_instead, read_card
 from engine.weights.weight_files import FORMS, VISION_PREFIXES, indexed_files
@@ -33,6 +34,7 @@ def pull_repository(asked: Wanted, home: Path, agree: Agree = lambda *facts: Non
     `eye_only` leaves out weight files that hold nothing of BLIP-2's vision encoder. Raises DownloadError and ModelError.
     """
     folder, ready = home / "downloads" / asked.repository.replace("/", "--"), home / "models" / asked.name
+    make_writable(ready.parent)  # known before anything is fetched
     if ready.exists() and not ready.is_symlink():
         raise DownloadError(f"A model called {asked.name} lies in {ready} already. Remove it or rename it first to fetch it again.")
     if constants.is_offline_mode():

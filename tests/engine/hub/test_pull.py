@@ -100,6 +100,15 @@ def test_no_hub_in_reach_says_what_to_do_offline(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_models_that_can_not_be_written_are_named_before_anything_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file stands where the folder should be")
+    with running(Hub({})) as hub:
+        done = pull(tmp_path, hub.url, "gander/tiny")
+        assert hub.requests == []
+    assert done.returncode != 0
+    assert f"{tmp_path / 'models'} can't be written" in done.stderr
+
+
 def test_an_unknown_name_is_no_repository(tmp_path: Path) -> None:
     done = pull(tmp_path, "http://127.0.0.1:9", "pockett")
     assert done.returncode != 0
