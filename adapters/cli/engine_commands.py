@@ -80,4 +80,8 @@ def engine_command(*arguments: str) -> list[str]:
 
 
 def engine_environment(home: Path) -> dict[str, str]:
-    return os.environ | {"GANDER_HOME": str(home.absolute())}
+    """For a command of the engine's that a person runs: with their hub's token and the engine's key, without the bot's own secrets."""
+    from bot.config.load import SECRETS
+
+    bots = {secret.variable for secret in SECRETS if secret.section != "engine"}
+    return {name: value for name, value in os.environ.items() if name not in bots} | {"GANDER_HOME": str(home.absolute())}

@@ -12,13 +12,16 @@ import structlog
 from aiohttp import web
 from telegram import Bot
 
+from adapters.requests import BODY_SECONDS, UPLOAD, bounded_bodies, same_secret, within
 from adapters.telegram.inbox import ALLOWED_UPDATES
 from adapters.telegram.receive_updates import NUMBER, Receiver
 from bot.config.schema import TelegramOptions
 from bot.errors import ConfigError
+from engine.connections import BoundedRunner, Bounds
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 LARGEST_UPDATE = 1 << 20  # bytes
+STOP_SECONDS = 60.0  # for updates that are being stored
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +37,9 @@ class Webhook:
 
     async def run(self) -> None:
         """Serve until cancelled. Raises ConfigError for a port that is taken, TelegramError for an address that Telegram refuses."""
-        app = web.Application(client_max_size=LARGEST_UPDATE)
-        app.router.add_post(urlsplit(self._options.webhook_url).path or "/", self._take)
-        runner = web.AppRunner(app, access_log=None)
+        app = web.Application(middlewares=[bounded_bodies], client_max_size=LARGEST_UPDATE)
+        app.router.add_post(urlsplit(self._options.webhook_url).path or "/", self._take, name=UPLOAD)
+        runner = BoundedRunner(app, Bounds(), shutdown_timeout=STOP_SECONDS, handler_cancellation=False)
         await runner.setup()
         try:
             async with self._receiver.open():
@@ -55,10 +58,10 @@ class Webhook:
             raise ConfigError(f"telegram.webhook_port: {host}:{port} can't be opened ({error.strerror}). Choose another port.") from None
 
     async def _take(self, request: web.Request) -> web.Response:
-        if not hmac.compare_digest(request.headers.get(HEADER, "").encode(), self._secret.encode()):
+        if not same_secret(request.headers.get(HEADER, ""), self._secret):
             raise web.HTTPForbidden
         try:
-            update = json.loads(await request.read())
+            update = json.loads(await within(BODY_SECONDS, request, request.read()))
         except ValueError as error:
             raise web.HTTPBadRequest from error
         if not isinstance(update, dict) or not isinstance(update.get(NUMBER), int):

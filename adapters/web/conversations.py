@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from adapters.requests import text_of
 from adapters.web.forms import validated, whole
 from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
@@ -62,7 +63,7 @@ class ConversationPages:
 
     async def rename(self, request: web.Request) -> web.StreamResponse:
         person = known(self._sessions, request)
-        renaming = validated(Renaming, await request.text())
+        renaming = validated(Renaming, await text_of(request))
         if not await self._conversations.rename(place_of(person), request.match_info["key"], renaming.title):
             raise web.HTTPNotFound
         return self._changed(person)

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import IO, Annotated, TypeVar
 
 from aiohttp import web
+from multidict import MultiDictProxy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from adapters.requests import BROKEN_FORM, UPLOAD_SECONDS, within
 from adapters.web.platform import author_of, number_of, place_of
 from bot.ids import read_own
 from bot.message import Address, Attachment, Incoming, Invocation, Reply
@@ -66,12 +68,22 @@ class Unacceptable(web.HTTPException):
 
 async def read_question(request: web.Request, max_pictures: int) -> tuple[Question, tuple[Attachment, ...]]:
     """The multipart form of a question. Its size is bounded by the server; pictures lie in temporary files meanwhile."""
-    form = await request.post()
+    form = await read_form(request)
     question = validated(Question, str(form.get("message", "")))
     files = [part for part in form.getall("picture", []) if isinstance(part, web.FileField)]
     if len(files) > max_pictures:
         raise Unacceptable("error-too-many", count=max_pictures)
     return question, tuple(attachment(part) for part in files)
+
+
+async def read_form(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """The fields of a form, urlencoded or multipart. Raises HTTPBadRequest for what is none."""
+    try:
+        return await within(UPLOAD_SECONDS, request, request.post())
+    except web.HTTPException:
+        raise
+    except BROKEN_FORM:
+        raise web.HTTPBadRequest(text="The form can't be read: it breaks off, or is not what its headers say.") from None
 
 
 def validated(form: type[Form], text: str) -> Form:

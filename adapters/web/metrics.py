@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from adapters.requests import same_secret
 
 PLATFORMS = ("telegram",)  # whose updates can be unreadable: shown from the start
 
@@ -26,7 +27,7 @@ class MetricsPage:
 
     async def show(self, request: web.Request) -> web.Response:
         given = request.headers.get("Authorization", "")
-        if self._password is not None and not hmac.compare_digest(given.encode(), f"Bearer {self._password}".encode()):
+        if self._password is not None and not same_secret(given, f"Bearer {self._password}"):
             raise web.HTTPUnauthorized(text="Give the page's password as a bearer token.")
         registry = CollectorRegistry()
         gauge = Gauge("gander_updates_unreadable", "Updates that are kept because they could not be read.", ["platform"], registry=registry)

@@ -9,10 +9,11 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.requests import UPLOAD, text_of
 from adapters.web.assets import assets, respond
 from adapters.web.event_streams import stream_events
 from adapters.web.explanation_view import explanation_view
-from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_question, validated, whole
+from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_form, read_question, validated, whole
 from adapters.web.header_view import Surroundings, engine_view, settings_view
 from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
@@ -57,7 +58,7 @@ class Pages:
             web.get("/api/start", self.start),
             web.get("/api/session", self.session),
             web.get("/api/messages", self.history),
-            web.post("/api/messages", self.ask),
+            web.post("/api/messages", self.ask, name=UPLOAD),
             web.post("/api/buttons", self.press),
             web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
             web.get("/api/files/{token}/{name}", self.file),
@@ -76,7 +77,7 @@ class Pages:
         return respond(request, request.match_info["name"])
 
     async def login(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
+        form = await read_form(request)
         code = str(form.get("code", "")).strip()
         trouble = self._sessions.trouble_with(str(form.get("password", "")), request.remote or "")
         token = self._sessions.accept(code) if code and not trouble else None
@@ -138,7 +139,7 @@ class Pages:
     async def press(self, request: web.Request) -> web.StreamResponse:
         """What a pressed button stored: another answer, or a question to go on with its answer."""
         person = known(self._sessions, request)
-        press, before = validated(Press, await request.text()), await self._newest(person)
+        press, before = validated(Press, await text_of(request)), await self._newest(person)
         await self._hear(pressed(press, person, locale_of(request)))
         if press.button is Button.STOP:
             await self._see_stopped(person, press.answer)

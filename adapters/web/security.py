@@ -17,6 +17,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
+from adapters.requests import same_secret
+
 COOKIE = "gander"
 COOKIE_SECONDS = 365 * 24 * 3600
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -57,7 +59,7 @@ class Sessions:
     def person_of(self, cookie: str) -> str | None:
         """The person whose cookie this is: an id that does not reveal the token."""
         token, _, signature = cookie.partition(".")
-        if not TOKEN.fullmatch(token) or not hmac.compare_digest(signature.encode(), self._sign(token).encode()):
+        if not TOKEN.fullmatch(token) or not same_secret(signature, self._sign(token)):
             return None
         return hashlib.sha256(token.encode()).hexdigest()[:24]
 
@@ -97,7 +99,7 @@ class Sessions:
             self._tries.popitem(last=False)
         if len(tries) == TRIES_PER_MINUTE and time.monotonic() - tries[0] < 60:
             return "too-many-tries"
-        if hmac.compare_digest(password.encode(), (self._password or "").encode()):
+        if same_secret(password, self._password or ""):
             tries.clear()
             return None
         tries.append(time.monotonic())

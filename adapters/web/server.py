@@ -11,11 +11,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from adapters.requests import bounded_bodies
 from adapters.web.hub import Hubs
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.security import LOOPBACK_NAMES, Sessions, add_headers, check_origin
 from adapters.web.walls import WallPages
 from bot.errors import ConfigError
+from engine.connections import BoundedRunner, Bounds
 
 PORTS_TRIED = 20
 FORM_OVERHEAD = 1_000_000  # bytes of a form beside its pictures
@@ -55,7 +57,7 @@ def application(
         if walls is not None:
             await walls.close()
 
-    app = web.Application(middlewares=[guard(sessions)], client_max_size=limits.bytes + FORM_OVERHEAD)
+    app = web.Application(middlewares=[guard(sessions), bounded_bodies], client_max_size=limits.bytes + FORM_OVERHEAD)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(end_streams)
     app.add_routes([*pages.routes(), *(walls.routes() if walls else []), *(route for room in rooms for route in room.routes())])
@@ -72,9 +74,9 @@ def check_exposure(host: str, password: str | None) -> None:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncGenerator[str]:
+async def serving(app: web.Application, host: str, port: int, bounds: Bounds | None = None) -> AsyncGenerator[str]:
     """Serve while the context is open. Gives the address; a busy port takes the next free one and says so."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
+    runner = BoundedRunner(app, bounds or Bounds(), shutdown_timeout=STOP_SECONDS, handler_cancellation=False)
     await runner.setup()
     try:
         taken = await _listen(runner, host, port)

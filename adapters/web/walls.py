@@ -7,7 +7,6 @@ pages follow, so that a page that was away gets the latest state of everything, 
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from adapters.requests import same_secret, text_of
 from adapters.web.assets import assets, respond
 from adapters.web.event_streams import stream_events
 from adapters.web.forms import validated
@@ -83,7 +83,7 @@ class WallPages:
         return web.FileResponse(self._walls.picture(sha256), headers={"Cache-Control": "private, max-age=3600"})
 
     async def hide(self, request: web.Request) -> web.StreamResponse:
-        demo, wish = await self._demo(request), validated(Hiding, await request.text())
+        demo, wish = await self._demo(request), validated(Hiding, await text_of(request))
         check_key(demo, wish.key)
         if not await self._walls.hide(demo, wish.question, wish.hidden):
             raise web.HTTPNotFound
@@ -134,5 +134,5 @@ def report(watch: asyncio.Task[None]) -> None:
 
 def check_key(demo: Demo, key: str) -> None:
     """Raises HTTPForbidden for whoever is not the presenter."""
-    if not hmac.compare_digest(key.encode(), demo.key.encode()):
+    if not same_secret(key, demo.key):
         raise web.HTTPForbidden

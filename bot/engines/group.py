@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from bot.config.schema import EngineOptions
+from bot.engines.environment import engine_environment
 from bot.engines.process import EngineChild, supervised
 from bot.errors import EngineStartError
 
@@ -44,7 +44,7 @@ async def running_engines(
 async def arrange(home: Path, options: EngineOptions) -> list[tuple[str, ...]]:
     """The devices of each engine. Raises EngineStartError with the engine's own words."""
     arguments = (sys.executable, "-P", "-m", "engine", "model", "plan", options.model, "--json", *options.arguments)
-    process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, stderr=PIPE, env=os.environ | {"GANDER_HOME": str(home)})
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, stderr=PIPE, env=engine_environment(home))
     said, complaint = await process.communicate()
     try:
         return Arrangement.model_validate_json(said).engines

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ValidationError
 from bot.background import beside
 from bot.backoff import listed_pause
 from bot.engines.client import EngineClient
+from bot.engines.environment import engine_environment
 from bot.engines.watchdog import until_hung
 from bot.errors import EngineRefused, EngineStartError, Fault
 from engine.api import Health
@@ -187,7 +188,7 @@ class EngineChild:
         return look
 
     async def _start(self) -> Process:
-        environment = os.environ | {"GANDER_HOME": str(self._home), "GANDER_ENGINE_KEY": self.key}
+        environment = engine_environment(self._home, self.key)
         arguments = ("engine", "--supervised", "--host", "127.0.0.1", "--port", str(self._port), *self._arguments)
         with await asyncio.to_thread(open_log, self.log_file) as errors:
             process = await asyncio.create_subprocess_exec(

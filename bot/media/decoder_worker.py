@@ -29,7 +29,10 @@ ORPHAN_SECONDS: Final = 5
 OPTIONAL: Final = {"WEBP": "webp", "AVIF": "avif", "JPEG": "jpg"}  # by Pillow's names of them
 WHITE: Final = (255, 255, 255, 255)
 # What Pillow raises on a damaged file.
-DAMAGE: Final = (OSError, SyntaxError, ValueError, LookupError, TypeError, RuntimeError, EOFError, ArithmeticError, struct.error)
+DAMAGE: Final = (
+    *(OSError, SyntaxError, ValueError, LookupError, TypeError, RuntimeError, EOFError, ArithmeticError, struct.error),
+    AssertionError,  # on a PNG with a palette that has none
+)
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

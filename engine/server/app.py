@@ -17,6 +17,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
 from engine.api import Health, ModelEntry, ModelList
+from engine.connections import Bounds
 from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.images.decode import MEBI, Limits
@@ -27,7 +28,6 @@ from engine.request import Event, Request
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
-from engine.server.connections import Bounds
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.server.requests import engine_request, quoted
 from engine.server.responses_format import ResponsesFormat

@@ -15,12 +15,12 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from engine.connections import BoundedRunner, Bounds
 from engine.core.worker import Worker
 from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server.app import Server
-from engine.server.connections import BoundedRunner, Bounds
 
 GRACE_SECONDS = 10.0  # for answers under way when the stop comes; after it they end with an error
 PARTING_SECONDS = 1.0  # for sending that error, and for the device's last step

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from engine.connections import BoundedRunner, Bounds
 from engine.core.worker import Loaded, Worker
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server.app import Server
-from engine.server.connections import BoundedRunner, Bounds
 from tests.engine.tiny_letters import CARD, Letters
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from pathlib import Path
 
 import aiohttp
 
-from adapters.telegram.webhook import HEADER
+from adapters.telegram.webhook import HEADER, LARGEST_UPDATE
 from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import TOKEN
 from tests.adapters.strict.telegram.world import Json
@@ -23,11 +24,15 @@ async def test_the_webhook_takes_what_telegram_sends_and_nothing_else(tmp_path: 
         chat = telegram.world.private()
         await telegram.world.say(chat, "By webhook?")
         update = telegram.world.updates[0]
-        for headers, status in (({}, 403), ({HEADER: "guessed"}, 403), (secret, 200), (secret, 200)):
+        for headers, status in (({}, 403), ({HEADER: "guessed"}, 403), ({HEADER: "\udcff"}, 403), (secret, 200), (secret, 200)):
             async with http.post(address, json=update, headers=headers) as response:
                 assert response.status == status
         async with http.post(address, data=b"no json", headers=secret) as response:
             assert response.status == 400
+        async with http.post(address, data=BytesIO(bytes(LARGEST_UPDATE + 1)), headers=secret) as response:
+            assert response.status == 413
+        async with http.post(address, json=update, headers=secret, compress="gzip") as response:
+            assert response.status == 415
         assert await telegram.answers(chat) == ["You asked: By webhook?"]
     assert TOKEN not in str(telegram.api.webhook)
 

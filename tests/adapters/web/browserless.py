@@ -25,6 +25,7 @@ from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
 from bot.resolve_answer_settings import ResolvedSettings
 from engine.api import Health
+from engine.connections import Bounds
 
 READY = Health(status="ready", model="pocket", device="cpu", memory_bytes=1, rows=2, defaults={"num_beams": 1}, notice="A toy.")
 
@@ -49,14 +50,19 @@ class Nearby:
 
 @asynccontextmanager
 async def page_server(
-    bot: Bot, platform: WebPlatform, hubs: Hubs, password: str | None = None, limits: UploadLimits | None = None
+    bot: Bot,
+    platform: WebPlatform,
+    hubs: Hubs,
+    password: str | None = None,
+    limits: UploadLimits | None = None,
+    bounds: Bounds | None = None,
 ) -> AsyncGenerator[str]:
     """The page of `bot`, served on a free port."""
     limits = limits or UploadLimits()
     sessions = Sessions(password)
     bot.attach(platform)
     app = application(Pages(bot, Nearby(), hubs, sessions, limits), hubs, sessions, limits)
-    async with serving(app, "127.0.0.1", 0) as url:
+    async with serving(app, "127.0.0.1", 0, bounds) as url:
         yield url
 
 

@@ -22,6 +22,7 @@ from bot.errors import BotError, EngineRefused, EngineStartError, Fault
 STUB = """
 import http.server, json, os, pathlib, sys, threading
 home = pathlib.Path(os.environ["GANDER_HOME"])
+(home / "environment").write_text(json.dumps(dict(os.environ)))
 if (home / "broken").exists():
     sys.exit("There is no model 'tiny'." if (home / "broken").read_text() == "" else int((home / "broken").read_text()))
 class Health(http.server.BaseHTTPRequestHandler):
@@ -144,3 +145,14 @@ async def test_a_look_that_the_bot_itself_could_not_make_is_no_miss() -> None:
         raise EngineRefused("no room") from OSError(errno.EMFILE, "Too many open files")
 
     assert await watchdog.fault(look) is None  # type: ignore[arg-type]
+
+
+async def test_the_child_gets_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GANDER_DISCORD_TOKEN", "GANDER_TELEGRAM_TOKEN", "GANDER_WEB_PASSWORD", "HF_TOKEN"):
+        monkeypatch.setenv(name, "planted")
+    monkeypatch.setenv("GANDER_STORE_URL", "postgresql://gander:planted@host/gander")
+    async with supervised(tmp_path) as (child, _):
+        await child.url()
+        given = (tmp_path / "environment").read_text()
+    assert "planted" not in given
+    assert child.key in given

@@ -131,6 +131,14 @@ async def test_a_truncated_file_is_damaged(decoder: DecodingProcess, kind: str) 
         assert refused.value.key == "picture.damaged"
 
 
+async def test_a_palette_that_is_not_there_is_damage(decoder: DecodingProcess) -> None:
+    whole = encode(Image.new("P", (8, 8)), "PNG")
+    start = whole.index(b"PLTE") - 4
+    length = 12 + int.from_bytes(whole[start : start + 4], "big")
+    with pytest.raises(Refusal, match="damaged"):
+        await decoder.decode(whole[:start] + whole[start + length :], "PNG")
+
+
 async def test_a_file_of_two_formats_is_read_only_as_what_it_began_as(decoder: DecodingProcess) -> None:
     polyglot = encode(quarters(), "GIF") + encode(Image.new("RGB", (8, 8), "lime"), "PNG") + b"<script>alert(1)</script>"
     picture = await decoder.decode(polyglot, "GIF")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from contextlib import closing
 
 import aiohttp
 import pytest
 import structlog
+from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from engine.server.connections import Bounds, MalformedRequestFilter
+from engine.connections import BoundedRunner, Bounds, MalformedRequestFilter
 from tests.engine.serving import serving
 
 
@@ -42,21 +44,49 @@ async def test_who_says_nothing_more_is_hung_up(sent: bytes) -> None:
     assert heard == b"" or heard.startswith(b"HTTP/1.1 ")
 
 
-async def test_connections_are_bounded_and_free_again_once_one_is_closed() -> None:
-    async with serving(bounds=Bounds(connections=2)) as url:
-        host, _, port = url.removeprefix("http://").partition(":")
-        silent = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+async def test_the_longest_silent_connection_makes_room() -> None:
+    """Whoever holds connections open without a word keeps nobody out; and the log gets one line of it."""
+    with structlog.testing.capture_logs() as lines:
+        async with serving(bounds=Bounds(connections=2)) as url, aiohttp.ClientSession() as session:
+            host, _, port = url.removeprefix("http://").partition(":")
+            silent = [await asyncio.open_connection(host, int(port)) for _ in range(20)]
+            async with session.get(f"{url}/v1/models") as answer:
+                assert answer.status == 200
+            for reader, _ in silent[:-2]:
+                assert await reader.read() == b""
+            for _, writer in silent:
+                writer.close()
+                await writer.wait_closed()
+    assert [line["event"] for line in lines].count("too many connections") == 1
+
+
+async def test_a_connection_at_work_is_not_hung_up_for_a_newcomer() -> None:
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def work(request: web.Request) -> web.Response:
+        begun.set()
+        await finish.wait()
+        return web.Response(text="done")
+
+    app = web.Application()
+    app.router.add_get("/", work)
+    runner = BoundedRunner(app, Bounds(connections=1), shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        asked = asyncio.create_task(hung_up(url, b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"))
+        await begun.wait()
         assert (await hung_up(url, b"")).startswith(b"HTTP/1.1 503")
-        silent[0][1].close()
-        async with aiohttp.ClientSession() as session:
-            while True:  # until the server has noticed
-                try:
-                    async with session.get(f"{url}/v1/models") as answer:
-                        if answer.status == 200:
-                            break
-                except aiohttp.ClientError:
-                    pass
-        silent[1][1].close()
+        finish.set()
+        assert (await asked).endswith(b"done")
+    finally:
+        await runner.cleanup()
+
+
+def test_half_of_the_files_that_may_be_open_are_left_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    assert Bounds().connections == 128
 
 
 async def test_malformed_requests_are_one_counted_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -70,7 +100,7 @@ async def test_malformed_requests_are_one_counted_line(caplog: pytest.LogCapture
 
 def test_the_line_says_how_many_there_were() -> None:
     now = 0.0
-    counter = MalformedRequestFilter(60, lambda: now)
+    counter = MalformedRequestFilter(lambda: now)
     error = BadHttpMessage("no")
     record = logging.LogRecord("aiohttp.server", logging.ERROR, "", 0, "", (), (BadHttpMessage, error, None))
     with structlog.testing.capture_logs() as lines:
