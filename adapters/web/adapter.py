@@ -18,6 +18,7 @@ from adapters.web.pages import Pages, UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import Sessions
 from adapters.web.server import application, check_exposure, serving
+from adapters.web.visitors import Proxies
 from adapters.web.walls import WallPages
 from adapters.web.welcome import WelcomePages
 from bot.answers.explanations import Explanation
@@ -54,7 +55,8 @@ async def run(services: Services, opened: Callable[[str], None]) -> None:
 async def page(services: Services) -> AsyncIterator[str]:
     """The page is served inside this block; gives its address."""
     options = services.config.web
-    hubs, sessions, limits = Hubs(), Sessions(password_of(services.config)), UploadLimits(file_bytes=services.config.media.files.size)
+    hubs, limits = Hubs(), UploadLimits(file_bytes=services.config.media.files.size)
+    sessions = Sessions(password_of(services.config), Proxies(options.trusted_proxies, options.address))
     platform = WebPlatform(hubs)
     walls = WallPages(services.bot.walls, services.bot.demos.export)
     rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions))

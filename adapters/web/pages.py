@@ -79,7 +79,7 @@ class Pages:
     async def login(self, request: web.Request) -> web.StreamResponse:
         form = await read_form(request)
         code = str(form.get("code", "")).strip()
-        trouble = self._sessions.trouble_with(str(form.get("password", "")), request.remote or "")
+        trouble = self._sessions.trouble_with(str(form.get("password", "")), request)
         token = self._sessions.accept(code) if code and not trouble else None
         if code and token is None:
             trouble = trouble or "wrong-code"

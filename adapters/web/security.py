@@ -12,18 +12,16 @@ import hmac
 import re
 import secrets
 import time
-from collections import OrderedDict, deque
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
 from adapters.requests import same_secret
+from adapters.web.visitors import Proxies, Tries, household
 
 COOKIE = "gander"
 COOKIE_SECONDS = 365 * 24 * 3600
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-TRIES_PER_MINUTE = 10
-REMEMBERED_ADDRESSES = 1000
 CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRSTUVWXYZ23456789", 8  # none that look alike
 CODE_SECONDS = 600
 TOKEN = re.compile(r"[0-9a-f]{48}")
@@ -42,10 +40,11 @@ HEADERS = {
 class Sessions:
     """Signs and reads session cookies. Without a password everyone who reaches the page is let in."""
 
-    def __init__(self, password: str | None) -> None:
+    def __init__(self, password: str | None, proxies: Proxies | None = None) -> None:
         self._password = password
+        self._proxies = proxies or Proxies()
         self._key = hashlib.scrypt((password or "").encode(), salt=b"gander's web sessions", n=2**14, r=8, p=1)
-        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+        self._tries = Tries()
         self._codes: dict[str, tuple[str, float]] = {}  # → whose, and until when
 
     @property
@@ -73,7 +72,7 @@ class Sessions:
 
     def sign_out(self, request: web.Request, response: web.StreamResponse) -> None:
         """Let nobody in with this browser's cookie any more; who signs in there again is the same person as before."""
-        self.set_cookie(request, response, f"{_token_of(request)}.")
+        self.set_cookie(request, response, self._signed_out(_token_of(request)))
 
     def offer(self, request: web.Request) -> str:
         """A code with which one more device, once and within `CODE_SECONDS`, signs in as this visitor."""
@@ -89,21 +88,28 @@ class Sessions:
         return token if token and until > time.monotonic() else None
 
     def set_cookie(self, request: web.Request, response: web.StreamResponse, cookie: str) -> None:
-        response.set_cookie(COOKIE, cookie, max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=request.secure)
+        response.set_cookie(COOKIE, cookie, max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", secure=self._proxies.https(request))
 
-    def trouble_with(self, password: str, address: str) -> str | None:
+    def trouble_with(self, password: str, request: web.Request) -> str | None:
         """What is wrong with a try to sign in: a key of the page's texts; None = welcome."""
-        tries = self._tries.setdefault(address, deque(maxlen=TRIES_PER_MINUTE))
-        self._tries.move_to_end(address)
-        if len(self._tries) > REMEMBERED_ADDRESSES:
-            self._tries.popitem(last=False)
-        if len(tries) == TRIES_PER_MINUTE and time.monotonic() - tries[0] < 60:
+        who = self._browser(request) or household(self._proxies.address(request))
+        if self._tries.too_many(who):
             return "too-many-tries"
         if same_secret(password, self._password or ""):
-            tries.clear()
+            self._tries.right(who)
             return None
-        tries.append(time.monotonic())
+        self._tries.wrong(who)
         return "wrong-password"
+
+    def _browser(self, request: web.Request) -> str:
+        """The token of a browser that was let in before, be it signed out since; empty for any other."""
+        cookie = request.cookies.get(COOKIE, "")
+        token = _token_of(request)
+        return token if token and (self.person_of(cookie) or same_secret(cookie, self._signed_out(token))) else ""
+
+    def _signed_out(self, token: str) -> str:
+        """A cookie that lets nobody in and proves that its browser was."""
+        return f"{token}.{self._sign(f'out {token}')}" if token else ""
 
     def cookie_for(self, token: str) -> str:
         return f"{token}.{self._sign(token)}"

@@ -7,6 +7,7 @@ a file (bot/config/load.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -146,8 +147,19 @@ class WebOptions(ConfigSection):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8484  # a busy port takes the next free one
     address: str = ""  # https://… at which people reach the page, for links to it; empty = as it is served
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For and -Proto are believed
     password_file: Path | None = None  # or GANDER_WEB_PASSWORD
     password: SecretStr | None = None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(f"{each!r} is no address or network such as 127.0.0.1 or 10.0.0.0/8") from None
+        return given
 
     @field_validator("address")
     @classmethod

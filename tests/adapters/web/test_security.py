@@ -13,6 +13,7 @@ from adapters.web import security
 from adapters.web.assets import STATIC
 from adapters.web.hub import Hubs
 from adapters.web.platform import WebPlatform
+from adapters.web.visitors import TRIES_PER_MINUTE
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import Visitor, page_server
 
@@ -119,7 +120,7 @@ async def test_a_password_lets_in_only_those_who_know_it(locked: str) -> None:
 
 async def test_guessing_is_slowed_down(locked: str) -> None:
     async with aiohttp.ClientSession(headers={"Origin": locked}) as http:
-        for _ in range(security.TRIES_PER_MINUTE):
+        for _ in range(TRIES_PER_MINUTE):
             await http.post(f"{locked}/login", data={"password": "quack"})
         async with http.post(f"{locked}/login", data={"password": "honk honk"}) as response:
             assert response.url.query["trouble"] == "too-many-tries"
