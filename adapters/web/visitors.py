@@ -73,7 +73,7 @@ def household(address: str) -> str:
     found = parsed(address)
     if found is None or found.version == 4:
         return str(found or address)
-    return str(ipaddress.ip_network((found, SITE_BITS), strict=False))
+    return str(ipaddress.ip_network(f"{found}/{SITE_BITS}", strict=False))
 
 
 class Tries:

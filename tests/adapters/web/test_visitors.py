@@ -17,7 +17,7 @@ PROXY, STRANGER = "10.0.0.7", "203.0.113.5"
 
 
 def asked(remote: str, headers: Mapping[str, str] | None = None) -> web.Request:
-    return make_mocked_request("POST", "/login", {"Host": "gander.example"} | dict(headers or {})).clone(remote=remote)  # type: ignore[return-value]
+    return make_mocked_request("POST", "/login", {"Host": "gander.example"} | dict(headers or {})).clone(remote=remote)
 
 
 @pytest.mark.parametrize(
