@@ -84,8 +84,8 @@ class Tries:
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
     def too_many(self, who: str) -> bool:
-        wrong = self._wrong.get(who, ())
-        return len(wrong) == TRIES_PER_MINUTE and self._clock() - wrong[0] < 60
+        wrong = self._wrong.get(who)
+        return wrong is not None and len(wrong) == TRIES_PER_MINUTE and self._clock() - wrong[0] < 60
 
     def wrong(self, who: str) -> None:
         self._wrong.setdefault(who, deque(maxlen=TRIES_PER_MINUTE)).append(self._clock())
