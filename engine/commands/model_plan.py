@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -42,12 +43,15 @@ def plan(
         model_folder(model)  # says what there is, before torch takes its seconds
     shapes = shapes_of_any(model)
     cards = sizes or [free for name in device or [] if (free := memory_of(name))] or cards_here()[:1]
+    from engine.device.devices import find_device
     from engine.weights.memory_needed import CONTEXT, MODES
-    from engine.weights.placement import arrange_sizes
+    from engine.weights.placement import arrange, arrange_sizes
 
     count, picked = arrange_sizes(shapes, [size - CONTEXT for size in cards], quantize) if cards else (0, None)
     names = [f"card {number}" for number in range(1, len(cards) + 1)] if sizes else device or [f"cuda:{n}" for n in range(len(cards))]
     engines = [names[start : start + count] for start in range(0, len(names), count)] if count and picked else []
+    if device and not sizes and (here := folder_here(model)):
+        engines = arrange(here, [str(find_device(name)) for name in device], quantize)  # also of CPUs, and of cards that are too small
     if as_json:
         needed = {mode: {count: shapes.needed(mode, count) for count in CONVERSATIONS} for mode in MODES}
         typer.echo(
@@ -58,6 +62,13 @@ def plan(
     console.print(needs(shapes))
     console.print(table_of_cards(shapes))
     console.print(verdict(cards, engines, picked), soft_wrap=True, highlight=False)
+
+
+def folder_here(model: str) -> Path | None:
+    try:
+        return model_folder(model)
+    except ModelError:
+        return None
 
 
 def verdict(cards: list[int], engines: list[list[str]], picked: str | None) -> str:
