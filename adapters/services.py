@@ -24,6 +24,7 @@ from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders
 from bot.media.intake import Intake
 from bot.message import Invocation
+from bot.private_file import private_folder
 from bot.resolve_answer_settings import ScopedSettings
 from bot.retention import Retention
 from bot.store.database import open_database, sqlite_url
@@ -59,7 +60,7 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
     try:
         policies = PolicyStore(database, config.access, config.limits)
         settings = ScopedSettings(database, texts, config.settings, policies)
-        files = PictureFiles(home / "pictures")
+        files = PictureFiles(private_folder(home / "pictures"), home / "engine" / "pictures")
         resources = Resources(
             database=database,
             files=files,
@@ -70,7 +71,7 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
             limits=PersonLimits(config.limits, policies),
             commands=CommandRunner(settings, policies, texts),
             texts=texts,
-            exports=home / "exports",
+            exports=private_folder(home / "exports"),
             name=name,
             idle_seconds=config.conversation.idle_minutes * 60,
         )

@@ -110,7 +110,7 @@ class EventHandler:
         self._ask_service = AskService(parts, self._arrivals, self._picture_finder, self._dispatcher.enqueued)
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
-        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, self._ask_service.read_anew)
+        self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, r.exports, self._ask_service.read_anew)
 
     async def run(self) -> NoReturn:
         """Work until cancelled. Unfinished answers go on at the next start."""
@@ -270,6 +270,7 @@ class EventHandler:
     async def forget(self, incoming: Incoming) -> Forgotten:
         self._picture_finder.forget(incoming.author.key)
         await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
+        await self._demo_registry.forget(incoming.author.key)
         return await self._delete_service.person(incoming.author.key)
 
     async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> ForgetPreview:

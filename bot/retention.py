@@ -9,7 +9,7 @@ from time import time
 
 import structlog
 
-from bot.store import events, forgetting, graph, read_marks, updates
+from bot.store import deliveries, events, forgetting, graph, read_marks, updates
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
@@ -19,6 +19,7 @@ EVENT_SECONDS = 2 * DAY_SECONDS  # after which no platform sends an event again
 UPDATE_SECONDS = 30 * DAY_SECONDS  # in which the operator may look at updates that could not be read
 SEEN_SECONDS = 90 * DAY_SECONDS  # after which nobody asks anything in a channel where nothing was said
 EXPORT_SECONDS = DAY_SECONDS  # after which the exports of demos have reached whoever asked
+NOTICE_SECONDS = 30 * DAY_SECONDS  # after which nobody asks whether a message was one of our replies
 ORPHAN_SECONDS = DAY_SECONDS  # a file is saved before its row: a younger one may still get its row
 
 log = structlog.get_logger(__name__)
@@ -46,10 +47,12 @@ class Retention:
         await self._database.write(events.expire, self._clock() - EVENT_SECONDS)
         await self._database.write(read_marks.expire, self._clock() - SEEN_SECONDS)
         await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)
+        await self._database.write(deliveries.expire_notices, self._clock() - NOTICE_SECONDS)
         await self._files.delete(await self._database.write(forgetting.drop_unshown))
         owned = await self._database.read(graph.all_pictures)
         await asyncio.to_thread(delete_old, self._exports, self._clock() - EXPORT_SECONDS)
         orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
+        await self._database.purge()
         if messages or orphans:
             log.info("swept", messages=messages, orphans=orphans)
 

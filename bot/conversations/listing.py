@@ -47,6 +47,7 @@ class ConversationList:
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=[place.key], conversation=key))
         messages, pictures = await self._database.write(forgetting.forget_conversation, place.key, key)
         await self._files.delete(pictures)
+        await self._database.purge()
         return Forgotten(messages, len(pictures))
 
     async def export(self, place: Place, key: str, file: Path) -> bool:

@@ -13,10 +13,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from bot.private_file import private
 from bot.store.demos import Demo, Entry
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
 
+DEMO_FILES = "gander-demo-"  # begins the files' names
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; font: 17px/1.6 system-ui, sans-serif; }
@@ -35,11 +37,11 @@ small { opacity: 0.75; }
 def write_export(folder: Path, demo: Demo, shown: Sequence[Entry], files: PictureFiles, texts: Texts) -> tuple[Path, Path]:
     """Write both files, and return their paths. A later export of the same demo replaces them."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"gander-demo-{datetime.fromtimestamp(demo.started, UTC):%Y-%m-%d-%H%M}-{demo.id}"
+    name = f"{DEMO_FILES}{datetime.fromtimestamp(demo.started, UTC):%Y-%m-%d-%H%M}-{demo.id}"
     page, lines = folder / f"{name}.html", folder / f"{name}.jsonl"
-    with page.open("w", encoding="utf-8") as file:
+    with open(page, "w", encoding="utf-8", opener=private) as file:
         file.writelines(_page(demo, shown, files, texts))
-    with lines.open("w", encoding="utf-8") as file:
+    with open(lines, "w", encoding="utf-8", opener=private) as file:
         file.writelines(f"{json.dumps(_record(entry), ensure_ascii=False)}\n" for entry in shown)
     return page, lines
 

@@ -45,6 +45,12 @@ class DemoRegistry:
             self._buckets.pop(demo.id, None)
         return await self._database.write(demos.end, place.channel_key, time())
 
+    async def forget(self, person: str) -> None:
+        """End this person's demos, and delete their prompts."""
+        for channel in [channel for channel, demo in self._running.items() if demo.presenter == person]:
+            self._buckets.pop(self._running.pop(channel).id, None)
+        await self._database.write(demos.forget, person, time())
+
     def as_question(self, incoming: Incoming) -> Incoming:
         """Where a demo runs, a picture that nobody addressed to the bot becomes a question with the presenter's prompt; else unchanged."""
         demo = self.running(incoming.place)

@@ -29,6 +29,7 @@ from bot.engines.client import EngineClient
 from bot.engines.environment import engine_environment
 from bot.engines.watchdog import until_hung
 from bot.errors import EngineRefused, EngineStartError, Fault
+from bot.private_file import private
 from engine.api import Health
 
 HOPELESS: Final = (2, 78)  # exit codes for bad arguments and EX_CONFIG: starting again would end the same
@@ -298,7 +299,7 @@ def open_log(file: Path) -> IO[bytes]:
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists() and file.stat().st_size > LOG_BYTES:
         file.replace(file.with_suffix(".log.1"))
-    return file.open("ab")
+    return open(file, "ab", opener=private)
 
 
 def start_fault(error: OSError) -> str:

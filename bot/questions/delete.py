@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from time import time
 
+from bot.demo.export import DEMO_FILES
 from bot.dispatch.dispatcher import Dispatcher
 from bot.message import Place
-from bot.store import deliveries, forgetting, graph, jobs
+from bot.store import deliveries, demos, forgetting, graph, jobs
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
 
+SENT_SECONDS = 60.0  # after which a file that was written to be sent has been
+
 
 class DeleteService:
     """Deletes messages with their answers and pictures. `nameless` is called when people's names and settings were deleted, too."""
 
-    def __init__(self, database: Database, files: PictureFiles, dispatcher: Dispatcher, texts: Texts, nameless: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, files: PictureFiles, dispatcher: Dispatcher, texts: Texts, exports: Path, nameless: Callable[[], None]
+    ) -> None:
         self._database = database
         self._files = files
         self._dispatcher = dispatcher
+        self._exports = exports
         self._nameless = nameless
         self._blank = partial(texts.render, key="forget.quoted")
 
@@ -45,6 +54,8 @@ class DeleteService:
         key, places = await self._meant(place, person)
         await self._dispatcher.stop(await self._database.read(jobs.unfinished, places=places, person=key))
         messages, pictures = await self._database.write(forgetting.forget_in, places, key, self._blank)
+        if key is None:
+            await self._database.write(demos.forget_in, place.channel_key)
         return await self._delete(messages, pictures)
 
     async def withdraw(self, place: Place, message_id: str, *, answers: bool) -> tuple[str, ...]:
@@ -59,6 +70,7 @@ class DeleteService:
         await self._dispatcher.stop(unfinished)
         gone = await self._database.write(forgetting.withdraw, place.key, message_id, known if answers else unfinished)
         await self._files.delete(gone.sha256s)
+        await self._database.purge()
         return gone.message_ids
 
     async def _meant(self, place: Place, person: str | None) -> tuple[str | None, tuple[str, ...]]:
@@ -68,4 +80,13 @@ class DeleteService:
 
     async def _delete(self, messages: int, pictures: Sequence[str]) -> Forgotten:
         await self._files.delete(pictures)
+        await asyncio.to_thread(delete_exports, self._exports, time())
+        await self._database.purge()
         return Forgotten(messages, len(pictures))
+
+
+def delete_exports(folder: Path, now: float) -> None:
+    """Delete the exports of demos, which may be written anew, and whatever else has gone out."""
+    for path in folder.glob("*"):
+        if path.name.startswith(DEMO_FILES) or path.stat().st_mtime < now - SENT_SECONDS:
+            path.unlink(missing_ok=True)

@@ -54,6 +54,10 @@ class Database(Protocol):
         """Run `work` in a transaction: committed when it returns, rolled back when it raises. It may run several times."""
         ...
 
+    async def purge(self) -> None:
+        """Make what was deleted unreadable in the database's files, too, as far as the database is ours."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -94,6 +98,16 @@ class SqliteDatabase:
         with closing(self._reading.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
+    async def purge(self) -> None:
+        """Deleted rows were overwritten in the pages (secure_delete); here the log of writes is emptied, which holds earlier pages."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._empty_log)
+
+    def _empty_log(self) -> None:
+        with closing(self._reading.raw_connection()) as connection:
+            busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            log.warning("deleted_text_in_log", reason="another program reads the database", remedy="it goes with the next sweep")
+
     async def close(self) -> None:
         for executor in (self._writer, self._readers):  # in this order: the last write may start a checkpoint in a reader
             await asyncio.to_thread(executor.shutdown)
@@ -120,6 +134,9 @@ class PostgresDatabase:
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._turn, self._engine.begin() as connection:
             return await connection.run_sync(work, *args, **kwargs)
+
+    async def purge(self) -> None:
+        """PostgreSQL's own VACUUM does this, and its log is the server's."""
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -204,6 +221,7 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         "journal_mode = WAL",
         f"busy_timeout = {BUSY_MILLISECONDS}",
         "foreign_keys = ON",
+        "secure_delete = ON",  # what is deleted is overwritten
         "synchronous = NORMAL",
         f"wal_autocheckpoint = {OVERDUE_PAGES}",
     ):

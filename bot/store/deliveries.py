@@ -66,6 +66,11 @@ def unsent(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(delete(DeliveryRow).where(DeliveryRow.id.in_(ids)))
 
 
+def expire_notices(connection: Connection, before: float) -> None:
+    """Delete the records of replies of our own, which belong to no answer, that were sent before this Unix time."""
+    connection.execute(delete(DeliveryRow).where(DeliveryRow.message.is_(None), DeliveryRow.at < before))
+
+
 def hand_over(connection: Connection, old: int, new: int) -> None:
     """Let another answer continue in the messages that were sent for `old`; not in one whose send has no known outcome."""
     certain = (DeliveryRow.message == old, DeliveryRow.platform_id.is_not(None))

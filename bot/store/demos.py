@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.platform import AnswerColumn
@@ -89,6 +89,17 @@ def end(connection: Connection, channel: str, at: float) -> Demo | None:
     running = and_(DemoRow.channel == channel, DemoRow.ended.is_(None))
     row = connection.execute(update(DemoRow).where(running).values(ended=at).returning(*_DEMO)).first()
     return _demo(row) if row else None
+
+
+def forget(connection: Connection, presenter: str, at: float) -> None:
+    """End what this person presents, and delete what they had asked about pictures, in earlier demos too."""
+    theirs = update(DemoRow).where(DemoRow.presenter == presenter)
+    connection.execute(theirs.values(prompt="", ended=func.coalesce(DemoRow.ended, at)))
+
+
+def forget_in(connection: Connection, channel: str) -> None:
+    """Delete what was to be asked in a channel's demos of the past."""
+    connection.execute(update(DemoRow).where(DemoRow.channel == channel, DemoRow.ended.is_not(None)).values(prompt=""))
 
 
 def running(connection: Connection) -> tuple[Demo, ...]:

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from bot.private_file import private
 from engine.atomic_write import replacing
 
 
 class PictureFiles:
-    """The folder of all pictures (GANDER_HOME/pictures)."""
+    """The folder of all pictures (GANDER_HOME/pictures). `encoded`: where an engine of our own keeps what it made of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, encoded: Path | None = None) -> None:
         self._folder = folder
+        self._encoded = encoded
 
     def path(self, sha256: str) -> Path:
         # 256 folders: a single one with a hundred thousand files is slow to list and to back up.
@@ -37,12 +39,15 @@ class PictureFiles:
         if path.exists():
             path.touch()  # as good as new: `prune` leaves it alone
             return
-        with replacing(path, durable=True) as part:  # durable, since a row is going to name the file
-            part.write_bytes(data)
+        # Durable, since a row is going to name the file.
+        with replacing(path, durable=True) as part, open(part, "wb", opener=private) as file:
+            file.write(data)
 
     def _delete(self, sha256s: Sequence[str]) -> None:
         for sha256 in sha256s:
             self.path(sha256).unlink(missing_ok=True)
+            for file in self._encoded.glob(f"*/{sha256}.*") if self._encoded else ():  # of each model
+                file.unlink(missing_ok=True)
 
     def _prune(self, kept: Collection[str], before: float) -> int:
         unwanted = [path for path in self._folder.glob("*/*") if path.name not in kept and path.stat().st_mtime < before]

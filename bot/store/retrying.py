@@ -57,6 +57,10 @@ class RetryingDatabase:
         async with self._turn:
             return await self._persist("write", partial(self._database.write, work, *args, **kwargs))
 
+    async def purge(self) -> None:
+        async with self._turn:
+            await self._persist("write", self._database.purge)
+
     async def close(self) -> None:
         await self._database.close()
 

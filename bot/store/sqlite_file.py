@@ -12,6 +12,8 @@ from typing import Final
 
 import structlog
 
+from bot.private_file import make_private
+
 BESIDE: Final = ("-wal", "-shm")  # SQLite's files beside a database
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,9 @@ class DatabaseFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        if path.name:  # not one in memory
+            for file in (path, *(each for end in BESIDE if (each := path.with_name(path.name + end)).exists())):
+                make_private(file)
         self._known: tuple[int, int] | None = None  # device and number of the file that is open; None: it is not open yet
 
     def missing(self) -> bool:
@@ -50,6 +55,7 @@ class DatabaseFile:
         log.error("database_file_deleted", path=str(self._path), remedy="it is written back now; stop Gander before you move or delete it")
         copy = self._path.with_name(f"{self._path.name}.rescued")
         copy.unlink(missing_ok=True)
+        make_private(copy)
         with closing(sqlite3.connect(copy)) as fresh:
             connection.backup(fresh)
         for end in BESIDE:  # of the deleted one

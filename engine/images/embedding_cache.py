@@ -131,6 +131,7 @@ class EmbeddingFolder:
             with replacing(path) as part:
                 tensors, facts = to_store(encoding)
                 save_file(tensors, part, facts)
+                part.chmod(0o600)  # it says what the picture shows
             self.sizes[path] = path.stat().st_size
             while sum(self.sizes.values()) > self.limit:
                 oldest, _ = self.sizes.popitem(last=False)

@@ -259,7 +259,7 @@ async def running(
     texts, chat, decoders = load_texts(), chat or Chat(), Decoders(DecodingLimits())
     policies = PolicyStore(database, access, limits)
     settings = ScopedSettings(database, texts, {}, policies)
-    files = PictureFiles(home / "pictures")
+    files = PictureFiles(home / "pictures", home / "engine" / "pictures")
     resources = Resources(
         database=database,
         files=files,

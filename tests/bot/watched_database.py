@@ -38,6 +38,9 @@ class WatchedDatabase:
         self._note(work.__name__)
         return await self._database.write(work, *args, **kwargs)
 
+    async def purge(self) -> None:
+        await self._database.purge()
+
     async def close(self) -> None:
         await self._database.close()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from bot.message import Place
 from bot.platform import KnownMessages
 from bot.store import deliveries, events, forgetting, graph
 from bot.store.database import Database
+from bot.store.tables import DeliveryRow
 from tests.bot.samples import ANN, PLACE, add_answer, add_message
 
 
@@ -24,6 +25,18 @@ async def test_an_unknown_send_is_repeated_with_its_nonce_and_counted(database: 
         second = deliveries.intend(connection, answer, 0, PLACE, at=1.0)
         assert second is not None
         assert (second.nonce == first.nonce, deliveries.repeats(connection)) == (unknown, int(unknown))
+
+    await database.write(work)
+
+
+async def test_records_of_notices_go_with_time_and_those_of_answers_stay(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "hello"))
+        for message, at in ((answer, 1.0), (None, 1.0), (None, 3.0)):
+            assert deliveries.intend(connection, message, 0, PLACE, at) is not None
+        deliveries.expire_notices(connection, before=2.0)
+        left = connection.execute(select(DeliveryRow.message, DeliveryRow.at).order_by(DeliveryRow.id)).all()
+        assert [tuple(row) for row in left] == [(answer, 1.0), (None, 3.0)]
 
     await database.write(work)
 

@@ -32,6 +32,23 @@ async def test_one_demo_runs_in_a_channel_and_its_code_opens_it(database: Databa
     await database.write(work)
 
 
+async def test_a_presenter_is_forgotten_with_their_prompts_and_a_channel_with_those_of_the_past(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        past, running = begin(connection, 1.0), begin(connection, 2.0)
+        demos.forget_in(connection, PLACE.channel_key)
+        prompts = [found.prompt if found else "" for found in (demos.by_code(connection, each.code) for each in (past, running))]
+        assert prompts == ["", running.prompt]
+        demos.forget(connection, "web:somebody else", 3.0)
+        assert demos.running(connection) == (running,)
+        demos.forget(connection, ANN.key, 3.0)
+        assert demos.running(connection) == ()
+        newest = demos.newest(connection, PLACE.channel_key)
+        assert newest is not None
+        assert (newest.prompt, newest.ended) == ("", 3.0)
+
+    await database.write(work)
+
+
 async def test_questions_of_its_time_are_shown_and_those_that_failed_are_not(database: Database) -> None:
     made, failed, late = [await ask(database, text) for text in ("made", "failed", "late")]
 
