@@ -55,7 +55,7 @@ class Database(Protocol):
         ...
 
     async def purge(self) -> None:
-        """Make what was deleted unreadable in the database's files, too, as far as the database is ours."""
+        """Make what was deleted unreadable in the files, too, as far as they are ours. What fails is logged, and left for later."""
         ...
 
     async def close(self) -> None: ...
@@ -103,10 +103,15 @@ class SqliteDatabase:
         await asyncio.get_running_loop().run_in_executor(self._writer, self._empty_log)
 
     def _empty_log(self) -> None:
-        with closing(self._reading.raw_connection()) as connection:
-            busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            log.warning("deleted_text_in_log", reason="another program reads the database", remedy="it goes with the next sweep")
+        try:
+            self._keep_file()
+            with closing(self._reading.raw_connection()) as connection:
+                busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            why = "another program uses the database" if busy else ""
+        except (sqlite3.Error, DBAPIError, OSError) as error:
+            why = str(error)
+        if why:
+            log.warning("deleted_text_in_log", reason=why, remedy="it goes with the next sweep, within an hour")
 
     async def close(self) -> None:
         for executor in (self._writer, self._readers):  # in this order: the last write may start a checkpoint in a reader

@@ -58,8 +58,7 @@ class RetryingDatabase:
             return await self._persist("write", partial(self._database.write, work, *args, **kwargs))
 
     async def purge(self) -> None:
-        async with self._turn:
-            await self._persist("write", self._database.purge)
+        await self._database.purge()
 
     async def close(self) -> None:
         await self._database.close()

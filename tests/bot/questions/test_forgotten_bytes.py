@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.message import Author
-from tests.bot.rig import ANN, GOOSE, PLACE, Rig, attachment, message
+from tests.bot.rig import GOOSE, Rig, attachment, message
+from tests.bot.samples import ANN, PLACE
 
 PLANTED = "plantedsecret"
 BEN = Author("web", "2", "Ben")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text, update
@@ -110,3 +113,30 @@ async def test_an_error_does_not_repeat_what_people_wrote(database: Database) ->
         await database.write(work)
     assert "nowhere" in str(raised.value)
     assert "goose" not in str(raised.value)
+
+
+async def test_a_log_that_another_program_reads_is_emptied_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing that is written meanwhile waits for it."""
+    monkeypatch.setattr("bot.store.database.BUSY_MILLISECONDS", 50)
+    file = tmp_path / "gander.db"
+    database = await open_database(sqlite_url(file))
+    await database.write(add_person, "Ann")
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT name FROM person").fetchall()
+        await database.write(add_person, "Ben", "web:2")
+        with structlog.testing.capture_logs() as lines:
+            await database.purge()
+        assert [line["event"] for line in lines] == ["deleted_text_in_log"]
+        await database.write(add_person, "Cy", "web:3")
+    await database.purge()
+    assert file.with_name("gander.db-wal").stat().st_size == 0
+    await database.close()
+
+
+async def test_a_database_of_an_older_version_becomes_private(tmp_path: Path) -> None:
+    file = tmp_path / "gander.db"
+    file.touch(0o644)
+    database = await open_database(sqlite_url(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    await database.close()
