@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from io import BytesIO
 
 import aiohttp
@@ -158,6 +162,22 @@ async def test_a_body_that_is_not_compressed_as_it_says_is_the_caller_s_fault() 
         response = await http.post(f"{url}/v1/chat/completions", data=BytesIO(b"{}"), headers=headers)
         assert response.status == 400
         assert "The body can't be read" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_a_body_that_grows_is_refused_once_it_is_too_large(
+    coding: str, compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.server.app.BODY_LIMIT_BYTES", 1 << 20)
+    bomb, headers = compress(bytes(1 << 26)), {"Content-Type": "application/json", "Content-Encoding": coding}
+    tracemalloc.start()
+    try:
+        async with serving() as url, aiohttp.ClientSession() as http:
+            response = await http.post(f"{url}/v1/chat/completions", data=BytesIO(bomb), headers=headers)
+            assert response.status == 413
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24  # bytes; whole it takes four times that
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_fallback_says_what_it_is_and_lacks() -> None:
