@@ -132,11 +132,3 @@ async def test_a_log_that_another_program_reads_is_emptied_later(tmp_path: Path,
     await database.purge()
     assert file.with_name("gander.db-wal").stat().st_size == 0
     await database.close()
-
-
-async def test_a_database_of_an_older_version_becomes_private(tmp_path: Path) -> None:
-    file = tmp_path / "gander.db"
-    file.touch(0o644)
-    database = await open_database(sqlite_url(file))
-    assert file.stat().st_mode & 0o777 == 0o600
-    await database.close()
