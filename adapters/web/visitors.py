@@ -41,7 +41,7 @@ class Proxies:
         if way and not self._trusts(address):
             self._tell(address)
         while way and self._trusts(address):
-            address = way.pop()
+            address = without_port(way.pop())
         return address
 
     def https(self, request: web.Request) -> bool:
@@ -58,6 +58,13 @@ class Proxies:
         if not self._told:
             self._told = True
             log.warning("a proxy is not trusted", address=address, remedy="name it in web.trusted_proxies, or all behind it count as one")
+
+
+def without_port(address: str) -> str:
+    """Some proxies name the port, too: 1.2.3.4:5678, [2001:db8::1]:5678. Each connection has another."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -28,6 +28,10 @@ def asked(remote: str, headers: Mapping[str, str] | None = None) -> web.Request:
         (PROXY, "1.1.1.1", "1.1.1.1"),
         (PROXY, "6.6.6.6, 1.1.1.1", "1.1.1.1"),  # what stands before the first trusted proxy's word is made up
         (PROXY, "1.1.1.1, 10.9.9.9", "1.1.1.1"),
+        (PROXY, "1.1.1.1:40001", "1.1.1.1"),
+        (PROXY, "1.1.1.1, 10.9.9.9:40002", "1.1.1.1"),
+        (PROXY, "[2001:db8::1]:40001", "2001:db8::1"),
+        (PROXY, "2001:db8::1", "2001:db8::1"),
         (PROXY, "nonsense", "nonsense"),
         (PROXY, "", PROXY),
         ("::ffff:10.0.0.7", "1.1.1.1", "1.1.1.1"),
