@@ -238,15 +238,15 @@ async def test_no_message_hides_another(browser: Browser, url: str, engine: Scri
         assert sum(m["role"] == "person" for m in messages) == tabs.asked
         for page in tabs.pages:
             await expect(page.locator(".message.unfinished")).to_have_count(0)
-            await page.wait_for_function(f"(ids) => JSON.stringify(({WALK})()) === ids", arg=json_of(messages), polling=500)
+            await reaches(page, messages)
             await page.reload()
-            await started(page)
-            assert await page.evaluate(WALK) == sorted(m["id"] for m in messages)
+            await reaches(page, messages)
 
 
-def json_of(messages: Sequence[dict[str, Any]]) -> str:
-    """As JSON.stringify writes the sorted ids."""
-    return "[" + ",".join(f'"{m}"' for m in sorted(m["id"] for m in messages)) + "]"
+async def reaches(page: Page, messages: Sequence[dict[str, Any]]) -> None:
+    """Wait until a walk over the page finds all messages."""
+    ids = ",".join(f'"{m}"' for m in sorted(m["id"] for m in messages))  # as JSON.stringify writes them
+    await page.wait_for_function(f"(ids) => JSON.stringify(({WALK})()) === ids", arg=f"[{ids}]", polling=500)
 
 
 async def test_another_version_that_is_asked_for_elsewhere_does_not_push_away_what_is_read(browser: Browser, url: str) -> None:
