@@ -78,7 +78,7 @@ class TelegramPlatform:
         message = pressable(message)
         if reply_to and not message_of(reply_to):
             return reply_to  # to the button of a draft: that it was pressed is shown already
-        if reply_to and press_of(reply_to) and not place.private and not message.panel and await self._answer(reply_to, message):
+        if reply_to and fits_in_press(place, reply_to, message) and await self._answer(reply_to, message):
             return reply_to
         markup = keyboard(message, self._texts)
         if reply_to and press_of(reply_to) and message.panel and not message.panel.anew:
@@ -232,6 +232,11 @@ def pressable(message: Outgoing) -> Outgoing:
         return message
     text = "\n".join([message.text, *(f"{action.label}: {action.command}" for action in long)])
     return replace(message, text=text, actions=tuple(action for action in message.actions if action not in long))
+
+
+def fits_in_press(place: Place, reply_to: str, message: Outgoing) -> bool:
+    """Whether it is said in the press that it replies to. A model's answer, which grows and is for all, never is."""
+    return press_of(reply_to) is not None and not place.private and not message.panel and message.answer_id is None
 
 
 def fits_press(message: Outgoing) -> bool:

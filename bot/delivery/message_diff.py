@@ -183,7 +183,9 @@ class MessageDiff:
 
     def _first_send(self, message: Outgoing) -> Outgoing:
         # The finished text goes into a message whose id is known: a kill during a send can only leave an ellipsis behind.
-        return message if self._ends_directly or not message.final else Outgoing(ELLIPSIS, private=message.private, final=False)
+        if self._ends_directly or not message.final:
+            return message
+        return Outgoing(ELLIPSIS, answer_id=message.answer_id, private=message.private, final=False)
 
     @property
     def _wanted(self) -> tuple[Outgoing, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.delivery.message_diff import Delete, Edit, MessageDiff, Send
+from bot.delivery.message_diff import ELLIPSIS, Delete, Edit, MessageDiff, Send
 from bot.platform import EditBudget, Limits, Outgoing
 
 LIMITS = Limits(text=80, budget=EditBudget(edits=5, seconds=5.0))
@@ -18,6 +18,14 @@ def test_an_answer_goes_on_in_the_message_it_had_begun_before_a_restart() -> Non
         steps.append(step)
         diff.record(step, 0.0)
     assert steps == [Edit(0, Outgoing("short")), Delete(1)]
+
+
+def test_what_opens_the_message_of_a_finished_answer_says_whose_it_is() -> None:
+    diff = MessageDiff(LIMITS)
+    diff.finish(Outgoing("short", answer_id=7))
+    step = diff.next_step()
+    assert isinstance(step, Send)
+    assert (step.message.text, step.message.answer_id) == (ELLIPSIS, 7)
 
 
 def test_a_message_that_can_not_be_changed_is_sent_anew_with_what_follows() -> None:

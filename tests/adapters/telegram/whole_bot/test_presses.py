@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.telegram.platform import pressable
+from bot.delivery.message_diff import ELLIPSIS
+from bot.message import Place
 from bot.platform import Action, Outgoing
 from tests.adapters.strict.telegram.server import ApiError
-from tests.adapters.strict.telegram.world import ANN, BOB, Json
-from tests.adapters.telegram.rig import Whole, whole
+from tests.adapters.strict.telegram.world import ANN, BOB, ME, Json
+from tests.adapters.telegram.rig import Whole, connected, whole
 
 STRANGERS = [BOB | {"id": 2000 + number, "first_name": f"Stranger {number}", "language_code": "en"} for number in range(4)]
 PRESSES = ("/stop answer_id:{}", "/again answer_id:{}", "/continue answer_id:{}", "/settings answer_id:{}", "/vote column:9 answer_id:{}")
@@ -44,6 +46,19 @@ async def test_twenty_presses_of_strangers_put_nothing_into_the_group(tmp_path: 
         assert any("for somebody else" in each for each in told(telegram))
         await telegram.world.say(group, "@gander_bot and now?")
         await telegram.until(lambda: any(each["text"] == "You asked: and now?" for each in telegram.said(group)))
+
+
+async def test_an_answer_that_comes_before_its_press_was_acknowledged_is_a_message() -> None:
+    async with connected() as telegram:
+        group = telegram.world.group()
+        sample = telegram.world.keep(group, ME, caption="Some shapes")
+        await telegram.world.press(group, sample["message_id"], "/ask sample:shapes.circles")
+        [query] = telegram.world.queries
+        place = Place("telegram", str(group))
+        begun = Outgoing(ELLIPSIS, answer_id=1, final=False)
+        name = await telegram.platform.send(place, begun, reply_to=f"{sample['message_id']}.{query}", nonce="n")
+        await telegram.platform.edit(place, name, Outgoing("Three circles.", answer_id=1))
+        assert telegram.world.messages[group, int(name)]["text"] == "Three circles."
 
 
 async def test_a_press_that_leads_to_an_answer_waits_no_more_and_says_nothing(tmp_path: Path) -> None:
