@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from adapters.web.forms import CHARACTERS
 from bot.config.schema import Config
-from engine.api import ChatRequest
 from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.whole import Visit, config, drawing, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
@@ -35,29 +32,6 @@ STORED = """(key) => new Promise((resolve) => {
         found.onsuccess = () => { opening.result.close(); resolve((found.result ?? []).length); };
     };
 })"""
-
-
-def reply(request: ChatRequest) -> Sequence[str]:
-    return ("You ", "asked: ", asked(request))
-
-
-@pytest.fixture
-def engine() -> ScriptedEngine:
-    engine = ScriptedEngine(reply)
-    engine.gate.set()
-    return engine
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
-    async with served(tmp_path, engine) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, url) as visit:
-        yield visit
 
 
 async def kept(page: Page, key: str, count: int) -> None:

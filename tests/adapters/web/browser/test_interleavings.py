@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 from playwright.async_api import TimeoutError as Late
 
-from engine.api import ChatRequest
-from tests.adapters.web.whole import Visit, served, started, visiting
-from tests.bot.rig import ScriptedEngine, asked
+from tests.adapters.web.whole import Visit, started, visiting
+from tests.bot.rig import ScriptedEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,23 +40,6 @@ WALK = """() => {
     }
     return [...seen].sort();
 }"""
-
-
-def reply(request: ChatRequest) -> Sequence[str]:
-    return ("You ", "asked: ", asked(request))
-
-
-@pytest.fixture
-def engine() -> ScriptedEngine:
-    engine = ScriptedEngine(reply)
-    engine.gate.set()
-    return engine
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
-    async with served(tmp_path, engine) as url:
-        yield url
 
 
 async def stored(page: Page) -> list[dict[str, Any]]:

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from engine.api import ChatRequest
 from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
-from tests.bot.rig import ScriptedEngine, asked
+from tests.bot.rig import ScriptedEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** `<b>` [link](https://example.org/a) [bad](javascript:alert(1))"
-
-
-def reply(request: ChatRequest) -> Sequence[str]:
-    """Says the question back, so that a test sees which one was answered."""
-    return ("You ", "asked: ", asked(request))
-
-
-@pytest.fixture
-def engine() -> ScriptedEngine:
-    engine = ScriptedEngine(reply)
-    engine.gate.set()
-    return engine
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
-    async with served(tmp_path, engine) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, url) as visit:
-        yield visit
 
 
 def pictures_in(request: ChatRequest) -> int:

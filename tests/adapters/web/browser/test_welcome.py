@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bot.config.schema import Config
@@ -35,18 +33,6 @@ def engine() -> ScriptedEngine:
     engine = Toy(lambda request: ("You asked: ", asked(request)))
     engine.gate.set()
     return engine
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def url(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[str]:
-    async with served(tmp_path, engine) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, url) as visit:
-        yield visit
 
 
 async def test_a_sample_is_taken_with_questions_that_suit_it(visit: Visit, engine: ScriptedEngine) -> None:
