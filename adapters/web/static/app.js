@@ -365,11 +365,15 @@ export class App {
   }
 
   /** As before a reload, unless the address names something else; in a new tab what was spoken in last. */
-  begin(index) {
+  async begin(index) {
     this.conversations.begin(index);
     const seen = sessionStorage.getItem(SEEN);
     if (this.graph.get(seen)) this.graph.choose(seen);
-    if (addressed() && addressed() !== this.graph.key(seen)) return this.navigation.visit();
+    if (addressed() && addressed() !== this.graph.key(seen)) {
+      await this.navigation.visit();
+      if (!this.composer.begun) this.showDraft(); // it could not be fetched
+      return;
+    }
     this.open(seen === "" ? null : (this.graph.root(seen) ?? this.graph.roots()[0]?.id ?? null));
   }
 

@@ -17,7 +17,9 @@ function setButton(button, does) {
 
 export class Composer {
   #question = find("question");
-  #draft = { text: "", pictures: [], problem: "" };
+  #draft = { text: "", pictures: [], problem: "" }; // until the first `show` what comes early: no conversation is open yet
+  #begun = false; // a draft is shown
+  #hurried = false; // Enter was pressed before
   #offered = []; // pictures that came with pasted words
   #suggested = []; // questions that suit the picture that was added last
   #busy = false; // an answer on the screen is being written
@@ -46,10 +48,27 @@ export class Composer {
 
   /** Shows a draft, and writes into it from now on. */
   show(draft) {
+    const early = this.#begun ? null : { text: this.#question.value, pictures: this.#draft.pictures };
+    this.#begun = true;
     this.#draft = draft;
     this.#offered = this.#suggested = [];
+    if (early) this.#takeOver(early);
     this.#question.value = draft.text;
     this.refresh();
+    if (early && this.#hurried) this.#send();
+  }
+
+  /** What was typed and added while the page began is the first draft's. A browser that reloads puts a draft's own words back. */
+  #takeOver({ text, pictures }) {
+    const words = this.#draft.text.includes(text) ? "" : text;
+    if (!words && !pictures.length) return;
+    this.#draft.text = [this.#draft.text, words].filter(Boolean).join("\n");
+    this.#draft.pictures.push(...pictures);
+    this.#changed();
+  }
+
+  get begun() {
+    return this.#begun;
   }
 
   say(problem) {
@@ -89,7 +108,7 @@ export class Composer {
   /** What is in the field now is something new: no longer what was tried to send before. */
   #changed() {
     this.#draft.id = null;
-    this.actions.changed();
+    if (this.#begun) this.actions.changed();
   }
 
   #wirePictures() {
@@ -168,6 +187,10 @@ export class Composer {
 
   #send() {
     if (find("send").disabled) return;
+    if (!this.#begun) {
+      this.#hurried = true;
+      return;
+    }
     if (!this.#draft.text.trim() && !this.#draft.pictures.length) return;
     this.actions.send();
   }

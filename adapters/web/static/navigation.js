@@ -52,10 +52,10 @@ export class Navigation {
     else this.screen.lost();
   }
 
-  /** What the address names. */
-  visit() {
+  /** Opens what the address names. */
+  async visit() {
     const key = addressed();
-    if (key) this.go(key);
+    if (key) await this.go(key);
     else this.screen.open(null);
   }
 

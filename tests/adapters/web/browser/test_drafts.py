@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -243,3 +244,27 @@ async def test_pictures_that_a_command_has_no_use_for_come_back(visit: Visit) ->
     await expect(visit.page.locator(".aside")).to_contain_text("0.4")
     await expect(visit.page.get_by_alt_text("goose.png")).to_be_visible()
     await expect(visit.question).to_have_value("")
+
+
+async def test_what_is_written_while_the_page_begins_is_asked(visit: Visit) -> None:
+    await visit.ask_and_wait("First", 1)
+    page, list_wanted, go_on = await visit.page.context.new_page(), asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        list_wanted.set()
+        await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/api/conversations?*", late)
+    await page.goto(visit.page.url)
+    early = Visit(page)
+    await started(page)
+    await list_wanted.wait()
+    await early.ask("Second, in a hurry")
+    await early.add_picture("early.png")
+    await expect(page.locator("#pictures img")).to_have_count(1)
+    go_on.set()
+    await visit.finished(2)
+    await expect(visit.answers.last).to_have_text("You asked: Second, in a hurry")
+    await expect(visit.page.locator(".message.person").last.locator("img")).to_have_count(1)
+    await expect(early.question).to_have_value("")
