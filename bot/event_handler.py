@@ -1,11 +1,11 @@
-"""Handles the events of all adapters, as a list of steps, and carries out what commands ask for."""
+"""Handles the events of all adapters, as a list of steps."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,6 @@ import structlog
 
 from bot.access.permissions import Access
 from bot.access.rate_limits import PersonLimits
-from bot.answer_settings import Memory, VariedSetting
 from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
 from bot.answers.live_notices import LiveNotices
@@ -26,22 +25,23 @@ from bot.answers.refusals import Refusals
 from bot.answers.vote_updates import VoteUpdates
 from bot.api import Remembered, Ticket
 from bot.arrival import Arrival
+from bot.command_actions import CommandActions
 from bot.commands.registry import CommandRunner
 from bot.conversation import IDLE_SECONDS
 from bot.conversations.listing import ConversationList
 from bot.conversations.page_messages import remembered
 from bot.delivery.outbox import Outbox
-from bot.delivery.replies import Replies, address_to_author, only_author_sees
+from bot.delivery.replies import Replies
 from bot.demo.registry import DemoRegistry
 from bot.demo.service import DemoService
 from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
-from bot.engines.engine import Engine, EngineState
+from bot.engines.engine import Engine
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.media.intake import Intake
-from bot.message import Address, Author, Incoming, Place, Value
-from bot.platform import Outgoing, Platform, SupportsAcknowledgement, SupportsDiagnosis, SupportsReopening
+from bot.message import Address, Author, Incoming, Place
+from bot.platform import Outgoing, Platform, SupportsAcknowledgement, SupportsReopening
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.ask import AskDependencies, AskService
 from bot.questions.contact_sheet import ContactSheets
@@ -50,13 +50,10 @@ from bot.questions.edit import EditService
 from bot.questions.join_messages import MessageJoiner
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
-from bot.queue_status import QueueStatus
 from bot.resolve_answer_settings import ScopedSettings
 from bot.sanitize import sanitize_incoming
 from bot.store import forgetting, graph, history, jobs, read_marks, tickets
 from bot.store.database import Database
-from bot.store.forgetting import ForgetPreview, Forgotten
-from bot.store.graph import SHARED, Asked
 from bot.store.move_place import move_place
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
@@ -86,7 +83,7 @@ class Resources:
 
 
 class EventHandler:
-    """One bot. `run` it in a task, `attach` platforms, and `handle` their events. Implements bot.api.Bot and commands.actions.Actions."""
+    """One bot. `run` it in a task, `attach` platforms, and `handle` their events. Implements bot.api.Bot."""
 
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
@@ -111,6 +108,22 @@ class EventHandler:
         self._edit_service = EditService(parts, self._dispatcher)
         self.conversations = ConversationList(r.database, r.files, self._dispatcher, r.texts)
         self._delete_service = DeleteService(r.database, r.files, self._dispatcher, r.texts, r.exports, self._ask_service.read_anew)
+        self.actions = CommandActions(
+            database=r.database,
+            settings=r.settings,
+            permissions=r.permissions,
+            arrivals=self._arrivals,
+            dispatcher=self._dispatcher,
+            outbox=self._outbox,
+            replies=self._replies,
+            pool=self._pool,
+            live_notices=self._live_notices,
+            demos=self.demos,
+            demo_registry=self._demo_registry,
+            picture_finder=self._picture_finder,
+            ask_service=self._ask_service,
+            delete_service=self._delete_service,
+        )
 
     async def run(self) -> NoReturn:
         """Work until cancelled. Unfinished answers go on at the next start."""
@@ -237,92 +250,6 @@ class EventHandler:
         await self._arrivals.withdraw(place.key, message_id)
         return await self._delete_service.withdraw(place, message_id, answers=answers)
 
-    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: VariedSetting | None = None) -> None:
-        if choice := await self._ask_service.ask(incoming, question, request, varied):
-            await self._replies.send(incoming, choice)
-
-    async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
-        await self.ask(incoming, question, {}, varied)
-
-    async def pick(self, incoming: Incoming, name: str) -> None:
-        await self._ask_service.pick(incoming, name)
-
-    async def again(self, incoming: Incoming, answer_id: int | None, request: Mapping[str, Value]) -> None:
-        await self._ask_service.again(incoming, await self._answer_of_person(incoming, answer_id), request)
-
-    async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
-        await self._ask_service.resume(incoming, await self._answer_of_person(incoming, answer_id))
-
-    async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
-        if answer_id is not None:
-            return await self._dispatcher.stop([(await self._answer_of_person(incoming, answer_id)).answer])
-        coming = await self._arrivals.drop(incoming.author.key, incoming.place.key, but=incoming.arrival)
-        mine = await self._resources.database.read(jobs.unfinished, person=incoming.author.key, places=[incoming.place.key])
-        return coming + await self._dispatcher.stop(mine)
-
-    async def reset(self, incoming: Incoming) -> None:
-        resolved = await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)
-        personal = resolved.settings.memory is Memory.PERSONAL
-        persons = [incoming.author.key] if personal else [incoming.author.key, SHARED]
-        self._arrivals.begin_afresh(incoming.place.key, incoming.author.key if personal else None)
-        await self._resources.database.write(graph.unpoint, incoming.place.key, persons)
-
-    async def forget(self, incoming: Incoming) -> Forgotten:
-        self._picture_finder.forget(incoming.author.key)
-        await self._arrivals.drop(incoming.author.key, but=incoming.arrival)
-        await self._demo_registry.forget(incoming.author.key)
-        return await self._delete_service.person(incoming.author.key)
-
-    async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> ForgetPreview:
-        if not (person or channel):
-            return await self._delete_service.held(incoming.author.key)
-        await self._check_moderates(incoming)
-        return await self._delete_service.held_here(incoming.place, person)
-
-    async def forget_here(self, incoming: Incoming, person: str | None) -> Forgotten:
-        await self._check_moderates(incoming)
-        whose = f"{incoming.place.platform}:{person}" if person else None
-        await self._arrivals.drop(whose, incoming.place.key, but=incoming.arrival)
-        return await self._delete_service.here(incoming.place, person)
-
-    async def queue(self, incoming: Incoming) -> QueueStatus:
-        queue = await self._dispatcher.queue_snapshot()
-        answers = await self._resources.database.read(jobs.unfinished, person=incoming.author.key)
-        mine = tuple(queue.positions[answer] for answer in answers if answer in queue.positions)
-        return QueueStatus(queue.waiting, queue.running, self._dispatcher.tokens_per_second, mine)
-
-    async def follow_line(self, incoming: Incoming, words: Callable[[QueueStatus], Outgoing]) -> None:
-        async def now() -> Outgoing:
-            message = words(await self.queue(incoming))
-            return address_to_author(incoming, message, private=message.private and only_author_sees(incoming))
-
-        whose = f"{incoming.place.key} {incoming.author.key}"
-        await self._live_notices.keep_updated(whose, lambda message: self._outbox.send_notice(incoming.place, message, incoming.id), now)
-
-    def file_bytes(self, incoming: Incoming) -> int | None:
-        return self._outbox.platform(incoming.place).limits.file_bytes
-
-    def announce(self, incoming: Incoming, message: Outgoing) -> None:
-        # In a private chat it is shown as a reply to the command.
-        self._outbox.send_notice(incoming.place, message, incoming.id if incoming.place.private else None)
-
-    def tell_privately(self, incoming: Incoming, message: Outgoing) -> bool:
-        here = only_author_sees(incoming)  # else it is sent to their own chat
-        self._outbox.send_notice(incoming.place, address_to_author(incoming, message, private=True), incoming.id if here else None)
-        return not here
-
-    async def engines(self) -> tuple[EngineState, ...]:
-        return self._pool.states()
-
-    async def diagnose(self, incoming: Incoming) -> tuple[str, ...]:
-        platform = self._outbox.platform(incoming.place)
-        findings = await platform.diagnose(incoming) if isinstance(platform, SupportsDiagnosis) else ()
-        try:
-            await self._resources.permissions.check(incoming)
-        except Refusal as refusal:
-            return (refusal.key, *findings)
-        return findings
-
     async def _reopen(self, platform: str, reference: str) -> AsyncIterator[bytes]:
         """A file that came before a restart."""
         reached = self._outbox.platform(Place(platform, "")) if platform in self._outbox.connected else None
@@ -349,7 +276,7 @@ class EventHandler:
             incoming = await self._joiner.gather(incoming)
             message = await self._ask_service.ask(incoming, incoming.text.strip(), {})
         else:
-            message = await self._resources.commands.run(incoming, self)
+            message = await self._resources.commands.run(incoming, self.actions)
         if message is not None:
             await self._replies.send(incoming, message)
         elif incoming.command:
@@ -371,7 +298,7 @@ class EventHandler:
         known = await self._resources.database.read(graph.find, incoming.place.key, incoming.id)
         if known is None and datetime.now(UTC) - incoming.sent_at < EDITABLE:
             await self._resources.permissions.check(incoming)
-            await self.ask(replace(incoming, command=None), *asked)
+            await self.actions.ask(replace(incoming, command=None), *asked)
         else:
             await self._edit_service.edit(incoming, *asked)
 
@@ -382,19 +309,6 @@ class EventHandler:
             if incoming.address is Address.SHOWN:  # the person only posted a picture, and asked for nothing
                 raise Ignored(refusal.key) from None
             raise
-
-    async def _check_moderates(self, incoming: Incoming) -> None:
-        if not (incoming.place.private or await self._resources.permissions.moderates(incoming)):
-            raise Refusal("forget.not_yours")
-
-    async def _answer_of_person(self, incoming: Incoming, answer_id: int | None) -> Asked:
-        """The answer of this id, or the person's newest one here. Refusal where there is none, or it is another person's."""
-        asked = await self._resources.database.read(graph.asked, incoming.place.key, answer_id, incoming.author.key)
-        if asked is None:
-            raise Refusal("answer.unknown")
-        if asked.person != incoming.author.key and not await self._resources.permissions.moderates(incoming):
-            raise Refusal("answer.not_yours")
-        return asked
 
     async def _language(self, incoming: Incoming) -> str:
         return (await self._resources.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)).settings.language

@@ -46,7 +46,7 @@ class Room:
     async def run(self, services: Services, opened: Callable[[str], None]) -> None:
         """Take a message a line until there are no more, and tell what became of them."""
         services.bot.attach(self)
-        while not any(engine.health for engine in await services.bot.engines()):  # noqa: ASYNC110 - nobody announces it
+        while not any(engine.health for engine in await services.bot.actions.engines()):  # noqa: ASYNC110 - nobody announces it
             await asyncio.sleep(LOOK_SECONDS)
         tell(Ready(memory=memory()))
         await self._listen(services.bot)

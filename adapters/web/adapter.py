@@ -76,7 +76,7 @@ async def tell_about_engines(services: Services, hubs: Hubs) -> None:
     """Keep the headers of all open pages true, until cancelled."""
     told: Mapping[str, Any] = {}
     while True:
-        news = engine_view(await services.bot.engines())
+        news = engine_view(await services.bot.actions.engines())
         if news != told:
             hubs.publish_to_all("engine", news)
             told = news
@@ -104,7 +104,7 @@ class Nearby:
         return self._house.bot.explanation(place, answer)
 
     async def engines(self) -> tuple[EngineState, ...]:
-        return await self._house.bot.engines()
+        return await self._house.bot.actions.engines()
 
     async def resolve(self, place: Place, author: Author, request: Mapping[str, Value], locale: str | None) -> ResolvedSettings:
         return await self._house.settings.resolve(place, author, request, locale)

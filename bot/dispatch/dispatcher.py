@@ -16,7 +16,7 @@ import structlog
 from bot import conversation
 from bot.answers.accumulate import Comparison, Draft, new_draft
 from bot.answers.explanations import Explanations
-from bot.answers.generate import FAULT_TEXTS, AnswerGenerator, Cancellation
+from bot.answers.generate import AnswerGenerator, Cancellation
 from bot.answers.presentation import AnswerView, AnswerViews
 from bot.background import start
 from bot.config.logging import job_logged
@@ -25,13 +25,12 @@ from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.finished_answers import FinishedAnswers
 from bot.dispatch.losses import Losses
+from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
-from bot.message import Place, Value
-from bot.platform import AnswerColumn
+from bot.message import Place
 from bot.queue_status import QueuePosition
-from bot.sanitize import sanitize_text
-from bot.store import graph, jobs, snapshots
+from bot.store import jobs, snapshots
 from bot.store.database import Database
 from bot.store.jobs import BegunAnswer, Job, WaitingJob
 from bot.store.snapshots import FetchedJob
@@ -96,6 +95,7 @@ class Dispatcher:
         self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._finished = FinishedAnswers(database, outbox, answer_views)
+        self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, name, self.wake, self._spawn)
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -236,7 +236,7 @@ class Dispatcher:
 
     async def _refuse(self, fetched: FetchedJob, refusal: EngineRefused) -> None:
         with job_logged(fetched.job.name):
-            if ended := await self._fail_refused(fetched.job, self._answer_views.open(fetched.job, fetched.snapshot), refusal):
+            if ended := await self._saver.fail_refused(fetched.job, self._answer_views.open(fetched.job, fetched.snapshot), refusal):
                 await self._finished.deliver(fetched.job, ended)
 
     async def _run_job(self, pooled: PooledEngine, waiting: WaitingJob, fetched: FetchedJob) -> None:
@@ -259,14 +259,14 @@ class Dispatcher:
                 async with self._typing(view), self._cancellations[job.id]:
                     await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
             except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
-                ended = await self._save_failure(pooled, job, view, error)
+                ended = await self._saver.end_failed(pooled, job, view, error)
             else:
                 pooled.answer_made()
                 self._losses.answer_made(job.id)
                 if explained:
                     self.explanations.keep(job, draft)
                 notes = await self._generator.footer_notes(job, branch, draft)
-                ended = await self._save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
+                ended = await self._saver.save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
             finally:
                 self._free_engine(pooled, waiting, draft, monotonic() - began)
             if ended:
@@ -290,53 +290,6 @@ class Dispatcher:
             self.wake()
         if draft.finish is not Finish.STOPPED:  # one that was cut off or refused says nothing of the engine's speed
             self._speed.record(waiting, draft.tokens // len(draft.drafts), seconds)
-
-    async def _save_failure(
-        self, pooled: PooledEngine, job: Job, view: AnswerView, error: Refusal | EngineRefused | EngineUnavailable | AnswerLost
-    ) -> AnswerView | None:
-        """Put the job back where another try may help, else store the reason as its answer, and return its view."""
-        if isinstance(error, EngineUnavailable | AnswerLost):
-            pooled.answer_failed(error.retry_after if isinstance(error, EngineUnavailable) else 0.0)
-            if isinstance(error, AnswerLost) and (tries := self._losses.answer_lost(job.id)):
-                self._losses.forget(job.id)
-                return await self._fail(job, view, "answer.lost", count=tries)
-            log.warning("answer_put_back", reason=str(error))
-            await self._database.write(jobs.retry_job, job, self._name)
-            self.wake()
-            return None
-        self._losses.forget(job.id)
-        if isinstance(error, EngineRefused):
-            return await self._fail_refused(job, view, error)
-        return await self._fail(job, view, error.key, **error.values)
-
-    async def _fail_refused(self, job: Job, view: AnswerView, refusal: EngineRefused) -> AnswerView | None:
-        """Store why the engine refuses: its own words where the request is at fault, ours where its operator has to act."""
-        if refusal.fault not in FAULT_TEXTS:
-            return await self._fail(job, view, "answer.refused", reason=sanitize_text(str(refusal)))
-        log.error("engine_refuses", reason=str(refusal))
-        return await self._fail(job, view, FAULT_TEXTS[refusal.fault])
-
-    async def _fail(self, job: Job, view: AnswerView, key: str, **values: Value) -> AnswerView | None:
-        """Store a text of ours as the failed answer."""
-        return await self._save(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
-
-    async def _save(
-        self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[AnswerColumn, ...] = ()
-    ) -> AnswerView | None:
-        """Store an answer; the view of it as it is stored. None: the job is not ours any more."""
-        footer = " · ".join(filter(None, (view.answer.footer, *notes)))
-        saved = await self._database.write(snapshots.save_answer, job, self._name, text, finish, footer, time(), columns)
-        log.info("answer_made", finish=finish, ours=saved is not None)
-        if saved is None:
-            await self._abandon(job, view)
-        return self._answer_views.open(job, saved) if saved else None
-
-    async def _abandon(self, job: Job, view: AnswerView) -> None:
-        """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted."""
-        if await self._database.read(graph.answer, job.answer) is None:
-            self._spawn(self._outbox.retract_answer(job.answer))
-        else:
-            view.discard()
 
     def _deliver_soon(self, job: Job) -> None:
         if job.id not in self._finished and job.id not in self._cancellations:

@@ -104,7 +104,7 @@ async def test_what_the_engine_refuses_is_told_in_its_words(rig: Rig) -> None:
     rig.engine.reply = lambda _: [EngineRefused("num_beams is at most 4 here")]
     asking = await rig.say("why?")
     assert await rig.finals(1) == ["That can't be answered: num_beams is at most 4 here"]
-    assert (await rig.core.queue(asking)).tokens_per_second is None  # it measures no speed
+    assert (await rig.core.actions.queue(asking)).tokens_per_second is None  # it measures no speed
 
 
 async def test_the_oldest_text_goes_when_the_context_is_full(rig: Rig) -> None:
@@ -187,7 +187,7 @@ async def test_the_queue_shows_ones_own_place(rig: Rig) -> None:
     await rig.say("first")
     await rig.until(lambda: rig.engine.running == 1)
     second = await rig.say("second", author=BEN)
-    queue = await rig.core.queue(second)
+    queue = await rig.core.actions.queue(second)
     assert (queue.waiting, queue.running, [place.position for place in queue.mine]) == (1, 1, [1])
     await rig.until(lambda: any("next" in message.text for message in rig.chat.messages.values()))
 

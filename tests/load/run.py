@@ -78,7 +78,7 @@ async def engine_options(load: Load) -> AsyncIterator[Config]:
 
 async def loaded(core: EventHandler) -> None:
     """Wait until an engine is ready: loading a model is not what is measured."""
-    while not any(engine.health and engine.health.status == "ready" for engine in await core.engines()):  # noqa: ASYNC110 - nobody announces it
+    while not any(engine.health and engine.health.status == "ready" for engine in await core.actions.engines()):  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0.2)
 
 

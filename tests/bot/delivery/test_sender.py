@@ -66,7 +66,7 @@ async def test_what_was_asked_where_all_see_it_is_answered_there(rig: Rig, lobby
 
 async def test_a_secret_that_was_asked_for_where_all_see_it_is_told_elsewhere(rig: Rig, lobby: Lobby) -> None:
     typed = message("e", address=Address.COMMAND, command=Invocation("demo"))
-    assert rig.core.tell_privately(typed, Outgoing("the key"))
+    assert rig.core.actions.tell_privately(typed, Outgoing("the key"))
     await rig.until(lambda: bool(lobby.messages))
     assert lobby.public() == []
     assert [*lobby.places.values()] == [CHAT]

@@ -112,7 +112,7 @@ async def test_what_can_t_be_compared_is_said(rig: Rig, typed: str, told: str) -
 async def test_beams_are_compared_as_rows_that_an_engine_must_have_free(rig: Rig) -> None:
     varied = VariedSetting("beams", (1, 3, 5))
     incoming = await rig.say("hello")
-    await rig.core.compare(replace(incoming, id="c1"), "what is it?", varied)
+    await rig.core.actions.compare(replace(incoming, id="c1"), "what is it?", varied)
     await rig.until(lambda: answered(rig, "beams 5") is not None)
     assert sorted(request.num_beams or 0 for request in rig.engine.requests[1:]) == [1, 3, 5]
 

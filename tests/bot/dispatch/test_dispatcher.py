@@ -127,8 +127,8 @@ async def test_nothing_starts_while_no_engine_answers(database_url: str, tmp_pat
     engine.gate.set()
     async with running(database_url, tmp_path, engine) as rig:
         asking = await rig.say("why?")
-        assert (await rig.core.queue(asking)).waiting == 1
-        assert [state.health for state in await rig.core.engines()] == [None]
+        assert (await rig.core.actions.queue(asking)).waiting == 1
+        assert [state.health for state in await rig.core.actions.engines()] == [None]
         engine.away = False
         assert await rig.finals(1) == ["You asked: why?"]
 
@@ -182,7 +182,7 @@ async def test_a_graceful_stop_finishes_what_runs_and_starts_nothing(database_ur
         engine.gate.set()
         await rig.core.drain()
         assert rig.chat.finals() == ["You asked: first"]
-        assert (await rig.core.queue(await rig.say("third"))).waiting == 2
+        assert (await rig.core.actions.queue(await rig.say("third"))).waiting == 2
 
 
 async def test_one_busy_channel_does_not_flood_its_platform(database_url: str, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def test_trouble_that_stays_is_logged_at_the_first_look_and_told_to_who_as
     async with bot_on(server, tmp_path, model) as rig:
         await rig.say("what?")
         assert told in (await rig.finals(1))[0]
-        (state,) = await rig.core.engines()
+        (state,) = await rig.core.actions.engines()
         assert state.fault is not None
     assert server.requests == []
     assert capsys.readouterr().out.count("engine_refuses") >= 1

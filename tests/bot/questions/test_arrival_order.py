@@ -157,7 +157,7 @@ async def test_a_message_that_is_deleted_while_its_file_comes_is_not_asked(rig: 
 
 async def test_what_a_person_has_forgotten_while_their_file_comes_is_not_asked(rig: Rig) -> None:
     task = await begin(rig, Slow())
-    await rig.core.forget(message("forget"))
+    await rig.core.actions.forget(message("forget"))
     await task
     await rig.say("after it")
     assert await rig.finals(1) == ["You asked: after it"]

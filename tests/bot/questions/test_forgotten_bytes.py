@@ -36,7 +36,7 @@ async def test_what_was_forgotten_is_in_no_file(rig: Rig, tmp_path: Path) -> Non
     await rig.core.demos.export(demo)
     assert len(holding(tmp_path, PLANTED.encode())) >= 4  # the database or its log, both exports, what the engine keeps
 
-    await rig.core.forget(message("f1", author=ANN))
+    await rig.core.actions.forget(message("f1", author=ANN))
 
     assert holding(tmp_path, PLANTED.encode()) == []
     assert not shown.exists()
