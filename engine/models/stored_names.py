@@ -9,15 +9,17 @@ from torch import nn
 
 
 def use_stored_names(module: nn.Module, stored: Mapping[str, str]) -> None:
-    """`stored` has, for an attribute of `module`, its name in files: `state_dict()` writes that name, `load_state_dict()` reads it."""
+    """`stored` has, for a part or parameter of `module`, its path in files (`layers`: `encoder.layers`): `state_dict()` writes that path,
+    `load_state_dict()` reads it.
+    """
 
     def renamed(state: dict[str, Any], prefix: str, names: Mapping[str, str]) -> None:
         entries = list(state.items())
         state.clear()  # and filled again, so that the order stays
         for key, tensor in entries:
-            part, dot, rest = key.removeprefix(prefix).partition(".")
-            known = key.startswith(prefix) and bool(dot) and part in names
-            state[f"{prefix}{names[part]}.{rest}" if known else key] = tensor
+            own = key.removeprefix(prefix) if key.startswith(prefix) else ""
+            name = next((name for name in names if own == name or own.startswith(f"{name}.")), None)
+            state[key if name is None else prefix + names[name] + own.removeprefix(name)] = tensor
 
     def save(_: nn.Module, state: dict[str, Any], prefix: str, __: object) -> None:
         renamed(state, prefix, stored)

@@ -1,7 +1,6 @@
 """MiniGPT-4 (Zhu et al. 2023): EVA ViT-g and BLIP-2's Q-Former encode pictures, a linear layer projects them into Vicuna's embeddings.
 
-The ViT and the Q-Former are transformers' own; with these sizes they give the release's numbers. What the release
-computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in fp32 as well.
+What the release computed in its fp32 layer norm after the ViT, torch's layer norm accumulates in fp32 as well.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
 from engine.device.async_copy import upload
 from engine.device.captured_module import CapturedModule
@@ -21,6 +19,8 @@ from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import Architecture
+from engine.models.minigpt4.qformer import QueryTransformer
+from engine.models.minigpt4.vision_transformer import VisionTransformer
 from engine.models.stored_names import use_stored_names
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's, red green blue
@@ -38,22 +38,18 @@ class VisionEncoder(nn.Module):
         super().__init__()
         vision, queries = sizes.vision, sizes.qformer
         self.image_size = vision.image_size
-        self.vision_transformer = Blip2VisionModel(Blip2VisionConfig(**vision.model_dump(exclude={"ln_vision_eps"})))
-        self.vision_transformer.post_layernorm = nn.LayerNorm(vision.hidden_size, eps=vision.ln_vision_eps)
+        self.vision_transformer = VisionTransformer(vision)
         self.query_tokens = nn.Parameter(torch.zeros(1, queries.num_query_tokens, queries.hidden_size))
-        self.qformer = Blip2QFormerModel(
-            Blip2QFormerConfig(**queries.model_dump(exclude={"num_query_tokens"}), encoder_hidden_size=vision.hidden_size)
-        )
+        self.qformer = QueryTransformer(queries, vision.hidden_size)
         self.modality_projector = nn.Linear(queries.hidden_size, width)
         use_stored_names(self, {"vision_transformer": "vision_model", "modality_projector": "llama_proj"})
         self.eval()
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """[pictures, 3, 224, 224], normalised → [pictures, 32, width]."""
-        patches = self.vision_transformer(pixels).last_hidden_state  # [pictures, 257, 1408]: CLS and all patches go on
+    def forward(self, pixels: Tensor, maps: list[Tensor] | None = None) -> Tensor:
+        """[pictures, 3, 224, 224], normalised → [pictures, 32, width]. `maps`: see `QueryTransformer.forward`."""
+        patches = self.vision_transformer(pixels)  # [pictures, 257, 1408]: CLS and all patches go on
         queries = self.query_tokens.expand(len(pixels), -1, -1)  # [pictures, 32, 768]
-        answers: Tensor = self.qformer(query_embeds=queries, encoder_hidden_states=patches).last_hidden_state
-        projected: Tensor = self.modality_projector(answers)
+        projected: Tensor = self.modality_projector(self.qformer(queries, patches, maps))
         return projected
 
 

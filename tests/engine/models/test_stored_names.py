@@ -16,17 +16,20 @@ from engine.weights.pocket import BRIDGE
 class Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
         self.first, self.clear, self.clearer = nn.Linear(2, 2), nn.Linear(2, 3), nn.Linear(3, 2)
-        use_stored_names(self, {"clear": "old"})
+        use_stored_names(self, {"clear": "old.inner", "scale": "old.scale"})
 
 
 def test_a_state_dict_has_the_stored_names_in_the_modules_order() -> None:
-    assert list(Model().state_dict()) == ["first.weight", "first.bias", "old.weight", "old.bias", "clearer.weight", "clearer.bias"]
+    assert list(Model().state_dict()) == [
+        *("old.scale", "first.weight", "first.bias", "old.inner.weight", "old.inner.bias", "clearer.weight", "clearer.bias")
+    ]
 
 
 def test_stored_names_load_at_any_depth() -> None:
     saved, loaded = nn.ModuleDict({"inner": Model()}), nn.ModuleDict({"inner": Model()})
-    assert "inner.old.weight" in saved.state_dict()
+    assert "inner.old.inner.weight" in saved.state_dict()
     loaded.load_state_dict(saved.state_dict())
     assert torch.equal(loaded.get_parameter("inner.clear.weight"), saved.get_parameter("inner.clear.weight"))
 
