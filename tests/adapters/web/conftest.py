@@ -20,6 +20,7 @@ from tests.adapters.web.room import Room, room
 from tests.bot.rig import ScriptedEngine
 
 NAMES = (
+    "chromium-headless-shell",  # opens no windows, so that a page takes a fifth of the processor's time
     "chromium",
     "chromium-browser",
     "google-chrome",
