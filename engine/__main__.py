@@ -12,6 +12,7 @@ import typer
 
 from engine.commands import model, train
 from engine.commands.bench import bench
+from engine.commands.cluster import cluster
 from engine.commands.evaluate import evaluate
 from engine.commands.facts import facts
 from engine.commands.serve import engine
@@ -32,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("engine")(engine)
+app.command("cluster")(cluster)
 app.command("bench")(bench)
 app.command("facts", hidden=True)(facts)
 app.command("evaluate")(evaluate)

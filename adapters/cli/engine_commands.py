@@ -13,6 +13,7 @@ POCKET = "pocket"  # the small model, which anyone can fetch
 
 HANDED_ON = {
     "engine": "Serve a model to OpenAI clients (chat completions over HTTP).",
+    "cluster": "Serve a model from many GPUs, on Ray Serve.",
     "model": "Fetch, list and check models.",
     "evaluate": "Measure how well a model answers, on pictures it has never seen.",
     "train": "Train the pocket model's bridge.",

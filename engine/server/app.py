@@ -16,18 +16,19 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
-from engine.api import Health, ModelEntry, ModelList
+from engine.api import ModelEntry, ModelList
 from engine.connections import Bounds
 from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
 from engine.images.decode import MEBI, Limits
 from engine.images.decoded_cache import DecodedCache
 from engine.metrics import MEDIA_TYPE, Metrics
-from engine.models.card import FALLBACK, Card
+from engine.models.card import Card
 from engine.request import Event, Request
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
+from engine.server.health import health_of
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.server.requests import engine_request, quoted
 from engine.server.responses_format import ResponsesFormat
@@ -146,24 +147,7 @@ class Server:
 
     async def health(self, http: web.Request) -> web.Response:
         """Status 503 until answers can be given, for probes that look at nothing else; the body is the same."""
-        loaded, fallback = self.worker.loaded, self.card.architecture == FALLBACK
-        health = Health(
-            status=self.worker.status,
-            model=self.card.name,
-            device=loaded.device if loaded else "",
-            memory_bytes=loaded.memory() if loaded else 0,
-            rows=loaded.rows if loaded else 0,
-            seconds_left=self.worker.seconds_left,
-            step_seconds=self.worker.step_seconds,
-            detail=self.worker.failure,
-            context_length=self.card.context_length,
-            defaults=self.card.generation.model_dump(exclude={"early_stopping"}),
-            languages=self.card.languages,
-            notice=self.card.notice,
-            lacks=("beam_tree",) if fallback else (),
-            picture_detail=loaded.detail if loaded else "",
-            fallback=self.card.version if fallback else "",
-        )
+        health = health_of(self.card, self.worker)
         return json_response(health, 200 if health.status == "ready" else 503)
 
     async def metrics_text(self, http: web.Request) -> web.Response:
