@@ -1,12 +1,13 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sweep compatibility system clean
+.PHONY: help demo run test check sweep compatibility cluster-test system clean
 
 bin := .venv/bin
 # Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep a few cores
 # busy. They steal from each other only at the end, so that what a file sets up is set up once. A worker takes a gigabyte or two.
 workers := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((n > 4 ? n : 2 * n)))
+SERVERS := deploy/servers.sh
 # Threads of a library beyond that would only wait for each other, and hundreds of short processes would compile our sources each.
 few := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
@@ -39,11 +40,18 @@ sweep: ## try every property on a thousand examples that are new each time, and 
 	@$(bin)/gander model pull pocket
 	@$(few) $(bin)/pytest -n $(workers) -m 'hypothesis or sweep' --hypothesis-profile sweep $(ARGS)
 
-compatibility: ## ask the engine with other people's clients (installs them into build/clients; wants npm)
+compatibility: ## ask the engine with other people's clients, and other people's servers with the bot (SERVERS= leaves those out)
 	@deploy/setup.sh engine,discord,telegram,dev
 	@deploy/compatibility.sh
+	@$(SERVERS)
 	@$(bin)/gander model pull pocket
 	@$(bin)/pytest -m compatibility tests/compatibility $(ARGS)
+
+cluster-test: ## start two engines on Ray, kill one, lose nothing (installs Ray into build/cluster: 380 MB)
+	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/cluster.sh
+	@$(bin)/gander model pull pocket
+	@$(bin)/pytest -m cluster tests/cluster $(ARGS)
 
 # A browser and PostgreSQL for the tests that want them. Only CI may install system-wide; elsewhere those tests say what they miss.
 system:

@@ -65,6 +65,7 @@ class Fault(StrEnum):
     QUOTA = "quota"  # the account's quota is used up
     MODEL = "model"  # the one that is configured isn't there
     START = "start"  # our own engine does not start, time after time
+    SIGHT = "sight"  # the model sees no pictures
     SERVER = "server"  # what answers at the address is no OpenAI-compatible server
 
 

@@ -23,6 +23,9 @@ MAX_STOP_LENGTH = 256  # characters
 
 SEED_BITS = 64
 
+# Ours; on GET /health: which bot asks, and how many questions wait in its queue. A cluster starts as many engines as they need.
+BOT_HEADER, WAITING_HEADER = "X-Gander-Bot", "X-Gander-Waiting"
+
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "content_filter"]  # the last from other servers alone
 

@@ -37,6 +37,8 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/dispatch/save_answers.py": "bot/dispatch/test_dispatcher.py",
     "bot/engines/discovery.py": "engine/server/test_discovery.py",
     "engine/bench": "engine/bench/test_run.py",
+    "engine/cluster/deployment.py": "cluster/test_cluster.py",
+    "engine/cluster/entrance.py": "cluster/test_cluster.py",
     "engine/commands": "engine/commands/test_bench.py",
     "engine/core": "engine/core/test_engine.py",
     "engine/evaluation": "engine/commands/test_evaluate.py",

@@ -39,6 +39,7 @@ FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of faults th
     Fault.QUOTA: "answer.fault_quota",
     Fault.MODEL: "answer.fault_model",
     Fault.SERVER: "answer.fault_server",
+    Fault.SIGHT: "answer.fault_sight",
     Fault.START: "answer.fault_start",
 }
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from bot.answer_settings import SETTINGS, find_setting
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
-from bot.commands.single_setting import CLEAR, SCOPE, change_or_explain, describe
+from bot.commands.single_setting import CLEAR, SCOPE, change_or_explain, describe, lacking, name_of
+from bot.engines.compatibility import PICTURES
 from bot.platform import Outgoing, Panel
 from bot.store.scoped_settings import Scope
 
@@ -38,6 +39,11 @@ async def run(context: Context) -> Outgoing:
     engines = await context.actions.engines()
     details = sorted({each.health.picture_detail for each in engines if each.health and each.health.picture_detail in DETAILS})
     lines += [context.render("settings.detail", detail=context.render(DETAILS[detail])) for detail in details]
+    if unknown := [name_of(context, setting) for setting in SETTINGS.values() if await lacking(context, setting)]:
+        lines.append(context.render("settings.lacking_all", names=", ".join(unknown)))
+    answering = [each.health for each in engines if each.health]
+    if answering and all(PICTURES in health.lacks for health in answering):
+        lines.append(context.render("settings.sightless"))
     reply = context.reply("\n".join([context.render("settings.title"), *lines, context.render("settings.how")]))
     return replace(reply, panel=Panel(anew=context.answer_id is not None))
 

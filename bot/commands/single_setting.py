@@ -69,11 +69,15 @@ async def _explain(context: Context, setting: Setting) -> str:
     return "\n".join([*lines, *await _lacking(context, setting)])
 
 
-async def _lacking(context: Context, setting: Setting) -> list[str]:
-    """A sentence that no engine supports this setting; empty where one does."""
+async def lacking(context: Context, setting: Setting) -> bool:
+    """Whether no engine that answers here supports this setting."""
     answering = [engine.health for engine in await context.actions.engines() if engine.health]
-    nowhere = answering and setting.wire and all(setting.wire in health.lacks for health in answering)
-    return [context.render("settings.lacking", name=name_of(context, setting))] if nowhere else []
+    return bool(answering and setting.wire) and all(setting.wire in health.lacks for health in answering)
+
+
+async def _lacking(context: Context, setting: Setting) -> list[str]:
+    """A sentence that says so; empty where one does."""
+    return [context.render("settings.lacking", name=name_of(context, setting))] if await lacking(context, setting) else []
 
 
 async def _put(context: Context, setting: Setting, scope: Scope, value: Value) -> Outgoing:

@@ -163,6 +163,7 @@ class Dispatcher:
         waiting = await self._database.read(jobs.all_waiting)
         head = islice(self._queue.order(waiting), MOST_POSITIONS)
         running = self._pool.running
+        self._pool.note_waiting(len(waiting))
         self._outbox.set_pending(Counter(job.channel for job in (*waiting, *running)))
         positions = queue_positions(head, running, self._speed, self._pool.rows, self._outbox.seconds_until_shown)
         return QueueSnapshot(len(waiting), len(running), positions)

@@ -99,6 +99,10 @@ class EnginePool:
     def running(self) -> tuple[WaitingJob, ...]:
         return tuple(job for pooled in self._pool for job in pooled.running.values())
 
+    def note_waiting(self, questions: int) -> None:
+        for pooled in self._pool:
+            pooled.engine.note_waiting(questions)
+
     def have_room(self) -> bool:
         return any(pooled.free > 0 for pooled in self._pool)
 

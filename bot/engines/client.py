@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from math import isfinite
-from typing import Final
+from secrets import token_hex
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
-from bot.engines.compatibility import OTHER_SERVER_ROWS, OURS, SERVER_KINDS, OtherServer, choose
+from bot.engines.compatibility import OURS, PICTURES, SERVER_KINDS, OtherServer, choose, described, sees_nothing
 from bot.engines.responses import chunk_of, error_of, models_of, too_long
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
-from engine.api import ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
+from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 10.0  # for one health check: an engine that hangs must not seem ready for long
@@ -40,6 +43,8 @@ class EngineClient:
         self._session = session
         self._model = model  # to ask a server for that has several and isn't Gander's
         self._other: OtherServer | None = None
+        self._is_ours = False  # Gander's own, by its last health
+        self._bot, self._waiting = token_hex(4), 0  # for a cluster of engines, which grows with what waits
         address = url.rstrip("/").removesuffix("/v1")
         self._url = without_credentials(address) if key else address
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -50,6 +55,10 @@ class EngineClient:
         """Its address, without credentials."""
         return without_credentials(self._url)
 
+    def note_waiting(self, questions: int) -> None:
+        """So many questions wait at this bot: the next look at the engine says so."""
+        self._waiting = questions
+
     async def health(self) -> Health:
         """The engine's own `/health`; of a server that is not Gander's, what its list of models and its kind tell."""
         try:
@@ -59,13 +68,14 @@ class EngineClient:
             raise EngineUnavailable(f"{self.name} does not say how it is.") from None
 
     async def _look(self) -> Health:
-        async with self._request("GET", "/health") as response:
+        told = {BOT_HEADER: self._bot, WAITING_HEADER: str(self._waiting)} if self._is_ours else None
+        async with self._request("GET", "/health", headers=told) as response:
             try:
                 health = Health.model_validate_json(await whole_body(response))
             except ValidationError:
-                pass  # not Gander's own
+                self._is_ours = False
             else:
-                self._other = None
+                self._other, self._is_ours = None, True
                 if self._model:
                     choose([health.model], self._model)
                 return health
@@ -73,18 +83,31 @@ class EngineClient:
         if not models:
             raise EngineUnavailable(f"{self.name} serves no model.")
         model = choose(models, self._model)
-        known = self._other
-        self._other = known if known and known.model == model else OtherServer(model, known.lacks if known else await self._lacks())
-        lacks = tuple(sorted(self._other.lacks))
-        return Health(status="ready", model=model, device="", memory_bytes=0, rows=OTHER_SERVER_ROWS, lacks=lacks)
+        if self._other is None or self._other.model != model:
+            self._other = await self._meet(model)
+        other, lacks = self._other, tuple(sorted(self._other.lacks))
+        about = {"context_length": other.context_length, "lacks": lacks}
+        return Health(status="ready", model=model, device="", memory_bytes=0, rows=other.rows, **about)
 
-    async def _lacks(self) -> frozenset[str]:
-        """The fields of our requests that this server does not take: found out by asking which kind of server it is."""
+    async def _meet(self, model: str) -> OtherServer:
+        """A server that is not Gander's: which kind it is, what of our requests it does not take, and what it says of its model."""
         for kind in SERVER_KINDS:
-            async with self._request("GET", kind.path) as response:
-                if response.status == 200 and response.content_type == "application/json":
-                    return OURS - kind.takes
-        return OURS
+            if (told := await self._told("GET", kind.path)) is not None:
+                shown = await self._told("POST", kind.shows, {"model": model}) if kind.shows else None
+                return described(OtherServer(model, OURS - kind.takes), {**told, **(shown or {})})
+        return OtherServer(model)
+
+    async def _told(self, method: str, path: str, asked: Mapping[str, str] | None = None) -> Mapping[str, Any] | None:
+        """The object that stands at a path; None: no such thing does."""
+        body = json.dumps(asked).encode() if asked else None
+        async with self._request(method, path, body, {"Content-Type": "application/json"} if asked else None) as response:
+            if response.status != 200 or response.content_type != "application/json":
+                return None
+            try:
+                told = json.loads(await whole_body(response))
+            except ValueError:
+                return {}
+        return told if isinstance(told, dict) else {}
 
     async def models(self) -> tuple[str, ...]:
         """The names of the server's models, in its order. Raises EngineRefused where what answers is no such server."""
@@ -103,6 +126,8 @@ class EngineClient:
 
         `request_id` stands in the engine's log.
         """
+        if self._other is not None and self._other.sightless and shows_pictures(request):
+            raise EngineRefused(f"The model of {self.name} sees no pictures.", fault=Fault.SIGHT)
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
         headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
         while True:  # again whenever a refusal said how to change the request
@@ -120,6 +145,9 @@ class EngineClient:
     def _learn(self, asked: ChatRequest, body: bytes) -> bool:
         """Whether the server's refusal says how to change the request; then the next one is changed so."""
         detail = error_of(body)
+        if self._other and detail and sees_nothing(detail):
+            self._other = replace(self._other, lacks=self._other.lacks | {PICTURES})
+            return False
         learned = self._other.learn(asked, detail) if self._other and detail else None
         if learned is not None:
             self._other = learned
@@ -236,6 +264,10 @@ def refusal(detail: ErrorDetail) -> EngineRefused:
     return EngineRefused(detail.message, detail.param, too_long=too_long(detail), fault=fault_of(detail))
 
 
+def shows_pictures(request: ChatRequest) -> bool:
+    return any(part.type == "image_url" for said in request.messages if not isinstance(said.content, str) for part in said.content)
+
+
 def fault_of(detail: ErrorDetail) -> Fault:
     """Whose fault an error is, by OpenAI's codes and types, which other servers use, too. An exceeded rate passes by itself: no fault."""
     named = {detail.code, detail.type}
@@ -243,7 +275,9 @@ def fault_of(detail: ErrorDetail) -> Fault:
         return Fault.QUOTA
     if named & {"invalid_api_key", "authentication_error", "account_deactivated"}:
         return Fault.KEY
-    return Fault.MODEL if "model_not_found" in named else Fault.REQUEST
+    if "model_not_found" in named:
+        return Fault.MODEL
+    return Fault.SIGHT if sees_nothing(detail) else Fault.REQUEST
 
 
 def seconds(retry_after: str | None) -> float:

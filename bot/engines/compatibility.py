@@ -7,20 +7,28 @@ the setting has no effect there. Where a server refuses a field all the same, it
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from bot.errors import EngineRefused, Fault
 from engine.api import ChatRequest, ErrorDetail
 
 # Fields of our requests that OpenAI's protocol lacks.
 OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree"})
+PICTURES: Final = "pictures"  # among what a server lacks: its model sees none
 OTHER_SERVER_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 
 _NEEDED: Final = frozenset({"model", "messages", "stream"})
 _UNSUPPORTED: Final = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|extra (fields|inputs)", re.IGNORECASE
+)
+_SIGHT: Final = r"(images?|pictures?|vision|visual|multi-?modal)"
+_SIGHTLESS: Final = re.compile(
+    rf"{_SIGHT}[^.]{{0,50}}(not supported|unsupported|not enabled)"
+    rf"|(not support|not accept|n't support|cannot (see|read))[^.]{{0,40}}{_SIGHT}"
+    r"|not a (multi-?modal|vision)|(at most|up to) 0 image",
+    re.IGNORECASE,
 )
 _NO_CHAT: Final = re.compile(r"embed|rerank|whisper|(^|[^a-z])(tts|bge|e5)([^a-z]|$)", re.IGNORECASE)
 
@@ -32,13 +40,14 @@ class ServerKind:
     name: str
     path: str
     takes: frozenset[str] = frozenset()
+    shows: str = ""  # where it describes a model that is named in a POST
 
 
 # From each project's documentation of its extra parameters. Beams are in none of them: vLLM's are another request.
 SERVER_KINDS: Final = (
     ServerKind("vLLM", "/version", frozenset({"top_k", "repetition_penalty", "min_tokens"})),
     ServerKind("SGLang", "/get_server_info", frozenset({"top_k", "repetition_penalty", "min_tokens"})),
-    ServerKind("Ollama", "/api/version"),
+    ServerKind("Ollama", "/api/version", shows="/api/show"),
     ServerKind("llama.cpp", "/props", frozenset({"top_k"})),
 )
 
@@ -51,6 +60,12 @@ class OtherServer:
     model: str
     lacks: frozenset[str] = OURS
     newer: bool = False
+    rows: int = OTHER_SERVER_ROWS  # answers at once
+    context_length: int | None = None  # tokens of one conversation
+
+    @property
+    def sightless(self) -> bool:
+        return PICTURES in self.lacks
 
     def adapt(self, request: ChatRequest) -> ChatRequest:
         """The request as this server takes it: without the fields that it lacks, with its model and its name for the token limit."""
@@ -68,6 +83,26 @@ class OtherServer:
         optional = sent.model_fields_set - _NEEDED - self.lacks
         named = next((name for name in sorted(optional) if re.search(rf"\b{name}\b", f"{detail.param} {detail.message}")), None)
         return replace(self, lacks=self.lacks | {named}) if named else None
+
+
+def described(server: OtherServer, told: Mapping[str, Any]) -> OtherServer:
+    """The server with what its own description adds: llama.cpp's `/props`, Ollama's `/api/show`."""
+    senses, abilities, slots = told.get("modalities"), told.get("capabilities"), told.get("total_slots")
+    blind = isinstance(senses, dict) and senses.get("vision") is False
+    blind = blind or (isinstance(abilities, list) and "completion" in abilities and "vision" not in abilities)
+    standard = told.get("default_generation_settings")
+    window = standard.get("n_ctx") if isinstance(standard, dict) else None
+    return replace(
+        server,
+        lacks=server.lacks | {PICTURES} if blind else server.lacks,
+        rows=slots if isinstance(slots, int) and slots > 0 else server.rows,
+        context_length=window if isinstance(window, int) and window > 0 else server.context_length,
+    )
+
+
+def sees_nothing(detail: ErrorDetail) -> bool:
+    """Whether a refusal says that the model sees no pictures."""
+    return bool(_SIGHTLESS.search(detail.message))
 
 
 def choose(models: Sequence[str], wanted: str) -> str:

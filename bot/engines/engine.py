@@ -22,6 +22,10 @@ class Engine(Protocol):
         """Its model and how many rows it has. Raises EngineUnavailable, and EngineRefused for what its operator has to mend."""
         ...
 
+    def note_waiting(self, questions: int) -> None:
+        """So many questions wait at this bot: engines of which more can be started are told."""
+        ...
+
     def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
         """The answer's chunks, the last with `finish_reason` and usage. Closing the generator cancels on the engine.
 

@@ -34,6 +34,7 @@ HEALTH_PERIOD_SECONDS, HEALTH_TIMEOUT_SECONDS = 5.0, 15.0
 PARTING_SECONDS = 120.0  # that a replica which is not needed any more may take for its answers
 MOST_QUEUED = 1024  # requests that may wait at one entrance: the bot's own queue is the place to wait
 ENTRANCE_REQUESTS = 4096
+OVERFLOW = 2  # times its rows that a replica takes: answers of one that died wait in the engine, which shows life, and not in Ray
 
 log = structlog.get_logger()
 
@@ -131,7 +132,7 @@ def build(args: Mapping[str, Any]) -> serve.Application:
         EngineReplica,
         name="Engine",
         ray_actor_options={"num_gpus": chosen.gpus, "num_cpus": chosen.cpus},
-        max_ongoing_requests=chosen.rows_each,
+        max_ongoing_requests=OVERFLOW * chosen.rows_each,
         max_queued_requests=MOST_QUEUED,
         health_check_period_s=HEALTH_PERIOD_SECONDS,
         health_check_timeout_s=HEALTH_TIMEOUT_SECONDS,

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from engine.api import ChatRequest, ErrorBody, ErrorDetail, Health, ModelEntry, ModelList, Wire
+from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, ErrorBody, ErrorDetail, Health, ModelEntry, ModelList, Wire
 from engine.cluster.affinity import affinity_key
 from engine.cluster.outlook import combined
 from engine.cluster.resume import Batch, resumed
@@ -48,7 +48,6 @@ FORMATS: Final[dict[str, Callable[[bytes], AnswerFormat]]] = {
     "/v1/completions": CompletionsFormat,
 }
 SOUND_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-BOT_HEADER, WAITING_HEADER = "x-gander-bot", "x-gander-waiting"
 MOST_WAITING: Final = 1_000_000
 
 log = structlog.get_logger()

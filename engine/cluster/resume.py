@@ -7,6 +7,7 @@ saying something twice, which is several choices at once or JSON that keeps to a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from engine.api import ChatRequest, Message, TextPart
 from engine.errors import EngineError, GenerationError, NotReadyError, RequestError
 from engine.request import ChoiceFinished, Done, Event, Provisional, TextDelta
 
+HEARTBEAT_SECONDS = 5.0
 LIVES = 5  # replicas that may die of one request, before it is taken for the cause
 
 log = structlog.get_logger()
@@ -90,7 +92,8 @@ async def resumed(ask: Ask, request: ChatRequest, limit: int) -> AsyncGenerator[
     progress = Progress(request, limit)
     for life in range(LIVES):
         try:
-            async with aclosing(ask(progress.rest())) as batches:
+            asked = ask(progress.rest())
+            async with aclosing(with_heartbeats(asked) if life else asked) as batches:
                 async for event in events(batches, progress):
                     yield event
                     if isinstance(event, Done):
@@ -108,6 +111,34 @@ async def resumed(ask: Ask, request: ChatRequest, limit: int) -> AsyncGenerator[
             return
         progress.before = progress.tokens
     raise NotReadyError("Every replica that was asked is gone.", retry_after=10)
+
+
+async def with_heartbeats(batches: AsyncGenerator[Batch], seconds: float = HEARTBEAT_SECONDS) -> AsyncGenerator[Batch]:
+    """Signs of life while the next replica has no room yet: whoever reads a begun answer takes silence for its end."""
+    coming: asyncio.Task[Batch] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.create_task(following(batches))
+            await asyncio.wait({coming}, timeout=seconds)
+            if not coming.done():
+                yield (None,)
+                continue
+            batch, coming = coming.result(), None
+            if not batch:
+                return
+            yield batch
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
+        await batches.aclose()
+
+
+async def following(batches: AsyncGenerator[Batch]) -> Batch:
+    """The next batch; empty at the end."""
+    async for batch in batches:
+        return batch
+    return ()
 
 
 async def events(batches: AsyncGenerator[Batch], progress: Progress) -> AsyncGenerator[Event | None]:

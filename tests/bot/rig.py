@@ -141,6 +141,10 @@ class ScriptedEngine:
     running: int = 0
     most: int = 0  # that ever ran at once
     away: bool = False
+    waiting: int = 0  # as it was told
+
+    def note_waiting(self, questions: int) -> None:
+        self.waiting = questions
 
     async def health(self) -> Health:
         if self.away:

@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 
 from bot.engines.client import EngineClient
-from bot.engines.compatibility import OURS, choose
+from bot.engines.compatibility import OURS, choose, described, sees_nothing
+from bot.engines.compatibility import OtherServer as AnotherServer
 from bot.errors import EngineRefused, Fault
-from engine.api import ChatRequest, Message
+from engine.api import ChatRequest, ErrorDetail, ImagePart, ImageUrl, Message
 from tests.adapters.standin import StandIn
 from tests.bot import other_servers as others
 from tests.bot.other_servers import OtherServer, answer_of, client_of
@@ -95,3 +96,52 @@ def test_of_two_that_a_short_name_could_mean_none_is_guessed() -> None:
 async def test_a_list_without_dates_is_one_and_its_conversing_model_is_taken() -> None:
     async with client_of(OtherServer(models=others.LM_STUDIO)) as client:
         assert (await client.health()).model == "qwen3-vl-4b"
+
+
+@pytest.mark.parametrize(
+    ("told", "rows", "sightless", "window"),
+    [
+        ({"total_slots": 2, "modalities": {"vision": False}, "default_generation_settings": {"n_ctx": 256}}, 2, True, 256),  # llama.cpp
+        ({"total_slots": 1, "modalities": {"vision": True}}, 1, False, None),
+        ({"version": "0.12", "capabilities": ["completion", "tools"]}, 4, True, None),  # Ollama
+        ({"version": "0.12", "capabilities": ["completion", "vision"]}, 4, False, None),
+        ({"version": "0.32.0"}, 4, False, None),  # vLLM says nothing of its model
+        ({"total_slots": "many", "modalities": None, "capabilities": "all", "default_generation_settings": []}, 4, False, None),
+    ],
+)
+def test_a_server_says_itself_what_its_model_can(told: dict[str, object], rows: int, sightless: bool, window: int | None) -> None:
+    found = described(AnotherServer("m"), told)
+    assert (found.rows, found.sightless, found.context_length) == (rows, sightless, window)
+
+
+@pytest.mark.parametrize(
+    ("message", "blind"),
+    [
+        ("image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", True),  # llama.cpp, status 500
+        ("tiny is not a multimodal model", True),  # vLLM
+        ("At most 0 image(s) may be provided in one prompt.", True),
+        ("This model does not support image input.", True),
+        ("The image is too large: 9000 pixels.", False),
+        ("Invalid image URL.", False),
+    ],
+)
+def test_a_refusal_says_that_the_model_sees_nothing(message: str, blind: bool) -> None:
+    assert sees_nothing(ErrorDetail(message=message, type="server_error")) is blind
+
+
+async def test_a_model_without_sight_is_asked_about_no_picture_twice() -> None:
+    """llama.cpp's server answers 500 as to a fault of its own: the question is refused at once and not asked again for minutes."""
+    refused = {"error": {"code": 500, "message": "image input is not supported", "type": "server_error"}}
+    server = others.OtherServer(refuse=lambda sent: (500, refused) if "image_url" in str(sent["messages"]) else None)
+    shown = ImagePart(image_url=ImageUrl(url="data:image/png;base64,AAAA"))
+    question = ChatRequest(messages=(Message(role="user", content=(shown,)),))
+    async with client_of(server) as client:
+        await client.health()
+        for _ in range(2):
+            with pytest.raises(EngineRefused) as caught:
+                async for _ in client.stream(question):
+                    pass
+            assert caught.value.fault is Fault.SIGHT
+        assert len(server.requests) == 1
+        assert "pictures" in (await client.health()).lacks
+        assert (await answer_of(client))[0] == "One goose."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
 from engine.api import ChatRequest, Message, ResponseFormat
-from engine.cluster.resume import LIVES, Batch, ReplicaLost, resumed
+from engine.cluster.resume import LIVES, Batch, ReplicaLost, resumed, with_heartbeats
 from engine.errors import ContextError, GenerationError, NotReadyError, RequestError
 from engine.request import ChoiceFinished, Done, Event, Provisional, TextDelta
 
@@ -105,6 +106,20 @@ async def test_a_stopping_replica_is_as_good_as_gone_and_a_refusal_is_none() -> 
 async def test_a_model_that_continues_nothing_is_no_fault_of_the_asker() -> None:
     with pytest.raises(GenerationError, match="can't go on"):
         await heard(Replicas([words("One")], [(RequestError("This model continues nothing.", "continue_final_message"),)]))
+
+
+async def test_a_reader_sees_life_while_the_next_replica_has_no_room() -> None:
+    room = asyncio.Event()
+
+    async def slow() -> AsyncGenerator[Batch]:
+        await room.wait()
+        yield words("Hi")
+
+    batches = with_heartbeats(slow(), 0.01)
+    assert await anext(batches) == (None,)
+    room.set()
+    rest = [batch async for batch in batches if batch != (None,)]
+    assert rest == [words("Hi")]
 
 
 async def test_a_question_that_every_replica_dies_of_is_given_up() -> None:
