@@ -1,7 +1,7 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sweep compatibility cluster-test system clean
+.PHONY: help demo run test check sweep compatibility cluster system clean
 
 bin := .venv/bin
 # Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep a few cores
@@ -47,7 +47,7 @@ compatibility: ## ask the engine with other people's clients, and other people's
 	@$(bin)/gander model pull pocket
 	@$(bin)/pytest -m compatibility tests/compatibility $(ARGS)
 
-cluster-test: ## start two engines on Ray, kill one, lose nothing (installs Ray into build/cluster: 380 MB)
+cluster: ## start two engines on Ray, kill one, lose nothing (installs Ray into build/cluster: 380 MB)
 	@deploy/setup.sh engine,discord,telegram,dev
 	@deploy/cluster.sh
 	@$(bin)/gander model pull pocket

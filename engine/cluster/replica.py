@@ -16,11 +16,11 @@ from engine.api import ChatRequest, Health
 from engine.cluster.demand import Demand
 from engine.cluster.options import ClusterOptions
 from engine.cluster.resume import Batch
-from engine.commands.serve import fallback
 from engine.core.pace import Patience
 from engine.core.startup import EngineOptions, build_native, load_engine, picture_folder
 from engine.core.worker import Loaded, Worker
 from engine.errors import EngineError, StartError
+from engine.fallback.start import fallback
 from engine.images.decode import Limits, quiet_pillow
 from engine.images.decoded_cache import DecodedCache
 from engine.logging import configure

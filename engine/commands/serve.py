@@ -8,15 +8,16 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from engine.api import RunningEngine
 from engine.commands.pull import ready_folder
-from engine.core.startup import Built, EngineOptions, build_native, load_engine, picture_folder, remove_outdated
+from engine.core.startup import EngineOptions, build_native, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
 from engine.errors import HungError
+from engine.fallback.start import fallback
 from engine.images.decode import quiet_pillow
 from engine.logging import configure
 from engine.metrics import Metrics
@@ -110,13 +111,6 @@ def engine(
             status = os.EX_TEMPFAIL
     sys.stdout.flush()
     os._exit(status)  # every answer is out; a thread that is stuck in the device must not keep the process
-
-
-def fallback(*given: Any) -> Built:
-    """An engine of transformers' own. Imports torch, which the server does not wait for."""
-    from engine.fallback.build import build_fallback
-
-    return build_fallback(*given)
 
 
 def parse_capability(text: str | None) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 ENVIRONMENT = Path(os.environ.get("GANDER_CLUSTER", "build/cluster")).resolve()
@@ -52,7 +52,7 @@ class Cluster:
 
 def named(process: psutil.Process) -> Sequence[str]:
     try:
-        return process.cmdline()
+        return list(process.cmdline())
     except psutil.Error:  # it has just ended
         return ()
 
@@ -72,7 +72,7 @@ def running(home: Path, *arguments: str) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
         environment = {**os.environ, "GANDER_HOME": str(home), "RAY_TMPDIR": folder, "OMP_NUM_THREADS": "1"}
         command = [
-            PYTHON,
+            str(PYTHON),
             "-m",
             "engine",
             "cluster",
@@ -109,6 +109,6 @@ def running(home: Path, *arguments: str) -> Iterator[Cluster]:
 def cluster(pocket_home: Path) -> Iterator[Cluster]:
     """Begins with one replica, and may grow to two."""
     if not PYTHON.exists():
-        pytest.skip("Ray is not installed: `make cluster-test` does that")
+        pytest.skip("Ray is not installed: `make cluster` does that")
     with running(pocket_home, "--replicas", "1", "--most-replicas", "2") as started:
         yield started

@@ -26,6 +26,7 @@ from tests.load.people import drawing
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
+LONG, SHOWN = 150, 40  # tokens of an answer, characters of it that were read before an engine is killed
 
 
 @pytest_asyncio.fixture
@@ -91,26 +92,31 @@ async def test_a_picture_finds_the_engine_that_knows_it(engine: EngineClient, cl
 
 
 async def test_an_engine_killed_in_mid_answer_loses_nothing_and_says_nothing_twice(engine: EngineClient, cluster: Cluster) -> None:
-    """One of two engines that are full gets SIGKILL: each answer is the one that nothing disturbed."""
+    """One of two engines that are full gets SIGKILL: each answer goes on, to as many tokens as it would have had."""
     await grown(engine)
-    requests = [asking("What is this?", number, 200, 150) for number in range(2 * ROWS)]
+    requests = [asking("What is this?", number, LONG, LONG) for number in range(2 * ROWS)]
     undisturbed = [(await answer(engine, request))[0] for request in requests]
     begun = asyncio.Semaphore(0)
 
-    async def watched(request: ChatRequest) -> str:
-        text = ""
+    async def watched(request: ChatRequest) -> tuple[str, int]:
+        text, tokens = "", 0
         async for chunk in engine.stream(request):
             text += "".join(choice.delta.content or "" for choice in chunk.choices)
-            if len(text) > 40:
+            tokens = chunk.usage.completion_tokens if chunk.usage else tokens
+            if len(text) > SHOWN:
                 begun.release()
-        return text
+        return text, tokens
 
     async with asyncio.TaskGroup() as tasks:
         answers = [tasks.create_task(watched(request)) for request in requests]
         for _ in range(40):  # both engines are in the middle of theirs
             await begun.acquire()
         cluster.engines()[0].kill()
-    assert [task.result() for task in answers] == undisturbed
+    for task, whole in zip(answers, undisturbed, strict=True):
+        text, tokens = task.result()
+        assert text[:SHOWN] == whole[:SHOWN]
+        assert LONG <= tokens <= LONG + 10  # begun anew and added to what was shown, it would be longer by that
+        assert len(text) < 1.5 * len(whole)
     assert len(cluster.lost()) > 0
     await grown(engine)  # Ray starts another in its place
 

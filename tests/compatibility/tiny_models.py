@@ -17,7 +17,13 @@ TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfo
 def tiny_llama(folder: Path) -> Path:
     """A LLaMA as a hub's repository holds it: transformers' own class, and a tokenizer of bytes."""
     tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>"])
-    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**body(tokenizer)))
+    heads = {
+        "hidden_size": 128,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 64,
+    }  # the least that vLLM's CPU kernels know
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**body(tokenizer, **heads)))
     lively(model)
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
