@@ -19,7 +19,7 @@ from adapters.discord.clickable_commands import ids_of
 from adapters.discord.commands import Native, Words
 from adapters.discord.context_menus import ContextMenus
 from adapters.discord.download import Fetch
-from adapters.discord.errors import delivering
+from adapters.discord.errors import delivering, each_by_itself
 from adapters.discord.link_previews import LinkPreviews
 from adapters.discord.message_content import NOBODY
 from adapters.discord.modals import SettingForm
@@ -78,6 +78,7 @@ class DiscordClient(discord.Client):
             max_ratelimit_timeout=LONGEST_WAIT,
             **network,
         )
+        self._connection.parsers = each_by_itself(self._connection.parsers)
         texts = texts.on(NAME)
         interactions = Interactions()
         self.platform = DiscordPlatform(self, interactions, texts, fetch)

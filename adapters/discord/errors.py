@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import aiohttp
 import discord
+import structlog
 
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, MessageGone, PlaceGone, TextBlocked
 
@@ -21,6 +24,20 @@ PLACE_IS_GONE: Final = frozenset({10003, 10004, 50001, 50007, 50013, 20022})
 CLOSED: Final = frozenset({50083, 160005})  # "Thread is archived", "Thread is locked"
 INTERACTION_IS_GONE: Final = frozenset({10015, 10062, 50027})  # never acknowledged in time, or its fifteen minutes are over
 BLOCKED: Final = 200000  # "Message was blocked by automatic moderation"
+
+
+BEGINS: Final = "READY"  # a connection whose beginning can't be read is none
+UNREADABLE: Final = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+)  # what discord.py raises on what it doesn't expect
+
+Parser = Callable[[Any], Any]
+
+log = structlog.get_logger(__name__)
 
 
 class InteractionGone(PlaceGone):
@@ -60,3 +77,21 @@ def delivery_error(error: discord.HTTPException) -> DeliveryError:
         return PlaceGone(f"{said} (/diagnose in that channel tells what is missing)")
     unheard = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return DeliveryError(said, unheard=unheard, rejected=error.status == HTTPStatus.BAD_REQUEST)
+
+
+def each_by_itself(parsers: Mapping[str, Parser]) -> dict[str, Parser]:
+    """discord.py's parsers of events, of which none ends the connection: what can't be read is logged without its words."""
+    return {event: parser if event == BEGINS else surviving(event, parser) for event, parser in parsers.items()}
+
+
+def surviving(event: str, parser: Parser) -> Parser:
+    def parse(data: Any) -> Any:
+        try:
+            return parser(data)
+        except UNREADABLE as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+            log.error("an event of Discord's can't be read; the next ones go on", kind=event, fault=where)
+            return None
+
+    return parse

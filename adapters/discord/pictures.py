@@ -32,7 +32,8 @@ def shown_pictures(message: discord.Message, fetch: Fetch) -> tuple[Attachment, 
 
 def _files_of(part: discord.Message | discord.MessageSnapshot, fetch: Fetch) -> tuple[Attachment, ...]:
     uploaded = {file.id for file in part.attachments}
-    composed = tuple(_composed(part.components, fetch, uploaded))
+    components = getattr(part, "components", ())  # discord.py has none where Discord told none
+    composed = tuple(_composed(components, fetch, uploaded))
     return (
         *attached(part.attachments, fetch),
         *composed,

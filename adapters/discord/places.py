@@ -32,6 +32,7 @@ def guild_id(place: Place) -> int | None:
 def author_of(user: discord.abc.User, permissions: discord.Permissions | None = None, *, webhook: bool = False) -> Author:
     """`permissions`: the person's in the channel; None: where there is nothing to manage."""
     manages = bool(permissions and (permissions.manage_channels or permissions.manage_guild))
-    roles = frozenset(str(role.id) for role in user.roles) if isinstance(user, discord.Member) else frozenset[str]()
+    member = isinstance(user, discord.Member) and bool(user.guild)  # discord.py has none where the server is not known yet
+    roles = frozenset(str(role.id) for role in user.roles) if isinstance(user, discord.Member) and member else frozenset[str]()
     moderates = bool(permissions and permissions.manage_messages)
     return Author(NAME, str(user.id), user.display_name, user.bot or webhook, manages, roles, moderates)

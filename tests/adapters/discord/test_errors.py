@@ -8,8 +8,9 @@ from typing import cast
 import aiohttp
 import discord
 import pytest
+import structlog
 
-from adapters.discord.errors import InteractionGone, delivering
+from adapters.discord.errors import InteractionGone, delivering, each_by_itself
 from bot.errors import DeliveryError, FileRefused, MessageFrozen, MessageGone, PlaceGone, TextBlocked
 
 
@@ -56,3 +57,23 @@ def test_an_error_that_passes_says_whether_the_send_may_have_been_heard(
         raise raised
     assert (error.value.unheard, error.value.rejected, error.value.retry_after) == (unheard, rejected, after)
     assert type(error.value) is DeliveryError
+
+
+def test_an_event_that_can_t_be_read_ends_no_connection_and_its_words_are_not_logged() -> None:
+    """Such as a poll without an end, which discord.py 2.7 can't read."""
+    heard = list[str]()
+
+    def parse(data: str) -> None:
+        if data == "a secret":
+            raise TypeError(data)
+        heard.append(data)
+
+    parsers = each_by_itself({"MESSAGE_CREATE": parse, "READY": parse})
+    with structlog.testing.capture_logs() as lines:
+        parsers["MESSAGE_CREATE"]("a secret")
+        parsers["MESSAGE_CREATE"]("the next")
+    assert heard == ["the next"]
+    assert [line["kind"] for line in lines] == ["MESSAGE_CREATE"]
+    assert "secret" not in str(lines)
+    with pytest.raises(TypeError):
+        parsers["READY"]("a secret")
