@@ -28,10 +28,11 @@ JPEG_QUALITY: Final = 92
 ORPHAN_SECONDS: Final = 5
 OPTIONAL: Final = {"WEBP": "webp", "AVIF": "avif", "JPEG": "jpg"}  # by Pillow's names of them
 WHITE: Final = (255, 255, 255, 255)
-# What Pillow raises on a damaged file.
+# What Pillow raises on a damaged file, found by `python -m tests.hostile`.
 DAMAGE: Final = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, RuntimeError, EOFError, ArithmeticError, struct.error),
     AssertionError,  # on a PNG with a palette that has none
+    AttributeError,  # on a SPIDER of a stack that is not there
 )
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
