@@ -1,25 +1,22 @@
 """Exports one conversation as a zip: Markdown to read, JSON to process, and the pictures.
 
-The Markdown may be shown anywhere later: HTML tags in what people and models wrote are escaped.
+The Markdown may be shown anywhere later: what people and models wrote is made harmless.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from bot.api import Remembered
+from bot.conversations.harmless_markdown import harmless
 from bot.store.pictures import PictureFiles
 
 PNG = b"\x89PNG"
-
-# Code is not escaped: Markdown shows it literally.
-_CODE = re.compile(r"(^(?:```|~~~).*?(?:^(?:```|~~~)[ \t]*$|\Z)|`+[^`\n]+`+)", re.MULTILINE | re.DOTALL)
 
 
 async def write_conversation(file: Path, messages: Sequence[Remembered], files: PictureFiles) -> None:
@@ -55,12 +52,7 @@ def _page(messages: Sequence[Remembered], names: Mapping[str, str]) -> Iterator[
         branch = f" · ↳ {after}" if after and (above is None or above.id != message.parent) else ""
         yield f"### {numbers[message.id]} {who} {message.at:%Y-%m-%d %H:%M} UTC{branch}\n\n"
         yield from (f"![]({names[sha256]})\n\n" for sha256 in message.pictures if sha256 in names)
-        yield f"{_harmless(message.text)}\n\n"
-
-
-def _harmless(text: str) -> str:
-    parts = _CODE.split(text)
-    return "".join(part if number % 2 else re.sub(r"<(?=[a-zA-Z/!?])", r"\\<", part) for number, part in enumerate(parts))
+        yield f"{harmless(message.text)}\n\n"
 
 
 def _record(message: Remembered, names: Mapping[str, str]) -> dict[str, Any]:
