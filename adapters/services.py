@@ -69,7 +69,7 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
             settings=settings,
             permissions=Access(policies),
             limits=PersonLimits(config.limits, policies),
-            commands=CommandRunner(settings, policies, texts),
+            commands=CommandRunner(settings, policies, texts, retention_days=config.retention.days),
             texts=texts,
             exports=private_folder(home / "exports"),
             name=name,

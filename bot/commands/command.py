@@ -141,6 +141,7 @@ class Context:
     texts: Texts
     language: str
     commands: Mapping[str, Command]
+    retention_days: float = 0  # after which what people said is deleted; 0: never by itself
 
     def render(self, key: str, **values: Value) -> str:
         return self.texts.render(self.language, key, **values)

@@ -17,6 +17,7 @@ from bot.commands import (
     diagnose,
     forget,
     language,
+    privacy,
     queue,
     reset,
     resume,
@@ -49,6 +50,7 @@ MODULES: Final = (
     language,
     reset,
     forget,
+    privacy,
     queue,
     demo,
     status,
@@ -62,11 +64,19 @@ COMMANDS: Final[Mapping[str, Command]] = {module.COMMAND.name: module.COMMAND fo
 class CommandRunner:
     """Carries out the commands that adapters hand over, typed or native."""
 
-    def __init__(self, settings: ScopedSettings, policies: PolicyStore, texts: Texts, commands: Mapping[str, Command] = COMMANDS) -> None:
+    def __init__(
+        self,
+        settings: ScopedSettings,
+        policies: PolicyStore,
+        texts: Texts,
+        commands: Mapping[str, Command] = COMMANDS,
+        retention_days: float = 0,
+    ) -> None:
         self._settings = settings
         self._policies = policies
         self._texts = texts
         self._commands = commands
+        self._retention_days = retention_days
 
     def is_upkeep(self, incoming: Incoming) -> bool:
         """Whether a manager of the place gives a command that works even where the bot may not answer."""
@@ -94,7 +104,8 @@ class CommandRunner:
         options = self._read(command, incoming)
         language = await self._settings.language(incoming.place, incoming.author, incoming.locale)
         texts = self._texts.on(incoming.place.platform)
-        return await command.run(Context(incoming, options, actions, self._settings, self._policies, texts, language, self._commands))
+        more = (self._settings, self._policies, texts, language, self._commands, self._retention_days)
+        return await command.run(Context(incoming, options, actions, *more))
 
     def _read(self, command: Command, incoming: Incoming) -> dict[str, Value]:
         read: dict[str, Value] = {}

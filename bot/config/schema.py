@@ -174,7 +174,7 @@ class StoreOptions(ConfigSection):
 
 
 class RetentionOptions(ConfigSection):
-    days: Fraction = 0  # messages and pictures older than this are deleted; 0 = kept
+    days: Fraction = 90  # messages and pictures older than this are deleted; 0 = kept
 
 
 class ConversationOptions(ConfigSection):
