@@ -8,14 +8,16 @@ from collections.abc import Awaitable
 from typing import Final, TypeVar
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 SMALL_BODY: Final = 1 << 16  # bytes: of everything but uploads
 BODY_SECONDS: Final = 30.0  # for such a body
 UPLOAD: Final = "upload"  # the name of routes that read a large body by themselves
 UPLOAD_SECONDS: Final = 600.0
-# What aiohttp raises on a form that is not one: a charset nobody knows, letters outside of it, no boundary, parts that break off.
-BROKEN_FORM: Final = (ValueError, LookupError, AssertionError, RuntimeError, web.RequestPayloadError)
+# What aiohttp raises on a form that is not one: a charset nobody knows, letters outside of it, no boundary, parts that break off, headers
+# of parts with control characters.
+BROKEN_FORM: Final = (ValueError, LookupError, AssertionError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
 
 T = TypeVar("T")
 

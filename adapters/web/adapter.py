@@ -59,9 +59,9 @@ async def page(services: Services) -> AsyncIterator[str]:
     sessions = Sessions(password_of(services.config), Proxies(options.trusted_proxies, options.address))
     platform = WebPlatform(hubs)
     walls = WallPages(services.bot.walls, services.bot.demos.export)
-    rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions))
+    metrics = MetricsPage(services.update_inbox.unreadable, password_of(services.config))
+    rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions), metrics)
     app = application(Pages(services.bot, Nearby(services), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
-    app.add_routes(MetricsPage(services.update_inbox.unreadable, password_of(services.config)).routes())
     async with serving(app, options.host, options.port) as url:
         services.bot.attach(platform)
         try:

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from adapters.requests import text_of
+from adapters.web.described import DONE
 from adapters.web.forms import validated, whole
 from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
@@ -18,6 +19,7 @@ from adapters.web.platform import place_of
 from adapters.web.security import Sessions, known
 from bot.conversations.listing import TITLE_LENGTH, ConversationList
 from bot.store.conversations import Listed
+from engine.http_routes import BINARY, JSON, TEXT, Route
 
 PAGE = 50  # conversations of one look at the list
 MAX_MESSAGES = 5_000  # of one conversation on the page
@@ -37,13 +39,14 @@ class ConversationPages:
         self._hubs = hubs
         self._sessions = sessions
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[Route]:
+        one, wanted = f"/api/conversations/{KEY}", {"before": {"type": "integer"}, "search": TEXT}
         return [
-            web.get("/api/conversations", self.find),
-            web.get(f"/api/conversations/{KEY}", self.messages),
-            web.patch(f"/api/conversations/{KEY}", self.rename),
-            web.delete(f"/api/conversations/{KEY}", self.forget),
-            web.get(f"/api/conversations/{KEY}/export", self.export),
+            Route("GET", "/api/conversations", self.find, "Your conversations.", query=wanted),
+            Route("GET", one, self.messages, "The messages of one."),
+            Route("PATCH", one, self.rename, "Give one a title.", DONE, {JSON: Renaming}),
+            Route("DELETE", one, self.forget, "Delete one.", DONE),
+            Route("GET", f"{one}/export", self.export, "One as Markdown, JSON and pictures.", {200: {"application/zip": BINARY}}),
         ]
 
     async def find(self, request: web.Request) -> web.StreamResponse:

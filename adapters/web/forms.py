@@ -52,6 +52,21 @@ class Press(AnswerSettings):
     answer: int
 
 
+class SignIn(BaseModel):
+    """What the login form sends. `code`: of another device, which makes this one the same person's; `to`: the page to go on to."""
+
+    password: str
+    code: str = ""
+    to: str = ""
+
+
+class Asking(BaseModel):
+    """The multipart form of a question. `message` is a Question in JSON."""
+
+    message: str
+    picture: list[Annotated[str, Field(json_schema_extra={"format": "binary"})]] = []
+
+
 Form = TypeVar("Form", bound=BaseModel)
 
 

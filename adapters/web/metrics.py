@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from adapters.requests import same_secret
+from engine.http_routes import TEXT, Route
 
 PLATFORMS = ("telegram",)  # whose updates can be unreadable: shown from the start
 
@@ -22,8 +23,8 @@ class MetricsPage:
         self._unreadable = unreadable
         self._password = password
 
-    def routes(self) -> list[web.AbstractRouteDef]:
-        return [web.get("/metrics", self.show)]
+    def routes(self) -> list[Route]:
+        return [Route("GET", "/metrics", self.show, "What is counted, for Prometheus.", {200: {"text/plain": TEXT}}, known=False)]
 
     async def show(self, request: web.Request) -> web.Response:
         given = request.headers.get("Authorization", "")

@@ -11,9 +11,23 @@ from aiohttp import web
 
 from adapters.requests import UPLOAD, text_of
 from adapters.web.assets import assets, respond
+from adapters.web.described import EVENTS, FILE, HTML, PICTURE, SEE_OTHER
 from adapters.web.event_streams import stream_events
 from adapters.web.explanation_view import explanation_view
-from adapters.web.forms import CHARACTERS, Press, Unacceptable, asked, locale_of, pressed, read_form, read_question, validated, whole
+from adapters.web.forms import (
+    CHARACTERS,
+    Asking,
+    Press,
+    SignIn,
+    Unacceptable,
+    asked,
+    locale_of,
+    pressed,
+    read_form,
+    read_question,
+    validated,
+    whole,
+)
 from adapters.web.header_view import Surroundings, engine_view, settings_view
 from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
@@ -22,10 +36,12 @@ from adapters.web.security import CODE_SECONDS, Sessions, known
 from bot.api import Bot
 from bot.message import Incoming
 from bot.platform import Button
+from engine.http_routes import JSON, TEXT, Route
 
 MAX_FOLLOWERS = 24  # open pages of one person
 MAX_HISTORY = 2000
 ADDRESS = re.compile(r"/c/[0-9a-f]{16}")  # of a conversation
+URLENCODED = "application/x-www-form-urlencoded"
 PICTURES = frozenset({".png", ".jpg"})
 STOP_LOOKS, STOP_PAUSE = 50, 0.1  # seconds between looks whether an answer has stopped
 RECENT = 50  # messages among which a new one is looked for
@@ -48,23 +64,23 @@ class Pages:
         self._sessions = sessions
         self._limits = limits
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[Route]:
         return [
-            web.get("/", self.index),
-            web.get(r"/c/{conversation:[0-9a-f]{16}}", self.index),
-            web.post("/login", self.login),
-            web.post("/logout", self.logout),
-            web.post("/api/devices", self.device),
-            web.get("/api/start", self.start),
-            web.get("/api/session", self.session),
-            web.get("/api/messages", self.history),
-            web.post("/api/messages", self.ask, name=UPLOAD),
-            web.post("/api/buttons", self.press),
-            web.get("/api/pictures/{sha256:[0-9a-f]{64}}", self.picture),
-            web.get("/api/files/{token}/{name}", self.file),
-            web.get(r"/api/explanations/{answer:\d{1,15}}", self.explanation),
-            web.get("/api/events", self.events),
-            web.get("/static/{name:.+}", self.asset),
+            Route("GET", "/", self.index, "The page, or where one signs in.", HTML, known=False),
+            Route("GET", "/c/{conversation:[0-9a-f]{16}}", self.index, "The page, at a conversation.", HTML, known=False),
+            Route("POST", "/login", self.login, "Sign in.", SEE_OTHER, {URLENCODED: SignIn}, known=False),
+            Route("POST", "/logout", self.logout, "Sign this browser out.", SEE_OTHER, known=False),
+            Route("POST", "/api/devices", self.device, "A code for one more device."),
+            Route("GET", "/api/start", self.start, "All that a page begins with.", known=False),
+            Route("GET", "/api/session", self.session, "Who you are and what can be set."),
+            Route("GET", "/api/messages", self.history, "Your newest messages.", query={"limit": {"type": "integer"}}),
+            Route("POST", "/api/messages", self.ask, "Ask.", body={"multipart/form-data": Asking}, name=UPLOAD),
+            Route("POST", "/api/buttons", self.press, "Press a button of an answer.", body={JSON: Press}),
+            Route("GET", "/api/pictures/{sha256:[0-9a-f]{64}}", self.picture, "A picture that you showed.", PICTURE),
+            Route("GET", "/api/files/{token}/{name}", self.file, "A file that you were handed.", FILE),
+            Route("GET", "/api/explanations/{answer:[0-9]{1,15}}", self.explanation, "How an answer came about."),
+            Route("GET", "/api/events", self.events, "What changes, as it does.", EVENTS, query={"after": TEXT}),
+            Route("GET", "/static/{name:.+}", self.asset, "The page's own files.", FILE, known=False),
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:

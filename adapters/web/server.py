@@ -12,12 +12,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from adapters.requests import bounded_bodies
+from adapters.web.described import DESCRIBED
 from adapters.web.hub import Hubs
 from adapters.web.pages import Pages, UploadLimits
 from adapters.web.security import LOOPBACK_NAMES, Sessions, add_headers, check_origin
 from adapters.web.walls import WallPages
 from bot.errors import ConfigError
 from engine.connections import BoundedRunner, Bounds
+from engine.http_routes import DOCUMENT, Route, document
 
 PORTS_TRIED = 20
 FORM_OVERHEAD = 1_000_000  # bytes of a form beside its pictures
@@ -27,7 +29,7 @@ STOP_SECONDS = 3.0  # for requests in flight
 class Routed(Protocol):
     """A part of the page with addresses of its own."""
 
-    def routes(self) -> list[web.AbstractRouteDef]: ...
+    def routes(self) -> list[Route]: ...
 
 
 log = structlog.get_logger(__name__)
@@ -60,8 +62,19 @@ def application(
     app = web.Application(middlewares=[guard(sessions), bounded_bodies], client_max_size=limits.bytes + FORM_OVERHEAD)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(end_streams)
-    app.add_routes([*pages.routes(), *(walls.routes() if walls else []), *(route for room in rooms for route in room.routes())])
+    table = [*pages.routes(), *(walls.routes() if walls else []), *(route for room in rooms for route in room.routes())]
+    app.add_routes([route.definition() for route in described(table)])
     return app
+
+
+def described(table: Sequence[Route]) -> Sequence[Route]:
+    """The same, and the address of the document that says so."""
+
+    async def show(_: web.Request) -> web.StreamResponse:
+        return web.json_response(document(DESCRIBED, whole))
+
+    whole = (*table, Route("GET", DOCUMENT, show, "This document.", known=False))
+    return whole
 
 
 def check_exposure(host: str, password: str | None) -> None:

@@ -17,12 +17,14 @@ from pydantic import BaseModel, Field
 
 from adapters.requests import same_secret, text_of
 from adapters.web.assets import assets, respond
+from adapters.web.described import DONE, EVENTS, FILE, HTML, PICTURE
 from adapters.web.event_streams import stream_events
 from adapters.web.forms import validated
 from adapters.web.hub import Hub
 from adapters.web.wall_updates import WallUpdates
 from bot.demo.wall import Walls
 from bot.store.demos import Demo
+from engine.http_routes import JSON, Route
 
 LOOK_SECONDS = 0.25
 MAX_FOLLOWERS = 50  # pages of one wall
@@ -51,13 +53,14 @@ class WallPages:
         self._hubs: dict[str, Hub] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[Route]:
+        wall = f"/wall/{CODE}"
         return [
-            web.get(f"/wall/{CODE}", self.page),
-            web.get(f"/wall/{CODE}/events", self.events),
-            web.get(f"/wall/{CODE}/pictures/{{sha256:[0-9a-f]{{64}}}}", self.picture),
-            web.post(f"/wall/{CODE}/hidden", self.hide),
-            web.get(f"/wall/{CODE}/export/{{key}}/{{name}}", self.export),
+            Route("GET", wall, self.page, "A demo's wall.", HTML, known=False),
+            Route("GET", f"{wall}/events", self.events, "What changes on it, as it does.", EVENTS, known=False),
+            Route("GET", f"{wall}/pictures/{{sha256:[0-9a-f]{{64}}}}", self.picture, "A picture that it shows.", PICTURE, known=False),
+            Route("POST", f"{wall}/hidden", self.hide, "Hide a question, or show it again.", DONE, {JSON: Hiding}, known=False),
+            Route("GET", f"{wall}/export/{{key}}/{{name}}", self.export, "The demo as a file.", FILE, known=False),
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from adapters.web.assets import STATIC
+from adapters.web.described import PICTURE
 from adapters.web.forms import locale_of
 from adapters.web.security import Sessions, known
 from bot.commands.registry import COMMANDS
 from bot.demo.samples import SAMPLES, Sample
 from bot.texts import Texts, choose_language
+from engine.http_routes import ANY_OBJECT, Route
 
 ELSEWHERE = frozenset({"ask", "vote", "demo", "diagnose", "setup"})  # commands for groups, and what the page does by itself
 
@@ -21,11 +23,12 @@ class WelcomePages:
         self._texts = texts
         self._sessions = sessions
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[Route]:
+        manifest = {200: {"application/manifest+json": ANY_OBJECT}}
         return [
-            web.get("/api/welcome", self.welcome),
-            web.get("/api/samples/{name}", self.sample),
-            web.get("/manifest.webmanifest", self.manifest),
+            Route("GET", "/api/welcome", self.welcome, "What helps on a first visit."),
+            Route("GET", "/api/samples/{name}", self.sample, "A sample picture.", PICTURE),
+            Route("GET", "/manifest.webmanifest", self.manifest, "How the page is installed.", manifest, known=False),
         ]
 
     async def welcome(self, request: web.Request) -> web.StreamResponse:

@@ -1,8 +1,4 @@
-"""The HTTP shell: aiohttp's routes around `wire`, `chunks` and `worker`, and nothing decided here.
-
-POST /v1/chat/completions    POST /v1/responses    POST /v1/completions    GET /v1/models
-GET /v1/models/{name}    GET /health    GET /metrics
-"""
+"""The HTTP shell: aiohttp's routes around `wire`, `chunks` and `worker`, and nothing decided here. `Server.routes` is their table."""
 
 from __future__ import annotations
 
@@ -16,10 +12,11 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
-from engine.api import ModelEntry, ModelList
+from engine.api import ChatRequest, Completion, ModelEntry, ModelList
 from engine.connections import Bounds
 from engine.core.worker import Worker
 from engine.errors import EngineError, RequestError, UnknownModelError
+from engine.http_routes import DOCUMENT, JSON, TEXT, Route, document
 from engine.images.decode import MEBI, Limits
 from engine.images.decoded_cache import DecodedCache
 from engine.metrics import MEDIA_TYPE, Metrics
@@ -28,6 +25,7 @@ from engine.request import Event, Request
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
+from engine.server.described import COMPLETIONS, DESCRIBED, HEALTH, RESPONSES, answer
 from engine.server.health import health_of
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.server.requests import engine_request, quoted
@@ -61,14 +59,24 @@ class Server:
         app = web.Application(middlewares=[with_request_id, with_error_form, with_key(key)], client_max_size=BODY_LIMIT_BYTES)
         app.on_response_prepare.append(say_request_id)
         app.on_cleanup.append(self._close)
-        app.router.add_post("/v1/chat/completions", self.chat)
-        app.router.add_post("/v1/responses", self.responses)
-        app.router.add_post("/v1/completions", self.completions)
-        app.router.add_get("/v1/models", self.models)
-        app.router.add_get("/v1/models/{name:.+}", self.model)
-        app.router.add_get("/health", self.health)
-        app.router.add_get("/metrics", self.metrics_text)
+        app.add_routes([route.definition() for route in self.routes()])
         return app
+
+    def routes(self) -> tuple[Route, ...]:
+        """Everything that is served, and what `/openapi.json` says of it."""
+        return (
+            Route("POST", "/v1/chat/completions", self.chat, "OpenAI's chat completions.", answer(Completion), {JSON: ChatRequest}),
+            Route("POST", "/v1/responses", self.responses, "OpenAI's responses; nothing is stored.", answer(), {JSON: RESPONSES}),
+            Route("POST", "/v1/completions", self.completions, "OpenAI's older completions.", answer(), {JSON: COMPLETIONS}),
+            Route("GET", "/v1/models", self.models, "The model that answers, in a list.", {200: {JSON: ModelList}}),
+            Route("GET", "/v1/models/{name:.+}", self.model, "The model of this name.", {200: {JSON: ModelEntry}}),
+            Route("GET", "/health", self.health, "Whether it answers, and with what.", HEALTH, known=False),
+            Route("GET", "/metrics", self.metrics_text, "What is counted, for Prometheus.", {200: {"text/plain": TEXT}}),
+            Route("GET", DOCUMENT, self.openapi, "This document."),
+        )
+
+    async def openapi(self, http: web.Request) -> web.Response:
+        return web.json_response(document(DESCRIBED, self.routes()))
 
     async def chat(self, http: web.Request) -> web.StreamResponse:
         return await self._answer(http, ChatFormat)

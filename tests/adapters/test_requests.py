@@ -86,6 +86,7 @@ BROKEN = {
         b'--b\r\nContent-Disposition: form-data; name="message"\r\n\r\n{',
     ),
     "another boundary": (FORM, b"--c\r\n\r\n"),
+    "a control character in a name": (FORM, b'--b\r\nContent-Disposition: form-data; name="a\x08"\r\n\r\nx\r\n--b--\r\n'),
     "a part without a name": (FORM, b"--b\r\n\r\nx\r\n--b--\r\n"),
     "a nested form": (
         FORM,

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from adapters.web import adapter
 from adapters.web.hub import Hubs
 from adapters.web.platform import WebPlatform
-from adapters.web.server import check_exposure, serving
+from adapters.web.server import application, check_exposure, serving
 from bot.errors import ConfigError
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import Visitor, page_server
+from tests.adapters.web.whole import served
+from tests.bot.rig import ScriptedEngine, echo
+from tests.engine.test_http_routes import routes_of, told
 
 
 async def test_a_busy_port_takes_the_next() -> None:
@@ -47,3 +53,18 @@ def test_other_machines_need_a_password(host: str) -> None:
 def test_this_machine_needs_none() -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         check_exposure(host, None)
+
+
+async def test_the_page_s_document_has_each_of_its_routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the page as it is run, with every part that has addresses."""
+    made = list[web.Application]()
+
+    def noted(*parts: Any, **more: Any) -> web.Application:
+        made.append(application(*parts, **more))
+        return made[-1]
+
+    monkeypatch.setattr(adapter, "application", noted)
+    async with served(tmp_path, ScriptedEngine(echo)) as url:
+        assert await told(url) == routes_of(made[0])
+        assert ("get", "/wall/{code}") in routes_of(made[0])
+        assert ("get", "/metrics") in routes_of(made[0])
