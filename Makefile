@@ -1,7 +1,7 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sweep compatibility cluster system clean
+.PHONY: help demo run test check sweep audit compatibility cluster system clean
 
 bin := .venv/bin
 # Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep a few cores
@@ -39,6 +39,11 @@ sweep: ## try every property on a thousand examples that are new each time, and 
 	@deploy/setup.sh engine,discord,telegram,dev
 	@$(bin)/gander model pull pocket
 	@$(few) $(bin)/pytest -n $(workers) -m 'hypothesis or sweep' --hypothesis-profile sweep $(ARGS)
+
+audit: ## ask the index for known faults of what is installed (pip-audit), and check its licences
+	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/audit.sh
+	@$(bin)/pytest -q tests/test_distribution.py $(ARGS)
 
 compatibility: ## ask the engine with other people's clients, and other people's servers with the bot (SERVERS= leaves those out)
 	@deploy/setup.sh engine,discord,telegram,dev

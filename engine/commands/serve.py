@@ -25,7 +25,8 @@ from engine.models.card import FALLBACK
 from engine.models.card_reader import read_card
 from engine.paths import home, model_folder
 from engine.server.discovery import advertise
-from engine.server.lifecycle import Bind, announce_to_parent, is_loopback, read_key, serve
+from engine.server.lifecycle import Bind, announce_to_parent, read_key, serve
+from engine.server.middleware import is_loopback
 from engine.weights.load_times import expected_seconds
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from engine.errors import StartError
 from engine.metrics import Metrics
 from engine.models.card import Card
 from engine.server.app import Server
+from engine.server.middleware import is_loopback
 
 GRACE_SECONDS = 10.0  # for answers under way when the stop comes; after it they end with an error
 PARTING_SECONDS = 1.0  # for sending that error, and for the device's last step
@@ -49,13 +49,6 @@ class Bind:
                 f"Listening on {self.host} lets others use your device: set a key in GANDER_ENGINE_KEY or --key-file "
                 "(`openssl rand -hex 32` makes one), or listen on 127.0.0.1."
             )
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def read_key(file: Path | None) -> str | None:

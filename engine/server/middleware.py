@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import re
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import hdrs, web
@@ -14,6 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 from engine.api import ErrorBody, ErrorDetail, Wire
 from engine.errors import AuthenticationError, EngineError
 from engine.server.refusals import Refusal, refusal
+from engine.server.requests import clipped
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -63,11 +66,31 @@ async def with_error_form(request: web.Request, handler: Handler) -> web.StreamR
         return response
 
 
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def host_of(request: web.Request) -> str:
+    """The name by which the engine was called, without the port."""
+    try:
+        return urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def with_key(key: str | None) -> Middleware:
-    """Requires `Authorization: Bearer KEY` everywhere but at /health, which is for probes and holds nothing secret."""
+    """Requires `Authorization: Bearer KEY` everywhere but at /health, which is for probes and holds nothing secret.
+
+    Without a key it answers to names of this machine alone: else a web page could give itself a name that leads here (DNS rebinding).
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if key is None and not is_loopback(host_of(request)):
+            raise web.HTTPForbidden(text=f"Without a key this engine answers to localhost only, not to {clipped(request.host)}.")
         if key is not None and request.path != "/health" and not has_key(request, key):
             raise AuthenticationError("The key is missing or wrong: send `Authorization: Bearer KEY`.")
         return await handler(request)

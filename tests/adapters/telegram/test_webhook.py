@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from adapters.telegram import webhook
 from adapters.telegram.webhook import HEADER, LARGEST_UPDATE
 from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import TOKEN
@@ -35,6 +38,18 @@ async def test_the_webhook_takes_what_telegram_sends_and_nothing_else(tmp_path: 
             assert response.status == 415
         assert await telegram.answers(chat) == ["You asked: By webhook?"]
     assert TOKEN not in str(telegram.api.webhook)
+
+
+async def test_who_sends_an_update_too_slowly_is_hung_up(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "BODY_SECONDS", 0.1)
+    options = {"webhook_url": "https://goose.example/", "webhook_port": port}
+    async with whole(tmp_path, telegram=options) as telegram:
+        assert telegram.api.webhook is not None
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with closing(writer):
+            secret = f"{HEADER}: {telegram.api.webhook['secret_token']}\r\n"
+            writer.write(f"POST / HTTP/1.1\r\nHost: here\r\n{secret}Content-Length: 99\r\n\r\n{{".encode())
+            assert await reader.read() == b""  # the test's own limit fails it otherwise
 
 
 async def test_an_album_by_webhook_is_one_question(tmp_path: Path, port: int) -> None:

@@ -59,3 +59,16 @@ async def test_an_answer_under_way_is_finished_first(monkeypatch: pytest.MonkeyP
 async def test_one_that_takes_too_long_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     text = await last_words(0.1, 1_000_000, monkeypatch)
     assert json.loads(text.strip().rpartition("data: ")[2])["error"]["message"] == "The engine is stopping."
+
+
+@pytest.mark.parametrize(
+    ("host", "key"), [("192.168.1.6", None), ("192.168.1.5", None), ("goose", None), ("192.168.1.6", "k" * 15), ("127.0.0.1", "k")]
+)
+def test_other_machines_need_a_key_that_can_not_be_guessed(host: str, key: str | None) -> None:
+    with pytest.raises(StartError, match="openssl"):
+        Bind(host, 0, key).check()
+
+
+@pytest.mark.parametrize(("host", "key"), [("127.0.0.1", None), ("::1", None), ("localhost", None), ("192.168.1.6", "k" * 16)])
+def test_this_machine_needs_none(host: str, key: str | None) -> None:
+    Bind(host, 0, key).check()

@@ -68,3 +68,18 @@ async def test_the_log_holds_the_id_and_no_text() -> None:
     line = next(line for line in lines if line["event"] == "request")
     assert (line["request_id"], line["path"], line["status"]) == ("job-42", "/v1/chat/completions", 200)
     assert not any(secret in str(lines) for secret in ("secret", "opensesame"))
+
+
+@pytest.mark.parametrize("host", ["goose.example", "goose.example:8000", "127.0.0.1.goose.example", "10.0.0.1", "[", ""])
+async def test_without_a_key_it_answers_to_names_of_this_machine_alone(host: str) -> None:
+    """Else a web page could name itself so that it leads here, and ask (DNS rebinding)."""
+    async with serving() as url, aiohttp.ClientSession() as http:
+        assert (await http.get(f"{url}/v1/models", headers={"Host": host})).status in {400, 403}
+        assert (await http.get(f"{url}/v1/models", headers={"Host": "localhost:8000"})).status == 200
+        assert (await http.get(f"{url}/v1/models", headers={"Host": "[::1]"})).status == 200
+
+
+async def test_with_a_key_it_answers_to_any_name() -> None:
+    async with serving(key="opensesame") as url, aiohttp.ClientSession() as http:
+        headers = {"Host": "goose.example", "Authorization": "Bearer opensesame"}
+        assert (await http.get(f"{url}/v1/models", headers=headers)).status == 200
