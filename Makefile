@@ -15,28 +15,28 @@ help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile | fold -s -w $${COLUMNS:-$$(tput cols 2>/dev/null || echo 80)}
 
 demo: ## set up, fetch the pocket model, answer about three pictures (ARGS=--once stops there)
-	@deploy/setup.sh engine,discord,telegram
+	@deploy/setup.sh engine,discord,telegram,reading,films
 	@$(bin)/gander demo $(ARGS)
 
 run: ## set up and start the bot (configuration: deploy/gander.example.toml)
-	@deploy/setup.sh engine,discord,telegram
+	@deploy/setup.sh engine,discord,telegram,reading,films
 	@$(bin)/gander run $(ARGS)
 
 test: system ## set up, check style and types, run every test
-	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/setup.sh engine,discord,telegram,reading,films,dev
 	@$(MAKE) --no-print-directory check
 	@$(bin)/gander model pull pocket
 	@$(few) $(bin)/pytest -n $(workers) --dist worksteal $(ARGS)
 
 check: ## format, lint, types and the direction of imports
-	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/setup.sh engine,discord,telegram,reading,films,dev
 	@$(bin)/ruff format --check .
 	@$(bin)/ruff check .
 	@$(bin)/mypy
 	@$(bin)/lint-imports
 
 sweep: ## try every property on a thousand examples that are new each time, and what the tests try a few of at length
-	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/setup.sh engine,discord,telegram,reading,films,dev
 	@$(bin)/gander model pull pocket
 	@$(few) $(bin)/pytest -n $(workers) -m 'hypothesis or sweep' --hypothesis-profile sweep $(ARGS)
 
@@ -46,7 +46,7 @@ audit: ## ask the index for known faults of what is installed (pip-audit), and c
 	@$(bin)/pytest -q tests/test_distribution.py $(ARGS)
 
 compatibility: ## ask the engine with other people's clients, and other people's servers with the bot (SERVERS= leaves those out)
-	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/setup.sh engine,discord,telegram,reading,films,dev
 	@deploy/compatibility.sh
 	@$(SERVERS)
 	@$(bin)/gander model pull pocket

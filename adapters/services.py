@@ -22,9 +22,11 @@ from bot.engines.group import running_engines
 from bot.engines.process import OwnEngine
 from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders
+from bot.media.films import FilmFrames, can_open_films
 from bot.media.intake import Intake
 from bot.message import Invocation
 from bot.private_file import private_folder
+from bot.reading.reader import PictureReader, can_read
 from bot.resolve_answer_settings import ScopedSettings
 from bot.retention import Retention
 from bot.store.database import open_database, sqlite_url
@@ -57,6 +59,8 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
     texts = load_texts()
     database = await open_database(config.store.url or sqlite_url(home / "gander.db"))
     decoders = Decoders(config.media.decoding)
+    films = FilmFrames(config.media.films) if can_open_films() else None
+    reader = PictureReader(config.media.reading) if config.media.read_writing and can_read() else None
     try:
         policies = PolicyStore(database, config.access, config.limits)
         settings = ScopedSettings(database, texts, config.settings, policies)
@@ -65,7 +69,7 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
             database=database,
             files=files,
             engines=engines,
-            intake=Intake(config.media.files, decoders),
+            intake=Intake(config.media.files, decoders, films),
             settings=settings,
             permissions=Access(policies),
             limits=PersonLimits(config.limits, policies),
@@ -73,12 +77,16 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
             texts=texts,
             exports=private_folder(home / "exports"),
             name=name,
+            reader=reader,
             idle_seconds=config.conversation.idle_minutes * 60,
         )
         retention = Retention(database, files, home / "exports", config.retention.days)
         yield Services(config, home, EventHandler(resources), retention, settings, texts, UpdateInbox(database, name))
     finally:
         await decoders.close()
+        for worker in (films, reader):
+            if worker is not None:
+                await worker.close()
         await database.close()
 
 

@@ -21,8 +21,11 @@ from bot.platform import Outgoing, SupportsDiagnosis
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.ask import AskService
 from bot.questions.delete import DeleteService
+from bot.questions.film_sheet import FilmSheet, FilmSheets
+from bot.questions.read import ReadService
 from bot.questions.which_picture import PictureFinder
 from bot.queue_status import QueueStatus
+from bot.reading.picture_words import PictureReading
 from bot.resolve_answer_settings import ScopedSettings
 from bot.store import graph, jobs
 from bot.store.database import Database
@@ -46,6 +49,8 @@ class CommandActions:
     demos: DemoService
     demo_registry: DemoRegistry
     picture_finder: PictureFinder
+    read_service: ReadService
+    film_sheets: FilmSheets
     ask_service: AskService
     delete_service: DeleteService
 
@@ -64,6 +69,12 @@ class CommandActions:
 
     async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
         await self.ask_service.resume(incoming, await self._answer_of_person(incoming, answer_id))
+
+    async def frames(self, incoming: Incoming) -> FilmSheet:
+        return await self.film_sheets.make(incoming)
+
+    async def read(self, incoming: Incoming) -> PictureReading:
+        return await self.read_service.read(incoming)
 
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         if answer_id is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from bot.message import Attachment, Incoming, Reply
 from bot.store.graph import Node, Turn
 from bot.store.tables import Finish
 from engine.api import ImagePart, ImageUrl, Message, Part, Role, TextPart
+from engine.film_frames import frame_label
 
 IDLE_SECONDS = 30 * 60.0
 
@@ -91,9 +93,11 @@ def without_oldest(turns: Sequence[Turn], count: int) -> tuple[Turn, ...]:
     return tuple(turn for turn in kept if turn.text or turn.sha256s)
 
 
-def messages(turns: Sequence[Turn], urls: Mapping[str, str], system_prompt: str | None) -> tuple[Message, ...]:
-    """The turns as messages of the request. `urls`: data URLs by sha256. Turns of one role in a row become one message: models expect roles
-    to alternate.
+def messages(
+    turns: Sequence[Turn], urls: Mapping[str, str], system_prompt: str | None, writing: Mapping[int, str] | None = None
+) -> tuple[Message, ...]:
+    """The turns as messages of the request. `urls`: data URLs by sha256. `writing`: by turn, what is told of its pictures'
+    words. Turns of one role in a row become one message: models expect roles to alternate.
 
     Names are left out: people choose them, and could write instructions to the model there.
     """
@@ -101,7 +105,7 @@ def messages(turns: Sequence[Turn], urls: Mapping[str, str], system_prompt: str 
     for turn in turns:
         role: Role = "assistant" if turn.role == "assistant" else "user"
         before = spoken.pop()[1] if spoken and spoken[-1][0] == role else ()
-        spoken.append((role, (*before, *_parts(turn, urls))))
+        spoken.append((role, (*before, *_parts(turn, urls, (writing or {}).get(turn.id, "")))))
     return tuple(Message(role=role, content=_content(parts)) for role, parts in spoken)
 
 
@@ -109,9 +113,52 @@ def _unsaid(turn: Turn) -> Turn:
     return replace(turn, text="")
 
 
-def _parts(turn: Turn, urls: Mapping[str, str]) -> tuple[Part, ...]:
-    pictures = tuple(ImagePart(image_url=ImageUrl(url=urls[sha256])) for sha256 in turn.sha256s)
-    return (*pictures, TextPart(text=turn.text)) if turn.text else pictures
+def _parts(turn: Turn, urls: Mapping[str, str], writing: str) -> tuple[Part, ...]:
+    pictures = shown_parts(turn.sha256s, turn.seconds or [None] * len(turn.sha256s), urls)
+    return (*pictures, *(TextPart(text=text) for text in (writing, turn.text) if text))
+
+
+def shown_parts(sha256s: Sequence[str], times: Sequence[float | None], urls: Mapping[str, str]) -> tuple[Part, ...]:
+    """The pictures of a message; before a film's frames stand their order and times. `urls`: data URLs by sha256."""
+    parts: list[Part] = []
+    for label, sha256 in zip(_labels(times), sha256s, strict=True):
+        parts += [*label, ImagePart(image_url=ImageUrl(url=urls[sha256]))]
+    return tuple(parts)
+
+
+def _labels(times: Sequence[float | None]) -> list[tuple[TextPart, ...]]:
+    """What stands before each picture of a message: before a film's frames their order and times, before others nothing."""
+    labels: list[tuple[TextPart, ...]] = [()] * len(times)
+    for film in films(times):
+        for number, (at, seconds) in enumerate(film):
+            labels[at] = (TextPart(text=frame_label(number, len(film), seconds)),)
+    return labels
+
+
+def films(times: Sequence[float | None]) -> list[list[tuple[int, float]]]:
+    """The films among a message's pictures: of each the places of its frames in the message, and their times."""
+    found: list[list[tuple[int, float]]] = []
+    for at, seconds in enumerate(times):
+        if seconds is None:
+            continue
+        if found and found[-1][-1][0] == at - 1 and found[-1][-1][1] < seconds:
+            found[-1].append((at, seconds))
+        else:
+            found.append([(at, seconds)])
+    return found
+
+
+def with_fewer_frames(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The turns without every second frame of their films; the first frame of each stays."""
+    return tuple(_with_fewer_frames(turn) for turn in turns)
+
+
+def _with_fewer_frames(turn: Turn) -> Turn:
+    left_out = {at for film in films(turn.seconds) for at, _ in film[1::2]}
+    columns = (turn.sha256s, turn.media_types, turn.seconds, turn.words)
+    sha256s, media_types, seconds, words = (tuple(v for at, v in enumerate(column) if at not in left_out) for column in columns)
+    kept: dict[str, Any] = {"sha256s": sha256s, "media_types": media_types, "seconds": seconds, "words": words}
+    return replace(turn, **kept) if left_out else turn
 
 
 def _content(parts: tuple[Part, ...]) -> str | tuple[Part, ...]:

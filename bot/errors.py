@@ -8,6 +8,10 @@ BotError
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
 ├── EngineRefused         the engine rejected the request: its own sentence, the field, and whose `Fault` it is
 ├── EngineStartError      the engine that we start ourselves can't start: its own last words
+├── WorkerError           a child process that handles strangers' bytes gave no answer
+│   ├── WorkerMissing     it does not start
+│   ├── WorkerTooSlow     it was ended after its time
+│   └── WorkerDied        it ended by itself, mostly at the limit of its memory
 ├── AnswerLost            the stream broke before the answer's end: the job may be tried again
 └── DeliveryError         the platform did not take a message; `retry_after` in seconds, None = don't know
     ├── FileRefused       the place takes no files: the text has to go in messages
@@ -81,6 +85,22 @@ class EngineRefused(BotError):
 
 class EngineStartError(BotError):
     """Our own engine can't start, and starting it again would not help."""
+
+
+class WorkerError(BotError):
+    """A child process that handles strangers' bytes gave no answer."""
+
+
+class WorkerMissing(WorkerError):
+    """It does not start: something that it needs is not installed, or its limits are too tight."""
+
+
+class WorkerTooSlow(WorkerError):
+    """It took longer than it may, and was ended."""
+
+
+class WorkerDied(WorkerError):
+    """It ended in the middle of a request."""
 
 
 class AnswerLost(BotError):

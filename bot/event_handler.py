@@ -47,9 +47,13 @@ from bot.questions.ask import AskDependencies, AskService
 from bot.questions.contact_sheet import ContactSheets
 from bot.questions.delete import DeleteService
 from bot.questions.edit import EditService
+from bot.questions.film_sheet import FilmSheets
 from bot.questions.join_messages import MessageJoiner
+from bot.questions.read import ReadService
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
+from bot.reading.picture_words import PictureWords
+from bot.reading.reader import WritingReader
 from bot.resolve_answer_settings import ScopedSettings
 from bot.sanitize import sanitize_incoming
 from bot.store import forgetting, graph, history, jobs, read_marks, tickets
@@ -78,6 +82,7 @@ class Resources:
     commands: CommandRunner
     texts: Texts
     exports: Path  # a folder for the files of exported demos
+    reader: WritingReader | None = None  # of the writing in pictures
     name: str = "gander"  # of this bot among those that share the database
     idle_seconds: float = IDLE_SECONDS  # a conversation that rested longer is over
 
@@ -92,7 +97,8 @@ class EventHandler:
         self._pool = EnginePool(PooledEngine(engine) for engine in r.engines)
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
-        generator = AnswerGenerator(r.database, r.files, r.texts)
+        words = PictureWords(r.database, r.files, r.reader)
+        generator = AnswerGenerator(r.database, r.files, r.texts, words)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()
@@ -121,6 +127,8 @@ class EventHandler:
             demos=self.demos,
             demo_registry=self._demo_registry,
             picture_finder=self._picture_finder,
+            read_service=ReadService(parts, self._picture_finder, words),
+            film_sheets=FilmSheets(parts, r.exports),
             ask_service=self._ask_service,
             delete_service=self._delete_service,
         )

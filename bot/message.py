@@ -92,6 +92,7 @@ class Picture:
     media_type: str  # image/png or image/jpeg
     width: int  # pixels
     height: int
+    seconds: float | None = None  # of a film's frame: when it is shown, from the film's beginning
 
 
 @dataclass(frozen=True, slots=True)

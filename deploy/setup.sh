@@ -134,7 +134,7 @@ pip install --quiet --disable-pip-version-check --upgrade "pip>=24.1" 2>/dev/nul
 step 2 "torch, which runs the model"
 if has_torch; then echo "already there"; else install_torch; fi
 
-step 3 "Gander's libraries ($extras), about $([[ $extras == *dev* ]] && echo "400 MB, 190 of them Triton, which tests the GPU's kernels" || echo "210 MB")"
+step 3 "Gander's libraries ($extras), about $([[ $extras == *dev* ]] && echo "560 MB, 190 of them Triton, which tests the GPU's kernels" || echo "370 MB, 120 of them what reads writing in pictures, 36 what opens films")"
 need_disk 2000
 install --editable ".[$extras]"
 

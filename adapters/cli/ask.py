@@ -14,11 +14,16 @@ from adapters.cli.answer import Answer, show_answer
 from adapters.cli.engine_access import open_engine
 from adapters.errors import UsageError
 from adapters.terminal.console import consoles
-from adapters.terminal.pictures import image_part, take_pictures
+from adapters.terminal.pictures import picture_parts, take_pictures
 from bot.config.load import data_home
 from bot.conversation import points_at_nothing
+from bot.errors import Refusal
+from bot.message import Picture
+from bot.reading.quote import MOST, neutralise, shortened
+from bot.reading.reader import PictureReader, ReadingLimits, can_read
 from bot.store.tables import Finish
 from engine.api import ChatRequest, Message, TextPart
+from engine.writing import asks_to_read, quote_writing
 
 OPTION_NAMES = {"num_beams": "beams"}  # fields of the wire that people know by another name
 
@@ -36,12 +41,27 @@ async def ask_once(files: Sequence[Path], question: str, sampling: Mapping[str, 
 
 async def make_request(files: Sequence[Path], question: str, sampling: Mapping[str, float]) -> ChatRequest:
     """One question about these files. Raises FileError, Refusal for a picture, UsageError for a value out of its range."""
-    parts = [image_part(picture) for picture in await take_pictures(files)]
+    pictures = await take_pictures(files)
+    parts = (*picture_parts(pictures), *await quoted_words(pictures, question))
     message = Message(role="user", content=(*parts, TextPart(text=question)))
     try:
         return ChatRequest.model_validate({"messages": (message,), **sampling})
     except ValidationError as error:
         raise UsageError("\n".join(map(sentence, error.errors()))) from None
+
+
+async def quoted_words(pictures: Sequence[Picture], question: str) -> list[TextPart]:
+    """What is written in the pictures, for a question about writing; nothing where it can't be read."""
+    if not (pictures and can_read() and asks_to_read(question)):
+        return []
+    reader = PictureReader(ReadingLimits())
+    try:
+        words = [neutralise(await reader.read(picture.data)) for picture in pictures]
+    except Refusal:
+        return []
+    finally:
+        await reader.close()
+    return [TextPart(text=quote_writing(shortened(each, MOST))) for each in words if each]
 
 
 def sentence(fault: ErrorDetails) -> str:

@@ -38,6 +38,15 @@ def ask(
 
 
 @app.command()
+def read(picture: Annotated[Path, typer.Argument(help="A picture file.")]) -> None:
+    """Print what is written in a picture: in reading order, code with its indentation."""
+    from adapters.cli.read import print_words
+    from adapters.terminal.console import run
+
+    run(print_words(picture))
+
+
+@app.command()
 def run(
     config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
     model: Annotated[str | None, typer.Option(help=MODEL)] = None,

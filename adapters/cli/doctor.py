@@ -27,6 +27,8 @@ from bot.config.load import data_home, find_config, load_config
 from bot.config.schema import Config
 from bot.errors import ConfigError
 from bot.media.decoder_pool import REMEDY as DECODER_REMEDY
+from bot.reading.reader import REMEDY as READER_REMEDY
+from bot.reading.reader import can_read
 from engine.api import MachineFacts
 
 ENGINE_PORT = 8000
@@ -65,6 +67,7 @@ def look(file: Path | None) -> Iterator[Finding]:
     yield from look_at_torch(home, needed=not config.engine.remote)
     yield from look_at_models(home)
     yield look_at_decoders()
+    yield look_at_reader()
     yield from look_at_ports(config)
     yield from asyncio.run(look_elsewhere(config))
 
@@ -134,6 +137,12 @@ def look_at_decoders() -> Finding:
     if find_spec("pi_heif") is None:
         return Finding("HEIC", "pictures of iPhones can't be read", f"{DECODER_REMEDY}.")
     return Finding("HEIC", "pictures of iPhones can be read")
+
+
+def look_at_reader() -> Finding:
+    if not can_read():
+        return Finding("writing", "writing in pictures is not read", f"{READER_REMEDY}.")
+    return Finding("writing", "writing in pictures is read and told to the model")
 
 
 def look_at_ports(config: Config) -> Iterator[Finding]:

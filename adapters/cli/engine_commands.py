@@ -15,16 +15,20 @@ HANDED_ON = {
     "engine": "Serve a model to OpenAI clients (chat completions over HTTP).",
     "cluster": "Serve a model from many GPUs, on Ray Serve.",
     "model": "Fetch, list and check models.",
-    "evaluate": "Measure how well a model answers, on pictures it has never seen.",
     "train": "Train the pocket model's bridge.",
 }
 BENCH = "Measure how fast a model answers, beside the peers installed with it; `gander bench bot`: what the bot itself costs."
+
+EVALUATE = (
+    "Measure how well a model answers, on pictures it has never seen; `gander evaluate reading`: how well writing is read; `… films`."
+)
 
 
 def add_engine_commands(app: typer.Typer) -> None:
     settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
     for name, text in HANDED_ON.items():
         app.command(name, help=text, context_settings=settings, rich_help_panel="The engine")(become_engine)
+    app.command("evaluate", help=EVALUATE, context_settings=settings, rich_help_panel="The engine")(evaluate)
     app.command("bench", help=BENCH, context_settings=settings, rich_help_panel="The engine")(bench)
 
 
@@ -34,6 +38,15 @@ def bench(context: typer.Context) -> None:
         from adapters.cli.bench_bot import app
 
         app(context.args[1:], prog_name="gander bench bot")
+    become_engine(context)
+
+
+def evaluate(context: typer.Context) -> None:
+    """What reads writing is the bot's; models are measured by the engine."""
+    if context.args[:1] in (["reading"], ["films"]):
+        from adapters.cli.evaluate import app
+
+        app(context.args, prog_name="gander evaluate")
     become_engine(context)
 
 

@@ -1,4 +1,4 @@
-"""The entries under a message's "Apps": ask about its picture, or have it described."""
+"""The entries under a message's "Apps": ask about its picture, have it described, or have its writing read."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ class ContextMenus:
         async def describe(interaction: Interaction, message: discord.Message) -> None:
             await self.describe(interaction, message)
 
+        async def read(interaction: Interaction, message: discord.Message) -> None:
+            await self._take(self._reply(interaction, message), interaction, Invocation("read"))
+
         where: dict[str, Any] = {"allowed_contexts": EVERYWHERE, "allowed_installs": BY_ANYBODY}
         return (
             app_commands.ContextMenu(name=worded(self._texts, "discord.menu_ask"), callback=ask, **where),
             app_commands.ContextMenu(name=worded(self._texts, "discord.menu_describe"), callback=describe, **where),
+            app_commands.ContextMenu(name=worded(self._texts, "discord.menu_read"), callback=read, **where),
         )
 
     async def ask(self, interaction: Interaction, message: discord.Message) -> None:

@@ -16,7 +16,7 @@ from bot.errors import Refusal
 from bot.message import Attachment
 
 HIDDEN: Final = re.compile(r"\|\|[\s\S]+?\|\|")
-PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".mp4", ".mov", ".webm")
 
 
 def own_files(message: discord.Message, fetch: Fetch) -> tuple[Attachment, ...]:
@@ -88,8 +88,9 @@ def embedded(embeds: Sequence[discord.Embed], text: str, fetch: Fetch) -> tuple[
 
 
 def looks_like_picture(file: Attachment) -> bool:
+    """A picture or a film."""
     if file.content_type:
-        return file.content_type.startswith("image/") and not file.content_type.startswith("image/svg")
+        return file.content_type.startswith(("image/", "video/")) and not file.content_type.startswith("image/svg")
     return file.name.lower().endswith(PICTURES)
 
 

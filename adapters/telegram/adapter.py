@@ -23,6 +23,7 @@ from bot.background import beside
 from bot.config.load import check_ready_for_public
 from bot.config.schema import Config
 from bot.errors import ConfigError
+from bot.media.films import can_open_films
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ async def run(services: Services, opened: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError for a wrong token."""
     async with signed_in(services.config) as account:
         texts = services.texts.on(NAME)
-        pictures = PictureFinder(account.client, account.http, services.config.media.side_pixels)
+        pictures = PictureFinder(account.client, account.http, services.config.media.side_pixels, films=can_open_films())
         platform = TelegramPlatform(account.client, texts, pictures)
         services.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)

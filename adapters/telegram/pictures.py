@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import anyio
 import httpx
-from telegram import Bot, ExternalReplyInfo, Message, PhotoSize
+from telegram import Animation, Bot, Document, ExternalReplyInfo, Message, PhotoSize, Sticker, Video, VideoNote
 from telegram.error import BadRequest, TelegramError
 
 from bot.errors import DeliveryError, Refusal
@@ -20,9 +20,11 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".t
 
 
 class PictureFinder:
-    """Makes attachments of what a message shows. `side`: pixels beyond which a larger size would not help."""
+    """Makes attachments of what a message shows. `side`: pixels beyond which a larger size would not help. `films`: whether films can
+    be opened here; else Telegram's still of each is looked at, as it always is of animated stickers (.tgs), which are drawings."""
 
-    def __init__(self, client: Bot, http: httpx.AsyncClient, side: int) -> None:
+    def __init__(self, client: Bot, http: httpx.AsyncClient, side: int, *, films: bool = False) -> None:
+        self._films = films
         self._client = client
         self._http = http
         self._side = side
@@ -38,11 +40,14 @@ class PictureFinder:
         return (self._attachment(other.file_name or "file", other.file_id, other.file_size, kind, False),)
 
     def pictures_of(self, message: Message | ExternalReplyInfo) -> tuple[Attachment, ...]:
-        """What it shows: a photo, a picture sent as a file, or the still that stands for something moving."""
+        """What it shows: a photo, a picture sent as a file, a film, or the still that stands for it."""
         spoiler = bool(message.has_media_spoiler)
         if message.photo:
             best = self._best(message.photo)
             return (self._attachment("photo.jpg", best.file_id, best.file_size, "image/jpeg", spoiler),)
+        if self._films and (film := _film(message)) and (film.file_size or 0) <= SERVER_LIMIT_MB * 1_000_000:
+            name = getattr(film, "file_name", None) or "film.mp4"
+            return (self._attachment(name, film.file_id, film.file_size, "video/mp4", spoiler),)
         if still := _still(message):
             return (self._attachment("still.jpg", still.file_id, still.file_size, None, spoiler),)
         if (sticker := message.sticker) and not (sticker.is_animated or sticker.is_video):
@@ -110,6 +115,13 @@ def _still(message: Message | ExternalReplyInfo) -> PhotoSize | None:
     sticker = message.sticker if message.sticker and (message.sticker.is_animated or message.sticker.is_video) else None
     moving = message.animation or message.video or message.video_note or sticker
     return moving.thumbnail if moving else None
+
+
+def _film(message: Message | ExternalReplyInfo) -> Animation | Video | VideoNote | Sticker | Document | None:
+    """What moves and is a film: animations, which Telegram keeps without sound, video notes and video stickers, too."""
+    sticker = message.sticker if message.sticker and message.sticker.is_video else None
+    document = message.document if message.document and (message.document.mime_type or "").startswith("video/") else None
+    return message.animation or message.video or message.video_note or sticker or document
 
 
 def _is_picture(kind: str | None, name: str | None) -> bool:

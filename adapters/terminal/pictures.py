@@ -9,23 +9,28 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from adapters.errors import FileError
+from bot.conversation import shown_parts
 from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.films import FilmFrames, FilmSampling, can_open_films
 from bot.media.intake import FileLimits, Intake
 from bot.message import Attachment, Picture
-from engine.api import ImagePart, ImageUrl
+from engine.api import Part
 
 ADDRESS = re.compile(r"(?P<scheme>https?|ftp):/+", re.IGNORECASE)  # a path has lost the second slash
 CHUNK_BYTES = 1 << 20
 
 
 async def take_pictures(paths: Sequence[Path]) -> list[Picture]:
-    """Checked, upright, downscaled pictures. Raises Refusal with the reason and the limit, FileError for what can't be opened."""
+    """Checked, upright, downscaled pictures; of a film, its frames. Raises Refusal with the reason and the limit, and FileError."""
     decoders = Decoders(DecodingLimits(), count=1)
-    intake = Intake(FileLimits(), decoders)
+    films = FilmFrames(FilmSampling()) if can_open_films() else None
+    intake = Intake(FileLimits(), decoders, films)
     try:
-        return [await intake.take(attachment(path)) for path in paths]
+        return [picture for path in paths for picture in await intake.take_all(attachment(path))]
     finally:
         await decoders.close()
+        if films is not None:
+            await films.close()
 
 
 def is_file(path: Path) -> bool:
@@ -61,6 +66,7 @@ async def read(path: Path) -> AsyncIterator[bytes]:
         raise FileError(f"{path} can't be read: {error.strerror}.") from None
 
 
-def image_part(picture: Picture) -> ImagePart:
-    data = base64.b64encode(picture.data).decode()
-    return ImagePart(image_url=ImageUrl(url=f"data:{picture.media_type};base64,{data}"))
+def picture_parts(pictures: Sequence[Picture]) -> tuple[Part, ...]:
+    """The pictures as parts of a request, a film's frames after their times."""
+    urls = {each.sha256: f"data:{each.media_type};base64,{base64.b64encode(each.data).decode()}" for each in pictures}
+    return shown_parts([each.sha256 for each in pictures], [each.seconds for each in pictures], urls)

@@ -19,6 +19,8 @@ from bot.background import beside
 from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Fault, Refusal
 from bot.platform import Button
+from bot.reading.picture_words import PictureWords
+from bot.reading.quote import MOST, quotes
 from bot.sanitize import safe_name
 from bot.store import graph
 from bot.store.database import Database
@@ -33,6 +35,7 @@ PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; used for fairness and est
 PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
 OnChunk = Callable[[], None]  # called after each chunk
+LEAST_LETTERS = 250  # of quoted writing: with fewer, what is too long is the conversation
 ALTERNATIVES = 6  # alternatives requested for each token
 FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of faults that only the operator can fix
     Fault.KEY: "answer.fault_key",
@@ -95,10 +98,11 @@ class Cancellation:
 class AnswerGenerator:
     """Asks engines for answers."""
 
-    def __init__(self, database: Database, files: PictureFiles, texts: Texts) -> None:
+    def __init__(self, database: Database, files: PictureFiles, texts: Texts, words: PictureWords) -> None:
         self._database = database
         self._files = files
         self._texts = texts
+        self._words = words
 
     async def answer(
         self,
@@ -109,14 +113,17 @@ class AnswerGenerator:
         on_chunk: OnChunk,
         *,
         explained: bool = False,
+        letters: int = MOST,
     ) -> None:
         """Fill `draft`; `on_chunk` is called after each chunk. The columns of a comparison are asked for at once: the engine
         takes them into one batch, and looks at the picture once. `explained`: the engine is asked how its choices came about.
+        `letters`: as many characters of the writing in its pictures are quoted to it.
         Raises what Engine raises, and Refusal where a picture is not kept any more.
         """
         if isinstance(draft, Comparison):
             return await self._answer_columns(engine, job, turns, draft, on_chunk)
-        request = await self._request(job, turns)
+        writing = quotes(turns, await self._words.of_turns(turns), letters)
+        request = await self._request(job, turns, writing)
         most, until = bounds.most_characters(job.settings), monotonic() + bounds.LONGEST_SECONDS
         try:
             async with (
@@ -130,11 +137,16 @@ class AnswerGenerator:
                         draft.finish = Finish.LENGTH
                         break
         except EngineRefused as refused:
+            if refused.too_long and writing and letters >= LEAST_LETTERS:
+                return await self.answer(engine, job, turns, draft, on_chunk, explained=explained, letters=letters // 2)
+            fewer = conversation.with_fewer_frames(turns)
+            if refused.too_long and fewer != tuple(turns):
+                return await self.answer(engine, job, fewer, draft, on_chunk, explained=explained, letters=letters)
             shorter = conversation.without_oldest(turns, max(len(turns) // 2, 1))
             if not refused.too_long or shorter == tuple(turns):
                 raise
             draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
-            await self.answer(engine, job, shorter, draft, on_chunk, explained=explained)
+            await self.answer(engine, job, shorter, draft, on_chunk, explained=explained, letters=letters)
 
     async def _answer_columns(self, engine: Engine, job: Job, turns: Sequence[Turn], comparison: Comparison, on_chunk: OnChunk) -> None:
         columns = [replace(job, settings=settings) for settings in job.varied.each(job.settings)] if job.varied else []
@@ -163,13 +175,13 @@ class AnswerGenerator:
             notes.append(self._texts.render(language, "answer.stopped"))
         return tuple(notes)
 
-    async def _request(self, job: Job, turns: Sequence[Turn]) -> ChatRequest:
+    async def _request(self, job: Job, turns: Sequence[Turn], writing: Mapping[int, str]) -> ChatRequest:
         settings = job.settings
         question = turns[-1]
         if not question.text:
             turns = (*turns[:-1], replace(question, text=self._texts.render(settings.language, "answer.describe")))
         return ChatRequest(
-            messages=conversation.messages(turns, await self._data_urls(turns), settings.system_prompt),
+            messages=conversation.messages(turns, await self._data_urls(turns), settings.system_prompt, writing),
             stream=True,
             stream_options=StreamOptions(include_usage=True),
             temperature=settings.temperature,

@@ -11,7 +11,9 @@ from bot.demo.summary import Summary
 from bot.engines.engine import EngineState
 from bot.message import Incoming, Value
 from bot.platform import Outgoing
+from bot.questions.film_sheet import FilmSheet
 from bot.queue_status import QueueStatus
+from bot.reading.picture_words import PictureReading
 from bot.store.demos import Demo
 from bot.store.forgetting import ForgetPreview, Forgotten
 
@@ -70,6 +72,14 @@ class Actions(Protocol):
 
     async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
         """Go on with an answer that ran into its token limit. Refusal `nothing_to_continue` otherwise."""
+        ...
+
+    async def frames(self, incoming: Incoming) -> FilmSheet:
+        """The frames of the film of what this event replies to, or of the conversation here. Refusals `frames.…`."""
+        ...
+
+    async def read(self, incoming: Incoming) -> PictureReading:
+        """What is written in the picture of this event, of what it replies to, or of the conversation here. Refusals `read.…`."""
         ...
 
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:

@@ -11,21 +11,21 @@ from bot.answer_settings import SETTINGS
 from bot.commands import (
     again,
     ask,
-    beams,
     compare,
     demo,
     diagnose,
     forget,
-    language,
+    frames,
     privacy,
     queue,
+    read,
     reset,
     resume,
     settings,
     setup,
+    single_setting,
     status,
     stop,
-    temperature,
     vote,
 )
 from bot.commands import help as help_command
@@ -37,28 +37,30 @@ from bot.platform import Outgoing
 from bot.resolve_answer_settings import ScopedSettings
 from bot.texts import Texts
 
-MODULES: Final = (
-    ask,
-    compare,
-    vote,
-    again,
-    resume,
-    stop,
-    temperature,
-    beams,
-    settings,
-    language,
-    reset,
-    forget,
-    privacy,
-    queue,
-    demo,
-    status,
-    diagnose,
-    setup,
-    help_command,
+DECLARED: Final = (
+    ask.COMMAND,
+    read.COMMAND,
+    frames.COMMAND,
+    compare.COMMAND,
+    vote.COMMAND,
+    again.COMMAND,
+    resume.COMMAND,
+    stop.COMMAND,
+    single_setting.TEMPERATURE,
+    single_setting.BEAMS,
+    settings.COMMAND,
+    single_setting.LANGUAGE,
+    reset.COMMAND,
+    forget.COMMAND,
+    privacy.COMMAND,
+    queue.COMMAND,
+    demo.COMMAND,
+    status.COMMAND,
+    diagnose.COMMAND,
+    setup.COMMAND,
+    help_command.COMMAND,
 )
-COMMANDS: Final[Mapping[str, Command]] = {module.COMMAND.name: module.COMMAND for module in MODULES}
+COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in DECLARED}
 
 
 class CommandRunner:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from bot.answer_settings import SETTINGS, Setting, SettingKind
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.commands.setting_drawings import drawing
@@ -116,3 +118,8 @@ async def _model_value(context: Context, setting: Setting) -> Value | None:
         if engine.health is not None and setting.wire in engine.health.defaults:
             return engine.health.defaults[setting.wire]
     return None
+
+
+TEMPERATURE: Final = setting_command("temperature")
+BEAMS: Final = setting_command("beams")
+LANGUAGE: Final = setting_command("language", usual=Scope.PERSON)

@@ -16,8 +16,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from bot.answer_settings import SETTINGS, SettingKind, find_setting
 from bot.errors import Refusal
 from bot.media.decoder_pool import MIB, DecodingLimits
+from bot.media.films import MOST_FRAMES, FilmSampling
 from bot.media.intake import FileLimits
 from bot.message import Value
+from bot.reading.reader import ReadingLimits
 from bot.texts import ENGLISH, load_texts
 
 Fraction = Annotated[float, Field(ge=0)]
@@ -235,6 +237,13 @@ class MediaOptions(ConfigSection):
     side_pixels: Annotated[int, Field(ge=64, le=8192)] = 1536  # larger pictures are made smaller
     decode_seconds: Annotated[float, Field(gt=0)] = 10
     memory_mib: Annotated[int, Field(ge=256)] = 1024  # of the child that decodes
+    film_frames: Annotated[int, Field(ge=1, le=MOST_FRAMES)] = 4  # that are taken from a film, and from pictures that move
+    film_minutes: Annotated[float, Field(gt=0)] = 10  # of the longest film
+    film_megapixels: Annotated[float, Field(gt=0, le=40)] = 10  # of one of its frames
+    film_seconds: Annotated[float, Field(gt=0)] = 20  # of work
+    read_writing: bool = True  # and tell it to the model, where the extra `reading` is installed
+    reading_seconds: Annotated[float, Field(gt=0)] = 20
+    reading_memory_mib: Annotated[int, Field(ge=1024)] = 3072  # address space of the child that reads, of which it uses about half
 
     @property
     def files(self) -> FileLimits:
@@ -243,6 +252,14 @@ class MediaOptions(ConfigSection):
     @property
     def decoding(self) -> DecodingLimits:
         return DecodingLimits(int(self.megapixels * 1e6), self.side_pixels, self.decode_seconds, self.memory_mib * MIB)
+
+    @property
+    def films(self) -> FilmSampling:
+        return FilmSampling(self.film_frames, int(self.film_megapixels * 1e6), length=self.film_minutes * 60, seconds=self.film_seconds)
+
+    @property
+    def reading(self) -> ReadingLimits:
+        return ReadingLimits(self.reading_seconds, self.reading_memory_mib * MIB)
 
 
 class LoggingOptions(ConfigSection):

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import structlog
 
-from bot.errors import Refusal
-from bot.media.decoder_worker import READY, Header
+from bot.errors import Refusal, WorkerDied, WorkerMissing, WorkerTooSlow
+from bot.media.child_process import WorkerProcess
 from bot.media.fair_semaphore import FairSemaphore
 from bot.message import Picture
 
 MIB: Final = 1 << 20
 MILLION: Final = 1_000_000
 WORKER: Final = Path(__file__).with_name("decoder_worker.py")
-PASSED_ON: Final = ("LD_LIBRARY_PATH",)  # nothing else of ours: the child handles strangers' bytes and needs no secret
 
 NAMES: Final = {"HEIF": "HEIC"}  # where people know a format by another name than Pillow
 REMEDY: Final = "in Gander's folder: pip install --force-reinstall pi-heif pillow"
@@ -43,89 +39,29 @@ class DecodingLimits:
     memory: int = 1024 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A started `decoder_worker.py` and its two pipes."""
-
-    process: asyncio.subprocess.Process
-    requests: asyncio.StreamWriter
-    answers: asyncio.StreamReader
-
-    async def exchange(self, data: bytes, kind: str) -> tuple[Header, bytes]:
-        self.requests.write(json.dumps({"kind": kind, "bytes": len(data)}).encode() + b"\n")
-        self.requests.write(data)
-        await self.requests.drain()
-        line = await self.answers.readuntil(b"\n")
-        header: Header = json.loads(line)
-        return header, await self.answers.readexactly(header["bytes"])
-
-    async def end(self) -> None:
-        if self.process.returncode is None:
-            self.process.kill()
-        self.requests.close()
-        await self.process.wait()
-
-
-async def start(limits: DecodingLimits) -> Child:
-    """Start a child and wait until it is confined. Raises Refusal when it can't even start; the log says how to see why."""
-    command = (sys.executable, "-I", str(WORKER), json.dumps(asdict(limits)))
-    child = await _spawn(command)
-    try:
-        ready = await child.answers.readline() == READY
-    except asyncio.CancelledError:
-        await child.end()
-        raise
-    if not ready:
-        await child.end()
-        log.error("the picture decoder does not start", see_why=shlex.join(command))
-        raise Refusal("picture.no_decoder")
-    return child
-
-
-async def _spawn(command: Sequence[str]) -> Child:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"MALLOC_ARENA_MAX": "1"} | {name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        start_new_session=True,  # Ctrl-C is the bot's to handle
-    )
-    return Child(process, cast("asyncio.StreamWriter", process.stdin), cast("asyncio.StreamReader", process.stdout))
-
-
 class DecodingProcess:
     """One child process. A picture starts it where none runs."""
 
     def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
-        self._child: Child | None = None
+        self._worker = WorkerProcess(command(limits), limits.seconds)
 
     async def decode(self, data: bytes, kind: str) -> Picture:
         """Decode one file of Pillow's format `kind`. Raises Refusal that names the reason and the limit."""
-        child, self._child = self._child or await start(self._limits), None
         try:
-            async with asyncio.timeout(self._limits.seconds):
-                header, result = await child.exchange(data, kind)
-        except TimeoutError:
-            await child.end()
+            header, result = await self._worker.exchange(data, kind=kind)
+        except WorkerMissing:
+            raise Refusal("picture.no_decoder") from None
+        except WorkerTooSlow:
             raise Refusal("picture.too_slow", seconds=self._limits.seconds) from None
-        except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
-            await child.end()
-            raise self._refusal("memory", kind) from None  # a native library that meets the limit ends its process
-        except asyncio.CancelledError:
-            await child.end()
-            raise
-        self._child = child
+        except WorkerDied:
+            raise self._refusal("memory", kind) from None
         if "reason" in header:
             raise self._refusal(header["reason"], kind)
         return Picture(header["sha256"], result, header["media_type"], header["width"], header["height"])
 
     async def close(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            await child.end()
+        await self._worker.close()
 
     def _refusal(self, reason: str, kind: str) -> Refusal:
         if reason == "no_decoder":
@@ -136,6 +72,11 @@ class DecodingProcess:
         if reason == "memory":
             return Refusal("picture.too_much_memory", limit=self._limits.memory // MIB)
         return Refusal("picture.damaged")
+
+
+def command(limits: DecodingLimits) -> tuple[str, ...]:
+    """What starts a child of these limits."""
+    return (sys.executable, "-I", str(WORKER), json.dumps(asdict(limits)))
 
 
 class Decoders:

@@ -1,4 +1,7 @@
-"""Turns an attached file into a picture: fetched up to a limit, recognised by its first bytes, decoded in a child process."""
+"""Turns an attached file into pictures: fetched up to a limit, recognised by its first bytes, decoded in a child process.
+
+A film, or a picture that moves, becomes a few of its frames.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,19 @@ class Decoder(Protocol):
     async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture: ...
 
 
-def recognise(head: bytes) -> str:
-    """Pillow's name of the format that a file's first bytes announce; its name and its claims do not count.
+FILMS: Final = frozenset({"MP4", "MATROSKA"})
 
-    Raises Refusal for what is no picture, vector drawings and films among them.
+
+class Sampler(Protocol):
+    """What takes frames from a film, or refuses: `films.FilmFrames`."""
+
+    async def take(self, data: bytes, kind: str, whose: str = "") -> tuple[Picture, ...]: ...
+
+
+def recognise(head: bytes) -> str:
+    """Pillow's name of the format that a file's first bytes announce, or one of FILMS; its name and its claims do not count.
+
+    Raises Refusal for what is neither picture nor film, vector drawings among them.
     """
     riff_of_another_kind = head.startswith(b"RIFF") and head[8:12] != b"WEBP"
     for offset, magic, kind in () if riff_of_another_kind else KINDS:
@@ -56,27 +68,53 @@ def recognise(head: bytes) -> str:
             return kind
     if b"<svg" in head.lower():
         raise Refusal("picture.vector")
-    if head.startswith((b"ftyp", b"moov"), 4) or head.startswith(b"\x1aE\xdf\xa3"):
-        raise Refusal("picture.film")
+    if head.startswith((b"ftyp", b"moov"), 4):
+        return "MP4"
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "MATROSKA"
     raise Refusal("picture.unknown" if head else "picture.empty")
+
+
+def moves(data: bytes, kind: str) -> bool:
+    """Whether a picture may have several frames: of a GIF only decoding it tells."""
+    return kind == "GIF" or (kind == "WEBP" and data[12:16] == b"VP8X" and bool(data[20] & 2))
 
 
 class Intake:
     """Fetches and decodes the pictures of all people, fairly. A Refusal names the file, its fault and the limit it broke."""
 
-    def __init__(self, limits: FileLimits, decoder: Decoder) -> None:
+    def __init__(self, limits: FileLimits, decoder: Decoder, sampler: Sampler | None = None) -> None:
+        """`sampler` None: films are refused, and of what moves the first frame is taken."""
         self._limits = limits
         self._decoder = decoder
+        self._sampler = sampler
         self._room = FairSemaphore(AT_ONCE * limits.size, each=AT_ONCE * limits.size // 4)
 
     async def take(self, attachment: Attachment, whose: str = "") -> Picture:
-        """Fetch, check and decode one file of a person. Raises Refusal."""
+        """As `take_all`: of a film its first frame."""
+        return (await self.take_all(attachment, whose))[0]
+
+    async def take_all(self, attachment: Attachment, whose: str = "") -> tuple[Picture, ...]:
+        """Fetch, check and decode one file of a person: a picture, or the frames of a film in their order. Raises Refusal."""
         try:
             async with self._room.inside(whose, min(max(attachment.size or 0, UNKNOWN_SIZE), self._limits.size)):
                 data = await self._fetch(attachment)
-                return await self._decoder.decode(data, recognise(data[:HEAD]), whose)
+                return await self._decode(data, self._recognise(data[:HEAD]), whose)
         except Refusal as refusal:
             raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
+
+    async def _decode(self, data: bytes, kind: str, whose: str) -> tuple[Picture, ...]:
+        if self._sampler is not None and (kind in FILMS or moves(data, kind)):
+            frames = await self._sampler.take(data, kind, whose)
+            if kind in FILMS or len(frames) > 1:
+                return frames
+        return (await self._decoder.decode(data, kind, whose),)
+
+    def _recognise(self, head: bytes) -> str:
+        kind = recognise(head)
+        if kind in FILMS and self._sampler is None:
+            raise Refusal("picture.film")
+        return kind
 
     async def _fetch(self, attachment: Attachment) -> bytes:
         self._check_size(attachment.size or 0)
@@ -94,7 +132,7 @@ class Intake:
             data += chunk
             self._check_size(len(data))
             if len(data) >= HEAD:
-                recognise(bytes(data[:HEAD]))  # what is no picture is not fetched to its end
+                self._recognise(bytes(data[:HEAD]))  # what is no picture is not fetched to its end
         return bytes(data)
 
     def _check_size(self, size: int) -> None:

@@ -177,16 +177,16 @@ class AskService:
         async with asyncio.TaskGroup() as tasks:
             taking = [tasks.create_task(self._take_one(attachment, whose)) for attachment in attachments]
         taken = [task.result() for task in taking]
-        pictures = tuple(each for each in taken if isinstance(each, Picture))
+        pictures = tuple(picture for each in taken if not isinstance(each, Refusal) for picture in each)
         refused = next((each for each in taken if isinstance(each, Refusal)), None)
         if refused is not None and not pictures:
             raise refused
         await self._save(pictures)
         return pictures, refused
 
-    async def _take_one(self, attachment: Attachment, whose: str) -> Picture | Refusal:
+    async def _take_one(self, attachment: Attachment, whose: str) -> tuple[Picture, ...] | Refusal:
         try:
-            return await self._parts.intake.take(attachment, whose)
+            return await self._parts.intake.take_all(attachment, whose)
         except Refusal as refusal:
             return refusal
 

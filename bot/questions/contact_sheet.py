@@ -45,7 +45,7 @@ class ContactSheets:
             return None
         path = self.path(name)
         try:
-            await asyncio.to_thread(_save, path, pictures)
+            await asyncio.to_thread(save, path, pictures)
         except OSError as error:
             log.warning("contact_sheet_not_kept", reason=str(error))
             return None
@@ -68,18 +68,18 @@ class ContactSheets:
             return None
 
 
-def draw(pictures: Sequence[bytes | None]) -> Image.Image:
-    """The sheet. `pictures`: encoded, as intake leaves them; None: an empty tile."""
-    columns = 2 if len(pictures) in {2, 4} else min(len(pictures), WIDE)
+def draw(pictures: Sequence[bytes | None], labels: Sequence[str] = ()) -> Image.Image:
+    """The sheet. `pictures`: encoded, as intake leaves them; None: an empty tile. `labels`: of the tiles; else their numbers."""
+    columns = 2 if len(pictures) in {2, 4} else min(len(pictures), WIDE if len(pictures) <= WIDE**2 else 2 * WIDE)
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, rows * (TILE + GAP) + GAP), PAPER)
     for index, data in enumerate(pictures):
         row, column = divmod(index, columns)
-        sheet.paste(_tile(data, index + 1), (GAP + column * (TILE + GAP), GAP + row * (TILE + GAP)))
+        sheet.paste(_tile(data, labels[index] if labels else str(index + 1)), (GAP + column * (TILE + GAP), GAP + row * (TILE + GAP)))
     return sheet
 
 
-def _tile(data: bytes | None, number: int) -> Image.Image:
+def _tile(data: bytes | None, label: str) -> Image.Image:
     tile = Image.new("RGB", (TILE, TILE), EMPTY)
     if data is not None:
         with Image.open(BytesIO(data)) as picture:
@@ -87,11 +87,13 @@ def _tile(data: bytes | None, number: int) -> Image.Image:
             small = ImageOps.contain(picture.convert("RGB"), (TILE, TILE))
         tile.paste(small, ((TILE - small.width) // 2, (TILE - small.height) // 2))
     ink = ImageDraw.Draw(tile)
-    ink.rectangle((0, 0, LABEL, LABEL), fill=PAPER)
-    ink.text((LABEL // 2, LABEL // 2), str(number), fill=INK, font=ImageFont.load_default(LABEL * 0.75), anchor="mm")
+    font = ImageFont.load_default(LABEL * 0.75)
+    width = max(LABEL, round(font.getlength(label)) + LABEL // 2)
+    ink.rectangle((0, 0, width, LABEL), fill=PAPER)
+    ink.text((width // 2, LABEL // 2), label, fill=INK, font=font, anchor="mm")
     return tile
 
 
-def _save(path: Path, pictures: Sequence[bytes | None]) -> None:
+def save(path: Path, pictures: Sequence[bytes | None], labels: Sequence[str] = ()) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw(pictures).save(path, "JPEG", quality=85)
+    draw(pictures, labels).save(path, "JPEG", quality=85)

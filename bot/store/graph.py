@@ -45,6 +45,7 @@ class NewMessage:
     text: str
     at: float  # Unix seconds
     sha256s: tuple[str, ...] = ()
+    seconds: tuple[float | None, ...] = ()  # of those that are frames of films; empty: none is
     spoiler: bool = False
     footer: str = ""
     unseen: bool = False
@@ -64,6 +65,8 @@ class Turn:
     spoiler: bool
     sha256s: tuple[str, ...]
     media_types: tuple[str, ...] = ()  # of these pictures
+    seconds: tuple[float | None, ...] = ()  # of those that are frames of films: when each is shown
+    words: tuple[str | None, ...] = ()  # that are written in them (PictureRow.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,10 @@ def add(connection: Connection, message: NewMessage) -> int | None:
     }
     new: int | None = connection.scalar(_add(connection.dialect.name), row)
     if new is not None and message.sha256s:
-        links = [{"message": new, "position": n, "sha256": sha256} for n, sha256 in enumerate(message.sha256s)]
+        links = [
+            {"message": new, "position": n, "sha256": sha256, "seconds": message.seconds[n] if message.seconds else None}
+            for n, sha256 in enumerate(message.sha256s)
+        ]
         connection.execute(insert(connection.dialect.name, MessagePictureRow), links)
     return new
 
@@ -188,15 +194,16 @@ def unpoint(connection: Connection, place: str, persons: Sequence[str]) -> None:
 def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
     """The messages from the first of the conversation to `leaf`, both included."""
     rows = connection.execute(_BRANCH, {"leaf": leaf}).all()
-    pictures: dict[int, list[tuple[str, str]]] = {}
-    for message, sha256, media_type in connection.execute(_TYPED_PICTURES, {"messages": [row.id for row in rows]}):
-        pictures.setdefault(message, []).append((sha256, media_type))
+    pictures: dict[int, list[Any]] = {}
+    for shown in connection.execute(_TYPED_PICTURES, {"messages": [row.id for row in rows]}):
+        pictures.setdefault(shown.message, []).append(shown)
     return tuple(_turn(row, pictures.get(row.id, ())) for row in rows)
 
 
-def _turn(row: Any, pictures: Collection[tuple[str, str]]) -> Turn:
-    sha256s, media_types = tuple(sha256 for sha256, _ in pictures), tuple(media_type for _, media_type in pictures)
-    return Turn(row.id, row.conversation, row.person, row.role, row.text, row.finish, row.spoiler, sha256s, media_types)
+def _turn(row: Any, pictures: Collection[Any]) -> Turn:
+    sha256s, media_types = tuple(shown.sha256 for shown in pictures), tuple(shown.media_type for shown in pictures)
+    seconds, words = tuple(shown.seconds for shown in pictures), tuple(shown.words for shown in pictures)
+    return Turn(row.id, row.conversation, row.person, row.role, row.text, row.finish, row.spoiler, sha256s, media_types, seconds, words)
 
 
 def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -265,6 +272,16 @@ def drop(connection: Connection, message: int) -> None:
     connection.execute(delete(MessageRow).where(MessageRow.id == message))
 
 
+def words_in(connection: Connection, sha256: str) -> str | None:
+    """The words in a picture, empty where there are none; None: it was not read yet."""
+    return connection.scalar(select(PictureRow.words).where(PictureRow.sha256 == sha256))
+
+
+def keep_words(connection: Connection, sha256: str, words: str) -> None:
+    """Keep what was read in a picture; of one that was forgotten meanwhile nothing is kept."""
+    connection.execute(update(PictureRow).where(PictureRow.sha256 == sha256).values(words=words))
+
+
 def all_pictures(connection: Connection) -> set[str]:
     """The sha256 of every picture that is kept."""
     return set(connection.scalars(select(PictureRow.sha256)))
@@ -307,7 +324,9 @@ _PICTURES = (
     .where(MessagePictureRow.message.in_(bindparam("messages", expanding=True)))
     .order_by(MessagePictureRow.message, MessagePictureRow.position)
 )
-_TYPED_PICTURES = _PICTURES.join(PictureRow, PictureRow.sha256 == MessagePictureRow.sha256).add_columns(PictureRow.media_type)
+_TYPED_PICTURES = _PICTURES.join(PictureRow, PictureRow.sha256 == MessagePictureRow.sha256).add_columns(
+    PictureRow.media_type, PictureRow.words, MessagePictureRow.seconds
+)
 _QUESTION = aliased(MessageRow)
 _ANSWER = (
     select(

@@ -216,9 +216,11 @@ def _store_replied_picture(connection: Connection, submission: Submission, quest
         return None
     author = reply.author or Author(incoming.place.platform, "", "")
     graph.introduce(connection, incoming.place, author)
-    shown = tuple(picture.sha256 for picture in question.pictures)
+    shown, times = tuple(each.sha256 for each in question.pictures), tuple(each.seconds for each in question.pictures)
     key = secrets.token_hex(8)
-    message = NewMessage(incoming.place.key, reply.message_id, None, key, author.key, "user", "", submission.at, shown, question.spoiler)
+    message = NewMessage(
+        incoming.place.key, reply.message_id, None, key, author.key, "user", "", submission.at, shown, times, question.spoiler
+    )
     stored = graph.add(connection, message)
     return None if stored is None else _node(stored, message)
 
@@ -244,6 +246,7 @@ def _child(
         text=text,
         at=now,
         sha256s=tuple(picture.sha256 for picture in pictures),
+        seconds=tuple(picture.seconds for picture in pictures),
         spoiler=spoiler or bool(parent and parent.spoiler and not pictures),
         unseen=incoming.unseen,
     )

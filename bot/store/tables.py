@@ -84,6 +84,7 @@ class PictureRow(Row):
     height: Mapped[int]  # pixels
     size: Mapped[int]  # bytes of the file
     at: Mapped[float]  # when it was shown first; showing it again changes nothing
+    words: Mapped[str | None]  # what is written in it, as /read shows it; empty: nothing; None: it was not read yet
 
 
 class MessageRow(Row):
@@ -119,6 +120,7 @@ class MessagePictureRow(Row):
     message: Mapped[int] = mapped_column(Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)  # a person's
     position: Mapped[int] = mapped_column(primary_key=True)  # in the message, from 0
     sha256: Mapped[str] = mapped_column(ForeignKey("picture.sha256"), index=True)  # which picture
+    seconds: Mapped[float | None]  # of a film's frame: when it is shown; frames follow each other, each film begins with a lower one
 
 
 class PointerRow(Row):

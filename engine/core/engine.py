@@ -32,7 +32,9 @@ from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.metrics import Ending, Metrics
 from engine.models.base import VisionLanguageModel
+from engine.prompts.film import told_frame_by_frame
 from engine.prompts.languages import apology
+from engine.prompts.recital import recital
 from engine.request import ChoiceFinished, Done, Request, TextDelta
 from engine.runner.kv_cache_size import Capacity
 from engine.runner.model_runner import ModelRunner
@@ -93,9 +95,9 @@ class Engine:
         for group in self._images.encode(1 if self.scheduler.running else self.capacity.pictures):
             for number in range(len(group.request.pictures)):
                 self._metrics.picture(hit=number >= group.pictures_encoded)
-            sorry = apology(self.model.card, group.request.turns)
-            if sorry is not None:
-                self._apologise(group, sorry)
+            said = self._at_once(group.request)
+            if said is not None:
+                self._say(group, said)
                 continue
             try:
                 self._queue(group)
@@ -123,13 +125,20 @@ class Engine:
             )
         self.scheduler.add(group)
 
-    def _apologise(self, group: SequenceGroup, sorry: str) -> None:
-        """Answers with the card's sentence for a language that the model does not speak; nothing is computed."""
+    def _at_once(self, request: Request) -> str | None:
+        """What the card says of a question that the model can't answer by itself; None: it can."""
+        card, turns = self.model.card, request.turns
+        if (said := recital(card, turns) or apology(card, turns)) is not None:
+            return said
+        return told_frame_by_frame(card, turns, lambda picture: self.preprocessor.embeddings.encode([picture])[picture.sha256].words)
+
+    def _say(self, group: SequenceGroup, said: str) -> None:
+        """Answers with what the card says of a question that the model can't answer by itself; nothing is computed."""
         self._close(group, "stop")
         for choice in range(group.request.n):
-            group.emit(TextDelta(choice, sorry))
+            group.emit(TextDelta(choice, said))
             group.emit(ChoiceFinished(choice, "stop"))
-        group.emit(Done(0, group.request.n * len(self.model.tokenizer.encode(sorry)), 0))
+        group.emit(Done(0, group.request.n * len(self.model.tokenizer.encode(said)), 0))
 
     # The device's part of a step.
 

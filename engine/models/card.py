@@ -100,6 +100,8 @@ class Card(BaseModel):
     generation: Generation = Generation()
     languages: tuple[str, ...] = ()  # BCP 47; empty = no claim
     apologies: dict[str, str] = Field(default_factory=dict)  # language → what a question in it gets when not spoken
+    # Language → what is said, with {words} in it, to a question about writing that was quoted; empty: the model answers by itself.
+    recitals: dict[str, str] = Field(default_factory=dict)
     notice: str = ""  # what the model is and can't do, one sentence for people
     parts: tuple[Component, ...] = ()
 

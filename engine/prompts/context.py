@@ -16,6 +16,8 @@ from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.models.card import ChatTemplate
 from engine.models.llama.prompt_inputs import PromptInputs, grid_positions, joined_deepstack, offset_of
+from engine.prompts.film import with_timestamps
+from engine.prompts.recital import without_quotes
 from engine.prompts.renderer import check
 from engine.prompts.turn import Turn
 from engine.prompts.window import MARGIN, ContextWindow
@@ -106,6 +108,7 @@ class ContextBuilder(ContextWindow):
         Raises RequestError for a picture where none may be, and ContextError for a conversation that can't be made to fit.
         """
         check(turns)
+        turns = with_timestamps(self.card, without_quotes(self.card, turns))
         kept, dropped, length = self.fit(turns, encoded, max_tokens, counted)
         limit = self.limit(max_tokens)
         if length <= MARGIN * limit:  # a longer one can't fit, and need not be tokenized to know that

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from engine.models.card import Card
-from engine.prompts.turn import Turn
+from engine.prompts.turn import Turn, words_of
+from engine.writing import quoted_writing
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 KANA = re.compile(r"[\u3040-\u30ff]")
@@ -19,7 +20,7 @@ def apology(card: Card, turns: Sequence[Turn]) -> str | None:
     questions = [turn for turn in turns if turn.role == "user"]
     if not questions:
         return None
-    language = language_of(" ".join(part for part in questions[-1].parts if isinstance(part, str))[:ENOUGH])
+    language = language_of(quoted_writing(words_of(questions[-1]))[1][:ENOUGH])
     return None if language in card.languages else card.apologies.get(language)
 
 

@@ -14,3 +14,8 @@ class Turn:
 
     role: Role
     parts: tuple[str | Picture, ...]
+
+
+def words_of(turn: Turn) -> str:
+    """All texts of a message."""
+    return "\n".join(part for part in turn.parts if isinstance(part, str))

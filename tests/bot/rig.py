@@ -22,9 +22,10 @@ from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders, DecodingLimits
-from bot.media.intake import FileLimits, Intake
+from bot.media.intake import FileLimits, Intake, Sampler
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.platform import EditBudget, Limits, Outgoing
+from bot.reading.reader import WritingReader
 from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles
@@ -257,6 +258,8 @@ async def running(
     access: AccessOptions = EVERYBODY,
     name: str = "gander",
     watched: Callable[[Database], Database] = lambda database: database,
+    reader: WritingReader | None = None,
+    films: Sampler | None = None,
 ) -> AsyncIterator[Rig]:
     """A bot that runs until the end of the block, when it stops as a killed one does: at once. It uses its database as `watched`."""
     database = watched(await open_database(url))
@@ -268,7 +271,7 @@ async def running(
         database=database,
         files=files,
         engines=[engine],
-        intake=Intake(FileLimits(), decoders),
+        intake=Intake(FileLimits(), decoders, films),
         settings=settings,
         permissions=Access(policies),
         limits=PersonLimits(limits, policies),
@@ -277,6 +280,7 @@ async def running(
         exports=home / "exports",
         idle_seconds=idle_seconds,
         name=name,
+        reader=reader,
     )
     core = EventHandler(resources)
     task = asyncio.create_task(core.run())

@@ -9,7 +9,7 @@ from bot.store.graph import Turn
 
 
 def turn(number: int, role: str, text: str, *sha256s: str, finish: str | None = None) -> Turn:
-    return Turn(number, "c", "web:ann", role, text, finish, spoiler=False, sha256s=sha256s)
+    return Turn(number, "c", "web:ann", role, text, finish, spoiler=False, sha256s=sha256s, words=(None,) * len(sha256s))
 
 
 BRANCH = (

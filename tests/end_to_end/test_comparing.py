@@ -26,7 +26,7 @@ from tests.bot.rig import UNHURRIED, Chat, attachment
 PLACE = Place("web", "ann", private=True)
 ANN = Author("web", "ann", "Ann", manages=True)
 LIMITS = Limits(text=4_000, budget=EditBudget(1_000, 1.0), shows_explanations=True)
-CONFIG = Config.model_validate({"limits": UNHURRIED.model_dump(), "settings": {"max_new_tokens": 8}})
+CONFIG = Config.model_validate({"limits": UNHURRIED.model_dump(), "settings": {"max_new_tokens": 8}, "media": {"read_writing": False}})
 
 
 @dataclass

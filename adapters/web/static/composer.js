@@ -179,7 +179,7 @@ export class Composer {
     const { pictures, bytes, file_bytes: most } = this.limits;
     const total = this.#draft.pictures.reduce((sum, picture) => sum + picture.file.size, file.size);
     const megabytes = (count) => Math.floor(count / 1e6);
-    if (file.type && !file.type.startsWith("image/")) return say("error-not-picture", { name: file.name });
+    if (file.type && !/^(image|video)\//.test(file.type)) return say("error-not-picture", { name: file.name });
     if (file.size > most) return say("error-file-too-large", { name: file.name, size: Math.ceil(file.size / 1e6), megabytes: megabytes(most) });
     if (this.#draft.pictures.length >= pictures) return say("error-too-many", { count: pictures });
     return total > bytes ? say("error-too-large", { megabytes: megabytes(bytes) }) : "";
@@ -206,7 +206,10 @@ export class Composer {
   #draw() {
     const preview = (picture) => {
       const label = say("remove-picture", { name: picture.file.name });
-      const image = make("img", { src: picture.url, alt: picture.file.name });
+      const film = picture.file.type.startsWith("video/");
+      const image = film
+        ? make("video", { src: picture.url, muted: true, preload: "metadata", title: picture.file.name })
+        : make("img", { src: picture.url, alt: picture.file.name });
       return make("li", {}, image, iconButton("close", label, () => this.#remove(picture)));
     };
     find("pictures").replaceChildren(...this.#draft.pictures.map(preview));

@@ -1,6 +1,7 @@
 """The pocket model: a toy. A frozen EfficientNet, a small trained bridge, and a small language model.
 
 It knows colours, counts, shapes, places and common animals and things; it names no people and reads no text.
+Words that the bot read are said by engine/prompts/recital.py.
 """
 
 from __future__ import annotations

@@ -56,8 +56,10 @@ class Connected:
 
 
 def config(address: str, telegram: Mapping[str, object] | None = None, **more: object) -> Config:
+    """Writing in pictures is read in tests/bot/reading/: the child that does it would cost each test here more than a second."""
     options = {"token": TOKEN, "server": address, **(telegram or {})}
-    return Config.model_validate({"telegram": options, "access": {"everyone": True}, **more})
+    unread = {"read_writing": False}
+    return Config.model_validate({"telegram": options, "access": {"everyone": True}, "media": unread, **more})
 
 
 @asynccontextmanager

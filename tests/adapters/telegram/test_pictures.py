@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
+from telegram import Message
 
+from adapters.telegram.pictures import PictureFinder
+from bot.media.films import can_open_films
 from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import ApiError, BotApi
 from tests.adapters.strict.telegram.world import BOB, Json, World
@@ -28,6 +32,15 @@ async def test_what_moves_is_seen_by_its_still(telegram: Connected, kind: str) -
     assert (await telegram.bot.hears()).pictures == ((PNG,) if kind == "sticker" else (STILL,))
 
 
+@pytest.mark.parametrize("kind", ["video sticker", "animation", "video", "video_note", "video as a file", "animated sticker"])
+async def test_where_films_can_be_opened_they_are_taken_but_for_drawn_stickers(telegram: Connected, kind: str) -> None:
+    message = Message.de_json({"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}, **_moving(telegram.world, kind)}, None)
+    assert message
+    async with httpx.AsyncClient() as http:
+        [found] = PictureFinder(telegram.account.client, http, 1024, films=True).pictures_of(message)
+    assert found.content_type == (None if kind == "animated sticker" else "video/mp4")
+
+
 async def test_a_gif_that_telegram_keeps_as_a_file_is_seen(telegram: Connected) -> None:
     await telegram.world.say(telegram.world.private(), document=telegram.world.document(b"GIF89a", "goose.gif", "image/gif"))
     assert (await telegram.bot.hears()).pictures == (b"GIF89a",)
@@ -44,7 +57,8 @@ async def test_a_file_that_is_no_picture_gets_one_kind_line(tmp_path: Path) -> N
         await telegram.answers(chat, 2)
         said = {each["reply_to_message"]["message_id"]: each["text"] for each in telegram.said(chat)}
         assert "“notes.txt” isn't a picture" in said.pop(first["message_id"])  # it is read beside the other, and may come second
-        assert "“goose.mp4” is a video" in said.popitem()[1]
+        assert "“goose.mp4” is " in (last := said.popitem()[1])
+        assert ("is damaged" if can_open_films() else "is a film") in last
         replied = telegram.world.keep(chat, BOB, document=diary)
         await telegram.world.say(chat, "What do you think?", reply_to_message=replied)
         assert (await telegram.answers(chat, 3))[2].startswith("You asked: What do you think?")
@@ -77,7 +91,7 @@ async def test_a_server_of_ones_own_hands_over_files_beyond_telegrams_limit(tmp_
     api, large = BotApi(disk=tmp_path), io.BytesIO()
     Image.new("RGB", (2_700, 2_500), "orange").save(large, "BMP")
     assert len(large.getvalue()) > 20_000_000
-    async with whole(tmp_path / "home", api=api, telegram={"local_files": True}, media={"file_mib": 32}) as telegram:
+    async with whole(tmp_path / "home", api=api, telegram={"local_files": True}, media={"file_mib": 32, "read_writing": False}) as telegram:
         chat = telegram.world.private()
         await telegram.world.say(chat, "Seen?", document=telegram.world.document(large.getvalue(), "goose.bmp", "image/bmp"))
         assert await telegram.answers(chat) == ["You asked: Seen?"]

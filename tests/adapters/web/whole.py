@@ -28,8 +28,11 @@ def drawing(colour: str = "orange") -> bytes:
     return file.getvalue()
 
 
+UNREAD = {"read_writing": False}  # tests/bot/reading/ reads: the child that does costs each test more than a second
+
+
 def config(port: int = 0, password: str | None = None) -> Config:
-    return Config.model_validate({"web": {"port": port, "password": password}, "limits": UNHURRIED.model_dump()})
+    return Config.model_validate({"web": {"port": port, "password": password}, "limits": UNHURRIED.model_dump(), "media": UNREAD})
 
 
 @asynccontextmanager

@@ -15,7 +15,9 @@ from bot.engines.engine import EngineState
 from bot.errors import Refusal
 from bot.message import Incoming, Value
 from bot.platform import Outgoing
+from bot.questions.film_sheet import FilmSheet
 from bot.queue_status import QueueStatus
+from bot.reading.picture_words import PictureReading
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.texts import load_texts
 from engine.api import Health
@@ -36,6 +38,7 @@ READY = Health(
 )
 
 
+NOTHING_READ = PictureReading("")
 EMPTY = QueueStatus(0, 0, None, ())
 
 
@@ -48,6 +51,7 @@ class Diary:
     stopped: int = 0
     line: QueueStatus = EMPTY
     findings: tuple[str, ...] = ()
+    reading: PictureReading = NOTHING_READ
     states: tuple[EngineState, ...] = (EngineState("http://secret.example", READY, 2),)
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
@@ -61,6 +65,12 @@ class Diary:
 
     async def resume(self, incoming: Incoming, answer_id: int | None) -> None:
         self.done.append(("resume", answer_id))
+
+    async def frames(self, incoming: Incoming) -> FilmSheet:
+        raise NotImplementedError("films are tested with a whole bot")
+
+    async def read(self, incoming: Incoming) -> PictureReading:
+        return self.reading
 
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         self.done.append(("stop", answer_id))

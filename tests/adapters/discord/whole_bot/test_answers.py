@@ -113,14 +113,14 @@ async def test_a_reply_to_anyone_s_picture_is_answered(whole: Whole) -> None:
 
 async def test_a_file_that_is_no_picture_gets_one_kind_line(whole: Whole) -> None:
     await whole.server.ann.send(whole.server.channel, whole.server.mention, attachments=[("notes.txt", b"dear diary")])
-    await whole.says("“notes.txt” isn't a picture that I can read.")
+    await whole.says("“notes.txt” isn't a picture or a film that I can read.")
     assert len(whole.server.said()) == 1
 
 
 async def test_a_file_beside_a_picture_gets_its_line_and_the_picture_its_answer(whole: Whole) -> None:
     await whole.asks("what is this?", attachments=[("notes.txt", b"dear diary"), *PHOTO, ("more.txt", b"dear diary")])
     assert await whole.ends(1) == ["You asked: what is this?"]
-    await whole.says("“notes.txt” isn't a picture that I can read.")
+    await whole.says("“notes.txt” isn't a picture or a film that I can read.")
     assert len(pictures_in(whole.engine.requests[0])) == 1
     assert len(whole.server.said()) == 2
 

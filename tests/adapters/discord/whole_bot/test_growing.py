@@ -77,7 +77,7 @@ async def test_pain_what_people_write_stands_in_no_log(whole: Whole, capsys: pyt
     await whole.asks("my secret goose", attachments=[("secret.png", GOOSE)])
     await whole.ends(1)
     await whole.asks("", attachments=[("diary.txt", b"secret")])
-    await whole.says("a picture that I can read")
+    await whole.says("a film that I can read")
     logged = capsys.readouterr()
     assert "answer_made" in logged.out
     assert "secret" not in logged.out + logged.err

@@ -72,7 +72,7 @@ async def whole(
     with pytest.MonkeyPatch.context() as monkeypatch:
         async with serving(api) as address:
             redirect(address, monkeypatch.setattr)
-            async with open_services(Config.model_validate(options), home, [engine]) as services:
+            async with open_services(Config.model_validate({"media": {"read_writing": False}, **options}), home, [engine]) as services:
                 work = {name: partial(run, services) for name, run in (beside or {}).items()}
                 async with running(services, {"discord": partial(adapter.run, services, lambda address: None), **work}) as tasks:
                     bot = Whole(api, world, engine, tasks)

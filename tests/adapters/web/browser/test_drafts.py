@@ -143,7 +143,7 @@ async def test_each_file_that_is_not_taken_is_named(visit: Visit) -> None:
     files = [{"name": name, "mimeType": "text/plain", "buffer": b"words"} for name in ("one.txt", "two.txt")]
     await visit.page.locator("#file").set_input_files(files)  # type: ignore[arg-type]  # Playwright's own form
     await expect(visit.page.locator("#problem")).to_have_text(
-        "“one.txt” is not a picture.\n“two.txt” is not a picture.", use_inner_text=True
+        "“one.txt” is neither a picture nor a film.\n“two.txt” is neither a picture nor a film.", use_inner_text=True
     )
 
 

@@ -1,0 +1,64 @@
+"""`gander evaluate reading` and `gander evaluate films`: what the bot does with pictures, measured on ones that are drawn for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.command()
+def reading(
+    font: Annotated[Path | None, typer.Option(help="A font with Chinese letters; else one of a package or of the system.")] = None,
+) -> None:
+    """Measure how well writing in pictures is read: character error rates by kind of page."""
+    from adapters.evaluation.reading import measure_all
+    from adapters.evaluation.reading_pages import chinese_font
+    from adapters.terminal.console import ending
+
+    with ending():
+        chinese = font or chinese_font()
+        scores = asyncio.run(measure_all(chinese))
+    table = Table("pages", "character errors without spaces", "with spaces", "seconds a page")
+    for group, score in scores.items():
+        mean = sum(score.seconds) / len(score.seconds)
+        table.add_row(group, f"{score.without_spaces:.2%}", f"{score.with_spaces:.2%}", f"{mean:.1f}")
+    Console().print(table)
+    if chinese is None:
+        typer.echo("No Chinese pages: no font was found. pip install pylopdf-fonts-zh-cn, or --font FILE.")
+
+
+@app.command()
+def films(
+    model: Annotated[str | None, typer.Option(help="A model's name or folder; else pocket.")] = None,
+    engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
+    count: Annotated[int, typer.Option(help="Films of each kind.")] = 20,
+) -> None:
+    """Measure how well questions about films are answered, with their frames in order and shuffled."""
+    from adapters.terminal.console import run
+
+    run(measure_films(model, engine_url, count))
+
+
+async def measure_films(model: str | None, engine_url: str | None, count: int) -> None:
+    from adapters.cli.engine_access import open_engine
+    from adapters.errors import UsageError
+    from adapters.evaluation.films import measure
+    from bot.config.load import data_home
+    from bot.media.films import REMEDY, can_open_films
+
+    if not can_open_films():
+        raise UsageError(f"What opens films is not installed. {REMEDY}.")
+    async with open_engine(Console(stderr=True), data_home(os.environ), model, engine_url) as (client, health):
+        found = await measure(client, health.model, count)
+    table = Table(f"{health.model}, {count} films of each kind", "frames in order", "shuffled")
+    for kind, (ordered, mixed) in found.items():
+        table.add_row(kind, f"{ordered / count:.0%}", f"{mixed / count:.0%}")
+    Console().print(table)
