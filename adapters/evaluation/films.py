@@ -57,7 +57,7 @@ def right(clip: Clip, answer: str) -> bool:
     if isinstance(clip.truth, int):
         places = PLACES.findall(said)
         if len(places) == PARTS:  # told frame by frame
-            return sum(a != b for a, b in pairwise(places)) == clip.truth
+            return bool(sum(a != b for a, b in pairwise(places)) == clip.truth)
         numbers = [NUMBERS.get(word, int(word) if word.isdigit() else -1) for word in re.findall(r"\d+|[a-z]+", said)]
         return next((number for number in numbers if number >= 0), -1) == clip.truth
     lines = [line for line in said.splitlines() if "square" in line] or [said]
