@@ -54,6 +54,11 @@ def table() -> dict[tuple[str, str], bool]:
 CELLS: Final = [(platform, *cell) for cell in table() for platform in (("web", "terminal") if cell[1] == "alone" else GROUPS)]
 
 
+def alone(platform: str) -> Place:
+    """The place of whoever is by themselves."""
+    return Place(platform, "alone", private=True)
+
+
 @dataclass(frozen=True)
 class Stage:
     """A bot on one platform, where Ann asked something and was answered."""
@@ -69,7 +74,7 @@ class Stage:
 
     async def refusals(self, who: str, tried: Tried) -> set[str]:
         name, options = tried
-        place = Place(self.platform, "alone", private=True) if who == "alone" else self.place
+        place = alone(self.platform) if who == "alone" else self.place
         given = {option: self.answer if value == ANSWER else value for option, value in options.items()}
         event = message(f"try{next(self.rig.ids)}", place=place, author=self.person(who), command=Invocation(name, given))
         with structlog.testing.capture_logs() as lines:
@@ -92,7 +97,8 @@ async def stages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict
         for name in (*GROUPS, "web", "terminal"):
             place = Place(name, "pond", server="geese" if name == "discord" else None)
             await rig.core.handle(message(f"{name}1", "What?", place=place, author=Author(name, ASKER, "Ann")))
-            await rig.finals(len(found) + 1)
+            await rig.core.handle(message(f"{name}2", "And?", place=alone(name), author=Author(name, "alone", "alone", manages=True)))
+            await rig.finals(2 * len(found) + 2)
             found[name] = Stage(rig, name, place, (await rig.core.history(place))[-1].id)
         yield found
 
