@@ -40,6 +40,7 @@ export class App {
       press: (button, message) => this.press(button, message),
       choose: (id) => this.choose(id),
       type: (command) => this.ask({ text: command, pictures: [] }),
+      begin: (command) => this.composer.begin(command),
       explain: (message) => this.explain(message),
     });
     const screen = {

@@ -228,13 +228,20 @@ export class Composer {
     find("offer").hidden = !this.#offered.length;
   }
 
+  /** Puts a command into the field, before the words that are there. */
+  begin(command) {
+    const rest = this.#draft.text.startsWith("/") ? "" : this.#draft.text;
+    this.#write(`${command} ${rest}`);
+  }
+
+  #write(text) {
+    this.#question.value = text;
+    this.typed();
+    this.focus();
+  }
+
   #drawSuggestions() {
-    const use = (text) => {
-      this.#question.value = text;
-      this.typed();
-      this.focus();
-    };
-    const chip = (text) => make("button", { type: "button", className: "chip", textContent: text, onclick: () => use(text) });
+    const chip = (text) => make("button", { type: "button", className: "chip", textContent: text, onclick: () => this.#write(text) });
     const questions = this.#suggested.length ? this.#suggested : SUGGESTIONS.map((key) => say(key));
     find("suggestions").replaceChildren(...questions.map(chip));
   }

@@ -9,6 +9,7 @@ export class Follower {
   /** `box` scrolls; `content` grows in it; `away` is told whether the end is out of sight. */
   constructor(box, content, away) {
     this.box = box;
+    this.content = content;
     this.away = away;
     box.addEventListener("scroll", () => this.#scrolled());
     // Words grow, pictures load late, and the field below takes room.
@@ -16,9 +17,10 @@ export class Follower {
     for (const each of [content, box]) watch.observe(each);
   }
 
+  /** Of a page without messages one reads the beginning. */
   toEnd() {
     this.#following = true;
-    this.box.scrollTop = this.box.scrollHeight;
+    this.box.scrollTop = this.content.childElementCount ? this.box.scrollHeight : 0;
     this.#top = this.box.scrollTop;
     this.#tell();
   }

@@ -120,6 +120,26 @@ export function commandButtons(commands, actions) {
   return commands.map(({ label, command }) => make("button", { type: "button", textContent: label, onclick: () => actions.type(command) }));
 }
 
+/** Makes buttons of the commands at the beginning of lines: what the bot says of them stands apart from what they are called. */
+export function pressable(text, actions) {
+  const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+  const nodes = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) if (beginsLine(node)) nodes.push(node);
+  for (const node of nodes) {
+    const [found] = COMMAND.exec(node.data);
+    const command = found.trim();
+    node.data = node.data.slice(found.length);
+    node.before(make("button", { type: "button", className: "named", textContent: command, onclick: () => actions.begin(command) }));
+  }
+  return text;
+}
+
+const COMMAND = /^\s*\/\p{L}[\p{L}\p{N}_-]*(?=[\s:]|$)/u;
+
+function beginsLine(node) {
+  return COMMAND.test(node.data) && node.parentNode.matches("p, li") && (!node.previousSibling || node.previousSibling.nodeName === "BR");
+}
+
 function named(action, button) {
   button.dataset.action = action;
   return button;

@@ -3,7 +3,7 @@
 import { find, make } from "./dom.js";
 import { Follower } from "./follow.js";
 import { markdown } from "./markdown.js";
-import { MessageView, commandButtons } from "./message.js";
+import { MessageView, commandButtons, pressable } from "./message.js";
 import { arrange } from "./morph.js";
 import { say } from "./texts.js";
 
@@ -21,7 +21,7 @@ export class Thread {
   #list = find("messages");
   #path = []; // what is on the screen
 
-  /** `actions`: reply(message), press(button, message), choose(id), type(command), explain(message). */
+  /** `actions`: reply(message), press(button, message), choose(id), type(command), begin(command), explain(message). */
   constructor(graph, actions) {
     this.graph = graph;
     this.actions = { ...actions, enlarge: (url) => this.#enlarge(url) };
@@ -46,7 +46,7 @@ export class Thread {
     const asides = this.#asides.get(anchor ?? NOTHING) ?? [];
     const known = asides.find((item) => item.dataset.id === message.id);
     const item = make("li", { className: "aside" }, make("p", { className: "command", textContent: command, hidden: !command }));
-    item.append(make("div", { className: "text" }, ...markdown(message.text)));
+    item.append(pressable(make("div", { className: "text" }, ...markdown(message.text)), this.actions));
     const { files = [], actions = [] } = message;
     item.append(...files.map(fileOf));
     if (actions.length) item.append(make("div", { className: "commands" }, ...commandButtons(actions, this.actions)));

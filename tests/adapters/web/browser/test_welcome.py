@@ -18,6 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TEXTS = load_texts()
 LYING_PHONE = {"width": 844, "height": 390}
+SIZES = [{"width": 390, "height": 844}, LYING_PHONE, {"width": 1280, "height": 800}, {"width": 1920, "height": 1080}]
+NOTICE = "A toy that knows colours, counts, shapes, positions and common animals. It knows no people and reads no text. Of several, the newest."
 FOUR_TIMES = {"width": 320, "height": 225}  # what 1280 × 900 has at 400 %
 
 
@@ -25,7 +27,7 @@ class Toy(ScriptedEngine):
     """An engine with something to say of itself."""
 
     async def health(self) -> Health:
-        return (await super().health()).model_copy(update={"model": "pocket", "notice": "A toy that knows colours."})
+        return (await super().health()).model_copy(update={"model": "pocket", "notice": NOTICE})
 
 
 @pytest.fixture
@@ -64,13 +66,35 @@ async def test_commands_are_completed_while_they_are_typed(visit: Visit) -> None
     await expect(options).to_have_count(0)
     await visit.question.fill("/help")
     await visit.question.press("Enter")
-    await expect(visit.page.locator(".aside")).to_be_visible()
+    await visit.question.fill("what is this?")
+    await visit.page.locator(".aside").get_by_role("button", name="/compare", exact=True).click()  # what it names can be pressed
+    await expect(visit.question).to_have_value("/compare what is this?")
+
+
+async def test_the_first_screen_begins_at_its_top_and_its_head_is_one_line(visit: Visit) -> None:
+    page = visit.page
+    await expect(page.locator("#samples img")).to_have_count(len(SAMPLES))
+    for size in SIZES:
+        await page.set_viewport_size(size)  # type: ignore[arg-type]  # Playwright's own form
+        await expect(page.locator("#notice")).to_be_visible()
+        await expect(page.locator("#thread")).to_have_js_property("scrollTop", 0)
+        await visit.add_picture()  # the field grows, and takes room of the thread
+        await expect(page.locator("#pictures img")).to_have_count(1)
+        await expect(page.locator("#thread")).to_have_js_property("scrollTop", 0)
+        await page.locator("#pictures button").click()
+    await visit.ask_and_wait("Hello", 1)
+    for size in SIZES:
+        await page.set_viewport_size(size)  # type: ignore[arg-type]  # Playwright's own form
+        boxes = [await page.locator(name).bounding_box() for name in ("#model", "#about", "#delete")]
+        assert all(box and box["height"] < 48 for box in boxes)
+        middles = {round(box["y"] + box["height"] / 2) for box in boxes if box}
+        assert max(middles) - min(middles) <= 2, size
 
 
 async def test_the_model_has_a_name_and_its_notice_is_folded_after_the_first_answer(visit: Visit) -> None:
     notice = visit.page.locator("#notice")
     await expect(visit.page.locator("#model-name")).to_have_text("Pocket model")
-    await expect(notice).to_have_text("A toy that knows colours.")
+    await expect(notice).to_have_text(NOTICE)
     await visit.ask_and_wait("Hello", 1)
     await visit.page.reload()
     await started(visit.page)
