@@ -2,6 +2,7 @@
 
 import { find, icon, make } from "./dom.js";
 import { say } from "./texts.js";
+import { backdrop } from "./wall-backdrop.js";
 
 const DWELL = 9; // seconds that a finished answer stays at least
 const LONGEST = 30; // seconds that one answer may keep the stage while it grows
@@ -108,7 +109,7 @@ export class Stage {
     const by = entry.name && say("wall-by", { name: entry.name });
     const asked = make("header", {}, make("h2", { textContent: plain(entry.asked) }), make("p", { className: "by", textContent: by }));
     const pictures = entry.pictures.slice(0, 1).flatMap((src) => [
-      make("img", { src, alt: "", className: "behind" }),
+      backdrop(src),
       make("img", { src, alt: say("wall-picture", { name: entry.name }), className: "seen" }),
     ]);
     article.append(...pictures, asked, this.#answer(entry, compared));

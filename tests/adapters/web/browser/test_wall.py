@@ -64,6 +64,7 @@ async def test_pictures_appear_and_their_answers_grow_while_others_wait_in_line(
         await expect(page.locator("#line .place")).to_have_text(["1", "2", "3"])
         await expect(page.locator("#also li")).to_have_count(3)
         await expect(page.locator("#stage .seen")).to_have_js_property("complete", value=True)
+        await expect(page.locator("#stage .behind")).to_have_css("background-color", "rgb(255, 165, 0)")  # its rim's: no edge is seen
         assert not await scrolls(page)
         assert await smallest_words(page) >= LEGIBLE
         engine.gate.set()

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 TEXTS = load_texts()
 LYING_PHONE = {"width": 844, "height": 390}
 SIZES = [{"width": 390, "height": 844}, LYING_PHONE, {"width": 1280, "height": 800}, {"width": 1920, "height": 1080}]
-NOTICE = "A toy that knows colours, counts, shapes, positions and common animals. It knows no people and reads no text. Of several, the newest."
+NOTICE = (
+    "A toy that knows colours, counts, shapes, positions and common animals. It knows no people and reads no text. Of several, the newest."
+)
 FOUR_TIMES = {"width": 320, "height": 225}  # what 1280 × 900 has at 400 %
 
 
@@ -78,6 +80,8 @@ async def test_the_first_screen_begins_at_its_top_and_its_head_is_one_line(visit
         await page.set_viewport_size(size)  # type: ignore[arg-type]  # Playwright's own form
         await expect(page.locator("#notice")).to_be_visible()
         await expect(page.locator("#thread")).to_have_js_property("scrollTop", 0)
+        await expect(page.locator("#welcome-add")).to_be_in_viewport(ratio=1)
+        assert await page.locator("#model-name").evaluate("name => name.scrollWidth <= name.clientWidth")  # "Pocket model" is not cut off
         await visit.add_picture()  # the field grows, and takes room of the thread
         await expect(page.locator("#pictures img")).to_have_count(1)
         await expect(page.locator("#thread")).to_have_js_property("scrollTop", 0)
