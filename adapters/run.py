@@ -53,7 +53,7 @@ async def serve(config: Config, home: Path, engines: Sequence[Engine], adapters:
         parts = {name: partial(adapter.run, services, partial(page_opened, home, opened)) for name, adapter in adapters.items()}
         async with running(services, parts) as tasks:
             await stop_asked(tasks)
-            log.info("stopping")
+            log.info("stopping", seconds=DRAIN_SECONDS, remedy="what is not answered by then is answered after the next start")
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS):
                     await services.bot.drain()

@@ -41,6 +41,7 @@ from bot.engines.engine import Engine
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place
+from bot.metrics import Metrics
 from bot.platform import Outgoing, Platform, SupportsAcknowledgement, SupportsReopening
 from bot.questions.arrival_order import ArrivalOrder
 from bot.questions.ask import AskDependencies, AskService
@@ -152,6 +153,10 @@ class EventHandler:
     async def drain(self) -> None:
         """Finish running answers and start no new ones. To await before `run` is cancelled, for a graceful stop."""
         await self._dispatcher.drain()
+
+    async def measure(self) -> Metrics:
+        """The bot's figures as they are now."""
+        return await self._dispatcher.measure()
 
     def attach(self, platform: Platform) -> None:
         self._outbox.attach(platform)

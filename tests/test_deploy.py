@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot import metrics as bot_metrics
+from bot.engines.engine import EngineState
+from bot.store.tables import Finish
+from engine import metrics as engine_metrics
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 ANALYZE = shutil.which("systemd-analyze")
+# Whoever has them: their licences are not for our own environment, or they come in no package of Python's.
+HADOLINT, COMPOSE, PROMTOOL = shutil.which("hadolint"), shutil.which("docker-compose"), shutil.which("promtool")
+NAMED = re.compile(r"\b(gander_\w+)(?:\{([^}]*)\})?")
 
 
 def stages() -> dict[str, str]:
@@ -60,3 +72,68 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit.write_text((DEPLOY / "gander.service").read_text().replace("/opt/gander/.venv/bin/gander", "/bin/true"))
     checked = subprocess.run([str(ANALYZE), "verify", unit], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def exported() -> dict[str, set[str]]:
+    """The samples that bot and engine export, each with the names of its labels."""
+    bot, engine = bot_metrics.Metrics(), engine_metrics.Metrics()
+    bot.answer_ended("discord", Finish.STOP, 1.0)
+    bot.engines([EngineState("http://127.0.0.1:8000", None, 0)])
+    bot.platforms(["discord"], [])
+    bot.unreadable({"telegram": 1})
+    engine.finished("stop")
+    pages = (figures.exposition().decode() for figures in (bot, engine))
+    families = (family for page in pages for family in text_string_to_metric_families(page))
+    return {sample.name: set(sample.labels) for family in families for sample in family.samples}
+
+
+def panels() -> Iterator[dict[str, Any]]:
+    for panel in json.loads((DEPLOY / "grafana" / "gander.json").read_text())["panels"]:
+        yield from ([panel] if panel["type"] != "row" else panel["panels"])
+
+
+def alarms() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load((DEPLOY / "prometheus" / "gander.rules.yml").read_text())["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
+
+
+@pytest.mark.parametrize("source", ["alarms", "dashboard"])
+def test_what_is_watched_is_what_the_programs_export(source: str) -> None:
+    found = exported()
+    told = [rule["expr"] for rule in alarms()] if source == "alarms" else [each["expr"] for panel in panels() for each in panel["targets"]]
+    assert len(told) >= 10
+    for expression in told:
+        assert NAMED.search(expression) or "up{" in expression, expression
+        grouped = {label for labels in re.findall(r"by \(([^)]+)\)", expression) for label in labels.split(", ")} - {"le", "instance"}
+        for name, matchers in NAMED.findall(expression):
+            assert name in found, expression
+            assert {*re.findall(r"(\w+)=", matchers), *grouped} <= found[name], expression
+
+
+def test_jobs_are_scraped_under_the_names_that_alarms_use() -> None:
+    jobs = {each["job_name"] for each in yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]}
+    assert {job for rule in alarms() for job in re.findall(r'job="([^"]+)"', rule["expr"])} == jobs
+    assert all({"summary", "remedy"} <= rule["annotations"].keys() for rule in alarms())
+
+
+def checked(*command: str | Path | None, **options: Any) -> str:
+    tried = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False, **options)
+    return "" if tried.returncode == 0 else tried.stdout + tried.stderr
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed")
+def test_hadolint_accepts_the_image() -> None:
+    assert checked(HADOLINT, DEPLOY / "Dockerfile") == ""
+
+
+@pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed")
+def test_compose_accepts_its_file(tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / "compose.yaml", tmp_path)
+    assert checked(COMPOSE, "-f", tmp_path / "compose.yaml", "--profile", "setup", "config", "--quiet") == ""
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_prometheus_accepts_its_files() -> None:
+    assert checked(PROMTOOL, "check", "rules", DEPLOY / "prometheus" / "gander.rules.yml") == ""
+    assert checked(PROMTOOL, "check", "config", "--syntax-only", DEPLOY / "prometheus" / "prometheus.yml") == ""

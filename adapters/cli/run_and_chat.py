@@ -16,6 +16,7 @@ from adapters.terminal.repl import converse, in_background
 from bot.config.load import check_ready_for_public, data_home, find_config, load_config, secret_values
 from bot.config.logging import configure_logs
 from bot.config.schema import Config
+from engine.tracing import exporting
 
 
 def serve_all(file: Path | None, model: str | None) -> None:
@@ -28,7 +29,8 @@ def serve_all(file: Path | None, model: str | None) -> None:
         if not config.engine.remote:
             bring(home, config.engine.model)
         configure_logs(config.logging, secret_values(config))
-        asyncio.run(run(config, home, adapters, say_address))
+        with exporting("gander-bot"):
+            asyncio.run(run(config, home, adapters, say_address))
 
 
 def bring(home: Path, model: str) -> None:

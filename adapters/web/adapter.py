@@ -59,7 +59,7 @@ async def page(services: Services) -> AsyncIterator[str]:
     sessions = Sessions(password_of(services.config), Proxies(options.trusted_proxies, options.address))
     platform = WebPlatform(hubs)
     walls = WallPages(services.bot.walls, services.bot.demos.export)
-    metrics = MetricsPage(services.update_inbox.unreadable, password_of(services.config))
+    metrics = MetricsPage(services.bot.measure, services.update_inbox.unreadable, password_of(services.config))
     rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions), metrics)
     app = application(Pages(services.bot, Nearby(services), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
     async with serving(app, options.host, options.port) as url:

@@ -1,25 +1,26 @@
-"""What the bot counts, in Prometheus' form, for those who watch it: with the page's password, where there is one."""
+"""The bot's figures for those who watch it: with the page's password, where there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from adapters.requests import same_secret
+from bot.metrics import MEDIA_TYPE, Metrics
 from engine.http_routes import TEXT, Route
 
 PLATFORMS = ("telegram",)  # whose updates can be unreadable: shown from the start
 
+Measure = Callable[[], Awaitable[Metrics]]
 Unreadable = Callable[[], Awaitable[Mapping[str, int]]]
 
 
 class MetricsPage:
-    """`GET /metrics`. `unreadable`: how many updates are kept that could not be read, by platform."""
+    """`GET /metrics`. `measure`: the bot's figures as they are now; `unreadable`: updates that could not be read, by platform."""
 
-    def __init__(self, unreadable: Unreadable, password: str | None) -> None:
+    def __init__(self, measure: Measure, unreadable: Unreadable, password: str | None) -> None:
+        self._measure = measure
         self._unreadable = unreadable
         self._password = password
 
@@ -30,9 +31,6 @@ class MetricsPage:
         given = request.headers.get("Authorization", "")
         if self._password is not None and not same_secret(given, f"Bearer {self._password}"):
             raise web.HTTPUnauthorized(text="Give the page's password as a bearer token.")
-        registry = CollectorRegistry()
-        gauge = Gauge("gander_updates_unreadable", "Updates that are kept because they could not be read.", ["platform"], registry=registry)
-        found = await self._unreadable()
-        for platform in {*PLATFORMS, *found}:
-            gauge.labels(platform).set(found.get(platform, 0))
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        figures = await self._measure()
+        figures.unreadable(dict.fromkeys(PLATFORMS, 0) | dict(await self._unreadable()))
+        return web.Response(body=figures.exposition(), headers={"Content-Type": MEDIA_TYPE})

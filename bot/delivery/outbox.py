@@ -64,6 +64,11 @@ class Outbox:
         return platform in self._platforms
 
     @property
+    def attached(self) -> tuple[str, ...]:
+        """The platforms that were connected at some time since the start."""
+        return tuple(self._platforms)
+
+    @property
     def connected(self) -> tuple[str, ...]:
         return tuple(name for name, event in self._connected.items() if event.is_set())
 

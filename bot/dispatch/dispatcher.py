@@ -23,12 +23,13 @@ from bot.config.logging import job_logged
 from bot.delivery.outbox import Outbox
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
-from bot.dispatch.finished_answers import FinishedAnswers
+from bot.dispatch.finished_answers import LAST_WRITE_SECONDS, FinishedAnswers
 from bot.dispatch.losses import Losses
 from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Place
+from bot.metrics import Metrics
 from bot.queue_status import QueuePosition
 from bot.store import jobs, snapshots
 from bot.store.database import Database
@@ -36,6 +37,7 @@ from bot.store.jobs import BegunAnswer, Job, WaitingJob
 from bot.store.snapshots import FetchedJob
 from bot.store.tables import Finish
 from bot.texts import Texts
+from engine.tracing import span
 
 HEARTBEAT_SECONDS = 5.0  # between two of this bot's
 DEAD_SECONDS = 60.0  # without a heartbeat, after which other bots take over
@@ -83,6 +85,7 @@ class Dispatcher:
         self._throughput = Throughput(monotonic)
         self.seconds_until_room = self._throughput.seconds_until_room
         self._losses = Losses()
+        self._metrics = Metrics()
         self._engines_seen = monotonic()  # when one was ready
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
@@ -95,7 +98,7 @@ class Dispatcher:
         self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._finished = FinishedAnswers(database, outbox, answer_views)
-        self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, name, self.wake, self._spawn)
+        self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, self._metrics, name, self.wake, self._spawn)
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -115,6 +118,8 @@ class Dispatcher:
                     await _news(self._news, LOOK_SECONDS)
         finally:
             await self._finished.close()
+            if self._draining:
+                await self._hand_back()
 
     def wake(self) -> None:
         """Look at the queue now: a job may start that could not before, or an engine has room."""
@@ -138,6 +143,12 @@ class Dispatcher:
         while self._busy:
             await asyncio.wait(self._busy)
         await self._finished.finish_shown()
+
+    async def _hand_back(self) -> None:
+        """What we can't finish any more may be answered by any bot on this database, or by us after the next start."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WRITE_SECONDS):
+                log.info("handed_back", questions=await self._database.write(jobs.hand_back, self._name))
 
     async def stop(self, answers: Sequence[int]) -> int:
         """Stop these answers; how many were waiting or being made. The text so far stays."""
@@ -167,6 +178,13 @@ class Dispatcher:
         self._outbox.set_pending(Counter(job.channel for job in (*waiting, *running)))
         positions = queue_positions(head, running, self._speed, self._pool.rows, self._outbox.seconds_until_shown)
         return QueueSnapshot(len(waiting), len(running), positions)
+
+    async def measure(self) -> Metrics:
+        """What was counted since the start, and how the queue stands now."""
+        self._metrics.questions(await self._database.read(jobs.count_waiting), len(self._pool.running))
+        self._metrics.engines(self._pool.states())
+        self._metrics.platforms(self._outbox.attached, self._outbox.connected)
+        return self._metrics
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -253,12 +271,13 @@ class Dispatcher:
             self._rate.count()
             view.show_partial(draft)
 
-        with job_logged(job.name):
+        with job_logged(job.name), span("question", begun=job.asked, job=job.name, attempts=job.attempts):
             try:
                 if job.attempts >= MAX_ATTEMPTS and time() - job.asked >= ATTEMPTS_SECONDS:
                     raise Refusal("answer.lost", count=job.attempts)
                 async with self._typing(view), self._cancellations[job.id]:
-                    await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
+                    with span("answer", engine=pooled.engine.name):
+                        await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
             except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
                 ended = await self._saver.end_failed(pooled, job, view, error)
             else:

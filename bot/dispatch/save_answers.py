@@ -14,6 +14,7 @@ from bot.dispatch.engine_pool import PooledEngine
 from bot.dispatch.losses import Losses
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.message import Value
+from bot.metrics import Metrics
 from bot.platform import AnswerColumn
 from bot.sanitize import sanitize_text
 from bot.store import graph, jobs, snapshots
@@ -35,6 +36,7 @@ class AnswerSaver:
         answer_views: AnswerViews,
         texts: Texts,
         losses: Losses,
+        metrics: Metrics,
         name: str,
         wake: Callable[[], None],
         spawn: Callable[[Coroutine[None, None, None]], None],
@@ -44,6 +46,7 @@ class AnswerSaver:
         self._answer_views = answer_views
         self._texts = texts
         self._losses = losses
+        self._metrics = metrics
         self._name = name
         self._wake = wake
         self._spawn = spawn
@@ -58,6 +61,7 @@ class AnswerSaver:
                 self._losses.forget(job.id)
                 return await self._fail(job, view, "answer.lost", count=tries)
             log.warning("answer_put_back", reason=str(error))
+            self._metrics.put_back()
             await self._database.write(jobs.retry_job, job, self._name)
             self._wake()
             return None
@@ -86,7 +90,9 @@ class AnswerSaver:
         log.info("answer_made", finish=finish, ours=saved is not None)
         if saved is None:
             await self._abandon(job, view)
-        return self._answer_views.open(job, saved) if saved else None
+            return None
+        self._metrics.answer_ended(job.place.partition(":")[0], finish, time() - job.asked)
+        return self._answer_views.open(job, saved)
 
     async def _abandon(self, job: Job, view: AnswerView) -> None:
         """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted."""

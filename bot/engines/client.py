@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from bot.engines.compatibility import OURS, PICTURES, SERVER_KINDS, OtherServer, choose, described, sees_nothing
 from bot.engines.responses import chunk_of, error_of, models_of, too_long
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
+from engine import tracing
 from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
@@ -129,7 +130,7 @@ class EngineClient:
         if self._other is not None and self._other.sightless and shows_pictures(request):
             raise EngineRefused(f"The model of {self.name} sees no pictures.", fault=Fault.SIGHT)
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
-        headers = {"Content-Type": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
+        headers = {"Content-Type": "application/json"} | tracing.headers() | ({"X-Request-Id": request_id} if request_id else {})
         while True:  # again whenever a refusal said how to change the request
             asked = self._other.adapt(wish) if self._other is not None else wish
             body = asked.model_dump_json(exclude_none=True, include=set(asked.model_fields_set)).encode()

@@ -206,6 +206,8 @@ class AskService:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(_introduction(incoming))
+        if job is not None:
+            log.info("question_taken", job=job.name, platform=incoming.place.platform, message=incoming.id)
         self._enqueued(job)
 
 

@@ -45,6 +45,11 @@ class NewJob:
         return sum(settings.beams or 1 for settings in (self.varied.each(self.settings) if self.varied else (self.settings,)))
 
 
+def name_of(job: int) -> str:
+    """The name of the job of this number in the logs, the engine's among them."""
+    return f"job-{job}"
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
     """A waiting job, with what the fair queue needs."""
@@ -55,6 +60,10 @@ class WaitingJob:
     person: str
     cost: int
     rows: int  # that it takes on an engine: its beams
+
+    @property
+    def name(self) -> str:
+        return name_of(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +82,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The job's name in the logs, the engine's among them."""
-        return f"job-{self.id}"
+        return name_of(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,12 @@ def prune_stalled_workers(connection: Connection, stale: float, owner: str, held
     dead = or_(and_(JobRow.owner == owner, JobRow.id.not_in(held)), JobRow.heartbeat < stale)
     back = {"state": JobState.WAITING, "attempts": JobRow.attempts + 1}
     return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(back)).rowcount
+
+
+def hand_back(connection: Connection, owner: str) -> int:
+    """Let any bot have the open jobs of this one, which stops; how many. None of it counts as an attempt."""
+    mine = and_(JobRow.owner == owner, JobRow.state.in_((JobState.WAITING, JobState.RUNNING)))
+    return connection.execute(update(JobRow).where(mine).values(state=JobState.WAITING, owner=None)).rowcount
 
 
 def retry_job(connection: Connection, job: Job, owner: str) -> None:

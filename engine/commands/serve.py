@@ -27,6 +27,7 @@ from engine.paths import home, model_folder
 from engine.server.discovery import advertise
 from engine.server.lifecycle import Bind, announce_to_parent, read_key, serve
 from engine.server.middleware import is_loopback
+from engine.tracing import exporting
 from engine.weights.load_times import expected_seconds
 
 
@@ -97,6 +98,7 @@ def engine(
     load = functools.partial(load_engine, folder, options, record, picture_folder(pictures, folder), metrics, build)
     worker = Worker(load, expected_seconds=expected_seconds(record, folder), capacity=capacity, metrics=metrics)
     with ExitStack() as stack:
+        stack.enter_context(exporting("gander-engine"))
 
         def announce(url: str) -> None:
             if is_loopback(host) and not private:

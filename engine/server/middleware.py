@@ -7,6 +7,7 @@ import ipaddress
 import re
 import time
 import uuid
+from contextlib import nullcontext
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,6 +18,7 @@ from engine.api import ErrorBody, ErrorDetail, Wire
 from engine.errors import AuthenticationError, EngineError
 from engine.server.refusals import Refusal, refusal
 from engine.server.requests import clipped
+from engine.tracing import span
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -33,7 +35,8 @@ async def with_request_id(request: web.Request, handler: Handler) -> web.StreamR
     request_id = given if SOUND_ID.fullmatch(given) else uuid.uuid4().hex
     request[REQUEST_ID] = request_id
     begun = time.monotonic()
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    spanned = nullcontext() if request.path in PROBED else span(f"{request.method} {request.path}", request.headers, request=request_id)
+    with structlog.contextvars.bound_contextvars(request_id=request_id), spanned:
         status: int | str = "disconnected"
         try:
             response = await handler(request)

@@ -8,10 +8,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,23 @@ async def test_a_stop_lets_a_short_answer_finish_and_is_quick(tmp_path: Path) ->
             remembered = (await again.get("/api/messages"))["messages"]
     assert len(standin.requests) == 1
     assert remembered[-1]["text"].split() == [str(number) for number in range(20)]
+
+
+async def test_a_stop_says_so_and_hands_back_what_it_cannot_finish(tmp_path: Path) -> None:
+    standin = StandIn(words=("Never ",) * 10_000, pause=0.1)
+    async with standin.serving() as url:
+        config = write_config(tmp_path, f'[engine]\nurl = "{url}"\n[web]\nport = 0\n[logging]\nformat = "json"\n')
+        async with gander(tmp_path, config) as (process, page), Visitor(page) as visitor:
+            await visitor.ask("Count for ever")
+            await standin.asked.wait()
+            process.send_signal(signal.SIGTERM)
+            _, said = await asyncio.wait_for(process.communicate(), 20)
+    told = {line["event"]: line for line in map(json.loads, said.splitlines())}
+    assert process.returncode == 0
+    assert told["stopping"]["seconds"] == run.DRAIN_SECONDS
+    assert told["handed_back"]["questions"] == 1
+    with closing(sqlite3.connect(tmp_path / "gander.db")) as database:  # any bot on this database may answer it at once
+        assert database.execute("SELECT state, owner, losses FROM job").fetchall() == [("waiting", None, 0)]
 
 
 async def test_a_kill_loses_no_question(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ async def test_what_people_say_is_not_logged_at_the_default_level(database_url: 
         await rig.press("ask", prompt="goose?", temperature="goose")
         await rig.finals(7)
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert any("job" in event for event in events)
+    taken, made = ({event["job"] for event in events if event["event"] == name} for name in ("question_taken", "answer_made"))
+    assert taken >= made > set()  # one id from the platform's message to the answer
     assert any(event["event"] == "refused" for event in events)
     for secret in ("goose", "gossip"):
         assert secret not in stream.getvalue()
