@@ -67,8 +67,10 @@ def span(name: str, caller: Mapping[str, str] | None = None, *, begun: float | N
     within = TraceContextTextMapPropagator().extract(caller) if caller is not None else None
     start = None if begun is None else int(begun * 1e9)
     named = {f"gander.{key}": value for key, value in attributes.items()}
-    texts = {"record_exception": False, "set_status_on_exception": False}  # what is raised may hold what somebody wrote
-    with provider.get_tracer("gander").start_as_current_span(name, within, attributes=named, start_time=start, **texts) as shown:
+    tracer = provider.get_tracer("gander")
+    with tracer.start_as_current_span(
+        name, within, attributes=named, start_time=start, record_exception=False, set_status_on_exception=False
+    ) as shown:  # what is raised may hold what somebody wrote
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import time
 import uuid
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from urllib.parse import urlsplit
 
 import structlog
@@ -35,7 +35,9 @@ async def with_request_id(request: web.Request, handler: Handler) -> web.StreamR
     request_id = given if SOUND_ID.fullmatch(given) else uuid.uuid4().hex
     request[REQUEST_ID] = request_id
     begun = time.monotonic()
-    spanned = nullcontext() if request.path in PROBED else span(f"{request.method} {request.path}", request.headers, request=request_id)
+    spanned: AbstractContextManager[None] = (
+        nullcontext() if request.path in PROBED else span(f"{request.method} {request.path}", request.headers, request=request_id)
+    )
     with structlog.contextvars.bound_contextvars(request_id=request_id), spanned:
         status: int | str = "disconnected"
         try:
