@@ -78,7 +78,15 @@ async def test_it_serves_the_page_on_anyones_openai_server(tmp_path: Path) -> No
             await visitor.ask("How many geese?")
             assert await final(visitor) == "One goose."
             session = await visitor.session()
+            async with visitor.http.get(f"{page}/metrics") as metrics:
+                counted = set((await metrics.text()).splitlines())
     assert (session["engine"]["model"], session["settings"]["missing"]) == ("stand-in", ["beams"])
+    assert {
+        'gander_answers_total{finish="stop",platform="web"} 1.0',
+        f'gander_engine_ready{{engine="{url}"}} 1.0',
+        'gander_platform_connected{platform="web"} 1.0',
+        "gander_questions_waiting 0.0",
+    } <= counted
     assert standin.requests[0]["model"] == "stand-in"
     assert standin.requests[0]["messages"][-1]["content"] == "How many geese?"
 
