@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,8 +85,12 @@ class ConversationPages:
             if not await self._conversations.export(place, key, file):
                 raise web.HTTPNotFound
             name = f"gander-{datetime.now(UTC):%Y-%m-%d}-{key[:6]}.zip"
-            response = web.FileResponse(file, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+            headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="{name}"'}
+            response = web.StreamResponse(headers=headers)  # aiohttp's FileResponse looks for the file again when the folder is gone
             await response.prepare(request)
+            with await asyncio.to_thread(file.open, "rb") as opened:
+                while chunk := await asyncio.to_thread(opened.read, CHUNK_BYTES):
+                    await response.write(chunk)
             await response.write_eof()
             return response
 

@@ -112,7 +112,7 @@ def said(request: ChatRequest) -> list[str]:
     return [line for message in request.messages if message.role == "user" for line in str(message.content).split("\n")]
 
 
-async def test_one_is_taken_along_with_its_pictures_and_no_tag_of_anybody_s(visitor: Visitor) -> None:
+async def test_one_is_taken_along_with_its_pictures_and_no_tag_of_anybody_s(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> None:
     question = await asked_and_answered(visitor, HOSTILE, pictures=(drawing(),))
     async with visitor.http.get(f"{visitor.url}/api/conversations/{question['conversation']}/export") as response:
         archive = ZipFile(io.BytesIO(await response.read()))
@@ -123,6 +123,7 @@ async def test_one_is_taken_along_with_its_pictures_and_no_tag_of_anybody_s(visi
     assert "![](pictures/1." in page
     assert "<\u2060script>alert(1)<\u2060/script> and `<\u2060b>` in code" in page
     assert [record["text"] for record in records] == [HOSTILE, f"You asked: {HOSTILE}"]
+    assert not [record for record in caplog.records if record.name == "aiohttp.server"]  # a traceback for what fails on the way
 
 
 async def test_a_second_device_becomes_the_same_person_with_a_code_that_works_once(tmp_path: Path, engine: ScriptedEngine) -> None:
