@@ -8,7 +8,6 @@ costs the device no time. That a row has ended is found out one step late; what 
 
 from __future__ import annotations
 
-import time
 from collections import abc
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.core.beam_group import BeamGroup
+from engine.core.engine_base import EngineBase
 from engine.core.image_encoding import ImageEncoding
 from engine.core.pending_tokens import PendingTokens
 from engine.core.preprocessing import Preprocessor
@@ -25,12 +25,12 @@ from engine.core.sampling_params import SamplingParams
 from engine.core.scheduler import ScheduledChunk, Scheduler, SchedulerOutput
 from engine.core.sequences import Emit, SampledGroup, Sequence, SequenceGroup
 from engine.device.out_of_memory import with_memory
-from engine.errors import ContextError, EngineError, GenerationError, RequestError
+from engine.errors import ContextError, GenerationError, RequestError
 from engine.images.embedding_cache import EmbeddingCache
 from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
-from engine.metrics import Ending, Metrics
+from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
 from engine.prompts.film import told_frame_by_frame
 from engine.prompts.languages import apology
@@ -41,12 +41,13 @@ from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
 
 
-class Engine:
+class Engine(EngineBase):
     """A model that answers many requests at once, by `add`, `abort` and `step`. Only the thread that owns the device may call these."""
 
     def __init__(
         self, model: VisionLanguageModel, step: DecodeStep, capacity: Capacity, embeddings: EmbeddingCache, metrics: Metrics | None = None
     ) -> None:
+        super().__init__(model.tokenizer, model.card, metrics)
         language = model.language_model
         self.model, self.capacity = model, capacity
         self.preprocessor = Preprocessor(model, embeddings)
@@ -55,20 +56,13 @@ class Engine:
             language, KVCache(language, capacity.blocks), step, capacity.rows, model.card.context_length, model.tokenizer.eos_ids
         )
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
-        self.groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
-        self._metrics = metrics or Metrics()
         self._images = ImageEncoding(embeddings, self._fail)
         self._sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
         self._in_flight: list[PendingTokens] = []  # what the last step asked the device for
 
     def add(self, request: Request, emit: Emit) -> None:
         """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
-        kind = BeamGroup if request.generation.num_beams > 1 else SampledGroup
-        # With a grammar, a template's stop string may be a part of the JSON.
-        stops = request.stop if request.schema else (*self.model.card.template.stop, *request.stop)
-        group = self.groups[request.id] = kind(request, emit, self.model.tokenizer, stops)
-        self._images.add(group)
-        self._metrics.submitted()
+        self._images.add(self._open(request, emit))
 
     def abort(self, request_id: str) -> None:
         """Ends a request without another event and frees what it holds. Does nothing once the request has ended."""
@@ -286,32 +280,8 @@ class Engine:
             self._metrics.batch(0)
         return bool(self.groups)
 
-    def _note_time(self, group: SequenceGroup, paced: bool) -> None:
-        """A token was written. Of a group's rows only one is `paced`: its tokens' distances are measured."""
-        now = time.monotonic()
-        if group.last_token_at is None:
-            self._metrics.first_token(now - group.arrived)
-        elif paced:
-            self._metrics.between_tokens(now - group.last_token_at)
-        if paced or group.last_token_at is None:
-            group.last_token_at = now
-
-    def _finish(self, group: SampledGroup | BeamGroup) -> None:
-        self._close(group, group.reason)
-        if group.context is not None:
-            group.emit(Done(len(group.context), group.tokens_written, group.context.dropped_messages))
-
-    def _fail(self, group: SequenceGroup, error: EngineError) -> None:
-        """Ends one request with an error; the others go on."""
-        self._close(group, "failed")
-        group.emit(error)
-
-    def _close(self, group: SequenceGroup, reason: Ending) -> None:
-        """Gives back what the group holds; what it wrote stays findable in the cache for its follow-up."""
-        group.finished = True
-        self._metrics.finished(reason)
-        self._metrics.tokens(group.tokens_written)
-        del self.groups[group.request.id]
+    def _release(self, group: SequenceGroup) -> None:
+        """What it wrote stays findable in the cache for its follow-up."""
         self._images.discard(group)
         self.scheduler.finish(group)
 

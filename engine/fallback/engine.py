@@ -6,46 +6,40 @@ later gets a run of his own, so that nobody waits for another's answer while the
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from engine.core.beam_group import BeamGroup
+from engine.core.engine_base import EngineBase
 from engine.core.sequences import Emit, SampledGroup, SequenceGroup
 from engine.device.out_of_memory import with_memory
-from engine.errors import ContextError, EngineError, GenerationError, RequestError
+from engine.errors import ContextError, GenerationError, RequestError
 from engine.fallback.model import FallbackModel
 from engine.fallback.prompts import ProcessedPrompt, PromptProcessor
 from engine.fallback.run import BeamRun, GenerationRun, SampledRun
-from engine.metrics import Ending, Metrics
-from engine.request import Done, Request
+from engine.metrics import Metrics
+from engine.request import Request
 
 LEAST_SHARE = 0.75  # of a run's longest prompt that its shortest has: what is less would be mostly padding
 
 
-class FallbackEngine:
+class FallbackEngine(EngineBase):
     """Answers by `add`, `abort` and `step`, as `engine.core.engine.Engine` does. Only the thread that owns the device may call these."""
 
     def __init__(self, model: FallbackModel, rows: int, metrics: Metrics | None = None) -> None:
         """`rows` is how many answers may be written at once, a beam counting as one."""
+        super().__init__(model.tokenizer, model.card, metrics)
         self.model, self.rows, self.preprocessor = model, rows, PromptProcessor(model)
         self.runs: list[GenerationRun] = []  # oldest first
-        self._groups: dict[str, SequenceGroup] = {}  # every request under way by its id, oldest first
         self._new: list[SequenceGroup] = []  # without a prompt yet
         self._waiting: list[SequenceGroup] = []
-        self._metrics = metrics or Metrics()
 
     def add(self, request: Request, emit: Emit) -> None:
         """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
-        kind = BeamGroup if request.generation.num_beams > 1 else SampledGroup
-        stops = request.stop if request.schema else (*self.model.card.template.stop, *request.stop)
-        group = self._groups[request.id] = kind(request, emit, self.model.tokenizer, stops)
-        self._new.append(group)
-        self._metrics.submitted()
+        self._new.append(self._open(request, emit))
 
     def abort(self, request_id: str) -> None:
         """Ends a request without another event; a run that nobody else shares ends with it."""
-        group = self._groups.get(request_id)
+        group = self.groups.get(request_id)
         if group is None:
             return
         self._close(group, "cancelled")
@@ -63,7 +57,7 @@ class FallbackEngine:
         for run in list(self.runs):
             self._advance(run)
         self._metrics.queued(len(self._waiting))
-        return bool(self._groups)
+        return bool(self.groups)
 
     @property
     def _taken(self) -> int:
@@ -138,29 +132,7 @@ class FallbackEngine:
         run.close()
         self.runs.remove(run)
 
-    def _note_time(self, group: SequenceGroup) -> None:
-        now = time.monotonic()
-        if group.last_token_at is None:
-            self._metrics.first_token(now - group.arrived)
-        else:
-            self._metrics.between_tokens(now - group.last_token_at)
-        group.last_token_at = now
-
-    def _finish(self, group: SequenceGroup) -> None:
-        self._close(group, group.reason)
-        if group.context is not None:
-            group.emit(Done(len(group.context), group.tokens_written, group.context.dropped_messages))
-
-    def _fail(self, group: SequenceGroup, error: EngineError) -> None:
-        """Ends one request with an error; the others go on."""
-        self._close(group, "failed")
-        group.emit(error)
-
-    def _close(self, group: SequenceGroup, reason: Ending) -> None:
-        group.finished = True
-        self._metrics.finished(reason)
-        self._metrics.tokens(group.tokens_written)
-        del self._groups[group.request.id]
+    def _release(self, group: SequenceGroup) -> None:
         self._new = [each for each in self._new if each is not group]
         self._waiting = [each for each in self._waiting if each is not group]
 
