@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
@@ -107,6 +107,8 @@ class BoundedServer:
         self.at_work.add(request.protocol)
         try:
             return await self.handle(request)
+        except ClientConnectionResetError:  # whoever asked is gone: aiohttp takes it for a fault of the handler's, with a traceback
+            return web.Response()
         finally:
             self.at_work.discard(request.protocol)
 

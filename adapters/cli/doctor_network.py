@@ -48,7 +48,7 @@ async def _look_at_platform(name: str, config: Config) -> Finding:
     except ConfigError as error:
         return Finding(TITLES[name], str(error), missing=True)
     except DeliveryError as error:
-        return Finding(TITLES[name], f"can't be reached: {error}", "Check the network, and network.proxy.", missing=True)
+        return Finding(TITLES[name], str(error), "Check the network, and network.proxy.", missing=True)
     return Finding(TITLES[name], f"signed in as {account}")
 
 

@@ -33,7 +33,7 @@ BAD_FORMAT = ("can't parse entities", "entity", "entities")
 
 
 def delivery_error(error: TelegramError) -> DeliveryError:
-    """The bot's error for one of Telegram's. Its words are Telegram's own, which hold neither token nor text."""
+    """The bot's error for one of Telegram's. Its words hold Telegram's own, which hold neither token nor text."""
     words = error.message.lower()
     if isinstance(error, RetryAfter):
         return DeliveryError(error.message, retry_after=seconds_of(error.retry_after))
@@ -47,8 +47,11 @@ def delivery_error(error: TelegramError) -> DeliveryError:
         return MessageGone(error.message)
     if isinstance(error, BadRequest) and _says(words, FROZEN):
         return MessageFrozen(error.message)
-    rejected = isinstance(error, BadRequest)
-    return DeliveryError(error.message, unheard=isinstance(error, NetworkError) and not rejected, rejected=rejected)
+    if isinstance(error, BadRequest):
+        return DeliveryError(error.message, rejected=True)
+    if isinstance(error, NetworkError):
+        return DeliveryError(f"Telegram can't be reached: {error.message}", unheard=True)
+    return DeliveryError(error.message)
 
 
 def seconds_of(retry_after: float | timedelta) -> float:

@@ -60,6 +60,38 @@ async def test_the_longest_silent_connection_makes_room() -> None:
     assert [line["event"] for line in lines].count("too many connections") == 1
 
 
+async def test_a_client_that_leaves_before_its_stream_begins_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work(request: web.Request) -> web.StreamResponse:
+        begun.set()
+        while request.transport is not None:  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.01)
+        try:
+            await (response := web.StreamResponse()).prepare(request)
+            await response.write(b"hello")
+        finally:
+            ended.set()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", work)
+    runner = BoundedRunner(app, Bounds(), shutdown_timeout=1, handler_cancellation=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        await begun.wait()
+        writer.close()
+        await writer.wait_closed()
+        await ended.wait()
+    finally:
+        await runner.cleanup()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_a_connection_at_work_is_not_hung_up_for_a_newcomer() -> None:
     begun, finish = asyncio.Event(), asyncio.Event()
 

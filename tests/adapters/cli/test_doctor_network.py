@@ -27,7 +27,7 @@ async def test_telegram_says_who_the_bot_is_or_that_the_token_is_wrong() -> None
 
 async def test_a_platform_that_can_not_be_reached_is_no_wrong_token() -> None:
     finding = of(await look_elsewhere(telegram("http://127.0.0.1:9", TELEGRAM_TOKEN)), "Telegram")
-    assert "can't be reached" in finding.found
+    assert finding.found.count("can't be reached") == 1
     assert "network.proxy" in finding.remedy
 
 
@@ -37,6 +37,8 @@ async def test_discord_says_who_the_bot_is_or_that_the_token_is_wrong(monkeypatc
         right, wrong = [await look_elsewhere(discord(token)) for token in (DISCORD_TOKEN, "Nzc.wrong.token")]
     assert of(right, "Discord").found.startswith("signed in as ")
     assert "does not know this token" in of(wrong, "Discord").found
+    redirect("127.0.0.1:9", monkeypatch.setattr)
+    assert of(await look_elsewhere(discord(DISCORD_TOKEN)), "Discord").found.count("can't be reached") == 1
 
 
 def discord(token: str) -> Config:
