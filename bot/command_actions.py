@@ -87,7 +87,7 @@ class CommandActions:
         resolved = await self.settings.resolve(incoming.place, incoming.author, {}, incoming.locale)
         personal = resolved.settings.memory is Memory.PERSONAL
         persons = [incoming.author.key] if personal else [incoming.author.key, SHARED]
-        self.arrivals.begin_afresh(incoming.place.key, incoming.author.key if personal else None)
+        self.arrivals.begin_afresh(incoming.arrival, incoming.author.key if personal else None)
         await self.database.write(graph.unpoint, incoming.place.key, persons)
 
     async def forget(self, incoming: Incoming) -> Forgotten:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -289,7 +289,8 @@ class EventHandler:
             incoming = await self._joiner.gather(incoming)
             message = await self._ask_service.ask(incoming, incoming.text.strip(), {})
         else:
-            message = await self._resources.commands.run(incoming, self.actions)
+            with incoming.arrival.slow() if incoming.arrival else nullcontext():
+                message = await self._resources.commands.run(incoming, self.actions)
         if message is not None:
             await self._replies.send(incoming, message)
         elif incoming.command:

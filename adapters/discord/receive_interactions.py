@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Final
 
 import discord
@@ -42,15 +43,15 @@ class Reception:
     ) -> None:
         """A command, given in whatever form. What it says is for this person alone, unless others are meant to see it."""
         hidden = command.name not in FOR_ALL
-        incoming = invoked(interaction, command, attachments, reply_to)
-        await self._acknowledge(interaction, incoming, thinking=True, ephemeral=hidden)
-        await self._hand_over(incoming)
+        with self._arriving(invoked(interaction, command, attachments, reply_to)) as incoming:
+            await self._acknowledge(interaction, incoming, thinking=True, ephemeral=hidden)
+            await self._hand_over(incoming)
 
     async def press(self, interaction: discord.Interaction[discord.Client], command: Invocation) -> None:
         """A button whose answer shows by itself what happened."""
-        incoming = invoked(interaction, command)
-        await self._acknowledge(interaction, incoming)
-        await self._hand_over(incoming)
+        with self._arriving(invoked(interaction, command)) as incoming:
+            await self._acknowledge(interaction, incoming)
+            await self._hand_over(incoming)
 
     async def restore(self, client: discord.Client) -> tuple[tuple[Ticket, Live], ...]:
         """Go on with the interactions from before a restart that are still good. Those to which nothing is going to be said."""
@@ -69,6 +70,13 @@ class Reception:
                     await self._apologize_by(live)
                 elif ticket.data["thinking"]:
                     await live.tidy()
+
+    @contextmanager
+    def _arriving(self, incoming: Incoming) -> Iterator[Incoming]:
+        """The event with its place in its channel's order, which it keeps while it is acknowledged."""
+        with self._bot.arriving(incoming.place, incoming.id, incoming.author) as arrival:
+            arrival.asks = False
+            yield replace(incoming, arrival=arrival)
 
     async def _acknowledge(self, interaction: Interaction, incoming: Incoming, *, thinking: bool = False, ephemeral: bool = False) -> None:
         # Also where no reply comes: Discord may have taken it, and whatever is said next tells.

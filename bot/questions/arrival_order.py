@@ -1,37 +1,31 @@
 """Keeps each place's order: a message that came earlier is stored earlier, while the files of all are fetched at the same time.
 
-A message whose files take longer than `PATIENCE_SECONDS` is overtaken by those of other people.
+A message whose files take longer than `arrival.PATIENCE_SECONDS` is overtaken by those of other people, and by nothing else.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from time import monotonic
-from typing import Final
 
 from bot.arrival import Arrival
-
-PATIENCE_SECONDS: Final = 2.0  # after its arrival, for which later messages wait for it
 
 
 class ArrivalOrder:
     """The events that have arrived and are not stored or refused yet, of all places."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._open: dict[str, list[Arrival]] = {}  # by place, in the order of their coming
 
     @contextmanager
     def arriving(self, place: str, event: str, person: str) -> Iterator[Arrival]:
         """Within the block the event has its place in the order; afterwards it is dealt with."""
-        arrival = Arrival(place, event, person, self._clock())
+        arrival = Arrival(place, event, person)
         self._open.setdefault(place, []).append(arrival)
         try:
             yield arrival
         finally:
-            arrival.over.set()
+            arrival.end()
             self._open[place].remove(arrival)
             if not self._open[place]:
                 del self._open[place]
@@ -49,13 +43,13 @@ class ArrivalOrder:
                 await earlier.over.wait()
 
     async def turn(self, arrival: Arrival | None, *, follows: bool) -> None:
-        """Wait for earlier messages, up to PATIENCE_SECONDS after they came; for the same message, and with `follows` for the same
-        person's messages, however long they take: this one may continue them."""
+        """Wait for earlier messages, but for files and commands of others no longer than `arrival.PATIENCE_SECONDS`; for the same message,
+        and with `follows` for the same person's messages, however long they take: this one may continue them."""
         for earlier in self._before(arrival):
             if arrival and ((follows and earlier.person == arrival.person) or earlier.event == arrival.event):
                 await earlier.over.wait()
             else:
-                await self._bear(earlier)
+                await earlier.passable.wait()
 
     async def withdraw(self, place: str, event: str) -> None:
         """Take back a message that is not stored yet; afterwards it is stored, or never will be."""
@@ -85,9 +79,10 @@ class ArrivalOrder:
         for arrival in [each for each in self._of(None) if each.place == channel or each.place.startswith(f"{channel}/")]:
             await arrival.over.wait()
 
-    def begin_afresh(self, place: str, person: str | None) -> None:
-        """The conversation was reset, of this person or (None) of everybody: it does not go on from what is not stored yet."""
-        for arrival in self._open.get(place, ()):
+    def begin_afresh(self, reset: Arrival | None, person: str | None) -> None:
+        """`reset` was a reset of the conversation, of this person or (None) of everybody: it does not go on from what came before and is
+        not stored yet."""
+        for arrival in self._before(reset):
             arrival.points = arrival.points and person not in {None, arrival.person}
 
     def _of(self, place: str | None) -> list[Arrival]:
@@ -96,10 +91,3 @@ class ArrivalOrder:
     def _before(self, arrival: Arrival | None) -> list[Arrival]:
         here = self._open.get(arrival.place, []) if arrival else []
         return here[: here.index(arrival)] if arrival in here else []
-
-    async def _bear(self, earlier: Arrival) -> None:
-        try:
-            async with asyncio.timeout(max(earlier.at + PATIENCE_SECONDS - self._clock(), 0)):
-                await earlier.over.wait()
-        except TimeoutError:
-            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from time import time
@@ -141,7 +142,8 @@ class AskService:
         if varied is not None:
             for value in varied.values:  # each within its range and the caps
                 await self._resolve(incoming, {varied.setting: value})
-        pictures, refused = await self._take(attachments, incoming.author.key)
+        with incoming.arrival.slow() if incoming.arrival and attachments else nullcontext():
+            pictures, refused = await self._take(attachments, incoming.author.key)
         answer = new_answer(text, len(pictures), self._with_owner_note(incoming, resolved), varied)
         for_picture = incoming.reply_to is not None and incoming.reply_to.for_picture
         question = NewQuestion(

@@ -39,12 +39,8 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        return self.whole and not self.disordered
-
-    @property
-    def whole(self) -> bool:
-        """Whether every question has one answer and nothing is left over, in whatever order."""
-        return not (self.lost or self.doubled or self.dead_buttons or self.owed or self.damaged or self.ended)
+        """Whether every question has one answer, in its order, and nothing is left over."""
+        return not (self.lost or self.doubled or self.disordered or self.dead_buttons or self.owed or self.damaged or self.ended)
 
     def add(self, other: Outcome) -> None:
         for name, value in vars(other).items():

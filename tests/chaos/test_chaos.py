@@ -1,7 +1,4 @@
-"""A short round of crash tests on each database: `python -m tests.chaos` plays longer ones, and asks for order, too.
-
-Order is not held yet where the database is away for a while (docs/operating.md): an update that waits for it is overtaken.
-"""
+"""A short round of crash tests on each database: `python -m tests.chaos` plays longer ones."""
 
 from __future__ import annotations
 
@@ -22,18 +19,18 @@ def test_order_is_told_from_disorder() -> None:
     assert disorder([3, 5, 8], {3: 1, 5: 1, 8: 2}, fresh=True) == 0
 
 
-async def test_a_short_round_loses_and_doubles_nothing_on_sqlite(tmp_path: Path) -> None:
+async def test_a_short_round_loses_doubles_and_disorders_nothing_on_sqlite(tmp_path: Path) -> None:
     found = await play(tmp_path, Sqlite(tmp_path), 20261130, 12, BRIEF)
-    assert found.whole, (found.lines(), (tmp_path / "bot.log").read_text()[-5_000:])
+    assert found.good, (found.lines(), (tmp_path / "bot.log").read_text()[-5_000:])
     assert found.kills
     assert found.troubles
 
 
-async def test_a_short_round_loses_and_doubles_nothing_on_postgresql(tmp_path: Path) -> None:
+async def test_a_short_round_loses_doubles_and_disorders_nothing_on_postgresql(tmp_path: Path) -> None:
     programs = postgres.binaries()
     if programs is None:
         pytest.skip("there is no PostgreSQL here")
     with postgres.cluster(programs) as folder:
         found = await play(tmp_path, Postgres(programs, folder, "chaos"), 20261131, 12, BRIEF)
-    assert found.whole, (found.lines(), (tmp_path / "bot.log").read_text()[-5_000:])
+    assert found.good, (found.lines(), (tmp_path / "bot.log").read_text()[-5_000:])
     assert found.kills

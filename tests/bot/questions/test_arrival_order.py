@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
+from bot import arrival
+from bot.arrival import PATIENCE_SECONDS
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
-from bot.questions.arrival_order import PATIENCE_SECONDS
+from bot.questions.arrival_order import ArrivalOrder
 from bot.store.tables import MessageRow
 from tests.bot.hostile import encode
 from tests.bot.rig import GOOSE, Rig, asked, attachment, message
@@ -67,6 +69,25 @@ async def test_files_are_fetched_beside_each_other_and_stored_in_their_order(rig
     stored = select(MessageRow.text).where(MessageRow.role == "user").order_by(MessageRow.id)
     texts = await rig.database.read(lambda connection: list(connection.scalars(stored)))
     assert texts == [str(number) for number in range(25)]
+
+
+async def test_only_files_and_commands_lose_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database or a platform is away, those who came later wait as long as it takes."""
+    monkeypatch.setattr(arrival, "PATIENCE_SECONDS", 0.01)
+    order = ArrivalOrder()
+    with order.arriving("pond", "1", "ann") as first, order.arriving("pond", "2", "ben") as second:
+        later = asyncio.create_task(order.turn(second, follows=True))
+        assert not (await asyncio.wait({later}, timeout=0.2))[0]
+        with first.slow():
+            await later
+        later = asyncio.create_task(order.turn(second, follows=True))
+        assert not (await asyncio.wait({later}, timeout=0.2))[0]
+        with first.slow():  # a command, which turns out to be a question
+            async with first.wanted():
+                assert not (await asyncio.wait({later}, timeout=0.2))[0]
+        assert not later.done()
+        first.end()
+        await later
 
 
 async def test_what_the_same_person_says_next_goes_on_from_their_slow_picture(rig: Rig) -> None:
