@@ -36,6 +36,7 @@ class Trail:
     done: set[int] = field(default_factory=set)  # dealt with, after `mark`
     gap: bool = False  # the connection was lost: between `mark` and what is told now others may lie
     wanted: bool = False  # somebody waits until the gap is closed
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of those who wait: who comes as the gap is closed is behind them
     closed: asyncio.Event = field(default_factory=_set)  # set: there is no gap
 
     def begin(self, message: int) -> None:
@@ -90,12 +91,15 @@ class Seen:
 
     async def in_order(self, place: Place, message: int) -> None:
         """Wait until what was sent before this one is found, if it may have been missed: else it would be answered before them."""
-        trail = self._trails.get(place.key)
-        if trail is not None and trail.gap:
+        trail, until = self._trails.get(place.key), asyncio.get_running_loop().time() + HOLD_SECONDS
+        if trail is None:
+            return
+        if trail.gap:
             trail.begin(message)  # it is not missed itself
             trail.wanted = True
+        async with trail.turn:
             with suppress(TimeoutError):
-                async with asyncio.timeout(HOLD_SECONDS):
+                async with asyncio.timeout_at(until):
                     await trail.closed.wait()
 
     async def know(self, place: Place, event: int) -> None:
