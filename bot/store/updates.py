@@ -25,12 +25,13 @@ class Kept:
 
 
 def keep(connection: Connection, platform: str, owner: str, number: int, update: Mapping[str, Any], fault: str, at: float) -> None:
-    """Store an update, or a new `fault` of one that is stored."""
+    """Store an update, or a new `fault` of one that is stored. Without a fault one that is stored stays as it is."""
     row = {"platform": platform, "owner": owner, "number": number, "raw": json.dumps(update), "fault": fault, "at": at}
-    statement = insert(connection.dialect.name, UpdateRow).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["platform", "owner", "number"], set_={"fault": statement.excluded.fault})
-    )
+    statement, key = insert(connection.dialect.name, UpdateRow).values(row), ["platform", "owner", "number"]
+    if fault:
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"fault": statement.excluded.fault}))
+    else:
+        connection.execute(statement.on_conflict_do_nothing(index_elements=key))
 
 
 def release(connection: Connection, platform: str, owner: str, number: int) -> None:

@@ -21,6 +21,7 @@ async def test_what_can_not_be_read_waits_for_the_operator_until_it_expires(data
     inbox = UpdateInbox(database, "gander")
     await inbox.keep("telegram", 1, {"odd": True})
     await inbox.keep("telegram", 1, {"odd": True}, fault="no message")
+    await inbox.keep("telegram", 1, {"odd": True})  # by whoever waited for it meanwhile
     assert (await inbox.pending("telegram"), await inbox.unreadable()) == ((), {"telegram": 1})
     await database.write(updates.expire, float("inf"))
     assert await inbox.unreadable() == {}

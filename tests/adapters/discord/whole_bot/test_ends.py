@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from discord.utils import time_snowflake
 
+from bot.message import Place
+from bot.store import deliveries
 from bot.store.database import sqlite_url
 from tests.adapters.discord.rig import AT_ONCE, Cdn, new_client
 from tests.adapters.strict.discord.server import ANN, CHANNEL, Failure, Wire, connected, message_payload
@@ -82,6 +85,9 @@ async def test_a_growing_answer_that_a_moderator_deletes_stops_and_stays_away(wi
         [name] = wire.messages
         del wire.messages[name]
         if told:
+            # A deletion that comes before the bot knows the message is noticed with the next word.
+            while not await rig.database.read(deliveries.answers_in, Place("discord", CHANNEL), name):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             await wire.dispatch("MESSAGE_DELETE", {"id": name, "channel_id": CHANNEL})
             await rig.until(lambda: rig.engine.running == 0)
         rig.engine.gate.set()
