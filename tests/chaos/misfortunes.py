@@ -74,10 +74,10 @@ async def engine_stopped(stage: Stage, draw: random.Random, pace: Pace) -> None:
     async with stage.turns:
         stage.engine.signal(signal.SIGSTOP)
         await asyncio.sleep(draw.uniform(0.5, pace.stopped))
-        if draw.random() < 0.5:
-            stage.engine.signal(signal.SIGCONT)
-        else:  # as whoever watches over it does in the end
-            await stage.engine.restart()
+    if draw.random() < 0.5:
+        stage.engine.signal(signal.SIGCONT)
+    else:  # as whoever watches over it does in the end
+        await stage.kill("engine")
 
 
 MISFORTUNES: tuple[Callable[[Stage, random.Random, Pace], Awaitable[None]], ...] = (

@@ -39,8 +39,10 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether every question has one answer, in its order, and nothing is left over."""
-        return not (self.lost or self.doubled or self.disordered or self.dead_buttons or self.owed or self.damaged or self.ended)
+        """Whether every question has one answer, in its order, and nothing is left over but what a kill left in doubt."""
+        return self.orphans <= self.repeats and not (
+            self.lost or self.doubled or self.disordered or self.dead_buttons or self.owed or self.damaged or self.ended
+        )
 
     def add(self, other: Outcome) -> None:
         for name, value in vars(other).items():
@@ -97,13 +99,10 @@ async def _after(before: asyncio.Task[None] | None, chat: Chat, number: int, dra
 
 
 async def _recover(stage: Stage) -> None:
-    """All misfortunes are over. A task that was cancelled may have left something dead."""
+    """All misfortunes are over."""
     calm(stage)
-    if not stage.engine.lives:
-        await stage.engine.restart()
-    if not stage.bot.lives:
-        stage.bot.kill()
-        await stage.bot.restart()
+    if stage.killing is not None:
+        await stage.killing
 
 
 async def _until_answered(stage: Stage) -> None:

@@ -65,10 +65,6 @@ class Engine:
         await self.kill()
         await self.start()
 
-    @property
-    def lives(self) -> bool:
-        return self._process.returncode is None
-
     def signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
@@ -88,6 +84,7 @@ class Stage:
     page: int  # its port
     kills: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, int] = field(default_factory=dict)
+    killing: asyncio.Task[None] | None = None  # the last kill, which goes on when whoever asked for it is cancelled
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # of whoever kills and starts processes
 
     async def until_served(self) -> None:
@@ -111,10 +108,13 @@ class Stage:
             resource.prlimit(self.bot.pid, resource.RLIMIT_FSIZE, (FULL_DISK_BYTES if full else hard, hard))
 
     async def kill(self, *victims: str) -> None:
-        """All of them, and start them again. A database without a server is not among them."""
+        """All of them, and start them again, also if this is cancelled meanwhile. A database without a server is not among them."""
         victims = tuple(each for each in victims if each != "database" or self.store.has_server)
-        if not victims:
-            return
+        if victims:
+            self.killing = asyncio.create_task(self._kill(victims))
+            await asyncio.shield(self.killing)
+
+    async def _kill(self, victims: tuple[str, ...]) -> None:
         async with self.turns:
             if "bot" in victims:
                 self.bot.kill()
