@@ -58,6 +58,8 @@ class MessageSender:
         """Delete what an earlier try may have left, before this one is recorded: after a kill here the same is done again."""
         if isinstance(platform, SupportsDuplicateRemoval):
             known = await self._database.read(deliveries.known, queued.place, since)
+            if since > time() and queued.reply_to is not None:  # the clock was set back since: what is reckoned earlier may be later
+                known = replace(known, earlier=frozenset({queued.reply_to}))
             await platform.remove_duplicate(queued.place, platform_id, known)
         queued.unsure_since = None
 
