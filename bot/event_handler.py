@@ -38,6 +38,7 @@ from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.engines.engine import Engine
+from bot.engines.forget import EngineForgetting
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place
@@ -95,7 +96,9 @@ class EventHandler:
         r = self._resources = resources
         self._outbox = Outbox(r.database, r.texts)
         self._replies = Replies(r.database, self._outbox, r.name)
-        self._pool = EnginePool(PooledEngine(engine) for engine in r.engines)
+        pooled = [PooledEngine(engine) for engine in r.engines]
+        self._pool, self._engine_forgetting = EnginePool(pooled), EngineForgetting(pooled)
+        r.files.tell(self._engine_forgetting.forget)
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         words = PictureWords(r.database, r.files, r.reader)
@@ -148,6 +151,7 @@ class EventHandler:
             tasks.create_task(self._live_notices.run())
             tasks.create_task(self._vote_updates.run())
             tasks.create_task(self._recent_pictures.run())
+            tasks.create_task(self._engine_forgetting.run())
             await self._dispatcher.run()
 
     async def drain(self) -> None:

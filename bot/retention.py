@@ -48,7 +48,8 @@ class Retention:
         await self._database.write(read_marks.expire, self._clock() - SEEN_SECONDS)
         await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)
         await self._database.write(deliveries.expire_notices, self._clock() - NOTICE_SECONDS)
-        await self._files.delete(await self._database.write(forgetting.drop_unshown))
+        if unshown := await self._database.write(forgetting.drop_unshown):
+            await self._files.delete(unshown)
         owned = await self._database.read(graph.all_pictures)
         await asyncio.to_thread(delete_old, self._exports, self._clock() - EXPORT_SECONDS)
         orphans = await self._files.prune(owned, self._clock() - ORPHAN_SECONDS)
@@ -60,7 +61,8 @@ class Retention:
         before, messages = self._clock() - self._days * DAY_SECONDS, 0
         while True:
             expired, sha256s = await self._database.write(forgetting.expire, before)
-            await self._files.delete(sha256s)
+            if expired:
+                await self._files.delete(sha256s)
             messages += expired
             if expired < forgetting.BATCH:
                 return messages

@@ -19,6 +19,7 @@ MAX_MESSAGES = 4_000
 MAX_PARTS = 256  # of a message
 MAX_STOPS = 16
 MAX_BIASED = 1024  # tokens
+MAX_FORGOTTEN = 10_000  # pictures at once
 MAX_STOP_LENGTH = 256  # characters
 
 SEED_BITS = 64
@@ -268,6 +269,12 @@ class ErrorDetail(Wire):
 
 class ErrorBody(Wire):
     error: ErrorDetail
+
+
+class ForgetRequest(Wire):
+    """`/v1/forget`, ours: the engine is to keep nothing of these pictures, each named by the sha256 of its file, nor of any prompt."""
+
+    pictures: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = Field(default=(), max_length=MAX_FORGOTTEN)
 
 
 class Health(Wire):

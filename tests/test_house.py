@@ -22,7 +22,6 @@ LITTLE = 25  # statements in functions: a module of fewer needs no test of its o
 TESTED_BY = {  # modules, or all of a folder, that have none, and which test reaches them
     "adapters/bench": "adapters/bench/test_measure.py",
     "adapters/cli": "adapters/cli/test_commands.py",
-    "adapters/discord/read_marks.py": "adapters/discord/test_catch_up.py",
     "adapters/evaluation/reading_pages.py": "adapters/evaluation/test_reading.py",
     "adapters/services.py": "adapters/test_run.py",
     "adapters/terminal/pictures.py": "adapters/terminal/test_repl.py",
@@ -34,6 +33,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/access/policy_store.py": "bot/commands/test_setup.py",
     "bot/answers/generate.py": "bot/test_event_handler.py",
     "bot/answers/refusals.py": "bot/access/test_rate_limits.py",
+    "bot/arrival.py": "bot/questions/test_arrival_order.py",
     "bot/command_actions.py": "bot/test_event_handler.py",
     "bot/commands/command.py": "bot/commands/test_registry.py",
     "bot/config/schema.py": "bot/config/test_load.py",

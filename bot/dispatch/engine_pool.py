@@ -45,6 +45,10 @@ class PooledEngine:
         return self.health.rows if self.health and self.health.status == "ready" else 0
 
     @property
+    def job_ids(self) -> frozenset[int]:
+        return frozenset(self.running)
+
+    @property
     def free(self) -> int:
         return self.rows - sum(job.rows for job in self.running.values())
 

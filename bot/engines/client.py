@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from bot.engines.compatibility import OURS, PICTURES, SERVER_KINDS, OtherServer,
 from bot.engines.responses import chunk_of, error_of, models_of, too_long
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
 from engine import tracing
-from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, Chunk, ChunkChoice, ErrorDetail, Health, StreamOptions
+from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, Chunk, ChunkChoice, ErrorDetail, ForgetRequest, Health, StreamOptions
 
 CONNECT_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 10.0  # for one health check: an engine that hangs must not seem ready for long
@@ -142,6 +142,16 @@ class EngineClient:
                 said = await whole_body(response)
                 if not self._learn(asked, said):
                     raise self._error(response, said)
+
+    async def forget(self, sha256s: Sequence[str]) -> None:
+        """See `Engine.forget`."""
+        if self._other is not None:
+            return
+        body = ForgetRequest(pictures=tuple(sha256s)).model_dump_json().encode()
+        async with self._request("POST", "/v1/forget", body, {"Content-Type": "application/json"}) as response:
+            said = await whole_body(response)
+            if response.status not in {204, 404, 405}:  # an older engine knows no such call
+                raise self._error(response, said)
 
     def _learn(self, asked: ChatRequest, body: bytes) -> bool:
         """Whether the server's refusal says how to change the request; then the next one is changed so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,10 @@ class Engine(Protocol):
 
         `request_id` stands in the engine's log.
         """
+        ...
+
+    async def forget(self, sha256s: Sequence[str]) -> None:
+        """Let it keep nothing of these pictures, nor of any conversation. A server that is not Gander's can't be told."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from bot.private_file import private
@@ -16,6 +16,7 @@ class PictureFiles:
     def __init__(self, folder: Path, encoded: Path | None = None) -> None:
         self._folder = folder
         self._encoded = encoded
+        self._told: list[Callable[[Sequence[str]], None]] = []
 
     def path(self, sha256: str) -> Path:
         # 256 folders: a single one with a hundred thousand files is slow to list and to back up.
@@ -29,6 +30,12 @@ class PictureFiles:
 
     async def delete(self, sha256s: Sequence[str]) -> None:
         await asyncio.to_thread(self._delete, sha256s)
+        for tell in self._told:
+            tell(sha256s)
+
+    def tell(self, told: Callable[[Sequence[str]], None]) -> None:
+        """Let `told` be called after each deletion, also of words alone: others keep what they made of both."""
+        self._told.append(told)
 
     async def prune(self, kept: Collection[str], before: float) -> int:
         """Delete all files but the `kept` that were last saved before this Unix time; how many."""

@@ -71,6 +71,11 @@ class Engine(EngineBase):
             self._close(group, "cancelled")
 
     @torch.inference_mode()
+    def forget(self, pictures: abc.Sequence[str]) -> None:
+        self.preprocessor.embeddings.forget(pictures)
+        self.runner.cache.clear(self.scheduler.pool.forget())
+
+    @torch.inference_mode()
     def step(self) -> bool:
         """Takes every answer one token further; False once nothing is left to do. Raises RuntimeError for a broken device."""
         self._receive()

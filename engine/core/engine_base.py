@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from engine.core.beam_group import BeamGroup
 from engine.core.sequences import Emit, SampledGroup, SequenceGroup
@@ -59,6 +60,10 @@ class EngineBase(ABC):
         self._metrics.tokens(group.tokens_written)
         del self.groups[group.request.id]
         self._release(group)
+
+    @abstractmethod
+    def forget(self, pictures: Sequence[str]) -> None:
+        """Keeps nothing of these pictures (sha256), nor of any prompt that was read, but for the requests under way."""
 
     @abstractmethod
     def _release(self, group: SequenceGroup) -> None:

@@ -16,7 +16,7 @@ import asyncio
 import gc
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +53,10 @@ class ServedEngine(Protocol):
 
     def step(self) -> bool:
         """Takes every answer one token further; False once nothing is left to do."""
+        ...
+
+    def forget(self, pictures: Sequence[str]) -> None:
+        """Keeps nothing of these pictures (sha256), nor of any prompt that was read, but for the requests under way."""
         ...
 
 
@@ -110,6 +114,7 @@ class Worker:
         self._stopping = False
         self._deaths = 0
         self._events: dict[str, Events] = {}  # of every request that runs or waits, by its id
+        self._forgetting: set[asyncio.Future[None]] = set()  # until the device's thread has forgotten
         self._queue: SimpleQueue[Command | None] = SimpleQueue()  # for the device's thread; None = stop
 
     @property
@@ -196,6 +201,24 @@ class Worker:
             if not ended:
                 self._queue.put(partial(abort, request.id))
 
+    async def forget(self, pictures: Sequence[str]) -> None:
+        """Returns when the engine keeps nothing of them. Raises NotReadyError, and OSError of a disk that does not let go of a file."""
+        await self._until_ready()
+        loop, done = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+        self._forgetting.add(done)
+        done.add_done_callback(self._forgetting.discard)
+
+        def forget(engine: ServedEngine) -> None:
+            try:
+                engine.forget(pictures)
+            except OSError as error:
+                loop.call_soon_threadsafe(settle, done, error)
+            else:
+                loop.call_soon_threadsafe(settle, done, None)
+
+        self._queue.put(forget)
+        await done
+
     async def _until_ready(self) -> None:
         """Waits for a model that is nearly loaded. Raises NotReadyError, with the seconds to wait, for one that is not."""
         if self.status == "loading" and (self.seconds_left or 0) <= self._patience_seconds:
@@ -241,6 +264,8 @@ class Worker:
     def _fail_all(self, error: EngineError) -> None:
         for events in self._events.values():
             events.put_nowait(error)
+        for done in list(self._forgetting):
+            settle(done, error)
 
     # From here on: the device's thread.
 
@@ -271,6 +296,16 @@ def add(request: Request, emit: Callable[[Event | EngineError], None], engine: S
 
 def abort(request_id: str, engine: ServedEngine) -> None:
     engine.abort(request_id)
+
+
+def settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    """Ends what is waited for, unless nobody waits any more."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
 async def next_event(events: Events) -> Event | EngineError | None:

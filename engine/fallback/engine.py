@@ -6,6 +6,8 @@ later gets a run of his own, so that nobody waits for another's answer while the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from engine.core.beam_group import BeamGroup
@@ -45,6 +47,9 @@ class FallbackEngine(EngineBase):
         self._close(group, "cancelled")
         for run in [run for run in self.runs if not run.live]:
             self._end(run)
+
+    def forget(self, pictures: Sequence[str]) -> None:
+        """Nothing outlasts its request here."""
 
     @torch.inference_mode()
     def step(self) -> bool:

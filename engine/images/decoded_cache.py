@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from threading import Lock
 
 from engine.images.decode import MEBI, Limits, Picture, decode_picture
@@ -38,6 +39,11 @@ class DecodedCache:
             self.pictures[picture.sha256] = picture
             while sum(3 * pixels(kept) for kept in self.pictures.values()) > self.bound:
                 self.pictures.popitem(last=False)
+
+    def forget(self, sha256s: Iterable[str]) -> None:
+        with self.lock:
+            for sha256 in sha256s:
+                self.pictures.pop(sha256, None)
 
 
 def pixels(picture: Picture) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +72,13 @@ class EmbeddingCache:
 
     def keep(self, sha256: str, encoding: EncodedPicture) -> None:
         self.encoded[sha256] = encoding
+
+    def forget(self, sha256s: Iterable[str]) -> None:
+        """Drops these pictures' encodings, in memory and on disk."""
+        for sha256 in sha256s:
+            self.encoded.pop(sha256, None)
+            if self.disk is not None:
+                self.disk.delete(sha256)
 
 
 def stored(file: Any) -> EncodedPicture:
@@ -140,6 +147,11 @@ class EmbeddingFolder:
             if not self.failed:
                 log.warning("encoded pictures are not kept on disk", folder=str(self.folder), error=str(error))
             self.failed = True
+
+    def delete(self, sha256: str) -> None:
+        """Raises OSError where that can't be done: somebody wants it gone."""
+        self.path(sha256).unlink(missing_ok=True)
+        self.sizes.pop(self.path(sha256), None)
 
     def path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.safetensors"

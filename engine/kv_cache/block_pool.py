@@ -81,6 +81,14 @@ class BlockPool:
             found.append(self.block_of[digest])
         return found
 
+    def forget(self) -> list[int]:
+        """Registers nothing any more: what was found again is computed anew → the blocks that nobody uses, whatever they hold."""
+        self.block_of.clear()
+        self.digest_of.clear()
+        self.free_blocks += self.idle
+        self.idle.clear()
+        return list(self.free_blocks)
+
     def _forget_oldest(self) -> int:
         block, _ = self.idle.popitem(last=False)
         del self.block_of[self.digest_of.pop(block)]

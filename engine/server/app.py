@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 
-from engine.api import ChatRequest, Completion, ModelEntry, ModelList
+from engine.api import ChatRequest, Completion, ForgetRequest, ModelEntry, ModelList
 from engine.connections import Bounds
 from engine.core.worker import Worker
-from engine.errors import EngineError, RequestError, UnknownModelError
+from engine.errors import EngineError, NotReadyError, RequestError, UnknownModelError
 from engine.http_routes import DOCUMENT, JSON, TEXT, Route, document
 from engine.images.decode import MEBI, Limits
 from engine.images.decoded_cache import DecodedCache
@@ -28,7 +28,7 @@ from engine.server.completions_format import CompletionsFormat
 from engine.server.described import COMPLETIONS, DESCRIBED, HEALTH, RESPONSES, answer
 from engine.server.health import health_of
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
-from engine.server.requests import engine_request, quoted
+from engine.server.requests import engine_request, parse_forget, quoted
 from engine.server.responses_format import ResponsesFormat
 from engine.server.sse import HEARTBEAT
 
@@ -68,6 +68,7 @@ class Server:
             Route("POST", "/v1/chat/completions", self.chat, "OpenAI's chat completions.", answer(Completion), {JSON: ChatRequest}),
             Route("POST", "/v1/responses", self.responses, "OpenAI's responses; nothing is stored.", answer(), {JSON: RESPONSES}),
             Route("POST", "/v1/completions", self.completions, "OpenAI's older completions.", answer(), {JSON: COMPLETIONS}),
+            Route("POST", "/v1/forget", self.forget, "Ours: keep nothing of these pictures.", {204: {}}, {JSON: ForgetRequest}),
             Route("GET", "/v1/models", self.models, "The model that answers, in a list.", {200: {JSON: ModelList}}),
             Route("GET", "/v1/models/{name:.+}", self.model, "The model of this name.", {200: {JSON: ModelEntry}}),
             Route("GET", "/health", self.health, "Whether it answers, and with what.", HEALTH, known=False),
@@ -88,9 +89,7 @@ class Server:
         return await self._answer(http, CompletionsFormat)
 
     async def _answer(self, http: web.Request, reads: Callable[[bytes], AnswerFormat]) -> web.StreamResponse:
-        if http.content_type != "application/json":  # a web page can't send this to loopback without asking first
-            raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {quoted(http.content_type)}.")
-        body = await whole_body(http, self.bounds.body_seconds)
+        body = await json_body(http, self.bounds.body_seconds)
         answer_format, request = await asyncio.get_running_loop().run_in_executor(self.readers, self._read, body, reads)
         try:
             async with aclosing(self.worker.stream(request)) as events:
@@ -142,6 +141,17 @@ class Server:
             for data in frames_now:
                 await response.write(data)
 
+    async def forget(self, http: web.Request) -> web.Response:
+        """Status 204 when nothing is kept of these pictures any more, nor of any prompt; 503 where that can't be said now."""
+        asked = parse_forget(await json_body(http, self.bounds.body_seconds))
+        self.decoded_pictures.forget(asked.pictures)
+        try:
+            await self.worker.forget(asked.pictures)
+        except OSError as error:
+            log.error("pictures are not forgotten", error=str(error), remedy="see to the disk: whoever asked tries again")
+            raise NotReadyError("A file can't be deleted; try again later.", retry_after=60) from None
+        return web.Response(status=204)
+
     async def models(self, http: web.Request) -> web.Response:
         return json_response(ModelList(data=(self._entry(),)))
 
@@ -160,6 +170,13 @@ class Server:
 
     async def metrics_text(self, http: web.Request) -> web.Response:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
+
+
+async def json_body(http: web.Request, seconds: float) -> bytes:
+    """Raises RequestError for another type: a web page can't send JSON to loopback without asking first."""
+    if http.content_type != "application/json":
+        raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {quoted(http.content_type)}.")
+    return await whole_body(http, seconds)
 
 
 def with_client_field(error: RequestError, answer_format: AnswerFormat) -> RequestError:

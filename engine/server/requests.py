@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from engine.api import ChatRequest
+from engine.api import ChatRequest, ForgetRequest
 from engine.errors import RequestError, UnknownModelError
 from engine.images.decode import Limits, decode_picture
 from engine.models.card import Card, Generation
@@ -24,6 +24,14 @@ def parse_request(body: bytes) -> ChatRequest:
     """JSON → a valid request. Raises RequestError that names the field as a path: `messages[0].content[1].image_url.url`."""
     try:
         return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise request_error(error, body) from None
+
+
+def parse_forget(body: bytes) -> ForgetRequest:
+    """As `parse_request`."""
+    try:
+        return ForgetRequest.model_validate_json(body)
     except ValidationError as error:
         raise request_error(error, body) from None
 

@@ -138,6 +138,7 @@ class ScriptedEngine:
     rows: int = 4
     finish: str = "stop"
     requests: list[ChatRequest] = field(default_factory=list)
+    forgotten: list[tuple[str, ...]] = field(default_factory=list)  # pictures of each call
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     running: int = 0
     most: int = 0  # that ever ran at once
@@ -167,6 +168,11 @@ class ScriptedEngine:
             yield self._chunk(ended).model_copy(update={"usage": Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15)})
         finally:
             self.running -= 1
+
+    async def forget(self, sha256s: Sequence[str]) -> None:
+        if self.away:
+            raise EngineUnavailable("away")
+        self.forgotten.append(tuple(sha256s))
 
     def _chunk(self, choice: ChunkChoice) -> Chunk:
         return Chunk(id="c", created=0, model="scripted", choices=(choice,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -34,6 +34,7 @@ class Letters:
     begun: list[str] = field(default_factory=list)  # the questions, in the order in which it took them up
     running: threading.Event = field(default_factory=threading.Event)
     going: threading.Event = field(default_factory=threading.Event)  # cleared, it stands still at its next letter
+    forgotten: list[str] = field(default_factory=list)
     requests: dict[str, Iterator[None]] = field(default_factory=dict)  # by id, oldest first
 
     def __post_init__(self) -> None:
@@ -46,6 +47,9 @@ class Letters:
 
     def abort(self, request_id: str) -> None:
         self.requests.pop(request_id, None)
+
+    def forget(self, pictures: Sequence[str]) -> None:
+        self.forgotten += pictures
 
     @torch.inference_mode()
     def step(self) -> bool:

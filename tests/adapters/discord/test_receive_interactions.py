@@ -78,7 +78,7 @@ class StoreAway(Listener):
 async def test_a_command_keeps_its_place_in_line_while_it_can_not_be_stored(wire: Wire) -> None:
     bot = StoreAway()
     ask = {"id": "1", "name": "ask", "type": 1, "options": [{"name": "prompt", "type": 3, "value": "first"}]}
-    async with connected(new_client(bot, **AT_ONCE)):
+    async with connected(new_client(bot, Cdn(), **AT_ONCE)):
         await wire.dispatch("INTERACTION_CREATE", interaction("1", 2, ask))
         await bot.asked.wait()
         await wire.dispatch("MESSAGE_CREATE", message_payload("2", ANN, "second"))

@@ -70,7 +70,7 @@ async def test_a_wrong_token_is_one_clear_line() -> None:
 
 
 async def test_a_telegram_that_is_away_at_the_start_is_one_clear_line() -> None:
-    with pytest.raises(DeliveryError, match=r"^httpx\.ConnectError") as away:
+    with pytest.raises(DeliveryError, match=r"^Telegram can't be reached: httpx\.ConnectError") as away:
         async with signed_in(config("http://127.0.0.1:9")):
             pass
     assert TOKEN not in str(away.value)

@@ -53,6 +53,27 @@ def saying(body: bytes, status: int = 200, **headers: str) -> Callable[[web.Requ
     return handler
 
 
+async def test_an_engine_forgets_pictures_and_another_server_is_not_asked() -> None:
+    letters, asked = Letters(), list[str]()
+
+    async def other(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return (
+            web.json_response({"object": "list", "data": [{"id": "goose"}]}) if request.path == "/v1/models" else web.Response(status=404)
+        )
+
+    async with serving(letters.load, key="opensesame-opensesame") as url, talking_to(url) as client:
+        await client.forget(["a" * 64])
+        async with aiohttp.ClientSession(headers={"Authorization": "Bearer opensesame-opensesame"}) as http:
+            assert (await http.post(f"{url}/v1/forget", json={"pictures": ["../../etc/passwd"]})).status == 400
+    async with answering(other) as url, talking_to(url) as client:
+        await client.forget([])  # before it is known
+        await client.health()
+        asked.clear()
+        await client.forget(["a" * 64])
+    assert (letters.forgotten, asked) == (["a" * 64], [])
+
+
 async def test_an_answer_streams_and_ends_with_usage() -> None:
     async with serving(key="opensesame-opensesame") as url, talking_to(f"{url}/v1/") as client:
         chunks = [chunk async for chunk in client.stream(question(max_tokens=5), "job-1")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from engine.core.build import build_engine
 from engine.errors import ContextError, GenerationError
+from engine.kv_cache.cache import SCRATCH
 from engine.metrics import Metrics
 from engine.models.llama.llama import Llama
 from engine.prompts.turn import Turn
@@ -233,4 +235,27 @@ def test_a_prompt_that_memory_has_no_room_for_is_read_in_smaller_pieces(most: in
         (error,) = listener.events
         assert isinstance(error, GenerationError)
         assert "fewer" in str(error)
+    assert engine.scheduler.pool.available == engine.capacity.blocks
+
+
+def test_nothing_is_kept_of_what_is_forgotten(tmp_path: Path) -> None:
+    """Neither its pictures, in memory and on disk, nor the keys and values of any prompt; answers stay what they were."""
+    engine = build_engine(TinyModel(), pictures=tmp_path)
+    (before,) = run(engine, asked())
+    shown = {picture.sha256 for picture in before.request.pictures}
+    assert {path.stem for path in tmp_path.iterdir()} == shown
+    engine.forget(sorted(shown))
+    assert list(tmp_path.iterdir()) == []
+    assert not engine.preprocessor.embeddings.encoded
+    for shard in engine.runner.cache.shards:
+        assert not shard.keys[:, SCRATCH:].any()
+        assert not shard.values[:, SCRATCH:].any()
+    again = Listener(asked()).join(engine)
+    engine.step()
+    (group,) = engine.groups.values()
+    assert group.reused == 0
+    engine.forget(sorted(shown))  # while it is being answered
+    while engine.step():
+        pass
+    assert again.text == before.text
     assert engine.scheduler.pool.available == engine.capacity.blocks
