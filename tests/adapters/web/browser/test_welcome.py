@@ -18,6 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TEXTS = load_texts()
 LYING_PHONE = {"width": 844, "height": 390}
+HEAD = ("#model", "#about", "#delete")
 SIZES = [{"width": 390, "height": 844}, LYING_PHONE, {"width": 1280, "height": 800}, {"width": 1920, "height": 1080}]
 NOTICE = (
     "A toy that knows colours, counts, shapes, positions and common animals. It knows no people and reads no text. Of several, the newest."
@@ -87,9 +88,11 @@ async def test_the_first_screen_begins_at_its_top_and_its_head_is_one_line(visit
         await expect(page.locator("#thread")).to_have_js_property("scrollTop", 0)
         await page.locator("#pictures button").click()
     await visit.ask_and_wait("Hello", 1)
+    for name in HEAD:
+        await expect(page.locator(name)).to_be_visible()
     for size in SIZES:
         await page.set_viewport_size(size)  # type: ignore[arg-type]  # Playwright's own form
-        boxes = [await page.locator(name).bounding_box() for name in ("#model", "#about", "#delete")]
+        boxes = [await page.locator(name).bounding_box() for name in HEAD]
         assert all(box and box["height"] < 48 for box in boxes)
         middles = {round(box["y"] + box["height"] / 2) for box in boxes if box}
         assert max(middles) - min(middles) <= 2, size
