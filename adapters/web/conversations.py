@@ -6,14 +6,14 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 
 from adapters.requests import text_of
 from adapters.web.described import DONE
-from adapters.web.forms import validated, whole
+from adapters.web.forms import stream, validated, whole
 from adapters.web.history_view import as_shown
 from adapters.web.hub import Hubs
 from adapters.web.platform import place_of
@@ -25,7 +25,6 @@ from engine.http_routes import BINARY, JSON, TEXT, Route
 PAGE = 50  # conversations of one look at the list
 MAX_MESSAGES = 5_000  # of one conversation on the page
 KEY = r"{key:[0-9a-f]{16}}"
-CHUNK_BYTES = 1 << 18
 
 
 class Renaming(BaseModel):
@@ -88,8 +87,8 @@ class ConversationPages:
             headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="{name}"'}
             response = web.StreamResponse(headers=headers)  # aiohttp's FileResponse looks for the file again when the folder is gone
             await response.prepare(request)
-            with await asyncio.to_thread(file.open, "rb") as opened:
-                while chunk := await asyncio.to_thread(opened.read, CHUNK_BYTES):
+            with await asyncio.to_thread(opened, file) as archive:
+                async for chunk in stream(archive):
                     await response.write(chunk)
             await response.write_eof()
             return response
@@ -98,6 +97,10 @@ class ConversationPages:
         """Other pages of the same person look again."""
         self._hubs.of(person).publish("reload", "reload", {})
         return web.Response(status=204)
+
+
+def opened(file: Path) -> BinaryIO:
+    return file.open("rb")
 
 
 def _shown(listed: Listed) -> dict[str, Any]:
