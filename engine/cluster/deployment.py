@@ -24,12 +24,13 @@ from engine.cluster.entrance import Entrance
 from engine.cluster.options import ClusterOptions
 from engine.cluster.replica import replica
 from engine.cluster.resume import Batch, ReplicaLost
-from engine.errors import OverloadedError
+from engine.errors import NotReadyError, OverloadedError
 from engine.models.card_reader import read_card
 from engine.paths import model_folder
 from engine.server.lifecycle import read_key
 
 LOOK_SECONDS = 5.0  # for all replicas to say how they are
+FORGET_SECONDS = 30.0  # for all replicas to forget
 HEALTH_PERIOD_SECONDS, HEALTH_TIMEOUT_SECONDS = 5.0, 15.0
 PARTING_SECONDS = 120.0  # that a replica which is not needed any more may take for its answers
 MOST_QUEUED = 1024  # requests that may wait at one entrance: the bot's own queue is the place to wait
@@ -74,6 +75,9 @@ class EngineReplica:
     async def look(self, bot: str, waiting: int) -> Health:
         return self._replica.look(bot, waiting)
 
+    async def forget(self, pictures: Sequence[str]) -> None:
+        await self._replica.forget(pictures)
+
     def check_health(self) -> None:
         self._replica.check()
 
@@ -109,6 +113,14 @@ class RayReplicas:
             return self._last[:-1]  # one of them hangs: those that were ready before still are, until Ray has ended it
         self._last = [health for health in said if isinstance(health, Health)]
         return self._last
+
+    async def forget(self, pictures: Sequence[str]) -> None:
+        try:
+            said = await self._handle.broadcast("forget", pictures).results_async(timeout_s=FORGET_SECONDS, return_exceptions=True)
+        except (TimeoutError, RayActorError, DeploymentUnavailableError) as error:
+            said = [error]
+        if any(isinstance(each, BaseException) for each in said):
+            raise NotReadyError("A replica does not say that it forgot; try again later.", retry_after=5)
 
 
 class ClusterEntrance:

@@ -33,7 +33,7 @@ from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
 from engine.server.refusals import refusal
-from engine.server.requests import quoted
+from engine.server.requests import parse_forget, quoted
 from engine.server.responses_format import ResponsesFormat
 from engine.server.sse import HEARTBEAT
 
@@ -64,6 +64,10 @@ class Replicas(Protocol):
         """How each is; tells each how many questions wait at this bot."""
         ...
 
+    async def forget(self, pictures: Sequence[str]) -> None:
+        """Lets each keep nothing of these pictures (sha256), nor of any prompt. Raises NotReadyError unless all of them said that."""
+        ...
+
 
 @dataclass
 class Entrance:
@@ -77,6 +81,7 @@ class Entrance:
 
     def application(self) -> Starlette:
         routes = [Route(path, self._answering(reads), methods=["POST"]) for path, reads in FORMATS.items()]
+        routes.append(Route("/v1/forget", self._guarded(self._forget), methods=["POST"]))
         routes.append(Route("/v1/models", self._guarded(self._models)))
         routes.append(Route("/v1/models/{name:path}", self._guarded(self._model)))
         routes.append(Route("/health", self._health))
@@ -84,9 +89,7 @@ class Entrance:
 
     def _answering(self, reads: Callable[[bytes], AnswerFormat]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(http: Request) -> Response:
-            if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-                raise RequestError("Send JSON with the header `Content-Type: application/json`.")
-            body = await whole_body(http)
+            body = await json_body(http)
             asked = await asyncio.to_thread(reads, body)
             return await self._answered(http, asked)
 
@@ -118,6 +121,10 @@ class Entrance:
             return await handler(http)
 
         return guarded
+
+    async def _forget(self, http: Request) -> Response:
+        await self.replicas.forget(parse_forget(await json_body(http)).pictures)
+        return Response(status_code=204)
 
     async def _models(self, http: Request) -> Response:
         return as_json(ModelList(data=(self._entry(),)))
@@ -174,6 +181,13 @@ async def while_listening(http: Request, events: AsyncGenerator[Event | None]) -
         if event is None and await http.is_disconnected():
             raise ClientDisconnect
         yield event
+
+
+async def json_body(http: Request) -> bytes:
+    """Raises RequestError for another type: a web page can't send JSON elsewhere without asking first."""
+    if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestError("Send JSON with the header `Content-Type: application/json`.")
+    return await whole_body(http)
 
 
 async def whole_body(http: Request) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Final
@@ -72,6 +72,11 @@ class Replica:
         """How it is, by its device. `waiting`: questions that this bot has in its queue."""
         self.demand.say(bot, waiting)
         return health_of(self.card, self.worker)
+
+    async def forget(self, pictures: Sequence[str]) -> None:
+        """Returns when nothing is kept of these pictures (sha256), nor of any prompt. Raises NotReadyError and OSError."""
+        self._decoded.forget(pictures)
+        await self.worker.forget(pictures)
 
     def check(self) -> None:
         """Raises EngineError where only a fresh process helps: the model is lost, or the device does not finish a step."""

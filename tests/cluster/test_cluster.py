@@ -78,6 +78,14 @@ async def test_what_is_wrong_is_refused_as_by_an_engine(engine: EngineClient, cl
             assert [entry["id"] for entry in (await listed.json())["data"]] == ["pocket"]
 
 
+async def test_every_replica_forgets(cluster: Cluster) -> None:
+    async with aiohttp.ClientSession(cluster.url) as session:
+        async with session.post("/v1/forget", json={"pictures": ["a" * 64]}) as forgotten:
+            assert forgotten.status == 204
+        async with session.post("/v1/forget", json={"pictures": ["a goose"]}) as refused:
+            assert refused.status == 400
+
+
 async def test_a_picture_finds_the_engine_that_knows_it(engine: EngineClient, cluster: Cluster) -> None:
     await grown(engine)
     before = cluster.calls("answer")

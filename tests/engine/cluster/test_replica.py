@@ -44,6 +44,13 @@ async def test_a_replica_answers_in_batches_and_says_how_it_is() -> None:
         replica.check()
 
 
+async def test_a_replica_forgets() -> None:
+    letters = Letters()
+    async with started(letters) as replica:
+        await replica.forget(["a" * 64])
+    assert letters.forgotten == ["a" * 64]
+
+
 async def test_a_refusal_comes_as_the_last_event() -> None:
     async with started(Letters()) as replica:
         long = HELLO.model_copy(update={"messages": (Message(role="user", content="too long"),)})
