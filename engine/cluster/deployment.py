@@ -25,6 +25,7 @@ from engine.cluster.options import ClusterOptions
 from engine.cluster.replica import replica
 from engine.cluster.resume import Batch, ReplicaLost
 from engine.errors import NotReadyError, OverloadedError
+from engine.logging import configure
 from engine.models.card_reader import read_card
 from engine.paths import model_folder
 from engine.server.lifecycle import read_key
@@ -127,6 +128,7 @@ class ClusterEntrance:
     """One entrance in an actor of its own. Ray asks it for its ASGI application."""
 
     def __init__(self, handle: DeploymentHandle[Any], options: Mapping[str, Any]) -> None:
+        configure(as_json=True)
         chosen = ClusterOptions.model_validate(options)
         card = read_card(model_folder(chosen.model).resolve())
         key = read_key(Path(chosen.key_file) if chosen.key_file else None)
