@@ -41,13 +41,7 @@ class Cluster:
 
     def lost(self) -> list[str]:
         """What the entrance logged of replicas that were gone in the middle of an answer."""
-        return [
-            line
-            for text in self.logs.rglob("*Entrance*")
-            if text.is_file()
-            for line in text.read_text().splitlines()
-            if "replica lost" in line
-        ]
+        return [line for text in self.logs.rglob("worker-*") for line in text.read_text().splitlines() if "replica lost" in line]
 
 
 def named(process: psutil.Process) -> Sequence[str]:
