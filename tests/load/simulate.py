@@ -108,6 +108,8 @@ def _waits(system: System, questions: int, random: Random, *, fair: bool) -> Ite
         else:
             now, _, job, used = heapq.heappop(ends)
             free, held[job.person] = free + 1, held[job.person] - 1
+            if not held[job.person]:
+                del held[job.person]  # as the pool counts: only who has something running
             queue.settle(job, used)
         while free and line.waiting:
             chosen = fairest(queue, line, held, system, now) if fair else line.oldest()
