@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.sanitize import sanitize_text
+from bot.store.database import sqlite_url
 from engine.models.tokenizer import JsonTokenizer
 from engine.prompts.renderer import Renderer
 from engine.prompts.turn import Turn
@@ -53,10 +54,10 @@ async def test_the_engine_answers_every_prompt() -> None:
                 assert response.status == 200, await response.text()
 
 
-async def test_the_bot_asks_every_prompt_as_it_is_and_answers(database_url: str, tmp_path: Path) -> None:
+async def test_the_bot_asks_every_prompt_as_it_is_and_answers(tmp_path: Path) -> None:
     engine = ScriptedEngine(echo)
     engine.gate.set()
-    async with running(database_url, tmp_path, engine) as rig:
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
         for number, prompt in enumerate(prompts(), 1):
             await rig.say(f"({number}) {prompt}")
             await rig.finals(number)
