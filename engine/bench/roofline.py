@@ -46,9 +46,10 @@ def step_bytes(language: Llama) -> int:
     for module in language.modules():
         if module is language.model.embed_tokens:
             continue
-        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        unread = module.weight if isinstance(module, PackedLinear) else None
-        read += sum(tensor.nbytes for tensor in tensors if tensor is not unread)
+        if isinstance(module, PackedLinear):
+            read += module.packed_bytes
+            continue
+        read += sum(tensor.nbytes for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
     return read
 
 

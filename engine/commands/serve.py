@@ -16,6 +16,7 @@ from engine.api import RunningEngine
 from engine.commands.pull import ready_folder
 from engine.core.startup import EngineOptions, build_native, load_engine, picture_folder, remove_outdated
 from engine.core.worker import Worker
+from engine.device.heap import return_large_blocks
 from engine.errors import HungError
 from engine.fallback.start import fallback
 from engine.images.decode import quiet_pillow
@@ -75,6 +76,7 @@ def engine(
     private: Annotated[bool, typer.Option("--private", hidden=True)] = False,
 ) -> None:
     """Serve a model: POST /v1/chat/completions, GET /v1/models, GET /health, GET /metrics (Prometheus)."""
+    return_large_blocks()
     quiet_pillow()
     configure(as_json=supervised or not sys.stderr.isatty())
     bind = Bind(host, port, read_key(key_file), supervised)

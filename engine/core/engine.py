@@ -283,6 +283,7 @@ class Engine(EngineBase):
         self._metrics.queued(len(self._images.waiting) + len(self.scheduler.waiting))
         if not self.groups:
             self._metrics.batch(0)
+            self._in_flight = []  # nobody waits for it
         return bool(self.groups)
 
     def _release(self, group: SequenceGroup) -> None:

@@ -60,6 +60,7 @@ class EngineBase(ABC):
         self._metrics.tokens(group.tokens_written)
         del self.groups[group.request.id]
         self._release(group)
+        group.drop_pixels()
 
     @abstractmethod
     def forget(self, pictures: Sequence[str]) -> None:

@@ -14,6 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from engine.api import FinishReason
 from engine.core.detokenizer import Detokenizer
 from engine.core.sampling_params import SamplingParams, stream_key
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from engine.grammar import Matcher
     from engine.prompts.context import Context
 
+NO_PIXELS = Image.new("RGB", (1, 1))
 PROMPT_END = 32  # tokens in which a template would open the model's reasoning
 Emit = Callable[[Event | EngineError], None]
 
@@ -66,6 +69,10 @@ class SequenceGroup(ABC):
             self.thinking = left_open(self.tokenizer.decode(context.last_tokens(PROMPT_END)), self.tokenizer.reasoning)
         self.keys = context.keys
         self.chain = digests(self.keys, self.root)
+
+    def drop_pixels(self) -> None:
+        """It is over, and its pictures go now: the group itself, in a cycle with its sequences, waits for a garbage collection."""
+        self.request = self.request.with_images({picture.sha256: NO_PIXELS for picture in self.request.pictures})
 
     @property
     def root(self) -> str:

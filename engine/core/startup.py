@@ -89,6 +89,7 @@ def load_engine(
     import torch
 
     from engine.device.devices import cap_memory, default_device, find_device, held_bytes
+    from engine.device.heap import return_freed
     from engine.device.out_of_memory import with_memory
 
     torch.cuda.empty_cache()  # what an engine that died in this process left to its allocator
@@ -99,6 +100,7 @@ def load_engine(
         cap_memory(devices, options.memory)
     too_large = ModelError(f"{folder.name} takes more memory than there is here. Choose fewer --tokens or --rows, or --quantize 4bit.")
     built = with_memory(lambda: build(folder, devices, options, pictures, metrics), too_large, attempts=1)
+    return_freed()
     seconds = time.monotonic() - begun
     remember(record, folder, seconds)
     log.info("model ready", model=folder.name, device=str(devices[0]), rows=built.rows, seconds=round(seconds, 1))

@@ -280,7 +280,7 @@ class Worker:
                 if command is None:
                     return
                 command(loaded.engine)
-                busy = True
+                busy, command = True, None  # or the last request's pictures would stay until the next one
             pace.begin()
             busy = loaded.engine.step()
             pace.end()

@@ -9,11 +9,12 @@ from threading import Lock
 
 from engine.images.decode import MEBI, Limits, Picture, decode_picture
 
-BOUND_BYTES = 64 * MEBI  # of pixels
+BOUND_BYTES = 64 * MEBI
+PIXEL_BYTES = 4  # that Pillow takes for RGB
 
 
 class DecodedCache:
-    """Holds at most `bound` bytes of pixels; the least recently used picture goes first. Any thread may use it."""
+    """Holds at most `bound` bytes; the least recently used picture goes first. Any thread may use it."""
 
     def __init__(self, bound: int = BOUND_BYTES) -> None:
         self.bound = bound
@@ -37,7 +38,7 @@ class DecodedCache:
     def keep(self, picture: Picture) -> None:
         with self.lock:
             self.pictures[picture.sha256] = picture
-            while sum(3 * pixels(kept) for kept in self.pictures.values()) > self.bound:
+            while sum(PIXEL_BYTES * pixels(kept) for kept in self.pictures.values()) > self.bound:
                 self.pictures.popitem(last=False)
 
     def forget(self, sha256s: Iterable[str]) -> None:

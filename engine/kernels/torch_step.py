@@ -8,6 +8,7 @@ from engine.kernels.beams import BeamKernels
 from engine.kernels.decode_step import StepRows
 from engine.kernels.prompts import PromptStep
 from engine.kv_cache.cache import LayerShard, StepView
+from engine.layers.int4_cpu import PackedLinear
 from engine.models.llama.llama import Cache, Llama
 
 
@@ -20,6 +21,9 @@ class TorchStep:
 
     def __init__(self, language: Llama) -> None:
         self.language = language
+        for module in language.modules():
+            if isinstance(module, PackedLinear) and module.codes is None:
+                module.pack_codes()
 
     def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
         view = self.view(shard, rows.tables, rows.lengths)

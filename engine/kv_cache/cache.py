@@ -1,10 +1,13 @@
 """The KV cache: keys and values of all sequences in blocks of memory, and attention over them in plain torch.
 
-The memory is allocated once and never grows. Which block belongs to whom is `engine.kv_cache.block_pool`'s matter.
+The memory is set aside once and never grows; a CPU gives it as blocks are first written to. Which block belongs to whom is
+`engine.kv_cache.block_pool`'s matter.
 """
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.device.async_copy import upload
+from engine.device.devices import main_memory
 from engine.kv_cache.block_pool import BLOCK
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
@@ -56,7 +60,7 @@ class KVCache:
         for count in language.shard_sizes:
             like = next(language.model.layers[first].parameters())
             shape = (count, blocks + SCRATCH, BLOCK, config.num_key_value_heads, config.head_dim)
-            keys, values = (torch.zeros(shape, device=like.device, dtype=language.dtype) for _ in range(2))
+            keys, values = (zeros(shape, language.dtype, like.device) for _ in range(2))
             self.shards.append(LayerShard(first, first + count, keys, values))
             first += count
 
@@ -75,6 +79,20 @@ class KVCache:
         """Zeroes these blocks: attention multiplies what lies behind a row's end by 0, and 0 · NaN would be NaN."""
         for shard in self.shards:
             shard.clear(upload(torch.tensor(blocks, dtype=torch.long), shard.device))
+
+
+def zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """As torch's; on a CPU the system gives each page when it is first written to, where torch's would take all at once.
+
+    Raises torch.OutOfMemoryError, on a CPU for more than is free: later the system would end the process.
+    """
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    size, free = math.prod(shape) * dtype.itemsize, main_memory()
+    if free is not None and size > free:
+        raise torch.OutOfMemoryError(f"The KV cache wants {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.")
+    pages = mmap.mmap(-1, size, access=mmap.ACCESS_COPY)  # the process's own, whole pages
+    return torch.frombuffer(pages, dtype=dtype).view(shape)
 
 
 def token_bytes(config: LlamaConfig, dtype: torch.dtype) -> int:

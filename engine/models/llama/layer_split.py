@@ -13,6 +13,7 @@ from accelerate import infer_auto_device_map
 from accelerate.utils import compute_module_sizes
 from torch import nn
 
+from engine.device import meta
 from engine.errors import ModelError
 from engine.models.llama.llama import Block, Llama
 
@@ -47,8 +48,8 @@ def allocate(language: Llama, devices: Sequence[torch.device], shard_sizes: Sequ
     layers: list[nn.Module] = list(language.model.layers)
     where = [device for device, count in zip(devices, shard_sizes, strict=True) for _ in range(count)]
     for module, device in zip(layers, where, strict=True):
-        module.to_empty(device=device)
-    language.model.embed_tokens.to_empty(device=devices[0])
-    language.model.norm.to_empty(device=devices[-1])
-    language.lm_head.to_empty(device=devices[-1])
+        meta.allocate(module, device)
+    meta.allocate(language.model.embed_tokens, devices[0])
+    meta.allocate(language.model.norm, devices[-1])
+    meta.allocate(language.lm_head, devices[-1])
     language.shard_sizes = tuple(shard_sizes)

@@ -38,5 +38,5 @@ def concept_tokens(image_features: ImageFeatures, concepts: Tensor) -> Tensor:
 
 
 def embed_words(words: Sequence[str], encode: Callable[[str], list[int]], embeddings: Tensor) -> Tensor:
-    """The mean of the language model's embeddings of each word's tokens, as it stands in a sentence: [words, width]."""
-    return torch.stack([embeddings[torch.tensor(encode(f" {word}"))].mean(0) for word in words])
+    """The mean of the language model's embeddings of each word's tokens, as it stands in a sentence: [words, width], fp32."""
+    return torch.stack([embeddings[torch.tensor(encode(f" {word}"))].float().mean(0) for word in words])

@@ -28,7 +28,7 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> 
     efficientnet.load_weights(load_tensors(folder / "eye.safetensors"))
     bridge = Bridge(language.config.hidden_size)
     load_bridge(bridge, language, load_tensors(BRIDGE))
-    table = language.model.embed_tokens.weight.detach().float().cpu()
+    table = language.model.embed_tokens.weight.detach().cpu()
     concepts = embed_words([entry.fine for entry in imagenet()], tokenizer.encode, table)
     return Pocket(card, tokenizer, Perception(efficientnet.to(device), bridge.to(device).eval(), concepts.to(device)), language)
 

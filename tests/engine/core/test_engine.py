@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,10 +14,12 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor
 
 from engine.core.build import build_engine
 from engine.errors import ContextError, GenerationError
+from engine.images.decode import Picture
 from engine.kv_cache.cache import SCRATCH
 from engine.metrics import Metrics
 from engine.models.llama.llama import Llama
@@ -259,3 +263,19 @@ def test_nothing_is_kept_of_what_is_forgotten(tmp_path: Path) -> None:
         pass
     assert again.text == before.text
     assert engine.scheduler.pool.available == engine.capacity.blocks
+
+
+@pytest.mark.parametrize(("beams", "n"), [(1, 2), (3, 1)])
+def test_pixels_go_with_the_answer(beams: int, n: int) -> None:
+    """Not only at the next garbage collection: nine large pictures would take half a gigabyte until then."""
+    engine, picture = build_engine(model(), rows=4), Picture(Image.new("RGB", (30, 20), "red"), "c" * 64)
+    pixels = weakref.ref(picture.image)
+    request = replace(asked(Turn("user", (picture, "What?")), num_beams=beams, max_tokens=5), n=n)
+    del picture
+    gc.disable()
+    try:
+        assert run(engine, request)[0].done
+        del request
+        assert pixels() is None
+    finally:
+        gc.enable()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,36 @@ def test_a_small_model_is_not_split(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "gander.json").write_text(card)
     with pytest.raises(ModelError, match="runs on one device"):
         load_engine(tmp_path, EngineOptions(("cpu", "cpu")), tmp_path / "seconds.json")
+
+
+# Each costs a start a second or more, and none of them computes anything for a model of ours on a CPU.
+HEAVY = {"transformers", "torch._dynamo", "torch._inductor", "torch.distributed.tensor", "sympy", "triton", "pandas", "scipy", "matplotlib"}
+SERVED = """
+import json, sys
+from pathlib import Path
+from PIL import Image
+from engine.__main__ import app
+from engine.core.startup import EngineOptions, load_engine
+from engine.images.decode import Picture
+from engine.models.card import Generation
+from engine.prompts.turn import Turn
+from engine.request import Done, Request
+
+for folder in sys.argv[2:]:
+    loaded, events = load_engine(Path(folder), EngineOptions(("cpu",)), Path(sys.argv[1])), []
+    picture = Picture(Image.new("RGB", (60, 40), "red"), folder)
+    loaded.engine.add(loaded.prepare(Request((Turn("user", (picture, "What is it?")),), Generation(max_tokens=3))), events.append)
+    while loaded.engine.step():
+        pass
+    assert isinstance(events[-1], Done), events
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_an_engine_on_a_cpu_imports_nothing_heavy(folder: Path, pocket_folder: Path, tmp_path: Path) -> None:
+    """In a process of its own: the pocket model and MiniGPT-4 are loaded, and each answers a question about a picture."""
+    command = [sys.executable, "-c", SERVED, str(tmp_path / "seconds.json"), str(pocket_folder), str(folder)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=500).stdout
+    imported = set(json.loads(output.splitlines()[-1]))
+    assert {"torch", "numba", "engine.models.minigpt4.qformer", "engine.models.pocket.qformer"} <= imported
+    assert not imported & HEAVY

@@ -7,7 +7,7 @@ from PIL import Image
 
 from engine.errors import PictureError
 from engine.images.decode import Limits
-from engine.images.decoded_cache import DecodedCache
+from engine.images.decoded_cache import PIXEL_BYTES, DecodedCache
 from tests.engine.images.test_decode import encoded
 
 LIMITS = Limits()
@@ -22,7 +22,7 @@ def test_the_same_bytes_are_decoded_once() -> None:
 
 
 def test_what_was_not_sent_for_longest_goes_first() -> None:
-    cache = DecodedCache(bound=2 * 20 * 10 * 3)
+    cache = DecodedCache(bound=2 * 20 * 10 * PIXEL_BYTES)
     kept = [cache.read(data, LIMITS) for data in (FIRST, SECOND, FIRST, THIRD)]
     assert list(cache.pictures.values()) == [kept[0], kept[3]]
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.kernels.torch_step import TorchStep
 from engine.layers.int4_cpu import FEW, GROUP, PackedLinear, to_4bit
 from engine.layers.linear import Linear
 from engine.layers.quantization import dequantize, quantize
@@ -29,6 +30,12 @@ def four_bit_weight(out: int, width: int) -> torch.Tensor:
     codes[..., 0], codes[..., 1] = 0, 15
     step, least = 0.25, -2.0
     return (codes * step + least).flatten(1)
+
+
+def packed(whole: Linear) -> PackedLinear:
+    layer = PackedLinear(whole)
+    layer.pack_codes()
+    return layer
 
 
 def plain(weight: torch.Tensor) -> Linear:
@@ -53,16 +60,25 @@ def test_a_layer_equals_its_matrix(shape: tuple[int, ...]) -> None:
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).bfloat16()
     whole = plain(four_bit_weight(48, 64))
     expected = x.double() @ whole.weight.double().T
-    torch.testing.assert_close(PackedLinear(whole)(x).double(), expected, rtol=1e-2, atol=1e-2 * expected.abs().max().item())
+    torch.testing.assert_close(packed(whole)(x).double(), expected, rtol=1e-2, atol=1e-2 * expected.abs().max().item())
 
 
 @torch.no_grad()
 def test_a_lora_adapter_goes_along() -> None:
-    packed = PackedLinear(plain(four_bit_weight(16, 64)))
-    adapter = packed.add_lora(rank=2)
+    layer = packed(plain(four_bit_weight(16, 64)))
+    adapter = layer.add_lora(rank=2)
     adapter.b.normal_()
     x = torch.randn(1, 3, 64).bfloat16()
-    torch.testing.assert_close(packed(x, torch.ones(1, 1, 1).bfloat16()), packed(x) + adapter(x))
+    torch.testing.assert_close(layer(x, torch.ones(1, 1, 1).bfloat16()), layer(x) + adapter(x))
+
+
+@torch.no_grad()
+def test_a_layer_keeps_its_codes_once_a_step_decodes_with_them() -> None:
+    layer, x = PackedLinear(plain(four_bit_weight(16, 64))), torch.randn(1, 64).bfloat16()
+    assert not list(layer.buffers())
+    assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight))
+    layer.pack_codes()
+    assert sum(buffer.nbytes for buffer in layer.buffers()) == layer.packed_bytes
 
 
 def test_the_pocket_models_own_weights_lose_less_than_in_int8(pocket_folder: Path) -> None:
@@ -78,5 +94,6 @@ def test_a_loaded_model_packs_its_blocks_and_has_its_head_in_int8(pocket_folder:
     language = load_language(pocket_folder, card, torch.device("cpu"), torch.bfloat16)
     kinds = {type(module) for module in language.model.modules() if isinstance(module, Linear)}
     assert kinds == {PackedLinear}
-    assert not any(buffer.requires_grad for buffer in language.buffers())  # or each holds on to what it was computed from
+    TorchStep(language)
+    assert all(not buffer.requires_grad for buffer in language.buffers())  # or each holds on to what it was computed from
     assert isinstance(language.lm_head, QuantizedLinear)
