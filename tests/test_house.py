@@ -53,6 +53,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/kernels/cpu": "engine/kernels/cpu/test_step.py",
     "engine/kernels/gpu": "engine/kernels/gpu/test_step.py",
     "engine/kv_cache/cache.py": "engine/core/test_engine.py",
+    "engine/models/llama/config.py": "engine/models/llama/test_rope.py",
     "engine/models/pocket": "engine/models/pocket/test_pocket.py",
     "engine/prompts": "engine/core/test_offline.py",
     "engine/runner": "engine/core/test_engine.py",

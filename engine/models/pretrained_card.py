@@ -86,7 +86,7 @@ def check_kind(where: str, config: dict[str, Any]) -> Kind | Literal["fallback"]
 
 
 def rope_type(text: dict[str, Any]) -> str:
-    """How a language model's rotary embeddings are stretched; what is not computed here, such as YaRN, transformers computes."""
+    """How a language model's rotary embeddings are stretched; what is not computed here, such as LongRoPE, transformers computes."""
     rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
     return str(rope.get("rope_type") or rope.get("type") or "default")
 

@@ -46,7 +46,7 @@ class CpuStep:
         pool = Pool(bits(shard.keys), bits(shard.values))
         lora_scales = torch.zeros(len(hidden)) if rows.lora_scale is None else rows.lora_scale.float()
         angles = rows.positions[:, None] * self.frequencies
-        rotations = torch.stack((angles.cos(), angles.sin()), dim=1)
+        rotations = torch.stack((angles.cos(), angles.sin()), dim=1) * self.config.rope_magnitude
         out = torch.empty(hidden.shape)
         for few in batches(len(hidden)):
             states = RowState(*(part[few].contiguous().numpy() for part in (rows.tables, rows.lengths, lora_scales, rotations)))

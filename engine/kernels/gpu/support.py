@@ -108,8 +108,12 @@ def lacking() -> str | None:
 
 
 def fits(language: Llama) -> bool:
-    """Whether the kernels can compute this model: fp16 or bf16, head_dim a power of two from 16 on, widths that are multiples of 16."""
+    """Whether the kernels can compute this model: fp16 or bf16, head_dim a power of two from 16 on, widths that are multiples of 16,
+    and no YaRN, whose rotations also stretch.
+    """
     head_dim = language.config.head_dim
+    if language.config.rope_magnitude != 1:
+        return False
     widths = [linear.width_in for linear in projections(language)]
     return language.dtype in TYPES and head_dim >= 16 and head_dim.bit_count() == 1 and all(width % 16 == 0 for width in widths)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 
-ROPE_TYPES = ("default", "llama3")
+ROPE_TYPES = ("default", "llama3", "yarn")
 BIASED, NORMED = ("qwen2", "qwen2_5_vl_text"), ("qwen3", "qwen3_vl_text")  # bodies by their `model_type`
 
 
@@ -25,6 +26,55 @@ class RopeScaling:
     @classmethod
     def from_json(cls, rope: dict[str, Any]) -> RopeScaling:
         return cls(*(rope[field.name] for field in fields(cls)))
+
+
+@dataclass(frozen=True)
+class YarnScaling:
+    """YaRN (Peng et al. 2023, arXiv 2309.00071): pairs of features that turn fewer than `beta_slow` times within the trained context are
+    slowed by `factor`, those that turn more than `beta_fast` times are kept, those between lie between. Queries and keys grow by
+    `magnitude`; `truncate`: the borders are whole pairs.
+    """
+
+    factor: float
+    original_max_position_embeddings: int
+    magnitude: float
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    truncate: bool = True
+
+    @classmethod
+    def from_json(cls, rope: dict[str, Any], longest: int) -> YarnScaling:
+        """`longest` is the config's own `max_position_embeddings`."""
+        original = rope.get("original_max_position_embeddings") or longest
+        factor = rope.get("factor") or longest / original
+        return cls(
+            factor,
+            original,
+            rope.get("attention_factor") or yarn_magnitude(factor, rope.get("mscale"), rope.get("mscale_all_dim")),
+            rope.get("beta_fast") or cls.beta_fast,
+            rope.get("beta_slow") or cls.beta_slow,
+            rope.get("truncate", True),
+        )
+
+    def slowed(self, theta: float, head_dim: int) -> tuple[float, float]:
+        """The pairs, as places in [0, head_dim / 2), from which slowing begins and at which it is complete."""
+
+        def place(turns: float) -> float:
+            return head_dim * math.log(self.original_max_position_embeddings / (2 * math.pi * turns)) / (2 * math.log(theta))
+
+        first, last = place(self.beta_fast), place(self.beta_slow)
+        if self.truncate:
+            first, last = math.floor(first), math.ceil(last)
+        return max(first, 0), min(last, head_dim - 1)
+
+
+def yarn_magnitude(factor: float, scale: float | None, all_dims: float | None) -> float:
+    """By the paper's rule; DeepSeek's two scales are of one another."""
+
+    def rule(weight: float) -> float:
+        return 1.0 if factor <= 1 else 0.1 * weight * math.log(factor) + 1.0
+
+    return rule(scale) / rule(all_dims) if scale and all_dims else rule(1.0)
 
 
 @dataclass(frozen=True)
@@ -67,9 +117,14 @@ class LlamaConfig:
     tie_word_embeddings: bool = False
     qkv_bias: bool = False  # Qwen2: queries, keys and values have a bias
     qk_norm: bool = False  # Qwen3: each head's query and key is normed before it is rotated
-    rope_scaling: RopeScaling | None = None
+    rope_scaling: RopeScaling | YarnScaling | None = None
     mrope: Mrope | None = None  # Qwen2.5-VL, Qwen3-VL
     deepstack: int = 0  # Qwen3-VL: behind so many of the first layers something of the picture is added
+
+    @property
+    def rope_magnitude(self) -> float:
+        """By which rotated queries and keys grow."""
+        return self.rope_scaling.magnitude if isinstance(self.rope_scaling, YarnScaling) else 1.0
 
     @classmethod
     def from_json(cls, values: dict[str, Any], where: str = "config.json") -> LlamaConfig:
@@ -92,6 +147,7 @@ class LlamaConfig:
             if value != wanted:
                 raise ModelError(f"{where} says {name} = {value!r}; this engine computes {wanted!r} only. Choose another model.")
         heads = values["num_attention_heads"]
+        longest = values.get("max_position_embeddings") or values.get("max_sequence_length") or 2048
         return cls(
             vocab_size=values["vocab_size"],
             hidden_size=values["hidden_size"],
@@ -100,13 +156,13 @@ class LlamaConfig:
             num_attention_heads=heads,
             num_key_value_heads=values.get("num_key_value_heads") or heads,
             head_dim=values.get("head_dim") or values["hidden_size"] // heads,
-            max_position_embeddings=values.get("max_position_embeddings") or values.get("max_sequence_length") or 2048,
+            max_position_embeddings=longest,
             rms_norm_eps=values.get("rms_norm_eps", 1e-6),
             rope_theta=rope.get("rope_theta") or values.get("rope_theta") or 10000.0,
             tie_word_embeddings=values.get("tie_word_embeddings", False),
             qkv_bias=values.get("qkv_bias", body in BIASED),
             qk_norm=values.get("qk_norm", body in NORMED),
-            rope_scaling=RopeScaling.from_json(rope) if kind == "llama3" else None,
+            rope_scaling=stretching(kind, rope, longest),
             mrope=Mrope.from_json(rope),
         )
 
@@ -121,3 +177,10 @@ class LlamaConfig:
             raise ModelError(f"{path} can't be read: {error.strerror}. Check who may read it.") from None
         except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             raise ModelError(f"{path} is no LLaMA config: {error}. Fetch or convert the model again.") from None
+
+
+def stretching(kind: str, rope: dict[str, Any], longest: int) -> RopeScaling | YarnScaling | None:
+    """How a config of this `rope_type` stretches rotary embeddings."""
+    if kind == "yarn":
+        return YarnScaling.from_json(rope, longest)
+    return RopeScaling.from_json(rope) if kind == "llama3" else None

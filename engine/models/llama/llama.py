@@ -18,7 +18,7 @@ from torch.nn.functional import embedding, rms_norm, scaled_dot_product_attentio
 
 from engine.errors import WeightsError
 from engine.layers.linear import Linear, Lora
-from engine.models.llama.config import LlamaConfig
+from engine.models.llama.config import LlamaConfig, YarnScaling
 
 PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale|bias)")
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
@@ -217,7 +217,7 @@ def rotary(positions: Tensor, config: LlamaConfig, dtype: torch.dtype) -> tuple[
     own = positions[..., None] if positions.ndim == 2 else by_axis(positions, config)
     angles = own[:, None] * frequencies(config, positions.device)
     angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+    return (angles.cos() * config.rope_magnitude).to(dtype), (angles.sin() * config.rope_magnitude).to(dtype)
 
 
 def by_axis(positions: Tensor, config: LlamaConfig) -> Tensor:
@@ -227,11 +227,15 @@ def by_axis(positions: Tensor, config: LlamaConfig) -> Tensor:
 
 
 def frequencies(config: LlamaConfig, device: torch.device | None = None) -> Tensor:
-    """Radians a token by which each pair of features turns, [head_dim / 2], fp32; stretched as Llama 3.1's are where the config says so."""
+    """Radians a token by which each pair of features turns, [head_dim / 2], fp32; stretched where the config says so."""
     halves = torch.arange(0, config.head_dim, 2, device=device, dtype=torch.float)
     found = 1.0 / config.rope_theta ** (halves / config.head_dim)
     if (scaling := config.rope_scaling) is None:
         return found
+    if isinstance(scaling, YarnScaling):
+        first, last = scaling.slowed(config.rope_theta, config.head_dim)
+        slowed = ((torch.arange(len(found), device=device) - first) / (last - first or 1e-3)).clamp(0, 1)
+        return found * (1 - slowed) + found / scaling.factor * slowed
     waves = scaling.original_max_position_embeddings * found / (2 * math.pi)  # turns within the context that was trained on
     kept = ((waves - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)).clamp(0, 1)
     return found * (kept + (1 - kept) / scaling.factor)

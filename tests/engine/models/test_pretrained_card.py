@@ -33,7 +33,8 @@ def test_a_type_that_transformers_knows_is_a_fallback(tmp_path: Path) -> None:
         ({"model_type": "llava", "text_config": {"model_type": "llama"}}, "llava"),
         ({"model_type": "llava", "text_config": {"model_type": "gemma"}}, "fallback"),
         ({"model_type": "internvl", "text_config": {"model_type": "qwen3_moe"}}, "fallback"),
-        ({"model_type": "internvl", "text_config": {"model_type": "qwen3", "rope_scaling": {"type": "yarn"}}}, "fallback"),
+        ({"model_type": "internvl", "text_config": {"model_type": "qwen3", "rope_scaling": {"type": "longrope"}}}, "fallback"),
+        ({"model_type": "internvl", "text_config": {"model_type": "qwen3", "rope_scaling": {"type": "yarn"}}}, "internvl"),
         ({"model_type": "qwen2_5_vl", "text_config": {"model_type": "qwen2_5_vl_text", "rope_scaling": {"type": "mrope"}}}, "qwen2_5_vl"),
     ],
 )

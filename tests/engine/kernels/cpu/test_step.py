@@ -20,6 +20,7 @@ from engine.layers.int4_cpu import PackedLinear
 from engine.layers.linear import Linear
 from engine.layers.quantization import dequantize
 from engine.layers.quantized import QuantizedLinear
+from engine.models.llama.config import YarnScaling
 from engine.models.llama.llama import Llama
 from tests.engine.kernels.cpu.language import ABLE, SMALL, restored, small_language
 from tests.engine.tiny import tiny_language
@@ -49,7 +50,8 @@ def as_computed(language: Llama) -> Llama:
 @pytest.fixture(scope="module", params=["LLaMA's body", "Qwen's"])
 def language(request: pytest.FixtureRequest) -> Llama:
     qwen = request.param == "Qwen's"
-    return small_language(replace(SMALL, qkv_bias=qwen, qk_norm=qwen))
+    stretched = YarnScaling(factor=4.0, original_max_position_embeddings=16, magnitude=1.2) if qwen else None
+    return small_language(replace(SMALL, qkv_bias=qwen, qk_norm=qwen, rope_scaling=stretched))
 
 
 @pytest.fixture(scope="module")
