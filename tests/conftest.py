@@ -7,8 +7,9 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -16,6 +17,8 @@ import structlog
 from filelock import FileLock
 
 from engine.kernels.jit_cache import sources_version
+from tests.bot import postgres
+from tests.bot.postgres import Server
 
 GPUS = ("/dev/nvidiactl", "/dev/dxg")  # the second is WSL's
 
@@ -42,6 +45,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    kinds = ["sqlite", "postgresql"]
+    parser.addoption("--database", choices=kinds, default=kinds[0], help="what the bots of the tests keep their data in (sqlite)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database") == "postgresql":
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip("it is about SQLite's own file"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """What draws without a seed of its own draws the same each time, also in fixtures that several tests share."""
@@ -61,14 +76,53 @@ def _own_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def elsewhere(server: Server, open_it: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Opens a database of this server in the place of a SQLite file."""
+
+    def opened(url: str) -> Any:
+        return open_it(server.in_place_of(Path(url.removeprefix("sqlite:///"))) if url.startswith("sqlite:///") else url)
+
+    return opened
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _migrated_once() -> Iterator[None]:
+def _migrated_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With `--database postgresql`, a database of the server stands in the place of every SQLite file that the tests' process opens."""
     from bot.store import database
     from tests.bot.schema import Schema
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "upgrade", Schema().upgrade)
+        if request.config.getoption("--database") == "postgresql":
+            server: Server = request.getfixturevalue("postgres_server")
+            patch.setattr(database, "_database", elsewhere(server, database._database))
+            patch.setattr("tests.bot.postgres.INSTEAD", server)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _databases_dropped(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if postgres.INSTEAD is not None and "tmp_path" in request.fixturenames:
+        postgres.INSTEAD.drop_below(request.getfixturevalue("tmp_path"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server of the tests' own, one for each worker."""
+    programs = postgres.binaries()
+    if programs is None:
+        pytest.skip("NOT TESTED: PostgreSQL. Install the server (Debian: apt-get install postgresql) to test the store on it.")
+    with postgres.cluster(programs) as socket:
+        yield Server(programs, socket)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """A database with today's tables."""
+    url = postgres_server.copy()
+    yield url
+    postgres_server.drop(url)
 
 
 @pytest.fixture(scope="session")

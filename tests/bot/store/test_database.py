@@ -43,6 +43,7 @@ async def test_opening_again_keeps_what_is_there(database: Database, database_ur
     await again.close()
 
 
+@pytest.mark.sqlite
 async def test_sqlite_is_set_up_for_many_readers_and_a_kill(tmp_path: Path) -> None:
     def pragmas(connection: Connection) -> list[object]:
         return [connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys", "busy_timeout")]
@@ -52,6 +53,7 @@ async def test_sqlite_is_set_up_for_many_readers_and_a_kill(tmp_path: Path) -> N
     await database.close()
 
 
+@pytest.mark.sqlite
 async def test_what_is_written_reaches_sqlites_own_file_meanwhile(tmp_path: Path) -> None:
     database, file = await open_database(sqlite_url(tmp_path / "gander.db")), tmp_path / "gander.db"
     before = file.stat().st_size
@@ -93,6 +95,7 @@ async def test_a_newer_gander_s_database_is_refused_with_the_remedy(database: Da
         await open_database(database_url)
 
 
+@pytest.mark.sqlite
 async def test_a_file_that_is_no_database_is_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "gander.db").write_text("I am no database. " * 100)
     with pytest.raises(ConfigError, match=r"not a database\. Restore a backup"):
@@ -115,6 +118,7 @@ async def test_an_error_does_not_repeat_what_people_wrote(database: Database) ->
     assert "goose" not in str(raised.value)
 
 
+@pytest.mark.sqlite
 async def test_a_log_that_another_program_reads_is_emptied_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing that is written meanwhile waits for it."""
     monkeypatch.setattr("bot.store.database.BUSY_MILLISECONDS", 50)

@@ -32,6 +32,7 @@ def count_people(connection: Connection) -> int:
     return int(connection.scalar(text("SELECT count(*) FROM person")) or 0)
 
 
+@pytest.mark.sqlite
 async def test_a_lock_is_waited_for_and_told_once(tmp_path: Path) -> None:
     store = await open_database(sqlite_url(tmp_path / "gander.db"))
     backup = sqlite3.connect(tmp_path / "gander.db", isolation_level=None)
@@ -52,6 +53,7 @@ async def test_a_lock_is_waited_for_and_told_once(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.sqlite
 async def test_a_full_disk_is_waited_for(tmp_path: Path) -> None:
     store = await open_database(sqlite_url(tmp_path / "gander.db"))
     pages = await store.write(lambda connection: int(connection.scalar(text("PRAGMA page_count")) or 0))
@@ -95,9 +97,8 @@ async def test_a_write_that_is_repeated_is_not_overtaken() -> None:
     assert stumbling.done == ["first", "second", "third"]
 
 
-async def test_connections_that_broke_are_made_anew(new_postgres: Callable[[], str]) -> None:
-    url = new_postgres()
-    store, other = await open_database(url), await open_database(url)
+async def test_connections_that_broke_are_made_anew(postgres_url: str) -> None:
+    store, other = await open_database(postgres_url), await open_database(postgres_url)
     await store.read(count_people)
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
     await other.write(lambda connection: connection.execute(text(end)).close())
@@ -107,9 +108,8 @@ async def test_connections_that_broke_are_made_anew(new_postgres: Callable[[], s
         await each.close()
 
 
-async def test_a_deadlock_of_two_bots_is_no_failure(new_postgres: Callable[[], str]) -> None:
-    url = new_postgres()
-    first, second = await open_database(url), await open_database(url)
+async def test_a_deadlock_of_two_bots_is_no_failure(postgres_url: str) -> None:
+    first, second = await open_database(postgres_url), await open_database(postgres_url)
     for name in ("Ann", "Ben"):
         await first.write(add_person, name)
 
@@ -151,6 +151,7 @@ async def test_a_server_that_is_just_starting_is_waited_for(monkeypatch: pytest.
         await store.close()
 
 
+@pytest.mark.sqlite
 async def test_a_file_that_is_deleted_while_it_is_open_is_written_back(tmp_path: Path) -> None:
     file = tmp_path / "gander.db"
     store = await open_database(sqlite_url(file))
@@ -167,6 +168,7 @@ async def test_a_file_that_is_deleted_while_it_is_open_is_written_back(tmp_path:
     await again.close()
 
 
+@pytest.mark.sqlite
 async def test_a_file_that_is_replaced_while_it_is_open_is_said_and_left_alone(tmp_path: Path) -> None:
     file, other = tmp_path / "gander.db", tmp_path / "restored.db"
     store, backup = await open_database(sqlite_url(file)), await open_database(sqlite_url(other))
@@ -184,11 +186,12 @@ async def test_a_file_that_is_replaced_while_it_is_open_is_said_and_left_alone(t
     await store.close()
 
 
+@pytest.mark.sqlite
 async def test_a_database_that_cannot_be_opened_ends_the_start_with_a_sentence(
-    tmp_path: Path, new_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "START_SECONDS", 0.0)
-    nowhere = new_postgres().replace("/test_", "/no_")
+    nowhere = postgres_url.replace("/test_", "/no_")
     for url, why in ((sqlite_url(tmp_path), "unable to open"), (nowhere, "does not exist"), ("postgresql://x@127.0.0.1:9/y", "9")):
         with pytest.raises(ConfigError, match=f"can't be opened: .*{why}"):
             await open_database(url)
