@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from adapters.cli.commands import app
+from adapters.cli.database_commands import app as database
 from adapters.cli.discord_commands import app as discord
 from adapters.cli.engine_commands import add_engine_commands
 from bot import __version__
@@ -28,6 +29,7 @@ def gander(
 
 
 add_engine_commands(app)
+app.add_typer(database, name="db")
 app.add_typer(discord, name="discord")
 
 

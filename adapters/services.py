@@ -52,6 +52,11 @@ class Services:
         return parse_command(text, COMMANDS, self.texts, bot_name)
 
 
+def picture_files(config: Config, home: Path) -> PictureFiles:
+    """Where the pictures lie: in the data folder, or in one that several bots share."""
+    return PictureFiles(private_folder(config.store.pictures or home / "pictures"), home / "engine" / "pictures")
+
+
 @asynccontextmanager
 async def open_services(config: Config, home: Path, engines: Sequence[Engine], name: str = "gander") -> AsyncIterator[Services]:
     """Open everything, for as long as the block lasts. `name` tells this bot from others on the same database."""
@@ -64,7 +69,7 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
     try:
         policies = PolicyStore(database, config.access, config.limits)
         settings = ScopedSettings(database, texts, config.settings, policies)
-        files = PictureFiles(private_folder(home / "pictures"), home / "engine" / "pictures")
+        files = picture_files(config, home)
         resources = Resources(
             database=database,
             files=files,

@@ -95,7 +95,7 @@ def _migrated_once(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(database, "upgrade", Schema().upgrade)
         if request.config.getoption("--database") == "postgresql":
             server: Server = request.getfixturevalue("postgres_server")
-            patch.setattr(database, "_database", elsewhere(server, database._database))
+            patch.setattr(database, "connect", elsewhere(server, database.connect))
             patch.setattr("tests.bot.postgres.INSTEAD", server)
         yield
 
@@ -103,8 +103,8 @@ def _migrated_once(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _databases_dropped(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if postgres.INSTEAD is not None and "tmp_path" in request.fixturenames:
-        postgres.INSTEAD.drop_below(request.getfixturevalue("tmp_path"))
+    if postgres.INSTEAD is not None and (folder := request.node.funcargs.get("tmp_path")):
+        postgres.INSTEAD.drop_below(folder)
 
 
 @pytest.fixture(scope="session")

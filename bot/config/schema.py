@@ -172,6 +172,9 @@ class WebOptions(ConfigSection):
 
 
 class StoreOptions(ConfigSection):
+    """Several bots on one PostgreSQL share the queue; with the pictures in one folder, too, one goes on with another's questions."""
+
+    pictures: Path | None = None  # a folder that every bot on the database can read and write; None = in the data folder
     url: Annotated[str, Field(repr=False)] = ""  # empty = SQLite in the data folder; GANDER_STORE_URL when it holds a password
 
 

@@ -158,7 +158,7 @@ async def open_database(url: str) -> Database:
     A server that starts just now is waited for, START_SECONDS at most. Raises ConfigError where it can't be reached or written, or belongs
     to a newer Gander. Once it is open, unreachability is waited for.
     """
-    database = _database(url)
+    database = connect(url)
     try:
         await _upgrade_soon(database)
     except ConfigError:
@@ -194,7 +194,12 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _database(url: str) -> Database:
+def is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite:")
+
+
+def connect(url: str) -> Database:
+    """The database as it is, whatever its tables: for who looks after it. Raises ConfigError for a URL that names none."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -12,6 +12,20 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 0x67616E64  # any number that all bots on one PostgreSQL agree on
 
 
+def current(connection: Connection) -> str | None:
+    """The revision of the tables that are there; None: there are none yet."""
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def revisions() -> tuple[str, ...]:
+    """All that this Gander knows, oldest first."""
+    from alembic.script import ScriptDirectory
+
+    return tuple(reversed([script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]))
+
+
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Run the missing migrations inside the caller's transaction. Raises ConfigError for tables of a newer Gander."""
     # Alembic is needed once a start; importing it here keeps `gander --help` quick.

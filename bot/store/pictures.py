@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Final
 
 from bot.private_file import private
 from engine.atomic_write import replacing
+
+NAME_LENGTH: Final = 64  # hexadecimal digits of a sha256; whatever else lies in the folder is no picture
 
 
 class PictureFiles:
@@ -40,6 +43,10 @@ class PictureFiles:
     async def prune(self, kept: Collection[str], before: float) -> int:
         """Delete all files but the `kept` that were last saved before this Unix time; how many."""
         return await asyncio.to_thread(self._prune, kept, before)
+
+    def names(self) -> list[str]:
+        """The sha256 of every file that is there."""
+        return sorted(path.name for path in self._folder.glob("??/*") if len(path.name) == NAME_LENGTH)
 
     def _save(self, sha256: str, data: bytes) -> None:
         path = self.path(sha256)
