@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
+from sqlalchemy.engine import make_url
 
 from bot.errors import ConfigError
+from bot.store.database import is_sqlite
 
 LOCK: Final = "bot.lock"
 
@@ -29,6 +31,22 @@ def only_bot(home: Path) -> Iterator[str]:
             )
         note_page(home, "")
         yield folder_name(home)
+
+
+@contextmanager
+def only_on_file(url: str, home: Path) -> Iterator[None]:
+    """No other bot, of whatever data folder, serves from the same SQLite file in the block. Raises ConfigError while one does.
+
+    SQLite knows no other bots: each would answer what all were asked. Terminals are no such bots. `url`: as store.url has it.
+    """
+    if url and not is_sqlite(url):
+        yield
+        return
+    file = Path(make_url(url).database or "") if url else home / "gander.db"
+    with lock(file.with_name(f"{file.name}.lock")) as locked:
+        if not locked:
+            raise ConfigError(f"Another Gander serves from {file}. Several bots need PostgreSQL: name it in store.url, for each of them.")
+        yield
 
 
 def note_page(home: Path, url: str) -> None:

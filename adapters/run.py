@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from adapters.process_names import note_page, only_bot
+from adapters.process_names import note_page, only_bot, only_on_file
 from adapters.registry import Adapter, configured, load
 from adapters.services import Services, open_engines, open_services
 from bot.backoff import listed_pause
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 async def run(config: Config, home: Path, adapters: Mapping[str, Adapter], opened: Opened) -> None:
     """Serve these platforms until a signal comes. Raises ConfigError, EngineStartError."""
-    with only_bot(home) as name:
+    with only_bot(home) as name, only_on_file(config.store.url, home):
         async with open_engines(config, home, lasting=True) as engines:
             await serve(config, home, engines, adapters, opened, name)
 

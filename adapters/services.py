@@ -26,10 +26,11 @@ from bot.media.films import FilmFrames, can_open_films
 from bot.media.intake import Intake
 from bot.message import Invocation
 from bot.private_file import private_folder
+from bot.processes.duties import Duties
 from bot.reading.reader import PictureReader, can_read
 from bot.resolve_answer_settings import ScopedSettings
 from bot.retention import Retention
-from bot.store.database import open_database, sqlite_url
+from bot.store.database import is_sqlite, open_database, sqlite_url
 from bot.store.pictures import PictureFiles
 from bot.store.update_inbox import UpdateInbox
 from bot.texts import Texts, load_texts
@@ -46,15 +47,16 @@ class Services:
     settings: ScopedSettings
     texts: Texts
     update_inbox: UpdateInbox
+    duties: Duties
 
     def parse(self, text: str, bot_name: str | None = None) -> Invocation | None:
         """The command that `text` is, in any of our languages; None for anything else."""
         return parse_command(text, COMMANDS, self.texts, bot_name)
 
 
-def picture_files(config: Config, home: Path) -> PictureFiles:
+def picture_folder(config: Config, home: Path) -> Path:
     """Where the pictures lie: in the data folder, or in one that several bots share."""
-    return PictureFiles(private_folder(config.store.pictures or home / "pictures"), home / "engine" / "pictures")
+    return config.store.pictures or home / "pictures"
 
 
 @asynccontextmanager
@@ -62,14 +64,15 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
     """Open everything, for as long as the block lasts. `name` tells this bot from others on the same database."""
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     texts = load_texts()
-    database = await open_database(config.store.url or sqlite_url(home / "gander.db"))
+    url = config.store.url or sqlite_url(home / "gander.db")
+    database = await open_database(url)
     decoders = Decoders(config.media.decoding)
     films = FilmFrames(config.media.films) if can_open_films() else None
     reader = PictureReader(config.media.reading) if config.media.read_writing and can_read() else None
     try:
         policies = PolicyStore(database, config.access, config.limits)
         settings = ScopedSettings(database, texts, config.settings, policies)
-        files = picture_files(config, home)
+        files = PictureFiles(private_folder(picture_folder(config, home)), home / "engine" / "pictures")
         resources = Resources(
             database=database,
             files=files,
@@ -83,10 +86,11 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
             exports=private_folder(home / "exports"),
             name=name,
             reader=reader,
+            shares_engines=bool(config.engine.remote) and not is_sqlite(url),
             idle_seconds=config.conversation.idle_minutes * 60,
         )
         retention = Retention(database, files, home / "exports", config.retention.days)
-        yield Services(config, home, EventHandler(resources), retention, settings, texts, UpdateInbox(database, name))
+        yield Services(config, home, EventHandler(resources), retention, settings, texts, UpdateInbox(database, name), Duties(url))
     finally:
         await decoders.close()
         for worker in (films, reader):

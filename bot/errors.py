@@ -5,6 +5,7 @@ BotError
 │   └── Ignored           the person was just told: not repeated where others would have to read it
 │       └── Withdrawn     the person took it back, or stopped it, before it was stored
 ├── ConfigError           names the option, the value and the remedy; ends the start
+├── DutyLost              another bot on the database does now what one alone may do
 ├── EngineUnavailable     no engine answers, or it is loading; `retry_after` in seconds
 ├── EngineRefused         the engine rejected the request: its own sentence, the field, and whose `Fault` it is
 ├── EngineStartError      the engine that we start ourselves can't start: its own last words
@@ -51,6 +52,10 @@ class Withdrawn(Ignored):
 
 class ConfigError(BotError):
     """The configuration can't be used."""
+
+
+class DutyLost(BotError):
+    """Another bot on the same database has taken over what one alone may do."""
 
 
 class EngineUnavailable(BotError):

@@ -86,6 +86,7 @@ class Resources:
     exports: Path  # a folder for the files of exported demos
     reader: WritingReader | None = None  # of the writing in pictures
     name: str = "gander"  # of this bot among those that share the database
+    shares_engines: bool = False  # with those
     idle_seconds: float = IDLE_SECONDS  # a conversation that rested longer is over
 
 
@@ -97,7 +98,7 @@ class EventHandler:
         self._outbox = Outbox(r.database, r.texts)
         self._replies = Replies(r.database, self._outbox, r.name)
         pooled = [PooledEngine(engine) for engine in r.engines]
-        self._pool, self._engine_forgetting = EnginePool(pooled), EngineForgetting(pooled)
+        self._pool, self._engine_forgetting = EnginePool(pooled, shared=r.shares_engines), EngineForgetting(pooled)
         r.files.tell(self._engine_forgetting.forget)
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
@@ -230,7 +231,7 @@ class EventHandler:
         await self._resources.database.write(read_marks.keep, self._resources.name, events, time())
 
     async def last_seen(self, platform: str) -> Mapping[Place, str]:
-        return await self._resources.database.read(read_marks.of, self._resources.name, platform)
+        return await self._resources.database.read(read_marks.of, platform)
 
     async def caps(self, place: Place, author: Author) -> Mapping[str, float]:
         return await self._resources.settings.caps(place, author)

@@ -42,6 +42,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/media/film_worker.py": "bot/media/test_films.py",
     "bot/reading/recognition.py": "bot/reading/test_picture_words.py",
     "bot/media/child_process.py": "bot/media/test_decoder_pool.py",
+    "bot/maintenance": "adapters/cli/test_database.py",
     "engine/bench": "engine/bench/test_run.py",
     "engine/cluster/deployment.py": "cluster/test_cluster.py",
     "engine/cluster/entrance.py": "cluster/test_cluster.py",

@@ -20,14 +20,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from adapters.process_names import LOCK, lock
-from adapters.services import picture_files
+from adapters.services import picture_folder
 from adapters.terminal.console import complaints, consoles, quiet_logs
 from bot.config.load import data_home, find_config, load_config
 from bot.errors import ConfigError
 from bot.maintenance import backup, check, restore
 from bot.maintenance.backup import Backup
 from bot.maintenance.check import CheckFinding, Severity
-from bot.private_file import private_folder
 from bot.store import database, graph, migrate
 from bot.store.database import is_sqlite, sqlite_url
 from bot.store.pictures import PictureFiles
@@ -79,7 +78,7 @@ def find(file: Path | None) -> Kept:
     """`file`: the configuration. Raises ConfigError."""
     quiet_logs()
     config, home = load_config(find_config(file, os.environ), os.environ), data_home(os.environ)
-    return Kept(home, config.store.url or sqlite_url(home / "gander.db"), picture_files(config, home))
+    return Kept(home, config.store.url or sqlite_url(home / "gander.db"), PictureFiles(picture_folder(config, home)))
 
 
 def check_all(file: Path | None) -> bool:
@@ -156,7 +155,7 @@ def pictures_in(copy: Path) -> list[str]:
 
 
 def named_by_time(home: Path, why: str = "") -> Path:
-    return private_folder(home / BACKUPS) / f"{why}{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+    return home / BACKUPS / f"{why}{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
 
 
 @contextmanager

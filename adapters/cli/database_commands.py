@@ -35,7 +35,8 @@ def check(config: Config = None) -> None:
 @app.command()
 def backup(
     folder: Annotated[
-        Path | None, typer.Argument(help="Where to, a folder that is not there yet; else one named by the time in the data folder's backups.")
+        Path | None,
+        typer.Argument(help="Where to, a folder that is not there yet; else one named by the time in the data folder's backups."),
     ] = None,
     config: Config = None,
 ) -> None:

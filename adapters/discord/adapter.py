@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import discord
 import structlog
 
-from adapters.discord.client import DiscordClient
+from adapters.discord.client import DiscordClient, ShardedClient
 from adapters.discord.download import FileFetcher
 from adapters.discord.errors import delivering
 from adapters.discord.invite import PORTAL, application_of
 from adapters.discord.network import network
+from adapters.discord.places import NAME, Shards
 from adapters.services import Services
 from bot.background import beside
 from bot.config.schema import Config
 from bot.errors import ConfigError
+from bot.store.database import is_sqlite
 
 log = structlog.get_logger(__name__)
 
 
 def check(config: Config) -> None:
-    """Check the token before anything is started. Raises ConfigError."""
+    """Check the token and the shards before anything is started. Raises ConfigError."""
+    options = config.discord
+    if len(options.my_shards) < options.shards and (not config.store.url or is_sqlite(config.store.url)):
+        raise ConfigError("discord.serve_shards leaves shards to other bots. They share a PostgreSQL database: name it in store.url.")
     application_of(config.discord.token.get_secret_value() if config.discord.token else "")
 
 
@@ -48,25 +53,35 @@ def known_token() -> Iterator[None]:
 
 
 async def run(services: Services, opened: Callable[[str], None]) -> None:
-    """Serve until cancelled; first with the content of messages, and without it if Discord does not grant that."""
-    try:
-        await serve(services, sees_content=True)
-    except discord.PrivilegedIntentsRequired:
-        log.warning(
-            "Discord does not let the bot read messages that are not meant for it. It works without, but sees no picture in a third "
-            f"person's message that is replied to. To change that: {PORTAL} → your application → Bot → Message Content Intent"
-        )
-        await serve(services, sees_content=False)
+    """Serve until cancelled; first with the content of messages, and without it if Discord does not grant that. Of several bots on one
+    database each shard is served by one; another that names it, too, stands by. Raises as `serve` does, and DutyLost."""
+    token = services.config.discord.token
+    application = application_of(token.get_secret_value() if token else "")
+    async with AsyncExitStack() as stack:
+        for shard in services.config.discord.my_shards:  # in order, so that two bots never wait for each other
+            await stack.enter_async_context(
+                services.duties.holding(f"{NAME} {application} shard {shard} of {services.config.discord.shards}")
+            )
+        try:
+            await serve(services, sees_content=True)
+        except discord.PrivilegedIntentsRequired:
+            log.warning(
+                "Discord does not let the bot read messages that are not meant for it. It works without, but sees no picture in a third "
+                f"person's message that is replied to. To change that: {PORTAL} → your application → Bot → Message Content Intent"
+            )
+            await serve(services, sees_content=False)
 
 
 async def serve(services: Services, *, sees_content: bool) -> None:
     """Raises ConfigError for a token that Discord does not take, DeliveryError where Discord can't be reached,
     discord.PrivilegedIntentsRequired."""
-    token = services.config.discord.token
+    token, mine = services.config.discord.token, services.config.discord
     async with network(services.config.network.proxy) as (session, options):
         files = FileFetcher(session, options.get("proxy"))
-        known: dict[str, Any] = {"sees_content": sees_content, "limits": services.config.limits}
-        client = DiscordClient(services.bot, services.texts, services.config.discord, files.fetch, services.parse, **known, **options)
+        shards = Shards(mine.shards, mine.my_shards)
+        known: dict[str, Any] = {"sees_content": sees_content, "limits": services.config.limits, "shards": shards}
+        kind = DiscordClient if shards.count == 1 else ShardedClient
+        client = kind(services.bot, services.texts, mine, files.fetch, services.parse, **known, **options)
         reconnecting = logging.getLogger("discord.client")
         reconnecting.addFilter(without_traceback)
         try:

@@ -24,7 +24,7 @@ from adapters.discord.link_previews import LinkPreviews
 from adapters.discord.message_content import NOBODY
 from adapters.discord.modals import SettingForm
 from adapters.discord.open_interactions import Interactions, may_speak
-from adapters.discord.places import NAME, author_of, place_of
+from adapters.discord.places import NAME, Shards, author_of, place_of
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.read_interaction import place_of_interaction
 from adapters.discord.read_marks import Seen
@@ -43,6 +43,7 @@ from bot.platform import Button
 from bot.texts import Texts, choose_language
 
 SYNC_PAUSES: Final = (5.0, 30.0, 120.0, 600.0)  # seconds before each further try to tell of the commands
+WHOLE: Final = Shards()  # all of Discord by one connection
 LONGEST_WAIT: Final = 30.0  # seconds that discord.py may wait for a rate limit by itself; a longer one is the bot's to plan around
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ def intents(*, sees_content: bool) -> discord.Intents:
 
 
 class DiscordClient(discord.Client):
-    """One connection. `network`: the proxy or connector that discord.py is to use."""
+    """One connection, or one for each shard (`ShardedClient`). `network`: the proxy or connector that discord.py is to use."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class DiscordClient(discord.Client):
         *,
         sees_content: bool,
         limits: LimitOptions,
+        shards: Shards = WHOLE,
         **network: Any,
     ) -> None:
         # The bot says nothing aloud: that libraries for it are missing concerns nobody.
@@ -86,7 +88,8 @@ class DiscordClient(discord.Client):
         self._options = options
         self._texts = texts
         self._parse = parse
-        self._reception = Reception(bot, interactions, texts)
+        self._shards = shards
+        self._reception = Reception(bot, interactions, texts, shards.serve)
         self.tree = app_commands.CommandTree(self)
         made = Native(bot, texts, self._reception, fetch, limits)
         for command in COMMANDS.values():
@@ -95,7 +98,7 @@ class DiscordClient(discord.Client):
             self.tree.add_command(entry)
         self._reader = MessageReader(self, fetch, parse, sees_content=sees_content)
         self._link_previews = LinkPreviews()
-        self.seen = Seen(bot)
+        self.seen = Seen(bot, shards.serve)
         self._catch_up = CatchUp(self, self.seen, limits.answer_hours)
         self._beside: set[asyncio.Task[None]] = set()  # what goes on beside the events from the start
 
@@ -121,11 +124,15 @@ class DiscordClient(discord.Client):
         await self._catch_up.find()
 
     async def _offer_commands(self) -> None:
-        """Tell Discord of the commands, however long that takes: those that it knows work meanwhile, and so does everything else."""
+        """Tell Discord of the commands, however long that takes: those that it knows work meanwhile, and so does everything else.
+
+        Of several bots that share its servers one tells, and the others ask for the commands' ids.
+        """
         for tries in count():
             try:
                 with delivering():
-                    self.platform.command_ids.update(ids_of(await self.tree.sync()))
+                    known = await (self.tree.sync() if self._shards.first else self.tree.fetch_commands())
+                    self.platform.command_ids.update(ids_of(known))
             except DeliveryError as error:
                 if error.rejected or isinstance(error, PlaceGone):
                     log.error("Discord does not take the commands; those that it knew before go on", reason=str(error))
@@ -229,6 +236,13 @@ class DiscordClient(discord.Client):
             await interaction.response.send_modal(SettingForm(setting, self._texts, language, self._reception.take))
         elif identifier in OPENING:
             await self._reception.take(interaction, Invocation("settings", {"open": OPENING[identifier]}))
+
+
+class ShardedClient(DiscordClient, discord.AutoShardedClient):
+    """One that is told of some shards of several, each by a connection of its own."""
+
+    def __init__(self, *args: Any, shards: Shards, **more: Any) -> None:
+        super().__init__(*args, shards=shards, shard_count=shards.count, shard_ids=list(shards.mine), **more)
 
 
 async def with_member(message: discord.Message) -> None:

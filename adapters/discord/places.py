@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 import discord
 
 from bot.message import Author, Place
 
 NAME = "discord"
+SHARD_BITS: Final = 22  # of an id, which do not count for the shard
 SPOKEN_IN = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.ForumChannel | discord.Thread
 
 
@@ -27,6 +31,23 @@ def channel_id(place: Place) -> int:
 
 def guild_id(place: Place) -> int | None:
     return int(place.server) if place.server else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """Which parts of Discord this bot is told of: `mine`, of `count`. Servers are spread over them by their ids; what belongs to none, such
+    as a private chat, is shard 0's."""
+
+    count: int = 1
+    mine: tuple[int, ...] = (0,)
+
+    @property
+    def first(self) -> bool:
+        """Whether this bot does what is done once for all of Discord."""
+        return 0 in self.mine
+
+    def serve(self, place: Place) -> bool:
+        return ((int(place.server) >> SHARD_BITS) % self.count if place.server else 0) in self.mine
 
 
 def author_of(user: discord.abc.User, permissions: discord.Permissions | None = None, *, webhook: bool = False) -> Author:

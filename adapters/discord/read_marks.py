@@ -6,7 +6,7 @@ A message counts as read when the bot has stored it; a mark never passes one tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -66,18 +66,21 @@ class Trail:
 
 
 class Seen:
-    """The trails of the channels where somebody has spoken to the bot: the others have nothing that it could miss."""
+    """The trails of the channels where somebody has spoken to the bot: the others have nothing that it could miss. `mine`: whether this
+    connection is told of what is said in a place."""
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, mine: Callable[[Place], bool] = lambda place: True) -> None:
         self._bot = bot
+        self._mine = mine
         self._trails: dict[str, Trail] = {}  # by place
         self._kept: dict[str, int] = {}  # marks, as they are stored
 
     async def restore(self) -> None:
         """Take up what was kept before a restart."""
         for place, event in (await self._bot.last_seen(NAME)).items():
-            self._trails[place.key] = Trail(place, int(event))
-            self._kept[place.key] = int(event)
+            if self._mine(place):
+                self._trails[place.key] = Trail(place, int(event))
+                self._kept[place.key] = int(event)
 
     def interrupt(self) -> None:
         """The connection is a new one: of what was sent before it nothing is told."""

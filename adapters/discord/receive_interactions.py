@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -17,7 +17,7 @@ from adapters.discord.places import NAME
 from adapters.discord.read_interaction import invoked, place_of_interaction
 from bot.api import Bot, Ticket
 from bot.errors import DeliveryError
-from bot.message import Attachment, Incoming, Invocation, Reply
+from bot.message import Attachment, Incoming, Invocation, Place, Reply
 from bot.texts import Texts, choose_language
 
 FOR_ALL: Final = frozenset({"ask", "compare", "reset"})  # whose answers everybody may see
@@ -27,10 +27,11 @@ Interaction = discord.Interaction[discord.Client]
 
 
 class Reception:
-    """The way in for commands, forms and buttons."""
+    """The way in for commands, forms and buttons. `mine`: whether this connection is told of what happens in a place."""
 
-    def __init__(self, bot: Bot, interactions: Interactions, texts: Texts) -> None:
+    def __init__(self, bot: Bot, interactions: Interactions, texts: Texts, mine: Callable[[Place], bool] = lambda place: True) -> None:
         self._bot = bot
+        self._mine = mine
         self._interactions = interactions
         self._texts = texts
 
@@ -56,7 +57,7 @@ class Reception:
     async def restore(self, client: discord.Client) -> tuple[tuple[Ticket, Live], ...]:
         """Go on with the interactions from before a restart that are still good. Those to which nothing is going to be said."""
         found = []
-        for ticket in await self._bot.tickets(NAME):
+        for ticket in filter(lambda ticket: self._mine(ticket.place), await self._bot.tickets(NAME)):
             hook = discord.Webhook.partial(int(ticket.data["application"]), str(ticket.data["token"]), client=client)
             found.append((ticket, self._interactions.restore(ticket, hook)))
         return tuple((ticket, live) for ticket, live in found if not (ticket.reply_pending or ticket.message_ids))

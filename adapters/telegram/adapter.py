@@ -41,7 +41,8 @@ async def account(config: Config) -> str:
 
 
 async def run(services: Services, opened: Callable[[str], None]) -> None:
-    """Serve until cancelled. Raises ConfigError for a wrong token."""
+    """Serve until cancelled. Of several bots on one database one receives updates at a time; all can answer, so that each ends what it
+    began. Raises ConfigError for a wrong token, DutyLost when another bot receives."""
     async with signed_in(services.config) as account:
         texts = services.texts.on(NAME)
         pictures = PictureFinder(account.client, account.http, services.config.media.side_pixels, films=can_open_films())
@@ -49,7 +50,7 @@ async def run(services: Services, opened: Callable[[str], None]) -> None:
         services.bot.attach(platform)
         log.info("Telegram is connected", name=account.me.username)
         try:
-            async with beside(register(account.client, texts)):
+            async with services.duties.holding(f"{NAME} {account.me.id}"), beside(register(account.client, texts)):
                 await receive(services, account, inbox(services, account, pictures))
         except InvalidToken:
             raise ConfigError(UNKNOWN_BOT) from None
@@ -59,7 +60,8 @@ async def run(services: Services, opened: Callable[[str], None]) -> None:
 
 async def receive(services: Services, account: Account, updates: Inbox) -> None:
     """Receive updates, by polling or by webhook, until cancelled."""
-    options, receiver = services.config.telegram, Receiver(account.client, updates, services.update_inbox)
+    aside = await services.update_inbox.of_account(NAME, str(account.me.id))
+    options, receiver = services.config.telegram, Receiver(account.client, updates, aside)
     if options.webhook_url:
         await Webhook(account.client, receiver, options).run()
     else:

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from bot.answer_settings import SETTINGS, SettingKind, find_setting
 from bot.errors import Refusal
@@ -113,9 +113,24 @@ class EngineOptions(ConfigSection):
 
 
 class DiscordOptions(ConfigSection):
+    """Several bots on one database can share Discord's servers: each is told of some of `shards` parts."""
+
     delete_answers: bool = False  # when somebody deletes their question
+    shards: Count = 1  # into how many parts the servers are spread, the same for all bots
+    serve_shards: tuple[Annotated[int, Field(ge=0)], ...] = ()  # which of them are this bot's, from 0; empty = all
     token_file: Path | None = None  # or GANDER_DISCORD_TOKEN
     token: SecretStr | None = None
+
+    @property
+    def my_shards(self) -> tuple[int, ...]:
+        """This bot's, in order."""
+        return tuple(sorted(set(self.serve_shards))) or tuple(range(self.shards))
+
+    @model_validator(mode="after")
+    def _check_shards(self) -> DiscordOptions:
+        if wrong := [shard for shard in self.serve_shards if shard >= self.shards]:
+            raise ValueError(f"serve_shards: there is no shard {wrong[0]} of {self.shards}: they are numbered from 0")
+        return self
 
 
 class TelegramOptions(ConfigSection):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from time import monotonic, time
 from typing import NoReturn
 
@@ -21,9 +22,11 @@ from bot.answers.presentation import AnswerView, AnswerViews
 from bot.background import start
 from bot.config.logging import job_logged
 from bot.delivery.outbox import Outbox
+from bot.dispatch import lease
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.finished_answers import LAST_WRITE_SECONDS, FinishedAnswers
+from bot.dispatch.lease import Lease, allowed_rows
 from bot.dispatch.losses import Losses
 from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
@@ -39,8 +42,6 @@ from bot.store.tables import Finish
 from bot.texts import Texts
 from engine.tracing import span
 
-HEARTBEAT_SECONDS = 5.0  # between two of this bot's
-DEAD_SECONDS = 60.0  # without a heartbeat, after which other bots take over
 LOOK_SECONDS = 2.0  # between two looks at the queue where `wake` is not called
 MAX_ATTEMPTS = 5  # of one job that its bot did not survive, …
 ATTEMPTS_SECONDS = 3600.0  # … over so long a time: then the question itself is taken for the cause
@@ -86,6 +87,7 @@ class Dispatcher:
         self.seconds_until_room = self._throughput.seconds_until_room
         self._losses = Losses()
         self._metrics = Metrics()
+        self._lease = Lease(database, name)
         self._engines_seen = monotonic()  # when one was ready
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
@@ -104,7 +106,7 @@ class Dispatcher:
 
     async def run(self) -> NoReturn:
         """Run jobs until cancelled. Jobs that a killed run of this bot left begin again."""
-        recovered = await self._database.write(jobs.prune_stalled_workers, time() - DEAD_SECONDS, self._name)
+        recovered = await self._database.write(jobs.prune_stalled_workers, inf, self._name)
         log.info("dispatcher_started", recovered=recovered)
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -153,7 +155,7 @@ class Dispatcher:
     async def stop(self, answers: Sequence[int]) -> int:
         """Stop these answers; how many were waiting or being made. The text so far stays."""
         async with self._queue_lock:
-            running, waited = await self._database.write(jobs.cancel_jobs, answers, self._name, time())
+            running, waited = await self._database.write(jobs.cancel_jobs, answers, self._name)
         for job in waited:
             self._deliver_soon(job)
         for number in running & self._cancellations.keys():
@@ -240,7 +242,7 @@ class Dispatcher:
     async def _look(self) -> tuple[list[WaitingJob], bool]:
         """The jobs that may start, by the store; and whether others wait behind them."""
         self._look_due, self._looked_at = False, monotonic()
-        found, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, time() - DEAD_SECONDS)
+        found, behind = await self._database.read(jobs.fetchable_and_rest, self._outbox.connected, self._name, self._lease.dead_after)
         return [job for job in found if not self._losses.rests(job.id)], behind
 
     async def _fetch(self, chosen: WaitingJob) -> FetchedJob | None:
@@ -325,20 +327,16 @@ class Dispatcher:
     async def _keep_alive(self) -> NoReturn:
         """Every HEARTBEAT_SECONDS: store that we live, cancel jobs stopped through another bot, take over the jobs of dead bots."""
         while True:
-            now = time()
             await self._finished.finish_shown()
-            asked = await self._database.write(jobs.heartbeat, self._name, now)
             async with self._queue_lock:
-                running = tuple(self._cancellations)
-                recovered = await self._database.write(jobs.prune_stalled_workers, now - DEAD_SECONDS, self._name, running)
-            undelivered = await self._database.write(jobs.undelivered, self._outbox.connected, self._name, now, now - DEAD_SECONDS)
-            for number in asked & self._cancellations.keys():
+                renewed = await self._lease.renew(self._outbox.connected, tuple(self._cancellations))
+            for number in renewed.stopped & self._cancellations.keys():
                 self._cancellations[number].cancel()
-            for job in undelivered:
+            for job in renewed.undelivered:
                 self._deliver_soon(job)
-            if recovered:
+            if renewed.recovered:
                 self.wake()
-            await _news(self._attached, HEARTBEAT_SECONDS)
+            await _news(self._attached, lease.HEARTBEAT_SECONDS)
 
     async def _keep_informed(self) -> NoReturn:
         """Keep showing those at the head of the queue their position, or that no engine is ready."""
@@ -346,6 +344,9 @@ class Dispatcher:
             await asyncio.sleep(LOOK_SECONDS)
             if self._pool.rows:
                 self._engines_seen = monotonic()
+            if self._pool.shared:
+                loads = await self._database.read(jobs.loads, self._lease.dead_after)
+                self._pool.allowed = allowed_rows(self._pool.rows, self._name, loads)
             for place in (await self.queue_snapshot()).positions.values():
                 if place.position:  # 0: it runs
                     async with self._queue_lock:

@@ -90,10 +90,12 @@ class PooledEngine:
 
 
 class EnginePool:
-    """All engines of this bot."""
+    """All engines of this bot. `shared`: other bots on the same database ask them, too."""
 
-    def __init__(self, pool: Iterable[PooledEngine]) -> None:
+    def __init__(self, pool: Iterable[PooledEngine], *, shared: bool = False) -> None:
         self._pool = tuple(pool)
+        self.shared = shared
+        self.allowed: int | None = None  # rows that this bot's jobs may take, for the others' sake; None: all
 
     @property
     def rows(self) -> int:
@@ -107,8 +109,17 @@ class EnginePool:
         for pooled in self._pool:
             pooled.engine.note_waiting(questions)
 
+    @property
+    def used(self) -> int:
+        """The rows that this bot's running jobs take."""
+        return sum(job.rows for job in self.running)
+
     def have_room(self) -> bool:
-        return any(pooled.free > 0 for pooled in self._pool)
+        return self._is_allowed(1) and any(pooled.free > 0 for pooled in self._pool)
+
+    def _is_allowed(self, rows: int) -> bool:
+        """Whether so many rows more leave the other bots theirs; one job may always run."""
+        return self.allowed is None or not self.used or self.used + rows <= self.allowed
 
     def rows_by_person(self) -> Counter[str]:
         """The rows that each person's running jobs take, by the person's key."""
@@ -119,7 +130,9 @@ class EnginePool:
 
     def best(self, job: WaitingJob) -> PooledEngine | None:
         """The engine with most free rows, if the job fits there. A job with more beams than any engine has rows waits for an idle engine,
-        which may take or refuse it."""
+        which may take or refuse it. Other bots keep their share."""
+        if not self._is_allowed(job.rows):
+            return None
         fits_nowhere = all(job.rows > pooled.rows for pooled in self._pool)
         rooms = [pooled for pooled in self._pool if job.rows <= pooled.free or (fits_nowhere and pooled.rows and not pooled.running)]
         return max(rooms, key=lambda pooled: pooled.free, default=None)

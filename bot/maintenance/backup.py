@@ -67,6 +67,8 @@ def back_up(url: str, files: PictureFiles, folder: Path, revision: str, sha256s:
     if folder.exists():
         raise ConfigError(f"{folder} is there already: name another folder for the backup.")
     part = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}{PART}")
+    if not folder.parent.exists():
+        private_folder(folder.parent)
     private_folder(part)
     try:
         copy = part / (SQLITE if is_sqlite(url) else POSTGRESQL)
@@ -89,7 +91,7 @@ def kind_of(url: str) -> str:
 
 
 def copy_sqlite(url: str, copy: Path, tell: Progress) -> None:
-    """Copy the database out of one snapshot, whoever writes meanwhile, and look the copy over. Raises ConfigError for one that is damaged."""
+    """Copy the database out of one snapshot, whoever writes meanwhile, and look the copy over. Raises ConfigError for a damaged one."""
     file = Path(make_url(url).database or "")
     if not file.is_file():
         raise ConfigError(f"There is no database at {file} yet: nothing to back up.")
@@ -132,9 +134,7 @@ def run_tool(name: str, url: str, *arguments: str) -> None:
     parsed = make_url(url)
     environ = {"PGPASSWORD": parsed.password} if parsed.password else {}
     plain = parsed.set(drivername="postgresql", password=None).render_as_string()
-    done = subprocess.run(
-        [program, *arguments, f"--dbname={plain}"], env=os.environ | environ, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([program, *arguments, f"--dbname={plain}"], env=os.environ | environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ConfigError(f"{name} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
 

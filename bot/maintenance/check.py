@@ -88,7 +88,9 @@ def check_pictures(files: PictureFiles, owned: frozenset[str]) -> Iterator[Check
 def is_empty(connection: Connection) -> bool:
     """Whether nobody has used this database yet."""
     there = set(inspect(connection).get_table_names())
-    return not any(connection.scalar(select(func.count()).select_from(table)) for table in Row.metadata.sorted_tables if table.name in there)
+    return not any(
+        connection.scalar(select(func.count()).select_from(table)) for table in Row.metadata.sorted_tables if table.name in there
+    )
 
 
 def _integrity(connection: Connection) -> Iterator[CheckFinding]:
@@ -99,8 +101,9 @@ def _integrity(connection: Connection) -> Iterator[CheckFinding]:
             broken = connection.execute(text("PRAGMA foreign_key_check")).all()
             found += [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in islice(broken, NAMED)]
         else:
-            for table in inspect(connection).get_table_names():
-                connection.execute(text(f'SELECT count(t.*) FROM "{table}" AS t'))
+            for table in Row.metadata.sorted_tables:
+                if inspect(connection).has_table(table.name):
+                    connection.execute(select(func.count()).select_from(table))
             found = []
     except DatabaseError as error:
         found = [str(error.orig)]
@@ -131,4 +134,3 @@ def _count(connection: Connection, row: type[Row], which: ColumnElement[bool]) -
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(name[:12] for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
-

@@ -1,5 +1,7 @@
 """The job queue in the database: each job is one answer to make and deliver, and survives a kill of the bot or of an engine.
 
+A job is its owner's by a lease: the owner's heartbeat, by the database's clock. Bots that claim at the same time pass over rows that
+another has just locked (SKIP LOCKED; SQLite has one writer at a time anyway).
 Functions take the connection of the caller's transaction, so that a question and its job are stored together.
 """
 
@@ -9,13 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Double, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.answer_settings import AnswerSettings, Memory, VariedSetting
 from bot.message import Place
 from bot.platform import AnswerColumn
 from bot.store import graph, votes
+from bot.store.database import DatabaseTime
 from bot.store.graph import NewMessage, Node
 from bot.store.tables import Finish, JobRow, JobState, MessageRow
 
@@ -125,7 +128,6 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> WaitingJob | None
         "settings": asdict(job.settings),
         "attempts": 0,
         "owner": job.owner,
-        "heartbeat": at,
         "cancelled": False,
         "at": at,
     }
@@ -141,17 +143,17 @@ def load(connection: Connection, person: str) -> QueueLoad:
     return QueueLoad(mine, overall)
 
 
-def fetchable(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[WaitingJob, ...]:
-    """Each person's oldest job in each channel that can start: the answer that its question follows is finished.
-
-    Only jobs that this bot was asked for, since it has their pictures, and those of bots without a heartbeat since `stale`.
+def fetchable(connection: Connection, platforms: Collection[str], owner: str, dead_after: float) -> tuple[WaitingJob, ...]:
+    """Each person's oldest job in each channel, if it can start: the answer that its question follows is finished, and it is this
+    bot's, or of a bot that has been dead for `dead_after` seconds. Another living bot's holds up those behind it: they were asked later.
     """
-    return tuple(WaitingJob(*row) for row in connection.execute(_FETCHABLE, {"here": list(platforms), "me": owner, "stale": stale}))
+    given = {"here": list(platforms), "me": owner, "dead_after": dead_after}
+    return tuple(WaitingJob(*row) for row in connection.execute(_FETCHABLE, given))
 
 
-def fetchable_and_rest(connection: Connection, platforms: Collection[str], owner: str, stale: float) -> tuple[list[WaitingJob], bool]:
+def fetchable_and_rest(connection: Connection, platforms: Collection[str], owner: str, dead_after: float) -> tuple[list[WaitingJob], bool]:
     """As `fetchable`; and whether other jobs wait behind those."""
-    found = fetchable(connection, platforms, owner, stale)
+    found = fetchable(connection, platforms, owner, dead_after)
     return list(found), count_waiting(connection) > len(found)
 
 
@@ -172,19 +174,39 @@ def fetch_job(connection: Connection, job: int, owner: str, at: float) -> Job | 
     return _job(row) if row else None
 
 
-def heartbeat(connection: Connection, owner: str, at: float) -> frozenset[int]:
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What a bot learns when it says that it lives."""
+
+    stopped: frozenset[int]  # its running jobs that somebody asked to stop
+    recovered: int  # jobs that were put back, since nobody runs them
+    undelivered: tuple[Job, ...]  # answered jobs that are its own to deliver
+
+
+def renew(connection: Connection, owner: str, platforms: Collection[str], held: Collection[int], dead_after: float) -> Renewal:
+    """Renew the owner's lease on its jobs, and take over what is nobody's: `held` are the jobs that it really runs.
+
+    `dead_after`: seconds without a heartbeat after which a bot is taken for dead; infinite: nobody is, just now.
+    """
+    stopped = heartbeat(connection, owner)
+    recovered = prune_stalled_workers(connection, dead_after, owner, held)
+    return Renewal(stopped, recovered, undelivered(connection, platforms, owner, dead_after))
+
+
+def heartbeat(connection: Connection, owner: str) -> frozenset[int]:
     """Store that the owner lives; the ids of its running jobs that somebody asked to stop."""
     mine = and_(JobRow.owner == owner, JobRow.state.in_((*OPEN, JobState.ANSWERED)))
-    connection.execute(update(JobRow).where(mine).values(heartbeat=at))
+    connection.execute(update(JobRow).where(mine).values(heartbeat=DatabaseTime()))
     stopped = connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
     return frozenset(stopped)
 
 
-def prune_stalled_workers(connection: Connection, stale: float, owner: str, held: Collection[int] = ()) -> int:
-    """Put back running jobs that nobody runs: of bots without a heartbeat since `stale`, and of this bot all but `held`; how many."""
-    dead = or_(and_(JobRow.owner == owner, JobRow.id.not_in(held)), JobRow.heartbeat < stale)
+def prune_stalled_workers(connection: Connection, dead_after: float, owner: str, held: Collection[int] = ()) -> int:
+    """Put back running jobs that nobody runs: of dead bots, and of this bot all but `held`; how many."""
+    unheld = and_(JobRow.owner == owner, JobRow.id.not_in(held))
+    lost = _free(and_(JobRow.state == JobState.RUNNING, or_(unheld, _dead(dead_after))))
     back = {"state": JobState.WAITING, "attempts": JobRow.attempts + 1}
-    return connection.execute(update(JobRow).where(JobRow.state == JobState.RUNNING, dead).values(back)).rowcount
+    return connection.execute(update(JobRow).where(lost).values(back)).rowcount
 
 
 def hand_back(connection: Connection, owner: str) -> int:
@@ -210,11 +232,26 @@ def save_answer(
     return ours
 
 
-def undelivered(connection: Connection, platforms: Collection[str], owner: str, at: float, stale: float) -> tuple[Job, ...]:
-    """The answered jobs that are not delivered: of this bot, and of bots without a heartbeat since `stale`, which it takes over."""
-    mine = and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, JobRow.heartbeat < stale))
-    statement = update(JobRow).where(mine).values(owner=owner, heartbeat=at).returning(*_JOB)
+def undelivered(connection: Connection, platforms: Collection[str], owner: str, dead_after: float) -> tuple[Job, ...]:
+    """The answered jobs that are not delivered: of this bot, and of dead ones, which it takes over."""
+    owed = _free(and_(JobRow.state == JobState.ANSWERED, JobRow.platform.in_(platforms), or_(JobRow.owner == owner, _dead(dead_after))))
+    statement = update(JobRow).where(owed).values(owner=owner, heartbeat=DatabaseTime()).returning(*_JOB)
     return tuple(sorted((_job(row) for row in connection.execute(statement)), key=lambda job: job.id))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnersLoad:
+    """What a living bot has in the queue: people who wait or are answered, and the rows that their jobs take or would take."""
+
+    people: int
+    rows: int
+
+
+def loads(connection: Connection, dead_after: float) -> dict[str, OwnersLoad]:
+    """What each living bot on this database has in the queue, by its name."""
+    living = and_(JobRow.state.in_(OPEN), JobRow.owner.is_not(None), JobRow.heartbeat >= DatabaseTime() - dead_after)
+    counted = select(JobRow.owner, func.count(JobRow.person.distinct()), func.sum(JobRow.beams)).where(living).group_by(JobRow.owner)
+    return {owner: OwnersLoad(people, rows) for owner, people, rows in connection.execute(counted)}
 
 
 def finish_jobs(connection: Connection, jobs: Collection[int]) -> None:
@@ -223,11 +260,11 @@ def finish_jobs(connection: Connection, jobs: Collection[int]) -> None:
         connection.execute(_FINISH, {"jobs": list(jobs)})
 
 
-def cancel_jobs(connection: Connection, answers: Sequence[int], owner: str, at: float) -> tuple[frozenset[int], tuple[Job, ...]]:
+def cancel_jobs(connection: Connection, answers: Sequence[int], owner: str) -> tuple[frozenset[int], tuple[Job, ...]]:
     """Stop waiting and running jobs. The ids of the running ones, which their owner still has to stop; and the waiting ones, which are
     answered now, for this bot to deliver."""
     chosen = JobRow.answer.in_(answers)
-    over = {"state": JobState.ANSWERED, "owner": owner, "heartbeat": at}
+    over = {"state": JobState.ANSWERED, "owner": owner, "heartbeat": DatabaseTime()}
     waited = update(JobRow).where(chosen, JobRow.state == JobState.WAITING).values(over).returning(*_JOB)
     stopped = tuple(_job(row) for row in connection.execute(waited))
     unsaid = MessageRow.id.in_([job.answer for job in stopped])
@@ -290,8 +327,19 @@ def job_of(connection: Connection, answer: int) -> Job | None:
     return _job(row) if row else None
 
 
+def _dead(seconds: float) -> ColumnElement[bool]:
+    """Whether a job's owner has said nothing for so long."""
+    return JobRow.heartbeat < DatabaseTime() - seconds
+
+
+def _free(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The jobs for which this holds, without those that another transaction has locked: it is about to change them."""
+    job = select(JobRow.id).where(which).with_for_update(skip_locked=True)
+    return JobRow.id.in_(job.correlate(None))
+
+
 # Built once: for a question, building statements would take longer than running them.
-_ENQUEUE = insert(JobRow).returning(JobRow.id)
+_ENQUEUE = insert(JobRow).values(heartbeat=DatabaseTime()).returning(JobRow.id)
 _MINE = func.coalesce(func.sum(case((JobRow.person == bindparam("whose"), 1), else_=0)), 0)
 _LOAD = select(func.count(), _MINE).where(or_(*(JobRow.state == state for state in OPEN)))
 _JOB = (JobRow.id, JobRow.answer, JobRow.question, JobRow.place, JobRow.person, JobRow.settings, JobRow.attempts, JobRow.varied, JobRow.at)
@@ -304,15 +352,16 @@ _FETCHABLE = _QUEUE.where(
     JobRow.id.in_(
         select(func.min(JobRow.id))
         .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(bindparam("here", expanding=True)), ~_FOLLOWS_UNFINISHED)
-        .where(or_(JobRow.owner == bindparam("me"), JobRow.owner.is_(None), JobRow.heartbeat < bindparam("stale")))
         .group_by(JobRow.channel, JobRow.person)
         .correlate(None)
     )
+).where(
+    or_(JobRow.owner == bindparam("me"), JobRow.owner.is_(None), JobRow.heartbeat < DatabaseTime() - bindparam("dead_after", type_=Double))
 )
 _FETCH = (
     update(JobRow)
-    .where(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING, ~_FOLLOWS_UNFINISHED)
-    .values(state=JobState.RUNNING, owner=bindparam("me"), heartbeat=bindparam("now"), started=bindparam("now"))
+    .where(_free(and_(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING, ~_FOLLOWS_UNFINISHED)))
+    .values(state=JobState.RUNNING, owner=bindparam("me"), heartbeat=DatabaseTime(), started=bindparam("now"))
     .returning(*_JOB)
 )
 _SAVED = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from bot.message import Place
 from bot.store import graph
@@ -25,10 +25,10 @@ def keep(connection: Connection, owner: str, seen: Mapping[Place, str], at: floa
         connection.execute(statement.on_conflict_do_update(index_elements=["owner", "place"], set_=newer), row)
 
 
-def of(connection: Connection, owner: str, platform: str) -> dict[Place, str]:
-    """What was kept of a platform's places for this bot."""
+def of(connection: Connection, platform: str) -> dict[Place, str]:
+    """What was kept of a platform's places, by whichever bot dealt with the newest event of each: another may go on in its place."""
     found = select(SeenRow.event, PlaceRow).join(PlaceRow, PlaceRow.key == SeenRow.place)
-    rows = connection.execute(found.where(SeenRow.owner == owner, PlaceRow.platform == platform))
+    rows = connection.execute(found.where(PlaceRow.platform == platform).order_by(func.length(SeenRow.event), SeenRow.event))
     return {graph.place_of(row): row.event for row in rows}
 
 

@@ -174,7 +174,7 @@ class JobRow(Row):
     # How often its bot died while it made the answer. It only grows; after dispatcher.MAX_ATTEMPTS and an hour the answer fails.
     attempts: Mapped[int] = mapped_column("losses", key="attempts")
     owner: Mapped[str | None]  # the bot that was asked or took it over: it makes and delivers the answer; None: rows of old versions
-    heartbeat: Mapped[float | None]  # when the owner last said that it lives, for jobs that are not done; long ago: it is dead
+    heartbeat: Mapped[float | None]  # when the owner last said that it lives, by the database's clock, for jobs that are not done
     cancelled: Mapped[bool]  # somebody asked to stop it while it ran, and its answer is not stored yet
     at: Mapped[float]  # when it was stored
     started: Mapped[float | None]  # when it was last moved to `running`; None: never

@@ -12,11 +12,18 @@ from bot.store.updates import Kept
 
 
 class UpdateInbox:
-    """The updates of one bot. `owner` tells it from others on the same database; it has to be the same after a restart."""
+    """The updates of one owner: of a bot on the database, or of an account that one of several bots serves at a time (`of_account`)."""
 
     def __init__(self, database: Database, owner: str) -> None:
         self._database = database
         self._owner = owner
+
+    async def of_account(self, platform: str, account: str) -> UpdateInbox:
+        """The account's, whichever bot serves it: one that takes over goes on with what the last one left. What this bot kept by its own
+        name, as older versions did, goes there."""
+        owner = f"{platform}:{account}"
+        await self._database.write(updates.hand_on, platform, self._owner, owner)
+        return UpdateInbox(self._database, owner)
 
     async def keep(self, platform: str, number: int, update: Mapping[str, Any], fault: str = "") -> None:
         """Store an update: afterwards it may be confirmed to the platform. `fault`: why it can't be read; it stays for the operator."""

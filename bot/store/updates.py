@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy.orm import aliased
 
 from bot.store.database import insert
 from bot.store.tables import UpdateRow
@@ -24,9 +25,9 @@ class Kept:
     update: Mapping[str, Any]
 
 
-def keep(connection: Connection, platform: str, owner: str, number: int, update: Mapping[str, Any], fault: str, at: float) -> None:
+def keep(connection: Connection, platform: str, owner: str, number: int, raw: Mapping[str, Any], fault: str, at: float) -> None:
     """Store an update, or a new `fault` of one that is stored. Without a fault one that is stored stays as it is."""
-    row = {"platform": platform, "owner": owner, "number": number, "raw": json.dumps(update), "fault": fault, "at": at}
+    row = {"platform": platform, "owner": owner, "number": number, "raw": json.dumps(raw), "fault": fault, "at": at}
     statement, key = insert(connection.dialect.name, UpdateRow).values(row), ["platform", "owner", "number"]
     if fault:
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"fault": statement.excluded.fault}))
@@ -43,6 +44,15 @@ def pending(connection: Connection, platform: str, owner: str) -> tuple[Kept, ..
     """The updates that are not handled yet, oldest first."""
     mine = select(UpdateRow.number, UpdateRow.raw).where(UpdateRow.platform == platform, UpdateRow.owner == owner, UpdateRow.fault == "")
     return tuple(Kept(number, json.loads(raw)) for number, raw in connection.execute(mine.order_by(UpdateRow.number)))
+
+
+def hand_on(connection: Connection, platform: str, old: str, new: str) -> None:
+    """The updates of one owner are another's now; of those that both have, the new owner's stay."""
+    theirs = aliased(UpdateRow)
+    twice = select(theirs.number).where(theirs.platform == platform, theirs.owner == new)
+    mine = and_(UpdateRow.platform == platform, UpdateRow.owner == old)
+    connection.execute(delete(UpdateRow).where(mine, UpdateRow.number.in_(twice)))
+    connection.execute(update(UpdateRow).where(mine).values(owner=new))
 
 
 def unreadable(connection: Connection) -> dict[str, int]:

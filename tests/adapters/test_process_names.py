@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.process_names import note_page, one_of_the_terminals, only_bot, page_served
+from adapters.process_names import note_page, one_of_the_terminals, only_bot, only_on_file, page_served
 from bot.errors import ConfigError
 
 
@@ -47,4 +47,16 @@ def test_a_data_folder_that_nobody_may_write_to_is_named_with_the_remedy() -> No
         pytest.raises(ConfigError, match=r"/dev/null/gander/bot\.lock can't be written: .+GANDER_HOME"),
         only_bot(Path("/dev/null/gander")),
     ):
+        pass
+
+
+def test_one_bot_serves_from_a_sqlite_file_whatever_its_data_folder(tmp_path: Path) -> None:
+    shared = f"sqlite:///{tmp_path}/one/gander.db"
+    with only_on_file("", tmp_path / "one"):
+        for url, home in ((shared, tmp_path / "two"), ("", tmp_path / "one")):
+            with pytest.raises(ConfigError, match="Several bots need PostgreSQL"), only_on_file(url, home):
+                pass
+        with only_on_file("", tmp_path / "two"), only_on_file("postgresql://x/y", tmp_path / "two"):
+            pass
+    with only_on_file(shared, tmp_path / "two"):
         pass

@@ -116,6 +116,10 @@ class Server:
         done = subprocess.run([*command, "--command", statement, database], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
+    def ask(self, url: str, statement: str) -> str:
+        """What a statement answers in a database."""
+        return self.sql(statement, _name_in(url))
+
     def in_place_of(self, file: Path) -> str:
         """The database that is used in the place of a SQLite file: the same for the same file."""
         if file not in self._files:
@@ -124,7 +128,7 @@ class Server:
 
     def query(self, file: Path, statement: str) -> str:
         """What a statement answers in the place of a SQLite file."""
-        return self.sql(statement, _name_in(self._files[file]))
+        return self.ask(self._files[file], statement)
 
     def drop_below(self, folder: Path) -> None:
         """A test is over: what stood in the place of its files goes."""

@@ -266,6 +266,7 @@ async def running(
     watched: Callable[[Database], Database] = lambda database: database,
     reader: WritingReader | None = None,
     films: Sampler | None = None,
+    shares_engines: bool = False,
 ) -> AsyncIterator[Rig]:
     """A bot that runs until the end of the block, when it stops as a killed one does: at once. It uses its database as `watched`."""
     database = watched(await open_database(url))
@@ -287,6 +288,7 @@ async def running(
         idle_seconds=idle_seconds,
         name=name,
         reader=reader,
+        shares_engines=shares_engines,
     )
     core = EventHandler(resources)
     task = asyncio.create_task(core.run())

@@ -49,7 +49,14 @@ def add_answer(connection: Connection, question: int, *, author: Author = ANN, a
 
 
 async def ask(
-    database: Database, text: str, *, parent: int | None = None, author: Author = ANN, place: Place = PLACE, cost: int = 100
+    database: Database,
+    text: str,
+    *,
+    parent: int | None = None,
+    author: Author = ANN,
+    place: Place = PLACE,
+    cost: int = 100,
+    owner: str = "me",
 ) -> jobs.WaitingJob:
     """Store a question with its answer to come and its job."""
 
@@ -57,7 +64,7 @@ async def ask(
         question = add_message(connection, text, parent=parent, author=author)
         graph.introduce(connection, place, author)
         node = graph.Node(question, "c", author.key, False)
-        job = jobs.enqueue(connection, jobs.NewJob(node, place, author.key, replace(AnswerSettings(), beams=2), cost, "me"), at=0.0)
+        job = jobs.enqueue(connection, jobs.NewJob(node, place, author.key, replace(AnswerSettings(), beams=2), cost, owner), at=0.0)
         return next(waiting for waiting in jobs.all_waiting(connection) if waiting == job)
 
     return await database.write(work)

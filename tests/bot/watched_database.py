@@ -13,9 +13,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 UPKEEP = {
-    "heartbeat",
+    "renew",
+    "loads",
     "prune_stalled_workers",
-    "undelivered",
     "all_waiting",
     "waiting_for",
     "finish_jobs",

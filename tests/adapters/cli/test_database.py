@@ -38,7 +38,9 @@ async def fill(home: Path, url: str) -> Result:
         for number, picture in enumerate((GOOSE, DUCK), 1):
             await rig.say(f"question {number}", attachments=(attachment(picture),))
         await rig.finals(2)
-        copying = asyncio.create_task(asyncio.to_thread(db, home, "backup", str(home / "saved"), url="" if url.startswith("sqlite") else url))
+        copying = asyncio.create_task(
+            asyncio.to_thread(db, home, "backup", str(home / "saved"), url="" if url.startswith("sqlite") else url)
+        )
         while not copying.done():
             await rig.say("meanwhile")
         await rig.finals(2)
@@ -49,7 +51,9 @@ async def history(home: Path, url: str) -> tuple[list[str], int]:
     """What was said, and how many pictures can be read, as a bot sees it that starts there."""
     async with running(url, home, ScriptedEngine(echo, away=True)) as rig:
         messages = await rig.core.history(PLACE, 1_000)
-        shown = [path for message in messages for each in message.pictures if (path := await rig.core.picture(PLACE, each)) and path.is_file()]
+        shown = [
+            path for message in messages for each in message.pictures if (path := await rig.core.picture(PLACE, each)) and path.is_file()
+        ]
         return [message.text for message in messages if message.role == "user"], len(shown)
 
 
@@ -175,9 +179,7 @@ def test_without_a_database_every_command_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_postgresql_is_copied_by_its_own_programs(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_postgresql_is_copied_by_its_own_programs(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, new = tmp_path / "one", tmp_path / "two"
     result = await fill(home, postgres_url)
     assert (result.exit_code, result.output.count("2 pictures")) == (0, 1), result.output

@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from bot.dispatch import dispatcher, engine_pool, losses
+from bot.dispatch import dispatcher, engine_pool, lease, losses
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.platform import EditBudget, Limits
@@ -219,6 +219,7 @@ async def test_a_bot_that_is_dead_is_stood_in_for(database_url: str, tmp_path: P
     engine.gate.set()
     async with running(database_url, tmp_path, ScriptedEngine(echo, away=True), name="one") as one:
         await one.say("why?")
-    monkeypatch.setattr(dispatcher, "DEAD_SECONDS", 0.0)
+    monkeypatch.setattr(lease, "DEAD_SECONDS", 0.1)
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.01)
     async with running(database_url, tmp_path, engine, name="two") as two:
         assert await two.finals(1) == ["You asked: why?"]

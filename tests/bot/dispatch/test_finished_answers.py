@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from bot.dispatch import dispatcher
+from bot.dispatch import lease
 from bot.dispatch.finished_answers import FinishedAnswers
 from bot.store.tables import JobRow, JobState
 from tests.bot.rig import Chat, ScriptedEngine, echo, running
@@ -21,7 +21,7 @@ def states(connection: Connection) -> Sequence[str]:
 async def test_the_store_is_told_with_the_next_job_and_at_the_end(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "HEARTBEAT_SECONDS", 3_600.0)
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 3_600.0)
     engine = ScriptedEngine(echo)
     engine.gate.set()
     async with running(database_url, tmp_path, engine) as rig:

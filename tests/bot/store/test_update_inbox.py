@@ -25,3 +25,16 @@ async def test_what_can_not_be_read_waits_for_the_operator_until_it_expires(data
     assert (await inbox.pending("telegram"), await inbox.unreadable()) == ((), {"telegram": 1})
     await database.write(updates.expire, float("inf"))
     assert await inbox.unreadable() == {}
+
+
+async def test_an_account_s_updates_are_whoever_serves_it(database: Database) -> None:
+    """Another bot goes on with what a dead one left, and what an older version kept by a bot's name is not lost."""
+    one, two = UpdateInbox(database, "one"), UpdateInbox(database, "two")
+    await one.keep("telegram", 1, {"old": True})
+    account = await one.of_account("telegram", "42")
+    await account.keep("telegram", 2, {"new": True})
+    await one.keep("telegram", 2, {"twice": True})
+    taken = await two.of_account("telegram", "42")
+    await one.of_account("telegram", "42")
+    assert [(kept.number, kept.update) for kept in await taken.pending("telegram")] == [(1, {"old": True}), (2, {"new": True})]
+    assert await one.pending("telegram") == ()

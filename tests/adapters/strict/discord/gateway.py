@@ -37,7 +37,10 @@ class Parsers(Mapping[str, Any]):
 
 @dataclass
 class Gateway:
-    """One bot's connection. `said` is kept for a resume, and goes with the session."""
+    """One bot's connection. `said` is kept for a resume, and goes with the session.
+
+    A bot that says which shard it is gets a gateway of its own in `shards`, which is told of that shard's servers alone.
+    """
 
     backend: Backend
     token: str
@@ -50,6 +53,8 @@ class Gateway:
     feeder: FakeGateway | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _flushed: int = 0  # of `said`, that the socket has
+    shard: tuple[int, int] = (0, 1)  # its number, and of how many
+    shards: dict[int, Gateway] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.backend.subscribers.append(self.feed)
@@ -57,8 +62,28 @@ class Gateway:
 
     def feed(self, event: str, payload: Mapping[str, Any]) -> None:
         """Something happened. Of a session that has not begun nobody is told."""
-        if self.feeder is not None:
+        if self.feeder is not None and self._is_mine(event, payload):
             self.feeder.feed(event, payload)
+
+    def _is_mine(self, event: str, payload: Mapping[str, Any]) -> bool:
+        """Servers are spread by their ids; what belongs to none is shard 0's."""
+        guild = payload.get("id") if event in {"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE"} else payload.get("guild_id")
+        return (int(guild or 0) >> 22) % self.shard[1] == self.shard[0]
+
+    @property
+    def session(self) -> str:
+        return SESSION if self.shard[1] == 1 else f"{SESSION}-{self.shard[0]}"
+
+    def _meant(self, said: Json) -> Gateway:
+        """Which shard's session a bot begins or goes on with."""
+        data = said["d"]
+        if said["op"] == 2 and (shard := data.get("shard")) and shard[1] > 1:
+            if shard[0] not in self.shards:
+                self.shards[shard[0]] = Gateway(self.backend, self.token, self.privileged, self.url, shard=(shard[0], shard[1]))
+            return self.shards[shard[0]]
+        if said["op"] == 6:
+            return next((each for each in self.shards.values() if each.session == data["session_id"]), self)
+        return self
 
     def send(self, event: str, data: Json) -> None:
         self.said.append({"op": 0, "t": event, "s": len(self.said) + 1, "d": json.loads(json.dumps(data, default=str))})
@@ -73,8 +98,10 @@ class Gateway:
             async for frame in socket:
                 if frame.type is not WSMsgType.TEXT:
                     continue
-                if await self._received(socket, json.loads(frame.data)):
-                    teller = asyncio.create_task(self._tell(socket))
+                said = json.loads(frame.data)
+                meant = self._meant(said)
+                if await meant._received(socket, said):
+                    teller = asyncio.create_task(meant._tell(socket))
         finally:
             if teller is not None:
                 teller.cancel()
@@ -94,7 +121,7 @@ class Gateway:
             return await self._identify(socket, data)
         elif said["op"] == 6:
             self.resumed.append(data)
-            if data["session_id"] != SESSION or self.feeder is None:
+            if data["session_id"] != self.session or self.feeder is None:
                 await socket.send_json({"op": 9, "d": False})
                 return False
             self.socket, self._flushed = socket, data["seq"]
@@ -113,7 +140,8 @@ class Gateway:
             return False
         self.said, self._flushed, self.socket = [], 0, socket
         self.feeder = FakeGateway(self.backend, SimpleNamespace(intents=wanted, parsers=Parsers(self)))
-        guilds = [guild for guild in self.backend.guilds.values() if self.backend.bot_user.id in guild.members]
+        there = [guild for guild in self.backend.guilds.values() if self.backend.bot_user.id in guild.members]
+        guilds = [guild for guild in there if self._is_mine("GUILD_CREATE", {"id": guild.id})]
         self.send("READY", self._ready([str(guild.id) for guild in guilds]))
         for guild in guilds:
             self.feed("GUILD_CREATE", serializers.guild_create_payload(self.backend, guild))
@@ -124,9 +152,10 @@ class Gateway:
             "v": 10,
             "user": dict(serializers.user_payload(self.backend.bot_user)),
             "guilds": [{"id": name, "unavailable": True} for name in guilds],
-            "session_id": SESSION,
+            "session_id": self.session,
             "resume_gateway_url": f"{self.url}/gateway/",
             "application": {"id": str(self.backend.application_id), "flags": 0},
+            "shard": list(self.shard),
         }
 
     async def _tell(self, socket: web.WebSocketResponse) -> None:

@@ -14,7 +14,7 @@ from simcord.backend.cdn import CDN_BASE
 
 from adapters.__main__ import main
 from adapters.discord import adapter
-from adapters.discord.client import DiscordClient
+from adapters.discord.client import DiscordClient, ShardedClient
 from adapters.discord.download import FileFetcher
 
 ADDRESS = "GANDER_TESTS_DISCORD"  # of the server, in the program's environment
@@ -25,6 +25,7 @@ def redirect(address: str, set_attribute: Callable[[Any, str, Any], None] = seta
     set_attribute(Route, "BASE", f"http://{address}/api/v10")
     set_attribute(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(f"ws://{address}/gateway/"))
     set_attribute(adapter, "DiscordClient", partial(DiscordClient, guild_ready_timeout=0.0))
+    set_attribute(adapter, "ShardedClient", partial(ShardedClient, guild_ready_timeout=0.0))
     fetch = FileFetcher.fetch
 
     def from_loopback(files: FileFetcher, url: str) -> AsyncIterator[bytes]:
