@@ -1,7 +1,7 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sweep audit compatibility cluster system clean
+.PHONY: help demo run test test-postgresql check sweep audit compatibility cluster system clean
 
 bin := .venv/bin
 # Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep a few cores
@@ -27,6 +27,11 @@ test: system ## set up, check style and types, run every test
 	@$(MAKE) --no-print-directory check
 	@$(bin)/gander model pull pocket
 	@$(few) $(bin)/pytest -n $(workers) --dist worksteal $(ARGS)
+
+test-postgresql: system ## the tests of all that uses a database, on PostgreSQL instead of SQLite
+	@deploy/setup.sh engine,discord,telegram,dev
+	@$(bin)/gander model pull pocket
+	@$(few) $(bin)/pytest -n $(workers) --dist worksteal --database postgresql tests/bot tests/adapters tests/end_to_end $(ARGS)
 
 check: ## format, lint, types and the direction of imports
 	@deploy/setup.sh engine,discord,telegram,reading,films,dev

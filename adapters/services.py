@@ -90,7 +90,9 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
             idle_seconds=config.conversation.idle_minutes * 60,
         )
         retention = Retention(database, files, home / "exports", config.retention.days)
-        yield Services(config, home, EventHandler(resources), retention, settings, texts, UpdateInbox(database, name), Duties(url))
+        bot = EventHandler(resources)
+        bot.demos.page = config.web.address.rstrip("/")  # another bot on the database may serve it
+        yield Services(config, home, bot, retention, settings, texts, UpdateInbox(database, name), Duties(url))
     finally:
         await decoders.close()
         for worker in (films, reader):

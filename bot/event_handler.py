@@ -37,6 +37,7 @@ from bot.demo.service import DemoService
 from bot.demo.wall import Walls
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
+from bot.dispatch.lease import Lease
 from bot.engines.engine import Engine
 from bot.engines.forget import EngineForgetting
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
@@ -96,7 +97,8 @@ class EventHandler:
     def __init__(self, resources: Resources) -> None:
         r = self._resources = resources
         self._outbox = Outbox(r.database, r.texts)
-        self._replies = Replies(r.database, self._outbox, r.name)
+        lease = Lease(r.database, r.name)
+        self._replies = Replies(r.database, self._outbox, r.name, lambda: lease.dead_after)
         pooled = [PooledEngine(engine) for engine in r.engines]
         self._pool, self._engine_forgetting = EnginePool(pooled, shared=r.shares_engines), EngineForgetting(pooled)
         r.files.tell(self._engine_forgetting.forget)
@@ -104,7 +106,7 @@ class EventHandler:
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         words = PictureWords(r.database, r.files, r.reader)
         generator = AnswerGenerator(r.database, r.files, r.texts, words)
-        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, r.name)
+        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()
         self._vote_updates = VoteUpdates(r.database, self._outbox, answer_views)
@@ -153,6 +155,7 @@ class EventHandler:
             tasks.create_task(self._vote_updates.run())
             tasks.create_task(self._recent_pictures.run())
             tasks.create_task(self._engine_forgetting.run())
+            tasks.create_task(self._demo_registry.follow())
             await self._dispatcher.run()
 
     async def drain(self) -> None:

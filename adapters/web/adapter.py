@@ -44,8 +44,11 @@ async def account(config: Config) -> str:
 
 
 async def run(services: Services, opened: Callable[[str], None]) -> None:
-    """Serve until cancelled. `opened` is told the page's address."""
-    async with page(services) as url:
+    """Serve until cancelled. `opened` is told the page's address.
+
+    Of several bots on one database one serves the page at a time: what a person's pages show is kept in its memory.
+    """
+    async with services.duties.holding("the page"), page(services) as url:
         log.info("the page is open", url=url)
         opened(url)
         await asyncio.Event().wait()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic, time
+from typing import Final, NoReturn
 
 from bot.access.policy import Allowance
 from bot.access.rate_limits import TokenBucket
@@ -13,19 +15,30 @@ from bot.store import demos
 from bot.store.database import Database
 from bot.store.demos import Demo
 
+FRESH_SECONDS: Final = 5.0  # after which what another bot began or ended is known here
+
 
 class DemoRegistry:
-    """The running demos, by channel. All are in memory, since they are few, and in the store for a restart."""
+    """The running demos, by channel. All are in memory, since they are few, and in the store for a restart and for other bots."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
         self._clock = clock
         self._running: dict[str, Demo] = {}  # by channel
         self._buckets: dict[int, dict[str, TokenBucket]] = {}  # by demo and person
+        self._changes = 0  # made here
 
     async def load(self) -> None:
-        """Go on with the demos that ran before a restart."""
-        self._running = {demo.channel: demo for demo in await self._database.read(demos.running)}
+        """Go on with the demos that ran before a restart, or that other bots on the database began."""
+        changes, found = self._changes, await self._database.read(demos.running)
+        if changes == self._changes:  # else this may be what stood there before
+            self._running = {demo.channel: demo for demo in found}
+
+    async def follow(self) -> NoReturn:
+        """Look for what other bots began and ended, until cancelled: one of them may go on with its channels here."""
+        while True:
+            await asyncio.sleep(FRESH_SECONDS)
+            await self.load()
 
     def running(self, place: Place) -> Demo | None:
         return self._running.get(place.channel_key)
@@ -36,20 +49,24 @@ class DemoRegistry:
     async def start(self, incoming: Incoming, prompt: str, slow_seconds: float, language: str) -> Demo:
         channel, presenter = incoming.place.channel_key, incoming.author.key
         demo = await self._database.write(demos.begin, channel, presenter, prompt, slow_seconds, language, time())
+        self._changes += 1
         self._running[channel] = demo
         return demo
 
     async def stop(self, place: Place) -> Demo | None:
         """The demo that ended; None: none ran."""
+        ended = await self._database.write(demos.end, place.channel_key, time())
+        self._changes += 1
         if demo := self._running.pop(place.channel_key, None):
             self._buckets.pop(demo.id, None)
-        return await self._database.write(demos.end, place.channel_key, time())
+        return ended
 
     async def forget(self, person: str) -> None:
         """End this person's demos, and delete their prompts."""
+        await self._database.write(demos.forget, person, time())
+        self._changes += 1
         for channel in [channel for channel, demo in self._running.items() if demo.presenter == person]:
             self._buckets.pop(self._running.pop(channel).id, None)
-        await self._database.write(demos.forget, person, time())
 
     def as_question(self, incoming: Incoming) -> Incoming:
         """Where a demo runs, a picture that nobody addressed to the bot becomes a question with the presenter's prompt; else unchanged."""

@@ -22,7 +22,7 @@ from bot.answers.presentation import AnswerView, AnswerViews
 from bot.background import start
 from bot.config.logging import job_logged
 from bot.delivery.outbox import Outbox
-from bot.dispatch import lease
+from bot.dispatch import lease as heartbeats
 from bot.dispatch.engine_pool import EnginePool, PooledEngine
 from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.finished_answers import LAST_WRITE_SECONDS, FinishedAnswers
@@ -61,7 +61,7 @@ class QueueSnapshot:
 
 
 class Dispatcher:
-    """Owns the tasks of all jobs. `name` tells this bot from others on the same database; it has to be the same after a restart."""
+    """Owns the tasks of all jobs. The lease's name tells this bot from others on the same database."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Dispatcher:
         generator: AnswerGenerator,
         pool: EnginePool,
         texts: Texts,
-        name: str = "gander",
+        lease: Lease,
     ) -> None:
         self._database = database
         self._outbox = outbox
@@ -79,7 +79,7 @@ class Dispatcher:
         self._generator = generator
         self._pool = pool
         self._texts = texts
-        self._name = name
+        self._name = lease.name
         self._queue = FairQueue()
         self._speed = Speed()
         self._rate = Rate(monotonic)
@@ -87,7 +87,7 @@ class Dispatcher:
         self.seconds_until_room = self._throughput.seconds_until_room
         self._losses = Losses()
         self._metrics = Metrics()
-        self._lease = Lease(database, name)
+        self._lease = lease
         self._engines_seen = monotonic()  # when one was ready
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
@@ -100,7 +100,7 @@ class Dispatcher:
         self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._finished = FinishedAnswers(database, outbox, answer_views)
-        self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, self._metrics, name, self.wake, self._spawn)
+        self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, self._metrics, lease.name, self.wake, self._spawn)
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -336,7 +336,7 @@ class Dispatcher:
                 self._deliver_soon(job)
             if renewed.recovered:
                 self.wake()
-            await _news(self._attached, lease.HEARTBEAT_SECONDS)
+            await _news(self._attached, heartbeats.HEARTBEAT_SECONDS)
 
     async def _keep_informed(self) -> NoReturn:
         """Keep showing those at the head of the queue their position, or that no engine is ready."""

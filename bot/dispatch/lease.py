@@ -16,11 +16,11 @@ DEAD_SECONDS = 12.0  # without a heartbeat, after which other bots take over
 
 
 class Lease:
-    """This bot's, by its name."""
+    """This bot's. `name` tells it from others on the same database; it has to be the same after a restart."""
 
     def __init__(self, database: Database, name: str, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
-        self._name = name
+        self.name = name
         self._clock = clock
         self._renewed = float("-inf")  # when, on the steady clock
 
@@ -32,7 +32,7 @@ class Lease:
 
     async def renew(self, platforms: Collection[str], held: Collection[int]) -> Renewal:
         """Say that this bot lives and really runs the jobs `held`, and take over what is nobody's on these platforms."""
-        renewed = await self._database.write(jobs.renew, self._name, platforms, held, self.dead_after)
+        renewed = await self._database.write(jobs.renew, self.name, platforms, held, self.dead_after)
         self._renewed = self._clock()
         return renewed
 

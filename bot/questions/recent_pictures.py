@@ -111,7 +111,7 @@ class RecentPictures:
         """Forget the pictures of one person (by key), everywhere."""
         for place, here in self._seen.items():
             self._seen[place] = deque((each for each in here if each.author.key != person), KEPT)
-        self._write(partial(store.forget, owner=self._owner, person=person))
+        self._write(partial(store.forget, person=person))
 
     def _add(self, place: str, picture: RecentPicture) -> bool:
         """False: it stands there already; a platform may tell of a message twice."""

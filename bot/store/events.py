@@ -5,17 +5,18 @@ Stored questions need no row here: their messages are unique. Functions take the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 
 from bot.message import Place
 from bot.platform import Action, AnswerColumn, Button, Named, Outgoing, Panel, Reader
 from bot.store import graph
-from bot.store.database import insert
-from bot.store.tables import EventRow, PlaceRow
+from bot.store.database import DatabaseTime, insert
+from bot.store.tables import BotRow, EventRow, PlaceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,23 @@ def undelivered(connection: Connection, platform: str, owner: str, before: float
     here = and_(PlaceRow.platform == platform, EventRow.owner == owner, EventRow.at < before)
     statement = select(EventRow.event, EventRow.reply, EventRow.at, PlaceRow).join(PlaceRow, PlaceRow.key == EventRow.place)
     rows = connection.execute(statement.where(here, EventRow.reply.is_not(None)).order_by(EventRow.at)).all()
+    return tuple(UndeliveredReply(graph.place_of(row), row.event, _outgoing(row.reply), row.at) for row in rows)
+
+
+def take_over(
+    connection: Connection, platforms: Collection[str], owner: str, before: float, dead_after: float
+) -> tuple[UndeliveredReply, ...]:
+    """The replies to events handled before `before` (Unix seconds) that bots were to send which have been dead for `dead_after` seconds,
+    oldest first: they are this bot's now."""
+    here = select(PlaceRow.key).where(PlaceRow.platform.in_(platforms))
+    dead = select(BotRow.name).where(BotRow.name != owner, BotRow.heartbeat < DatabaseTime() - dead_after)
+    left = and_(EventRow.reply.is_not(None), EventRow.at < before, EventRow.place.in_(here), EventRow.owner.in_(dead))
+    taken = connection.execute(update(EventRow).where(left).values(owner=owner).returning(EventRow.place, EventRow.event)).all()
+    if not taken:
+        return ()
+    which = or_(*(_this(place, event) for place, event in taken))
+    statement = select(EventRow.event, EventRow.reply, EventRow.at, PlaceRow).join(PlaceRow, PlaceRow.key == EventRow.place)
+    rows = connection.execute(statement.where(which).order_by(EventRow.at)).all()
     return tuple(UndeliveredReply(graph.place_of(row), row.event, _outgoing(row.reply), row.at) for row in rows)
 
 

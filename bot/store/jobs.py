@@ -19,8 +19,9 @@ from bot.message import Place
 from bot.platform import AnswerColumn
 from bot.store import graph, votes
 from bot.store.database import DatabaseTime
+from bot.store.database import insert as insert_or_update
 from bot.store.graph import NewMessage, Node
-from bot.store.tables import Finish, JobRow, JobState, MessageRow
+from bot.store.tables import BotRow, Finish, JobRow, JobState, MessageRow
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
 
@@ -195,6 +196,8 @@ def renew(connection: Connection, owner: str, platforms: Collection[str], held: 
 
 def heartbeat(connection: Connection, owner: str) -> frozenset[int]:
     """Store that the owner lives; the ids of its running jobs that somebody asked to stop."""
+    alive = insert_or_update(connection.dialect.name, BotRow).values(name=owner, heartbeat=DatabaseTime())
+    connection.execute(alive.on_conflict_do_update(index_elements=["name"], set_={"heartbeat": DatabaseTime()}))
     mine = and_(JobRow.owner == owner, JobRow.state.in_((*OPEN, JobState.ANSWERED)))
     connection.execute(update(JobRow).where(mine).values(heartbeat=DatabaseTime()))
     stopped = connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))

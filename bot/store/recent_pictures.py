@@ -58,9 +58,9 @@ def drop(connection: Connection, owner: str, place: str, message_id: str) -> Non
     connection.execute(delete(RecentPictureRow).where(*_this(owner, place, message_id)))
 
 
-def forget(connection: Connection, owner: str, person: str) -> None:
-    """All of one person (key)."""
-    connection.execute(delete(RecentPictureRow).where(RecentPictureRow.owner == owner, RecentPictureRow.person == person))
+def forget(connection: Connection, person: str) -> None:
+    """All of one person (key), whichever bot saw it."""
+    connection.execute(delete(RecentPictureRow).where(RecentPictureRow.person == person))
 
 
 def expire(connection: Connection, before: float) -> None:

@@ -51,6 +51,15 @@ class Row(DeclarativeBase):
     )
 
 
+class BotRow(Row):
+    """One of the bots that share the database. Bots of versions before this table have no row, and are never taken for dead by it."""
+
+    __tablename__ = "bot"
+
+    name: Mapped[str] = mapped_column(primary_key=True)  # of its data folder (adapters/process_names.py)
+    heartbeat: Mapped[float]  # when it last said that it lives, by the database's clock
+
+
 class PlaceRow(Row):
     """A place as the adapter described it last, so that an answer finds its way after a restart."""
 

@@ -15,6 +15,8 @@ T = TypeVar("T")
 UPKEEP = {
     "renew",
     "loads",
+    "running",
+    "take_over",
     "prune_stalled_workers",
     "all_waiting",
     "waiting_for",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from bot.message import Place
 from bot.platform import Button, Named, Outgoing
-from bot.store import events
+from bot.store import events, jobs
 from bot.store.database import Database
+from bot.store.tables import BotRow
 from tests.bot.samples import PLACE
 
 REPLY = Outgoing("Not in the channels: discord:7.", (Button.SETTINGS,), private=True, named=(Named("channel", "discord:7"),))
@@ -33,6 +34,22 @@ async def test_what_is_owed_is_known_until_it_is_said(database: Database) -> Non
         events.said(connection, PLACE.key, "1")
         assert [each.event for each in events.undelivered(connection, PLACE.platform, "gander", before=5.0)] == ["2"]
         assert events.undelivered(connection, "elsewhere", "gander", before=5.0) == ()
+
+    await database.write(work)
+
+
+async def test_what_a_dead_bot_was_to_say_is_another_s_to_say_once(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        for name in ("dead", "living", "gander"):
+            jobs.heartbeat(connection, name)
+        connection.execute(update(BotRow).where(BotRow.name == "dead").values(heartbeat=BotRow.heartbeat - 20))
+        for owner in ("dead", "living", "of an old version"):
+            events.take(connection, PLACE, owner, owner, 1.0, REPLY)
+        left = (events.UndeliveredReply(PLACE, "dead", REPLY, 1.0),)
+        assert events.take_over(connection, ("elsewhere",), "gander", 5.0, 10) == ()
+        assert events.take_over(connection, (PLACE.platform,), "gander", 5.0, 10) == left
+        assert events.take_over(connection, (PLACE.platform,), "gander", 5.0, 10) == ()
+        assert events.undelivered(connection, PLACE.platform, "gander", before=5.0) == left
 
     await database.write(work)
 
