@@ -39,10 +39,10 @@ def only_on_file(url: str, home: Path) -> Iterator[None]:
 
     SQLite knows no other bots: each would answer what all were asked. Terminals are no such bots. `url`: as store.url has it.
     """
-    if url and not is_sqlite(url):
+    file = home / "gander.db" if not url else Path(make_url(url).database or "") if is_sqlite(url) else Path()
+    if not file.name:  # another kind of database, or one in memory
         yield
         return
-    file = Path(make_url(url).database or "") if url else home / "gander.db"
     with lock(file.with_name(f"{file.name}.lock")) as locked:
         if not locked:
             raise ConfigError(f"Another Gander serves from {file}. Several bots need PostgreSQL: name it in store.url, for each of them.")

@@ -112,6 +112,8 @@ def restore_all(file: Path | None, folder: Path, *, replace: bool) -> None:
                 raise ConfigError(f"{kept.shown} holds messages already: nothing was changed. --replace backs it up and replaces it.")
             before = save(kept, named_by_time(kept.home, "before-restore-"))
             out.print(Text(f"What was there is in {before.folder}."))
+        if not is_sqlite(kept.url):
+            kept.write(restore.drop_tables)
         with progress() as tell:
             brought = restore.restore(folder, kept.url, kept.files, tell)
     out.print(Text(f"{kept.shown}: back as it was on {note.made}, with {brought} pictures. Start Gander."))

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
+from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.engine import make_url
 
 from bot.errors import ConfigError
@@ -23,10 +25,13 @@ from bot.maintenance.backup import (
     read_note,
     run_tool,
 )
-from bot.store.database import is_sqlite
+from bot.store.database import DatabaseTime, is_sqlite
 from bot.store.pictures import PictureFiles
 from bot.store.sqlite_file import BESIDE
+from bot.store.tables import BotRow, Row
 from engine.atomic_write import flush, replacing
+
+USED: Final = 15.0  # seconds since a bot's last heartbeat in which it counts as running
 
 
 def check_backup(folder: Path, url: str, known: Sequence[str]) -> BackupNote:
@@ -48,16 +53,27 @@ def check_backup(folder: Path, url: str, known: Sequence[str]) -> BackupNote:
 
 
 def restore(folder: Path, url: str, files: PictureFiles, tell: Progress) -> int:
-    """Put a backup that was looked over in the place of what is there; how many pictures it brought. The bot must not run."""
+    """Put a backup that was looked over in the place of what is there; how many pictures it brought. The bot must not run, and on
+    PostgreSQL `drop_tables` comes first."""
     stored = PictureFiles(folder / PICTURES)
     brought = copy_pictures(stored, files, stored.names(), tell)
     if is_sqlite(url):
         put_sqlite(folder / SQLITE, Path(make_url(url).database or ""), tell)
     else:
         tell("database", 0, 1)
-        run_tool("pg_restore", url, "--clean", "--if-exists", "--no-owner", "--single-transaction", str(folder / POSTGRESQL))
+        run_tool("pg_restore", url, "--no-owner", "--single-transaction", str(folder / POSTGRESQL))
         tell("database", 1, 1)
     return brought
+
+
+def drop_tables(connection: Connection) -> None:
+    """Drop Gander's own tables, and no others. Raises ConfigError while bots use them."""
+    used = select(BotRow.name).where(BotRow.heartbeat > DatabaseTime() - USED).order_by(BotRow.name)
+    bots = connection.scalars(used).all() if inspect(connection).has_table(BotRow.__tablename__) else ()
+    if bots:
+        raise ConfigError(f"{', '.join(bots)} runs on this database: stop it, and try again {USED:.0f} s later. Nothing was changed.")
+    Row.metadata.drop_all(connection)
+    connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
 
 def put_sqlite(copy: Path, file: Path, tell: Progress) -> None:

@@ -215,7 +215,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def is_sqlite(url: str) -> bool:
-    return url.startswith("sqlite:")
+    return url.startswith("sqlite")
 
 
 def connect(url: str) -> Database:

@@ -189,17 +189,22 @@ def renew(connection: Connection, owner: str, platforms: Collection[str], held: 
 
     `dead_after`: seconds without a heartbeat after which a bot is taken for dead; infinite: nobody is, just now.
     """
-    stopped = heartbeat(connection, owner)
+    stopped = heartbeat(connection, owner, platforms)
     recovered = prune_stalled_workers(connection, dead_after, owner, held)
     return Renewal(stopped, recovered, undelivered(connection, platforms, owner, dead_after))
 
 
-def heartbeat(connection: Connection, owner: str) -> frozenset[int]:
-    """Store that the owner lives; the ids of its running jobs that somebody asked to stop."""
-    alive = insert_or_update(connection.dialect.name, BotRow).values(name=owner, heartbeat=DatabaseTime())
-    connection.execute(alive.on_conflict_do_update(index_elements=["name"], set_={"heartbeat": DatabaseTime()}))
+def heartbeat(connection: Connection, owner: str, platforms: Collection[str]) -> frozenset[int]:
+    """Store that the owner lives and serves these platforms; the ids of its running jobs that somebody asked to stop.
+
+    What it has on others is let go: a bot that is connected there may take it over. On SQLite there are no others to tell, and an idle bot
+    writes nothing.
+    """
+    if connection.dialect.name != "sqlite":
+        alive = insert_or_update(connection.dialect.name, BotRow).values(name=owner, heartbeat=DatabaseTime())
+        connection.execute(alive.on_conflict_do_update(index_elements=["name"], set_={"heartbeat": DatabaseTime()}))
     mine = and_(JobRow.owner == owner, JobRow.state.in_((*OPEN, JobState.ANSWERED)))
-    connection.execute(update(JobRow).where(mine).values(heartbeat=DatabaseTime()))
+    connection.execute(update(JobRow).where(mine, JobRow.platform.in_(platforms)).values(heartbeat=DatabaseTime()))
     stopped = connection.scalars(select(JobRow.id).where(mine, JobRow.state == JobState.RUNNING, JobRow.cancelled))
     return frozenset(stopped)
 

@@ -10,10 +10,11 @@ import os
 import pwd
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
@@ -137,6 +138,14 @@ class Server:
 
 
 INSTEAD: Server | None = None  # in the place of SQLite: set by `pytest --database postgresql`
+
+
+def column(file: Path, statement: str) -> list[str]:
+    """The first column of what a statement answers in a bot's database: in its SQLite file, or in what stands in its place."""
+    if INSTEAD is not None:
+        return INSTEAD.query(file, statement).splitlines()
+    with closing(sqlite3.connect(file)) as database:
+        return [str(value) for value, *_ in database.execute(statement)]
 
 
 async def _migrate(url: str) -> None:

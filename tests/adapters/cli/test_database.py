@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from adapters.__main__ import app
@@ -19,6 +20,7 @@ from bot.maintenance import backup
 from bot.maintenance.backup import NOTE, PICTURES, SQLITE
 from bot.store import migrate
 from bot.store.database import connect, sqlite_url
+from bot.store.tables import BotRow
 from tests.bot.rig import DUCK, GOOSE, ScriptedEngine, attachment, echo, running
 from tests.bot.samples import PLACE
 
@@ -185,6 +187,11 @@ async def test_postgresql_is_copied_by_its_own_programs(postgres_url: str, tmp_p
     assert (result.exit_code, result.output.count("2 pictures")) == (0, 1), result.output
     there = await asyncio.to_thread(db, new, "restore", str(home / "saved"), url=postgres_url)
     assert (there.exit_code, "--replace" in there.output) == (1, True)
+    used = await asyncio.to_thread(db, new, "restore", str(home / "saved"), "--replace", url=postgres_url)
+    assert (used.exit_code, "gander runs on this database" in used.output) == (1, True)
+    database = connect(postgres_url)
+    await database.write(lambda connection: connection.execute(update(BotRow).values(heartbeat=0)).close())
+    await database.close()
     back = await asyncio.to_thread(db, new, "restore", str(home / "saved"), "--replace", url=postgres_url)
     assert back.exit_code == 0, back.output
     said, shown = await history(new, postgres_url)

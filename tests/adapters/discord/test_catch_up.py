@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from PIL import Image
@@ -17,6 +15,7 @@ from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import whole
 from tests.adapters.strict.discord.world import World
 from tests.bot.hostile import encode
+from tests.bot.postgres import column
 from tests.bot.rig import ScriptedEngine, asked
 
 GOOSE = encode(Image.new("RGB", (20, 10), "white"), "PNG")
@@ -160,11 +159,9 @@ async def test_nothing_is_looked_for_where_nothing_was_said(tmp_path: Path) -> N
 
 def kept_pictures(home: Path) -> list[str]:
     """The messages with pictures that are remembered over a restart."""
-    with closing(sqlite3.connect(home / "gander.db")) as database:
-        return [name for (name,) in database.execute("SELECT message_id FROM recent_picture")]
+    return column(home / "gander.db", "SELECT message_id FROM recent_picture")
 
 
 def marks(home: Path) -> list[str]:
     """How far each channel was read, as it is stored."""
-    with closing(sqlite3.connect(home / "gander.db")) as database:
-        return [event for (event,) in database.execute("SELECT event FROM seen")]
+    return column(home / "gander.db", "SELECT event FROM seen")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from tests.bot import postgres
 
 OWED = "SELECT (SELECT count(*) FROM job WHERE state != 'done') + (SELECT count(*) FROM event WHERE reply IS NOT NULL)"
 PROGRAM = ("-m", "adapters")
@@ -28,7 +29,8 @@ class Program:
 
     async def __aenter__(self) -> Self:
         arguments = (sys.executable, "-P", *self.program, "run", "--config", str(self.home / "gander.toml"))
-        environ = {**os.environ, "GANDER_HOME": str(self.home), "PYTHONPATH": str(ROOT), **self.environ}
+        stored = {"GANDER_STORE_URL": postgres.INSTEAD.in_place_of(self.home / "gander.db")} if postgres.INSTEAD else {}
+        environ = {**os.environ, "GANDER_HOME": str(self.home), "PYTHONPATH": str(ROOT), **stored, **self.environ}
         self._killed = False
         with ExitStack() as stack:
             log = stack.enter_context(self.log.open("ab")) if self.log else None
@@ -69,9 +71,7 @@ class Program:
 
     def owes_nothing(self) -> bool:
         """Whether all is said and recorded: until then, what a kill left in doubt may stand there twice."""
-        with closing(sqlite3.connect(self.home / "gander.db")) as database:
-            (owed,) = database.execute(OWED).fetchone()
-        return not owed
+        return postgres.column(self.home / "gander.db", OWED) == ["0"]
 
     async def until(self, seen: Callable[[], bool]) -> None:
         async with asyncio.timeout(90):

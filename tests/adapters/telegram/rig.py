@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from bot.texts import load_texts
 from tests.adapters.conformance import Listener
 from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
 from tests.adapters.strict.telegram.world import ME, Json, World
+from tests.bot.postgres import column
 from tests.bot.rig import UNHURRIED, ScriptedEngine, echo
 
 ALBUM_SECONDS = 0.1  # a loopback server tells all parts at once
@@ -116,9 +116,7 @@ class Whole:
 
 def nothing_owed(home: Path) -> bool:
     """Whether every question is answered and shown, every reply said, every update dealt with, by the bot's own store."""
-    with closing(sqlite3.connect(home / "gander.db")) as database:
-        (owed,) = database.execute(OWED).fetchone()
-    return not owed
+    return column(home / "gander.db", OWED) == ["0"]
 
 
 @asynccontextmanager

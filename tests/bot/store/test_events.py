@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert
 
 from bot.message import Place
 from bot.platform import Button, Named, Outgoing
-from bot.store import events, jobs
-from bot.store.database import Database
+from bot.store import events
+from bot.store.database import Database, DatabaseTime
 from bot.store.tables import BotRow
 from tests.bot.samples import PLACE
 
@@ -40,9 +40,8 @@ async def test_what_is_owed_is_known_until_it_is_said(database: Database) -> Non
 
 async def test_what_a_dead_bot_was_to_say_is_another_s_to_say_once(database: Database) -> None:
     def work(connection: Connection) -> None:
-        for name in ("dead", "living", "gander"):
-            jobs.heartbeat(connection, name)
-        connection.execute(update(BotRow).where(BotRow.name == "dead").values(heartbeat=BotRow.heartbeat - 20))
+        for name, silence in (("dead", 20), ("living", 0), ("gander", 20)):
+            connection.execute(insert(BotRow).values(name=name, heartbeat=DatabaseTime() - silence))
         for owner in ("dead", "living", "of an old version"):
             events.take(connection, PLACE, owner, owner, 1.0, REPLY)
         left = (events.UndeliveredReply(PLACE, "dead", REPLY, 1.0),)

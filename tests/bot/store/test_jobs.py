@@ -93,8 +93,11 @@ async def test_a_living_bots_jobs_are_left_to_it(database: Database) -> None:
     def work(connection: Connection) -> None:
         jobs.fetch_job(connection, waiting.id, "other", at=1.0)
         age(connection, waiting.id, 20)
-        jobs.heartbeat(connection, "other")
+        jobs.heartbeat(connection, "other", WEB)
         assert jobs.prune_stalled_workers(connection, 10, "me") == 0
+        age(connection, waiting.id, 20)
+        jobs.heartbeat(connection, "other", ("discord",))  # it lost the connection to the job's platform
+        assert jobs.prune_stalled_workers(connection, 10, "me") == 1
 
     await database.write(work)
 
@@ -143,7 +146,7 @@ async def test_stopping_what_waits_and_what_runs(database: Database) -> None:
         assert jobs.unfinished(connection, person=ANN.key, places=[PLACE.key]) == (runs.answer, waits.answer)
         running, stopped = jobs.cancel_jobs(connection, [runs.answer, waits.answer], "me")
         assert (running, [s.id for s in stopped]) == (frozenset({runs.id}), [waits.id])
-        assert jobs.heartbeat(connection, "other") == {runs.id}
+        assert jobs.heartbeat(connection, "other", WEB) == {runs.id}
         assert job is not None
         assert jobs.save_answer(connection, job, "other", "half an", Finish.STOPPED, "", 1.0)
         assert jobs.unfinished(connection, person=ANN.key, places=[PLACE.key]) == ()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from bot.questions.ask import AskService
 from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import Whole, whole
 from tests.adapters.strict.discord.world import World
+from tests.bot.postgres import column
 
 AGAIN = "I can't show you my answer without showing it to everybody. Give the command again, please."
 OWED = "SELECT count(*) FROM event WHERE reply IS NOT NULL"
@@ -75,12 +74,7 @@ def meet(api: DiscordApi, mishap: str) -> None:
 async def said_all(bot: Whole, home: Path) -> None:
     """Wait until nothing is owed to anybody."""
 
-    def settled() -> bool:
-        with closing(sqlite3.connect(home / "gander.db")) as database:
-            (owed,) = database.execute(OWED).fetchone()
-        return not owed
-
-    await bot.until(settled)
+    await bot.until(lambda: column(home / "gander.db", OWED) == ["0"])
 
 
 def everything(world: World) -> list[Message]:

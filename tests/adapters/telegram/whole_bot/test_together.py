@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from PIL import Image
@@ -11,6 +9,7 @@ from PIL import Image
 from tests.adapters.strict.telegram.world import ANN, BOB, Json
 from tests.adapters.telegram.rig import Whole, whole
 from tests.bot.hostile import encode
+from tests.bot.postgres import column
 from tests.bot.rig import asked
 
 GOOSE, DUCK = (encode(Image.new("RGB", (20, 10), color), "PNG") for color in ("white", "brown"))
@@ -18,8 +17,7 @@ GOOSE, DUCK = (encode(Image.new("RGB", (20, 10), color), "PNG") for color in ("w
 
 def kept_pictures(home: Path) -> list[str]:
     """The messages with pictures that are remembered over a restart."""
-    with closing(sqlite3.connect(home / "gander.db")) as database:
-        return [name for (name,) in database.execute("SELECT message_id FROM recent_picture ORDER BY at")]
+    return column(home / "gander.db", "SELECT message_id FROM recent_picture ORDER BY at")
 
 
 def light_and_dark(sheet: Image.Image) -> tuple[bool, bool]:
