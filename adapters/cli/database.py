@@ -54,20 +54,20 @@ class Kept:
 
     def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` on the database as it is. Raises ConfigError where there is none."""
-        return asyncio.run(self._run("read", lambda connection: work(connection, *args, **kwargs)))
+        return asyncio.run(self._run(lambda connection: work(connection, *args, **kwargs), writes=False))
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        return asyncio.run(self._run("write", work))
+        return asyncio.run(self._run(work, writes=True))
 
     def exists(self) -> bool:
         return not is_sqlite(self.url) or Path(make_url(self.url).database or "").is_file()
 
-    async def _run(self, kind: str, work: Callable[[Connection], T]) -> T:
+    async def _run(self, work: Callable[[Connection], T], *, writes: bool) -> T:
         if not self.exists():
             raise ConfigError(f"There is no database at {self.shown} yet: gander run makes it.")
         opened = database.connect(self.url)
         try:
-            return await (opened.read if kind == "read" else opened.write)(work)
+            return await opened.write(work) if writes else await opened.read(work)
         except (DBAPIError, OSError) as error:
             raise ConfigError(f"{self.shown} can't be used: {reason(error)}.") from error
         finally:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import pytest
+
+from bot.demo import registry
+from bot.demo.registry import DemoRegistry
 from bot.message import Address
 from bot.store.database import sqlite_url
 from tests.bot.demo.room import PRESENTER, answered, reply, show, start, texts
@@ -59,3 +64,15 @@ async def test_a_demo_moves_with_its_channel(rig: Rig) -> None:
     await rig.core.moved(PLACE, replace(PLACE, channel="meadow"))
     assert rig.core.demos.running(PLACE) is None
     assert rig.core.demos.running(replace(PLACE, channel="meadow")) is not None
+
+
+async def test_what_another_bot_on_the_database_began_and_ended_is_known_soon(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "FRESH_SECONDS", 0.01)
+    other = DemoRegistry(rig.database)
+    following = asyncio.create_task(other.follow())
+    await start(rig, prompt="Funny?")
+    await rig.until(lambda: other.runs_in(PLACE))
+    await rig.press("demo", author=PRESENTER, action="stop")
+    await rig.until(lambda: not other.runs_in(PLACE))
+    following.cancel()
+    await asyncio.wait({following})
