@@ -95,8 +95,14 @@ class AnswerSaver:
         return self._answer_views.open(job, saved)
 
     async def _abandon(self, job: Job, view: AnswerView) -> None:
-        """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted."""
-        if await self._database.read(graph.answer, job.answer) is None:
+        """Our job is not ours any more. Another bot goes on in the same messages; of a forgotten answer they are deleted.
+
+        If the other has shown its end already, our latest words may have replaced that: it is shown once more.
+        """
+        stored = await self._database.read(graph.answer, job.answer)
+        if stored is None:
             self._spawn(self._outbox.retract_answer(job.answer))
+        elif stored.finish is not None and (ended := await self._answer_views.load(job)):
+            self._spawn(ended.finish())
         else:
             view.discard()
