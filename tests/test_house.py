@@ -38,6 +38,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/commands/command.py": "bot/commands/test_registry.py",
     "bot/config/schema.py": "bot/config/test_load.py",
     "bot/dispatch/save_answers.py": "bot/dispatch/test_dispatcher.py",
+    "bot/delivery/replies.py": "bot/test_event_handler.py",
     "bot/engines/discovery.py": "engine/server/test_discovery.py",
     "bot/media/film_worker.py": "bot/media/test_films.py",
     "bot/reading/recognition.py": "bot/reading/test_picture_words.py",
