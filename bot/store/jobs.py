@@ -259,7 +259,7 @@ def loads(connection: Connection, dead_after: float) -> dict[str, OwnersLoad]:
     """What each living bot on this database has in the queue, by its name."""
     living = and_(JobRow.state.in_(OPEN), JobRow.owner.is_not(None), JobRow.heartbeat >= DatabaseTime() - dead_after)
     counted = select(JobRow.owner, func.count(JobRow.person.distinct()), func.sum(JobRow.beams)).where(living).group_by(JobRow.owner)
-    return {owner: OwnersLoad(people, rows) for owner, people, rows in connection.execute(counted)}
+    return {str(owner): OwnersLoad(people, rows) for owner, people, rows in connection.execute(counted)}
 
 
 def finish_jobs(connection: Connection, jobs: Collection[int]) -> None:
@@ -356,19 +356,25 @@ _WAITING = select(func.count()).where(JobRow.state == JobState.WAITING)
 _ASKED, _BEFORE = aliased(MessageRow), aliased(MessageRow)
 _UNFINISHED = and_(_ASKED.id == JobRow.question, _BEFORE.role == "assistant", _BEFORE.finish.is_(None))
 _FOLLOWS_UNFINISHED = select(_ASKED.id).join(_BEFORE, _BEFORE.id == _ASKED.parent).where(_UNFINISHED).correlate(JobRow).exists()
+# An earlier answer to the same person here is another bot's to show: until it is shown, the next one would stand before it.
+_EARLIER = aliased(JobRow)
+_BEFORE_IT = and_(_EARLIER.channel == JobRow.channel, _EARLIER.person == JobRow.person, _EARLIER.id < JobRow.id)
+_OTHERS = and_(_EARLIER.state.in_((JobState.RUNNING, JobState.ANSWERED)), _EARLIER.owner != bindparam("me"))
+_OVERTAKES = select(_EARLIER.id).where(_BEFORE_IT, _OTHERS).correlate(JobRow).exists()
 _FETCHABLE = _QUEUE.where(
+    ~_OVERTAKES,
     JobRow.id.in_(
         select(func.min(JobRow.id))
         .where(JobRow.state == JobState.WAITING, JobRow.platform.in_(bindparam("here", expanding=True)), ~_FOLLOWS_UNFINISHED)
         .group_by(JobRow.channel, JobRow.person)
         .correlate(None)
-    )
+    ),
 ).where(
     or_(JobRow.owner == bindparam("me"), JobRow.owner.is_(None), JobRow.heartbeat < DatabaseTime() - bindparam("dead_after", type_=Double))
 )
 _FETCH = (
     update(JobRow)
-    .where(_free(and_(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING, ~_FOLLOWS_UNFINISHED)))
+    .where(_free(and_(JobRow.id == bindparam("job"), JobRow.state == JobState.WAITING, ~_FOLLOWS_UNFINISHED, ~_OVERTAKES)))
     .values(state=JobState.RUNNING, owner=bindparam("me"), heartbeat=DatabaseTime(), started=bindparam("now"))
     .returning(*_JOB)
 )

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
-from adapters.__main__ import app
+from adapters.cli.database_commands import app
 from adapters.process_names import LOCK, lock
 from bot.maintenance import backup
 from bot.maintenance.backup import NOTE, PICTURES, SQLITE
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.sqlite
 
 def db(home: Path, *arguments: str, url: str = "") -> Result:
     environment = {"GANDER_HOME": str(home), "GANDER_STORE_URL": url, "GANDER_CONFIG": os.devnull, "NO_COLOR": "1", "COLUMNS": "200"}
-    return CliRunner(env=environment).invoke(app, ["db", *arguments], prog_name="gander", catch_exceptions=False)
+    return CliRunner(env=environment).invoke(app, [*arguments], prog_name="gander db", catch_exceptions=False)
 
 
 async def fill(home: Path, url: str) -> Result:
