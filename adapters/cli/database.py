@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -107,6 +108,8 @@ def restore_all(file: Path | None, folder: Path, *, replace: bool) -> None:
     kept, (out, _) = find(file), consoles()
     note = restore.check_backup(folder, kept.url, migrate.revisions())
     with nobody_serves(kept.home):
+        if not is_sqlite(kept.url):
+            kept.read(restore.check_unused)
         if kept.exists() and not kept.read(check.is_empty):
             if not replace:
                 raise ConfigError(f"{kept.shown} holds messages already: nothing was changed. --replace backs it up and replaces it.")
@@ -157,7 +160,9 @@ def pictures_in(copy: Path) -> list[str]:
 
 
 def named_by_time(home: Path, why: str = "") -> Path:
-    return home / BACKUPS / f"{why}{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+    """A folder that is not there yet."""
+    name = f"{why}{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+    return next(folder for number in count(1) if not (folder := home / BACKUPS / (f"{name}-{number}" if number > 1 else name)).exists())
 
 
 @contextmanager

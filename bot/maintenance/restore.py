@@ -66,12 +66,17 @@ def restore(folder: Path, url: str, files: PictureFiles, tell: Progress) -> int:
     return brought
 
 
-def drop_tables(connection: Connection) -> None:
-    """Drop Gander's own tables, and no others. Raises ConfigError while bots use them."""
+def check_unused(connection: Connection) -> None:
+    """Raises ConfigError while bots use the database."""
     used = select(BotRow.name).where(BotRow.heartbeat > DatabaseTime() - USED).order_by(BotRow.name)
     bots = connection.scalars(used).all() if inspect(connection).has_table(BotRow.__tablename__) else ()
     if bots:
         raise ConfigError(f"{', '.join(bots)} runs on this database: stop it, and try again {USED:.0f} s later. Nothing was changed.")
+
+
+def drop_tables(connection: Connection) -> None:
+    """Drop Gander's own tables, and no others. Raises ConfigError while bots use them."""
+    check_unused(connection)
     Row.metadata.drop_all(connection)
     connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 

@@ -185,13 +185,13 @@ async def test_postgresql_is_copied_by_its_own_programs(postgres_url: str, tmp_p
     home, new = tmp_path / "one", tmp_path / "two"
     result = await fill(home, postgres_url)
     assert (result.exit_code, result.output.count("2 pictures")) == (0, 1), result.output
-    there = await asyncio.to_thread(db, new, "restore", str(home / "saved"), url=postgres_url)
-    assert (there.exit_code, "--replace" in there.output) == (1, True)
     used = await asyncio.to_thread(db, new, "restore", str(home / "saved"), "--replace", url=postgres_url)
     assert (used.exit_code, "gander runs on this database" in used.output) == (1, True)
     database = connect(postgres_url)
     await database.write(lambda connection: connection.execute(update(BotRow).values(heartbeat=0)).close())
     await database.close()
+    there = await asyncio.to_thread(db, new, "restore", str(home / "saved"), url=postgres_url)
+    assert (there.exit_code, "--replace" in there.output) == (1, True)
     back = await asyncio.to_thread(db, new, "restore", str(home / "saved"), "--replace", url=postgres_url)
     assert back.exit_code == 0, back.output
     said, shown = await history(new, postgres_url)
