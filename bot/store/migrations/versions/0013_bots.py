@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_bots"
-down_revision = "0010_recent_pictures"
+revision = "0013_bots"
+down_revision = "0012_film_frames"
 branch_labels = None
 depends_on = None
 
