@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -55,7 +57,8 @@ async def signed_in(config: Config) -> AsyncIterator[Account]:
     os.environ.setdefault("PTB_TIMEDELTA", "1")  # its deprecated whole seconds come with a warning each
     proxy = config.network.proxy.replace("socks5h://", "socks5://") or None  # httpx resolves names there anyway
     limits = httpx.Limits(max_connections=None)  # how many files come at once is the bot's to say
-    async with httpx.AsyncClient(proxy=proxy, timeout=PATIENCE_SECONDS, limits=limits) as http, _client(config, proxy) as (client, updates):
+    http = httpx.AsyncClient(proxy=proxy, timeout=PATIENCE_SECONDS, limits=limits, verify=_certificates())
+    async with http, _client(config, proxy) as (client, updates):
         yield Account(client, client.bot, updates, http)
 
 
@@ -83,4 +86,11 @@ async def _client(config: Config, proxy: str | None) -> AsyncIterator[tuple[Bot,
 
 
 def _patience(proxy: str | None) -> dict[str, Any]:
-    return {"proxy": proxy} | dict.fromkeys(("read_timeout", "write_timeout", "connect_timeout", "pool_timeout"), PATIENCE_SECONDS)
+    timeouts = dict.fromkeys(("read_timeout", "write_timeout", "connect_timeout", "pool_timeout"), PATIENCE_SECONDS)
+    return {"proxy": proxy, "httpx_kwargs": {"verify": _certificates()}} | timeouts
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust, read once: each of our three clients would read it again."""
+    return httpx.create_ssl_context()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,7 +103,9 @@ class Texts:
         return {language: self.render(language, key) for language in LANGUAGES}
 
 
+@cache
 def load_texts() -> Texts:
+    """Read once in a process: two thousand lines take a while, and never change."""
     written = {language: dict(_flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8")))) for language in LANGUAGES}
     shared = {language: {key: text for key, text in texts.items() if not key.startswith(OWN)} for language, texts in written.items()}
     own = {
@@ -131,6 +133,7 @@ def _marked(name: str, texts: Mapping[str, Text]) -> str:
     return f"/{name}" if shown is None else mark(name, str(shown))
 
 
+@lru_cache(1_000)  # Discord's commands ask for each of their words in each of thirty languages
 def match_language(wanted: str) -> str | None:
     """The supported language that a reader of `wanted` (BCP 47, or a platform's `zh_TW.UTF-8`) understands; None if there is none.
 

@@ -270,7 +270,8 @@ class Worker:
     # From here on: the device's thread.
 
     def _drive(self, loop: asyncio.AbstractEventLoop) -> None:
-        gc.collect()  # a dead engine lies in cycles, and the next one needs its memory
+        if self._deaths:
+            gc.collect()  # a dead engine lies in cycles, and the next one needs its memory
         loaded = self._load()
         loop.call_soon_threadsafe(self._set_ready, loaded)
         queue, pace, busy = self._queue, self._pace, False
