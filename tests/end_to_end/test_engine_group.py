@@ -12,6 +12,7 @@ from bot.engines.client import EngineClient
 from bot.engines.group import arrange, running_engines
 from bot.errors import EngineStartError
 from engine.api import ChatRequest, Message
+from tests.end_to_end.test_engine_child import ready
 
 HELLO = ChatRequest(messages=(Message(role="user", content="Hi"),), max_tokens=3, temperature=0, seed=1)
 
@@ -23,7 +24,9 @@ async def test_two_devices_that_hold_the_model_each_get_an_engine(tiny_home: Pat
         assert len({child.pid for child in children}) == 2
         answers = []
         for child in children:
-            chunks = [chunk async for chunk in EngineClient(session, await child.url(), child.key).stream(HELLO)]
+            client = EngineClient(session, await child.url(), child.key)
+            await ready(client)  # one that loads for long refuses questions
+            chunks = [chunk async for chunk in client.stream(HELLO)]
             answers.append("".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices))
         assert answers[0] == answers[1]
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from adapters.cli.commands import app
+from adapters.__main__ import app
 
 
 def gander(
@@ -22,10 +22,14 @@ def gander(
     return subprocess.run(command, env=environment, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 
-def asked_here(*arguments: str, home: Path) -> Result:
-    """What `gander ask` says, in this process, which has imported what a process of its own imports for a second."""
+def here(*arguments: str, home: Path) -> Result:
+    """What `gander` says, in this process, which has imported what a process of its own imports for a second."""
     environment = {"GANDER_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"}
-    return CliRunner(env=environment).invoke(app, ["ask", *arguments], prog_name="gander", catch_exceptions=False)
+    return CliRunner(env=environment).invoke(app, arguments, prog_name="gander", catch_exceptions=False)
+
+
+def asked_here(*arguments: str, home: Path) -> Result:
+    return here("ask", *arguments, home=home)
 
 
 def test_importing_bot_and_adapters_brings_no_torch() -> None:
@@ -44,19 +48,18 @@ sys.exit(f"imported: {heavy}" if heavy else 0)
     assert (child.returncode, child.stderr) == (0, "")
 
 
-def test_help_lists_every_command() -> None:
-    said = gander("--help").stdout
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    said = here("--help", home=tmp_path).stdout
     assert all(name in said for name in ("ask", "demo", "doctor", "engine", "model", "evaluate", "train", "bench", "--version"))
 
 
-def test_version() -> None:
+def test_version(tmp_path: Path) -> None:
     assert gander("--version").stdout.startswith("gander 0.")
-    (line,) = (line for line in gander("--help").stdout.splitlines() if "--version" in line)
+    (line,) = (line for line in here("--help", home=tmp_path).stdout.splitlines() if "--version" in line)
     assert "<bool>" not in line
 
 
 def test_engine_commands_are_handed_on_whole(tmp_path: Path) -> None:
-    assert "--key-file" in gander("engine", "--help", home=tmp_path).stdout
     assert "--from" in gander("model", "pull", "-h", home=tmp_path).stdout
     listed = gander("model", "list", home=tmp_path)
     assert (listed.returncode, str(tmp_path) in listed.stdout) == (0, True)
@@ -162,12 +165,12 @@ def test_the_bot_fetches_the_small_model_where_it_is_missing(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("words", [("run",), ("ask", "Hi"), ("model", "list")])
-def test_an_installation_without_the_engine_says_what_is_missing(tmp_path: Path, words: tuple[str, ...]) -> None:
-    code = "import importlib.util as found; found.find_spec = lambda name: None; from adapters.__main__ import main; main()"
-    environment = os.environ | {"GANDER_HOME": str(tmp_path)}
-    command = [sys.executable, "-P", "-c", code, *words]
-    tried = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (tried.returncode, tried.stdout) == (1, "")
+def test_an_installation_without_the_engine_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("bot.engines.process.find_spec", lambda name: None)
+    tried = here(*words, home=tmp_path)
+    assert (tried.exit_code, tried.stdout) == (1, "")
     assert tried.stderr.startswith("The engine's libraries are not installed here: `make run` installs them")
 
 

@@ -171,7 +171,11 @@ async def test_only_so_many_files_are_in_memory_at_once(intake: Intake) -> None:
 
     shown = [Attachment("goose.png", read, size) for size in [LIMITS.size] * 2 * AT_ONCE]
     taking = [asyncio.create_task(intake.take(each, f"person {number}")) for number, each in enumerate(shown)]
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(90):
+        while fetched < AT_ONCE:  # noqa: ASYNC110  # the files are read as they can be
+            await asyncio.sleep(0)
+    for _ in range(100):  # one more would have been asked for by now: all of them are ready
+        await asyncio.sleep(0)
     assert fetched == AT_ONCE
     go_on.set()
     refused = await asyncio.gather(*taking, return_exceptions=True)

@@ -85,10 +85,12 @@ async def test_who_left_while_waiting_is_never_begun() -> None:
     letters = Letters(pause_seconds=0.01)
     async with at_work(letters.load) as worker, aclosing(worker.stream(question(max_tokens=20))) as first:
         await anext(first)
+        letters.going.clear()  # or on a busy machine the first might be done before the other leaves
         leaver = asyncio.create_task(answer(worker, question(max_tokens=1000)))
         await asyncio.sleep(0.01)
         leaver.cancel()
         await asyncio.gather(leaver, return_exceptions=True)
+        letters.going.set()
         assert len([event async for event in first]) == 21
     assert letters.steps == 20
 
@@ -156,12 +158,12 @@ async def test_while_a_slow_model_loads_askers_hear_when_to_come_again() -> None
         loading.wait(timeout=60)
         return Letters().load()
 
-    async with at_work(slow, expected_seconds=90, patience_seconds=0.01) as worker:
+    async with at_work(slow, expected_seconds=9_000, patience_seconds=0.01) as worker:
         await asyncio.sleep(0.01)
-        assert 80 < (worker.seconds_left or 0) <= 90
+        assert 8_000 < (worker.seconds_left or 0) <= 9_000
         with pytest.raises(NotReadyError) as refused:
             await answer(worker, question())
-        assert 80 < refused.value.retry_after <= 90
+        assert 8_000 < refused.value.retry_after <= 9_000
         loading.set()
 
 

@@ -16,6 +16,7 @@ from tests.engine.hub.loopback_hub import COMMIT, Hub, running
 from tests.engine.models.pretrained.repositories import store
 from tests.engine.weights.release_files import golden_sources, imported
 
+SMALL = bytes(range(256))
 LARGE = bytes(range(256)) * 100_000  # 26 MB: the client keeps what came in pieces of 10 MB
 
 
@@ -27,12 +28,12 @@ def pull(home: Path, url: str, *arguments: str, **environment: str) -> subproces
 
 
 def test_a_repository_comes_whole_and_is_not_fetched_twice(tmp_path: Path) -> None:
-    with running(Hub({"config.json": b"{}", "weights/model.bin": LARGE})) as hub:
+    with running(Hub({"config.json": b"{}", "weights/model.bin": SMALL})) as hub:
         first = pull(tmp_path, hub.url, "gander/tiny")
         folder = tmp_path / "downloads" / "gander--tiny"
         assert first.returncode == 0, first.stderr
         assert str(folder) in first.stdout
-        assert (folder / "weights" / "model.bin").read_bytes() == LARGE
+        assert (folder / "weights" / "model.bin").read_bytes() == SMALL
         hub.requests.clear()
         assert pull(tmp_path, hub.url, "gander/tiny").returncode == 0
         assert not [path for method, path, _ in hub.requests if method == "GET" and "/resolve/" in path]

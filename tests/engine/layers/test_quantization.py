@@ -18,6 +18,7 @@ from engine.weights.llama_loader import load_language
 
 MODES: tuple[Quantization, ...] = ("int8", "4bit")
 TEXT = Path(__file__).with_name("text.txt")
+TOKENS = 256  # of it
 
 
 def gaussian(rows: int, width: int) -> torch.Tensor:
@@ -87,8 +88,8 @@ def loss(language: Llama, ids: torch.Tensor) -> float:
 
 
 def test_loss_of_smollm2_on_a_text_of_ours(plain: Llama, pocket_folder: Path) -> None:
-    """Measured on CPU in fp32: 3.2942 plain, 3.287 (-0.2 %) in int8, 3.454 (+4.9 %) in 4 bit."""
-    ids = torch.tensor([Tokenizer.from_file(str(pocket_folder / "tokenizer.json")).encode(TEXT.read_text()).ids])
+    """Measured on CPU in fp32: 3.4638 plain, 3.452 (-0.3 %) in int8, 3.593 (+3.7 %) in 4 bit."""
+    ids = torch.tensor([Tokenizer.from_file(str(pocket_folder / "tokenizer.json")).encode(TEXT.read_text()).ids[:TOKENS]])
     unquantised = loss(plain, ids)
     assert loss(smollm2(pocket_folder, "int8"), ids) < unquantised * 1.01
     assert loss(smollm2(pocket_folder, "4bit"), ids) < unquantised * 1.08

@@ -61,7 +61,7 @@ async def test_a_command_that_a_kill_cut_off_is_asked_for_again(tmp_path: Path, 
         patched.setattr(AskService, "ask", hang)
         async with whole(tmp_path) as bot:
             bot.world.gives("ask", prompt="tell me a story")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 await begun.wait()
     async with whole(tmp_path, world=bot.world, api=bot.api) as again:
         await again.until(lambda: any("try that again" in each.content for each in everything(again.world)))

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.adapters.standin import StandIn
 from tests.adapters.strict.program import Program
 from tests.adapters.strict.telegram.server import TOKEN, BotApi, serving
@@ -89,6 +91,7 @@ async def test_a_kill_in_the_middle_of_an_answer_loses_no_update(tmp_path: Path)
     assert first["message_id"] in replied
 
 
+@pytest.mark.sweep  # tests/chaos/ plays a shorter round, with more that goes wrong
 async def test_of_many_questions_and_commands_each_is_answered_once_over_kills_at_random(tmp_path: Path) -> None:
     draw = random.Random(20261122)
     async with gander(tmp_path) as bot:

@@ -12,11 +12,19 @@ from engine.kernels.gpu.cuda_driver import compile_source, nvrtc, whole_source
 from engine.kernels.gpu.cuda_tile_sizes import kernels
 
 NVCC = shutil.which("nvcc")
+MORE_FORMS = ("project.cu 8", "project.cu 16")  # by the same sources
+SOURCES = ("project.cu 4", *MORE_FORMS, "attend.cu", "rows.cu")
 
 
 @pytest.mark.skipif(nvrtc() is None and NVCC is None, reason="NOT TESTED: machine code for cards, for neither NVRTC nor nvcc is here")
-@pytest.mark.parametrize("capability", [(7, 5), (9, 0)])
-@pytest.mark.parametrize("source", ["project.cu 4", "project.cu 8", "project.cu 16", "attend.cu", "rows.cu"])
+@pytest.mark.parametrize(
+    ("source", "capability"),
+    [
+        *((source, (7, 5)) for source in SOURCES),
+        *((source, (9, 0)) for source in SOURCES if source not in MORE_FORMS),
+        *(pytest.param(source, (9, 0), marks=pytest.mark.sweep) for source in MORE_FORMS),
+    ],
+)
 def test_every_kernel_of_a_7b_becomes_machine_code(source: str, capability: tuple[int, int], tmp_path: Path) -> None:
     name, _, bits = source.partition(" ")
     definitions = [f"FORM {bits}", kernels(int(bits))] if bits else ["HEAD_DIM 128"]

@@ -28,8 +28,14 @@ FOUR_HEADS = LlamaConfig(34, 64, 64, 2, 4, 2, 16)
 EARLIER = 5  # by as much M-RoPE turns these rows less than their places say
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("config", "lengths", "most_rows"), [(BIASED, [37], 64), (NORMED, [5, 20, 31], 2)])
+@pytest.mark.parametrize(
+    ("config", "lengths", "most_rows", "mode"),
+    [
+        *((BIASED, [37], 64, mode) for mode in MODES),
+        (NORMED, [5, 20, 31], 2, "4bit"),
+        *(pytest.param(NORMED, [5, 20, 31], 2, mode, marks=pytest.mark.sweep) for mode in MODES if mode != "4bit"),
+    ],
+)
 def test_a_step_by_tritons_kernels_equals_the_model(
     device: TritonDevice, mode: Quantization, config: LlamaConfig, lengths: list[int], most_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
