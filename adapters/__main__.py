@@ -12,6 +12,8 @@ from adapters.cli.discord_commands import app as discord
 from adapters.cli.engine_commands import add_engine_commands
 from bot import __version__
 
+__all__ = ["app", "main"]
+
 
 def show_version(wanted: bool) -> None:
     if wanted:
