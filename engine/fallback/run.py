@@ -55,7 +55,8 @@ class GenerationRun(ABC):
 
     def close(self) -> None:
         """Ends `generate` where it stands."""
-        self._greenlet.throw()
+        with torch.inference_mode():  # `generate` unwinds its own `no_grad` to what held where it was entered, in a step
+            self._greenlet.throw()
 
     @abstractmethod
     def answer(self) -> None:

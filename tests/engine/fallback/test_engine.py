@@ -137,6 +137,7 @@ def test_a_run_that_all_have_left_is_gone_at_once(engine: FallbackEngine) -> Non
         engine.abort(request.id)
         assert not engine.runs
         assert not engine.step()
+        assert torch.is_grad_enabled()  # what `generate` switches off in this thread is on again
 
 
 def test_settings_mean_what_they_mean_to_our_own_engine(engine: FallbackEngine) -> None:

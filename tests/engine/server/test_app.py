@@ -129,7 +129,7 @@ async def test_a_client_that_leaves_frees_the_device() -> None:
 async def test_a_client_that_stops_reading_gives_up_its_place() -> None:
     wish = {"messages": HI, "stream": True, "max_tokens": 1_000_000, "logprobs": True, "top_logprobs": 20}  # fills the buffers soon
     body = json.dumps(wish).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     with structlog.testing.capture_logs() as lines:
         async with serving(capacity=1, stall_seconds=0.1) as url, client(url) as api:
             _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1)
