@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
 
-FAST: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"  # it need not outlive the machine
+FAST: Final = "-c fsync=off -c full_page_writes=off -c max_connections=200"  # it outlives a kill of its own, not one of the machine
 
 
 def binaries() -> Path | None:
