@@ -49,6 +49,15 @@ class Arrival:
         finally:
             self._hold()
 
+    @contextmanager
+    def behind_slow(self) -> Iterator[None]:
+        """In this block it waits for what others need not wait for: so they need not wait for this one either."""
+        self.passable.set()
+        try:
+            yield
+        finally:
+            self._hold()
+
     def _hold(self) -> None:
         if self._patience is not None:
             self._patience.cancel()

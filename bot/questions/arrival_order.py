@@ -46,10 +46,10 @@ class ArrivalOrder:
         """Wait for earlier messages, but for files and commands of others no longer than `arrival.PATIENCE_SECONDS`; for the same message,
         and with `follows` for the same person's messages, however long they take: this one may continue them."""
         for earlier in self._before(arrival):
+            await earlier.passable.wait()
             if arrival and ((follows and earlier.person == arrival.person) or earlier.event == arrival.event):
-                await earlier.over.wait()
-            else:
-                await earlier.passable.wait()
+                with arrival.behind_slow():
+                    await earlier.over.wait()
 
     async def withdraw(self, place: str, event: str) -> None:
         """Take back a message that is not stored yet; afterwards it is stored, or never will be."""

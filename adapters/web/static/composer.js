@@ -50,6 +50,7 @@ export class Composer {
   show(draft) {
     const early = this.#begun ? null : { text: this.#question.value, pictures: this.#draft.pictures };
     this.#begun = true;
+    find("composer").removeAttribute("aria-busy");
     this.#draft = draft;
     this.#offered = this.#suggested = [];
     if (early) this.#takeOver(early);

@@ -84,5 +84,11 @@ async def visiting(browser: Browser, url: str, **options: object) -> AsyncIterat
 
 
 async def started(page: Page) -> None:
-    """The script has drawn the page."""
+    """The script has drawn the page, a conversation and its draft with it."""
+    await drawn(page)
+    await expect(page.locator("#composer[aria-busy]")).to_have_count(0)
+
+
+async def drawn(page: Page) -> None:
+    """The script has drawn the page, though perhaps no conversation yet."""
     await expect(page.locator("#settings-summary, .login [data-text=sign-in]").first).not_to_be_empty()

@@ -59,6 +59,18 @@ async def test_a_stalled_file_holds_up_nobody_else_in_its_channel(rig: Rig) -> N
     await rig.finals(3)
 
 
+async def test_what_its_own_author_says_behind_a_stalled_file_holds_up_nobody_else_either(rig: Rig) -> None:
+    slow = Slow()
+    tasks = [await begin(rig, slow), asyncio.create_task(rig.core.handle(message("more", "and one more thing")))]
+    await asyncio.sleep(0)  # it arrives
+    await rig.say("words", author=BEN)
+    assert await rig.finals(1) == ["You asked: words"]
+    assert not any(task.done() for task in tasks)
+    slow.go_on.set()
+    await asyncio.gather(*tasks)
+    await rig.finals(3)
+
+
 async def test_files_are_fetched_beside_each_other_and_stored_in_their_order(rig: Rig) -> None:
     files = [Slow() for _ in range(25)]
     tasks = [await begin(rig, slow, str(n), Author("web", f"p{n}", f"P{n}"), f"m{n}") for n, slow in enumerate(files)]

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from adapters.web.forms import CHARACTERS
 from bot.config.schema import Config
 from tests.adapters.web.profiles import new_profile
-from tests.adapters.web.whole import Visit, config, drawing, served, started, visiting
+from tests.adapters.web.whole import Visit, config, drawing, drawn, served, started, visiting
 from tests.bot.rig import ScriptedEngine, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -258,7 +258,7 @@ async def test_what_is_written_while_the_page_begins_is_asked(visit: Visit) -> N
     await page.route("**/api/conversations?*", late)
     await page.goto(visit.page.url)
     early = Visit(page)
-    await started(page)
+    await drawn(page)
     await list_wanted.wait()
     await early.ask("Second, in a hurry")
     await early.add_picture("early.png")
