@@ -61,7 +61,7 @@ async def _look_at_engine(url: str, config: Config) -> Finding:
         except EngineRefused as error:
             return Finding("engine", str(error), missing=True)
         except BotError as error:
-            return Finding("engine", str(error), "Start it, or mend engine.url.", missing=True)
+            return Finding("engine", str(error).rstrip("."), "Start it, or mend engine.url.", missing=True)
     if health.status == "failed":
         return Finding("engine", f"{client.name} can't answer: {health.detail}", "Its own log says more.", missing=True)
     return Finding("engine", f"{health.model} at {client.name}, {health.status}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Page, Route, expect
 
 from engine.api import ChatRequest
-from tests.adapters.web.whole import Visit, drawing, served, started, visiting
+from tests.adapters.web.whole import Visit, drawing, started
 from tests.bot.rig import ScriptedEngine, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -27,12 +25,6 @@ def engine() -> ScriptedEngine:
     engine = ScriptedEngine(reply)
     engine.gate.set()
     return engine
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[Visit]:
-    async with served(tmp_path, engine) as url, visiting(browser, url) as visit:
-        yield visit
 
 
 async def below_the_end(page: Page) -> float:
