@@ -13,8 +13,8 @@ import aiohttp
 from bot.access.permissions import Access
 from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
+from bot.command_registry import COMMANDS, CommandRunner
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS, CommandRunner
 from bot.config.schema import Config
 from bot.engines.client import EngineClient
 from bot.engines.engine import Engine

@@ -26,7 +26,7 @@ from bot.answers.vote_updates import VoteUpdates
 from bot.api import Remembered, Ticket
 from bot.arrival import Arrival
 from bot.command_actions import CommandActions
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.conversation import IDLE_SECONDS
 from bot.conversations.listing import ConversationList
 from bot.conversations.page_messages import remembered

@@ -35,6 +35,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/answers/refusals.py": "bot/access/test_rate_limits.py",
     "bot/arrival.py": "bot/questions/test_arrival_order.py",
     "bot/command_actions.py": "bot/test_event_handler.py",
+    "bot/command_registry.py": "bot/commands/test_registry.py",
     "bot/commands/command.py": "bot/commands/test_registry.py",
     "bot/config/schema.py": "bot/config/test_load.py",
     "bot/dispatch/save_answers.py": "bot/dispatch/test_dispatcher.py",

@@ -35,7 +35,7 @@ from bot.answer_settings import SETTINGS
 from bot.api import MovingBot
 from bot.arrival import Arrival
 from bot.backoff import listed_pause
-from bot.commands.registry import COMMANDS
+from bot.command_registry import COMMANDS
 from bot.config.schema import DiscordOptions, LimitOptions
 from bot.errors import DeliveryError, PlaceGone
 from bot.message import Invocation, Place

@@ -17,8 +17,8 @@ from adapters.discord.read_interaction import person_of, place_of_interaction
 from adapters.discord.receive_interactions import Reception
 from bot.access.policy import highest_cap
 from bot.api import Bot
+from bot.command_registry import COMMANDS
 from bot.commands.command import Command, Completion, Option, OptionKind, Typing
-from bot.commands.registry import COMMANDS
 from bot.config.schema import LimitOptions
 from bot.message import Invocation, Value
 from bot.texts import ENGLISH, Texts, choose_language, match_language

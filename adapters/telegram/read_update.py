@@ -16,9 +16,9 @@ from adapters.telegram.pictures import PictureFinder
 from adapters.telegram.places import NAME, PRESSED, place_of
 from adapters.telegram.recent_items import RecentItems
 from adapters.telegram.settings_panel import owner_and_command
+from bot.command_registry import COMMANDS
 from bot.commands.command import ANSWER
 from bot.commands.parser import COMMAND, find_command
-from bot.commands.registry import COMMANDS
 from bot.ids import read_own
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply, Value
 from bot.platform import Button

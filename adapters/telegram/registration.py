@@ -16,7 +16,7 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
-from bot.commands.registry import COMMANDS
+from bot.command_registry import COMMANDS
 from bot.texts import CHINESE, ENGLISH, Texts
 
 # Telegram's names of our languages, of two letters: it tells no kinds of Chinese apart. The empty one is for everybody whose own we do

@@ -10,7 +10,7 @@ from adapters.web.assets import STATIC
 from adapters.web.described import PICTURE
 from adapters.web.forms import locale_of
 from adapters.web.security import Sessions, known
-from bot.commands.registry import COMMANDS
+from bot.command_registry import COMMANDS
 from bot.demo.samples import SAMPLES, Sample
 from bot.texts import Texts, choose_language
 from engine.http_routes import ANY_OBJECT, Route

@@ -17,7 +17,7 @@ from PIL import Image
 from bot.access.permissions import Access
 from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.event_handler import EventHandler, Resources

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from adapters.discord.buttons import custom_id, pressed
 from bot.answer_settings import SETTINGS, SettingKind
+from bot.command_registry import COMMANDS
 from bot.commands.command import ANSWER, IDS, Context, Option, OptionKind
 from bot.commands.compare import _varied
-from bot.commands.registry import COMMANDS
 from bot.errors import Refusal
 from bot.ids import read_id, read_own
 from bot.numbers import print_number, read_number, read_whole

@@ -14,9 +14,9 @@ import pytest
 from adapters.discord.invite import NEEDED
 from bot.access.policy import LISTS
 from bot.answer_settings import SETTINGS
+from bot.command_registry import COMMANDS
 from bot.commands.command import IDS
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS
 from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
 from bot.message import Address, Author, Incoming, Place

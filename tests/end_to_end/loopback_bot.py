@@ -18,7 +18,7 @@ import aiohttp
 from bot.access.permissions import Access
 from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.engines.client import EngineClient
 from bot.errors import DeliveryError, MessageGone

@@ -15,8 +15,8 @@ from simcord.env import Env
 from adapters.discord.client import DiscordClient
 from adapters.discord.places import NAME
 from bot.api import MovingBot
+from bot.command_registry import COMMANDS
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS
 from bot.config.schema import DiscordOptions, LimitOptions
 from bot.message import Address, Invocation, Place
 from bot.platform import Button

@@ -12,7 +12,7 @@ from adapters.discord.clickable_commands import LONGEST_ID
 from adapters.discord.message_content import content_of
 from adapters.discord.open_interactions import MESSAGE_LENGTH
 from adapters.discord.platform import LIMITS
-from bot.commands.registry import COMMANDS
+from bot.command_registry import COMMANDS
 from bot.delivery.split import split
 from bot.platform import Outgoing
 from bot.texts import CHINESE, ENGLISH

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 from simcord.actors import MemberActor
 
-from bot.commands.registry import COMMANDS
+from bot.command_registry import COMMANDS
 from bot.config.schema import LimitOptions, RoleLimits
 from bot.texts import CHINESE, TAIWANESE
 from tests.adapters.discord.rig import TEXTS

@@ -21,8 +21,8 @@ from adapters.telegram.platform import TelegramPlatform
 from adapters.telegram.polling import Poller
 from adapters.telegram.read_update import UpdateReader
 from adapters.telegram.receive_updates import Receiver
+from bot.command_registry import COMMANDS
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS
 from bot.config.schema import Config
 from bot.message import Invocation
 from bot.store.database import open_database, sqlite_url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.commands.registry import COMMANDS
+from bot.command_registry import COMMANDS
 from tests.adapters.strict.telegram.server import BotApi
 from tests.adapters.telegram.rig import whole
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bot.answer_settings import VariedSetting
+from bot.command_registry import CommandRunner
 from bot.commands.actions import Demos
-from bot.commands.registry import CommandRunner
 from bot.engines.engine import EngineState
 from bot.errors import Refusal
 from bot.message import Incoming, Value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.message import Attachment, Reply
 from tests.bot.commands.diary import Diary, refusal
 from tests.bot.people import commanded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.registry import COMMANDS, CommandRunner
+from bot.command_registry import COMMANDS, CommandRunner
 from tests.bot.commands.diary import TEXTS, Diary, refusal
 from tests.bot.people import ADA, commanded
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bot.command_registry import COMMANDS, CommandRunner
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS, CommandRunner
 from bot.message import Value
 from tests.bot.commands.diary import TEXTS, Diary, refusal, say
 from tests.bot.people import ADA, BOB, given

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.registry import COMMANDS, CommandRunner
+from bot.command_registry import COMMANDS, CommandRunner
 from bot.texts.marked_commands import show_plain
 from tests.bot.commands.diary import Diary, refusal, say
 from tests.bot.people import commanded

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.command_registry import COMMANDS
 from bot.commands.parser import find_command, parse_command
-from bot.commands.registry import COMMANDS
 from bot.message import Invocation
 from bot.texts import load_texts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.access.policy_store import PolicyStore
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.config.schema import AccessOptions, Config, LimitOptions
 from bot.resolve_answer_settings import ScopedSettings
 from bot.store.database import Database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.queue_status import QueuePosition, QueueStatus
 from tests.bot.commands.diary import Diary, say
 from tests.bot.people import commanded

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from tests.bot.commands.diary import Diary, refusal
 from tests.bot.people import commanded, given, said
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from tests.bot.commands.diary import Diary
 from tests.bot.people import commanded
 

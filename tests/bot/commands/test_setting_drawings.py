@@ -6,7 +6,7 @@ from math import exp
 
 import pytest
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.commands.setting_drawings import LOGITS, probabilities
 from tests.bot.commands.diary import Diary, say
 from tests.bot.people import ADA, MODERATOR, SERVER, commanded

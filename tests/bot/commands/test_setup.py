@@ -9,7 +9,7 @@ import pytest
 
 from bot.access.permissions import Access
 from bot.access.policy_store import PolicyStore
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import Refusal
 from bot.message import Author, Place, Value

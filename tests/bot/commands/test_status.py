@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.engines.engine import EngineState
 from tests.bot.commands.diary import READY, Diary, say
 from tests.bot.people import commanded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from tests.bot.commands.diary import Diary, say
 from tests.bot.people import commanded
 

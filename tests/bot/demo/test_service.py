@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.answer_settings import VariedSetting
+from bot.command_registry import COMMANDS
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS
 from bot.message import Address, Invocation
 from bot.texts import load_texts
 from tests.bot.demo.room import answered, picture, show, start, texts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.command_registry import COMMANDS
 from bot.commands.parser import parse_command
-from bot.commands.registry import COMMANDS
 from bot.message import Address, Author, Invocation, Place
 from bot.texts import load_texts
 from tests.bot.rig import GOOSE, Rig, ScriptedEngine, attachment, echo, running

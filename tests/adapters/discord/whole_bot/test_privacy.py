@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from simcord.backend.models import Message, User
 
 from adapters.web import adapter as web
-from bot.commands.registry import CommandRunner
+from bot.command_registry import CommandRunner
 from bot.questions.ask import AskService
 from tests.adapters.strict.discord.api import DiscordApi, Failure
 from tests.adapters.strict.discord.whole import Whole, whole

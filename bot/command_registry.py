@@ -15,10 +15,8 @@ from bot.commands import (
     demo,
     diagnose,
     forget,
-    frames,
     privacy,
     queue,
-    read,
     reset,
     resume,
     settings,
@@ -31,6 +29,7 @@ from bot.commands import (
 from bot.commands import help as help_command
 from bot.commands.actions import Actions
 from bot.commands.command import Command, Context
+from bot.commands.pictures import frames, read
 from bot.errors import Refusal
 from bot.message import Incoming, Value
 from bot.platform import Outgoing
