@@ -14,11 +14,12 @@ TILE = 16  # tokens; a chunk is padded to whole tiles
 
 
 class PromptTiles(NamedTuple):
-    """Where the tokens of each tile stand: token i of a tile is at position `starts` + i of the blocks of its table."""
+    """Where the tokens of each tile stand: token i of a tile is at place `starts` + i of the blocks of its table."""
 
     tables: Tensor  # int32 [tiles, most blocks]
     starts: Tensor  # int32 [tiles]
     counts: Tensor  # int32 [tiles]: tokens that are real; the others only fill the tile up
+    positions: Tensor | None = None  # int32 [3, tiles · TILE], by which M-RoPE rotates tokens; None = by their places
 
 
 class PromptKernels(Protocol):
@@ -28,8 +29,9 @@ class PromptKernels(Protocol):
         """As `LinearKernels.project`, for any number of rows; `matrix` is what `LinearKernels.take` of the same device made."""
         ...
 
-    def attend(self, inputs: AttentionInputs, tiles: PromptTiles) -> Tensor:
-        """Writes the real tokens' keys and values into the cache, then attends causally → [tokens, heads, head_dim].
+    def attend(self, inputs: AttentionInputs, tiles: PromptTiles, angles: Tensor) -> Tensor:
+        """Rotates queries and keys by `angles` (fp32 [tokens, head_dim / 2]), writes the real tokens' keys and values into the cache, then
+        attends causally → [tokens, heads, head_dim].
 
         `inputs` has tokens for rows; its tables and lengths are the tiles' tables and starts.
         """
@@ -39,6 +41,9 @@ class PromptKernels(Protocol):
 class PromptStep(Protocol):
     """Takes packed prompts through a model's layers."""
 
-    def layers(self, hidden: Tensor, shard: LayerShard, tiles: PromptTiles) -> Tensor:
-        """Hidden states [tiles · TILE, width] → the same, without the final norm. Keys and values of real tokens are in the cache then."""
+    def layers(self, hidden: Tensor, shard: LayerShard, tiles: PromptTiles, deepstack: Tensor | None = None) -> Tensor:
+        """Hidden states [tiles · TILE, width] → the same, without the final norm. Keys and values of real tokens are in the cache then.
+
+        `deepstack` [layers, tiles · TILE, width] is added behind the first layers, one each.
+        """
         ...

@@ -95,7 +95,7 @@ class ModelRunner:
         blocks = self.tables.shape[1]
         if self.step.prompts is None:
             return PromptGraphs(self.language, shard, blocks * BLOCK, pool)
-        return PackedPrompts(self.step, self.step.prompts, shard, self.language.model.embed_tokens.weight, blocks, pool)
+        return PackedPrompts(self.language, self.step, self.step.prompts, shard, blocks, pool)
 
     @torch.inference_mode()
     def prefill(self, chunks: Sequence[PrefillChunk]) -> Tensor:

@@ -22,11 +22,11 @@ HEADS_AT_ONCE = 4  # of a token, that one program keeps
 
 @triton.jit(do_not_specialize=["table_stride"])
 def keep_kernel(
-    key, value, keys, values, tables, starts, counts, frequencies, key_stride, value_stride, table_stride,
+    key, value, keys, values, tables, starts, counts, angles, key_stride, value_stride, table_stride,
     KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr, AT_ONCE: tl.constexpr,
     OVERLAP: tl.constexpr,
 ):  # fmt: skip
-    """One token's keys, rotated by its position, and values go into the cache."""
+    """One token's keys, rotated, and values go into the cache."""
     follow(OVERLAP)
     HALF: tl.constexpr = HEAD_DIM // 2
     token = tl.program_id(0)
@@ -35,13 +35,13 @@ def keep_kernel(
         return
     head, part = tl.program_id(1) * AT_ONCE + tl.arange(0, AT_ONCE)[:, None], tl.arange(0, HALF)[None, :]
     live = head < KV_HEADS
-    position = tl.load(starts + tile) + within
+    at = tl.load(starts + tile) + within
     new_key, new_value = key + token * key_stride + head * HEAD_DIM + part, value + token * value_stride + head * HEAD_DIM + part
     left, right = tl.load(new_key, live, 0).to(tl.float32), tl.load(new_key + HALF, live, 0).to(tl.float32)
-    angle = position * tl.load(frequencies + part)
+    angle = tl.load(angles + token * HALF + part)
     left, right = turn(left, right, tl.cos(angle), tl.sin(angle))
-    block = tl.load(tables + tile * table_stride + position // BLOCK).to(tl.int64)
-    place = ((block * BLOCK + position % BLOCK) * KV_HEADS + head) * HEAD_DIM + part
+    block = tl.load(tables + tile * table_stride + at // BLOCK).to(tl.int64)
+    place = ((block * BLOCK + at % BLOCK) * KV_HEADS + head) * HEAD_DIM + part
     tl.store(keys + place, left, live)
     tl.store(keys + place + HALF, right, live)
     tl.store(values + place, tl.load(new_value, live, 0), live)
@@ -50,7 +50,7 @@ def keep_kernel(
 
 @triton.jit(do_not_specialize=["table_stride"])
 def attend_kernel(
-    query, keys, values, tables, starts, counts, frequencies, out, query_stride, table_stride,
+    query, keys, values, tables, starts, counts, angles, out, query_stride, table_stride,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr, STEP: tl.constexpr,
     OVERLAP: tl.constexpr,
 ):  # fmt: skip
@@ -63,7 +63,7 @@ def attend_kernel(
     asked = query + row[:, None] * query_stride + head * HEAD_DIM
     q = tl.load(asked + part[None, :])
     across = tl.load(asked + ((part + HALF) % HEAD_DIM)[None, :]).to(tl.float32)  # what each feature is turned with
-    angle = position[:, None] * tl.load(frequencies + part % HALF)[None, :]
+    angle = tl.load(angles + row[:, None] * HALF + (part % HALF)[None, :])
     turned = q.to(tl.float32) * tl.cos(angle) + tl.where(part < HALF, -1.0, 1.0)[None, :] * across * tl.sin(angle)
     q = (turned * (LOG2E / HEAD_DIM**0.5)).to(q.dtype)
     peak, total = tl.full((TILE,), NEVER, tl.float32), tl.zeros((TILE,), tl.float32)
@@ -83,21 +83,18 @@ def attend_kernel(
     tl.store(answer, mixed / tl.where(total > 0, total, 1.0)[:, None])
 
 
-def attend_prompts(device: TritonDevice, inputs: AttentionInputs, tiles: PromptTiles) -> Tensor:
+def attend_prompts(device: TritonDevice, inputs: AttentionInputs, tiles: PromptTiles, angles: Tensor) -> Tensor:
     """See `engine.kernels.prompts.PromptKernels`."""
     query, key, value, keys, values = inputs[:5]
-    if inputs.transform is None:
-        raise ValueError("prompts are rotated here, by frequencies")
-    frequencies = inputs.transform.frequencies
     tokens, heads, head_dim = query.shape
     block, kv_heads = keys.shape[1:3]
     out = torch.empty(tokens, heads, head_dim, dtype=query.dtype, device=query.device)
     keep_kernel[(tokens, triton.cdiv(kv_heads, HEADS_AT_ONCE))](
-        key, value, keys, values, *tiles, frequencies, key.stride(0), value.stride(0), tiles.tables.stride(0),
+        key, value, keys, values, tiles.tables, tiles.starts, tiles.counts, angles, key.stride(0), value.stride(0), tiles.tables.stride(0),
         kv_heads, head_dim, block, TILE, HEADS_AT_ONCE, device.overlap, num_warps=1, **device.early,
     )  # fmt: skip
     attend_kernel[(tokens // TILE, heads)](
-        query, keys, values, *tiles, frequencies, out, query.stride(0), tiles.tables.stride(0),
+        query, keys, values, tiles.tables, tiles.starts, tiles.counts, angles, out, query.stride(0), tiles.tables.stride(0),
         heads, kv_heads, head_dim, block, TILE, STEP, device.overlap, num_warps=4, num_stages=2, **device.early,
     )  # fmt: skip
     return out

@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from engine.kernels.attention import AttentionInputs, HeadTransform
+from engine.kernels.attention import AttentionInputs
 from engine.kernels.gpu.cuda_linear import CudaLinear, CudaMatrix
 from engine.kernels.gpu.cuda_tile_sizes import MOST_ROWS
 from engine.kernels.gpu.dot_products import follow
@@ -20,11 +20,13 @@ from engine.kernels.gpu.prompt_attention import attend_prompts
 from engine.kernels.gpu.prompt_codes import project_codes
 from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.linear import FusedOps
-from engine.kernels.prompts import PromptTiles
+from engine.kernels.prompts import TILE, PromptTiles
+from engine.models.llama.llama import by_axis
 
 if TYPE_CHECKING:
     from engine.kernels.gpu.step import GpuStep, LayerWeights
     from engine.kv_cache.cache import LayerShard
+    from engine.models.llama.config import LlamaConfig
 
 TURN = 128  # rows that Triton's kernels for codes take at a time
 
@@ -32,25 +34,35 @@ TURN = 128  # rows that Triton's kernels for codes take at a time
 class GpuPrompts:
     """See `engine.kernels.prompts.PromptStep`. Reads no value on the host, so that a CUDA graph can capture it."""
 
-    def __init__(self, step: GpuStep) -> None:
-        self.step = step
+    def __init__(self, step: GpuStep, config: LlamaConfig) -> None:
+        self.step, self.config = step, config
 
-    def layers(self, hidden: Tensor, shard: LayerShard, tiles: PromptTiles) -> Tensor:
+    def layers(self, hidden: Tensor, shard: LayerShard, tiles: PromptTiles, deepstack: Tensor | None = None) -> Tensor:
         """See `PromptStep`."""
         step = self.step
         with torch.cuda.device_of(hidden):
-            kernels, frequencies = step.kernels[hidden.device].prompts, step.frequencies[hidden.device]
+            kernels, angles = step.kernels[hidden.device].prompts, self.angles(tiles)
             if kernels is None:
                 raise ValueError("there are no kernels for prompts on this device")
-            for layer, keys, values in zip(step.stack[shard.first : shard.last], shard.keys, shard.values, strict=True):
+            numbers = range(shard.first, shard.last)
+            for number, layer, keys, values in zip(numbers, step.stack[shard.first : shard.last], shard.keys, shard.values, strict=True):
                 heads = kernels.project(hidden, layer.qkv, FusedOps(norm=layer.before_attention))
                 query, key, value = self.by_heads(heads, layer)
-                transform = HeadTransform(tiles.starts, frequencies)
-                inputs = AttentionInputs(query, key, value, keys, values, tiles.tables, tiles.starts, transform)
-                hidden = kernels.project(kernels.attend(inputs, tiles).flatten(1), layer.out, FusedOps(shortcut=hidden))
+                inputs = AttentionInputs(query, key, value, keys, values, tiles.tables, tiles.starts)
+                hidden = kernels.project(kernels.attend(inputs, tiles, angles).flatten(1), layer.out, FusedOps(shortcut=hidden))
                 inner = kernels.project(hidden, layer.gate_up, FusedOps(norm=layer.before_mlp))
                 hidden = kernels.project(inner, layer.down, FusedOps(shortcut=hidden))
+                if deepstack is not None and number < len(deepstack):
+                    hidden = hidden + deepstack[number]
         return hidden
+
+    def angles(self, tiles: PromptTiles) -> Tensor:
+        """By which each pair of a token's features is turned, fp32 [tokens, head_dim / 2]: the same in every layer."""
+        frequencies = self.step.frequencies[tiles.starts.device]
+        if tiles.positions is not None:
+            return by_axis(tiles.positions[:, None], self.config)[0] * frequencies
+        places = tiles.starts[:, None] + torch.arange(TILE, device=tiles.starts.device)
+        return places.flatten()[:, None] * frequencies
 
     def by_heads(self, qkv: Tensor, layer: LayerWeights) -> tuple[Tensor, Tensor, Tensor]:
         """What the projection gave [tokens, features] → queries, keys and values [tokens, heads, head_dim], biased and normed."""

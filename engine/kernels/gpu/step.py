@@ -81,7 +81,7 @@ class GpuStep:
             from engine.kernels.gpu.beams import TritonBeams
             from engine.kernels.gpu.prompt_step import GpuPrompts
 
-            self.prompts = GpuPrompts(self) if config.mrope is None and not config.deepstack else None
+            self.prompts = GpuPrompts(self, config)
             self.beams = TritonBeams() if len(devices) == 1 else None
 
     def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.layers.modes import Quantization
 from engine.layers.quantization import mode_of_codes, quantize
 from engine.layers.quantized import QuantizedLinear, use_quantized
-from engine.models.llama.config import LlamaConfig
+from engine.models.llama.config import LlamaConfig, Mrope
 from engine.models.llama.llama import Llama
 from tests.engine.kernels.gpu.oracle import Past, past
 
@@ -26,6 +26,8 @@ CONFIG = LlamaConfig(
     head_dim=16,
 )
 BIASED, NORMED = replace(CONFIG, qkv_bias=True), replace(CONFIG, qk_norm=True)  # Qwen2's body, Qwen3's
+QWEN2_5_VL = replace(BIASED, mrope=Mrope((4, 2, 2), interleaved=False))
+QWEN3_VL = replace(NORMED, mrope=Mrope((4, 2, 2), interleaved=True), deepstack=1)
 
 
 def half_language(mode: Quantization, config: LlamaConfig = CONFIG) -> Llama:

@@ -22,7 +22,7 @@ from engine.kv_cache.cache import LayerShard, PromptView
 from engine.layers.modes import Quantization
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
-from tests.engine.kernels.gpu.language import CONFIG, MODES, ROUNDING, half_language
+from tests.engine.kernels.gpu.language import CONFIG, QWEN2_5_VL, QWEN3_VL, ROUNDING, half_language
 from tests.engine.kernels.gpu.oracle import BLOCK, error
 
 PROMPTS = [(3, 22), (0, 9)]  # (tokens in the cache, new ones)
@@ -47,27 +47,31 @@ def read(step: GpuStep, exact: Llama, config: LlamaConfig) -> tuple[float, float
     shard, plain = LayerShard(0, config.num_hidden_layers, keys, values), [keys.float(), values.float()]
     tables = torch.tensor([[4, 2, 1], [5, 0, 0]], dtype=torch.int32)
     hidden, expected = torch.zeros(3 * TILE, config.hidden_size).half(), torch.zeros(3 * TILE, config.hidden_size)
+    deepstack = torch.randn(config.deepstack, *hidden.shape).half() if config.deepstack else None
+    turned = torch.randint(0, 40, (3, 3 * TILE)).int() if config.mrope else None
     for (start, new), table, at in zip(PROMPTS, tables.tolist(), (0, 2 * TILE), strict=True):
         hidden[at : at + new] = torch.randn(new, config.hidden_size).half()
+        taken = slice(at, at + new)
         view = PromptView(Shards(LayerShard(0, config.num_hidden_layers, *plain)), [(table, start, start + new)])  # type: ignore[arg-type]
-        layers, positions = range(config.num_hidden_layers), torch.arange(start, start + new)[None]
-        expected[at : at + new] = exact.run(layers, hidden[None, at : at + new].float(), positions, view, None)[0]
+        positions = torch.arange(start, start + new)[None] if turned is None else turned[:, None, taken]
+        added = None if deepstack is None else deepstack[:, None, taken].float()
+        expected[taken] = exact.run(range(config.num_hidden_layers), hidden[None, taken].float(), positions, view, None, added)[0]
     assert step.prompts is not None
-    tiles = PromptTiles(tables[[0, 0, 1]], torch.tensor([3, 19, 0]).int(), torch.tensor([16, 6, 9]).int())
-    found = step.prompts.layers(hidden, shard, tiles)
+    tiles = PromptTiles(tables[[0, 0, 1]], torch.tensor([3, 19, 0]).int(), torch.tensor([16, 6, 9]).int(), turned)
+    found = step.prompts.layers(hidden, shard, tiles, deepstack)
     real = torch.cat([torch.arange(22), torch.arange(32, 41)])
     return error(found[real], expected[real]), max(error(keys, plain[0]), error(values, plain[1]))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "config"), [("none", QWEN3_VL), ("int8", CONFIG), ("4bit", QWEN2_5_VL)])
 @torch.inference_mode()
 def test_packed_prompts_by_tritons_kernels_equal_the_model(
-    device: TritonDevice, mode: Quantization, monkeypatch: pytest.MonkeyPatch
+    device: TritonDevice, mode: Quantization, config: LlamaConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prompt_step, "TURN", 32)
-    language = half_language(mode)
+    language = half_language(mode, config)
     exact = copy.deepcopy(language).float()
-    assert max(read(GpuStep(language, triton_kernels), exact, CONFIG)) < 2 * ROUNDING
+    assert max(read(GpuStep(language, triton_kernels), exact, config)) < 2 * ROUNDING
 
 
 @pytest.mark.skipif(GPU, reason="the host's build of the kernels takes the CPU's tensors")
