@@ -11,6 +11,7 @@
     ├── StartError            the server can't start as configured: names the option and the remedy
     ├── HungError             the device never finishes a step; the process ends, and a fresh one is wanted
     ├── GenerationError       one request failed on the device; HTTP 500, the others go on
+    ├── DataError             training data that can't be used: names the file or the rows
     └── ModelError            a model folder that can't be loaded
         ├── WeightsError      a weight file is missing, truncated, of another shape, or not plain tensors
         └── DownloadError     a part could not be fetched: names it, and what to do offline
@@ -71,6 +72,10 @@ class HungError(EngineError):
 
 class GenerationError(EngineError):
     """The device failed while it worked on one request."""
+
+
+class DataError(EngineError):
+    """Training or evaluation data that can't be used; the message names the file or the rows, and what it should be."""
 
 
 class ModelError(EngineError):

@@ -1,0 +1,92 @@
+"""What the frozen parts of a model make of a picture, computed once and kept: in memory, or on disk for the next run too."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.atomic_write import replacing
+from engine.training.alignment.dataset import StoredPicture
+
+if TYPE_CHECKING:
+    from engine.training.alignment.connector import Connector
+
+
+@dataclass(frozen=True)
+class Features:
+    """One picture, as the trained parts read it: tensors on the host, by names that its connector gives them.
+
+    `soft` is how many tokens of the prompt it takes, `words` what the model says of it, `grid` as in `EncodedPicture`.
+    """
+
+    tensors: Mapping[str, Tensor]
+    soft: int
+    words: str = ""
+    grid: tuple[int, int] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+
+@dataclass
+class FeatureStore:
+    """Computes the features of pictures that it has not seen yet, a batch at a time, and keeps all.
+
+    A picture is always computed in the batch that it first comes in, so that a run that goes on after a kill computes the same; to
+    that end `batches` gives, for every picture's key, the pictures of that batch. With `folder` they lie there, a file each.
+    """
+
+    connector: Connector
+    batches: Mapping[str, Sequence[StoredPicture]]
+    folder: Path | None = None
+    kept: dict[str, Features] = field(default_factory=dict)
+    computed: int = 0  # pictures
+    seconds: float = 0.0  # spent on that
+
+    def read(self, pictures: Sequence[StoredPicture]) -> list[Features]:
+        """Raises PictureError for one that is gone or broken meanwhile."""
+        for picture in pictures:
+            if self.find(picture) is None:
+                self.compute(self.batches.get(picture.key, (picture,)))
+        return [self.kept[picture.key] if self.folder is None else read_features(self.path(picture)) for picture in pictures]
+
+    def find(self, picture: StoredPicture) -> bool | None:
+        there = picture.key in self.kept if self.folder is None else self.path(picture).exists()
+        return True if there else None
+
+    def compute(self, pictures: Sequence[StoredPicture]) -> None:
+        began = time.perf_counter()
+        found = self.connector.freeze([picture.open() for picture in pictures])
+        for picture, features in zip(pictures, found, strict=True):
+            if self.folder is None:
+                self.kept[picture.key] = features
+            else:
+                write_features(self.path(picture), features)
+        self.computed += len(pictures)
+        self.seconds += time.perf_counter() - began
+
+    def path(self, picture: StoredPicture) -> Path:
+        assert self.folder is not None  # noqa: S101  # asked of features on disk only
+        return self.folder / picture.key[:2] / f"{picture.key}.safetensors"
+
+
+def write_features(path: Path, features: Features) -> None:
+    told = {"soft": features.soft, "words": features.words, "grid": features.grid}
+    with replacing(path) as part:
+        save_file({name: tensor.contiguous() for name, tensor in features.tensors.items()}, part, metadata={"features": json.dumps(told)})
+
+
+def read_features(path: Path) -> Features:
+    with safe_open(path, "pt") as file:
+        told = json.loads(file.metadata()["features"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dictionary
+    return Features(tensors, told["soft"], told["words"], tuple(told["grid"]) if told["grid"] else None)

@@ -1,0 +1,84 @@
+"""Which parts of a model a run trains, by the names of its options, and what stays frozen.
+
+A part of the language model (an adapter, say) is made by a function of its own in `LANGUAGE_PARTS`; parts between eye and language
+model belong to the model's connector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from engine.errors import ModelError
+from engine.models.base import VisionLanguageModel
+from engine.models.minigpt4.minigpt4 import MiniGPT4
+from engine.training.alignment.connector import Connector, WholeConnector
+from engine.training.alignment.minigpt4_connector import MiniGPT4Connector
+
+PartName = Literal["projection", "qformer", "lora"]
+
+
+@dataclass(frozen=True)
+class LanguagePart:
+    """A trained part of the language model: all parameters of `module` are trained, in fp32.
+
+    While it is trained the model runs it at `lora_scale` 1. `export` writes what serves it into a ready folder: beside links to the
+    base, whose files it must replace, not write to.
+    """
+
+    name: PartName
+    module: nn.Module
+    export: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class AdapterOptions:
+    """How large an adapter is: `rank`, and `alpha` by which it is scaled (alpha / rank)."""
+
+    rank: int = 8
+    alpha: float = 16.0
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model with what is trained of it. `modules` has every trained module by its part's name; all else is frozen."""
+
+    model: VisionLanguageModel
+    connector: Connector
+    language_parts: tuple[LanguagePart, ...] = ()
+
+    @property
+    def modules(self) -> nn.ModuleDict:
+        found: dict[str, nn.Module] = {part.name: part.module for part in self.language_parts}
+        if self.connector.trained is not None:
+            found = {"connector": self.connector.trained, **found}
+        return nn.ModuleDict(found)
+
+    @property
+    def uses_lora(self) -> bool:
+        """Whether adapters take part in the forward: trained ones, or those that the model has for prompts with pictures."""
+        return bool(self.language_parts) or self.model.card.architecture == "pocket"
+
+
+MakeLanguagePart = Callable[[VisionLanguageModel, AdapterOptions], LanguagePart]
+LANGUAGE_PARTS: Mapping[PartName, MakeLanguagePart] = {}
+
+
+def train_parts(model: VisionLanguageModel, names: Sequence[PartName], options: AdapterOptions) -> TrainedModel:
+    """Raises ModelError where the model has no such part."""
+    for parameter in model.language_model.parameters():
+        parameter.requires_grad_(False)
+    language = [LANGUAGE_PARTS[name](model, options) for name in names if name in LANGUAGE_PARTS]
+    between = [name for name in names if name not in LANGUAGE_PARTS]
+    return TrainedModel(model, connector_of(model, between) if between else WholeConnector(model), tuple(language))
+
+
+def connector_of(model: VisionLanguageModel, names: Sequence[PartName]) -> Connector:
+    """`qformer` trains the projection too, which reads what the Q-Former writes."""
+    if isinstance(model, MiniGPT4):
+        return MiniGPT4Connector(model, with_qformer="qformer" in names)
+    raise ModelError(f"{model.card.name} is of architecture {model.card.architecture}, of which --train {','.join(names)} isn't offered.")
