@@ -142,8 +142,12 @@ class ManyTurns:
 
 
 def rate(write: Callable[[int], None], tokens: int) -> float:
-    """Tokens a second of one row. Raises UnableError if other load hides the difference between a long and a short run."""
+    """Tokens a second of one row. Raises UnableError if other load hides the difference between a long and a short run.
+
+    Both find in their caches what a first, uncounted run left of pictures and prompts: else the first would do that work for both.
+    """
     short = max(1, tokens // SHARES)
+    write(1)
     more = seconds(lambda: write(tokens)) - seconds(lambda: write(short))
     if more <= 0:
         raise UnableError(f"{tokens} tokens took no longer than {short}: ask for more --tokens")

@@ -6,14 +6,10 @@ partial softmaxes. Every lane of a tile keeps a softmax of its own (Milakov and 
 
 from __future__ import annotations
 
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
 
-from engine.kernels.attention import AttentionInputs
 from engine.kernels.gpu.dot_products import follow
-from engine.kernels.gpu.triton_device import TritonDevice
 
 LOG2E = tl.constexpr(1.4426950408889634)
 NEVER = tl.constexpr(-1.0e30)  # a score that no token has; finite, so that differences of it are numbers
@@ -151,22 +147,3 @@ def attend_kernel(
     if tl.atomic_add(finished + index, 1, sem="acq_rel") == programs - 1:
         tl.store(finished + index, 0)
         put_together(answer, partials_of_head, programs, HEAD_DIM, SPLITS)
-
-
-def attend(device: TritonDevice, inputs: AttentionInputs) -> Tensor:
-    """See `engine.kernels.attention.AttentionKernel`."""
-    query, key, value, keys, values, tables, lengths, first = inputs
-    positions, frequencies, bias, query_gain, key_gain, eps = first or (None, None, None, None, None, 0.0)
-    rows, heads, head_dim = query.shape
-    if rows * heads > len(device.finished):
-        raise ValueError(f"{rows} rows of {heads} heads are more than a step takes. Start the engine with fewer --rows.")
-    splits, least = sharing(rows * heads)
-    out = torch.empty(rows, heads, head_dim, dtype=query.dtype, device=query.device)
-    partials = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)
-    attend_kernel[(splits, heads, rows)](
-        query, key, value, keys, values, tables, lengths, positions, frequencies, bias, query_gain, key_gain, eps, out, partials,
-        device.finished, query.stride(0), key.stride(0), value.stride(0), tables.stride(0),
-        heads, keys.shape[2], head_dim, keys.shape[1], TILE, splits, least, STAGES, device.overlap,
-        num_warps=1,
-    )  # fmt: skip
-    return out

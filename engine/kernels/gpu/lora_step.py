@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.kernels.attention import AttentionInputs
-from engine.kernels.gpu.attention import attend
+from engine.kernels.gpu.attend import attend
 from engine.kernels.gpu.beams import TritonBeams
 from engine.kernels.gpu.triton_device import TritonDevice
 from engine.kernels.torch_step import TorchStep

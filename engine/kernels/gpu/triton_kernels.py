@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.kernels.gpu.attention import attend
+from engine.kernels.gpu.attend import attend
 from engine.kernels.gpu.cuda_linear import CudaLinear
 from engine.kernels.gpu.linear import TritonMatrix, project
 from engine.kernels.gpu.prompt_step import TritonPrompts

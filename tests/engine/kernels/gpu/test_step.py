@@ -25,6 +25,7 @@ from tests.engine.kernels.gpu.language import BIASED, CONFIG, MODES, NORMED, ROU
 from tests.engine.kernels.gpu.oracle import BLOCK, error
 
 FOUR_HEADS = LlamaConfig(34, 64, 64, 2, 4, 2, 16)
+SHARED_HEADS = replace(BIASED, num_attention_heads=3, head_dim=32, qk_norm=True)  # which one program takes together
 EARLIER = 5  # by as much M-RoPE turns these rows less than their places say
 
 
@@ -32,6 +33,7 @@ EARLIER = 5  # by as much M-RoPE turns these rows less than their places say
     ("config", "lengths", "most_rows", "mode"),
     [
         *((BIASED, [37], 64, mode) for mode in MODES),
+        (SHARED_HEADS, [37], 64, "none"),
         (NORMED, [5, 20, 31], 2, "4bit"),
         *(pytest.param(NORMED, [5, 20, 31], 2, mode, marks=pytest.mark.sweep) for mode in MODES if mode != "4bit"),
     ],
@@ -41,7 +43,7 @@ def test_a_step_by_tritons_kernels_equals_the_model(
 ) -> None:
     monkeypatch.setattr("engine.kernels.gpu.step.MOST_ROWS", most_rows)
     language, rows, most = half_language(mode, config), len(lengths), 3
-    keys, values = torch.randn(2, CONFIG.num_hidden_layers, rows * most, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim).half()
+    keys, values = torch.randn(2, config.num_hidden_layers, rows * most, BLOCK, config.num_key_value_heads, config.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
     hidden = torch.randn(rows, CONFIG.hidden_size).half()
     step, middle, places = GpuStep(language, triton_kernels), hidden, torch.tensor(lengths).int()
