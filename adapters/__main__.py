@@ -23,9 +23,7 @@ def show_version(wanted: bool) -> None:
 
 @app.callback()
 def gander(
-    version: Annotated[
-        bool, typer.Option("--version", metavar="", callback=show_version, is_eager=True, help="Say the version and stop.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say the version and stop.")] = False,
 ) -> None:
     """Show your chat a picture, ask anything about it, and your own GPU answers."""
 

@@ -16,6 +16,7 @@ from engine.commands.cluster import cluster
 from engine.commands.evaluate import evaluate
 from engine.commands.facts import facts
 from engine.commands.serve import engine
+from engine.console_app import ConsoleApp
 from engine.errors import EngineError, ModelError, StartError
 
 # How long torch's idle threads wait actively for work before they sleep (libgomp reads it once, when torch is imported). Its
@@ -25,7 +26,7 @@ SPIN = "10000"
 # quantised matrices were laid out: a conversation more on an 8 GB card.
 ALLOCATION = "expandable_segments:True"
 
-app = typer.Typer(
+app = ConsoleApp(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from engine.console_app import ConsoleApp
+
 MODEL = "A model's name (`gander model list --all`), owner/name of a hub, or a folder; fetched first if it is not here."
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+app = ConsoleApp(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 @app.command()
@@ -70,7 +72,7 @@ def chat(
 
 
 @app.command()
-def demo(once: Annotated[bool, typer.Option("--once", metavar="", help="Stop after the three sample pictures.")] = False) -> None:
+def demo(once: Annotated[bool, typer.Option("--once", help="Stop after the three sample pictures.")] = False) -> None:
     """Answer about three sample pictures with the pocket model, then about yours on a web page. Fetches the model first if need be."""
     from adapters.cli.demo import show_demo
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Check, back up, restore and migrate the database and the pictures.", no_args_is_help=True)
+from engine.console_app import ConsoleApp
+
+app = ConsoleApp(help="Check, back up, restore and migrate the database and the pictures.", no_args_is_help=True)
 
 Config = Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")]
 
@@ -54,9 +56,7 @@ def backup(
 @app.command()
 def restore(
     folder: Annotated[Path, typer.Argument(help="What `gander db backup` made.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", metavar="", help="Over a database that is in use; a backup of that is made first.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Over a database that is in use; a backup of that is made first.")] = False,
     config: Config = None,
 ) -> None:
     """Put a backup back. Stop Gander first. Nothing is changed unless the backup is whole.

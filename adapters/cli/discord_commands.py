@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Set up the Discord bot.", no_args_is_help=True)
+from engine.console_app import ConsoleApp
+
+app = ConsoleApp(help="Set up the Discord bot.", no_args_is_help=True)
 
 
 @app.callback()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,6 +27,7 @@ from bot.config.schema import Config
 from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
 from bot.resolve_answer_settings import ResolvedSettings
+from bot.store.conversations import Listed
 
 NEWS_SECONDS = 1.0  # between two looks at the engines, for the pages' headers
 
@@ -105,6 +106,9 @@ class Nearby:
 
     def explanation(self, place: Place, answer: int) -> Explanation | None:
         return self._house.bot.explanation(place, answer)
+
+    async def conversations(self, place: Place, count: int) -> Sequence[Listed]:
+        return await self._house.bot.conversations.find(place, "", None, count)
 
     async def engines(self) -> tuple[EngineState, ...]:
         return await self._house.bot.actions.engines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,13 +51,11 @@ class ConversationPages:
         ]
 
     async def find(self, request: web.Request) -> web.StreamResponse:
-        """The newest, or those before the message `before`; with `search` those that speak of it. A newcomer has none."""
-        if self._sessions.open and self._sessions.person(request) is None:
-            return web.json_response({"conversations": [], "more": False})
+        """The newest, or those before the message `before`; with `search` those that speak of it."""
         place = place_of(known(self._sessions, request))
         before = whole(request.query.get("before", "")) or None
         found = await self._conversations.find(place, request.query.get("search", "")[:200], before, PAGE + 1)
-        return web.json_response({"conversations": [_shown(listed) for listed in found[:PAGE]], "more": len(found) > PAGE})
+        return web.json_response(listed(found))
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
         """All of a conversation that the page shows at once: its newest messages. An empty list: there is none of this name."""
@@ -103,6 +102,11 @@ def opened(file: Path) -> BinaryIO:
     return file.open("rb")
 
 
-def _shown(listed: Listed) -> dict[str, Any]:
-    picture = f"/api/pictures/{listed.picture}" if listed.picture else None
-    return {"key": listed.key, "title": listed.title, "picture": picture, "at": listed.begun.isoformat(), "newest": listed.newest}
+def listed(found: Sequence[Listed]) -> dict[str, Any]:
+    """One look at the list, of which `PAGE + 1` were asked for."""
+    return {"conversations": [_shown(each) for each in found[:PAGE]], "more": len(found) > PAGE}
+
+
+def _shown(each: Listed) -> dict[str, Any]:
+    picture = f"/api/pictures/{each.picture}" if each.picture else None
+    return {"key": each.key, "title": each.title, "picture": picture, "at": each.begun.isoformat(), "newest": each.newest}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.web.platform import author_of, place_of
@@ -10,6 +10,7 @@ from bot.answers.explanations import Explanation
 from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
 from bot.resolve_answer_settings import ResolvedSettings
+from bot.store.conversations import Listed
 
 WIRE_NAMES = {"temperature": "temperature", "beams": "num_beams"}
 FALLBACKS: Mapping[str, float] = {"temperature": 1.0, "beams": 1}
@@ -28,6 +29,10 @@ class Surroundings(Protocol):
 
     def explanation(self, place: Place, answer: int) -> Explanation | None:
         """How an answer came about; None: that is not kept any more."""
+        ...
+
+    async def conversations(self, place: Place, count: int) -> Sequence[Listed]:
+        """The newest of a person's."""
         ...
 
     async def engines(self) -> tuple[EngineState, ...]: ...

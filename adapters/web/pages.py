@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from adapters.requests import UPLOAD, text_of
-from adapters.web.assets import assets, respond
+from adapters.web.assets import assets, respond, words_of
+from adapters.web.conversations import PAGE, listed
 from adapters.web.described import EVENTS, FILE, HTML, PICTURE, SEE_OTHER
 from adapters.web.event_streams import stream_events
 from adapters.web.explanation_view import explanation_view
@@ -36,6 +37,7 @@ from adapters.web.security import CODE_SECONDS, Sessions, known
 from bot.api import Bot
 from bot.message import Incoming
 from bot.platform import Button
+from bot.texts import choose_language
 from engine.http_routes import JSON, TEXT, Route
 
 MAX_FOLLOWERS = 24  # open pages of one person
@@ -126,8 +128,10 @@ class Pages:
         if person is None:
             raise web.HTTPUnauthorized
         position = self._hubs.of(person).position  # before the look: what changes meanwhile is told
-        told = {**await self._settings(request, person), **await self._messages(request, person), "events": position}
-        response = packed(told)
+        index = listed(await self._surroundings.conversations(place_of(person), PAGE + 1))
+        words = await asyncio.to_thread(words_of, choose_language(locale_of(request)))
+        told = {**await self._settings(request, person), **await self._messages(request, person)}
+        response = packed({**told, "index": index, "words": words, "events": position})
         if cookie:
             self._sessions.set_cookie(request, response, cookie)
         return response

@@ -26,16 +26,23 @@ CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRSTUVWXYZ23456789", 8  # none that lo
 CODE_SECONDS = 600
 TOKEN = re.compile(r"[0-9a-f]{48}")
 
+POLICY, SELF = "Content-Security-Policy", "'self'"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "media-src blob:; connect-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # stricter, and browsers would hide from us where a form comes from
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def policy(script: str = "", style: str = "") -> str:
+    """What browsers may load and run for a response: our own files, and what stands in the page itself under these names."""
+    own = " ".join(f"{kind}-src {f'{SELF} {inline}'.strip()};" for kind, inline in (("script", script), ("style", style)))
+    return (
+        f"default-src 'none'; {own} img-src {SELF} blob:; media-src blob:; connect-src {SELF}; "
+        f"manifest-src {SELF}; form-action {SELF}; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 class Sessions:
@@ -160,5 +167,6 @@ def _address(text: str) -> SplitResult:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """For every response, errors and streams too."""
     response.headers.update(HEADERS)
+    response.headers.setdefault(POLICY, policy())
     # Our own files are asked for again each time, and answered with 304: an update is seen at once.
     response.headers.setdefault("Cache-Control", "no-cache" if request.path.startswith("/static/") else "no-store")

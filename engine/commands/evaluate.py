@@ -22,7 +22,7 @@ def evaluate(
     name: Annotated[str, typer.Argument(help="Which model: pocket.")] = "pocket",
     quantize: Quantize = "auto",
     limit: Limit = None,
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON instead of the table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     failures: Failures = None,
     source: Source = None,
 ) -> None:

@@ -13,6 +13,7 @@ from engine.commands.model_import import import_model
 from engine.commands.model_measure import measure_model
 from engine.commands.model_plan import plan
 from engine.commands.pull import pull
+from engine.console_app import ConsoleApp
 from engine.errors import ModelError
 from engine.hub.names import MINIGPT4, Entry, Wanted, catalogue
 from engine.models.card_reader import is_ready, read_card
@@ -21,7 +22,7 @@ from engine.paths import model_folder, models, ready_models
 FORMS = ("16 bit", "int8", "4 bit")
 RELEASE_GB = {"minigpt4-7b": (17.0, 10.4, 7.3), "minigpt4-13b": (30.1, 17.3, 11.3)}  # by `gander model plan`, one conversation
 
-app = typer.Typer(no_args_is_help=True, help="Fetch, list and check models.")
+app = ConsoleApp(no_args_is_help=True, help="Fetch, list and check models.")
 app.command("check")(check)
 app.command("import")(import_model)
 app.command("measure")(measure_model)
@@ -31,7 +32,7 @@ app.command("pull")(pull)
 
 @app.command("list")
 def list_models(
-    everything: Annotated[bool, typer.Option("--all", metavar="", help="Also those that are not here yet, by their short names.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are not here yet, by their short names.")] = False,
 ) -> None:
     """Show the models that are ready to use, and where they lie."""
     table = Table("name", "kind", "weights", "size", "folder", box=None)
@@ -105,7 +106,7 @@ def pin() -> None:
 @app.command("remove")
 def remove(
     name: Annotated[str, typer.Argument(help="A model that is here (`gander model list`).")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Remove a model and free its disk space; what other programs fetched into the hub's cache goes with it."""
     from engine.hub.remove import remove_model, takes

@@ -22,7 +22,7 @@ def check(
         list[str] | None,
         typer.Option(help="What stands in the context as the answer to the first, second, … question; else the model's own."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compute prompts, token ids, next-token logits and 20 greedy tokens, on the CPU in fp32."""
     import torch

@@ -18,7 +18,7 @@ LAYERS = 4  # of the models that are compared
 
 def measure_model(
     size: Annotated[Literal["7b", "13b"], typer.Argument(help="Which of MiniGPT-4's sizes.")],
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object, in bytes and seconds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in bytes and seconds.")] = False,
 ) -> None:
     """Measure memory, encoding and decoding in each mode on the first GPU, and whether all ways give the same tokens."""
     import torch

@@ -34,7 +34,7 @@ def plan(
     ] = None,
     device: Annotated[list[str] | None, typer.Option(help="Say how these devices would be used, such as cuda:0 and cuda:1.")] = None,
     quantize: Annotated[Literal["auto", "none", "int8", "4bit"], typer.Option(help="The form to use them with.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object, in bytes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in bytes.")] = False,
 ) -> None:
     """Show the device memory needed in fp16, int8 and 4 bit, and which of them fits. Nothing is loaded."""
     sizes = [card_bytes(text) for text in card or []]

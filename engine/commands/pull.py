@@ -37,7 +37,7 @@ def pull(
     source: Source = None,
     revision: Annotated[str | None, typer.Option(help="A repository's branch, tag or commit.")] = None,
     eye_only: Annotated[
-        bool, typer.Option("--eye-only", metavar="", help="Of Salesforce/blip2-flan-t5-xxl only what holds the vision encoder.")
+        bool, typer.Option("--eye-only", help="Of Salesforce/blip2-flan-t5-xxl only what holds the vision encoder.")
     ] = False,
     part: Annotated[
         list[str] | None,
@@ -47,7 +47,7 @@ def pull(
             "address; given again, more.",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask before a download.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before a download.")] = False,
 ) -> None:
     """Fetch a model; mirror and proxy settings apply, and a broken download continues. Afterwards it works offline.
 

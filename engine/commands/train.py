@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.console_app import ConsoleApp
+
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from engine.training.run import FrozenParts
 
-app = typer.Typer(no_args_is_help=True, help="Train the models that Gander trains itself.")
-pocket = typer.Typer(no_args_is_help=True, help="The pocket model's bridge: sprites, prepare, look, speak, measure, curve, export.")
+app = ConsoleApp(no_args_is_help=True, help="Train the models that Gander trains itself.")
+pocket = ConsoleApp(no_args_is_help=True, help="The pocket model's bridge: sprites, prepare, look, speak, measure, curve, export.")
 app.add_typer(pocket, name="pocket")
 
 Folder = Annotated[Path, typer.Option(help="Where prepared data, checkpoints and logs lie.")]

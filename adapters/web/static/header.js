@@ -68,5 +68,5 @@ export function banner(text) {
 
 /** Why the server tells us nothing, in words. */
 export function unreachable(trouble) {
-  return trouble.key === "error-login" ? trouble.message : say("offline");
+  return say(trouble.key === "error-login" ? trouble.key : "offline");
 }

@@ -5,19 +5,18 @@ import { App, PAGE } from "./app.js";
 import { find } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { banner, unreachable } from "./header.js";
-import { loadLanguage, preferredLanguage } from "./texts.js";
+import { loadLanguage, preferredLanguage, speak } from "./texts.js";
 
 const RELOAD = 2000; // milliseconds until a page that could not begin tries again
 
 async function start() {
   const language = preferredLanguage();
   const drafts = new Drafts();
-  const begun = api.start(PAGE, language); // beside the words, not after them
-  const index = api.conversations("").catch(() => ({ conversations: [], more: false })); // a newcomer is not known yet, and has none
-  await Promise.allSettled([begun, loadLanguage(language), drafts.load()]);
+  const [begun] = await Promise.all([begin(language), drafts.load().catch(() => {})]); // without its drafts it is a page, too
+  speak(language, begun.words);
   find("language").value = language;
-  const app = new App(await begun, drafts);
-  app.begin(await index);
+  const app = new App(begun, drafts);
+  app.begin(begun.index);
   app.welcome.load();
   const handlers = {
     message: (message) => app.received(message),
@@ -27,7 +26,17 @@ async function start() {
     online: (online) => app.online(online),
     refused: () => app.look(),
   };
-  app.events = new api.Events(handlers, () => app.composer.busy, (await begun).events);
+  app.events = new api.Events(handlers, () => app.composer.busy, begun.events);
+}
+
+/** All that the page begins with; where that can't be had, at least the words to say so. */
+async function begin(language) {
+  try {
+    return await api.start(PAGE, language);
+  } catch (trouble) {
+    await loadLanguage(language).catch(() => {});
+    throw trouble;
+  }
 }
 
 start().catch((trouble) => {

@@ -22,7 +22,12 @@ export function say(key, values = {}) {
 }
 
 export async function loadLanguage(language) {
-  words = await (await fetch(`/static/texts/${language}.json`)).json();
+  speak(language, await (await fetch(`/static/texts/${language}.json`)).json());
+}
+
+/** Takes these words and puts them where the HTML wants them. */
+export function speak(language, told) {
+  words = told;
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = say(node.dataset.text);
   for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = say(node.dataset.placeholder);

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from PIL import Image
+from typer.core import TyperOption
 from typer.testing import CliRunner, Result
 
-from adapters.__main__ import app
+from adapters.__main__ import app as ours
+from adapters.cli.bench_bot import app as bench_bot
+from adapters.cli.evaluate import app as evaluate
+from engine.__main__ import app as engines
 
 
 def gander(
@@ -25,7 +32,7 @@ def gander(
 def here(*arguments: str, home: Path) -> Result:
     """What `gander` says, in this process, which has imported what a process of its own imports for a second."""
     environment = {"GANDER_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200", "LANG": "C.UTF-8"}
-    return CliRunner(env=environment).invoke(app, arguments, prog_name="gander", catch_exceptions=False)
+    return CliRunner(env=environment).invoke(ours, arguments, prog_name="gander", catch_exceptions=False)
 
 
 def asked_here(*arguments: str, home: Path) -> Result:
@@ -54,9 +61,24 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
 
 
 def test_version(tmp_path: Path) -> None:
-    assert gander("--version").stdout.startswith("gander 0.")
-    (line,) = (line for line in here("--help", home=tmp_path).stdout.splitlines() if "--version" in line)
-    assert "<bool>" not in line
+    assert here("--version", home=tmp_path).stdout.startswith("gander 0.")
+
+
+def shown_beside_flags(command: Any) -> Iterator[tuple[str, str]]:
+    """Of a command and all below it: each option that takes no value, and what the help shows beside it."""
+    context = command.make_context(command.name, [], resilient_parsing=True)
+    for param in command.get_params(context):
+        if isinstance(param, TyperOption) and param.is_bool_flag:
+            yield param.opts[0], str(param.display_type_rich(context))
+    for below in getattr(command, "commands", {}).values():
+        yield from shown_beside_flags(below)
+
+
+def test_no_option_that_takes_no_value_shows_one(tmp_path: Path) -> None:
+    shown = [each for app in (ours, engines, bench_bot, evaluate) for each in shown_beside_flags(typer.main.get_command(app))]
+    assert {"--version", "--install-completion", "--once", "--all", "--eye-only"} < {name for name, _ in shown}
+    assert {beside for _, beside in shown} == {""}
+    assert "bool" not in here("demo", "--help", home=tmp_path).stdout
 
 
 def test_engine_commands_are_handed_on_whole(tmp_path: Path) -> None:

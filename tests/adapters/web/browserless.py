@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,7 @@ from bot.api import Bot
 from bot.engines.engine import EngineState
 from bot.message import Author, Invocation, Place, Value
 from bot.resolve_answer_settings import ResolvedSettings
+from bot.store.conversations import Listed
 from engine.api import Health
 from engine.connections import Bounds
 
@@ -40,6 +41,9 @@ class Nearby:
 
     def explanation(self, place: Place, answer: int) -> Explanation | None:
         return None
+
+    async def conversations(self, place: Place, count: int) -> Sequence[Listed]:
+        return ()
 
     async def engines(self) -> tuple[EngineState, ...]:
         return (EngineState("http://127.0.0.1:1", READY, 0),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import aiohttp
 import pytest
 
 from adapters.web import security
-from adapters.web.assets import STATIC
+from adapters.web.assets import STATIC, assets
 from adapters.web.hub import Hubs
 from adapters.web.platform import WebPlatform
 from adapters.web.visitors import TRIES_PER_MINUTE
@@ -36,7 +38,7 @@ async def test_every_response_carries_the_policy(url: str) -> None:
 
 
 def test_the_page_needs_no_exception_from_its_policy() -> None:
-    """Nothing inline in the HTML; and no script turns text into HTML."""
+    """Nothing inline in our HTML; and no script turns text into HTML."""
     for page in STATIC.glob("*.html"):
         html = page.read_text("utf-8")
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", html), page.name
@@ -44,6 +46,17 @@ def test_the_page_needs_no_exception_from_its_policy() -> None:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script.read_text("utf-8")), (
             script
         )
+
+
+@pytest.mark.parametrize("page", ["index.html", "login.html", "wall.html"])
+def test_a_page_s_policy_names_the_style_and_the_script_that_stand_in_it_and_no_other(page: str) -> None:
+    asset = assets()[page]
+    for tag in ("script", "style"):
+        inline = re.findall(rf"<{tag}>(.*?)</{tag}>", asset.body.decode(), re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in inline]
+        (allowed,) = re.findall(rf"{tag}-src ([^;]+);", asset.policy)
+        assert allowed.split() == ["'self'", *(f"'sha256-{each}'" for each in hashes)]
+        assert len(inline) <= 1
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {}, {"Sec-Fetch-Site": "cross-site"}])

@@ -247,19 +247,28 @@ async def test_pictures_that_a_command_has_no_use_for_come_back(visit: Visit) ->
 
 
 async def test_what_is_written_while_the_page_begins_is_asked(visit: Visit) -> None:
+    """Of a conversation that is older than what the page begins with, and so is fetched by itself."""
     await visit.ask_and_wait("First", 1)
-    page, list_wanted, go_on = await visit.page.context.new_page(), asyncio.Event(), asyncio.Event()
+    address = visit.page.url
+    await visit.page.locator("#new-conversation").click()
+    await visit.ask_and_wait("Elsewhere", 1)
+    await visit.page.goto(address)
+    page, wanted, go_on = await visit.page.context.new_page(), asyncio.Event(), asyncio.Event()
+
+    async def little(route: Route) -> None:
+        await route.continue_(url=route.request.url.replace("limit=200", "limit=1"))
 
     async def late(route: Route) -> None:
-        list_wanted.set()
+        wanted.set()
         await go_on.wait()
         await route.continue_()
 
-    await page.route("**/api/conversations?*", late)
-    await page.goto(visit.page.url)
+    await page.route("**/api/start*", little)
+    await page.route("**/api/conversations/*", late)
+    await page.goto(address)
     early = Visit(page)
     await drawn(page)
-    await list_wanted.wait()
+    await wanted.wait()
     await early.ask("Second, in a hurry")
     await early.add_picture("early.png")
     await expect(page.locator("#pictures img")).to_have_count(1)
