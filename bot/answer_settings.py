@@ -36,6 +36,7 @@ class AnswerSettings:
     language: str = "en"  # BCP 47: of the bot's own words, and of the answer where the model can
     memory: Memory = Memory.SHARED
     system_prompt: str | None = None
+    zoom: str = "on"  # whether large pictures are looked at closer where a question asks about something small
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("language", SettingKind.CHOICE, choices=LANGUAGES, aliases=LANGUAGE_NAMES),
         Setting("memory", SettingKind.CHOICE, choices=tuple(each.value for each in Memory), default=Memory.SHARED.value),
         Setting("system_prompt", SettingKind.TEXT, 0, 2000),
+        Setting("zoom", SettingKind.CHOICE, choices=("on", "off"), default="on"),
     )
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bot.access.permissions import Access
 from bot.answer_settings import Memory, VariedSetting
@@ -24,8 +25,10 @@ from bot.questions.delete import DeleteService
 from bot.questions.film_sheet import FilmSheet, FilmSheets
 from bot.questions.read import ReadService
 from bot.questions.which_picture import PictureFinder
+from bot.questions.zoom_grid import ZoomGrids
 from bot.queue_status import QueueStatus
 from bot.reading.picture_words import PictureReading
+from bot.regions import Region
 from bot.resolve_answer_settings import ScopedSettings
 from bot.store import graph, jobs
 from bot.store.database import Database
@@ -51,12 +54,29 @@ class CommandActions:
     picture_finder: PictureFinder
     read_service: ReadService
     film_sheets: FilmSheets
+    zoom_grids: ZoomGrids
     ask_service: AskService
     delete_service: DeleteService
 
-    async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value], varied: VariedSetting | None = None) -> None:
-        if choice := await self.ask_service.ask(incoming, question, request, varied):
+    async def ask(
+        self,
+        incoming: Incoming,
+        question: str,
+        request: Mapping[str, Value],
+        varied: VariedSetting | None = None,
+        look: Mapping[str, Any] | None = None,
+    ) -> None:
+        if choice := await self.ask_service.ask(incoming, question, request, varied, look=look):
             await self.replies.send(incoming, choice)
+
+    async def zoom(self, incoming: Incoming, question: str, region: Region) -> None:
+        await self.ask(incoming, question, {}, look={"region": region.stored})
+
+    async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
+        return await self.zoom_grids.offer(incoming, question, language)
+
+    async def zoom_cell(self, incoming: Incoming, name: str) -> None:
+        await self.zoom(*self.zoom_grids.chosen(incoming, name))
 
     async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         await self.ask(incoming, question, {}, varied)
@@ -92,6 +112,7 @@ class CommandActions:
 
     async def forget(self, incoming: Incoming) -> Forgotten:
         self.picture_finder.forget(incoming.author.key)
+        self.zoom_grids.forget(incoming.author.key)
         await self.arrivals.drop(incoming.author.key, but=incoming.arrival)
         await self.demo_registry.forget(incoming.author.key)
         return await self.delete_service.person(incoming.author.key)

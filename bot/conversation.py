@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot.message import Attachment, Incoming, Reply
+from bot.regions import closer_note, stored_region
 from bot.store.graph import Node, Turn
 from bot.store.tables import Finish
 from engine.api import ImagePart, ImageUrl, Message, Part, Role, TextPart
@@ -78,7 +79,7 @@ def attachments_meant(incoming: Incoming, replied: Node | None) -> tuple[Attachm
 
 def sight(branch: Sequence[Turn]) -> Turn | None:
     """The newest message with pictures, which the question is about; None: there is none."""
-    return next((turn for turn in reversed(branch) if turn.sha256s), None)
+    return next((turn for turn in reversed(branch) if turn.shown), None)
 
 
 def said(branch: Sequence[Turn]) -> tuple[Turn, ...]:
@@ -115,7 +116,8 @@ def _unsaid(turn: Turn) -> Turn:
 
 def _parts(turn: Turn, urls: Mapping[str, str], writing: str) -> tuple[Part, ...]:
     pictures = shown_parts(turn.sha256s, turn.seconds or [None] * len(turn.sha256s), urls)
-    return (*pictures, *(TextPart(text=text) for text in (writing, turn.text) if text))
+    closer = closer_note([stored_region(region) for region in turn.regions if region]) if turn.shown < len(turn.sha256s) else ""
+    return (*pictures, *(TextPart(text=text) for text in (closer, writing, turn.text) if text))
 
 
 def shown_parts(sha256s: Sequence[str], times: Sequence[float | None], urls: Mapping[str, str]) -> tuple[Part, ...]:
@@ -155,10 +157,14 @@ def with_fewer_frames(turns: Sequence[Turn]) -> tuple[Turn, ...]:
 
 def _with_fewer_frames(turn: Turn) -> Turn:
     left_out = {at for film in films(turn.seconds) for at, _ in film[1::2]}
-    columns = (turn.sha256s, turn.media_types, turn.seconds, turn.words)
-    sha256s, media_types, seconds, words = (tuple(v for at, v in enumerate(column) if at not in left_out) for column in columns)
-    kept: dict[str, Any] = {"sha256s": sha256s, "media_types": media_types, "seconds": seconds, "words": words}
-    return replace(turn, **kept) if left_out else turn
+    return only(turn, [at for at in range(len(turn.sha256s)) if at not in left_out]) if left_out else turn
+
+
+def only(turn: Turn, places: Collection[int]) -> Turn:
+    """The turn with the pictures that stand in these places of it alone."""
+    names = ("sha256s", "media_types", "seconds", "words", "regions", "sizes")
+    kept: dict[str, Any] = {name: tuple(value for at, value in enumerate(getattr(turn, name)) if at in places) for name in names}
+    return replace(turn, **kept)
 
 
 def _content(parts: tuple[Part, ...]) -> str | tuple[Part, ...]:

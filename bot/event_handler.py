@@ -41,6 +41,7 @@ from bot.dispatch.lease import Lease
 from bot.engines.engine import Engine
 from bot.engines.forget import EngineForgetting
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
+from bot.looking.closer import CloserLooks
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place
 from bot.metrics import Metrics
@@ -55,6 +56,7 @@ from bot.questions.join_messages import MessageJoiner
 from bot.questions.read import ReadService
 from bot.questions.recent_pictures import RecentPictures
 from bot.questions.which_picture import PictureFinder
+from bot.questions.zoom_grid import ZoomGrids
 from bot.reading.picture_words import PictureWords
 from bot.reading.reader import WritingReader
 from bot.resolve_answer_settings import ScopedSettings
@@ -105,7 +107,7 @@ class EventHandler:
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         words = PictureWords(r.database, r.files, r.reader)
-        generator = AnswerGenerator(r.database, r.files, r.texts, words)
+        generator = AnswerGenerator(r.database, r.files, r.texts, words, CloserLooks(r.database, r.files, r.intake))
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()
@@ -136,6 +138,7 @@ class EventHandler:
             picture_finder=self._picture_finder,
             read_service=ReadService(parts, self._picture_finder, words),
             film_sheets=FilmSheets(parts, r.exports),
+            zoom_grids=ZoomGrids(parts, self._picture_finder, r.exports),
             ask_service=self._ask_service,
             delete_service=self._delete_service,
         )

@@ -83,6 +83,7 @@ class Outgoing:
     language: str = "en"  # of the words on its buttons, and of what is said instead where it can't be said
     panel: Panel | None = None
     actions: tuple[Action, ...] = ()  # buttons below the others, each for anybody
+    across: int = 0  # how many of these stand in a row, for they are a grid; 0: as the platform likes
     files: tuple[Path, ...] = ()  # sent along once: pictures are shown, others can be saved
     heading: str = ""  # stands above the text, and is no part of what was said
     alt: str = ""  # what the files show, for those who can't see them; empty: what the text says

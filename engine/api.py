@@ -294,6 +294,8 @@ class Health(Wire):
     notice: str = ""  # what the model is, in one sentence that a person should read
     lacks: tuple[str, ...] = ()  # fields of ChatRequest that have no effect here; filled in by clients for other servers
     picture_detail: str = ""  # how closely pictures are looked at, by the operator's choice; empty = the model leaves none
+    eye_pixels: int | None = None  # of a side, in which the model sees a picture; None = nobody knows
+    one_picture: bool = False  # of several pictures the model is shown the newest alone
     fallback: str = ""  # the model's type where transformers' own `generate` answers, slower than a family of ours
 
 

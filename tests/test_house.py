@@ -42,6 +42,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/delivery/replies.py": "bot/test_event_handler.py",
     "bot/engines/discovery.py": "engine/server/test_discovery.py",
     "bot/media/film_worker.py": "bot/media/test_films.py",
+    "bot/questions/zoom_grid.py": "bot/looking/test_closer.py",
     "bot/reading/recognition.py": "bot/reading/test_picture_words.py",
     "bot/media/child_process.py": "bot/media/test_decoder_pool.py",
     "bot/maintenance": "adapters/cli/test_database.py",

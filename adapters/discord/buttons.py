@@ -43,8 +43,9 @@ def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
         style = STYLES.get(button, discord.ButtonStyle.secondary)
         name = custom_id(button, message.answer_id or 0)
         view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=name))
-    for each in message.actions:
-        view.add_item(discord.ui.Button(label=each.label[:LONGEST_LABEL], custom_id=f"{ACTION}{each.command}"))
+    for at, each in enumerate(message.actions):
+        row = at // message.across if message.across else None
+        view.add_item(discord.ui.Button(label=each.label[:LONGEST_LABEL], custom_id=f"{ACTION}{each.command}", row=row))
     view.stop()
     return view if view.children else None
 

@@ -59,6 +59,7 @@ def shown(message: Outgoing, files: Sequence[str] = ()) -> dict[str, Any]:
         "final": message.final,
         "aside": message.answer_id is None,
         "actions": [asdict(action) for action in message.actions],
+        "across": message.across,
         "columns": [asdict(column) for column in message.columns],
         "files": [{"name": file.name, "url": url} for file, url in zip(message.files, files, strict=True)],
     }

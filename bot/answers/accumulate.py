@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.platform import AnswerColumn
+from bot.regions import Region
 from bot.resolve_answer_settings import shown
 from bot.sanitize import sanitize_text
 from bot.store.jobs import Job
@@ -31,6 +32,8 @@ class Draft:
     beams: tuple[BeamNode, ...] = ()  # if requested: the tree that a beam search explored
     length_penalty: float | None = None  # with which finished beams were ranked
     filtered: bool = False  # the server's content filter ended it
+    looked: tuple[Region, ...] = ()  # the parts of the picture that were shown by themselves …
+    part_alone: bool = False  # … instead of the whole
 
     @property
     def text(self) -> str:
@@ -95,6 +98,14 @@ class Comparison:
     @property
     def filtered(self) -> bool:
         return any(draft.filtered for draft in self.drafts)
+
+    @property
+    def looked(self) -> tuple[Region, ...]:
+        return self.drafts[0].looked
+
+    @property
+    def part_alone(self) -> bool:
+        return any(draft.part_alone for draft in self.drafts)
 
     @property
     def tokens(self) -> int:

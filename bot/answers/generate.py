@@ -18,9 +18,11 @@ from bot.answers.accumulate import Comparison, Draft
 from bot.background import beside
 from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Fault, Refusal
+from bot.looking.closer import CloserLooks, for_one_picture, looked_at, parts_alone
 from bot.platform import Button
 from bot.reading.picture_words import PictureWords
 from bot.reading.quote import MOST, quotes
+from bot.regions import Region
 from bot.sanitize import safe_name
 from bot.store import graph
 from bot.store.database import Database
@@ -29,7 +31,7 @@ from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 from bot.texts import Texts
-from engine.api import ChatRequest, StreamOptions
+from engine.api import ChatRequest, Health, StreamOptions
 
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; used for fairness and estimates only
 PICTURE_TOKENS = 64
@@ -98,11 +100,12 @@ class Cancellation:
 class AnswerGenerator:
     """Asks engines for answers."""
 
-    def __init__(self, database: Database, files: PictureFiles, texts: Texts, words: PictureWords) -> None:
+    def __init__(self, database: Database, files: PictureFiles, texts: Texts, words: PictureWords, closer_looks: CloserLooks) -> None:
         self._database = database
         self._files = files
         self._texts = texts
         self._words = words
+        self._closer_looks = closer_looks
 
     async def answer(
         self,
@@ -112,16 +115,40 @@ class AnswerGenerator:
         draft: Draft | Comparison,
         on_chunk: OnChunk,
         *,
+        health: Health | None = None,
         explained: bool = False,
-        letters: int = MOST,
     ) -> None:
         """Fill `draft`; `on_chunk` is called after each chunk. The columns of a comparison are asked for at once: the engine
         takes them into one batch, and looks at the picture once. `explained`: the engine is asked how its choices came about.
-        `letters`: as many characters of the writing in its pictures are quoted to it.
+        `health`: the engine's, by which its pictures are looked at closer.
         Raises what Engine raises, and Refusal where a picture is not kept any more.
         """
+        try:
+            turns = await self._closer_looks.look(turns, job, health)
+        except FileNotFoundError:
+            raise Refusal("answer.picture_gone") from None
+        one_picture = health is not None and health.one_picture
+        for each in draft.drafts:
+            each.looked = looked_at(turns, one_picture=one_picture)
+            each.part_alone = one_picture
+        turns = for_one_picture(turns) if one_picture else turns
         if isinstance(draft, Comparison):
-            return await self._answer_columns(engine, job, turns, draft, on_chunk)
+            await self._answer_columns(engine, job, turns, draft, on_chunk)
+        else:
+            await self._answer(engine, job, turns, draft, on_chunk, explained=explained)
+
+    async def _answer(
+        self,
+        engine: Engine,
+        job: Job,
+        turns: Sequence[Turn],
+        draft: Draft,
+        on_chunk: OnChunk,
+        *,
+        explained: bool = False,
+        letters: int = MOST,
+    ) -> None:
+        """`letters`: as many characters of the writing in its pictures are quoted. What is too long is asked again with less."""
         writing = quotes(turns, await self._words.of_turns(turns), letters)
         request = await self._request(job, turns, writing)
         most, until = bounds.most_characters(job.settings), monotonic() + bounds.LONGEST_SECONDS
@@ -138,22 +165,26 @@ class AnswerGenerator:
                         break
         except EngineRefused as refused:
             if refused.too_long and writing and letters >= LEAST_LETTERS:
-                return await self.answer(engine, job, turns, draft, on_chunk, explained=explained, letters=letters // 2)
+                return await self._answer(engine, job, turns, draft, on_chunk, explained=explained, letters=letters // 2)
+            part = parts_alone(turns)
+            if part != tuple(turns) and (refused.too_long or refused.fault is Fault.REQUEST):  # it may take fewer pictures
+                draft.part_alone = True
+                return await self._answer(engine, job, part, draft, on_chunk, explained=explained, letters=letters)
             fewer = conversation.with_fewer_frames(turns)
             if refused.too_long and fewer != tuple(turns):
-                return await self.answer(engine, job, fewer, draft, on_chunk, explained=explained, letters=letters)
+                return await self._answer(engine, job, fewer, draft, on_chunk, explained=explained, letters=letters)
             shorter = conversation.without_oldest(turns, max(len(turns) // 2, 1))
             if not refused.too_long or shorter == tuple(turns):
                 raise
             draft.dropped += sum(bool(turn.text) for turn in turns) - sum(bool(turn.text) for turn in shorter)
-            await self.answer(engine, job, shorter, draft, on_chunk, explained=explained, letters=letters)
+            await self._answer(engine, job, shorter, draft, on_chunk, explained=explained, letters=letters)
 
     async def _answer_columns(self, engine: Engine, job: Job, turns: Sequence[Turn], comparison: Comparison, on_chunk: OnChunk) -> None:
         columns = [replace(job, settings=settings) for settings in job.varied.each(job.settings)] if job.varied else []
         try:
             async with asyncio.TaskGroup() as tasks:
                 for column, draft in zip(columns, comparison.drafts, strict=True):
-                    tasks.create_task(self.answer(engine, column, turns, draft, on_chunk))
+                    tasks.create_task(self._answer(engine, column, turns, draft, on_chunk))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
@@ -165,6 +196,9 @@ class AnswerGenerator:
         if seen and seen.person != job.person and seen not in branch[-2:]:
             name = safe_name(await self._database.read(graph.name_of, seen.person))
             notes.append(self._texts.render(language, "answer.about" if name else "answer.about_earlier", name=name))
+        if draft.looked:
+            parts = ", ".join(dict.fromkeys(self._region(language, region) for region in draft.looked))
+            notes.append(self._texts.render(language, "zoom.alone" if draft.part_alone else "zoom.looked", parts=parts))
         if draft.dropped:
             notes.append(self._texts.render(language, "answer.dropped", count=draft.dropped))
         if draft.filtered:
@@ -174,6 +208,9 @@ class AnswerGenerator:
         if draft.finish is Finish.STOPPED:
             notes.append(self._texts.render(language, "answer.stopped"))
         return tuple(notes)
+
+    def _region(self, language: str, region: Region) -> str:
+        return self._texts.render(language, f"region.{region.name}", edges=region.percent)
 
     async def _request(self, job: Job, turns: Sequence[Turn], writing: Mapping[int, str]) -> ChatRequest:
         settings = job.settings

@@ -14,6 +14,7 @@ from bot.platform import Outgoing
 from bot.questions.film_sheet import FilmSheet
 from bot.queue_status import QueueStatus
 from bot.reading.picture_words import PictureReading
+from bot.regions import Region
 from bot.store.demos import Demo
 from bot.store.forgetting import ForgetPreview, Forgotten
 
@@ -60,6 +61,18 @@ class Actions(Protocol):
 
     async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         """As `ask`: the question is answered once with each value, side by side."""
+        ...
+
+    async def zoom(self, incoming: Incoming, question: str, region: Region) -> None:
+        """As `ask`, looking closer at a part of the picture."""
+        ...
+
+    async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
+        """A message that asks which part of the picture is meant, with nine buttons. Refusal `zoom.no_picture`."""
+        ...
+
+    async def zoom_cell(self, incoming: Incoming, name: str) -> None:
+        """Ask what waits for its part to be chosen. Refusals `ask.choice_gone`, `answer.not_yours`."""
         ...
 
     async def pick(self, incoming: Incoming, name: str) -> None:

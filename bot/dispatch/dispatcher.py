@@ -279,7 +279,8 @@ class Dispatcher:
                     raise Refusal("answer.lost", count=job.attempts)
                 async with self._typing(view), self._cancellations[job.id]:
                     with span("answer", engine=pooled.engine.name):
-                        await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, explained=explained)
+                        health = pooled.health
+                        await self._generator.answer(pooled.engine, job, branch, draft, on_chunk, health=health, explained=explained)
             except (Refusal, EngineRefused, EngineUnavailable, AnswerLost) as error:
                 ended = await self._saver.end_failed(pooled, job, view, error)
             else:

@@ -26,6 +26,9 @@ WORKER: Final = Path(__file__).with_name("decoder_worker.py")
 NAMES: Final = {"HEIF": "HEIC"}  # where people know a format by another name than Pillow
 REMEDY: Final = "in Gander's folder: pip install --force-reinstall pi-heif pillow"
 
+Box = tuple[int, int, int, int]
+"""A part of a picture: left, top, right and bottom in thousandths of its sides."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -46,10 +49,13 @@ class DecodingProcess:
         self._limits = limits
         self._worker = WorkerProcess(command(limits), limits.seconds)
 
-    async def decode(self, data: bytes, kind: str) -> Picture:
-        """Decode one file of Pillow's format `kind`. Raises Refusal that names the reason and the limit."""
+    async def decode(self, data: bytes, kind: str, box: Box | None = None) -> Picture:
+        """Decode one file of Pillow's format `kind`; of a stored one only the part in `box`, where that is given.
+
+        Raises Refusal that names the reason and the limit.
+        """
         try:
-            header, result = await self._worker.exchange(data, kind=kind)
+            header, result = await self._worker.exchange(data, kind=kind, box=box)
         except WorkerMissing:
             raise Refusal("picture.no_decoder") from None
         except WorkerTooSlow:
@@ -89,12 +95,12 @@ class Decoders:
             self._idle.put_nowait(process)
         self._places = FairSemaphore(count)
 
-    async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture:
+    async def decode(self, data: bytes, kind: str, whose: str = "", box: Box | None = None) -> Picture:
         """As `DecodingProcess.decode`; waits while all children are busy. Next is who (`whose`) has the fewest in decoding."""
         async with self._places.inside(whose):
             process = self._idle.get_nowait()
             try:
-                return await process.decode(data, kind)
+                return await process.decode(data, kind, box)
             finally:
                 self._idle.put_nowait(process)
 

@@ -1,7 +1,7 @@
 """The child process in which hostile pictures are decoded: `python -I decoder_worker.py LIMITS`, one picture at a time.
 
 It imports nothing of ours, knows no secrets, may write no file and has a bounded address space. Input, repeated: a line
-of JSON (`{"kind": …, "bytes": n}`), then n bytes. Output: READY,
+of JSON (`{"kind": …, "bytes": n}`, with `"box"` for a part of the picture), then n bytes. Output: READY,
 then for each picture a line of JSON and as many bytes as it says. The parent
 keeps the time and ends a child that overruns; should the parent be dead, an alarm does.
 """
@@ -15,6 +15,7 @@ import signal
 import struct
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from math import ceil
@@ -95,14 +96,23 @@ def orientation(image: Image.Image) -> int:
     return 1
 
 
-def normalise(data: bytes, kind: str, side: int) -> Image.Image:
-    """Decode the first frame: upright, flat, at most `side` pixels long."""
+def normalise(data: bytes, kind: str, side: int, box: Sequence[int] | None = None) -> Image.Image:
+    """Decode the first frame: upright, flat, at most `side` pixels long. `box`: only this part of an upright picture, its edges in
+    thousandths of its sides."""
     image: Image.Image = Image.open(BytesIO(data), formats=[kind])
-    image.draft("RGB", (side, side))
-    small = expand(image)
+    if box is None:
+        image.draft("RGB", (side, side))
+    small = expand(image if box is None else image.crop(edges(image.size, box)))
     turn = UPRIGHT.get(orientation(image))  # asked now: what Pillow turns by itself in decoding (TIFF) is upright already
     small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return flatten(small if turn is None else small.transpose(turn))
+
+
+def edges(size: tuple[int, int], box: Sequence[int]) -> tuple[int, int, int, int]:
+    """The pixels of a part, at least one each way."""
+    (width, height), (left, top, right, bottom) = size, box
+    x, y = min(width * left // 1000, width - 1), min(height * top // 1000, height - 1)
+    return x, y, max(-(-width * right // 1000), x + 1), max(-(-height * bottom // 1000), y + 1)
 
 
 def encode(image: Image.Image, kind: str) -> tuple[Header, bytes]:
@@ -123,11 +133,11 @@ def has_decoder(kind: str) -> bool:
     return kind in Image.OPEN and (name is None or bool(features.check(name)))
 
 
-def answer(data: bytes, kind: str, side: int) -> tuple[Header, bytes]:
+def answer(data: bytes, kind: str, side: int, box: Sequence[int] | None = None) -> tuple[Header, bytes]:
     if not has_decoder(kind):
         return Header(reason="no_decoder", bytes=0), b""
     try:
-        return encode(normalise(data, kind, side), kind)
+        return encode(normalise(data, kind, side, box), kind)
     except Image.DecompressionBombError:
         return Header(reason="pixels", bytes=0), b""
     except MemoryError:
@@ -159,7 +169,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, limits: WorkerLimits) -> None:
         request = json.loads(line)
         data = requests.read(request["bytes"])
         signal.alarm(ceil(limits["seconds"]) + ORPHAN_SECONDS)  # ends a decoder that hangs, in C too, after its parent has died
-        header, data = answer(data, request["kind"], limits["side"])
+        header, data = answer(data, request["kind"], limits["side"], request.get("box"))
         signal.alarm(0)
         answers.write(json.dumps(header).encode() + b"\n" + data)
         answers.flush()

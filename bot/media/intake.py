@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bot.errors import DeliveryError, Refusal
-from bot.media.decoder_pool import MIB
+from bot.media.decoder_pool import MIB, Box
 from bot.media.fair_semaphore import FairSemaphore
 from bot.message import Attachment, Picture
 
@@ -45,7 +45,7 @@ class FileLimits:
 class Decoder(Protocol):
     """What turns a file into a Picture, or refuses: `decoder_pool.Decoders`."""
 
-    async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture: ...
+    async def decode(self, data: bytes, kind: str, whose: str = "", box: Box | None = None) -> Picture: ...
 
 
 FILMS: Final = frozenset({"MP4", "MATROSKA"})
@@ -102,6 +102,10 @@ class Intake:
                 return await self._decode(data, self._recognise(data[:HEAD]), whose)
         except Refusal as refusal:
             raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
+
+    async def crop(self, data: bytes, box: Box, whose: str = "") -> Picture:
+        """A part of a picture that was taken before (`Picture.data`). Raises Refusal."""
+        return await self._decoder.decode(data, recognise(data[:HEAD]), whose, box)
 
     async def _decode(self, data: bytes, kind: str, whose: str) -> tuple[Picture, ...]:
         if self._sampler is not None and (kind in FILMS or moves(data, kind)):

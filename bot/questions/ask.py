@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from time import time
+from typing import Any
 
 import structlog
 
@@ -75,12 +76,13 @@ class AskService:
         request: Mapping[str, Value],
         varied: VariedSetting | None = None,
         *,
+        look: Mapping[str, Any] | None = None,
         picture_chosen: bool = False,
     ) -> Outgoing | None:
         """Enqueue the question; None. Where it could mean several pictures, what to say instead: a choice of them (`pick` goes on).
 
-        A message that is stored already changes nothing. Raises Refusal; of a file that is no picture, after enqueuing the question
-        about the pictures beside it. Raises Withdrawn.
+        `look`: how its picture is to be looked at (MessageRow.look). A message that is stored already changes nothing. Raises Refusal; of
+        a file that is no picture, after enqueuing the question about the pictures beside it. Raises Withdrawn.
         """
         async with self._arrivals.wanted(incoming.arrival):
             replied = await self._replied_to(incoming)
@@ -88,12 +90,13 @@ class AskService:
                 found = await self._picture_finder.find(incoming, text, replied=replied)
                 if not isinstance(found, Incoming):
                     language = (await self._resolve(incoming, {})).settings.language
-                    return await self._picture_finder.offer(language, PictureChoice(incoming, text, request, varied, found))
+                    return await self._picture_finder.offer(language, PictureChoice(incoming, text, request, varied, found, look))
                 if found.reply_to is not incoming.reply_to:
                     replied = await self._replied_to(found)
                 incoming = found
             question, refused = await self._read(incoming, text, request, varied, replied)
             await self._arrivals.turn(incoming.arrival, follows=not (question.pictures or incoming.reply_to))
+        question = replace(question, look=look, needs_picture=question.needs_picture or look is not None)
         self._stored(incoming, await self._parts.database.write(questions.store_question, self._submission(incoming), question))
         # A picture that was being forgotten while it was shown again would be missing now.
         await self._save(question.pictures)
@@ -104,7 +107,7 @@ class AskService:
     async def pick(self, incoming: Incoming, name: str) -> None:
         """Ask what waits for its picture to be chosen, about the one of this name."""
         meant, choice = self._picture_finder.chosen(incoming, name)
-        await self.ask(meant, choice.question, choice.request, choice.varied, picture_chosen=True)
+        await self.ask(meant, choice.question, choice.request, choice.varied, look=choice.look, picture_chosen=True)
 
     async def again(self, incoming: Incoming, asked: Asked, request: Mapping[str, Value]) -> None:
         """Another answer to the same question, beside the first."""

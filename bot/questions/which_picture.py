@@ -6,7 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from bot.answer_settings import VariedSetting
 from bot.conversation import points_at_picture
@@ -34,6 +34,7 @@ class PictureChoice:
     request: Mapping[str, Value]
     varied: VariedSetting | None
     choices: tuple[RecentPicture, ...]
+    look: Mapping[str, Any] | None = None  # MessageRow.look
 
     @property
     def people(self) -> frozenset[str]:

@@ -63,7 +63,9 @@ class PictureWords:
         """By sha256 the words of the pictures that have some: of those that can be read in time."""
         found = {sha256: words for turn in turns for sha256, words in zip(turn.sha256s, turn.words, strict=True)}
         frames = {sha256 for turn in turns for sha256, at in zip(turn.sha256s, turn.seconds, strict=False) if at is not None}
-        # Frames of a film show the same words again and again: people read them with /read.
+        # Frames of a film show the same words again and again, and so do several parts of a picture: people read them with /read.
+        for turn in turns:
+            frames.update(turn.sha256s[turn.shown :] if len(turn.sha256s) - turn.shown > 1 else ())
         due = [] if self._reader is None else [sha256 for sha256, words in found.items() if words is None]
         unread = [sha256 for sha256 in due if sha256 not in self._unread and sha256 not in frames]
         try:

@@ -194,7 +194,7 @@ def _sights(connection: Connection, questions: Sequence[int]) -> dict[int, tuple
     without = select(MessageRow.id, MessageRow.conversation).where(MessageRow.id.in_([each for each in questions if each not in found]))
     conversations = dict(connection.execute(without).all())
     shown = select(MessageRow.conversation, MessageRow.id).join(MessagePictureRow, MessagePictureRow.message == MessageRow.id)
-    shown = shown.where(MessageRow.conversation.in_(set(conversations.values()))).distinct()
+    shown = shown.where(MessageRow.conversation.in_(set(conversations.values())), MessagePictureRow.region.is_(None)).distinct()
     showing = [(conversation, message) for conversation, message in connection.execute(shown.order_by(MessageRow.id))]
     nearest = {
         question: max((message for key, message in showing if key == conversation and message < question), default=0)

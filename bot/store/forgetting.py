@@ -111,10 +111,14 @@ def expire(connection: Connection, before: float) -> tuple[int, list[str]]:
 
 
 def drop_unshown(connection: Connection, among: Collection[str] | None = None) -> list[str]:
-    """Delete the pictures that no message shows, all or of these: their sha256."""
+    """Delete the pictures that no message shows, all or of these, and the parts of them: their sha256."""
     named = true() if among is None or len(among) > MANY else PictureRow.sha256.in_(among)
     shown = select(MessagePictureRow.sha256).where(MessagePictureRow.sha256 == PictureRow.sha256).exists()
-    return list(connection.scalars(delete(PictureRow).where(named, ~shown).returning(PictureRow.sha256)).all())
+    gone = list(connection.scalars(delete(PictureRow).where(named, ~shown).returning(PictureRow.sha256)).all())
+    whole = select(PictureRow.sha256).where(PictureRow.sha256 == MessagePictureRow.part_of).exists()
+    orphans = delete(MessagePictureRow).where(MessagePictureRow.part_of.is_not(None), ~whole).returning(MessagePictureRow.sha256)
+    parts = set(connection.scalars(orphans)) if gone else set()
+    return [*gone, *drop_unshown(connection, parts)] if parts else gone
 
 
 def _said_in(places: Collection[str], person: str | None) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ Functions take the connection of the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from time import time
@@ -50,6 +50,7 @@ class NewMessage:
     footer: str = ""
     unseen: bool = False
     quoted: str | None = None  # whose words (key) stand quoted at the head of `text`
+    look: Mapping[str, Any] | None = None  # MessageRow.look
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ class Turn:
     media_types: tuple[str, ...] = ()  # of these pictures
     seconds: tuple[float | None, ...] = ()  # of those that are frames of films: when each is shown
     words: tuple[str | None, ...] = ()  # that are written in them (PictureRow.words)
+    regions: tuple[str | None, ...] = ()  # of those that are parts of another picture (MessagePictureRow.region); they are the last ones
+    sizes: tuple[tuple[int, int], ...] = ()  # width and height in pixels
+    look: Mapping[str, Any] | None = None  # MessageRow.look
+
+    @property
+    def shown(self) -> int:
+        """How many of its pictures a person showed: the first ones. The others are parts of pictures."""
+        return sum(region is None for region in self.regions) if self.regions else len(self.sha256s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ def add(connection: Connection, message: NewMessage) -> int | None:
         "at": message.at,
         "unseen": message.unseen,
         "quoted": message.quoted,
+        "look": message.look,
     }
     new: int | None = connection.scalar(_add(connection.dialect.name), row)
     if new is not None and message.sha256s:
@@ -203,10 +213,13 @@ def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
 def _turn(row: Any, pictures: Collection[Any]) -> Turn:
     sha256s, media_types = tuple(shown.sha256 for shown in pictures), tuple(shown.media_type for shown in pictures)
     seconds, words = tuple(shown.seconds for shown in pictures), tuple(shown.words for shown in pictures)
-    return Turn(row.id, row.conversation, row.person, row.role, row.text, row.finish, row.spoiler, sha256s, media_types, seconds, words)
+    regions, sizes = tuple(shown.region for shown in pictures), tuple((shown.width, shown.height) for shown in pictures)
+    said = (row.id, row.conversation, row.person, row.role, row.text, row.finish, row.spoiler)
+    return Turn(*said, sha256s, media_types, seconds, words, regions, sizes, row.look)
 
 
 def pictures_of(connection: Connection, messages: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The pictures (sha256) that people showed in these messages."""
     found: dict[int, tuple[str, ...]] = {}
     for message, sha256 in connection.execute(_PICTURES, {"messages": list(messages)}):
         found[message] = (*found.get(message, ()), sha256)
@@ -228,7 +241,7 @@ def _quoted(connection: Connection, question: int, asker: str) -> Quoted:
     numbers = [turn.id for turn in way]
     asked = select(MessageRow.text).where(MessageRow.id.in_(numbers), MessageRow.role == "user", MessageRow.platform_id.is_not(None))
     text = connection.scalar(asked.order_by(MessageRow.id.desc()).limit(1)) or ""
-    picture = next((turn.sha256s[0] for turn in reversed(way) if turn.sha256s), None)
+    picture = next((turn.sha256s[0] for turn in reversed(way) if turn.shown), None)
     return Quoted(name_of(connection, asker), text, picture, _shown_as(connection, numbers[-2]) if len(numbers) > 1 else None)
 
 
@@ -257,8 +270,9 @@ def reword(connection: Connection, question: int, text: str, quoted: str | None)
 
 
 def pictures_in(connection: Connection, message: int) -> tuple[str, ...]:
-    """The sha256 of the pictures of one message, in order."""
-    shown = select(MessagePictureRow.sha256).where(MessagePictureRow.message == message).order_by(MessagePictureRow.position)
+    """The sha256 of the pictures that a person showed in one message, in order."""
+    shown = select(MessagePictureRow.sha256).where(MessagePictureRow.message == message, MessagePictureRow.region.is_(None))
+    shown = shown.order_by(MessagePictureRow.position)
     return tuple(connection.scalars(shown))
 
 
@@ -315,17 +329,19 @@ _BRANCH = (
         MessageRow.text,
         MessageRow.finish,
         MessageRow.spoiler,
+        MessageRow.look,
     )
     .join(_WALK, MessageRow.id == _WALK.c.id)
     .order_by(MessageRow.id)  # a child is always stored after its parent: the order of ids is the order of the branch
 )
-_PICTURES = (
+_SEEN = (
     select(MessagePictureRow.message, MessagePictureRow.sha256)
     .where(MessagePictureRow.message.in_(bindparam("messages", expanding=True)))
     .order_by(MessagePictureRow.message, MessagePictureRow.position)
 )
-_TYPED_PICTURES = _PICTURES.join(PictureRow, PictureRow.sha256 == MessagePictureRow.sha256).add_columns(
-    PictureRow.media_type, PictureRow.words, MessagePictureRow.seconds
+_PICTURES = _SEEN.where(MessagePictureRow.region.is_(None))
+_TYPED_PICTURES = _SEEN.join(PictureRow, PictureRow.sha256 == MessagePictureRow.sha256).add_columns(
+    PictureRow.media_type, PictureRow.words, PictureRow.width, PictureRow.height, MessagePictureRow.seconds, MessagePictureRow.region
 )
 _QUESTION = aliased(MessageRow)
 _ANSWER = (

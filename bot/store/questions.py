@@ -6,18 +6,20 @@ Functions take the connection of the caller's transaction.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from bot.answer_settings import AnswerSettings, Memory, VariedSetting
 from bot.errors import Refusal
 from bot.message import Author, Incoming, Picture
 from bot.store import deliveries, events, graph, jobs
+from bot.store.database import insert
 from bot.store.graph import SHARED, Asked, NewMessage, Node
 from bot.store.jobs import BegunAnswer, NewJob, QueueLoad, WaitingJob
+from bot.store.tables import MessagePictureRow, MessageRow, PictureRow
 
 EDITABLE_SECONDS: Final = 15.0  # after an answer was begun: who corrects a slip does it at once
 
@@ -57,6 +59,16 @@ class NewQuestion:
     quoted: str | None  # whose words (key) stand quoted at the head of `text`
     no_picture: str  # the text that tells the person so
     older_note: str  # for the footer, where a newer picture stands in the channel than the one that it is about
+    look: Mapping[str, Any] | None = None  # MessageRow.look
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of a stored picture (its sha256). `region`: `Region.stored`."""
+
+    part_of: str
+    region: str
+    picture: Picture
 
 
 def store_question(connection: Connection, submission: Submission, question: NewQuestion) -> WaitingJob | None:
@@ -74,7 +86,7 @@ def store_question(connection: Connection, submission: Submission, question: New
     message = _child(incoming, parent, question.text, now, platform_id=incoming.id, pictures=shown, spoiler=question.spoiler)
     if replaced:  # the first question of a conversation has no parent to have it from
         message = replace(message, conversation=replaced.conversation)
-    stored = graph.add(connection, replace(message, quoted=question.quoted))
+    stored = graph.add(connection, replace(message, quoted=question.quoted, look=question.look))
     return None if stored is None else jobs.enqueue(connection, _new_job(submission, _node(stored, message), answer), now)
 
 
@@ -118,12 +130,36 @@ def edit_question(
         graph.show_instead(connection, question.id, picture.sha256)
     if not graph.reword(connection, question.id, text, quoted) and picture is None:
         return ()
+    drop_crops(connection, question.id)
     for old in begun:
         new = jobs.enqueue(connection, _new_job(submission, question, answer), submission.at)
         if new is not None:
             deliveries.hand_over(connection, old.answer, new.answer)
         graph.drop(connection, old.answer)
     return begun
+
+
+def add_crops(connection: Connection, question: int, crops: Sequence[Crop], at: float) -> bool:
+    """Keep these parts behind the pictures of a question's message. False: it was deleted, or what they are of, or it has some already."""
+    there = connection.scalar(select(MessageRow.id).where(MessageRow.id == question))
+    kept = select(func.count()).select_from(PictureRow).where(PictureRow.sha256.in_({crop.part_of for crop in crops}))
+    if there is None or connection.scalar(kept) != len({crop.part_of for crop in crops}):
+        return False
+    if connection.scalar(select(MessagePictureRow.position).where(*_crops_of(question)).limit(1)) is not None:
+        return False
+    graph.add_pictures(connection, [crop.picture for crop in crops], at)
+    first = connection.scalar(select(func.count()).select_from(MessagePictureRow).where(MessagePictureRow.message == question)) or 0
+    rows = [
+        {"message": question, "position": position, "sha256": crop.picture.sha256, "part_of": crop.part_of, "region": crop.region}
+        for position, crop in enumerate(crops, start=first)
+    ]
+    connection.execute(insert(connection.dialect.name, MessagePictureRow), rows)
+    return True
+
+
+def drop_crops(connection: Connection, question: int) -> None:
+    """The question is asked otherwise now: what to look at closer is found anew."""
+    connection.execute(delete(MessagePictureRow).where(*_crops_of(question)))
 
 
 def pictures_of_open(connection: Connection, place: str, platform_id: str) -> tuple[str, ...]:
@@ -195,7 +231,7 @@ def _about_earlier_picture(connection: Connection, incoming: Incoming, question:
     needed = question.needs_picture or (parent is None and question.needs_picture_first)
     if not (needed or incoming.newer):
         return question.answer
-    found = parent is not None and any(turn.sha256s for turn in graph.branch(connection, parent.id))
+    found = parent is not None and any(turn.shown for turn in graph.branch(connection, parent.id))
     if needed and not found:
         raise Refusal(question.no_picture)
     if not (found and incoming.newer) or incoming.reply_to is not None:  # who replies has said which is meant
@@ -254,3 +290,7 @@ def _child(
 
 def _node(stored: int, message: NewMessage) -> Node:
     return Node(stored, message.conversation, message.person, message.spoiler)
+
+
+def _crops_of(question: int) -> tuple[ColumnElement[bool], ...]:
+    return MessagePictureRow.message == question, MessagePictureRow.region.is_not(None)

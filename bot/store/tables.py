@@ -119,6 +119,10 @@ class MessageRow(Row):
     unseen: Mapped[bool] = mapped_column(server_default=false())  # a question that nobody can see where it was asked
     quoted: Mapped[str | None] = mapped_column(index=True)  # the key of whoever said what stands quoted at the head of `text`
     title: Mapped[str | None]  # of a conversation's first message: how its person named it; goes with the message
+    # Of a question: how its picture is to be looked at, where that was asked for ("region": regions.py; "steps": true); else None.
+    look: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # Of an answer in steps: its program and what each step gave (steps/trace.py), as it is shown; None: it took none.
+    trace: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class MessagePictureRow(Row):
@@ -130,6 +134,9 @@ class MessagePictureRow(Row):
     position: Mapped[int] = mapped_column(primary_key=True)  # in the message, from 0
     sha256: Mapped[str] = mapped_column(ForeignKey("picture.sha256"), index=True)  # which picture
     seconds: Mapped[float | None]  # of a film's frame: when it is shown; frames follow each other, each film begins with a lower one
+    # Of a part of a picture, with which the question is looked at closer: which picture's, and which part. None: a person showed it.
+    part_of: Mapped[str | None] = mapped_column(index=True)  # its sha256; the row goes when that picture does
+    region: Mapped[str | None]  # regions.py: `Region.stored`
 
 
 class PointerRow(Row):

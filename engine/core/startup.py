@@ -55,6 +55,7 @@ class Built:
     rows: int
     prepare: Callable[[Request], Request]
     detail: str = ""  # how closely pictures are looked at, where the model leaves a choice
+    eye_pixels: int | None = None
 
 
 class Build(Protocol):
@@ -70,7 +71,9 @@ def build_native(
 ) -> Built:
     """Of a family that we compute ourselves."""
     engine = build(folder, devices, options, pictures, metrics)
-    return Built(engine, engine.capacity.rows, engine.preprocessor.prepare, getattr(engine.model, "detail", None) or "")
+    return Built(
+        engine, engine.capacity.rows, engine.preprocessor.prepare, getattr(engine.model, "detail", None) or "", engine.model.eye_pixels
+    )
 
 
 def load_engine(
@@ -105,7 +108,13 @@ def load_engine(
     remember(record, folder, seconds)
     log.info("model ready", model=folder.name, device=str(devices[0]), rows=built.rows, seconds=round(seconds, 1))
     return Loaded(
-        built.engine, ", ".join(map(str, devices)), lambda: sum(map(held_bytes, set(devices))), built.rows, built.prepare, built.detail
+        built.engine,
+        ", ".join(map(str, devices)),
+        lambda: sum(map(held_bytes, set(devices))),
+        built.rows,
+        built.prepare,
+        built.detail,
+        built.eye_pixels,
     )
 
 

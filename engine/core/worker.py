@@ -78,6 +78,7 @@ class Loaded:
     rows: int = 1
     prepare: Callable[[Request], Request] = unprepared
     detail: str = ""  # how closely pictures are looked at, where the model leaves a choice
+    eye_pixels: int | None = None  # of a side, in which the model sees a picture
 
 
 Command = Callable[[ServedEngine], None]

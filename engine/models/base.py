@@ -80,6 +80,11 @@ class VisionLanguageModel(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    @property
+    def eye_pixels(self) -> int | None:
+        """Pixels of the side in which a picture is seen at most, however large it is; None: nobody knows."""
+        ...
+
     def capture(self, batches: Sequence[int]) -> None:
         """On CUDA, before the first picture: captures the encoder as CUDA graphs for batches of these sizes, where that pays."""
         ...

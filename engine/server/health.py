@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.api import Health
 from engine.core.worker import Worker
-from engine.models.card import FALLBACK, Card
+from engine.models.card import FALLBACK, Card, Template
 
 
 def health_of(card: Card, worker: Worker) -> Health:
@@ -24,5 +24,7 @@ def health_of(card: Card, worker: Worker) -> Health:
         notice=card.notice,
         lacks=("beam_tree",) if fallback else (),
         picture_detail=loaded.detail if loaded else "",
+        eye_pixels=loaded.eye_pixels if loaded else None,
+        one_picture=isinstance(card.template, Template) and card.template.one_picture,
         fallback=card.version if fallback else "",
     )

@@ -21,6 +21,7 @@ from bot.commands.setup import ADULTS, CAPS, COOLDOWN, KEPT
 from bot.demo.samples import SAMPLES
 from bot.message import Address, Author, Incoming, Place
 from bot.platform import Button
+from bot.regions import BY_NAME
 from bot.resolve_answer_settings import Origin
 from bot.store.scoped_settings import Scope
 from bot.texts import CHINESE, DIALECTS, ENGLISH, LANGUAGES, PLURAL, TAIWANESE, Text, Texts, choose_language, load_texts, match_language
@@ -92,6 +93,7 @@ def keys_built_from_names() -> Iterator[str]:
     yield from (f"settings.not_an_id.{kind}" for kind in IDS)
     yield from (f"discord.lacks.{name}" for name, needed in NEEDED if needed)
     yield from (f"setup.list.{name}" for name in LISTS)
+    yield from (f"region.{name}" for name in (*BY_NAME, "box"))
 
 
 @pytest.mark.parametrize("language", [CHINESE, TAIWANESE])

@@ -80,6 +80,10 @@ class TinyModel:
     def device(self) -> torch.device:
         return self.language_model.device
 
+    @property
+    def eye_pixels(self) -> None:
+        return None
+
     def capture(self, batches: Sequence[int]) -> None:
         """There is nothing to capture."""
 

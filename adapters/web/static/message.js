@@ -35,6 +35,8 @@ export class MessageView {
     this.#part("footer", message.footer, (words) => Object.assign(this.footer, { textContent: words, hidden: !words }));
     const state = { final: message.final, stored: message.number !== undefined, buttons: message.buttons, said: Boolean(text), columns: Boolean(columns?.length), siblings };
     this.#part("tools", state, () => this.#drawTools(message, siblings));
+    this.commands.classList.toggle("grid", message.across > 0);
+    this.commands.style.setProperty("--across", message.across || 1);
     this.#part("commands", message.actions ?? [], (commands) => this.#drawCommands(commands));
   }
 

@@ -75,6 +75,10 @@ class MiniGPT4:
     def device(self) -> torch.device:
         return self.vision_encoder.query_tokens.device
 
+    @property
+    def eye_pixels(self) -> int:
+        return self.vision_encoder.image_size
+
     def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
         """Squares of the vision encoder's size."""
         return list(self.resizers.map(lambda picture: to_square(picture, self.vision_encoder.image_size), pictures))

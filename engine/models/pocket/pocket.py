@@ -14,6 +14,7 @@ from PIL import Image
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
+from engine.models.pocket.efficientnet import SIDE
 from engine.models.pocket.perception import Perception
 from engine.models.pocket.scene_facts import words
 
@@ -28,6 +29,10 @@ class Pocket:
     @property
     def device(self) -> torch.device:
         return self.perception.device
+
+    @property
+    def eye_pixels(self) -> int:
+        return SIDE
 
     def capture(self, batches: Sequence[int]) -> None:
         """Nothing to do: pictures are looked at one by one, and not only by the device."""

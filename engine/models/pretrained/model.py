@@ -53,6 +53,17 @@ class PretrainedModel:
     def device(self) -> torch.device:
         return self.vision.device
 
+    @property
+    def eye_pixels(self) -> int | None:
+        """Of all tiles together, where the processor cuts a picture into such."""
+        eye = self.processor.image_processor
+        if pinpoints := getattr(eye, "image_grid_pinpoints", None):
+            return int(max(max(shape) for shape in pinpoints))
+        size = dict(eye.max_image_size if self.options.get("do_image_splitting") is False else eye.size)
+        side = size.get("longest_edge") or size.get("height") or size.get("shortest_edge")
+        tiled = self.options.get("crop_to_patches", getattr(eye, "crop_to_patches", False))
+        return int(side * (eye.max_patches if tiled else 1) ** 0.5) if side else None
+
     def capture(self, batches: Sequence[int]) -> None:
         """Nothing: a picture's tiles are as many as its shape asks for."""
 

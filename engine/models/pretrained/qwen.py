@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,12 @@ class QwenModel(PretrainedModel):
         """Pixels of a token's square."""
         eye = self.picture_processor
         return int(eye.patch_size * eye.merge_size)
+
+    @property
+    def eye_pixels(self) -> int:
+        """Of a square picture."""
+        longest = int(self.picture_processor.size["longest_edge"])  # in these models' words, of the area
+        return isqrt(min(self.max_pixels or longest, longest))
 
     @property
     def picture_processor(self) -> Any:

@@ -18,6 +18,7 @@ from bot.platform import Outgoing
 from bot.questions.film_sheet import FilmSheet
 from bot.queue_status import QueueStatus
 from bot.reading.picture_words import PictureReading
+from bot.regions import Region
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.texts import load_texts
 from engine.api import Health
@@ -56,6 +57,15 @@ class Diary:
 
     async def ask(self, incoming: Incoming, question: str, request: Mapping[str, Value]) -> None:
         self.done.append(("ask", question, dict(request)))
+
+    async def zoom(self, incoming: Incoming, question: str, region: Region) -> None:
+        self.done.append(("zoom", question, region))
+
+    async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
+        raise NotImplementedError("grids are tested with a whole bot")
+
+    async def zoom_cell(self, incoming: Incoming, name: str) -> None:
+        self.done.append(("zoom_cell", name))
 
     async def pick(self, incoming: Incoming, name: str) -> None:
         self.done.append(("pick", name))
