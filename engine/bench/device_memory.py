@@ -26,11 +26,12 @@ from engine.models.llama.config import LlamaConfig
 from engine.models.llama.llama import Llama
 from engine.models.llama.prompt_inputs import PromptInputs
 from engine.models.minigpt4.config import Architecture
-from engine.models.minigpt4.minigpt4 import VisionEncoder
+from engine.models.minigpt4.minigpt4 import PictureEncoder
 from engine.runner.kv_cache_size import TIGHT_PROMPT
 from engine.runner.select_step import choose_step
 from engine.weights.llama_loader import empty_language
 from engine.weights.memory_needed import TOKENS
+from engine.weights.minigpt4_loader import picture_encoder
 
 STEPS = 20  # of the conversation's tokens, decoded one by one
 REPEATS = 10
@@ -94,9 +95,9 @@ def random_language(config: LlamaConfig, mode: Quantization, device: torch.devic
     return language.eval().requires_grad_(False)
 
 
-def random_vision_encoder(width: int, device: torch.device, dtype: torch.dtype, sizes: Architecture) -> VisionEncoder:
+def random_vision_encoder(width: int, device: torch.device, dtype: torch.dtype, sizes: Architecture) -> PictureEncoder:
     with without_memory():
-        vision_encoder = VisionEncoder(sizes, width).to(dtype)
+        vision_encoder = picture_encoder(sizes, width).to(dtype)
     fill(vision_encoder.to_empty(device=device), torch.Generator(device).manual_seed(1))
     return vision_encoder.requires_grad_(False)
 

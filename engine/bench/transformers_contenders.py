@@ -77,7 +77,7 @@ class TransformersContender:
     def encode_one(self, model: MiniGPT4, pictures: Sequence[Image.Image]) -> None:
         """Encodes by transformers' own ViT and Q-Former, without CUDA graphs."""
         pixels = normalise(as_bytes(model.prepare(pictures)))
-        model.vision_encoder(pixels.to(model.device, model.vision_encoder.query_tokens.dtype))
+        model.vision_encoder(pixels.to(model.device, model.vision_encoder.modality_projector.weight.dtype))
         wait_for(model.device)
 
     def chat(self, talks: Sequence[Talk], tokens: int) -> list[str]:

@@ -20,7 +20,13 @@ from engine.models.card_reader import is_ready, read_card
 from engine.paths import model_folder, models, ready_models
 
 FORMS = ("16 bit", "int8", "4 bit")
-RELEASE_GB = {"minigpt4-7b": (17.0, 10.4, 7.3), "minigpt4-13b": (30.1, 17.3, 11.3)}  # by `gander model plan`, one conversation
+ON_LLAMA, ON_LLAMA2 = ("research only (LLaMA)", "", "four public parts"), ("Llama 2", "yes", "Llama 2 is gated; by hand: its projection")
+RELEASES = {  # memory by `gander model plan`, one conversation; licence, gated, and where its parts are
+    "minigpt4-7b": ((17.0, 10.4, 7.3), ON_LLAMA),
+    "minigpt4-13b": ((30.1, 17.3, 11.3), ON_LLAMA),
+    "minigpt4-llama2-7b": ((16.8, 10.2, 7.2), ON_LLAMA2),
+    "minigpt-v2-7b": ((16.8, 10.2, 7.2), ON_LLAMA2),
+}
 
 app = ConsoleApp(no_args_is_help=True, help="Fetch, list and check models.")
 app.command("check")(check)
@@ -70,12 +76,10 @@ def list_catalogue() -> None:
         table.add_row(name, entry.makers, entry.licence, gated, f"{2 * entry.parameters:.1f} GB", form, way, entry.repository, here)
     for name in MINIGPT4:
         here = "yes" if is_ready(models() / name) else ""
-        size = RELEASE_GB[name]
+        size, (licence, gated, where) = RELEASES[name]
         free = machine.card if machine.card is not None else machine.main
         form = "?" if free is None else fitting(size, free)
-        table.add_row(
-            name, "Vision-CAIR, KAUST", "research only (LLaMA)", "", f"{size[0]:.1f} GB", form, "Gander", "four public parts", here
-        )
+        table.add_row(name, "Vision-CAIR, KAUST", licence, gated, f"{size[0]:.1f} GB", form, "Gander", where, here)
     typer.echo("\nTo be had by `gander run --model SHORT-NAME`, or any repository of these kinds by owner/name. Sizes are arithmetic:\n")
     Console(soft_wrap=True).print(table)
 

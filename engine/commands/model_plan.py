@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.errors import ModelError
-from engine.hub.names import can_be_fetched, wanted
+from engine.hub.names import can_be_fetched, release_size, wanted
 from engine.paths import model_folder, no_model
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 CARDS = (8, 12, 16, 24, 32, 48, 80)  # GB, as they are sold
 CONVERSATIONS = (1, 8, 32)
-SIZES = ("7b", "13b")  # of MiniGPT-4
+SIZES = ("7b", "13b", "llama2-7b", "v2-7b")  # of MiniGPT-4 and its successors
 MOST_GB = 10_000
 NAMES = {"none": "fp16", "int8": "int8", "4bit": "4 bit"}
 
 
 def plan(
     model: Annotated[
-        str, typer.Argument(help="A ready folder, a model's name, owner/name of a hub, or 7b or 13b for MiniGPT-4; it need not be here.")
+        str,
+        typer.Argument(help="A ready folder, a model's name, owner/name of a hub, or 7b, 13b or v2-7b for MiniGPT-4; it need not be here."),
     ],
     card: Annotated[
         list[str] | None,
@@ -38,7 +39,7 @@ def plan(
 ) -> None:
     """Show the device memory needed in fp16, int8 and 4 bit, and which of them fits. Nothing is loaded."""
     sizes = [card_bytes(text) for text in card or []]
-    release = model.lower().removeprefix("minigpt4-")
+    release = release_size(model)
     if release not in SIZES and not can_be_fetched(model):
         model_folder(model)  # says what there is, before torch takes its seconds
     shapes = shapes_of_any(model)
@@ -99,7 +100,7 @@ def card_bytes(text: str) -> int:
 
 def shapes_of_any(model: str) -> Shapes:
     """Of what is here, of MiniGPT-4, or of a hub's repository by its config alone. Raises ModelError."""
-    release = model.lower().removeprefix("minigpt4-")
+    release = release_size(model)
     try:
         folder = model_folder(model)
     except ModelError:

@@ -12,7 +12,7 @@ import typer
 
 from engine.commands.progress_bars import download_bars
 from engine.errors import ModelError
-from engine.hub.names import AUTO, MINIGPT4, Wanted, can_be_fetched, catalogue, wanted
+from engine.hub.names import AUTO, MINIGPT4, Wanted, can_be_fetched, catalogue, release_size, wanted
 from engine.hub.pocket import EFFICIENTNET, LANGUAGE, NAME, has_parts
 from engine.hub.pocket import pull as pull_pocket
 from engine.models.card_reader import is_ready
@@ -43,8 +43,8 @@ def pull(
         list[str] | None,
         typer.Option(
             envvar="GANDER_PARTS",
-            help="Of minigpt4-7b and -13b: ROLE=WHERE, with language, projection, qformer or eye, and a folder, a file, owner/name or an "
-            "address; given again, more.",
+            help="Of minigpt4-… and minigpt-v2-7b: ROLE=WHERE, with language, projection, qformer or eye, and a folder, a file, owner/name "
+            "or an address; given again, more.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before a download.")] = False,
@@ -106,10 +106,10 @@ def agree_to_parts(name: str, yes: bool, parts: Sequence[str], size: int, folder
     from engine.hub.pull import check_space, free_space
     from engine.weights.memory_needed import release_shapes
 
-    shapes = release_shapes(name.removeprefix("minigpt4-"))
+    shapes = release_shapes(release_size(name))
     made = shapes.needed("none", 0)
     check_space(folder, made)
-    typer.echo(f"{name}, by KAUST's Vision-CAIR, is made here of four public parts. For research only, by the language model's licence.")
+    typer.echo(f"{name}, by KAUST's Vision-CAIR, is made here of {len(parts)} parts, each under its own licence.")
     for words in parts:
         typer.echo(f"  {words}")
     typer.echo(sentence(shapes))

@@ -1,4 +1,4 @@
-"""`gander model pull minigpt4-7b`: fetches MiniGPT-4's public parts, each by its sum, and makes a ready model of them.
+"""`gander model pull minigpt4-7b`: fetches the parts of MiniGPT-4, or of a successor, each by its sum, and makes a ready model of them.
 
 A part can be replaced: by a folder in which it lies, a file, another repository or an address. A source that is gone gives way to its copy.
 """
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Role = Literal["language", "projection", "qformer", "eye"]
 OPTIONS: Mapping[Role, str] = {"language": "llama", "projection": "checkpoint", "qformer": "blip2", "eye": "vit"}
+WITH_QFORMER = ("minigpt4-7b", "minigpt4-13b")
 LANGUAGE_FILES = ("*.json", "*.model", "*.bin", "*.safetensors")
 
 
@@ -44,6 +45,7 @@ class PublicPart(BaseModel):
     commit: str = ""
     file: str = ""
     url: str = ""
+    page: str = ""  # where a person gets it with a browser: no program can
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,10 @@ Ask = Callable[[Sequence[str], int, Path], None]
 
 
 def public_parts(name: str) -> dict[Role, PublicPart]:
-    """Of `minigpt4-7b` or `minigpt4-13b`."""
+    """Of one of `engine.hub.names.MINIGPT4`, in the order of `OPTIONS`."""
     content = tomllib.loads(files("engine.hub").joinpath("minigpt4_parts.toml").read_text("utf-8"))
-    return TypeAdapter(dict[Role, PublicPart]).validate_python(content[name] | content["both"])
+    eyes = {role: part for role, part in content["all"].items() if role != "qformer" or name in WITH_QFORMER}
+    return TypeAdapter(dict[Role, PublicPart]).validate_python(content[name] | eyes)
 
 
 def pull_minigpt4(
@@ -87,7 +90,8 @@ def pull_minigpt4(
     known = parts or public_parts(name)
     here = parts_here(folder) if folder else {}
     whole = "blip2" in here and here["blip2"].is_dir()  # a copy of BLIP-2's repository holds the eye, too
-    roles = [role for role in OPTIONS if not (role == "eye" and whole)]
+    roles = [role for role in OPTIONS if role in known and not (role == "eye" and whole)]
+    roles.sort(key=lambda role: not known[role].page)  # what no program can fetch is asked for before a hub is
     plan = [plan_part(role, known[role], (given or {}).get(role), here, home) for role in roles]
     size = sum(part.size for part in plan)
     check_space(Path(constants.HF_HUB_CACHE), size)
@@ -121,6 +125,11 @@ def plan_part(role: Role, part: PublicPart, given: str | None, here: Mapping[str
         if asked is None:
             raise ModelError(f"--part {role}={given}: that is no file, no folder, no address and no owner/name of a hub.")
         return from_hub(role, part.model_copy(update={"sha256": (), "file": part.file if role != "language" else ""}), asked)
+    if not given and part.page:
+        raise DownloadError(
+            f"{part.name} lies on Google Drive alone, which gives large files to browsers: download it from {part.page}, then add "
+            f"--part {role}=FILE, or --from FOLDER with what you have in it."
+        )
     if given or part.url:
         return from_address(role, part, given or part.url, home)
     asked = wanted(part.repository)

@@ -20,7 +20,7 @@ PAGE = re.compile(
 REPOSITORY = re.compile(r"(?P<kind>spaces/|models/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 Kind = Literal["model", "space"]
 POCKET = "pocket"
-MINIGPT4 = ("minigpt4-7b", "minigpt4-13b")
+MINIGPT4 = ("minigpt4-7b", "minigpt4-13b", "minigpt4-llama2-7b", "minigpt-v2-7b")
 AUTO = "auto"  # what fits best here
 
 
@@ -53,6 +53,11 @@ class Wanted:
     def name(self) -> str:
         """What its model is called here."""
         return self.alias or self.repository.partition("/")[2]
+
+
+def release_size(name: str) -> str:
+    """`minigpt4-7b`, `7b` → `7b`; `minigpt-v2-7b` → `v2-7b`: the size of a model of `MINIGPT4`, as `release_shapes` wants it."""
+    return name.lower().removeprefix("minigpt4-").removeprefix("minigpt-")
 
 
 @cache

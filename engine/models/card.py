@@ -91,7 +91,17 @@ class Card(BaseModel):
     format: Literal[1] = 1
     name: str
     architecture: Literal[
-        "pocket", "minigpt4", "idefics3", "internvl", "llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "smolvlm", "fallback"
+        "pocket",
+        "minigpt4",
+        "minigpt_v2",
+        "idefics3",
+        "internvl",
+        "llava",
+        "llava_next",
+        "qwen2_5_vl",
+        "qwen3_vl",
+        "smolvlm",
+        "fallback",
     ]
     version: str = ""  # of the architecture; of a fallback its `model_type`
     context_length: int = Field(gt=0)  # tokens

@@ -1,4 +1,4 @@
-"""Makes one ready folder from LLaMA, a Vicuna delta and MiniGPT-4's files: `gander model import`.
+"""Makes one ready folder from the files of MiniGPT-4, or of a successor: `gander model import`.
 
 Everything that can be wrong with the inputs is found before the first weight is written. A killed import continues at
 the first shard that is not whole yet.
@@ -11,28 +11,33 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
 from engine.atomic_write import replacing_folder
 from engine.device.meta import without_memory
 from engine.errors import ModelError, WeightsError
 from engine.layers.modes import Quantization
-from engine.layers.quantization import Slot, mode_of, quantize, quantized_slots
 from engine.models.card import CARD_NAME, Card, Component
 from engine.models.llama.config import LlamaConfig
-from engine.models.minigpt4.config import ARCHITECTURE_NAME, VISION_SHARDS, Architecture, read_architecture
-from engine.models.minigpt4.minigpt4 import VisionEncoder
-from engine.weights.merging import HubLlama, check_alone, check_pair, language_shapes, merge, open_llama
+from engine.models.minigpt4.config import ARCHITECTURE_NAME, NEIGHBOURS, VISION_SHARDS, Architecture, VisionSizes, read_architecture
+from engine.weights.checkpoint import PROJECTION, Kind, kind_of
+from engine.weights.language_conversion import check_language, language_conversions
+from engine.weights.merging import open_llama
+from engine.weights.minigpt4_loader import picture_encoder
 from engine.weights.minigpt4_release import read_release, read_template
 from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Conversion
 from engine.weights.stored_tensors import StoredTensor, open_weights
 from engine.weights.tokenizer_conversion import Special, convert_tokenizer
-from engine.weights.vision_conversion import copy_conversion, found, open_vision_encoder, trained_with, vision_conversion
+from engine.weights.vision_conversion import (
+    copy_conversion,
+    eye_conversion,
+    found,
+    open_eye,
+    open_vision_encoder,
+    trained_with,
+    vision_conversion,
+)
 
-PROJECTION = ("llama_proj.weight", "llama_proj.bias")
 SIZES = {4096: "7B", 5120: "13B"}
-LLAMA2_INPUT = 4 * 1408  # four patches side by side go into the projection of the version for Llama 2
 PLAIN_WORDS = 32000
 
 
@@ -41,17 +46,26 @@ class Sources:
     """The paths that `gander model import` was given, under its options' names."""
 
     llama: Path
-    blip2: Path
     checkpoint: Path
+    blip2: Path | None = None
     delta: Path | None = None
     vit: Path | None = None
     architecture: Path | None = None
 
-    def parts(self) -> tuple[Component, ...]:
+    def parts(self, kind: Kind) -> tuple[Component, ...]:
         """What the model is made of, each with its licence."""
-        known = read_release().parts
-        given = {name: path for name, path in asdict(self).items() if path and name in known}
+        known = read_release(kind).parts
+        unused = {"blip2"} if kind != "minigpt4" and self.vit else set()
+        given = {name: path for name, path in asdict(self).items() if path and name in known.keys() - unused}
         return tuple(Component(name=known[name].name, source=path.name, licence=known[name].licence) for name, path in given.items())
+
+    def sizes(self) -> Architecture | None:
+        """As `--architecture` says. Raises ModelError."""
+        return read_architecture(self.architecture) if self.architecture else None
+
+    def kind(self) -> Kind:
+        """Which model the checkpoint makes. Raises ModelError, WeightsError."""
+        return kind_of(self.checkpoint, self.sizes())
 
 
 def import_model(sources: Sources, out: Path, quantization: Quantization, progress: Progress) -> Card:
@@ -59,15 +73,17 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     out = out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"{out} exists already. Choose another --out, or remove it first.")
-    sizes = read_architecture(sources.architecture) if sources.architecture else Architecture()
     base = open_llama(sources.llama)
     delta = open_llama(sources.delta) if sources.delta else None
-    config = (delta or base).config
+    kind = sources.kind()
+    sizes = sizes_of(kind, sources.sizes())
+    language = check_language(kind, base, delta, sources.checkpoint)
+    config = language.config
     groups = {
-        "language": language_conversions(base, delta, quantization),
+        "language": language_conversions(language, quantization),
         VISION_SHARDS: vision_conversions(sources, sizes) + projection_conversions(sources, sizes, config.hidden_size),
     }
-    card = make_card(out.name, sources, config, sizes, quantization)
+    card = make_card(out.name, sources, kind, config, sizes, quantization)
     with replacing_folder(out, resume=True) as folder:
         special = convert_tokenizer([path for path in (sources.delta, sources.llama) if path], config.vocab_size, folder)
         write_configs(folder, config, sizes, special)
@@ -76,90 +92,61 @@ def import_model(sources: Sources, out: Path, quantization: Quantization, progre
     return card
 
 
-def language_conversions(base: HubLlama, delta: HubLlama | None, quantization: Quantization) -> list[Conversion]:
-    """How to make each parameter of the language model, in fp16 or quantised. `delta` is added to `base`."""
-    if delta:
-        check_pair(base, delta)
-    else:
-        check_alone(base)
-    shapes = language_shapes((delta or base).config)
-    return [language_conversion(name, shape, base, delta, quantization) for name, shape in shapes.items()]
-
-
-def language_conversion(
-    name: str, shape: tuple[int, ...], base: HubLlama, delta: HubLlama | None, quantization: Quantization
-) -> Conversion:
-    origins = (base.tensors[name], delta.tensors[name]) if delta else (base.tensors[name],)
-
-    def weight() -> torch.Tensor:
-        tensors = [origin.read() for origin in origins]
-        return merge(*tensors) if delta else tensors[0].to(torch.float16)
-
-    mode = mode_of(name, shape[-1], quantization)
-    if mode != "none":
-        slots = quantized_slots(name, shape, mode)
-        return Conversion(slots, lambda: dict(zip(slots, quantize(weight(), mode), strict=True)), origins)
-    return Conversion({name: Slot(torch.float16, shape)}, lambda: {name: weight()}, origins)
+def sizes_of(kind: Kind, given: Architecture | None) -> Architecture:
+    """The release's, or those `given`; only the first MiniGPT-4 has a Q-Former."""
+    sizes = given or Architecture(vision=VisionSizes(image_size=read_release(kind).image_size))
+    return sizes if kind == "minigpt4" else sizes.model_copy(update={"qformer": None})
 
 
 def vision_conversions(sources: Sources, sizes: Architecture) -> list[Conversion]:
-    """How to make each parameter of the ViT and the Q-Former."""
+    """How to make each parameter of the ViT and the Q-Former. Raises WeightsError that names the option to change."""
     with without_memory():
-        expected = VisionEncoder(sizes, width=1).state_dict()
+        expected = picture_encoder(sizes, width=1).state_dict()
+    shapes = {name: tuple(parameter.shape) for name, parameter in expected.items() if name not in PROJECTION}
+    eye = sources.vit or sources.blip2 or sources.checkpoint
+    if sizes.qformer is None:
+        tensors = open_eye(sources.vit, sources.blip2) | trained_with(sources.checkpoint)
+        return [eye_conversion(name, shape, tensors, eye) for name, shape in shapes.items()]
     tensors = open_vision_encoder(sources.vit, sources.blip2) | trained_with(sources.checkpoint)
-    return [
-        vision_conversion(name, tuple(parameter.shape), tensors, sources.vit, sources.blip2)
-        for name, parameter in expected.items()
-        if name not in PROJECTION
-    ]
+    return [vision_conversion(name, shape, tensors, sources.vit, sources.blip2 or eye) for name, shape in shapes.items()]
 
 
 def projection_conversions(sources: Sources, sizes: Architecture, width: int) -> list[Conversion]:
-    """How to make the linear layer from the Q-Former to the language model of `width`. Raises WeightsError if it has another width."""
+    """How to make the linear layer from the picture to the language model of `width`. Raises WeightsError if it has another width."""
     tensors = open_weights(sources.checkpoint)
-    weight = tensors.get(PROJECTION[0])
-    if weight is None:
-        raise WeightsError(f"{sources.checkpoint} lacks {PROJECTION[0]}: it is no MiniGPT-4 checkpoint. Give pretrained_minigpt4*.pth.")
-    check_checkpoint(sources.checkpoint, tensors)
-    if weight.shape[0] != width:
-        raise WeightsError(
-            f"{sources.checkpoint} translates into width {weight.shape[0]} ({model_size(weight.shape[0])}), but the language model in "
-            f"{sources.llama} has width {width} ({model_size(width)}). Give the --checkpoint, or the --llama, of the other's size."
-        )
-    shapes = {PROJECTION[0]: (width, sizes.qformer.hidden_size), PROJECTION[1]: (width,)}
+    check_width(sources, tensors, width)
+    read = NEIGHBOURS * sizes.vision.hidden_size if sizes.qformer is None else sizes.qformer.hidden_size
+    shapes = {PROJECTION[0]: (width, read), PROJECTION[1]: (width,)}
     return [copy_conversion(name, found(tensors, name, shape, sources.checkpoint)) for name, shape in shapes.items()]
 
 
-def check_checkpoint(path: Path, tensors: Mapping[str, StoredTensor]) -> None:
-    """Raises WeightsError for the checkpoint of a successor, which this import can't make a model of."""
-    if any("lora_" in name for name in tensors):
-        later = "MiniGPT-v2 (it changes the language model, by LoRA)"
-    elif tensors[PROJECTION[0]].shape[1:] == (LLAMA2_INPUT,):
-        later = "MiniGPT-4 for Llama 2 (it has no Q-Former)"
-    elif any(name.startswith("llama_model.") for name in tensors):
-        later = "a model whose language half was trained, too"
-    else:
-        return
-    raise WeightsError(f"{path} is of {later}, which isn't computed here. Give MiniGPT-4's of 2023: pretrained_minigpt4*.pth.")
+def check_width(sources: Sources, tensors: Mapping[str, StoredTensor], width: int) -> None:
+    written = tensors[PROJECTION[0]].shape[0]
+    if written != width:
+        raise WeightsError(
+            f"{sources.checkpoint} translates into width {written} ({model_size(written)}), but the language model in "
+            f"{sources.llama} has width {width} ({model_size(width)}). Give the --checkpoint, or the --llama, of the other's size."
+        )
 
 
 def model_size(width: int) -> str:
     return SIZES.get(width, "neither 7B nor 13B")
 
 
-def make_card(name: str, sources: Sources, config: LlamaConfig, sizes: Architecture, quantization: Quantization) -> Card:
-    release = read_release()
+def make_card(name: str, sources: Sources, kind: Kind, config: LlamaConfig, sizes: Architecture, quantization: Quantization) -> Card:
+    release = read_release(kind)
+    language = vicuna(sources, config, sizes) if kind == "minigpt4" else release.versions[PLAIN_WORDS]
     return Card(
         name=name,
-        architecture="minigpt4",
-        version=" ".join(filter(None, (vicuna(sources, config, sizes), SIZES.get(config.hidden_size)))),
+        architecture=release.architecture,
+        version=" ".join(filter(None, (language, SIZES.get(config.hidden_size)))),
         context_length=config.max_position_embeddings,
         quantization=quantization,
-        template=read_template(),
+        template=read_template(kind),
         generation=release.generation,
         languages=release.languages,
         notice=release.notice,
-        parts=sources.parts(),
+        parts=sources.parts(kind),
     )
 
 

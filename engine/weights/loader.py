@@ -26,10 +26,10 @@ __all__ = ["load", "load_language", "load_tensors"]
 
 ARCHITECTURES: dict[str, str] = {
     "pocket": "engine.weights.pocket.loader",
-    "minigpt4": "engine.weights.minigpt4_loader",
+    **dict.fromkeys(("minigpt4", "minigpt_v2"), "engine.weights.minigpt4_loader"),
     **dict.fromkeys(PLACEHOLDERS, "engine.weights.pretrained_loader"),
 }
-SPLITTABLE = ("minigpt4", *PLACEHOLDERS)  # architectures whose `load` takes `others`
+SPLITTABLE = ("minigpt4", "minigpt_v2", *PLACEHOLDERS)  # architectures whose `load` takes `others`
 Quantize = Quantization | Literal["auto"]
 
 

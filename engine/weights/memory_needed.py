@@ -31,6 +31,8 @@ RELEASE = {
     "13b": LlamaConfig(32001, 5120, 13824, 40, 40, 40, 128),
 }
 
+SUCCESSORS = dict.fromkeys(("llama2-7b", "v2-7b"), LlamaConfig(32000, 4096, 11008, 32, 32, 32, 128, 4096))
+
 
 @dataclass(frozen=True)
 class Shapes:
@@ -82,12 +84,13 @@ def pretrained_shapes(folder: Path) -> Shapes:
 
 
 def release_shapes(size: str) -> Shapes:
-    """The sizes of the release's `7b` or `13b`, which need no folder."""
-    from engine.models.minigpt4.minigpt4 import VisionEncoder  # likewise
+    """The sizes of the release's `7b` or `13b`, or of a successor (`llama2-7b`, `v2-7b`), which need no folder."""
+    from engine.weights.minigpt4_loader import picture_encoder  # likewise
 
-    config = RELEASE[size]
+    config = (RELEASE | SUCCESSORS)[size]
+    sizes = Architecture() if size in RELEASE else Architecture(qformer=None)
     with without_memory():
-        vision_encoder = VisionEncoder(Architecture(), config.hidden_size)
+        vision_encoder = picture_encoder(sizes, config.hidden_size)
     return Shapes(config, sum(parameter.numel() for parameter in vision_encoder.parameters()))
 
 

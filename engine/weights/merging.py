@@ -107,6 +107,18 @@ def check_release(base: HubLlama) -> None:
         )
 
 
+def check_llama2(base: HubLlama, delta: HubLlama | None) -> None:
+    """Raises WeightsError for what is no Llama 2 Chat: the later checkpoints of MiniGPT-4, and MiniGPT-v2's, were trained with it."""
+    if delta:
+        raise WeightsError(f"{delta.folder} is a delta, and this checkpoint is for Llama 2 Chat as it is: leave --delta out.")
+    context = base.config.max_position_embeddings
+    if context < LLAMA2_CONTEXT or is_delta(base):
+        raise WeightsError(
+            f"{base.folder} (a context of {context:,} words) is not Llama 2 Chat (4,096), which this checkpoint was trained with. "
+            "Give meta-llama/Llama-2-7b-chat-hf as --llama."
+        )
+
+
 def check_pair(base: HubLlama, delta: HubLlama) -> None:
     """Raises WeightsError that names the pair's fault: sizes that differ, or a folder that is not what its option means."""
     if base.folder.resolve() == delta.folder.resolve():

@@ -1,4 +1,4 @@
-"""Loads MiniGPT-4 from a folder that `gander model import` made."""
+"""Loads MiniGPT-4 or MiniGPT-v2 from a folder that `gander model import` made."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from engine.device.meta import without_memory
 from engine.errors import WeightsError
 from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
-from engine.models.minigpt4.config import ARCHITECTURE_NAME, VISION_SHARDS, read_architecture
-from engine.models.minigpt4.minigpt4 import MiniGPT4, VisionEncoder
+from engine.models.minigpt4.config import ARCHITECTURE_NAME, VISION_SHARDS, Architecture, read_architecture
+from engine.models.minigpt4.minigpt4 import MiniGPT4, PictureEncoder, VisionEncoder
+from engine.models.minigpt_v2.patch_encoder import PatchEncoder
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.llama_loader import load_language, open_shards
 
@@ -23,10 +24,17 @@ def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype, *, 
     return MiniGPT4(card, JsonTokenizer.read(folder), vision_encoder, load_language(folder, card, device, dtype, others))
 
 
-def load_vision_encoder(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> VisionEncoder:
+def picture_encoder(sizes: Architecture, width: int) -> PictureEncoder:
+    """Of these sizes, into a language model of `width`."""
+    if sizes.qformer is None:
+        return PatchEncoder(sizes.vision, width)
+    return VisionEncoder(sizes.vision, sizes.qformer, width)
+
+
+def load_vision_encoder(folder: Path, width: int, device: torch.device, dtype: torch.dtype) -> PictureEncoder:
     """The vision encoder, never quantised: it is small, and runs once a picture."""
     with without_memory():
-        vision_encoder = VisionEncoder(read_architecture(folder / ARCHITECTURE_NAME), width)
+        vision_encoder = picture_encoder(read_architecture(folder / ARCHITECTURE_NAME), width)
     tensors = {name: stored.read().to(device, dtype) for name, stored in open_shards(folder, VISION_SHARDS).items()}
     try:
         vision_encoder.load_state_dict(tensors, assign=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from engine.errors import ModelError
-from engine.models.minigpt4.config import ARCHITECTURE_NAME
+from engine.models.minigpt4.config import ARCHITECTURE_NAME, read_architecture
 from engine.models.pretrained_card import read_json
-from engine.weights.importing import PROJECTION, Sources
-from engine.weights.merging import V0_WORDS, HubLlama, is_delta, open_llama
+from engine.weights.checkpoint import PROJECTION, Kind, kind_of
+from engine.weights.importing import Sources
+from engine.weights.merging import LLAMA2_CONTEXT, V0_WORDS, HubLlama, is_delta, open_llama
 from engine.weights.stored_tensors import open_weights
 from engine.weights.weight_files import in_cache
 
@@ -24,6 +25,7 @@ WANTED: dict[Part, str] = {
     "blip2": "blip2_pretrained_flant5xxl.pth",
     "checkpoint": "pretrained_minigpt4_7b.pth or pretrained_minigpt4.pth",
 }
+WANTED_ON_LLAMA2: dict[Part, str] = {"llama": "Llama 2 Chat (meta-llama/Llama-2-7b-chat-hf)", "vit": WANTED["vit"]}
 BODIES: tuple[Part, ...] = ("llama", "delta")
 OF_ONE_WIDTH: tuple[Part, ...] = ("llama", "checkpoint")
 DEEPEST = 4
@@ -40,15 +42,21 @@ class Found:
         self.paths.setdefault(part, []).append(path)
 
 
-def sources_in(folder: Path) -> Sources:
-    """All parts of one model. Raises ModelError that says which is missing, or between which one has to choose."""
-    found = one_each(folder, find_parts(folder))
-    missing = [words for part, words in WANTED.items() if part not in found.paths and not (part == "vit" and holds_vit(found))]
+def sources_in(folder: Path, named: Mapping[str, Path] | None = None) -> Sources:
+    """All parts of one model, those that are `named` by their options taken from there.
+
+    Raises ModelError that says which is missing, or between which one has to choose.
+    """
+    present = find_parts(folder)
+    present.paths |= {part: [path] for part in get_args(Part) if (path := (named or {}).get(part))}
+    found = one_each(folder, present)
+    later = kind_found(found) != "minigpt4"
+    wanted = WANTED_ON_LLAMA2 if later else WANTED
+    missing = [words for part, words in wanted.items() if part not in found.paths and not (part == "vit" and holds_vit(found))]
     if missing:
         faults = f" Not readable: {' '.join(found.faults)}" if found.faults else ""
-        raise ModelError(
-            f"{folder} holds no {'; no '.join(missing)}.{faults} `gander model pull minigpt4-7b --from {folder}` fetches what is missing."
-        )
+        fetch = "Put it there." if later else f"`gander model pull minigpt4-7b --from {folder}` fetches what is missing."
+        raise ModelError(f"{folder} holds no {'; no '.join(missing)}.{faults} {fetch}")
     return Sources(**{part: paths[0] for part, paths in found.paths.items()})
 
 
@@ -102,6 +110,10 @@ def one_each(folder: Path, found: Found) -> Found:
     models = [open_llama(path) for part in BODIES for path in found.paths.get(part, ())]
     widths = {model.folder: model.config.hidden_size for model in models}
     widths |= {path: open_weights(path)[PROJECTION[0]].shape[0] for path in found.paths.get("checkpoint", ())}
+    if kind_found(found) != "minigpt4":
+        found.paths.pop("delta", None)
+        newer = [model.folder for model in models if model.config.max_position_embeddings >= LLAMA2_CONTEXT]
+        found.paths["llama"] = [path for path in found.paths.get("llama", []) if path in newer]
     shared = set(widths.values())
     for part in OF_ONE_WIDTH:
         if part in found.paths:
@@ -118,6 +130,14 @@ def one_each(folder: Path, found: Found) -> Found:
         if len(given) > 1:
             raise ModelError(f"{folder} holds {given[0]} and {given[1]}, and either could be meant: leave one in it.")
     return Found({part: given for part, given in paths.items() if given}, found.faults)
+
+
+def kind_found(found: Found) -> Kind:
+    """Which model the one checkpoint makes; the first MiniGPT-4 where there is none, or several."""
+    checkpoints, architectures = found.paths.get("checkpoint", []), found.paths.get("architecture", [])
+    if len(checkpoints) != 1:
+        return "minigpt4"
+    return kind_of(checkpoints[0], read_architecture(architectures[0]) if architectures else None)
 
 
 def prefer_merged(models: list[HubLlama], given: list[Path]) -> list[Path]:

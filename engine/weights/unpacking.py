@@ -5,24 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from engine.errors import WeightsError
-from engine.weights.importing import Sources
 
 WEIGHTS = (".pth", ".pt", ".bin", ".safetensors")
 TORCH = "data.pkl"  # in every file of PyTorch's, which are zip archives, too
 
 
 @contextmanager
-def unpacked(sources: Sources, out: Path) -> Iterator[Sources]:
-    """The same sources, archives replaced by what is in them: beside `out`, and gone once the block succeeds."""
+def unpacked(parts: Mapping[str, Path], out: Path) -> Iterator[dict[str, Path]]:
+    """The same paths, archives replaced by what is in them: beside `out`, and gone once the block succeeds."""
     folder = out.with_name(f".{out.name}.unpacked")
-    paths = {part: take_out(path, folder) if path.is_file() else path for part, path in asdict(sources).items() if path}
-    yield Sources(**paths)
+    yield {part: take_out(path, folder) if path.is_file() else path for part, path in parts.items()}
     shutil.rmtree(folder, ignore_errors=True)
 
 

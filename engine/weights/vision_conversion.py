@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from engine.errors import WeightsError
 from engine.layers.quantization import Slot
@@ -38,11 +40,13 @@ OTHERS = {"opt_proj": "OPT", "llm_proj": "Vicuna (InstructBLIP)", "vision_proj":
 T5_XL = 2048  # width of the smaller T5; the release's Q-Former was trained with flan-t5-xxl, 4096 wide
 
 
-def open_vision_encoder(vit: Path | None, blip2: Path) -> dict[str, StoredTensor]:
+def open_vision_encoder(vit: Path | None, blip2: Path | None) -> dict[str, StoredTensor]:
     """The tensors of the ViT, its last norm, the Q-Former and its queries, renamed. `blip2` may be the Hugging Face folder of all.
 
     Raises WeightsError that names the option to change.
     """
+    if blip2 is None:
+        raise WeightsError("MiniGPT-4 with Vicuna has BLIP-2's Q-Former: give blip2_pretrained_flant5xxl.pth as --blip2.")
     if blip2.is_dir():
         if vit is not None:
             raise WeightsError(
@@ -57,6 +61,21 @@ def open_vision_encoder(vit: Path | None, blip2: Path) -> dict[str, StoredTensor
     qformer = open_weights(blip2)
     check_blip2(blip2, qformer)
     return renamed_vit(open_weights(vit)) | renamed(qformer, BLIP2_NAMES)
+
+
+def open_eye(vit: Path | None, blip2: Path | None) -> dict[str, StoredTensor]:
+    """The ViT alone, as the successors without a Q-Former use it, from its own file or from BLIP-2's repository.
+
+    Their release never loads BLIP-2's last norm: it stays at 1 and 0, unless a checkpoint trained it. Raises WeightsError.
+    """
+    if vit is not None:
+        return renamed_vit(open_weights(vit))
+    if blip2 is None or not blip2.is_dir():
+        raise WeightsError(
+            "This model sees by EVA ViT-g: give eva_vit_g.pth as --vit, or a copy of Salesforce/blip2-flan-t5-xxl as --blip2."
+        )
+    check_blip2_folder(blip2)
+    return open_folder(blip2, lambda name: name.startswith("vision_model.") and "post_layernorm" not in name)
 
 
 def trained_with(checkpoint: Path) -> dict[str, StoredTensor]:
@@ -109,6 +128,31 @@ def vision_conversion(name: str, shape: tuple[int, ...], tensors: Tensors, vit: 
         q, v = (found(tensors, attention + part, (shape[0] // 3,), file) for part in ("q_bias", "v_bias"))
         return Conversion({name: Slot(q.dtype, shape)}, lambda: {name: qkv_bias(q.read(), v.read())}, (q, v))
     return copy_conversion(name, found(tensors, name, shape, file))
+
+
+def eye_conversion(name: str, shape: tuple[int, ...], tensors: Tensors, file: Path) -> Conversion:
+    """The same where there is no Q-Former: the last norm may be new, and the positions are for the pixels that the model looks at."""
+    stored = tensors.get(name)
+    if stored is None and ".post_layernorm." in name:
+        fresh = torch.ones(shape) if name.endswith("weight") else torch.zeros(shape)
+        return Conversion({name: Slot(fresh.dtype, shape)}, lambda: {name: fresh}, ())
+    if stored is not None and name.endswith(".position_embedding") and stored.shape != shape and is_square(stored.shape):
+        side = math.isqrt(shape[1] - 1)
+        return Conversion({name: Slot(torch.float32, shape)}, lambda: {name: stretched(stored.read(), side)}, (stored,))
+    return vision_conversion(name, shape, tensors, file, file)
+
+
+def is_square(shape: tuple[int, ...]) -> bool:
+    """Whether [1, 1 + patches, width] are the positions of CLS and of a square of patches."""
+    return len(shape) == 3 and math.isqrt(shape[1] - 1) ** 2 == shape[1] - 1
+
+
+def stretched(positions: Tensor, side: int) -> Tensor:
+    """Positions [1, 1 + patches, width] of CLS and a square of patches → of `side` × `side` patches, bicubic, in fp32; CLS's stays."""
+    before = math.isqrt(positions.shape[1] - 1)
+    grid = positions[:, 1:].float().unflatten(1, (before, before)).permute(0, 3, 1, 2)
+    grown = interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
+    return torch.cat((positions[:, :1].float(), grown.permute(0, 2, 3, 1).flatten(1, 2)), dim=1)
 
 
 def copy_conversion(name: str, tensor: StoredTensor) -> Conversion:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, Validati
 from engine.errors import ModelError
 
 ARCHITECTURE_NAME = "architecture.json"
+NEIGHBOURS = 4  # patches side by side that make one soft token where there is no Q-Former
 VISION_SHARDS = "eye"  # how the names of the vision encoder's weight files begin in a ready folder
 
 
@@ -59,12 +60,14 @@ class QFormerSizes(Sizes):
 
 
 class Architecture(BaseModel):
-    """The whole file. `vicuna_version` says which release of the weights it describes, where that is known."""
+    """The whole file. `vicuna_version` says which release of the weights it describes, where that is known; without a Q-Former
+    (`qformer` null) four neighbouring patches make a soft token.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vision: VisionSizes = VisionSizes()
-    qformer: QFormerSizes = QFormerSizes()
+    qformer: QFormerSizes | None = QFormerSizes()
     vicuna_version: str | None = None
 
 

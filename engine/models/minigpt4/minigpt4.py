@@ -18,7 +18,7 @@ from engine.device.captured_module import CapturedModule
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
-from engine.models.minigpt4.config import Architecture
+from engine.models.minigpt4.config import QFormerSizes, VisionSizes
 from engine.models.minigpt4.qformer import QueryTransformer
 from engine.models.minigpt4.vision_transformer import VisionTransformer
 from engine.models.stored_names import use_stored_names
@@ -28,15 +28,21 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 RESIZE_THREADS = 8  # threads: scaling a picture takes a thread longer than the vision encoder takes for one more in its batch
 
 
-class VisionEncoder(nn.Module):
+class PictureEncoder(nn.Module):
+    """Turns pictures [pictures, 3, image_size, image_size], normalised, into soft tokens [pictures, tokens, width]."""
+
+    image_size: int  # pixels
+    modality_projector: nn.Linear
+
+
+class VisionEncoder(PictureEncoder):
     """Turns a picture into 32 soft tokens of the language model's width: vision transformer, Q-Former, modality projector.
 
     In files the parts have BLIP-2's and the release's names.
     """
 
-    def __init__(self, sizes: Architecture, width: int) -> None:
+    def __init__(self, vision: VisionSizes, queries: QFormerSizes, width: int) -> None:
         super().__init__()
-        vision, queries = sizes.vision, sizes.qformer
         self.image_size = vision.image_size
         self.vision_transformer = VisionTransformer(vision)
         self.query_tokens = nn.Parameter(torch.zeros(1, queries.num_query_tokens, queries.hidden_size))
@@ -56,7 +62,7 @@ class VisionEncoder(nn.Module):
 class MiniGPT4:
     """The vision encoder and the language model, as `engine.models.base.VisionLanguageModel` asks for them."""
 
-    def __init__(self, card: Card, tokenizer: Tokenizer, vision_encoder: VisionEncoder, language: Llama) -> None:
+    def __init__(self, card: Card, tokenizer: Tokenizer, vision_encoder: PictureEncoder, language: Llama) -> None:
         self.card = card
         self.tokenizer = tokenizer
         self.vision_encoder = vision_encoder
@@ -66,14 +72,14 @@ class MiniGPT4:
 
     def capture(self, batches: Sequence[int]) -> None:
         """See `engine.models.base.VisionLanguageModel`."""
-        size, parameter = self.vision_encoder.image_size, self.vision_encoder.query_tokens
+        size, parameter = self.vision_encoder.image_size, self.vision_encoder.modality_projector.weight
         self.encode_pixels = CapturedModule(
             self.vision_encoder, torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device), batches
         )
 
     @property
     def device(self) -> torch.device:
-        return self.vision_encoder.query_tokens.device
+        return self.vision_encoder.modality_projector.weight.device
 
     @property
     def eye_pixels(self) -> int:
@@ -85,9 +91,9 @@ class MiniGPT4:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
-        """RGB pictures of any size → 32 embeddings each."""
+        """RGB pictures of any size → the embeddings of each: 32 from a Q-Former, else one for four patches."""
         pixels = upload(as_bytes(self.prepare(pictures)), self.device)
-        embeddings = self.encode_pixels(normalise(pixels).to(self.vision_encoder.query_tokens.dtype))
+        embeddings = self.encode_pixels(normalise(pixels).to(self.vision_encoder.modality_projector.weight.dtype))
         return [EncodedPicture(embedding.clone()) for embedding in embeddings]  # a view would keep the whole batch
 
 

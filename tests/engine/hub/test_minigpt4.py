@@ -128,6 +128,17 @@ def test_a_place_that_is_none_is_named(hub: Hub, tmp_path: Path, sizes: Path) ->
         pulled(hub, tmp_path, sizes, {"eye": "/nowhere/at/all"})
 
 
+@pytest.mark.parametrize("name", ["minigpt4-llama2-7b", "minigpt-v2-7b"])
+def test_what_a_browser_alone_can_fetch_is_said_before_anything_is_asked(name: str, hub: Hub, tmp_path: Path) -> None:
+    """Of the successors: no Q-Former, a language model that is gated, and a checkpoint on Google Drive."""
+    known = public_parts(name)
+    assert set(known) == {"language", "projection", "eye"}
+    assert "gated" in known["language"].licence
+    with pytest.raises(DownloadError, match=r"drive\.google\.com.*--part projection=FILE"):
+        pull_minigpt4(name, tmp_path, lambda *_: None, lambda written, total: None)
+    assert not hub.requests
+
+
 @pytest.mark.parametrize("name", ["minigpt4-7b", "minigpt4-13b"])
 def test_every_part_of_the_release_is_pinned(name: str) -> None:
     known = public_parts(name)

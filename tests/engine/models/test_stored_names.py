@@ -7,9 +7,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from engine.models.minigpt4.config import Architecture
-from engine.models.minigpt4.minigpt4 import VisionEncoder
 from engine.models.pocket.bridge import Bridge
 from engine.models.stored_names import use_stored_names
+from engine.weights.minigpt4_loader import picture_encoder
 from engine.weights.pocket import BRIDGE
 
 
@@ -38,5 +38,5 @@ def test_the_shipped_bridge_and_the_releases_vision_encoder_keep_their_names() -
     shipped = {name for name in load_file(BRIDGE) if name.startswith("bridge.")}
     assert {f"bridge.{name}" for name in Bridge(576).state_dict()} == shipped
     with torch.device("meta"):
-        names = list(VisionEncoder(Architecture(), 8).state_dict())
+        names = list(picture_encoder(Architecture(), 8).state_dict())
     assert {name.partition(".")[0] for name in names} == {"query_tokens", "vision_model", "qformer", "llama_proj"}

@@ -109,6 +109,7 @@ def test_checkpoint_of_something_else(sources: Sources, out: Path) -> None:
 
 
 def test_a_q_former_that_was_trained_on_takes_the_place_of_blip2s(sources: Sources, out: Path) -> None:
+    assert sources.blip2
     trained = torch.load(sources.blip2, weights_only=True)["model"]
     queries = trained["query_tokens"] + 1
     edit_tensors(sources.checkpoint, lambda tensors: tensors.update({"query_tokens": queries}))
@@ -117,20 +118,16 @@ def test_a_q_former_that_was_trained_on_takes_the_place_of_blip2s(sources: Sourc
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "words"),
-    [
-        ("llama_proj.weight", (64, 5632), "Llama 2"),
-        ("llama_model.layers.0.q_proj.lora_A.weight", (4, 64), "MiniGPT-v2"),
-        ("llama_model.model.norm.weight", (64,), "language half was trained"),
-    ],
+    ("name", "shape"), [("llama_model.layers.0.q_proj.lora_A.weight", (4, 64)), ("llama_model.model.norm.weight", (64,))]
 )
-def test_a_successors_checkpoint_is_told(name: str, shape: tuple[int, ...], words: str, sources: Sources, out: Path) -> None:
+def test_a_language_half_that_was_trained_beside_a_q_former_is_told(name: str, shape: tuple[int, ...], sources: Sources, out: Path) -> None:
     edit_tensors(sources.checkpoint, lambda tensors: tensors.update({name: torch.zeros(shape)}))
-    expect_refusal(sources, out, str(sources.checkpoint), words, "pretrained_minigpt4")
+    expect_refusal(sources, out, str(sources.checkpoint), "language half was trained", "pretrained_minigpt4")
 
 
 @pytest.mark.parametrize(("name", "rows", "made"), [("t5_proj.weight", 2048, "flan-t5-xl"), ("opt_proj.weight", 2560, "OPT")])
 def test_another_blip2_is_told(name: str, rows: int, made: str, sources: Sources, out: Path) -> None:
+    assert sources.blip2
     edit_tensors(sources.blip2, lambda tensors: tensors.update({name: torch.zeros(rows, 48)}))
     expect_refusal(sources, out, str(sources.blip2), made, "flant5xxl")
 

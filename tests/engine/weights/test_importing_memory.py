@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from engine.weights.importing import Sources, import_model
 llama, delta, vit, blip2, checkpoint, architecture, out = map(Path, sys.argv[1:])
-import_model(Sources(llama, blip2, checkpoint, delta, vit, architecture), out, "none", lambda written, total: None)
+import_model(Sources(llama, checkpoint, blip2, delta, vit, architecture), out, "none", lambda written, total: None)
 """
 
 

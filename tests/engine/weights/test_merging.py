@@ -94,8 +94,8 @@ def test_llama_2_is_told_from_llama(sources: Sources, out: Path) -> None:
 def test_a_model_that_may_be_llama_is_not_called_vicuna() -> None:
     sources = golden_sources("v1")
     config = replace(LlamaConfig.read(sources.llama / "config.json"), vocab_size=32000)
-    assert make_card("a", replace(sources, delta=None), config, Architecture(), "none").version == "Vicuna v1 or LLaMA"
-    assert make_card("a", sources, config, Architecture(), "none").version == "Vicuna v1"
+    assert make_card("a", replace(sources, delta=None), "minigpt4", config, Architecture(), "none").version == "Vicuna v1 or LLaMA"
+    assert make_card("a", sources, "minigpt4", config, Architecture(), "none").version == "Vicuna v1"
 
 
 def test_tensor_that_no_shard_has(sources: Sources, out: Path) -> None:

@@ -69,6 +69,6 @@ def test_the_command_makes_a_model_of_a_folder_and_of_an_archive(tmp_path: Path)
 
 
 def test_without_a_folder_the_options_are_asked_for(tmp_path: Path) -> None:
-    refused = CliRunner(env={"GANDER_HOME": str(tmp_path), "COLUMNS": "200"}).invoke(app, ["import", "--llama", str(tmp_path)])
+    refused = CliRunner(env={"GANDER_HOME": str(tmp_path), "COLUMNS": "200"}).invoke(app, ["import", "--blip2", str(tmp_path)])
     assert refused.exit_code == 2
-    assert "--blip2, --checkpoint" in refused.output
+    assert "--llama, --checkpoint" in refused.output

@@ -1,0 +1,31 @@
+"""The picture half of MiniGPT-v2 (Chen et al. 2023, arXiv 2310.09478), and of MiniGPT-4 for Llama 2: no Q-Former between eye and words.
+
+Four neighbouring patches of EVA's ViT-g stand side by side as one soft token: 64 of a picture of 224 pixels, 256 of one of 448.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from engine.models.minigpt4.config import NEIGHBOURS, VisionSizes
+from engine.models.minigpt4.minigpt4 import PictureEncoder
+from engine.models.minigpt4.vision_transformer import VisionTransformer
+from engine.models.stored_names import use_stored_names
+
+
+class PatchEncoder(PictureEncoder):
+    """Turns a picture into soft tokens of the language model's width: vision transformer, four patches to one, modality projector."""
+
+    def __init__(self, sizes: VisionSizes, width: int) -> None:
+        super().__init__()
+        self.image_size = sizes.image_size
+        self.vision_transformer = VisionTransformer(sizes)
+        self.modality_projector = nn.Linear(NEIGHBOURS * sizes.hidden_size, width)
+        use_stored_names(self, {"vision_transformer": "vision_model", "modality_projector": "llama_proj"})
+        self.eval()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[pictures, 3, 448, 448], normalised → [pictures, 256, width]."""
+        patches = self.vision_transformer(pixels)[:, 1:]  # [pictures, 1024, 1408], row by row, without CLS
+        projected: Tensor = self.modality_projector(patches.unflatten(1, (-1, NEIGHBOURS)).flatten(2))
+        return projected
