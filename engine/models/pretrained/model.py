@@ -1,12 +1,14 @@
 """A picture model as transformers has it, its language half ours: the vision tower and the connector are transformers' own modules.
 
 A picture becomes what its placeholder becomes in transformers: soft tokens from the connector, among tags for tiles where the
-processor writes such, so that the engine needs no idea of tiling.
+processor writes such, so that the engine needs no idea of tiling. The processor scales and tiles in any thread; its bytes are normalised on
+the device, which is faster, and so a crowd's answers do not wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -14,11 +16,15 @@ from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
+from engine.device.async_copy import upload
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card, ChatTemplate
 from engine.models.detail import Detail
 from engine.models.llama.llama import Llama
+from engine.models.pretrained.shades import normalised
 
+PROCESSED = "processed"  # in a picture's `info`: what its processor made of it
+IN_BYTES = {"do_rescale": False, "do_normalize": False}
 WORDS_ONLY = (
     "input_ids",
     "attention_mask",
@@ -48,6 +54,7 @@ class PretrainedModel:
         self.card, self.tokenizer, self.processor, self.language_model = card, tokenizer, processor, language
         self.vision, self.soft, self.options = vision, soft, options or {}
         self.placeholder = card.template.placeholder
+        self.processing = Lock()  # a tokenizer is no two threads' at once
 
     @property
     def device(self) -> torch.device:
@@ -68,27 +75,36 @@ class PretrainedModel:
         """Nothing: a picture's tiles are as many as its shape asks for."""
 
     def prepare(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
-        """In RGB, as their processor wants them."""
-        return [picture.convert("RGB") for picture in pictures]
+        """In RGB, with what their processor makes of them."""
+        return [self.processed(picture) for picture in pictures]
+
+    def processed(self, picture: Image.Image) -> Image.Image:
+        """Again without effect."""
+        if PROCESSED in picture.info:
+            return picture
+        ready = picture.convert("RGB")
+        with self.processing:
+            ready.info[PROCESSED] = self.process(ready, **IN_BYTES)
+        return ready
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → as many embeddings as each one's shape asks for."""
-        return [self.look(picture) for picture in self.prepare(pictures)]
+        return [self.look(picture) for picture in pictures]
 
     def look(self, picture: Image.Image) -> EncodedPicture:
         """One picture → [tags and soft tokens, width]."""
-        inputs = self.process(picture)
+        inputs = self.processed(picture).info[PROCESSED]
         ids = inputs["input_ids"][0].to(self.language_model.device)
         embeddings = self.language_model.embed(ids)
         seen = self.see(inputs)
         embeddings[ids == self.soft] = rows_of(seen.pooler_output).to(embeddings)
         return EncodedPicture(embeddings)
 
-    def process(self, picture: Image.Image) -> BatchFeature:
-        """A picture's pixels as its vision tower takes them, and the token ids that it becomes."""
+    def process(self, picture: Image.Image, **options: bool) -> BatchFeature:
+        """A picture's pixels as its vision tower takes them, unless `options` say otherwise, and the token ids that it becomes."""
         made: BatchFeature = self.processor(
-            text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options
+            text=self.placeholder, images=[picture], return_tensors="pt", add_special_tokens=False, **self.options, **options
         )
         return made
 
@@ -100,6 +116,8 @@ class PretrainedModel:
     def moved(self, value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
+        if value.dtype == torch.uint8:
+            value = normalised(upload(value, self.device), self.processor.image_processor)
         return value.to(self.device, self.vision.dtype if value.is_floating_point() else None)
 
 

@@ -6,7 +6,7 @@ Scaling is done in any thread; normalising and cutting into patches on the devic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import isqrt
 from typing import Any
 
@@ -24,6 +24,7 @@ from transformers.vision_utils import (
 
 from engine.models.base import EncodedPicture
 from engine.models.pretrained.model import PretrainedModel
+from engine.models.pretrained.shades import normalised
 
 LONGEST_SHAPE = 190  # times as long as wide: thinner pictures are squeezed, for the makers' scaling refuses those from 200 on
 KEPT_GRIDS = 64
@@ -84,8 +85,7 @@ class QwenModel(PretrainedModel):
     def cut(self, pixels: Tensor) -> Tensor:
         """uint8 [height, width, 3] → normalised patches [patches, numbers], a token's patches one behind the other, fp32."""
         eye = self.picture_processor
-        table = shades(eye.rescale_factor, tuple(eye.image_mean), tuple(eye.image_std)).to(pixels.device)
-        image = torch.stack([table[channel][pixels[:, :, channel].int()] for channel in range(3)])
+        image = normalised(pixels.permute(2, 0, 1), eye)
         rows, columns = image.shape[1] // eye.patch_size, image.shape[2] // eye.patch_size
         squares = image.view(
             3, rows // eye.merge_size, eye.merge_size, eye.patch_size, columns // eye.merge_size, eye.merge_size, eye.patch_size
@@ -120,11 +120,3 @@ def grid_facts(visual: Any, rows: int, columns: int) -> dict[str, Tensor]:
         grid, visual.num_grid_per_side, visual.interpolation_mode, visual.interpolation_align_corners, merge
     )
     return facts | {"image_interp_indices": indices, "image_interp_weights": weights}
-
-
-@lru_cache(maxsize=4)
-def shades(scale: float, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """What each byte of each channel is normalised to, [3, 256], in the processor's own arithmetic."""
-    scaled = (np.arange(256, dtype=np.float64) * scale).astype(np.float32)
-    means, deviations = (np.array(values, dtype=np.float32)[:, None] for values in (mean, std))
-    return torch.from_numpy((scaled - means) / deviations)

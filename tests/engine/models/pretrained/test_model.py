@@ -14,6 +14,8 @@ from engine.evaluation.comparison import Comparison
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.card_reader import read_card
+from engine.models.pretrained.model import PROCESSED, PretrainedModel
+from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import stated_dtype
 from engine.prompts.turn import Turn
 from engine.request import Done, Provisional, Request, TextDelta
@@ -106,6 +108,18 @@ def test_answers_equal_those_of_transformers(repository: Repository, decoder: Of
     (text, length), (wanted, expected) = ours(decoder, CONVERSATIONS[name], beams), theirs(repository, name, beams)
     assert length == expected
     assert shown(text) == shown(repository.processor.tokenizer.decode(wanted, skip_special_tokens=True))
+
+
+def test_a_processors_bytes_become_its_very_numbers(decoder: OfflineEngine) -> None:
+    model = decoder.model
+    if not isinstance(model, PretrainedModel) or isinstance(model, QwenModel):
+        pytest.skip("no family that its makers' processor looks for")
+    [ready] = model.prepare([picture(96, 64)])
+    assert model.prepare([ready]) == [ready]
+    wanted, given = model.process(picture(96, 64)), ready.info[PROCESSED]
+    assert given["pixel_values"].dtype == torch.uint8
+    assert torch.equal(model.moved(given["pixel_values"]), wanted["pixel_values"])
+    assert torch.equal(given["input_ids"], wanted["input_ids"])
 
 
 def test_company_small_pieces_and_an_interruption_change_no_token(repository: Repository, decoder: OfflineEngine) -> None:
