@@ -14,6 +14,7 @@
     ├── DataError             training data that can't be used: names the file or the rows
     └── ModelError            a model folder that can't be loaded
         ├── WeightsError      a weight file is missing, truncated, of another shape, or not plain tensors
+        ├── AdapterError      an adapter that can't be used with this model, or asks for what is not computed here
         └── DownloadError     a part could not be fetched: names it, and what to do offline
 
 No torch here: the bot imports this module.
@@ -84,6 +85,10 @@ class ModelError(EngineError):
 
 class WeightsError(ModelError):
     """A weight file that can't be used; the message says which file to change."""
+
+
+class AdapterError(ModelError):
+    """An adapter that can't be read, does not fit the model, or is of a kind that is not computed here."""
 
 
 class DownloadError(ModelError):

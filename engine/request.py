@@ -36,6 +36,7 @@ class Request:
     beam_tree: bool = False  # `ChoiceFinished.beams` is wanted. Only with beams
     logit_bias: tuple[tuple[int, float], ...] = ()  # token ids and what is added to their scores
     continues: bool = False  # the answer goes on with the last turn, which is the assistant's
+    adapter: str = ""  # the name of the LoRA adapter that it is answered with, beside the base; "" = the base alone
     schema: str | None = None  # the JSON schema that the answer keeps to. Never with beams
     id: str = field(default_factory=lambda: uuid4().hex, init=False, compare=False)
     # What `Preprocessor.prepare` found out: the schema's grammar, how many tokens texts have, the prompt if no picture of it is new.

@@ -106,7 +106,10 @@ class Engine(EngineBase):
     def _queue(self, group: SequenceGroup) -> None:
         """Gives the group its prompt and hands it to the scheduler. Raises RequestError for what can never run here."""
         request, vocabulary = group.request, self.model.language_model.config.vocab_size
+        if request.adapter and request.adapter not in self.model.language_model.adapters:
+            raise RequestError(f"This engine has no adapter {request.adapter!r}.", "adapter")
         context = self.preprocessor.context(request)
+        group.lora = self.model.language_model.lora_scales(request.adapter, context.has_pictures)
         matcher = self.preprocessor.matcher(request)
         if 1 < request.generation.num_beams < request.n:
             beams = request.generation.num_beams
@@ -174,7 +177,7 @@ class Engine(EngineBase):
         if group.context is None:
             raise ValueError("a request without a prompt was admitted")
         inputs = self.preprocessor.contexts.inputs(group.context, chunk.start, chunk.end)
-        return PrefillChunk(inputs, group.tables[0], chunk.start, group.has_pictures)
+        return PrefillChunk(inputs, group.tables[0], chunk.start, group.lora)
 
     def _start(self, complete: abc.Sequence[tuple[SequenceGroup, Tensor]]) -> list[PendingTokens]:
         """First tokens of groups whose prompts are in the cache, each from the logits [vocabulary] after its prompt."""
@@ -202,7 +205,7 @@ class Engine(EngineBase):
             self.runner.cache.copy([(group.tables[0][last], table[last]) for table in group.tables[1:]])
         offset = group.context.position_offset if group.context else 0
         min_tokens = 0 if isinstance(group, BeamGroup) else group.request.min_tokens  # a search bars ends itself
-        self.runner.bind(group.slots, tables, len(group.keys), group.has_pictures, offset, min_tokens)
+        self.runner.bind(group.slots, tables, len(group.keys), group.lora, offset, min_tokens)
 
     def _decode(self, schedule: SchedulerOutput) -> list[PendingTokens]:
         """One token for every scheduled row. Rows whose prompt could not be read, for want of memory, are left out."""

@@ -52,6 +52,7 @@ class SequenceGroup(ABC):
         self.last_token_at: float | None = None  # by time.monotonic()
         self.pictures_encoded = 0  # pictures that had to be encoded for it; the others were in the cache
         self.context: Context | None = None
+        self.lora: tuple[float, ...] = ()  # the scales of the model's LoRA adapters
         self.thinking = ""  # the marker of reasoning that the prompt ends behind: some templates open it for the model
         self.matcher: Matcher | None = None  # of the request's schema, at an answer's beginning
         self.keys: list[Key] = []  # the prompt, a key a token
@@ -76,8 +77,8 @@ class SequenceGroup(ABC):
 
     @property
     def root(self) -> str:
-        """Tells apart what equal keys would not: LoRA is on in prompts with pictures only. See `digests`."""
-        return "seen" if self.has_pictures else ""
+        """Tells apart what equal keys would not: by which LoRA adapters a prompt is read. See `digests`."""
+        return f"{'seen' if self.has_pictures else ''}:{self.request.adapter}"
 
     @property
     def has_pictures(self) -> bool:

@@ -6,8 +6,8 @@ import glob
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -45,6 +45,7 @@ class EngineOptions:
     memory: int | None = None  # bytes of each card that this process takes at most; None = all that is free
     exact: bool = False  # fp32 throughout, nothing quantised; on a CPU only
     detail: Detail | None = None  # how closely pictures are looked at; None = as the device allows
+    adapters: Mapping[str, Path] = field(default_factory=dict)  # folders of LoRA adapters by name
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def build(
         capability=options.capability,
         memory=options.memory,
         detail=options.detail,
+        adapters=options.adapters,
     )
     return build_engine(
         model,

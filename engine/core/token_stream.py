@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from engine.kernels.decode_step import DecodeStep
@@ -25,8 +27,8 @@ class TokenStream:
         self.table = list(range(SCRATCH, SCRATCH + blocks))
         self.length, self.chunk = 0, chunk
 
-    def prefill(self, prompt: PromptInputs, lora: bool = False) -> Tensor:
-        """A whole prompt → the first token's logits [vocabulary]. Once, before `decode`."""
+    def prefill(self, prompt: PromptInputs, lora: Sequence[float] = ()) -> Tensor:
+        """A whole prompt → the first token's logits [vocabulary]. Once, before `decode`; `lora` as in `PrefillChunk`."""
         for start in range(0, len(prompt), self.chunk):
             piece = prompt.cut(start, start + self.chunk)
             logits = self.runner.prefill([PrefillChunk(piece, self.table, self.length, lora)])

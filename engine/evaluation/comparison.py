@@ -75,7 +75,7 @@ class Comparison:
     def continue_greedily(self, context: Context) -> tuple[Tensor, list[int]]:
         """The first token's logits [vocabulary], and up to 20 ids, EOS included."""
         stream = TokenStream(self.model.language_model, len(context) + GREEDY_TOKENS)
-        first = stream.prefill(self.contexts.inputs(context), context.has_pictures)
+        first = stream.prefill(self.contexts.inputs(context), self.model.language_model.lora_scales("", context.has_pictures))
         ids = [int(first.argmax())]
         while len(ids) < GREEDY_TOKENS and ids[-1] not in self.model.tokenizer.eos_ids:
             ids.append(int(stream.decode(torch.tensor(ids[-1])).argmax()))

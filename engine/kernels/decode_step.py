@@ -17,8 +17,8 @@ Say = Callable[[str], None]  # takes lines that tell a person what is being prep
 
 class StepRows(NamedTuple):
     """What a step knows of its rows: `tables` [rows, most blocks] holds block numbers, `lengths` [rows] counts cached tokens. The new
-    token stands at place `lengths[row]` and is rotated by `positions` [rows], which M-RoPE makes another number. `lora_scale` [rows]
-    scales LoRA as in `Llama.forward`, None where the model has none."""
+    token stands at place `lengths[row]` and is rotated by `positions` [rows], which M-RoPE makes another number. `lora_scale` [rows,
+    adapters] scales LoRA as in `Llama.forward`, None where the model has none."""
 
     tables: Tensor
     lengths: Tensor

@@ -27,7 +27,7 @@ class TorchStep:
 
     def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
         view = self.view(shard, rows.tables, rows.lengths)
-        lora_scales = None if rows.lora_scale is None else rows.lora_scale[:, None, None]
+        lora_scales = None if rows.lora_scale is None else rows.lora_scale[:, None]
         return self.language.run(range(shard.first, shard.last), hidden[:, None], rows.positions[:, None], view, lora_scales)[:, 0]
 
     def view(self, shard: LayerShard, tables: Tensor, lengths: Tensor) -> Cache:

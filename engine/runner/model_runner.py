@@ -23,7 +23,7 @@ from engine.kv_cache.cache import KVCache, LayerShard, PromptView, filled_up
 from engine.models.llama.llama import Llama
 from engine.models.llama.prompt_inputs import joined_deepstack
 from engine.runner.packed_prompts import PackedPrompts
-from engine.runner.prompt_graphs import LONG, SHORT, PrefillChunk, PromptGraphs
+from engine.runner.prompt_graphs import LONG, SHORT, PrefillChunk, PromptGraphs, scales_of
 
 
 class Decoded(NamedTuple):
@@ -60,10 +60,9 @@ class ModelRunner:
         self.lengths = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)
         self.offsets = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)  # by which rotary positions differ from places
         self.tables = torch.zeros(slots + 1, -(-context_length // BLOCK), dtype=torch.int32, device=self.device)
-        self.lora_scales = torch.zeros(slots + 1, dtype=language.dtype, device=self.device)
+        self.lora_scales = torch.zeros(slots + 1, len(language.adapters), dtype=language.dtype, device=self.device)
         self.ends = torch.tensor(sorted(ends), dtype=torch.long, device=self.device)
         self.ends_from = torch.zeros(slots + 1, dtype=torch.int32, device=self.device)  # cached tokens below which no end may be chosen
-        self.has_lora = any(getattr(module, "lora", None) is not None for module in language.modules())
         self.cached_rows: tuple[list[int], Tensor] | None = None
         self.graphs: dict[tuple[int, int], DecodeGraph] = {}  # by the blocks that a row may have, and the rows
         self.prompt_graphs: PackedPrompts | PromptGraphs | None = None
@@ -113,25 +112,35 @@ class ModelRunner:
         return self.language.logits(final[0, ends.to(final.device)]).to(self.device)
 
     def prompt_lora_scale(self, chunks: Sequence[PrefillChunk]) -> Tensor | None:
-        """LoRA's scale for each token of the chunks, [1, tokens, 1]; None where it is 0 for all."""
-        if not self.has_lora or not any(chunk.lora for chunk in chunks):
+        """LoRA's scales for each token of the chunks, [1, tokens, adapters]; None where they are 0 for all."""
+        if not any(any(chunk.lora) for chunk in chunks):
             return None
-        lora_scales = torch.cat([torch.full((len(chunk.inputs), 1), float(chunk.lora)) for chunk in chunks])[None]
+        adapters = len(self.language.adapters)
+        lora_scales = torch.cat([scales_of(chunk.lora, adapters).expand(len(chunk.inputs), -1) for chunk in chunks])[None]
         return lora_scales.to(self.device, self.language.dtype)
 
     @torch.inference_mode()
     def bind(
-        self, slots: Sequence[int], tables: Sequence[Sequence[int]], length: int, lora: bool, offset: int = 0, min_tokens: int = 0
+        self,
+        slots: Sequence[int],
+        tables: Sequence[Sequence[int]],
+        length: int,
+        lora: Sequence[float] = (),
+        offset: int = 0,
+        min_tokens: int = 0,
     ) -> None:
         """Lets these rows decode from here on: `length` tokens are cached in the blocks of `tables`, the next one's rotary position is
-        `length + offset`. `Decoded.likeliest` is none of the `ends` before a row has `min_tokens` new tokens.
+        `length + offset`, `lora` is as in `PrefillChunk`. `Decoded.likeliest` is none of the `ends` before a row has `min_tokens` new
+        tokens.
         """
         self.set_tables(slots, tables)
         rows = self.rows(slots)
         self.lengths.index_fill_(0, rows, length)  # assigning a number by index would wait for the device
         self.offsets.index_fill_(0, rows, offset)
         self.ends_from.index_fill_(0, rows, length + min_tokens - 1 if min_tokens else 0)
-        self.lora_scales.index_fill_(0, rows, float(lora))
+        if self.language.adapters:
+            scales = scales_of(lora, len(self.language.adapters)).to(self.lora_scales.dtype)
+            self.lora_scales.index_copy_(0, rows, upload(scales.expand(len(slots), -1).contiguous(), self.device))
 
     @torch.inference_mode()
     def set_tables(self, slots: Sequence[int], tables: Sequence[Sequence[int]]) -> None:
@@ -201,7 +210,7 @@ class ModelRunner:
         return lengths + self.offsets[rows] if self.language.config.mrope else lengths
 
     def lora_of(self, rows: Tensor) -> Tensor | None:
-        return self.lora_scales[rows] if self.has_lora else None
+        return self.lora_scales[rows] if self.language.adapters else None
 
     def through_shards(self, hidden: Tensor, rows: StepRows) -> Tensor:
         """Through all shards, each on its own device."""

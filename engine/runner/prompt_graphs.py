@@ -32,7 +32,7 @@ class PrefillChunk:
     inputs: PromptInputs
     table: Sequence[int]
     start: int
-    lora: bool  # whether LoRA adapters are on
+    lora: Sequence[float] = ()  # the scale of each of the model's LoRA adapters; none = all are off
 
     @property
     def end(self) -> int:
@@ -69,6 +69,11 @@ def grouped(chunks: Sequence[PrefillChunk], sizes: Sequence[Shape]) -> Iterator[
         chunks = chunks[count:]
 
 
+def scales_of(lora: Sequence[float], adapters: int) -> Tensor:
+    """[adapters], of a chunk or a row."""
+    return torch.tensor(lora) if lora else torch.zeros(adapters)
+
+
 class PaddedView:
     """Attention for chunks of several prompts, one a row, padded; see `engine.models.llama.llama.Cache`. Reads no value on the host."""
 
@@ -96,7 +101,7 @@ class PromptGraph:
         self.hidden = torch.zeros(shape.prompts, shape.tokens, width, dtype=language.dtype, device=device)
         self.tables = torch.zeros(shape.prompts, shape.context // BLOCK, dtype=torch.long, device=device)
         self.borders = torch.ones(2, shape.prompts, dtype=torch.long, device=device)  # starts, and how many tokens are real
-        self.lora_scales = torch.zeros(shape.prompts, 1, 1, dtype=language.dtype, device=device)
+        self.lora_scales = torch.zeros(shape.prompts, len(language.adapters), dtype=language.dtype, device=device)
         self.places = None if language.config.mrope is None else torch.zeros(3, *self.hidden.shape[:2], dtype=torch.long, device=device)
         self.deepstack = self.hidden.new_zeros(language.config.deepstack, *self.hidden.shape)
         self.graph, self.logits = capture(self.compute, device, pool)
@@ -110,7 +115,9 @@ class PromptGraph:
         offsets = torch.arange(self.shape.tokens, device=self.hidden.device)
         positions = starts[:, None] + offsets
         view = PaddedView(self.shard, self.tables, positions, offsets < counts[:, None])
-        final = self.language(self.hidden, positions if self.places is None else self.places, view, self.lora_scales, self.deepstack)
+        final = self.language(
+            self.hidden, positions if self.places is None else self.places, view, self.lora_scales[:, None], self.deepstack
+        )
         last = final.gather(1, (counts - 1)[:, None, None].expand(-1, 1, final.shape[2]))[:, 0]
         return self.language.logits(last)
 
@@ -123,8 +130,10 @@ class PromptGraph:
             tables[row] = torch.tensor(filled_up(blocks, tables.shape[1]))
             self.fill(row, chunk)
         borders = torch.tensor([[chunk.start for chunk in chunks] + [0] * blank, [len(chunk.inputs) for chunk in chunks] + [1] * blank])
-        lora_scales = torch.tensor([float(chunk.lora) for chunk in chunks] + [0.0] * blank, dtype=self.lora_scales.dtype)
-        for target, source in ((self.tables, tables), (self.borders, borders), (self.lora_scales, lora_scales[:, None, None])):
+        lora_scales = torch.zeros(self.lora_scales.shape, dtype=self.lora_scales.dtype)
+        for row, chunk in enumerate(chunks):
+            lora_scales[row] = scales_of(chunk.lora, lora_scales.shape[1])
+        for target, source in ((self.tables, tables), (self.borders, borders), (self.lora_scales, lora_scales)):
             target.copy_(upload(source, target.device), non_blocking=True)
         self.graph.replay()
         return self.logits[: len(chunks)].clone()

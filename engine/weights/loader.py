@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol, TypedDict, Unpack
 
 import torch
@@ -20,6 +21,7 @@ from engine.models.card import FALLBACK, Card, ChatTemplate
 from engine.models.card_reader import read_card
 from engine.models.detail import Detail
 from engine.models.pretrained_card import PLACEHOLDERS, stated_dtype
+from engine.weights.adapters import attach_adapters
 from engine.weights.llama_loader import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
@@ -58,14 +60,15 @@ def load(
     capability: tuple[int, int] | None = None,
     memory: int | None = None,
     detail: Detail | None = None,
+    adapters: Mapping[str, Path] = MappingProxyType({}),
 ) -> VisionLanguageModel:
     """The model in a ready folder, on `device` (default: the first GPU, else the CPU), split over it and `others` if there are any.
 
     It computes in what the card and the device make fastest, or as a card of another `capability` would; `exact` asks for
     fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits, into `memory` bytes of each card
     if that is less than what is free. `detail` bounds the pixels of pictures that keep their shape; by default it is low on a CPU, normal
-    on a GPU, and the makers' own with `exact`.
-    Raises ModelError for a folder that is not ready, and WeightsError for a weight file that can't be used.
+    on a GPU, and the makers' own with `exact`. `adapters` are folders of LoRA adapters in peft's form, by the names that requests use.
+    Raises ModelError for a folder that is not ready, WeightsError for a weight file that can't be used, AdapterError.
     """
     card = read_card(folder)
     device = device or default_device()
@@ -80,7 +83,9 @@ def load(
     options: Options = {"others": others} if others else {}
     if isinstance(card.template, ChatTemplate):
         options["detail"] = detail or (None if exact else "low" if device.type == "cpu" else "normal")
-    return load_architecture(folder, chosen, device, dtype, **options)
+    model = load_architecture(folder, chosen, device, dtype, **options)
+    attach_adapters(model.language_model, adapters)
+    return model
 
 
 def choose(folder: Path, card: Card, devices: Sequence[torch.device], quantize: Quantize, most: int | None = None) -> Quantization:

@@ -33,7 +33,7 @@ class RowState(NamedTuple):
 
     tables: Ints  # [rows, most blocks]: numbers of each row's blocks
     lengths: Ints  # [rows]: cached tokens, which is the new token's place
-    lora_scale: Floats  # [rows]: what the LoRA adapters' output is multiplied by, 0 = off
+    lora_scale: Floats  # [rows, adapters]: what each LoRA adapter's output is multiplied by, 0 = off
     rotation: Floats  # [rows, 2, head_dim / 2]: cosines and sines of the new token's position
 
 

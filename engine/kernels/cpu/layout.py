@@ -24,6 +24,7 @@ class Projection(NamedTuple):
     scales: npt.NDArray[np.uint16]  # [layers, tiles, width_in / GROUP, 2, TILE]: step and least weight, the bits of a half
     lora_a: Floats  # [layers, rank, width_in]
     lora_b: Floats  # [layers, tiles, rank, TILE]
+    owners: npt.NDArray[np.int64]  # [rank]: which of the model's adapters each belongs to
 
 
 class Head(NamedTuple):
@@ -34,8 +35,11 @@ class Head(NamedTuple):
 
 
 def pack_projections(layers: list[Linear]) -> Projection:
-    """Packs the same linear layer of each block; `width_out` is a multiple of TILE, `width_in` of GROUP."""
-    return Projection(*(np.stack(parts) for parts in zip(*(pack_one(layer) for layer in layers), strict=True)))
+    """Packs the same linear layer of each block; `width_out` is a multiple of TILE, `width_in` of GROUP; adapters are of the
+    same ranks in all."""
+    codes, scales, lora_a, lora_b = (np.stack(parts) for parts in zip(*(pack_one(layer) for layer in layers), strict=True))
+    owners = np.empty(0, np.int64) if layers[0].lora is None else layers[0].lora.owners.numpy()
+    return Projection(codes, scales, lora_a, lora_b, owners)
 
 
 def pack_one(layer: Linear) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16], Floats, Floats]:

@@ -47,7 +47,7 @@ class Input(NamedTuple):
 
     x: Floats  # [rows, width]
     sums: Floats  # [rows, width / GROUP]
-    low: Floats  # [rows, rank]: lora_scale · lora_a · x
+    low: Floats  # [rows, rank at least]: lora_scale · lora_a · x
     out: Floats  # [rows, TILE]
 
 
@@ -101,9 +101,9 @@ def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Flo
             for i in range(GROUP):
                 total += x[group * GROUP + i]
             prepared.sums[row, group] = total
-        if lora_scale[row] != 0:
-            for i in range(prepared.low.shape[1]):
-                prepared.low[row, i] = lora_scale[row] * dot(x, projection.lora_a[layer, i])
+        for i in range(projection.owners.shape[0]):
+            scale = lora_scale[row, projection.owners[i]]
+            prepared.low[row, i] = scale * dot(x, projection.lora_a[layer, i]) if scale != 0 else np.float32(0)
 
 
 @kernel
@@ -120,10 +120,11 @@ def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> 
         out.ctypes.data,
     )
     for row in range(out.shape[0]):
-        for rank in range(prepared.low.shape[1]):
+        for rank in range(projection.owners.shape[0]):
             factor = prepared.low[row, rank]
-            for i in range(TILE):
-                out[row, i] += factor * projection.lora_b[layer, tile, rank, i]
+            if factor != 0:
+                for i in range(TILE):
+                    out[row, i] += factor * projection.lora_b[layer, tile, rank, i]
     return out
 
 
@@ -222,10 +223,10 @@ def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, n
 @kernel
 def decode(weights: Weights, pool: Pool, rows: RowState, state: Activations, counters: Counters) -> None:
     """Runs all layers over `state.hidden`, in place. Each thread of the pool calls it with the same arguments."""
-    count, rank = state.hidden.shape[0], weights.qkv.lora_a.shape[1]
-    narrow = new_input(count, state.hidden.shape[1], rank)
-    mixed = new_input(count, weights.o.codes.shape[2], rank)
-    wide = new_input(count, state.inner.shape[1], rank)
+    count = state.hidden.shape[0]
+    narrow = new_input(count, state.hidden.shape[1], max(weights.qkv.owners.shape[0], weights.gate_up.owners.shape[0]))
+    mixed = new_input(count, weights.o.codes.shape[2], weights.o.owners.shape[0])
+    wide = new_input(count, state.inner.shape[1], weights.down.owners.shape[0])
     for layer in range(weights.qkv.codes.shape[0]):
         stage = STAGES * layer
         project_attention(weights, layer, rows, state, narrow, counters, stage)

@@ -35,7 +35,7 @@ class CpuStep:
     def __init__(self, language: Llama, threads: int) -> None:
         """`language` is one that `engine.kernels.cpu.support.fits`."""
         self.config, self.norm = language.config, language.model.norm.weight.float()
-        self.frequencies = frequencies(language.config)
+        self.frequencies, self.adapters = frequencies(language.config), len(language.adapters)
         self.weights, self.head = gather(language), pack_head(cast("QuantizedLinear", language.lm_head))
         self.thread_pool = ThreadPool(threads)
         self.layer_counters, self.head_counters = new_counters(STAGES * self.config.num_hidden_layers), new_counters(1)
@@ -44,7 +44,7 @@ class CpuStep:
     def layers(self, hidden: Tensor, shard: LayerShard, rows: StepRows) -> Tensor:
         """See `DecodeStep`. Computes in fp32 and returns it; the cache stays bf16."""
         pool = Pool(bits(shard.keys), bits(shard.values))
-        lora_scales = torch.zeros(len(hidden)) if rows.lora_scale is None else rows.lora_scale.float()
+        lora_scales = torch.zeros(len(hidden), self.adapters) if rows.lora_scale is None else rows.lora_scale.float()
         angles = rows.positions[:, None] * self.frequencies
         rotations = torch.stack((angles.cos(), angles.sin()), dim=1) * self.config.rope_magnitude
         out = torch.empty(hidden.shape)

@@ -23,6 +23,8 @@ from engine.models.llama.config import LlamaConfig, YarnScaling
 PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale|bias)")
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 
+OWN = ""  # the name of the LoRA adapter that is part of a model
+
 
 class Cache(Protocol):
     """Holds the keys and values of earlier tokens. It also computes attention, because only it knows how they are stored."""
@@ -129,6 +131,7 @@ class Llama(nn.Module):
         self.model = Stack(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
         self.shard_sizes: tuple[int, ...] = (config.num_hidden_layers,)  # how many layers each device has: see `layer_split`
+        self.adapters: tuple[str, ...] = ()  # its LoRA adapters' names, in the order of `lora_scale`; OWN is part of the model
         self.tie()
 
     @property
@@ -155,7 +158,7 @@ class Llama(nn.Module):
     ) -> Tensor:
         """Embeddings [rows, new, width] at `positions` [rows or 1, new] → final hidden states [rows, new, width].
 
-        Attention is causal; rows of unequal length are padded on the right. `lora_scale` [rows or 1, new or 1, 1] scales the
+        Attention is causal; rows of unequal length are padded on the right. `lora_scale` [rows or 1, new or 1, adapters] scales the
         LoRA adapters of each token: 1 = on, 0 = off; None leaves them out altogether. With M-RoPE positions may be [3, rows or 1,
         new]: in time, height and width. `deepstack` [layers, rows, new, width] is added behind the first layers, one each.
         """
@@ -194,8 +197,16 @@ class Llama(nn.Module):
             self.lm_head.weight = self.model.embed_tokens.weight
 
     def add_lora(self, rank: int, alpha: float | None = None) -> list[Lora]:
-        """Gives every projection of every block a new adapter (Hu et al. 2021), which at first adds nothing; returns them."""
+        """Gives every projection of every block a new adapter (Hu et al. 2021), which at first adds nothing; returns them.
+
+        It is the model's own: on in prompts with pictures, off without.
+        """
+        self.adapters = (OWN,)
         return [module.add_lora(rank, alpha) for module in self.model.modules() if isinstance(module, Linear)]
+
+    def lora_scales(self, adapter: str, pictures: bool) -> tuple[float, ...]:
+        """Of a prompt with pictures or without, for which `adapter` is chosen; "" = none."""
+        return tuple(float(pictures if name == OWN else name == adapter) for name in self.adapters)
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes a state dict with Hugging Face's names, or our fused ones. Raises WeightsError that names what does not fit."""

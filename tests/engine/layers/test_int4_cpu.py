@@ -69,7 +69,7 @@ def test_a_lora_adapter_goes_along() -> None:
     adapter = layer.add_lora(rank=2)
     adapter.b.normal_()
     x = torch.randn(1, 3, 64).bfloat16()
-    torch.testing.assert_close(layer(x, torch.ones(1, 1, 1).bfloat16()), layer(x) + adapter(x))
+    torch.testing.assert_close(layer(x, on := torch.ones(1, 1, 1).bfloat16()), layer(x) + adapter(x, on))
 
 
 @torch.no_grad()

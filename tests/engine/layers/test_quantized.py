@@ -59,7 +59,7 @@ def test_a_lora_adapter_goes_along(mode: Quantization) -> None:
     adapter = small.add_lora(rank=2)
     adapter.b.normal_()
     x = torch.randn(1, 3, 64)
-    torch.testing.assert_close(small(x, torch.ones(1, 1, 1)) - small(x), adapter(x))
+    torch.testing.assert_close(small(x, on := torch.ones(1, 1, 1)) - small(x), adapter(x, on))
 
 
 @pytest.mark.parametrize(("mode", "least"), [("int8", 0.998), ("4bit", 0.9)])

@@ -61,7 +61,7 @@ def test_an_end_is_barred_until_the_row_has_its_least_tokens(graphs: None) -> No
     runner, (end,) = engine.runner, engine.model.tokenizer.eos_ids
     logits = torch.zeros(2, 258)
     logits[:, end], logits[:, 7] = 2, 1
-    runner.bind([0, 1], [[1], [2]], 5, lora=False, min_tokens=3)  # its first token comes with the prompt
+    runner.bind([0, 1], [[1], [2]], 5, min_tokens=3)  # its first token comes with the prompt
     chosen = [runner.choose_likeliest(logits.clone(), torch.tensor([0, 1]), torch.tensor([5, length]).int()).tolist() for length in (6, 7)]
     assert chosen == [[7, 7], [7, end]]
     assert runner.last[:2].tolist() == [7, end]

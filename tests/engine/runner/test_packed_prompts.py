@@ -51,12 +51,12 @@ class Echo(TorchStep):
 
 
 def chunk(tokens: int, start: int = 0, table: tuple[int, ...] = ()) -> PrefillChunk:
-    return PrefillChunk(PromptInputs(torch.rand(tokens, 32)), table, start, lora=False)
+    return PrefillChunk(PromptInputs(torch.rand(tokens, 32)), table, start)
 
 
 @given(sizes=st.lists(st.integers(1, LONGEST), min_size=1, max_size=40))
 def test_every_prompt_is_read_once_in_order_in_passes_with_room(sizes: list[int]) -> None:
-    chunks = [PrefillChunk(PromptInputs(torch.empty(size, 1)), [], 0, lora=False) for size in sizes]
+    chunks = [PrefillChunk(PromptInputs(torch.empty(size, 1)), [], 0) for size in sizes]
     found = list(passes(chunks))
     assert [each for taken in found for each in taken] == chunks
     assert all(sum(map(tiles_of, taken)) * TILE <= LONGEST for taken in found)

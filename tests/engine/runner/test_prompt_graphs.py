@@ -36,7 +36,7 @@ def test_a_padded_view_attends_and_keeps_as_prompts_of_their_own_do() -> None:
 
 @given(sizes=st.lists(st.tuples(st.integers(1, 512), st.integers(0, 1536)), min_size=1, max_size=9))
 def test_every_prompt_is_read_once_in_order_in_a_shape_with_room(sizes: list[tuple[int, int]]) -> None:
-    parts = [PrefillChunk(PromptInputs(torch.empty(length, 1)), [], start, False) for length, start in sizes]
+    parts = [PrefillChunk(PromptInputs(torch.empty(length, 1)), [], start) for length, start in sizes]
     groups = list(grouped(parts, shapes(2048)))
     assert [part for _, group in groups for part in group] == parts
     for shape, group in groups:
@@ -45,7 +45,7 @@ def test_every_prompt_is_read_once_in_order_in_a_shape_with_room(sizes: list[tup
 
 
 def test_short_prompts_are_read_together_in_the_smallest_shape() -> None:
-    parts = [PrefillChunk(PromptInputs(torch.empty(length, 1)), [], 0, False) for length in (100, 20, 90, 128, 30)]
+    parts = [PrefillChunk(PromptInputs(torch.empty(length, 1)), [], 0) for length in (100, 20, 90, 128, 30)]
     assert [(shape, len(group)) for shape, group in grouped(parts, shapes(2048))] == [(Shape(4, 128, 512), 4), (Shape(1, 32, 512), 1)]
     with pytest.raises(ValueError, match="600"):
-        list(grouped([PrefillChunk(PromptInputs(torch.empty(600, 1)), [], 0, False)], shapes(2048)))
+        list(grouped([PrefillChunk(PromptInputs(torch.empty(600, 1)), [], 0)], shapes(2048)))

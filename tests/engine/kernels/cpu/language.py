@@ -11,10 +11,11 @@ from torch import Tensor
 from engine.device.devices import Abilities
 from engine.kernels.cpu.layout import Projection
 from engine.layers.int4_cpu import pack
+from engine.layers.linear import Linear
 from engine.layers.quantization import quantize
 from engine.layers.quantized import QuantizedLinear
 from engine.models.llama.config import LlamaConfig
-from engine.models.llama.llama import Llama
+from engine.models.llama.llama import OWN, Llama
 from tests.engine.tiny import CONFIG, tiny_language
 
 ABLE = Abilities(torch.bfloat16, triton=False)
@@ -24,6 +25,7 @@ SMALL = replace(
 
 
 def small_language(config: LlamaConfig = SMALL) -> Llama:
+    """With two adapters: one on every projection, one on some, of other ranks."""
     language = tiny_language(config=config)
     for name, gain in language.named_parameters():
         if "q_norm" in name or "k_norm" in name:
@@ -36,6 +38,13 @@ def small_language(config: LlamaConfig = SMALL) -> Llama:
     language.model.to(torch.bfloat16)
     for adapter in language.add_lora(rank=2, alpha=3.0):
         torch.nn.init.normal_(adapter.b, std=0.2, generator=torch.Generator().manual_seed(1))
+    language.adapters = (OWN, "second")
+    generator = torch.Generator().manual_seed(6)
+    for path, linear in language.model.named_modules():
+        if isinstance(linear, Linear) and path.endswith(("qkv_proj", "down_proj")):
+            shapes = (3, linear.width_in), (linear.width_out, 3)
+            a, b = (torch.empty(shape).normal_(std=0.2, generator=generator) for shape in shapes)
+            linear.join_lora(a, b, owner=1)
     return language.requires_grad_(False)
 
 

@@ -108,11 +108,9 @@ def decode(step: CpuStep, hidden: Tensor, lengths: list[int], lora_scale: Tensor
 def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list[int]) -> None:
     plain = as_computed(language)
     hidden = torch.randn(len(lengths), max(lengths), SMALL.hidden_size, generator=torch.Generator().manual_seed(3))
-    lora_scale = (torch.arange(len(lengths)) % 2 == 0).float()
+    lora_scale = torch.stack([torch.arange(len(lengths)) % every == 0 for every in (2, 3)], dim=1).float()
     finals, kept = decode(step, hidden, lengths, lora_scale)
-    expected = plain.run(
-        range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None] + FARTHER, kept, lora_scale.view(-1, 1, 1)
-    )
+    expected = plain.run(range(SMALL.num_hidden_layers), hidden, torch.arange(max(lengths))[None] + FARTHER, kept, lora_scale[:, None])
     for row, final in enumerate(finals):
         wanted = expected[row, : lengths[row]]
         assert (final - wanted).norm() < 1e-5 * wanted.norm()
@@ -121,7 +119,7 @@ def test_a_step_equals_plain_torch(language: Llama, step: CpuStep, lengths: list
 
 def test_any_number_of_threads_computes_the_same(language: Llama, step: CpuStep) -> None:
     hidden = torch.randn(2, 20, SMALL.hidden_size, generator=torch.Generator().manual_seed(4))
-    lora_scale = torch.tensor([1.0, 0.0])
+    lora_scale = torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     expected, _ = decode(step, hidden, [20, 20], lora_scale)
     for threads in (1, 3):
         computed, _ = decode(CpuStep(language, threads), hidden, [20, 20], lora_scale)

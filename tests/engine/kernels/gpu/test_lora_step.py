@@ -22,7 +22,7 @@ def test_a_model_with_lora_attends_in_a_kernel(device: TritonDevice) -> None:
     for adapter in language.add_lora(rank=2):
         adapter.b.data.normal_()
     shape = (CONFIG.num_hidden_layers, 6, BLOCK, CONFIG.num_key_value_heads, CONFIG.head_dim)
-    tables, lengths, gate = torch.randperm(6).view(2, 3).int(), torch.tensor([40, 7]).int(), torch.tensor([1.0, 0.0])
+    tables, lengths, gate = torch.randperm(6).view(2, 3).int(), torch.tensor([40, 7]).int(), torch.tensor([[1.0], [0.0]])
     hidden, keys, values = torch.randn(2, CONFIG.hidden_size), torch.randn(shape), torch.randn(shape)
     plain, ours = (
         step.layers(hidden, LayerShard(0, CONFIG.num_hidden_layers, keys.clone(), values.clone()), StepRows(tables, lengths, lengths, gate))
