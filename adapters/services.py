@@ -112,7 +112,8 @@ async def open_engines(config: Config, home: Path, *, private: bool = False, las
     # As many answers at once as the engines have rows: by default a session opens a hundred connections and no more.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         if config.engine.remote:
-            yield [EngineClient(session, url, key, model=config.engine.wanted) for url in config.engine.remote]
+            wanted, adapter = config.engine.wanted, config.engine.adapter
+            yield [EngineClient(session, url, key, model=wanted, adapter=adapter) for url in config.engine.remote]
             return
         async with running_engines(home, config.engine, private=private, lasting=lasting) as children:
-            yield [OwnEngine(session, await child.url(), child) for child in children]
+            yield [OwnEngine(session, await child.url(), child, config.engine.adapter) for child in children]

@@ -122,7 +122,8 @@ StopString = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
 class ChatRequest(Wire):
     """A chat completion to make. `None` means the model's own default (its `gander.json`)."""
 
-    model: Annotated[str, unless_null("")] = ""
+    model: Annotated[str, unless_null("")] = ""  # the model's name, or `name:adapter`
+    adapter: Annotated[str, unless_null("")] = ""  # ours; the name of a LoRA adapter that the engine has beside its model
     messages: Annotated[tuple[Message, ...], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: Annotated[bool, unless_null(False)] = False
     stream_options: StreamOptions | None = None
@@ -253,6 +254,7 @@ class ModelEntry(Wire):
     object: Literal["model"] = "model"
     created: int
     owned_by: str = "gander"
+    parent: Annotated[str | None, Field(exclude_if=is_none)] = None  # as vLLM's: of a LoRA adapter the model that it belongs to
 
 
 class ModelList(Wire):
@@ -296,6 +298,7 @@ class Health(Wire):
     picture_detail: str = ""  # how closely pictures are looked at, by the operator's choice; empty = the model leaves none
     eye_pixels: int | None = None  # of a side, in which the model sees a picture; None = nobody knows
     one_picture: bool = False  # of several pictures the model is shown the newest alone
+    adapters: tuple[str, ...] = ()  # names of the LoRA adapters that a request may ask for
     fallback: str = ""  # the model's type where transformers' own `generate` answers, slower than a family of ours
 
 

@@ -28,15 +28,27 @@ from engine.writing import asks_to_read, quote_writing
 OPTION_NAMES = {"num_beams": "beams"}  # fields of the wire that people know by another name
 
 
-async def ask_once(files: Sequence[Path], question: str, sampling: Mapping[str, float], model: str | None, engine_url: str | None) -> None:
+async def ask_once(
+    files: Sequence[Path],
+    question: str,
+    sampling: Mapping[str, float],
+    model: str | None,
+    engine_url: str | None,
+    adapters: Sequence[str] = (),
+) -> None:
+    """With the first of the adapters, each a name and its folder, or the name alone of one that the engine has already."""
     answers, remarks = consoles()
     if not files and points_at_nothing(question):
         raise UsageError(f'Which picture? Name its file before the question: gander ask cat.jpg "{question}"')
     request = await make_request(files, question, sampling)
-    async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
-        answer = await show_answer(answers, client.stream(request.model_copy(update={"model": health.model})))
+    async with open_engine(remarks, data_home(os.environ), model, engine_url, adapters=adapters) as (client, health):
+        answer = await show_answer(answers, client.stream(request.model_copy(update={"model": health.model, **adapted(adapters)})))
     for remark in remarks_on(answer):
         remarks.print(Text(remark, style="dim"))
+
+
+def adapted(adapters: Sequence[str]) -> dict[str, str]:
+    return {"adapter": adapters[0].partition("=")[0]} if adapters else {}
 
 
 async def make_request(files: Sequence[Path], question: str, sampling: Mapping[str, float]) -> ChatRequest:

@@ -9,6 +9,9 @@ import typer
 
 from engine.console_app import ConsoleApp
 
+ADAPTER = typer.Option(
+    metavar="NAME[=FOLDER]", help="Answer with this LoRA adapter (peft's form) beside the model; more of them are there for other clients."
+)
 MODEL = "A model's name (`gander model list --all`), owner/name of a hub, or a folder; fetched first if it is not here."
 
 app = ConsoleApp(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +28,7 @@ def ask(
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer again.")] = None,
     model: Annotated[str | None, typer.Option(help=f"{MODEL} Else pocket.")] = None,
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
+    adapter: Annotated[list[str] | None, ADAPTER] = None,
 ) -> None:
     """Ask about pictures, or just ask: `gander ask cat.jpg "What is this?"`."""
     from adapters.cli.ask import ask_once
@@ -36,7 +40,7 @@ def ask(
         raise typer.BadParameter(f"{question} is a file; the question comes last: gander ask {' '.join(words)} 'What is this?'")
     sampling = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "num_beams": beams, "max_tokens": max_tokens, "seed": seed}
     given = {name: value for name, value in sampling.items() if value is not None}
-    run(ask_once([Path(file) for file in files], question, given, model, engine_url))
+    run(ask_once([Path(file) for file in files], question, given, model, engine_url, adapter or ()))
 
 
 @app.command()
@@ -52,11 +56,12 @@ def read(picture: Annotated[Path, typer.Argument(help="A picture file.")]) -> No
 def run(
     config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
     model: Annotated[str | None, typer.Option(help=MODEL)] = None,
+    adapter: Annotated[list[str] | None, ADAPTER] = None,
 ) -> None:
     """Serve the web page, and Discord and Telegram where their tokens are set. SIGTERM or Ctrl-C stops it gracefully."""
     from adapters.cli.run_and_chat import serve_all
 
-    serve_all(config, model)
+    serve_all(config, model, adapter or ())
 
 
 @app.command()
@@ -64,11 +69,12 @@ def chat(
     config: Annotated[Path | None, typer.Option(help="The configuration; else gander.toml here or in ~/.config/gander.")] = None,
     model: Annotated[str | None, typer.Option(help=MODEL)] = None,
     engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
+    adapter: Annotated[list[str] | None, ADAPTER] = None,
 ) -> None:
     """Talk in this terminal: type a question, drag a picture in. Ctrl-C stops an answer, twice leaves."""
     from adapters.cli.run_and_chat import talk
 
-    talk(config, model, engine_url)
+    talk(config, model, engine_url, adapter or ())
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,33 +25,35 @@ POLL_SECONDS = 0.2
 
 @asynccontextmanager
 async def open_engine(
-    console: Console, home: Path, model: str | None, url: str | None, *, private: bool = True
+    console: Console, home: Path, model: str | None, url: str | None, *, private: bool = True, adapters: Sequence[str] = ()
 ) -> AsyncIterator[tuple[EngineClient, Health]]:
     """A ready engine and what it says of itself: at `url`, or else of our own, with the pocket model where none is named.
 
-    `private`: others do not find an engine that is started here. Raises EngineUnavailable or EngineStartError.
+    `private`: others do not find an engine that is started here. `adapters` as for `gander engine`: with a folder given, the engine is
+    one that is started here; without, one that runs already may have it. Raises EngineUnavailable or EngineStartError.
     """
+    folders = [f"--adapter={adapter}" for adapter in adapters if "=" in adapter]
     async with aiohttp.ClientSession() as session:
         if url:
             client = EngineClient(session, url, os.environ.get("GANDER_ENGINE_KEY"), model=model or "")
             yield client, await until_ready(console.status(f"Looking at {client.name} …"), client)
-        elif found := await running_already(console, session, home, model or POCKET):
+        elif not folders and (found := await running_already(console, session, home, model or POCKET)):
             yield found
         else:
-            async with own_engine(console, session, home, model or POCKET, private=private) as own:
+            async with own_engine(console, session, home, model or POCKET, folders, private=private) as own:
                 yield own
 
 
 @asynccontextmanager
 async def own_engine(
-    console: Console, session: aiohttp.ClientSession, home: Path, model: str, *, private: bool
+    console: Console, session: aiohttp.ClientSession, home: Path, model: str, arguments: Sequence[str] = (), *, private: bool
 ) -> AsyncIterator[tuple[EngineClient, Health]]:
     """An engine that starts with this block and ends with it."""
     make_ready(home, model, quiet=True)
     status = console.status("Starting the engine …")
     status.start()
     try:
-        async with running_engine(home, model, private=private) as child:
+        async with running_engine(home, model, arguments, private=private) as child:
             client = EngineClient(session, await child.url(), child.key)
             yield client, await until_ready(status, client, child)
     finally:

@@ -73,6 +73,8 @@ class EngineOptions(ConfigSection):
     model: str = "pocket"  # a ready model folder's name, or the model to ask a server for
     quantize: Literal["auto", "none", "int8", "4bit"] = "auto"  # auto = the most exact one that fits
     detail: Literal["auto", "low", "normal", "high"] = "auto"  # of pictures, where a model leaves the choice
+    adapters: Mapping[str, Path] = Field(default_factory=dict)  # LoRA adapters' folders by name, several in one engine
+    adapter: str = ""  # which of them the bot asks with, here or of an engine elsewhere; empty = the model alone
     devices: tuple[str, ...] = ()  # GPUs' numbers or torch's names; empty = the first GPU, else the CPU
     rows: int = Field(default=0, ge=0)  # answers written at once; 0 = 64 on a GPU, 10 on a CPU
     memory: float = Field(default=0, ge=0)  # gigabytes of each GPU that an engine takes at most; 0 = what is free
@@ -97,6 +99,17 @@ class EngineOptions(ConfigSection):
             *(f"--device={device}" for device in self.devices),
             *(f"{name}={bound:g}" for name, bound in bounds.items() if bound),
         )
+
+    @property
+    def adapter_arguments(self) -> tuple[str, ...]:
+        """Those that name the engine's adapters."""
+        return tuple(f"--adapter={name}={folder}" for name, folder in self.adapters.items())
+
+    @model_validator(mode="after")
+    def _check_adapter(self) -> EngineOptions:
+        if self.adapter and not self.remote and self.adapter not in self.adapters:
+            raise ValueError(f"adapter: {self.adapter!r} is none of engine.adapters ({', '.join(self.adapters) or 'none'})")
+        return self
 
     @field_validator("devices", mode="before")
     @classmethod

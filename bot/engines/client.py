@@ -39,9 +39,17 @@ class EngineClient:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: str, key: str | None = None, *, model: str = "", silence_seconds: float = SILENCE_SECONDS
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        key: str | None = None,
+        *,
+        model: str = "",
+        adapter: str = "",
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._session = session
+        self._adapter = adapter  # the LoRA adapter to answer with, of an engine of Gander's
         self._model = model  # to ask a server for that has several and isn't Gander's
         self._other: OtherServer | None = None
         self._is_ours = False  # Gander's own, by its last health
@@ -130,6 +138,8 @@ class EngineClient:
         if self._other is not None and self._other.sightless and shows_pictures(request):
             raise EngineRefused(f"The model of {self.name} sees no pictures.", fault=Fault.SIGHT)
         wish = request.model_copy(update={"stream": True, "stream_options": StreamOptions(include_usage=True)})
+        if self._adapter and self._other is None:
+            wish = wish.model_copy(update={"adapter": self._adapter})
         headers = {"Content-Type": "application/json"} | tracing.headers() | ({"X-Request-Id": request_id} if request_id else {})
         while True:  # again whenever a refusal said how to change the request
             asked = self._other.adapt(wish) if self._other is not None else wish

@@ -36,7 +36,10 @@ async def running_engines(
     """
     groups = await arrange(home, options) if len(options.devices) > 1 else [options.devices]
     engines = [options.model_copy(update={"devices": devices}) for devices in groups]
-    each = [EngineChild(home, options.model, engine.arguments, private=private, lasting=lasting) for engine in engines]
+    each = [
+        EngineChild(home, options.model, (*engine.arguments, *engine.adapter_arguments), private=private, lasting=lasting)
+        for engine in engines
+    ]
     async with supervised(each) as children:
         yield children
 

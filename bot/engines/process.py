@@ -223,8 +223,8 @@ class EngineChild:
 class OwnEngine(EngineClient):
     """The engine that a child of ours is. Its health tells, too, why the child does not start."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, child: EngineChild) -> None:
-        super().__init__(session, url, child.key)
+    def __init__(self, session: aiohttp.ClientSession, url: str, child: EngineChild, adapter: str = "") -> None:
+        super().__init__(session, url, child.key, adapter=adapter)
         self._child = child
 
     async def health(self) -> Health:

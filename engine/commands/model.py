@@ -11,6 +11,7 @@ from rich.table import Table
 from engine.commands.model_check import check
 from engine.commands.model_import import import_model
 from engine.commands.model_measure import measure_model
+from engine.commands.model_merge import merge
 from engine.commands.model_plan import plan
 from engine.commands.pull import pull
 from engine.console_app import ConsoleApp
@@ -32,6 +33,7 @@ app = ConsoleApp(no_args_is_help=True, help="Fetch, list and check models.")
 app.command("check")(check)
 app.command("import")(import_model)
 app.command("measure")(measure_model)
+app.command("merge")(merge)
 app.command("plan")(plan)
 app.command("pull")(pull)
 

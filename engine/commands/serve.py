@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,6 +32,8 @@ from engine.server.lifecycle import Bind, announce_to_parent, read_key, serve
 from engine.server.middleware import is_loopback
 from engine.tracing import exporting
 from engine.weights.load_times import expected_seconds
+
+ADAPTER_NAME = re.compile(r"[\w.-]{1,64}")
 
 
 def engine(
@@ -71,6 +75,12 @@ def engine(
         Literal["auto", "low", "normal", "high"],
         typer.Option(help="How closely pictures are looked at, where a model leaves the choice; auto: low on a CPU, normal on a GPU."),
     ] = "auto",
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FOLDER", help="A LoRA adapter in peft's form, which requests ask for as MODEL:NAME. Given again: several at once."
+        ),
+    ] = None,
     capacity: Annotated[int, typer.Option(help="How many requests may run or wait before more are refused.", min=1)] = 256,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     private: Annotated[bool, typer.Option("--private", hidden=True)] = False,
@@ -92,6 +102,7 @@ def engine(
         None if memory is None else int(memory * 1e9),
         exact=dtype == "float32",
         detail=None if detail == "auto" else detail,
+        adapters=parse_adapters(adapter or ()),
     )
     pictures, metrics = home() / "engine" / "pictures", Metrics()
     remove_outdated(pictures, folder)
@@ -110,7 +121,7 @@ def engine(
 
         status = 0
         try:
-            asyncio.run(serve(card, worker, metrics, bind, announce))
+            asyncio.run(serve(card, worker, metrics, bind, announce, tuple(options.adapters)))
         except HungError as error:
             typer.secho(str(error), fg="red", err=True)
             status = os.EX_TEMPFAIL
@@ -127,6 +138,21 @@ def parse_capability(text: str | None) -> tuple[int, int] | None:
         return int(major), int(minor or 0)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no compute capability such as 7.5 or 8.0.") from None
+
+
+def parse_adapters(given: Sequence[str]) -> dict[str, Path]:
+    """`emblems=/some/folder` → the folder by its name, checked as far as that costs no time."""
+    adapters: dict[str, Path] = {}
+    for text in given:
+        name, _, folder = text.partition("=")
+        if not ADAPTER_NAME.fullmatch(name) or not folder:
+            raise typer.BadParameter(
+                f"{text!r} is no adapter: write NAME=FOLDER, the name in letters, digits, dots, dashes and underscores."
+            )
+        if name in adapters:
+            raise typer.BadParameter(f"Two adapters are called {name!r}: give each a name of its own.")
+        adapters[name] = Path(folder).expanduser().resolve()
+    return adapters
 
 
 def announce_to_person(url: str) -> None:

@@ -26,6 +26,8 @@ def build_fallback(
         raise ModelError(f"{card.name} ({card.version}) is run by transformers, on one device. Name only one.")
     if options.quantize not in ("auto", "none"):
         raise ModelError(f"{card.name} ({card.version}) is run by transformers, unquantised. Leave --quantize out.")
+    if options.adapters:
+        raise ModelError(f"{card.name} ({card.version}) is run by transformers, without adapters. Leave --adapter out.")
     config = read_config(folder)
     dtype = torch.float32 if options.exact else fallback_dtype(config.dtype, device, options.capability)
     needs = needs_of(folder, config.get_text_config().to_dict(), card.context_length, dtype)

@@ -62,7 +62,8 @@ class Linear(nn.Module):
         y = self.product(x)
         if lora_scale is None or self.lora is None:
             return y
-        return y + self.lora(x, lora_scale)
+        adapted: Tensor = y + self.lora(x, lora_scale)
+        return adapted
 
     def product(self, x: Tensor) -> Tensor:
         return linear(x, self.weight)

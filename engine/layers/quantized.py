@@ -8,6 +8,7 @@ matrix never exists whole. Where a `kernel` can read the codes as they are, it i
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,15 +40,38 @@ class QuantizedLinear(Linear):
     def product(self, x: Tensor) -> Tensor:
         if self.kernel is not None:
             return self.kernel(x)
+        if x.requires_grad and torch.is_grad_enabled():
+            trained: Tensor = FrozenProduct.apply(x, self)  # type: ignore[no-untyped-call]  # torch's is not typed
+            return trained
         if self.weight.dtype == torch.int8 and not x.is_cuda and x.numel() <= FEW * self.width_in:
             y = torch._weight_int8pack_mm(x.reshape(-1, self.width_in), self.weight, self.weight_scale.to(x.dtype))
             return y.view(*x.shape[:-1], self.width_out)
+        return self.restored_product(x)
+
+    def restored_product(self, x: Tensor) -> Tensor:
         return torch.cat([linear(x, dequantize(codes, scales, x.dtype)) for codes, scales in self.blocks()], dim=-1)
 
     def blocks(self) -> zip[tuple[Tensor, Tensor]]:
         """Codes and scales of the rows that are restored together."""
         rows = block_rows(self.width_in)
         return zip(self.weight.split(rows), self.weight_scale.split(rows), strict=True)
+
+
+class FrozenProduct(torch.autograd.Function):
+    """Lets a gradient through a frozen matrix to what lies before it. Backward restores the matrix again, a few rows at a time: kept,
+    all layers' matrices would take what quantising saved."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: QuantizedLinear) -> Tensor:
+        ctx.layer, ctx.dtype = layer, x.dtype
+        return layer.restored_product(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,) = grads
+        parts = grad.split(block_rows(ctx.layer.width_in), dim=-1)
+        total = sum(part @ dequantize(codes, scales, grad.dtype) for part, (codes, scales) in zip(parts, ctx.layer.blocks(), strict=True))
+        return torch.as_tensor(total).to(ctx.dtype), None
 
 
 def use_quantized(model: nn.Module, quantization: Quantization) -> None:

@@ -28,7 +28,7 @@ from engine.server.completions_format import CompletionsFormat
 from engine.server.described import COMPLETIONS, DESCRIBED, HEALTH, RESPONSES, answer
 from engine.server.health import health_of
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
-from engine.server.requests import engine_request, parse_forget, quoted
+from engine.server.requests import engine_request, listed, parse_forget, quoted, served_as
 from engine.server.responses_format import ResponsesFormat
 from engine.server.sse import HEARTBEAT
 
@@ -47,6 +47,7 @@ class Server:
 
     card: Card
     worker: Worker
+    adapters: tuple[str, ...] = ()  # names of the LoRA adapters that requests may ask for
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     decoded_pictures: DecodedCache = field(default_factory=DecodedCache)
@@ -69,7 +70,7 @@ class Server:
             Route("POST", "/v1/responses", self.responses, "OpenAI's responses; nothing is stored.", answer(), {JSON: RESPONSES}),
             Route("POST", "/v1/completions", self.completions, "OpenAI's older completions.", answer(), {JSON: COMPLETIONS}),
             Route("POST", "/v1/forget", self.forget, "Ours: keep nothing of these pictures.", {204: {}}, {JSON: ForgetRequest}),
-            Route("GET", "/v1/models", self.models, "The model that answers, in a list.", {200: {JSON: ModelList}}),
+            Route("GET", "/v1/models", self.models, "The model that answers and its adapters, in a list.", {200: {JSON: ModelList}}),
             Route("GET", "/v1/models/{name:.+}", self.model, "The model of this name.", {200: {JSON: ModelEntry}}),
             Route("GET", "/health", self.health, "Whether it answers, and with what.", HEALTH, known=False),
             Route("GET", "/metrics", self.metrics_text, "What is counted, for Prometheus.", {200: {"text/plain": TEXT}}),
@@ -94,8 +95,8 @@ class Server:
         try:
             async with aclosing(self.worker.stream(request)) as events:
                 if answer_format.request.stream:
-                    return await self._streamed(http, answer_format, events)
-                whole = answer_format.completion(self.card.name, [event async for event in events if event is not None])
+                    return await self._streamed(http, answer_format, self._name(request), events)
+                whole = answer_format.completion(self._name(request), [event async for event in events if event is not None])
                 return web.Response(body=whole, content_type="application/json")
         except RequestError as error:
             raise with_client_field(error, answer_format) from None
@@ -107,19 +108,19 @@ class Server:
         answer_format = reads(body)
         try:
             return answer_format, self.worker.prepare(
-                engine_request(answer_format.request, self.card, self.limits, self.decoded_pictures.read)
+                engine_request(answer_format.request, self.card, self.limits, self.decoded_pictures.read, self.adapters)
             )
         except RequestError as error:
             raise with_client_field(error, answer_format) from None
 
-    async def _streamed(self, http: web.Request, answer_format: AnswerFormat, events: Events) -> web.StreamResponse:
+    async def _streamed(self, http: web.Request, answer_format: AnswerFormat, model: str, events: Events) -> web.StreamResponse:
         """Waits for the first event before it sends status 200, so that an error before any text has a status of its own."""
         first = await anext(events)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
         )
         await response.prepare(http)
-        frames = answer_format.frames(self.card.name)
+        frames = answer_format.frames(model)
         try:
             await self._send(response, frames, first)
             async for event in events:
@@ -153,19 +154,28 @@ class Server:
         return web.Response(status=204)
 
     async def models(self, http: web.Request) -> web.Response:
-        return json_response(ModelList(data=(self._entry(),)))
+        return json_response(ModelList(data=tuple(map(self._entry, self._served))))
 
     async def model(self, http: web.Request) -> web.Response:
-        if http.match_info["name"] != self.card.name:
-            raise UnknownModelError(f"This engine serves {self.card.name!r}, not {quoted(http.match_info['name'])}.", "model")
-        return json_response(self._entry())
+        name = http.match_info["name"]
+        if name not in self._served:
+            raise UnknownModelError(f"This engine serves {listed(self._served)}, not {quoted(name)}.", "model")
+        return json_response(self._entry(name))
 
-    def _entry(self) -> ModelEntry:
-        return ModelEntry(id=self.card.name, created=self.created)
+    @property
+    def _served(self) -> list[str]:
+        """The model's name, then its adapters'."""
+        return [served_as(self.card.name, adapter) for adapter in ("", *self.adapters)]
+
+    def _name(self, request: Request) -> str:
+        return served_as(self.card.name, request.adapter)
+
+    def _entry(self, name: str) -> ModelEntry:
+        return ModelEntry(id=name, created=self.created, parent=None if name == self.card.name else self.card.name)
 
     async def health(self, http: web.Request) -> web.Response:
         """Status 503 until answers can be given, for probes that look at nothing else; the body is the same."""
-        health = health_of(self.card, self.worker)
+        health = health_of(self.card, self.worker, self.adapters)
         return json_response(health, 200 if health.status == "ready" else 503)
 
     async def metrics_text(self, http: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from engine.core.worker import Worker
 from engine.models.card import FALLBACK, Card, Template
 
 
-def health_of(card: Card, worker: Worker) -> Health:
+def health_of(card: Card, worker: Worker, adapters: tuple[str, ...] = ()) -> Health:
     loaded, fallback = worker.loaded, card.architecture == FALLBACK
     return Health(
         status=worker.status,
@@ -26,5 +26,6 @@ def health_of(card: Card, worker: Worker) -> Health:
         picture_detail=loaded.detail if loaded else "",
         eye_pixels=loaded.eye_pixels if loaded else None,
         one_picture=isinstance(card.template, Template) and card.template.one_picture,
+        adapters=adapters,
         fallback=card.version if fallback else "",
     )

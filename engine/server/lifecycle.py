@@ -64,15 +64,20 @@ def read_key(file: Path | None) -> str | None:
     return key
 
 
-async def serve(card: Card, worker: Worker, metrics: Metrics, bind: Bind, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM, SIGINT, the parent's end, or the worker's. Raises StartError, or what the worker died of."""
+async def serve(
+    card: Card, worker: Worker, metrics: Metrics, bind: Bind, announce: Callable[[str], None], adapters: tuple[str, ...] = ()
+) -> None:
+    """Serve until SIGTERM, SIGINT, the parent's end, or the worker's. Raises StartError, or what the worker died of.
+
+    `adapters` are the names of those that requests may ask for.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     if bind.supervised:
         await loop.connect_read_pipe(lambda: ParentWatch(stop), sys.stdin)
-    app = Server(card, worker, metrics=metrics).application(bind.key)
+    app = Server(card, worker, adapters, metrics=metrics).application(bind.key)
     runner = BoundedRunner(app, Bounds(), shutdown_timeout=GRACE_SECONDS + PARTING_SECONDS)
     await runner.setup()
     url = await listen(runner, bind)  # before the model is loaded, which would be in vain if the port is taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -81,13 +81,15 @@ def field_path(location: Sequence[int | str], value: Any) -> str:
     return path
 
 
-def engine_request(request: ChatRequest, card: Card, limits: Limits, decode: Decode = decode_picture) -> Request:
+def engine_request(
+    request: ChatRequest, card: Card, limits: Limits, decode: Decode = decode_picture, adapters: Sequence[str] = ()
+) -> Request:
     """A valid request → the engine's own: pictures decoded and checked, gaps filled from the model's card.
 
-    Takes CPU for the pictures: call it off the event loop. Raises RequestError with the field named.
+    `adapters` are the names of those that the engine has. Takes CPU for the pictures: call it off the event loop. Raises RequestError
+    with the field named.
     """
-    if request.model and request.model != card.name:
-        raise UnknownModelError(f"This engine serves {card.name!r}, not {quoted(request.model)}.", "model")
+    adapter = chosen_adapter(request, card.name, adapters)
     refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
     return Request(
@@ -102,7 +104,31 @@ def engine_request(request: ChatRequest, card: Card, limits: Limits, decode: Dec
         logit_bias=tuple((request.logit_bias or {}).items()),
         continues=checked_continuation(request),
         schema=checked_schema(request, generation),
+        adapter=adapter,
     )
+
+
+def served_as(model: str, adapter: str) -> str:
+    """The name under which an adapter is served beside its model; that of the model alone for none."""
+    return f"{model}:{adapter}" if adapter else model
+
+
+def chosen_adapter(request: ChatRequest, model: str, adapters: Sequence[str]) -> str:
+    """By the field `adapter`, or by the model's name. Raises RequestError where they differ, UnknownModelError for what isn't served."""
+    names = {served_as(model, adapter): adapter for adapter in ("", *adapters)}
+    if request.model and request.model not in names:
+        raise UnknownModelError(f"This engine serves {listed(names)}, not {quoted(request.model)}.", "model")
+    named = names.get(request.model, "")
+    if request.adapter and request.adapter not in adapters:
+        there = f"has {listed(adapters)}" if adapters else "was started without any (`--adapter NAME=FOLDER`)"
+        raise RequestError(f"There is no adapter {quoted(request.adapter)}: this engine {there}.", "adapter")
+    if request.adapter and named and request.adapter != named:
+        raise RequestError(f"The model's name asks for the adapter {named!r}, the field for {request.adapter!r}.", "adapter")
+    return request.adapter or named
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def refuse_what_is_not_offered(request: ChatRequest) -> None:

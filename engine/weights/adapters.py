@@ -14,10 +14,13 @@ from torch import Tensor
 
 from engine.errors import AdapterError
 from engine.layers.linear import Linear
+from engine.layers.trained_lora import TrainedLora
 from engine.models.llama.llama import FUSED, Llama
 from engine.weights.merging import language_shapes
-from engine.weights.peft_format import Adapter, LowRank, read_adapter
+from engine.weights.peft_format import Adapter, AdapterConfig, LowRank, read_adapter
 
+ADAPTER = "adapter"  # the folder inside a model's that holds the adapter it was trained with
+PARTS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 LAYER = re.compile(r"^layers\.\d+\.")
 
 
@@ -39,8 +42,8 @@ def attach(language: Llama, name: str, adapter: Adapter) -> None:
         parts = parts_of(path)
         wanted = [ranks.get(LAYER.sub("", part), 0) for part in parts]
         if isinstance(linear, Linear) and any(wanted):
-            rows = [language_shapes(language.config)[f"model.{part}.weight"][0] for part in parts]
-            a, b = side_by_side([adapter.modules.get(part) for part in parts], wanted, rows, linear.width_in)
+            rows = rows_of(language, parts)
+            a, b = side_by_side([adapter.modules.get(part) for part in parts], wanted, list(rows.values()), linear.width_in)
             device = linear.weight.device
             dtype = torch.float32 if device.type == "cpu" else language.dtype
             linear.join_lora(a.to(device, dtype), b.to(device, dtype), owner)
@@ -56,6 +59,32 @@ def check_shapes(language: Llama, adapter: Adapter) -> None:
                 f"{adapter.folder} was trained on another model: its {module} is {found[0]} × {found[1]}, this model's is {here}. "
                 f"It names {adapter.config.base_model_name_or_path or 'no base'} as its base."
             )
+
+
+def train_adapter(language: Llama, config: AdapterConfig) -> dict[str, TrainedLora]:
+    """Puts a new adapter beside every projection that `config` targets, in the place of the layer's own, which goes on beside it frozen.
+
+    → the layers' by path; `trained_modules` gives what is to be written. Raises AdapterError where it targets nothing.
+    """
+    made: dict[str, TrainedLora] = {}
+    for path, linear in language.model.named_modules():
+        targets = [part for part in parts_of(path) if config.targets(f"model.{part}")] if isinstance(linear, Linear) else []
+        if isinstance(linear, Linear) and targets:
+            made[path] = TrainedLora(linear, rows_of(language, parts_of(path)), targets, config.r, config.lora_alpha)
+            linear.lora = made[path]
+    if not made:
+        raise AdapterError(f"None of the language model's projections is called {config.target_modules}: name some of {', '.join(PARTS)}.")
+    return made
+
+
+def trained_modules(layers: Mapping[str, TrainedLora]) -> dict[str, LowRank]:
+    return {part: LowRank(*layer.pair(part), layer.scale) for layer in layers.values() for part in layer.targets}
+
+
+def rows_of(language: Llama, parts: Sequence[str]) -> dict[str, int]:
+    """How many outputs each projection has."""
+    shapes = language_shapes(language.config)
+    return {part: shapes[f"model.{part}.weight"][0] for part in parts}
 
 
 def parts_of(path: str) -> list[str]:

@@ -20,8 +20,9 @@ from engine.models.base import VisionLanguageModel
 from engine.models.card import FALLBACK, Card, ChatTemplate
 from engine.models.card_reader import read_card
 from engine.models.detail import Detail
+from engine.models.llama.llama import ALWAYS
 from engine.models.pretrained_card import PLACEHOLDERS, stated_dtype
-from engine.weights.adapters import attach_adapters
+from engine.weights.adapters import ADAPTER, attach_adapters
 from engine.weights.llama_loader import load_language
 
 __all__ = ["load", "load_language", "load_tensors"]
@@ -67,7 +68,8 @@ def load(
     It computes in what the card and the device make fastest, or as a card of another `capability` would; `exact` asks for
     fp32 throughout, unquantised. `quantize` is a mode, or `auto`: the most exact one that fits, into `memory` bytes of each card
     if that is less than what is free. `detail` bounds the pixels of pictures that keep their shape; by default it is low on a CPU, normal
-    on a GPU, and the makers' own with `exact`. `adapters` are folders of LoRA adapters in peft's form, by the names that requests use.
+    on a GPU, and the makers' own with `exact`. `adapters` are folders of LoRA adapters in peft's form, by the names that requests use;
+    one in the model's own folder, as `gander train` leaves it there, is always on.
     Raises ModelError for a folder that is not ready, WeightsError for a weight file that can't be used, AdapterError.
     """
     card = read_card(folder)
@@ -84,7 +86,8 @@ def load(
     if isinstance(card.template, ChatTemplate):
         options["detail"] = detail or (None if exact else "low" if device.type == "cpu" else "normal")
     model = load_architecture(folder, chosen, device, dtype, **options)
-    attach_adapters(model.language_model, adapters)
+    own = folder / ADAPTER
+    attach_adapters(model.language_model, {**({ALWAYS: own} if own.is_dir() else {}), **adapters})
     return model
 
 

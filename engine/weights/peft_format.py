@@ -120,13 +120,19 @@ def checked(config: AdapterConfig) -> AdapterConfig:
 def parsed(name: str, folder: Path) -> tuple[str, str]:
     """A tensor's name → the language model's module, and "A" or "B"."""
     tensor = TENSOR.fullmatch(name)
-    module = NAME.fullmatch(tensor[1]) if tensor else None
-    if tensor is None or module is None or PICTURES.search(name):
+    module = module_of(tensor[1]) if tensor else None
+    if tensor is None or module is None:
         raise AdapterError(
             f"{folder / WEIGHTS} holds {name}: this engine computes LoRA on the language model's projections alone (q, k, v, o, gate, up, "
             "down). Train with those as target_modules."
         )
-    return f"layers.{module[1]}.{module[2]}.{module[3]}", tensor[2]
+    return module, tensor[2]
+
+
+def module_of(path: str) -> str | None:
+    """A projection's name in any file → `layers.0.self_attn.q_proj`; None for what is none of the language model's."""
+    found = None if PICTURES.search(path) else NAME.fullmatch(path)
+    return found and f"layers.{found[1]}.{found[2]}.{found[3]}"
 
 
 def low_rank(module: str, pair: Mapping[str, Tensor], config: AdapterConfig, folder: Path) -> LowRank:

@@ -26,13 +26,14 @@ async def serving(
     metrics: Metrics | None = None,
     stall_seconds: float = 60.0,
     bounds: Bounds | None = None,
+    adapters: tuple[str, ...] = (),
 ) -> AsyncIterator[str]:
     """Yields the server's address, `http://127.0.0.1:PORT`."""
     metrics = metrics or Metrics()
     worker = Worker(load or Letters().load, expected_seconds=0.1, capacity=capacity, metrics=metrics)
     task = asyncio.create_task(worker.run())
     bounds = bounds or Bounds()
-    server = Server(card, worker, metrics=metrics, stall_seconds=stall_seconds, bounds=bounds)
+    server = Server(card, worker, adapters, metrics=metrics, stall_seconds=stall_seconds, bounds=bounds)
     runner = BoundedRunner(server.application(key), bounds, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

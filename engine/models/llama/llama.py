@@ -23,7 +23,7 @@ from engine.models.llama.config import LlamaConfig, YarnScaling
 PROJECTION = re.compile(r"(.*)\.(\w+_proj)\.(weight|weight_scale|bias)")
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 
-OWN = ""  # the name of the LoRA adapter that is part of a model
+OWN, ALWAYS = "", "*"  # names of LoRA adapters that are part of a model: on in prompts with pictures, and in all
 
 
 class Cache(Protocol):
@@ -131,7 +131,7 @@ class Llama(nn.Module):
         self.model = Stack(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
         self.shard_sizes: tuple[int, ...] = (config.num_hidden_layers,)  # how many layers each device has: see `layer_split`
-        self.adapters: tuple[str, ...] = ()  # its LoRA adapters' names, in the order of `lora_scale`; OWN is part of the model
+        self.adapters: tuple[str, ...] = ()  # its LoRA adapters' names, in the order of `lora_scale`
         self.tie()
 
     @property
@@ -206,7 +206,8 @@ class Llama(nn.Module):
 
     def lora_scales(self, adapter: str, pictures: bool) -> tuple[float, ...]:
         """Of a prompt with pictures or without, for which `adapter` is chosen; "" = none."""
-        return tuple(float(pictures if name == OWN else name == adapter) for name in self.adapters)
+        on = {OWN: pictures, ALWAYS: True}
+        return tuple(float(on.get(name, name == adapter)) for name in self.adapters)
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes a state dict with Hugging Face's names, or our fused ones. Raises WeightsError that names what does not fit."""

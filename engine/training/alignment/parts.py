@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from torch import nn
 
@@ -17,30 +15,11 @@ from engine.errors import ModelError
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.training.alignment.connector import Connector, WholeConnector
+from engine.training.alignment.language_part import AdapterOptions, LanguagePart, PartName
+from engine.training.alignment.lora_part import lora_part
 from engine.training.alignment.minigpt4_connector import MiniGPT4Connector
 
-PartName = Literal["projection", "qformer", "lora"]
-
-
-@dataclass(frozen=True)
-class LanguagePart:
-    """A trained part of the language model: all parameters of `module` are trained, in fp32.
-
-    While it is trained the model runs it at `lora_scale` 1. `export` writes what serves it into a ready folder: beside links to the
-    base, whose files it must replace, not write to.
-    """
-
-    name: PartName
-    module: nn.Module
-    export: Callable[[Path], None]
-
-
-@dataclass(frozen=True)
-class AdapterOptions:
-    """How large an adapter is: `rank`, and `alpha` by which it is scaled (alpha / rank)."""
-
-    rank: int = 8
-    alpha: float = 16.0
+__all__ = ["AdapterOptions", "LanguagePart", "PartName", "TrainedModel", "train_parts"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +44,7 @@ class TrainedModel:
 
 
 MakeLanguagePart = Callable[[VisionLanguageModel, AdapterOptions], LanguagePart]
-LANGUAGE_PARTS: Mapping[PartName, MakeLanguagePart] = {}
+LANGUAGE_PARTS: Mapping[PartName, MakeLanguagePart] = {"lora": lora_part}
 
 
 def train_parts(model: VisionLanguageModel, names: Sequence[PartName], options: AdapterOptions) -> TrainedModel:

@@ -176,6 +176,9 @@ def test_an_engine_of_our_own_is_started_as_configured(tmp_path: Path) -> None:
     assert options.arguments == ("--quantize=4bit", "--device=cuda:0", "--device=cuda:1")
     bounded = load_config(written(tmp_path, "[engine]\nrows = 4\nmemory = 10.5\ndetail = 'low'"), {}).engine
     assert bounded.arguments == ("--quantize=auto", "--detail=low", "--rows=4", "--memory=10.5")
+    adapted = load_config(written(tmp_path, "[engine]\nadapters = {a = '/x', b = '/y z'}\nadapter = 'b'"), {}).engine
+    assert adapted.adapter_arguments == ("--adapter=a=/x", "--adapter=b=/y z")
+    assert "'c' is none of engine.adapters (a)" in fault(tmp_path, "[engine]\nadapters = {a = '/x'}\nadapter = 'c'")
 
 
 def test_whether_somebody_decided_who_may_use_it(tmp_path: Path) -> None:

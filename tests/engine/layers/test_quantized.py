@@ -62,6 +62,26 @@ def test_a_lora_adapter_goes_along(mode: Quantization) -> None:
     torch.testing.assert_close(small(x, on := torch.ones(1, 1, 1)) - small(x), adapter(x, on))
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("rows", [1, 3 * FEW])
+def test_a_gradient_goes_through_and_nothing_whole_is_kept_for_it(mode: Quantization, rows: int) -> None:
+    small = layer(torch.randn(96, 64), mode)
+    x, up = torch.randn(rows, 64, requires_grad=True), torch.randn(rows, 96)
+    kept = list[tuple[int, ...]]()
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tuple(tensor.shape))
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = small(x)
+    out.backward(up)
+    whole = dequantize(small.weight, small.weight_scale, torch.float32)
+    torch.testing.assert_close(out, x @ whole.T, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(x.grad, up @ whole, rtol=1e-4, atol=1e-3)
+    assert kept == []
+
+
 @pytest.mark.parametrize(("mode", "least"), [("int8", 0.998), ("4bit", 0.9)])
 @torch.no_grad()
 def test_a_quantised_model_still_says_nearly_the_same(mode: Quantization, least: float, tmp_path: Path) -> None:

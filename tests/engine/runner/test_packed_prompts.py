@@ -96,7 +96,7 @@ def test_positions_and_what_pictures_add_stand_beside_their_tokens_and_nothing_i
     language, same = tiny_language(0, replace(CONFIG, mrope=Mrope((2, 1, 1), interleaved=True), deepstack=2)), Same()
     packed = PackedPrompts(language, Echo(language), same, KVCache(language, 9).shards[0], 5, None)
     positions, added = torch.randint(0, 99, (3, 20)), torch.rand(2, 20, 32)
-    pictured = PrefillChunk(PromptInputs(torch.rand(20, 32), positions, added), (4, 2, 7, 1), 32, lora=False)
+    pictured = PrefillChunk(PromptInputs(torch.rand(20, 32), positions, added), (4, 2, 7, 1), 32)
     words = chunk(9, 5, (6,))
     last = packed.prefill([pictured, words])
     assert torch.equal(last, torch.stack([pictured.inputs.embeddings[-1] + added.sum(0)[-1], words.inputs.embeddings[-1]]))
@@ -116,7 +116,7 @@ def test_a_card_reads_packed_prompts_of_qwens_as_the_model_itself_does() -> None
     for tokens, start, blocks in ((70, 0, (1, 2, 3, 4, 5)), (9, 0, (6,)), (33, 0, (7, 8, 9))):
         inputs = PromptInputs(torch.rand(tokens, 32, device="cuda").bfloat16(), torch.randint(0, 99, (3, tokens)))
         added = torch.rand(2, tokens, 32, device="cuda").bfloat16()
-        chunks.append(PrefillChunk(replace(inputs, deepstack=added if tokens > 9 else None), blocks, start, lora=False))
+        chunks.append(PrefillChunk(replace(inputs, deepstack=added if tokens > 9 else None), blocks, start))
     runner = ModelRunner(language, KVCache(language, 16), choose_step(language), 4, 128)
     plain = runner.prefill(chunks)
     runner.capture([1, 4], progress=lambda line: None)

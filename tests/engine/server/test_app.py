@@ -78,6 +78,20 @@ async def test_models() -> None:
             await api.models.retrieve("gpt")
 
 
+async def test_adapters_are_models_beside_the_base() -> None:
+    async with serving(adapters=("emblems",)) as url, client(url) as api:
+        assert [(model.id, (model.model_extra or {}).get("parent")) async for model in api.models.list()] == [
+            ("letters", None),
+            ("letters:emblems", "letters"),
+        ]
+        assert (await api.models.retrieve("letters:emblems")).id == "letters:emblems"
+        assert (await api.chat.completions.create(model="letters:emblems", messages=HI)).model == "letters:emblems"
+        stream = await api.chat.completions.create(model="letters", messages=HI, stream=True, extra_body={"adapter": "emblems"})
+        assert {chunk.model async for chunk in stream} == {"letters:emblems"}
+        with pytest.raises(openai.NotFoundError, match="serves 'letters', 'letters:emblems', not 'letters:other'"):
+            await api.chat.completions.create(model="letters:other", messages=HI)
+
+
 async def test_errors_arrive_as_the_client_s_own_classes() -> None:
     async with serving() as url, client(url) as api:
         with pytest.raises(openai.BadRequestError) as caught:

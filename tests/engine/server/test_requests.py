@@ -13,7 +13,7 @@ from engine.errors import (
 )
 from engine.images.decode import Picture
 from engine.models.card import Generation
-from engine.server.requests import parse_request
+from engine.server.requests import chosen_adapter, parse_request
 from tests.engine.server.bodies import CARD, PICTURE, PIXEL, asked, body
 
 
@@ -37,6 +37,23 @@ def test_a_request_with_everything() -> None:
     assert [type(part) for part in turn.parts] == [str, Picture, str]
     assert request.generation == Generation(temperature=0.5, top_k=7, num_beams=5, max_tokens=8)
     assert (request.min_tokens, request.stop, request.seed, request.n) == (3, ("a", "b"), 2**63, 2)
+
+
+def chosen(model: str, adapter: str) -> str:
+    return chosen_adapter(parse_request(body(model=model, adapter=adapter)), "toy", ("a", "b"))
+
+
+def test_an_adapter_is_chosen_by_the_models_name_or_by_its_own() -> None:
+    assert [chosen("", ""), chosen("toy", ""), chosen("toy:a", ""), chosen("", "b"), chosen("toy", "b"), chosen("toy:a", "a")] == [
+        *("", "", "a", "b", "b", "a")
+    ]
+
+
+@pytest.mark.parametrize(("model", "adapter", "param"), [("a", "", "model"), ("toy", "c", "adapter"), ("toy:a", "b", "adapter")])
+def test_an_adapter_that_is_not_there_or_not_the_one_named_is_refused(model: str, adapter: str, param: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        chosen(model, adapter)
+    assert caught.value.param == param
 
 
 def test_gaps_are_filled_from_the_card_and_zero_is_no_gap() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.errors import AdapterError
 from engine.models.llama.llama import Llama
-from engine.weights.adapters import attach_adapters
+from engine.weights.adapters import PARTS, attach_adapters, train_adapter, trained_modules
 from engine.weights.peft_format import CONFIG as CONFIG_NAME
 from engine.weights.peft_format import WEIGHTS, AdapterConfig, LowRank, read_adapter, write_adapter
 from tests.engine.adapters import MERGED, adapter_folder, base_weights
@@ -124,3 +124,53 @@ def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
     write_adapter(tmp_path, AdapterConfig(r=2), {"layers.0.self_attn.q_proj": LowRank(torch.ones(2, 64), torch.ones(64, 2), 1.0)})
     with pytest.raises(AdapterError, match=r"64 × 64, this model's is 32 × 32"):
         attach_adapters(language_of(base_weights()), {"other": tmp_path})
+
+
+def test_gradients_are_those_of_the_sum_and_what_was_trained_is_served(tmp_path: Path) -> None:
+    language = language_of(base_weights())
+    config = AdapterConfig(r=2, lora_alpha=3, target_modules=("q_proj", "v_proj", "down_proj"))
+    layers = train_adapter(language, config)
+    for layer in layers.values():
+        for b in layer.up.values():
+            torch.nn.init.normal_(b, std=0.2)
+    hidden, places = torch.randn(1, 9, 32), torch.arange(9)[None]
+    out = language(hidden, places, lora_scale=torch.ones(1, 1, 1))
+    out.square().sum().backward()
+    assert all(("lora" in name) == parameter.requires_grad for name, parameter in language.named_parameters())
+
+    added = {part: pair.scale * (pair.b @ pair.a).detach() for part, pair in trained_modules(layers).items()}
+    assert len(added) == 3 * CONFIG.num_hidden_layers
+    plain = language_of(
+        base_weights() | {f"model.{part}.weight": base_weights()[f"model.{part}.weight"] + sum_ for part, sum_ in added.items()}
+    )
+    plain.requires_grad_(True)(hidden, places).square().sum().backward()
+    for path, layer in layers.items():
+        whole = plain.model.get_parameter(f"{path}.weight").grad
+        assert whole is not None
+        for part, grad in zip(layer.rows, whole.split(list(layer.rows.values())), strict=True):
+            if part in layer.targets:
+                a, b = layer.pair(part)
+                torch.testing.assert_close(a.grad, layer.scale * b.T @ grad, rtol=1e-3, atol=1e-4)
+                torch.testing.assert_close(b.grad, layer.scale * grad @ a.T, rtol=1e-3, atol=1e-4)
+
+    write_adapter(tmp_path, config, trained_modules(layers))
+    served = language_of(base_weights())
+    attach_adapters(served, {"new": tmp_path})
+    torch.testing.assert_close(served(hidden, places, lora_scale=torch.ones(1, 1, 1)), out.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_new_adapter_changes_nothing_and_leaves_the_models_own_as_it_is() -> None:
+    language = language_of(base_weights())
+    for own in language.add_lora(rank=2):
+        torch.nn.init.normal_(own.b, std=0.2).requires_grad_(False)
+    hidden, places = torch.randn(1, 9, 32), torch.arange(9)[None]
+    on, off = (language(hidden, places, lora_scale=torch.full((1, 1, 1), scale)) for scale in (1.0, 0.0))
+    layers = train_adapter(language, AdapterConfig(r=2, target_modules="all-linear"))
+    assert len(trained_modules(layers)) == len(PARTS) * CONFIG.num_hidden_layers
+    for scale, before in ((1.0, on), (0.0, off)):
+        assert torch.equal(language(hidden, places, lora_scale=torch.full((1, 1, 1), scale)), before)
+
+
+def test_an_adapter_of_no_projection_is_refused() -> None:
+    with pytest.raises(AdapterError, match="name some of q_proj"):
+        train_adapter(language_of(base_weights()), AdapterConfig(target_modules=("c_attn",)))
