@@ -40,6 +40,9 @@ def is_none(value: object) -> bool:
     return value is None
 
 
+PictureDetail = Literal["auto", "low", "normal", "high"]
+
+
 class Wire(BaseModel):
     """Base of every type on the wire: immutable, tolerant of unknown fields."""
 
@@ -52,9 +55,14 @@ class TextPart(Wire):
 
 
 class ImageUrl(Wire):
-    """`url` is a data URL (`data:image/png;base64,…`). The engine fetches nothing: other schemes are refused."""
+    """`url` is a data URL (`data:image/png;base64,…`). The engine fetches nothing: other schemes are refused.
+
+    `detail` says how closely the picture is looked at, never more so than the operator allows, which is what `auto` means; `normal` is
+    ours. Models that look at every picture alike ignore it.
+    """
 
     url: str
+    detail: PictureDetail | None = None
 
 
 class ImagePart(Wire):

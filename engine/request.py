@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
@@ -12,6 +13,7 @@ from PIL.Image import Image
 from engine.api import FinishReason
 from engine.images.decode import Picture
 from engine.models.card import Generation
+from engine.models.looks import Look
 from engine.prompts.turn import Turn
 
 if TYPE_CHECKING:
@@ -50,12 +52,24 @@ class Request:
         return [part for turn in self.turns for part in turn.parts if isinstance(part, Picture)]
 
     def with_images(self, images: Mapping[str, Image]) -> Request:
-        """The same request with other pixels: `images` by the sha256 of the picture that they replace."""
+        """The same request with other pixels: `images` by the `key` of the picture that they replace."""
+        return self.with_pictures(lambda picture: replace(picture, image=images.get(picture.key, picture.image)))
 
-        def exchanged(part: str | Picture) -> str | Picture:
-            return replace(part, image=images.get(part.sha256, part.image)) if isinstance(part, Picture) else part
+    def with_looks(self, settle: Callable[[Look], Look]) -> Request:
+        """The same request, each of its pictures looked at as `settle` says of the look that was wished for."""
+        alone = len(self.pictures) == 1
+        looks = {picture.look: settle(Look(picture.look.detail, alone)) for picture in self.pictures}
+        if all(wished == look for wished, look in looks.items()):
+            return self
+        return self.with_pictures(lambda picture: replace(picture, look=looks[picture.look]))
 
-        return replace(self, turns=tuple(replace(turn, parts=tuple(map(exchanged, turn.parts))) for turn in self.turns))
+    def with_pictures(self, exchanged: Callable[[Picture], Picture]) -> Request:
+        """The same request, by its id too, with other pictures."""
+        same = copy(self)
+        parts = ((exchanged(part) if isinstance(part, Picture) else part for part in turn.parts) for turn in self.turns)
+        turns = tuple(replace(turn, parts=tuple(changed)) for turn, changed in zip(self.turns, parts, strict=True))
+        object.__setattr__(same, "turns", turns)  # `replace` would give it another id
+        return same
 
 
 class Scored(NamedTuple):

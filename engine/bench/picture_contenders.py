@@ -66,8 +66,7 @@ class WholeContender(TransformersContender):
         """The prompt's token ids, where a picture stands those that its processor writes for it."""
         written = {picture.sha256: look["input_ids"][0] for picture, look in zip(shown(talk), looks, strict=True)}
         parts = (
-            written[part.sha256] if isinstance(part, PictureTokens) else torch.tensor(part)
-            for part in self.laid_out(talk, written).segments
+            written[part.key] if isinstance(part, PictureTokens) else torch.tensor(part) for part in self.laid_out(talk, written).segments
         )
         return torch.cat(list(parts))
 

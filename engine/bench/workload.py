@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from engine.images.decode import Picture
+from engine.images.embedding_cache import EmbeddingCache
 from engine.models.base import VisionLanguageModel
 from engine.prompts.context import Context, ContextBuilder
 from engine.prompts.turn import Turn
@@ -48,5 +49,5 @@ def draw(number: int) -> Picture:
 def prompt_tokens(model: VisionLanguageModel, talk: Talk) -> int:
     """How many tokens the conversation's prompt has."""
     pictures = [part for turn in talk for part in turn.parts if isinstance(part, Picture)]
-    encoded = dict(zip([picture.sha256 for picture in pictures], model.encode([picture.image for picture in pictures]), strict=True))
+    encoded = EmbeddingCache(model).encode(pictures)
     return len(Context(tuple(ContextBuilder(model).tokenise(talk, encoded)), 0))

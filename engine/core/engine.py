@@ -62,7 +62,7 @@ class Engine(EngineBase):
 
     def add(self, request: Request, emit: Emit) -> None:
         """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
-        self._images.add(self._open(request, emit))
+        self._images.add(self._open(self.preprocessor.with_looks(request), emit))
 
     def abort(self, request_id: str) -> None:
         """Ends a request without another event and frees what it holds. Does nothing once the request has ended."""
@@ -132,7 +132,7 @@ class Engine(EngineBase):
         card, turns = self.model.card, request.turns
         if (said := recital(card, turns) or apology(card, turns)) is not None:
             return said
-        return told_frame_by_frame(card, turns, lambda picture: self.preprocessor.embeddings.encode([picture])[picture.sha256].words)
+        return told_frame_by_frame(card, turns, lambda picture: self.preprocessor.embeddings.encode([picture])[picture.key].words)
 
     def _say(self, group: SequenceGroup, said: str) -> None:
         """Answers with what the card says of a question that the model can't answer by itself; nothing is computed."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+
+from PIL.Image import Image
 
 from engine.grammar import Grammars, Matcher
 from engine.images.embedding_cache import EmbeddingCache
 from engine.models.base import VisionLanguageModel
+from engine.models.looks import by_look, settled
 from engine.prompts.context import Context, ContextBuilder
 from engine.prompts.renderer import check
 from engine.request import Request
@@ -26,15 +30,23 @@ class Preprocessor:
         Any thread may call this, before `Engine.add`; a request that was not prepared is answered alike, and holds the device up.
         Pictures that are encoded already keep their pixels. Raises RequestError (ContextError, …).
         """
-        request = self.with_context(replace(request, matcher=self.matcher(request)))
+        request = self.with_context(self.with_looks(replace(request, matcher=self.matcher(request))))
         encoded = self.embeddings.encoded
-        new = {picture.sha256: picture.image for picture in request.pictures if picture.sha256 not in encoded}
-        return request.with_images(dict(zip(new, self.model.prepare(list(new.values())), strict=True)))
+        new = {picture.key: picture for picture in request.pictures if picture.key not in encoded}
+        images: dict[str, Image] = {}
+        for model, pictures in by_look(self.model, new.values()):
+            ready = model.prepare([picture.image for picture in pictures])
+            images |= zip([picture.key for picture in pictures], ready, strict=True)
+        return request.with_images(images)
+
+    def with_looks(self, request: Request) -> Request:
+        """With its pictures as this model looks at them."""
+        return request.with_looks(partial(settled, self.model))
 
     def with_context(self, request: Request) -> Request:
         """With its prompt if all its pictures are encoded; else its texts are counted, and refused if even they can't fit."""
-        found = {picture.sha256: self.embeddings.encoded.get(picture.sha256) for picture in request.pictures}
-        known = {sha256: encoding for sha256, encoding in found.items() if encoding is not None}
+        found = {picture.key: self.embeddings.encoded.get(picture.key) for picture in request.pictures}
+        known = {key: encoding for key, encoding in found.items() if encoding is not None}
         if len(known) == len(found):
             return replace(
                 request,

@@ -73,7 +73,7 @@ class SequenceGroup(ABC):
 
     def drop_pixels(self) -> None:
         """It is over, and its pictures go now: the group itself, in a cycle with its sequences, waits for a garbage collection."""
-        self.request = self.request.with_images({picture.sha256: NO_PIXELS for picture in self.request.pictures})
+        self.request = self.request.with_images({picture.key: NO_PIXELS for picture in self.request.pictures})
 
     @property
     def root(self) -> str:

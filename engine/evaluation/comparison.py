@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 from engine.core.detokenizer import Detokenizer
 from engine.core.token_stream import TokenStream
 from engine.images.decode import Picture
-from engine.models.base import EncodedPicture, VisionLanguageModel
+from engine.images.embedding_cache import EmbeddingCache
+from engine.models.base import VisionLanguageModel
+from engine.models.looks import Look, settled
 from engine.prompts.context import Context, ContextBuilder, PictureTokens
 from engine.prompts.turn import Turn
 
@@ -39,13 +41,10 @@ class Comparison:
 
     def __init__(self, model: VisionLanguageModel, pictures: Sequence[Picture]) -> None:
         self.model, self.contexts = model, ContextBuilder(model)
-        self.encoded = self.encode(pictures)
+        look = settled(model, Look(alone=len(pictures) == 1))
+        self.unasked = tuple(replace(picture, look=look) for picture in pictures)
+        self.encoded = EmbeddingCache(model).encode(self.unasked)
         self.turns: list[Turn] = []
-        self.unasked: tuple[Picture, ...] = tuple(pictures)
-
-    def encode(self, pictures: Sequence[Picture]) -> Mapping[str, EncodedPicture]:
-        encodings = self.model.encode([picture.image for picture in pictures]) if pictures else []
-        return {picture.sha256: encoding for picture, encoding in zip(pictures, encodings, strict=True)}
 
     def ask(self, question: str, answer: str | None) -> TurnRecord:
         """`answer` stands in the next question's context; None = the greedy one."""

@@ -61,7 +61,7 @@ class PromptProcessor:
             return request.context
         check(request.turns)
         most = request.generation.max_tokens
-        pictures = {picture.sha256: self._encoding(picture) for picture in request.pictures}
+        pictures = {picture.key: self._encoding(picture) for picture in request.pictures}
         kept, dropped, length = self._window.fit(request.turns, pictures, most, request.counted)
         limit = self._window.limit(most)
         if length > MARGIN * limit:  # it can't fit, and need not be read to know that

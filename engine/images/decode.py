@@ -21,6 +21,7 @@ from io import BytesIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import PictureError
+from engine.models.looks import USUAL, Look
 
 BASE64_LETTERS = str.maketrans("-_", "+/", string.whitespace)  # base64url → base64, line breaks removed
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -56,10 +57,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Picture:
-    """A checked picture: RGB, upright, first frame. `sha256` of the encoded bytes is its identity."""
+    """A checked picture: RGB, upright, first frame. `sha256` of the encoded bytes is its identity; `look` is how it is to be looked at."""
 
     image: Image.Image = field(compare=False, repr=False)
     sha256: str
+    look: Look = USUAL
+
+    @property
+    def key(self) -> str:
+        """By which encodings are told apart: its sha256, and behind that the look if it is not the usual one."""
+        return self.sha256 if self.look == USUAL else f"{self.sha256}-{self.look}"
 
 
 class TimedBytes(BytesIO):

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from safetensors.torch import save_file
 from engine.atomic_write import PART, replacing
 from engine.images.decode import MEBI, Limits, Picture
 from engine.models.base import EncodedPicture, VisionLanguageModel
+from engine.models.looks import by_look
 
 DISK_BYTES = 1 << 30
 BOUND_BYTES = 256 * MEBI
@@ -29,7 +31,7 @@ log = structlog.get_logger()
 
 
 class EmbeddingCache:
-    """Holds the `bound` most recently used encodings, by the sha256 of the picture's file. One for a 7B model takes 0.25 MiB in fp16; where
+    """Holds the `bound` most recently used encodings, by `Picture.key`. One for a 7B model takes 0.25 MiB in fp16; where
     a picture takes a hundred times that, as Qwen3-VL's of a megapixel does, fewer are held, though always those of one request.
 
     `folder`, if any, holds encodings of this very model: see `engine.core.startup.picture_folder`.
@@ -42,26 +44,26 @@ class EmbeddingCache:
 
     def missing(self, pictures: Sequence[Picture]) -> list[Picture]:
         """The pictures that are not encoded yet, each once."""
-        return [picture for picture in {picture.sha256: picture for picture in pictures}.values() if not self.knows(picture.sha256)]
+        return [picture for picture in {picture.key: picture for picture in pictures}.values() if not self.knows(picture.key)]
 
-    def knows(self, sha256: str) -> bool:
-        if sha256 not in self.encoded and self.disk is not None:
-            found = self.disk.read(sha256)
+    def knows(self, key: str) -> bool:
+        if key not in self.encoded and self.disk is not None:
+            found = self.disk.read(key)
             if found is not None:
-                self.keep(sha256, found)
-        return sha256 in self.encoded
+                self.keep(key, found)
+        return key in self.encoded
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> dict[str, EncodedPicture]:
-        """The encodings of all `pictures` by sha256; those that are not encoded yet are encoded in one batch."""
-        missing = self.missing(pictures)
-        for picture, encoding in zip(missing, self.model.encode([picture.image for picture in missing]) if missing else [], strict=True):
-            self.keep(picture.sha256, finite(encoding))
-            if self.disk is not None:
-                self.disk.write(picture.sha256, self.encoded[picture.sha256])
-        found = {picture.sha256: self.encoded[picture.sha256] for picture in pictures}
-        for sha256 in found:
-            self.encoded.move_to_end(sha256)
+        """The encodings of all `pictures` by key; those that are not encoded yet are encoded in one batch, if they are looked at alike."""
+        for model, missing in by_look(self.model, self.missing(pictures)):
+            for picture, encoding in zip(missing, model.encode([picture.image for picture in missing]), strict=True):
+                self.keep(picture.key, finite(encoding))
+                if self.disk is not None:
+                    self.disk.write(picture.key, self.encoded[picture.key])
+        found = {picture.key: self.encoded[picture.key] for picture in pictures}
+        for key in found:
+            self.encoded.move_to_end(key)
         while len(self.encoded) > self.bound or (len(self.encoded) > LEAST and self.nbytes > BOUND_BYTES):
             self.encoded.popitem(last=False)
         return found
@@ -70,13 +72,14 @@ class EmbeddingCache:
     def nbytes(self) -> int:
         return sum(encoding.nbytes for encoding in self.encoded.values())
 
-    def keep(self, sha256: str, encoding: EncodedPicture) -> None:
-        self.encoded[sha256] = encoding
+    def keep(self, key: str, encoding: EncodedPicture) -> None:
+        self.encoded[key] = encoding
 
     def forget(self, sha256s: Iterable[str]) -> None:
-        """Drops these pictures' encodings, in memory and on disk."""
+        """Drops these pictures' encodings of every look, in memory and on disk."""
         for sha256 in sha256s:
-            self.encoded.pop(sha256, None)
+            for key in [key for key in self.encoded if key.startswith(sha256)]:
+                del self.encoded[key]
             if self.disk is not None:
                 self.disk.delete(sha256)
 
@@ -118,8 +121,8 @@ class EmbeddingFolder:
                 with suppress(OSError):
                     path.unlink()
 
-    def read(self, sha256: str) -> EncodedPicture | None:
-        path = self.path(sha256)
+    def read(self, key: str) -> EncodedPicture | None:
+        path = self.path(key)
         try:
             with safe_open(path, "pt") as file:
                 encoding = stored(file)
@@ -132,8 +135,8 @@ class EmbeddingFolder:
             os.utime(path)
         return encoding
 
-    def write(self, sha256: str, encoding: EncodedPicture) -> None:
-        path = self.path(sha256)
+    def write(self, key: str, encoding: EncodedPicture) -> None:
+        path = self.path(key)
         try:
             with replacing(path) as part:
                 tensors, facts = to_store(encoding)
@@ -149,12 +152,13 @@ class EmbeddingFolder:
             self.failed = True
 
     def delete(self, sha256: str) -> None:
-        """Raises OSError where that can't be done: somebody wants it gone."""
-        self.path(sha256).unlink(missing_ok=True)
-        self.sizes.pop(self.path(sha256), None)
+        """Of every look. Raises OSError where that can't be done: somebody wants it gone."""
+        for path in self.folder.glob(f"{escape(sha256)}*.safetensors"):
+            path.unlink(missing_ok=True)
+            self.sizes.pop(path, None)
 
-    def path(self, sha256: str) -> Path:
-        return self.folder / f"{sha256}.safetensors"
+    def path(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"
 
 
 def files(folder: Path, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:

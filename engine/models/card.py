@@ -98,6 +98,7 @@ class Card(BaseModel):
         "internvl",
         "llava",
         "llava_next",
+        "llava_onevision",
         "qwen2_5_vl",
         "qwen3_vl",
         "smolvlm",

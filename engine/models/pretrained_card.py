@@ -13,13 +13,14 @@ from engine.models.llama.config import ROPE_TYPES
 LONGEST_CONTEXT = 16_384  # tokens: newer bodies allow 128,000 and more, whose pool no single card has room for
 DEFAULT_CONTEXT = 2048  # LLaMA's own, where a config leaves it out
 MAX_TOKENS = 512
-Kind = Literal["idefics3", "internvl", "llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "smolvlm"]
+Kind = Literal["idefics3", "internvl", "llava", "llava_next", "llava_onevision", "qwen2_5_vl", "qwen3_vl", "smolvlm"]
 # By `model_type`: the text that stands for a picture in the repository's chat template.
 PLACEHOLDERS: dict[Kind, str] = {
     "idefics3": "<image>",
     "internvl": "<IMG_CONTEXT>",
     "llava": "<image>",
     "llava_next": "<image>",
+    "llava_onevision": "<image>",
     "qwen2_5_vl": "<|image_pad|>",
     "qwen3_vl": "<|image_pad|>",
     "smolvlm": "<image>",

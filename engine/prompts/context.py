@@ -25,9 +25,9 @@ from engine.prompts.window import MARGIN, ContextWindow
 
 @dataclass(frozen=True)
 class PictureTokens:
-    """A picture in the prompt: as it was encoded, and the sha256 of its file."""
+    """A picture in the prompt: as it was encoded, and its `Picture.key`."""
 
-    sha256: str
+    key: str
     picture: EncodedPicture
 
     def __len__(self) -> int:
@@ -36,7 +36,7 @@ class PictureTokens:
     @property
     def keys(self) -> list[Key]:
         """A key for each token; seen in another resolution, it is another picture."""
-        name = self.sha256 if self.picture.grid is None else "{} {}×{}".format(self.sha256, *self.picture.grid)
+        name = self.key if self.picture.grid is None else "{} {}×{}".format(self.key, *self.picture.grid)
         return [(name, at) for at in range(len(self))]
 
 
@@ -104,7 +104,7 @@ class ContextBuilder(ContextWindow):
     ) -> Context:
         """The prompt of a conversation whose answer may take `max_tokens`.
 
-        `encoded` holds every picture by sha256; `continues` is as in `Renderer.render`, `counted` as in `count`.
+        `encoded` holds every picture by its `key`; `continues` is as in `Renderer.render`, `counted` as in `count`.
         Raises RequestError for a picture where none may be, and ContextError for a conversation that can't be made to fit.
         """
         check(turns)
@@ -129,7 +129,7 @@ class ContextBuilder(ContextWindow):
             return segments + self.split(rendered, encoded, self.template.placeholder)
         for segment in rendered:
             if isinstance(segment, Picture):
-                segments.append(PictureTokens(segment.sha256, encoded[segment.sha256]))
+                segments.append(PictureTokens(segment.key, encoded[segment.key]))
             else:
                 segments.append(tuple(tokenizer.encode(segment)))
         return segments
@@ -139,7 +139,7 @@ class ContextBuilder(ContextWindow):
 
         A tokenizer of SentencePiece would begin each text of its own with a space.
         """
-        shown = iter([PictureTokens(part.sha256, encoded[part.sha256]) for part in rendered if isinstance(part, Picture)])
+        shown = iter([PictureTokens(part.key, encoded[part.key]) for part in rendered if isinstance(part, Picture)])
         ids = self.tokenizer.encode("".join(part if isinstance(part, str) else placeholder for part in rendered))
         [soft] = self.tokenizer.encode(placeholder)
         segments: list[Segment] = []

@@ -44,8 +44,8 @@ class ContextWindow:
             return sum(
                 self.count(segment, limit, known)
                 if isinstance(segment, str)
-                else len(encoded[segment.sha256].embeddings)
-                if segment.sha256 in encoded
+                else len(encoded[segment.key].embeddings)
+                if segment.key in encoded
                 else 0
                 for segment in merge(segments)
             )
@@ -78,7 +78,7 @@ class ContextWindow:
         """The model's template, filled with what `encoded` says in words of each picture."""
 
         def words(picture: Picture) -> str:
-            return encoded[picture.sha256].words if picture.sha256 in encoded else ""
+            return encoded[picture.key].words if picture.key in encoded else ""
 
         if isinstance(self.template, ChatTemplate):
             return ChatRenderer(self.template, self.tokenizer.specials, words)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from engine.api import ImagePart, Message, TextPart
+from engine.api import ImagePart, ImageUrl, Message, TextPart
 from engine.errors import PictureError, RequestError
 from engine.images.decode import Limits, Picture, decode_data_url
+from engine.models.looks import Look
 from engine.prompts.turn import Turn
 
 Decode = Callable[[bytes, Limits, int], Picture]  # as `engine.images.decode.decode_picture`
@@ -39,14 +41,14 @@ class PictureReader:
     def __init__(self, limits: Limits, decode: Decode) -> None:
         self.limits, self.pixels, self._decode = limits, 0, decode
 
-    def read(self, path: str, url: str) -> Picture:
+    def read(self, path: str, part: ImageUrl) -> Picture:
         try:
-            picture = self._decode(decode_data_url(url, self.limits), self.limits, self.pixels)
+            picture = self._decode(decode_data_url(part.url, self.limits), self.limits, self.pixels)
         except PictureError as error:
             error.param = path
             raise
         self.pixels += picture.image.width * picture.image.height
-        return picture
+        return picture if part.detail is None or part.detail == "auto" else replace(picture, look=Look(part.detail))
 
 
 def read_parts(message: Message, path: str, pictures: PictureReader) -> Iterator[str | Picture]:
@@ -54,6 +56,6 @@ def read_parts(message: Message, path: str, pictures: PictureReader) -> Iterator
         if isinstance(part, ImagePart):
             if message.role != "user":
                 raise RequestError(f"Only a user's message may hold pictures, not one of role {message.role!r}.", f"{path}[{index}]")
-            yield pictures.read(f"{path}[{index}].image_url.url", part.image_url.url)
+            yield pictures.read(f"{path}[{index}].image_url.url", part.image_url)
         elif isinstance(part, TextPart):
             yield part.text

@@ -66,7 +66,11 @@ class ResponsesFormat:
         for ours, theirs in NAMES.items():
             param = param.replace(ours, theirs)
         named = MESSAGE.sub(lambda found: self.places[int(found[1])] if int(found[1]) < len(self.places) else "input", param)
-        return re.sub(r"^messages\b|(?<=\()messages\b", "input", named).replace("image_url.url", "image_url")
+        return (
+            re.sub(r"^messages\b|(?<=\()messages\b", "input", named)
+            .replace("image_url.url", "image_url")
+            .replace("image_url.detail", "detail")
+        )
 
     def completion(self, model: str, events: Sequence[Event]) -> bytes:
         said = ResponseStream(self.asked, model)
@@ -109,7 +113,7 @@ def part_of(part: Any) -> Any:
         case "input_text" | "output_text":
             return {"type": "text", "text": part.get("text")}
         case "input_image":
-            return {"type": "image_url", "image_url": {"url": part.get("image_url")}}
+            return {"type": "image_url", "image_url": {"url": part.get("image_url"), "detail": part.get("detail")}}
     return part
 
 

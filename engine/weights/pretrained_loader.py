@@ -27,9 +27,10 @@ from transformers.utils import logging as transformers_logging
 from engine.errors import ModelError, WeightsError
 from engine.layers.quantization import HEAD
 from engine.models.card import Card, ChatTemplate
-from engine.models.detail import Detail, pixel_budget
+from engine.models.detail import Detail
 from engine.models.llama.config import LlamaConfig
 from engine.models.pretrained.model import PretrainedModel
+from engine.models.pretrained.onevision import OneVisionModel
 from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import read_json
 from engine.models.reasoning import markers_of
@@ -47,6 +48,7 @@ WHOLE = {
     "internvl": {"crop_to_patches": False},
     "smolvlm": {"do_image_splitting": False},
 }
+KINDS = {"llava_onevision": OneVisionModel, "qwen2_5_vl": QwenModel, "qwen3_vl": QwenModel}  # that need more than `PretrainedModel`
 TEXT_PARTS = ("language_model", "text_model")  # of transformers' picture models: what is replaced by ours
 
 
@@ -69,13 +71,9 @@ def load(
     check_tensors(folder, tensors, {name: shape for name, shape in wanted.items() if name != HEAD or not sizes.tie_word_embeddings})
     language = fill_language(sizes, tensors, card, device, dtype, others)
     vision = load_vision(folder, config, device, dtype)
-    whole = WHOLE.get(config.model_type) if detail == "low" else None
-    kind = PretrainedModel if sizes.mrope is None else QwenModel
-    model = kind(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), whole)
-    if isinstance(model, QwenModel) and detail is not None:
-        model.max_pixels = pixel_budget(detail, card.context_length, model.side)
-    if isinstance(model, QwenModel) or config.model_type in WHOLE:
-        model.detail = detail
+    kind = KINDS.get(config.model_type, PretrainedModel)
+    model = kind(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), WHOLE.get(config.model_type))
+    model.choose(detail)
     return model
 
 

@@ -8,6 +8,7 @@ the device, which is faster, and so a crowd's answers do not wait for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from threading import Lock
 from typing import Any
 
@@ -19,8 +20,9 @@ from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 from engine.device.async_copy import upload
 from engine.models.base import EncodedPicture, Tokenizer
 from engine.models.card import Card, ChatTemplate
-from engine.models.detail import Detail
+from engine.models.detail import PIXELS, Detail
 from engine.models.llama.llama import Llama
+from engine.models.looks import USUAL, Look
 from engine.models.pretrained.shades import normalised
 
 PROCESSED = "processed"  # in a picture's `info`: what its processor made of it
@@ -37,7 +39,7 @@ WORDS_ONLY = (
 class PretrainedModel:
     """Offers one repository's model as `engine.models.base.VisionLanguageModel` asks for it."""
 
-    detail: Detail | None = None  # how closely it looks at pictures, where that is ours to choose; None = as its makers say
+    detail: Detail | None = None  # how closely it looks at pictures at most, where that is ours to choose; None = as its makers say
 
     def __init__(
         self,
@@ -47,18 +49,24 @@ class PretrainedModel:
         vision: PreTrainedModel,
         language: Llama,
         soft: int,
-        options: Mapping[str, bool] | None = None,
+        whole: Mapping[str, bool] | None = None,
     ) -> None:
-        """`soft` is the token whose place a soft token takes; `options` are for the processor's look at pictures."""
+        """`soft` is the token whose place a soft token takes; `whole` is what tells the processor to look at a picture as a whole, at low
+        detail; None where it can't be told so."""
         assert isinstance(card.template, ChatTemplate)  # noqa: S101  # by `pretrained_card`
         self.card, self.tokenizer, self.processor, self.language_model = card, tokenizer, processor, language
-        self.vision, self.soft, self.options = vision, soft, options or {}
+        self.vision, self.soft, self.whole = vision, soft, whole
         self.placeholder = card.template.placeholder
         self.processing = Lock()  # a tokenizer is no two threads' at once
 
     @property
     def device(self) -> torch.device:
         return self.vision.device
+
+    @property
+    def options(self) -> Mapping[str, bool]:
+        """For the processor's look at pictures."""
+        return self.whole if self.whole and self.detail == "low" else {}
 
     @property
     def eye_pixels(self) -> int | None:
@@ -70,6 +78,29 @@ class PretrainedModel:
         side = size.get("longest_edge") or size.get("height") or size.get("shortest_edge")
         tiled = self.options.get("crop_to_patches", getattr(eye, "crop_to_patches", False))
         return int(side * (eye.max_patches if tiled else 1) ** 0.5) if side else None
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """Those that make a difference to it, the coarsest first."""
+        return () if self.whole is None else ("low", "normal")
+
+    def choose(self, detail: Detail | None) -> None:
+        """Sets the detail, where that is ours to choose; None = as its makers say."""
+        self.detail = detail if self.details else None
+
+    def settle(self, look: Look) -> Look:
+        """See `engine.models.looks.Looking`."""
+        coarser = [each for each in self.details if self.detail is None or PIXELS[each] < PIXELS[self.detail]]
+        return Look(look.detail if look.detail in coarser else None)
+
+    def at(self, look: Look) -> PretrainedModel:
+        """See `engine.models.looks.Looking`."""
+        if look == USUAL:
+            return self
+        other = copy(self)
+        if look.detail is not None:
+            other.choose(look.detail)
+        return other
 
     def capture(self, batches: Sequence[int]) -> None:
         """Nothing: a picture's tiles are as many as its shape asks for."""

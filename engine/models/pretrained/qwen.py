@@ -23,6 +23,7 @@ from transformers.vision_utils import (
 )
 
 from engine.models.base import EncodedPicture
+from engine.models.detail import Detail, pixel_budget
 from engine.models.pretrained.model import PretrainedModel
 from engine.models.pretrained.shades import normalised
 
@@ -34,6 +35,13 @@ class QwenModel(PretrainedModel):
     """`max_pixels` bounds what a picture is scaled to; None = the makers' own bound, which is some 16,000 tokens."""
 
     max_pixels: int | None = None
+
+    details: tuple[Detail, ...] = ("low", "normal", "high")
+
+    def choose(self, detail: Detail | None) -> None:
+        """Sets the detail, and with it the budget of pixels."""
+        self.detail = detail
+        self.max_pixels = None if detail is None else pixel_budget(detail, self.card.context_length, self.side)
 
     @property
     def side(self) -> int:

@@ -13,6 +13,7 @@ from engine.errors import (
 )
 from engine.images.decode import Picture
 from engine.models.card import Generation
+from engine.models.looks import Look
 from engine.server.requests import chosen_adapter, parse_request
 from tests.engine.server.bodies import CARD, PICTURE, PIXEL, asked, body
 
@@ -102,8 +103,9 @@ def test_what_openai_s_clients_send_besides_is_understood_or_ignored() -> None:
     nulls = ("model", "stream", "n", "min_tokens", "beam_tree", "stop", "seed", "tools", "response_format", "stream_options")
     assert asked(body(**dict.fromkeys(nulls))) == asked(body())
     assert asked(b'{"messages":[{"role":"developer","content":"Be brief."}]}').turns[0].role == "system"
-    detailed = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}}
-    assert asked(body([detailed])) == asked(body([PICTURE]))
+    for detail, look in (("auto", Look()), ("low", Look("low")), ("normal", Look("normal")), ("high", Look("high")), (None, Look())):
+        detailed = {"type": "image_url", "image_url": {"url": PIXEL, "detail": detail}}
+        assert [picture.look for picture in asked(body([detailed])).pictures] == [look]
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,7 @@ def test_what_openai_s_clients_send_besides_is_understood_or_ignored() -> None:
         (body([{"type": "text", "text": "x"}, {"type": "image_url"}]), "messages[0].content[1].image_url"),
         (body([{"type": "text", "text": "x"}, {"type": "image_url", "image_url": PIXEL}]), "messages[0].content[1].image_url"),
         (body([{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {}}]), "messages[0].content[1].image_url.url"),
+        (body([{"type": "image_url", "image_url": {"url": PIXEL, "detail": "fine"}}]), "messages[0].content[0].image_url.detail"),
         (body([{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": 1}}]), "messages[0].content[1].image_url.url"),
         (body(temperature=2.5), "temperature"),
         (body(repetition_penalty=1e-38), "repetition_penalty"),

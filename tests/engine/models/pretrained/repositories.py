@@ -18,6 +18,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm import processing_smolvlm
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
@@ -145,6 +146,22 @@ def llava_next() -> Parts:
     return clip_llava(hf.LlavaNextConfig, hf.LlavaNextForConditionalGeneration, hf.LlavaNextProcessor, LlavaNextImageProcessorPil, **tiles)
 
 
+def llava_onevision() -> Parts:
+    """Of SigLIP's vision tower and Qwen2; a picture shown alone is cut into up to four tiles."""
+    tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>"], image_token="<image>", video_token="<video>")
+    config = hf.LlavaOnevisionConfig(
+        text_config=body(tokenizer, model_type="qwen2", tie_word_embeddings=True),
+        vision_config={"model_type": "siglip_vision_model", "image_size": 56, "patch_size": 14, "vision_use_head": False, **VISION},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
+        image_grid_pinpoints=PINPOINTS,
+    )
+    pictures = LlavaOnevisionImageProcessorPil(size={"height": 56, "width": 56}, image_grid_pinpoints=PINPOINTS)
+    options = {"num_image_tokens": 16, "vision_feature_select_strategy": "full"}
+    model = hf.LlavaOnevisionForConditionalGeneration(config)
+    return Parts(model, hf.LlavaOnevisionProcessor, pictures, tokenizer, options, chatml("<image>\n"))
+
+
 def internvl(kind: str = "llama") -> Parts:
     """With a body of this `model_type`."""
     names = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
@@ -198,6 +215,7 @@ FAMILIES: dict[str, Callable[[], Parts]] = {
     "internvl on qwen3": partial(internvl, "qwen3"),
     "llava": llava,
     "llava_next": llava_next,
+    "llava_onevision": llava_onevision,
     "qwen2_5_vl": qwen2_5_vl,
     "qwen3_vl": qwen3_vl,
     "smolvlm": smolvlm,

@@ -14,6 +14,7 @@ from engine.evaluation.comparison import Comparison
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.card_reader import read_card
+from engine.models.looks import Look
 from engine.models.pretrained.model import PROCESSED, PretrainedModel
 from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import stated_dtype
@@ -62,7 +63,7 @@ def inputs(repository: Repository, turns: tuple[Turn, ...]) -> Any:
     text = repository.processor.tokenizer.apply_chat_template(
         messages, chat_template=template, add_generation_prompt=True, tokenize=False, enable_thinking=False
     )
-    return repository.processor(text=text, images=shown or None, return_tensors="pt")
+    return repository.processor(text=text, images=[shown] if shown else None, return_tensors="pt")  # of one conversation
 
 
 def theirs(repository: Repository, name: str, beams: int = 1) -> tuple[list[int], int]:
@@ -163,10 +164,15 @@ def test_detail_decides_on_tiles_and_a_cpu_looks_at_a_picture_as_a_whole(reposit
         load(repository.folder, cpu, detail="normal"),
         load(repository.folder, cpu, exact=True),
     )
+    assert isinstance(low, PretrainedModel)
+    assert isinstance(normal, PretrainedModel)
     [least], [more], [most] = (model.encode(shown) for model in (low, normal, exact))
-    tiled = kind in ("idefics3", "internvl", "smolvlm")
+    tiled = kind in ("idefics3", "internvl", "llava_onevision", "smolvlm")
     assert (len(least.embeddings) < len(more.embeddings)) == tiled
     assert len(more.embeddings) == len(most.embeddings)
+    coarser = normal.at(normal.settle(Look("low")))
+    assert low.settle(Look("high")) == Look()  # an operator's choice is the most there is
+    assert len(coarser.encode(shown)[0].embeddings) == len(least.embeddings)
     chosen = ("low", "normal", None) if tiled or kind.startswith("qwen") else (None, None, None)
     assert tuple(getattr(model, "detail", None) for model in (low, normal, exact)) == chosen
 
