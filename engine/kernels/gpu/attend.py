@@ -19,8 +19,8 @@ def attend(device: TritonDevice, inputs: AttentionInputs) -> Tensor:
     kv_heads, block = keys.shape[2], keys.shape[1]
     if rows * heads > len(device.finished):
         raise ValueError(f"{rows} rows of {heads} heads are more than a step takes. Start the engine with fewer --rows.")
-    shared = grouped.suits(heads, kv_heads, head_dim)
-    splits, least = (grouped.SPLITS, grouped.fewest_tokens(rows * kv_heads)) if shared else sharing(rows * heads)
+    shared = grouped.suits(rows, heads, kv_heads, head_dim)
+    splits, least = (grouped.SPLITS, grouped.LEAST) if shared else sharing(rows * heads)
     out = torch.empty(rows, heads, head_dim, dtype=query.dtype, device=query.device)
     partials = torch.empty(rows * heads * splits * (head_dim + 2), device=query.device)
     arguments = (

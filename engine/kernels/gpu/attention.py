@@ -19,9 +19,17 @@ MOST_SPLITS = 16
 
 
 def sharing(rows_and_heads: int) -> tuple[int, int]:
-    """(most programs for one head of one row, fewest tokens that are worth a program): few heads are split finely, many only if long."""
+    """(most programs for one head of one row, tokens that are worth one more of them): few heads are split finely, many only if long."""
     splits = max(4, min(MOST_SPLITS, triton.next_power_of_2(640 // rows_and_heads + 1) // 2))
-    return splits, 16 if rows_and_heads < 500 else 512
+    return splits, TILE if rows_and_heads < 500 else 160
+
+
+@triton.jit
+def shares(length, TILE: tl.constexpr, SPLITS: tl.constexpr, LEAST: tl.constexpr):
+    """→ how many tokens each of a head's programs reads, about as many as the others, and how many programs there are."""
+    wanted = tl.minimum(tl.maximum(length // LEAST, 1), SPLITS)
+    share = tl.maximum(tl.cdiv(tl.cdiv(length, wanted), TILE) * TILE, TILE)
+    return share, tl.maximum(tl.cdiv(length, share), 1)
 
 
 @triton.jit
@@ -85,8 +93,7 @@ def attend_kernel(
     kv_head = head // (HEADS // KV_HEADS)
     follow(OVERLAP)
     length = tl.load(lengths + row)
-    share = tl.maximum(tl.cdiv(tl.cdiv(length, SPLITS), TILE) * TILE, LEAST)
-    programs = tl.maximum(tl.cdiv(length, share), 1)
+    share, programs = shares(length, TILE, SPLITS, LEAST)
     if split >= programs:
         return
     q_left, q_right = halves(query + row * query_stride + head * HEAD_DIM, HALF)

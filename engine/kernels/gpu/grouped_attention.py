@@ -8,23 +8,22 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from engine.kernels.gpu.attention import LOG2E, NEVER, add, halves, norm, put_together, store_halves, turn
+from engine.kernels.gpu.attention import LOG2E, NEVER, add, halves, norm, put_together, shares, store_halves, turn
 from engine.kernels.gpu.dot_products import follow
 
 MEMBERS = 16  # query heads of a program: as many rows as a product of the tensor cores has at least
 TILE = 16  # tokens a step
 STAGES = 2  # steps under way at a time
-SPLITS = 16
+SPLITS, LEAST = 16, 128  # most programs for one head of keys of one row, and tokens that are worth one more of them
+FEW = 64  # heads of keys in all rows
 
 
-def suits(heads: int, kv_heads: int, head_dim: int) -> bool:
-    """Whether query heads share keys, no more of them than a program takes, and halves of their vectors fill a tensor core."""
-    return 1 < heads // kv_heads <= MEMBERS and head_dim >= 32
+def suits(rows: int, heads: int, kv_heads: int, head_dim: int) -> bool:
+    """Whether query heads share keys, no more of them than a program takes, and halves of their vectors fill a tensor core.
 
-
-def fewest_tokens(rows_and_heads: int) -> int:
-    """How many tokens are worth a program, for so many heads of keys in all rows: few heads are split finely."""
-    return 32 if rows_and_heads <= 64 else 128
+    A few rows are read faster by more programs that each take one query head.
+    """
+    return rows * kv_heads > FEW and 1 < heads // kv_heads <= MEMBERS and head_dim >= 32
 
 
 @triton.jit
@@ -56,8 +55,7 @@ def attend_group_kernel(
     SCALE: tl.constexpr = LOG2E / HEAD_DIM**0.5
     follow(OVERLAP)
     length = tl.load(lengths + row)
-    share = tl.maximum(tl.cdiv(tl.cdiv(length, SPLITS), TILE) * TILE, LEAST)
-    programs = tl.maximum(tl.cdiv(length, share), 1)
+    share, programs = shares(length, TILE, SPLITS, LEAST)
     if split >= programs:
         return
     member, part, lane = tl.arange(0, MEMBERS), tl.arange(0, HALF), tl.arange(0, TILE)

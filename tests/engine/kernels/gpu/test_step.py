@@ -42,6 +42,7 @@ def test_a_step_by_tritons_kernels_equals_the_model(
     device: TritonDevice, mode: Quantization, config: LlamaConfig, lengths: list[int], most_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.kernels.gpu.step.MOST_ROWS", most_rows)
+    monkeypatch.setattr("engine.kernels.gpu.grouped_attention.FEW", 0)
     language, rows, most = half_language(mode, config), len(lengths), 3
     keys, values = torch.randn(2, config.num_hidden_layers, rows * most, BLOCK, config.num_key_value_heads, config.head_dim).half()
     tables = torch.randperm(rows * most).view(rows, most).int()
