@@ -46,6 +46,7 @@ class Remembered:
     replies_to: str | None = None  # the platform's id of `parent`, where that is a person's message
     columns: tuple[AnswerColumn, ...] = ()  # of a comparison
     actions: tuple[Action, ...] = ()  # what people vote with
+    steps: str = ""  # as of Outgoing
 
 
 class Bot(Protocol):

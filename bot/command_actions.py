@@ -72,6 +72,9 @@ class CommandActions:
     async def zoom(self, incoming: Incoming, question: str, region: Region) -> None:
         await self.ask(incoming, question, {}, look={"region": region.stored})
 
+    async def steps(self, incoming: Incoming, question: str) -> None:
+        await self.ask(incoming, question, {}, look={"steps": True})
+
     async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
         return await self.zoom_grids.offer(incoming, question, language)
 

@@ -19,6 +19,7 @@ from bot.access.permissions import Access
 from bot.access.rate_limits import PersonLimits
 from bot.answers.explanations import Explanation
 from bot.answers.generate import AnswerGenerator
+from bot.answers.in_steps import StepAnswers
 from bot.answers.live_notices import LiveNotices
 from bot.answers.presentation import AnswerViews
 from bot.answers.refusals import Refusals
@@ -107,7 +108,8 @@ class EventHandler:
         self._demo_registry = DemoRegistry(r.database)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         words = PictureWords(r.database, r.files, r.reader)
-        generator = AnswerGenerator(r.database, r.files, r.texts, words, CloserLooks(r.database, r.files, r.intake))
+        looks, steps = CloserLooks(r.database, r.files, r.intake), StepAnswers(r.files, r.intake, words, r.texts)
+        generator = AnswerGenerator(r.database, r.files, r.texts, words, looks, steps)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()

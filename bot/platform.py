@@ -89,6 +89,7 @@ class Outgoing:
     alt: str = ""  # what the files show, for those who can't see them; empty: what the text says
     named: tuple[Named, ...] = ()  # those whose keys stand in the text
     picture: Path | None = None  # that it is about, where people could not see otherwise: shown small beside it
+    steps: str = ""  # how it was answered in steps, plain lines: shown folded below the text
     columns: tuple[AnswerColumn, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
 
 

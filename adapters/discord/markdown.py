@@ -39,6 +39,11 @@ def hide(text: str) -> str:
     return f"||{inner}{padding}||"
 
 
+def code_block(text: str) -> str:
+    """Plain lines as they are, in a block that nothing in them can end."""
+    return f"```\n{text.replace('`', f'{GAP}`')}\n```"
+
+
 def furled(text: str) -> str:
     """`text`, defused already, with links that show nothing of what they lead to."""
     return outside_code(text, lambda prose: LINK.sub(r"<\g<0>>", prose))

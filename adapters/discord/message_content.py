@@ -14,7 +14,7 @@ import discord
 
 from adapters.discord.buttons import view_of
 from adapters.discord.clickable_commands import CommandIds, clickable
-from adapters.discord.markdown import defuse, furled, hide, small_print
+from adapters.discord.markdown import code_block, defuse, furled, hide, small_print
 from adapters.discord.places import NAME
 from adapters.discord.settings_panel import panel
 from bot.delivery.message_diff import ELLIPSIS
@@ -96,7 +96,8 @@ def content_of(message: Outgoing, texts: Texts, ids: CommandIds = NO_IDS) -> Con
     text = furled(text) if message.picture else text  # beside its own embed a message would show each link's, too
     text = hide(text) if message.spoiler else text
     note = texts.render(message.language, "discord.whole_answer") if message.whole else ""
-    below = [small_print(words) for words in (note, message.footer) if words]
+    folded = [hide(code_block(message.steps))] if message.steps else []
+    below = [*folded, *(small_print(words) for words in (note, message.footer) if words)]
     opens = message.panel is not None and not message.panel.setting
     view = panel(texts, message.language) if opens else view_of(message, texts)
     told = "" if message.spoiler else _told(message.text)  # what is covered is not told beside it

@@ -45,12 +45,17 @@ def most_units(markdown: str) -> int:
     return utf16_length(sanitize_text(markdown)) + markdown.count("@") + GROWTH_OF_A_LINE * (markdown.count("\n") + 1)
 
 
-def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False) -> Formatted:
-    """`footer` stands below in italics; a spoiler covers everything, code too: that is plain then, or Telegram would show it."""
+def format_markdown(markdown: str, footer: str = "", *, spoiler: bool = False, steps: str = "") -> Formatted:
+    """`steps` stand below in a quotation that is folded, `footer` below that in italics; a spoiler covers everything, code too: that is
+    plain then, or Telegram would show it."""
     source = sanitize_text(markdown)
     text, spans = read_markdown(source)
     if not text.strip():
         text, spans = source if source.strip() else NOTHING, []
+    if steps:
+        start = len(text) + 2
+        text = f"{text}\n\n{sanitize_text(steps)}"
+        spans.append(Span(start, len(text), MessageEntity.EXPANDABLE_BLOCKQUOTE))
     if footer:
         start = len(text) + 2
         text = f"{text}\n\n{footer}"

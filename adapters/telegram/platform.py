@@ -158,7 +158,7 @@ class TelegramPlatform:
 
     async def show_draft(self, place: Place, answer_id: int, message: Outgoing) -> None:
         """A server that has no drafts shows none, an old one no button; only a flood limit is passed on."""
-        formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
+        formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler, steps=message.steps)
         try:
             await self._client.send_message_draft(
                 self._chat(place),
@@ -200,7 +200,7 @@ class TelegramPlatform:
 
     async def _formatted(self, place: Place, deliver: Callable[[Formatted], Awaitable[Result]], message: Outgoing) -> Result:
         """Send the text with its entities, or plain where Telegram rejects them."""
-        formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler)
+        formatted = format_markdown(message.text, message.footer, spoiler=message.spoiler, steps=message.steps)
         await self._rate_limit.turn()
         try:
             return await deliver(formatted)

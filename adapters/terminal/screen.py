@@ -107,7 +107,11 @@ class Screen:
     def _print(self, message_id: str, message: Outgoing) -> None:
         text = printable(message.text)
         self._console.print(Markdown(text.replace("\n", HARD_BREAK)) if self._console.is_terminal else Text(text))
-        for line in (*(f"{action.label}: {action.command}" for action in message.actions), *map(str, message.files)):
+        for line in (
+            *message.steps.splitlines(),
+            *(f"{action.label}: {action.command}" for action in message.actions),
+            *map(str, message.files),
+        ):
             self._console.print(Text(printable(line), style="dim"))
         if message.answer_id is None:
             return

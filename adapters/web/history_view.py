@@ -34,6 +34,7 @@ def _shown(message: Remembered) -> dict[str, Any]:
         "pictures": [f"/api/pictures/{sha256}" for sha256 in message.pictures],
         "final": not message.pending,
         "columns": [asdict(column) for column in message.columns],
+        "steps": message.steps,
         "actions": [asdict(action) for action in message.actions],
         "at": message.at.isoformat(),
         "conversation": message.conversation,

@@ -61,6 +61,7 @@ def shown(message: Outgoing, files: Sequence[str] = ()) -> dict[str, Any]:
         "actions": [asdict(action) for action in message.actions],
         "across": message.across,
         "columns": [asdict(column) for column in message.columns],
+        "steps": message.steps,
         "files": [{"name": file.name, "url": url} for file, url in zip(message.files, files, strict=True)],
     }
 

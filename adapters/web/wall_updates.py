@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.web.hub import Hub
 from bot.demo.wall import Wall, WallEntry
+from bot.steps.trace import trace_lines
 
 IDLE_LOOKS = 40  # without a follower: pages that lost their connection are back sooner
 
@@ -61,6 +62,7 @@ def _entry(wall: Wall, entry: WallEntry) -> dict[str, Any]:
         "pictures": [f"/wall/{wall.demo.code}/pictures/{sha256}" for sha256 in shown.pictures],
         "state": entry.state,
         "sections": [{"label": each.label, "text": each.text, "votes": entry.entry.votes[n]} for n, each in enumerate(entry.sections)],
+        "steps": trace_lines(shown.trace),
         "place": entry.place.position if entry.place else None,
         "seconds": None if seconds is None else round(seconds),
         "took": None if entry.entry.seconds is None else round(entry.entry.seconds, 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from bot.platform import AnswerColumn
 from bot.regions import Region
@@ -34,6 +34,8 @@ class Draft:
     filtered: bool = False  # the server's content filter ended it
     looked: tuple[Region, ...] = ()  # the parts of the picture that were shown by themselves …
     part_alone: bool = False  # … instead of the whole
+    trace: dict[str, Any] | None = None  # of an answer in steps: steps/trace.py
+    unstepped: bool = False  # steps were asked for, and this is the plain answer
 
     @property
     def text(self) -> str:
@@ -102,6 +104,15 @@ class Comparison:
     @property
     def looked(self) -> tuple[Region, ...]:
         return self.drafts[0].looked
+
+    @property
+    def trace(self) -> None:
+        """Comparisons are not answered in steps."""
+        return
+
+    @property
+    def unstepped(self) -> bool:
+        return False
 
     @property
     def part_alone(self) -> bool:

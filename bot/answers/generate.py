@@ -15,6 +15,7 @@ from bot import conversation
 from bot.answer_settings import AnswerSettings
 from bot.answers import bounds
 from bot.answers.accumulate import Comparison, Draft
+from bot.answers.in_steps import StepAnswers
 from bot.background import beside
 from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Fault, Refusal
@@ -100,12 +101,15 @@ class Cancellation:
 class AnswerGenerator:
     """Asks engines for answers."""
 
-    def __init__(self, database: Database, files: PictureFiles, texts: Texts, words: PictureWords, closer_looks: CloserLooks) -> None:
+    def __init__(
+        self, database: Database, files: PictureFiles, texts: Texts, words: PictureWords, closer_looks: CloserLooks, steps: StepAnswers
+    ) -> None:
         self._database = database
         self._files = files
         self._texts = texts
         self._words = words
         self._closer_looks = closer_looks
+        self._steps = steps
 
     async def answer(
         self,
@@ -124,6 +128,10 @@ class AnswerGenerator:
         Raises what Engine raises, and Refusal where a picture is not kept any more.
         """
         try:
+            if isinstance(draft, Draft) and (turns[-1].look or {}).get("steps"):
+                if await self._steps.answer(engine, job, turns, draft, on_chunk, health):
+                    return
+                draft.unstepped = True
             turns = await self._closer_looks.look(turns, job, health)
         except FileNotFoundError:
             raise Refusal("answer.picture_gone") from None
@@ -196,6 +204,10 @@ class AnswerGenerator:
         if seen and seen.person != job.person and seen not in branch[-2:]:
             name = safe_name(await self._database.read(graph.name_of, seen.person))
             notes.append(self._texts.render(language, "answer.about" if name else "answer.about_earlier", name=name))
+        if draft.trace and not draft.unstepped:
+            notes.append(self._texts.render(language, "steps.by_model" if draft.trace["by_model"] else "steps.by_us"))
+        if draft.unstepped:
+            notes.append(self._texts.render(language, "steps.plain"))
         if draft.looked:
             parts = ", ".join(dict.fromkeys(self._region(language, region) for region in draft.looked))
             notes.append(self._texts.render(language, "zoom.alone" if draft.part_alone else "zoom.looked", parts=parts))

@@ -16,6 +16,7 @@ from bot.message import Place
 from bot.platform import AnswerColumn, Outgoing, Reader
 from bot.queue_status import QueuePosition
 from bot.sanitize import escape_markdown, safe_name, shorten_to_line
+from bot.steps.trace import trace_lines
 from bot.store import graph, votes
 from bot.store.database import Database
 from bot.store.jobs import Job
@@ -107,6 +108,7 @@ class AnswerView:
             reader=Reader(self.job.person.partition(":")[2], ""),  # of the key, the platform's id
             language=language,
             columns=columns,
+            steps=trace_lines(answer.trace) if ended else "",
         )
         return self._with_heading(message)
 

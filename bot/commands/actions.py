@@ -67,6 +67,10 @@ class Actions(Protocol):
         """As `ask`, looking closer at a part of the picture."""
         ...
 
+    async def steps(self, incoming: Incoming, question: str) -> None:
+        """As `ask`: the question is answered by a short program over the picture, where one fits."""
+        ...
+
     async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
         """A message that asks which part of the picture is meant, with nine buttons. Refusal `zoom.no_picture`."""
         ...

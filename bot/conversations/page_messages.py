@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
 from bot.api import Remembered
+from bot.steps.trace import trace_lines
 from bot.store.history import StoredMessage
 from bot.texts import Texts
 
@@ -28,5 +29,6 @@ def remembered(texts: Texts, message: StoredMessage) -> Remembered:
         pending=answered and message.finish is None,
         replies_to=message.replies_to,
         columns=message.standing.columns,
+        steps=trace_lines(message.trace),
         actions=vote_buttons(message.id, message.standing, votes_open=False),
     )

@@ -11,6 +11,7 @@ from bot.platform import Limits, Outgoing
 
 ELLIPSIS = "…"
 NOTE_LENGTH = 100  # characters that an adapter may add below a message about its file
+FOLD_LENGTH = 20  # characters that an adapter may put around steps
 REFRESH_AT = 0.7  # of the time after which a native draft vanishes: then it is shown again
 
 
@@ -198,12 +199,13 @@ class MessageDiff:
         room, length = self._limits.text, self._limits.length
         text = message.text if self._limits.tables else monospaced(message.text)
         parts = split(f"{message.heading}{text}", room, length)
-        if message.footer and length(f"{parts[-1]}\n\n{message.footer}") > room:
-            parts = (*parts[:-1], *split(parts[-1], room - length(message.footer) - 2, length))
-        full = replace(message, heading="", buttons=(), actions=(), files=(), columns=(), footer="", final=True)
+        below = (length(message.footer) + 2 if message.footer else 0) + (length(message.steps) + FOLD_LENGTH if message.steps else 0)
+        if below and length(parts[-1]) + below > room:
+            parts = (*parts[:-1], *split(parts[-1], room - below, length))
+        full = replace(message, heading="", buttons=(), actions=(), files=(), columns=(), footer="", steps="", final=True)
         if self._files and self._limits.messages is not None and len(parts) > self._limits.messages:
             parts = parts[: self._limits.messages]
-            begun = split(parts[-1], room - length(message.footer) - NOTE_LENGTH, length)[0]
+            begun = split(parts[-1], room - below - NOTE_LENGTH, length)[0]
             parts, message = (*parts[:-1], begun), replace(message, whole=message.text if message.final else "")
         messages = (*(replace(full, text=text) for text in parts[:-1]), replace(message, heading="", text=parts[-1]))
         return (messages[0], *(replace(part, picture=None) for part in messages[1:]))

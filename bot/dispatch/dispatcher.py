@@ -289,7 +289,7 @@ class Dispatcher:
                 if explained:
                     self.explanations.keep(job, draft)
                 notes = await self._generator.footer_notes(job, branch, draft)
-                ended = await self._saver.save(job, view, draft.text, draft.finish, *notes, columns=draft.columns)
+                ended = await self._saver.save(job, view, draft.text, draft.finish, *notes, columns=draft.columns, trace=draft.trace)
             finally:
                 self._free_engine(pooled, waiting, draft, monotonic() - began)
             if ended:

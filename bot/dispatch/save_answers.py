@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from time import time
+from typing import Any
 
 import structlog
 
@@ -82,11 +83,18 @@ class AnswerSaver:
         return await self.save(job, view, self._texts.render(job.settings.language, key, **values), Finish.FAILED)
 
     async def save(
-        self, job: Job, view: AnswerView, text: str, finish: Finish, *notes: str, columns: tuple[AnswerColumn, ...] = ()
+        self,
+        job: Job,
+        view: AnswerView,
+        text: str,
+        finish: Finish,
+        *notes: str,
+        columns: tuple[AnswerColumn, ...] = (),
+        trace: dict[str, Any] | None = None,
     ) -> AnswerView | None:
         """Store an answer; the view of it as it is stored. None: the job is not ours any more."""
         footer = " · ".join(filter(None, (view.answer.footer, *notes)))
-        saved = await self._database.write(snapshots.save_answer, job, self._name, text, finish, footer, time(), columns)
+        saved = await self._database.write(snapshots.save_answer, job, self._name, text, finish, footer, time(), columns, trace)
         log.info("answer_made", finish=finish, ours=saved is not None)
         if saved is None:
             await self._abandon(job, view)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,6 +54,7 @@ class Shown:
     asked_at: float
     ended_at: float | None
     hidden: bool
+    trace: Mapping[str, Any] | None = None  # MessageRow.trace
     pictures: tuple[str, ...] = ()  # sha256
 
 
@@ -166,7 +167,7 @@ def _shown(demo: Demo) -> Select[*tuple[Any, ...]]:
     question = aliased(MessageRow)
     columns = (MessageRow.id, question.id.label("question"), PersonRow.name, question.text, MessageRow.text, MessageRow.finish)
     more = (MessageRow.footer, (JobRow.state == JobState.WAITING).label("waits"), question.at, JobRow.ended)
-    statement: Select[*tuple[Any, ...]] = select(*columns, *more, HiddenRow.question.is_not(None))
+    statement: Select[*tuple[Any, ...]] = select(*columns, *more, HiddenRow.question.is_not(None), MessageRow.trace)
     statement = statement.join(JobRow, JobRow.answer == MessageRow.id).join(question, question.id == JobRow.question)
     statement = statement.join(PersonRow, PersonRow.key == MessageRow.person).join(PlaceRow, PlaceRow.key == MessageRow.place)
     statement = statement.outerjoin(HiddenRow, HiddenRow.question == question.id)

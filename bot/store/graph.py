@@ -99,6 +99,7 @@ class Answer:
     reply_to: str | None  # the question's id on the platform
     place: Place
     quoted: Quoted | None = None  # where the question can't be seen
+    trace: Mapping[str, Any] | None = None  # MessageRow.trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def answer(connection: Connection, message: int) -> Answer | None:
     if row is None:
         return None
     quoted = _quoted(connection, row.question, row.person) if row.unseen else None
-    return Answer(row.text, row.finish, row.footer, row.spoiler, row.platform_id, place_of(row), quoted)
+    return Answer(row.text, row.finish, row.footer, row.spoiler, row.platform_id, place_of(row), quoted, row.trace)
 
 
 def _quoted(connection: Connection, question: int, asker: str) -> Quoted:
@@ -296,6 +297,10 @@ def keep_words(connection: Connection, sha256: str, words: str) -> None:
     connection.execute(update(PictureRow).where(PictureRow.sha256 == sha256).values(words=words))
 
 
+def keep_trace(connection: Connection, answer: int, trace: Mapping[str, Any]) -> None:
+    connection.execute(update(MessageRow).where(MessageRow.id == answer).values(trace=trace))
+
+
 def all_pictures(connection: Connection) -> set[str]:
     """The sha256 of every picture that is kept."""
     return set(connection.scalars(select(PictureRow.sha256)))
@@ -351,6 +356,7 @@ _ANSWER = (
         MessageRow.footer,
         MessageRow.spoiler,
         MessageRow.person,
+        MessageRow.trace,
         _QUESTION.platform_id,
         _QUESTION.id.label("question"),
         _QUESTION.unseen,

@@ -5,6 +5,7 @@ Functions take the connection of the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ class StoredMessage:
     pictures: tuple[str, ...]  # sha256
     message_ids: tuple[str, ...]
     standing: Standing
+    trace: Mapping[str, Any] | None = None  # MessageRow.trace
 
 
 def messages(connection: Connection, place: str, limit: int, conversation: str | None = None) -> tuple[StoredMessage, ...]:
@@ -61,6 +63,7 @@ def _newest(place: str, limit: int, conversation: str | None) -> Select[Any]:
         MessageRow.text,
         MessageRow.finish,
         MessageRow.footer,
+        MessageRow.trace,
     )
     more = (MessageRow.platform_id, MessageRow.at, PersonRow.name, JobRow.settings)
     before = aliased(MessageRow)
@@ -96,4 +99,5 @@ def _message(row: Any, pictures: tuple[str, ...], sent: tuple[str, ...], standin
         pictures=pictures,
         message_ids=sent if row.role == "assistant" else tuple(filter(None, (row.platform_id,))),
         standing=standing,
+        trace=row.trace,
     )

@@ -6,9 +6,9 @@ Functions take the connection of the caller's transaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -69,11 +69,21 @@ def fetch_job(
 
 
 def save_answer(
-    connection: Connection, job: Job, owner: str, text: str, finish: Finish, footer: str, at: float, columns: Sequence[AnswerColumn] = ()
+    connection: Connection,
+    job: Job,
+    owner: str,
+    text: str,
+    finish: Finish,
+    footer: str,
+    at: float,
+    columns: Sequence[AnswerColumn] = (),
+    trace: Mapping[str, Any] | None = None,
 ) -> AnswerSnapshot | None:
-    """As `jobs.save_answer`, with what is to be shown now. None: the job is not ours any more."""
+    """As `jobs.save_answer`, with what is to be shown now. `trace`: MessageRow.trace. None: the job is not ours any more."""
     if not jobs.save_answer(connection, job, owner, text, finish, footer, at, columns):
         return None
+    if trace is not None:
+        graph.keep_trace(connection, job.answer, trace)
     stored = graph.answer(connection, job.answer)
     standing = votes.Standing(tuple(columns), Counter())
     return AnswerSnapshot(stored, standing, deliveries.parts(connection, job.answer)) if stored else None

@@ -30,8 +30,8 @@ export class MessageView {
   update(message, siblings, waits) {
     this.element.classList.toggle("unfinished", !message.final);
     this.#part("pictures", message.pictures, (urls) => this.#drawPictures(urls));
-    const { text, columns, spoiler, role } = message;
-    this.#part("text", { text, columns, spoiler, waits }, () => morph(this.text, make("div", {}, ...written(role, message, waits))));
+    const { text, columns, spoiler, role, steps } = message;
+    this.#part("text", { text, columns, spoiler, waits, steps }, () => morph(this.text, make("div", {}, ...written(role, message, waits))));
     this.#part("footer", message.footer, (words) => Object.assign(this.footer, { textContent: words, hidden: !words }));
     const state = { final: message.final, stored: message.number !== undefined, buttons: message.buttons, said: Boolean(text), columns: Boolean(columns?.length), siblings };
     this.#part("tools", state, () => this.#drawTools(message, siblings));
@@ -158,7 +158,13 @@ function written(role, message, waits) {
   if (role === "person") return [make("div", { className: "text", dir: "auto", textContent: message.text, hidden: !message.text })];
   if (!message.text) return [make("div", { className: "text thinking", textContent: say(waits ? "waits" : "thinking") })];
   const text = message.columns?.length ? compared(message.columns) : make("div", { className: "text" }, ...markdown(message.text));
-  return [message.spoiler ? make("details", {}, make("summary", { textContent: say("spoiler") }), text) : text];
+  const all = message.steps ? [text, folded(message.steps)] : [text];
+  return message.spoiler ? [make("details", {}, make("summary", { textContent: say("spoiler") }), ...all)] : all;
+}
+
+/** How it was answered in steps, line by line. */
+export function folded(steps) {
+  return make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: steps }));
 }
 
 /** A comparison: each value's answer under its name, side by side where there is room. */

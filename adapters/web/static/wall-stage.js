@@ -129,6 +129,7 @@ export class Stage {
       if (compared || votes) part.append(tally(votes, most));
       box.append(part);
     }
+    if (entry.steps) box.append(make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: entry.steps })));
     return box;
   }
 

@@ -61,6 +61,9 @@ class Diary:
     async def zoom(self, incoming: Incoming, question: str, region: Region) -> None:
         self.done.append(("zoom", question, region))
 
+    async def steps(self, incoming: Incoming, question: str) -> None:
+        self.done.append(("steps", question))
+
     async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
         raise NotImplementedError("grids are tested with a whole bot")
 
