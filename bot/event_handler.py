@@ -42,6 +42,7 @@ from bot.dispatch.lease import Lease
 from bot.engines.engine import Engine
 from bot.engines.forget import EngineForgetting
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
+from bot.insight.explainer import Explainer
 from bot.looking.closer import CloserLooks
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place
@@ -106,11 +107,12 @@ class EventHandler:
         self._pool, self._engine_forgetting = EnginePool(pooled, shared=r.shares_engines), EngineForgetting(pooled)
         r.files.tell(self._engine_forgetting.forget)
         self._demo_registry = DemoRegistry(r.database)
-        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files)
         words = PictureWords(r.database, r.files, r.reader)
         looks, steps = CloserLooks(r.database, r.files, r.intake), StepAnswers(r.files, r.intake, words, r.texts)
         generator = AnswerGenerator(r.database, r.files, r.texts, words, looks, steps)
-        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease)
+        self.explainer = Explainer(r.database, generator)
+        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files, self.explainer.url)
+        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease, self.explainer)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()
         self._vote_updates = VoteUpdates(r.database, self._outbox, answer_views)

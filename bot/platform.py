@@ -22,10 +22,14 @@ class Button(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button that stands for a typed command, such as a vote. Telegram takes at most 64 bytes of `command`."""
+    """A button that stands for a typed command, such as a vote. Telegram takes at most 64 bytes of `command`.
+
+    With a `url` it is a link to there instead, on platforms that have such buttons.
+    """
 
     label: str
     command: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -307,6 +307,8 @@ class Health(Wire):
     eye_pixels: int | None = None  # of a side, in which the model sees a picture; None = nobody knows
     one_picture: bool = False  # of several pictures the model is shown the newest alone
     adapters: tuple[str, ...] = ()  # names of the LoRA adapters that a request may ask for
+    explains: bool = False  # whether `POST /v1/explain` is answered
+    explanation_seconds: float | None = None  # what the newest explanation took of the device; None: none was asked for yet
     fallback: str = ""  # the model's type where transformers' own `generate` answers, slower than a family of ours
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from PIL.Image import Image
 
 from engine.api import FinishReason
+from engine.explanation import ExplainedAnswer
 from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.looks import Look
@@ -19,6 +20,16 @@ from engine.prompts.turn import Turn
 if TYPE_CHECKING:
     from engine.grammar import Matcher
     from engine.prompts.context import Context
+
+
+@dataclass(frozen=True)
+class AnswerToExplain:
+    """A finished answer whose coming about is asked for instead of a new one. `ids` of its tokens; empty: those of `text`."""
+
+    text: str
+    ids: tuple[int, ...] = ()
+    rivals: int = 6
+    layer: int | None = None  # of the language model, whose attention is wanted; None: the mean over all
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class Request:
     continues: bool = False  # the answer goes on with the last turn, which is the assistant's
     adapter: str = ""  # the name of the LoRA adapter that it is answered with, beside the base; "" = the base alone
     schema: str | None = None  # the JSON schema that the answer keeps to. Never with beams
+    explains: AnswerToExplain | None = None  # ours: no new answer is wanted, but how this one came about
     id: str = field(default_factory=lambda: uuid4().hex, init=False, compare=False)
     # What `Preprocessor.prepare` found out: the schema's grammar, how many tokens texts have, the prompt if no picture of it is new.
     matcher: Matcher | None = field(default=None, compare=False, repr=False)
@@ -151,4 +163,11 @@ class Done:
     dropped_messages: int
 
 
-Event = TextDelta | Provisional | ChoiceFinished | Done
+@dataclass(frozen=True)
+class Explained:
+    """What a request with `explains` gets, and nothing else before its `Done`."""
+
+    explanation: ExplainedAnswer
+
+
+Event = TextDelta | Provisional | ChoiceFinished | Explained | Done

@@ -41,6 +41,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/dispatch/save_answers.py": "bot/dispatch/test_dispatcher.py",
     "bot/delivery/replies.py": "bot/test_event_handler.py",
     "bot/engines/discovery.py": "engine/server/test_discovery.py",
+    "bot/insight/beam_list.py": "bot/insight/test_how_page.py",
     "bot/media/film_worker.py": "bot/media/test_films.py",
     "bot/questions/zoom_grid.py": "bot/looking/test_closer.py",
     "bot/reading/recognition.py": "bot/reading/test_picture_words.py",

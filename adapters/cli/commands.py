@@ -44,6 +44,26 @@ def ask(
 
 
 @app.command()
+def explain(
+    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write; it needs no network.")] = Path("how.html"),
+    beams: Annotated[int | None, typer.Option(help="Follow so many answers at once, 1 to 10, and show their tree.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Stop the answer after so many tokens.")] = None,
+    language: Annotated[str, typer.Option(help="Of the page: en, zh-CN or zh-TW.")] = "en",
+    model: Annotated[str | None, typer.Option(help=f"{MODEL} Else pocket.")] = None,
+    engine_url: Annotated[str | None, typer.Option(help="Ask an engine that runs already (its key in GANDER_ENGINE_KEY).")] = None,
+) -> None:
+    """Ask about a picture and write a page that shows how the answer came about: where each word looked, and its rivals."""
+    from adapters.cli.explain import explain_once
+    from adapters.terminal.console import run
+
+    sampling = {"temperature": 0.0, "num_beams": beams, "max_tokens": max_tokens}
+    given = {name: value for name, value in sampling.items() if value is not None}
+    run(explain_once(picture, question, given, out, language, model, engine_url))
+
+
+@app.command()
 def read(picture: Annotated[Path, typer.Argument(help="A picture file.")]) -> None:
     """Print what is written in a picture: in reading order, code with its indentation."""
     from adapters.cli.read import print_words

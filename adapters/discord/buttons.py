@@ -45,7 +45,8 @@ def view_of(message: Outgoing, texts: Texts) -> discord.ui.View | None:
         view.add_item(discord.ui.Button(style=style, label=label, emoji=EMOJI[button], custom_id=name))
     for at, each in enumerate(message.actions):
         row = at // message.across if message.across else None
-        view.add_item(discord.ui.Button(label=each.label[:LONGEST_LABEL], custom_id=f"{ACTION}{each.command}", row=row))
+        stands_for = None if each.url else f"{ACTION}{each.command}"
+        view.add_item(discord.ui.Button(label=each.label[:LONGEST_LABEL], custom_id=stands_for, url=each.url or None, row=row))
     view.stop()
     return view if view.children else None
 

@@ -248,7 +248,12 @@ def keyboard(message: Outgoing, texts: Texts) -> InlineKeyboardMarkup | None:
     """A button carries what it stands for as a typed command, within Telegram's 64 bytes."""
     if message.panel:
         return keyboard_of(message.panel, message.reader.id if message.reader else "", message.language, texts)
-    pressed = [InlineKeyboardButton(action.label, callback_data=action.command) for action in message.actions]
+    pressed = [
+        InlineKeyboardButton(action.label, url=action.url)
+        if action.url
+        else InlineKeyboardButton(action.label, callback_data=action.command)
+        for action in message.actions
+    ]
     across = message.across or 1
     rows = [pressed[at : at + across] for at in range(0, len(pressed), across)]
     if message.answer_id is not None and message.buttons:

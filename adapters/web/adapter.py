@@ -12,6 +12,7 @@ import structlog
 from adapters.services import Services
 from adapters.web.conversations import ConversationPages
 from adapters.web.header_view import engine_view
+from adapters.web.how import HowPages
 from adapters.web.hub import Hubs
 from adapters.web.metrics import MetricsPage
 from adapters.web.pages import Pages, UploadLimits
@@ -65,7 +66,8 @@ async def page(services: Services) -> AsyncIterator[str]:
     walls = WallPages(services.bot.walls, services.bot.demos.export)
     metrics = MetricsPage(services.bot.measure, services.update_inbox.unreadable, password_of(services.config))
     rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions), metrics)
-    app = application(Pages(services.bot, Nearby(services), hubs, sessions, limits), hubs, sessions, limits, walls, rooms)
+    how = HowPages(services.bot.explainer, sessions, services.texts)
+    app = application(Pages(services.bot, Nearby(services), hubs, sessions, limits), hubs, sessions, limits, walls, (*rooms, how))
     async with serving(app, options.host, options.port) as url:
         services.bot.attach(platform)
         try:
@@ -109,6 +111,9 @@ class Nearby:
 
     async def conversations(self, place: Place, count: int) -> Sequence[Listed]:
         return await self._house.bot.conversations.find(place, "", None, count)
+
+    def explainable(self, answer: int) -> bool:
+        return self._house.bot.explainer.token(answer) is not None
 
     async def engines(self) -> tuple[EngineState, ...]:
         return await self._house.bot.actions.engines()

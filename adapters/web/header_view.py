@@ -31,6 +31,10 @@ class Surroundings(Protocol):
         """How an answer came about; None: that is not kept any more."""
         ...
 
+    def explainable(self, answer: int) -> bool:
+        """Whether its engine can be asked how it came about."""
+        ...
+
     async def conversations(self, place: Place, count: int) -> Sequence[Listed]:
         """The newest of a person's."""
         ...

@@ -174,10 +174,11 @@ class Pages:
 
     async def explanation(self, request: web.Request) -> web.StreamResponse:
         """How an answer to this person came about; refused when it is not known any more."""
-        explanation = self._surroundings.explanation(place_of(known(self._sessions, request)), int(request.match_info["answer"]))
+        answer = int(request.match_info["answer"])
+        explanation = self._surroundings.explanation(place_of(known(self._sessions, request)), answer)
         if explanation is None:
             raise Unacceptable("explanation-gone")
-        return packed(explanation_view(explanation))
+        return packed({**explanation_view(explanation), "how": f"/how/{answer}" if self._surroundings.explainable(answer) else None})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file that the bot handed to this person. Only pictures are shown; whatever else it is, it is saved."""

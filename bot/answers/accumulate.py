@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from bot.platform import AnswerColumn
 from bot.regions import Region
 from bot.resolve_answer_settings import shown
 from bot.sanitize import sanitize_text
+from bot.store.graph import Turn
 from bot.store.jobs import Job
 from bot.store.tables import Finish
 from bot.texts import Texts
@@ -31,6 +32,8 @@ class Draft:
     choices: list[TokenLogprobs] = field(default_factory=list)  # if requested: every token with its likeliest alternatives
     beams: tuple[BeamNode, ...] = ()  # if requested: the tree that a beam search explored
     length_penalty: float | None = None  # with which finished beams were ranked
+    turns: Sequence[Turn] = ()  # as the engine was asked for it
+    writing: Mapping[int, str] = field(default_factory=dict)  # that was quoted in them, by turn
     filtered: bool = False  # the server's content filter ended it
     looked: tuple[Region, ...] = ()  # the parts of the picture that were shown by themselves …
     part_alone: bool = False  # … instead of the whole

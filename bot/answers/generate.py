@@ -158,6 +158,7 @@ class AnswerGenerator:
     ) -> None:
         """`letters`: as many characters of the writing in its pictures are quoted. What is too long is asked again with less."""
         writing = quotes(turns, await self._words.of_turns(turns), letters)
+        draft.turns, draft.writing = turns, writing
         request = await self._request(job, turns, writing)
         most, until = bounds.most_characters(job.settings), monotonic() + bounds.LONGEST_SECONDS
         try:
@@ -223,6 +224,10 @@ class AnswerGenerator:
 
     def _region(self, language: str, region: Region) -> str:
         return self._texts.render(language, f"region.{region.name}", edges=region.percent)
+
+    async def request(self, job: Job, draft: Draft) -> ChatRequest:
+        """What an engine was asked for an answer that is made. Raises Refusal where a picture is not kept any more."""
+        return await self._request(job, draft.turns, draft.writing)
 
     async def _request(self, job: Job, turns: Sequence[Turn], writing: Mapping[int, str]) -> ChatRequest:
         settings = job.settings

@@ -13,7 +13,7 @@ from bot.delivery.channel_queue import QueuedMessage
 from bot.delivery.message_diff import ELLIPSIS
 from bot.delivery.outbox import Outbox
 from bot.message import Place
-from bot.platform import AnswerColumn, Outgoing, Reader
+from bot.platform import Action, AnswerColumn, Outgoing, Reader
 from bot.queue_status import QueuePosition
 from bot.sanitize import escape_markdown, safe_name, shorten_to_line
 from bot.steps.trace import trace_lines
@@ -29,6 +29,10 @@ LEAST_SHOWN_WAIT = 1.5  # seconds; a shorter wait is over before anybody has rea
 QUOTED = 200  # characters of a question above its answer
 
 
+def no_address(answer: int) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerView:
     """One answer on its platform. `answer`: as it was stored when the view was opened."""
@@ -41,6 +45,7 @@ class AnswerView:
     standing: votes.Standing
     votes_open: bool  # a demo runs here: the finished answer gets a vote button
     picture: Path | None = None  # of a question that nobody else can see
+    how_url: Callable[[int], str] = no_address  # of a page that shows how this answer came about; empty: there is none
 
     def show_position(self, place: QueuePosition) -> None:
         """Show the place in line and the wait, unless the wait is short and nothing was shown before."""
@@ -84,8 +89,16 @@ class AnswerView:
         text = shown_text(self.texts, self.job.settings.language, answer.text, answer.finish)
         votes_open = self.votes_open and answer.finish != Finish.FAILED
         actions = vote_buttons(self.job.answer, self.standing, votes_open=votes_open)
-        self.queued.diff.finish(replace(self._message(text, answer.finish, self.standing.columns), actions=actions))
+        message = self._message(text, answer.finish, self.standing.columns)
+        self.queued.diff.finish(replace(message, actions=(*actions, *self._how())))
         await self.outbox.finish_answer(self.job.answer, answer.place)
+
+    def _how(self) -> tuple[Action, ...]:
+        """The link to how the answer came about, where its platform has link buttons and shows that nowhere else."""
+        limits, url = self.outbox.platform(self.answer.place).limits, self.how_url(self.job.answer)
+        if not url or self.answer.spoiler or limits.shows_explanations or not limits.buttons:
+            return ()
+        return (Action(self.texts.render(self.job.settings.language, "button.how"), "", url),)
 
     def _show(self, message: Outgoing | Callable[[], Outgoing]) -> None:
         if self.queued.diff.update(message):
@@ -123,14 +136,26 @@ class AnswerView:
 
 
 class AnswerViews:
-    """Opens the views of answers, when generation begins and when it is finished. `demo_runs`: whether people vote in a place."""
+    """Opens the views of answers, when generation begins and when it is finished. `demo_runs`: whether people vote in a place.
 
-    def __init__(self, database: Database, outbox: Outbox, texts: Texts, demo_runs: Callable[[Place], bool], files: PictureFiles) -> None:
+    `how_url`: see `AnswerView`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        texts: Texts,
+        demo_runs: Callable[[Place], bool],
+        files: PictureFiles,
+        how_url: Callable[[int], str] = no_address,
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._texts = texts
         self._demo_runs = demo_runs
         self._files = files
+        self._how_url = how_url
 
     async def load(self, job: Job, *, busy: bool = True) -> AnswerView | None:
         """The view of a stored answer; None: it was deleted. `busy`: its question gets a reaction until the answer is finished."""
@@ -144,4 +169,4 @@ class AnswerViews:
         queued = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, snapshot.recorded, busy=busy)
         votes_open = self._demo_runs(answer.place)
         picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
-        return AnswerView(job, answer, queued, self._outbox, texts, snapshot.standing, votes_open, picture)
+        return AnswerView(job, answer, queued, self._outbox, texts, snapshot.standing, votes_open, picture, self._how_url)

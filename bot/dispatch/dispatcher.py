@@ -31,6 +31,7 @@ from bot.dispatch.losses import Losses
 from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
+from bot.insight.explainer import Explainer
 from bot.message import Place
 from bot.metrics import Metrics
 from bot.queue_status import QueuePosition
@@ -72,12 +73,14 @@ class Dispatcher:
         pool: EnginePool,
         texts: Texts,
         lease: Lease,
+        explainer: Explainer | None = None,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._answer_views = answer_views
         self._generator = generator
         self._pool = pool
+        self._explainer = explainer
         self._texts = texts
         self._name = lease.name
         self._queue = FairQueue()
@@ -288,6 +291,8 @@ class Dispatcher:
                 self._losses.answer_made(job.id)
                 if explained:
                     self.explanations.keep(job, draft)
+                if self._explainer and pooled.health and pooled.health.explains:
+                    self._explainer.keep(job, draft, pooled.engine)
                 notes = await self._generator.footer_notes(job, branch, draft)
                 ended = await self._saver.save(job, view, draft.text, draft.finish, *notes, columns=draft.columns, trace=draft.trace)
             finally:

@@ -23,6 +23,7 @@ from bot.engines.responses import chunk_of, error_of, models_of, too_long
 from bot.errors import AnswerLost, BotError, EngineRefused, EngineUnavailable, Fault
 from engine import tracing
 from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, Chunk, ChunkChoice, ErrorDetail, ForgetRequest, Health, StreamOptions
+from engine.explanation import ExplainedAnswer, ExplainRequest
 
 CONNECT_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 10.0  # for one health check: an engine that hangs must not seem ready for long
@@ -162,6 +163,20 @@ class EngineClient:
             said = await whole_body(response)
             if response.status not in {204, 404, 405}:  # an older engine knows no such call
                 raise self._error(response, said)
+
+    async def explain(self, request: ExplainRequest) -> ExplainedAnswer:
+        """How an answer came about. EngineRefused: this engine can't say, or not of this answer."""
+        if self._other is not None:
+            raise EngineRefused(f"{self.name} is not Gander's own engine and can't explain its answers.")
+        body = request.model_dump_json(exclude_none=True, include=set(request.model_fields_set)).encode()
+        async with self._request("POST", "/v1/explain", body, {"Content-Type": "application/json"}) as response:
+            said = await whole_body(response)
+            if response.status != 200:
+                raise self._error(response, said)
+        try:
+            return ExplainedAnswer.model_validate_json(said)
+        except ValidationError:
+            raise AnswerLost(f"{self.name} sent something that is no explanation.") from None
 
     def _learn(self, asked: ChatRequest, body: bytes) -> bool:
         """Whether the server's refusal says how to change the request; then the next one is changed so."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.errors import Fault
 from engine.api import ChatRequest, Chunk, Health
+from engine.explanation import ExplainedAnswer, ExplainRequest
 
 
 class Engine(Protocol):
@@ -31,6 +32,10 @@ class Engine(Protocol):
 
         `request_id` stands in the engine's log.
         """
+        ...
+
+    async def explain(self, request: ExplainRequest) -> ExplainedAnswer:
+        """How an answer came about. EngineRefused: this engine can't say."""
         ...
 
     async def forget(self, sha256s: Sequence[str]) -> None:

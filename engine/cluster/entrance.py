@@ -32,6 +32,7 @@ from engine.request import Event
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
+from engine.server.explain_format import ExplainFormat
 from engine.server.refusals import refusal
 from engine.server.requests import parse_forget, quoted
 from engine.server.responses_format import ResponsesFormat
@@ -46,6 +47,7 @@ FORMATS: Final[dict[str, Callable[[bytes], AnswerFormat]]] = {
     "/v1/chat/completions": ChatFormat,
     "/v1/responses": ResponsesFormat,
     "/v1/completions": CompletionsFormat,
+    "/v1/explain": ExplainFormat,
 }
 SOUND_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 MOST_WAITING: Final = 1_000_000

@@ -26,6 +26,8 @@ from engine.core.scheduler import ScheduledChunk, Scheduler, SchedulerOutput
 from engine.core.sequences import Emit, SampledGroup, Sequence, SequenceGroup
 from engine.device.out_of_memory import with_memory
 from engine.errors import ContextError, GenerationError, RequestError
+from engine.explain.explanation import explain
+from engine.explain.schedule import ExplanationSchedule
 from engine.images.embedding_cache import EmbeddingCache
 from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK, BlockPool
@@ -35,7 +37,7 @@ from engine.models.base import VisionLanguageModel
 from engine.prompts.film import told_frame_by_frame
 from engine.prompts.languages import apology
 from engine.prompts.recital import recital
-from engine.request import ChoiceFinished, Done, Request, TextDelta
+from engine.request import ChoiceFinished, Done, Explained, Request, TextDelta
 from engine.runner.kv_cache_size import Capacity
 from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
@@ -58,6 +60,7 @@ class Engine(EngineBase):
         self.scheduler = Scheduler(BlockPool(capacity.blocks, SCRATCH), capacity.rows, capacity.prompt_tokens)
         self._images = ImageEncoding(embeddings, self._fail)
         self._sampler = Sampler(capacity.rows, language.config.vocab_size, model.tokenizer.eos_ids, language.device)
+        self.explanations = ExplanationSchedule(language.device)
         self._in_flight: list[PendingTokens] = []  # what the last step asked the device for
 
     def add(self, request: Request, emit: Emit) -> None:
@@ -85,6 +88,7 @@ class Engine(EngineBase):
         schedule = self.scheduler.schedule()
         self._in_flight = self._run(schedule)
         self._process(in_flight)
+        self._explain()
         return self._report()
 
     # Before the schedule: pictures and prompts.
@@ -95,7 +99,7 @@ class Engine(EngineBase):
             for number in range(len(group.request.pictures)):
                 self._metrics.picture(hit=number >= group.pictures_encoded)
             said = self._at_once(group.request)
-            if said is not None:
+            if said is not None and group.request.explains is None:
                 self._say(group, said)
                 continue
             try:
@@ -110,6 +114,11 @@ class Engine(EngineBase):
             raise RequestError(f"This engine has no adapter {request.adapter!r}.", "adapter")
         context = self.preprocessor.context(request)
         group.lora = self.model.language_model.lora_scales(request.adapter, context.has_pictures)
+        if request.explains is not None:
+            group.context = context
+            work = explain(self.preprocessor.contexts, context, request.pictures, request.explains, group.lora)
+            self.explanations.add(request.id, work)
+            return
         matcher = self.preprocessor.matcher(request)
         if 1 < request.generation.num_beams < request.n:
             beams = request.generation.num_beams
@@ -266,6 +275,22 @@ class Engine(EngineBase):
                 group.emit(event)
             self._finish(group)
 
+    def _explain(self) -> None:
+        """Does a piece of an explanation, if it is time for one."""
+        name = self.explanations.next(busy=bool(self.scheduler.running or self.scheduler.waiting))
+        if name is None:
+            return
+        group = self.groups[name]
+        try:
+            explained = with_memory(lambda: self.explanations.advance(name), attempts=1)
+        except (GenerationError, RequestError) as error:
+            self._fail(group, error)
+            return
+        if explained is not None:
+            self._close(group, "stop")
+            group.emit(Explained(explained))
+            group.emit(Done(0 if group.context is None else len(group.context), 0, explained.dropped_messages))
+
     # The host's part of a step.
 
     def _process(self, in_flight: abc.Sequence[PendingTokens]) -> list[PendingTokens]:
@@ -292,7 +317,9 @@ class Engine(EngineBase):
     def _release(self, group: SequenceGroup) -> None:
         """What it wrote stays findable in the cache for its follow-up."""
         self._images.discard(group)
-        self.scheduler.finish(group)
+        self.explanations.discard(group.request.id)
+        if group.request.explains is None:
+            self.scheduler.finish(group)
 
     def _guard(self, group: SequenceGroup, work: Callable[[], None]) -> bool:
         """Whether there was memory for `work`; if not, this group fails and no other does."""

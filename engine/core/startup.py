@@ -57,6 +57,7 @@ class Built:
     prepare: Callable[[Request], Request]
     detail: str = ""  # how closely pictures are looked at, where the model leaves a choice
     eye_pixels: int | None = None
+    explanation_seconds: Callable[[], float | None] | None = None  # see `Loaded`
 
 
 class Build(Protocol):
@@ -72,8 +73,14 @@ def build_native(
 ) -> Built:
     """Of a family that we compute ourselves."""
     engine = build(folder, devices, options, pictures, metrics)
+    detail = getattr(engine.model, "detail", None) or ""
     return Built(
-        engine, engine.capacity.rows, engine.preprocessor.prepare, getattr(engine.model, "detail", None) or "", engine.model.eye_pixels
+        engine,
+        engine.capacity.rows,
+        engine.preprocessor.prepare,
+        detail,
+        engine.model.eye_pixels,
+        lambda: engine.explanations.last_seconds,
     )
 
 
@@ -116,6 +123,7 @@ def load_engine(
         built.prepare,
         built.detail,
         built.eye_pixels,
+        built.explanation_seconds,
     )
 
 

@@ -79,6 +79,7 @@ class Loaded:
     prepare: Callable[[Request], Request] = unprepared
     detail: str = ""  # how closely pictures are looked at, where the model leaves a choice
     eye_pixels: int | None = None  # of a side, in which the model sees a picture
+    explanation_seconds: Callable[[], float | None] | None = None  # what the last one took of the device; None: it explains nothing
 
 
 Command = Callable[[ServedEngine], None]

@@ -71,6 +71,9 @@ class FallbackEngine(EngineBase):
     def _read(self, group: SequenceGroup) -> None:
         """Gives the group its prompt and lets it wait for rows; refuses what can never run here."""
         request = group.request
+        if request.explains is not None:
+            self._fail(group, RequestError("This model answers by transformers' own `generate`, which can't be explained here."))
+            return
         try:
             context = self.preprocessor.prompt(request)
             matcher = self.preprocessor.matcher(request)

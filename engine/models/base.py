@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from engine.models.card import Card
 from engine.models.reasoning import Markers
@@ -32,6 +32,40 @@ class EncodedPicture:
     @property
     def nbytes(self) -> int:
         return self.embeddings.nbytes + (0 if self.deepstack is None else self.deepstack.nbytes)
+
+
+@dataclass(frozen=True)
+class PictureMaps:
+    """What a picture became on its way into the language model: as it was seen, and where each soft token looked.
+
+    `image` are the pixels that the encoder got, cut into `grid` rows and columns of patches. `maps` [layers, tokens, rows · columns]:
+    each soft token's attention to the patches, the mean over heads, so that a row sums to at most 1; None where each token is a
+    patch of its own, row by row. What a token looked at beside the patches (a class token, concepts) is left out.
+
+    `taken` [tokens, rows · columns]: how much each soft token took from each patch, which is each head's attention times the length of
+    what that patch adds to it (Kobayashi et al. 2020, arXiv 2004.10102, "Attention is not only a weight"), over all layers, so that
+    all a token took sums to 1. Attention alone also rests on patches that have nothing to say.
+    """
+
+    image: Image.Image
+    grid: tuple[int, int]
+    maps: torch.Tensor | None = None
+    taken: torch.Tensor | None = None
+
+
+@runtime_checkable
+class ShowsPictureMaps(Protocol):
+    """A model that can say where its soft tokens looked."""
+
+    def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
+        """Of an RGB picture, prepared or of any size. A little work each time that it is resumed, so that answers go on between."""
+        ...
+
+
+def shares_of(amounts: torch.Tensor) -> torch.Tensor:
+    """Amounts [..., tokens] that are not negative → each one's share of its row."""
+    shares: torch.Tensor = amounts / amounts.sum(-1, keepdim=True).clamp(min=1e-20)
+    return shares
 
 
 class Tokenizer(Protocol):

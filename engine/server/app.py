@@ -16,6 +16,7 @@ from engine.api import ChatRequest, Completion, ForgetRequest, ModelEntry, Model
 from engine.connections import Bounds
 from engine.core.worker import Worker
 from engine.errors import EngineError, NotReadyError, RequestError, UnknownModelError
+from engine.explanation import ExplainRequest
 from engine.http_routes import DOCUMENT, JSON, TEXT, Route, document
 from engine.images.decode import MEBI, Limits
 from engine.images.decoded_cache import DecodedCache
@@ -25,7 +26,8 @@ from engine.request import Event, Request
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
-from engine.server.described import COMPLETIONS, DESCRIBED, HEALTH, RESPONSES, answer
+from engine.server.described import COMPLETIONS, DESCRIBED, EXPLAINED, HEALTH, RESPONSES, answer
+from engine.server.explain_format import ExplainFormat
 from engine.server.health import health_of
 from engine.server.middleware import json_response, say_request_id, with_error_form, with_key, with_request_id
 from engine.server.requests import engine_request, listed, parse_forget, quoted, served_as
@@ -69,6 +71,7 @@ class Server:
             Route("POST", "/v1/chat/completions", self.chat, "OpenAI's chat completions.", answer(Completion), {JSON: ChatRequest}),
             Route("POST", "/v1/responses", self.responses, "OpenAI's responses; nothing is stored.", answer(), {JSON: RESPONSES}),
             Route("POST", "/v1/completions", self.completions, "OpenAI's older completions.", answer(), {JSON: COMPLETIONS}),
+            Route("POST", "/v1/explain", self.explain, "Ours: how an answer came about.", EXPLAINED, {JSON: ExplainRequest}),
             Route("POST", "/v1/forget", self.forget, "Ours: keep nothing of these pictures.", {204: {}}, {JSON: ForgetRequest}),
             Route("GET", "/v1/models", self.models, "The model that answers and its adapters, in a list.", {200: {JSON: ModelList}}),
             Route("GET", "/v1/models/{name:.+}", self.model, "The model of this name.", {200: {JSON: ModelEntry}}),
@@ -88,6 +91,9 @@ class Server:
 
     async def completions(self, http: web.Request) -> web.StreamResponse:
         return await self._answer(http, CompletionsFormat)
+
+    async def explain(self, http: web.Request) -> web.StreamResponse:
+        return await self._answer(http, ExplainFormat)
 
     async def _answer(self, http: web.Request, reads: Callable[[bytes], AnswerFormat]) -> web.StreamResponse:
         body = await json_body(http, self.bounds.body_seconds)

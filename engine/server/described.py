@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine.api import ErrorBody, Health
+from engine.explanation import ExplainedAnswer
 from engine.http_routes import ANY_OBJECT, EVENT, JSON, Content, Described, Schema
 
 SAMPLING: Final[Mapping[str, Schema]] = {
@@ -53,6 +54,7 @@ COMPLETIONS: Final[Schema] = {
     },
 }
 HEALTH: Final[Mapping[int, Content]] = {200: {JSON: Health}, 503: {JSON: Health}}
+EXPLAINED: Final[Mapping[int, Content]] = {200: {JSON: ExplainedAnswer}}
 DESCRIBED: Final = Described(
     title="Gander's engine",
     version="1",

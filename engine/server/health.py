@@ -27,5 +27,7 @@ def health_of(card: Card, worker: Worker, adapters: tuple[str, ...] = ()) -> Hea
         eye_pixels=loaded.eye_pixels if loaded else None,
         one_picture=isinstance(card.template, Template) and card.template.one_picture,
         adapters=adapters,
+        explains=bool(loaded and loaded.explanation_seconds),
+        explanation_seconds=loaded.explanation_seconds() if loaded and loaded.explanation_seconds else None,
         fallback=card.version if fallback else "",
     )

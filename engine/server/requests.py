@@ -10,9 +10,10 @@ from pydantic_core import from_json
 
 from engine.api import ChatRequest, ForgetRequest
 from engine.errors import RequestError, UnknownModelError
+from engine.explanation import ExplainRequest
 from engine.images.decode import Limits, decode_picture
 from engine.models.card import Card, Generation
-from engine.request import Request
+from engine.request import AnswerToExplain, Request
 from engine.server.messages import Decode, PictureReader, read_turns
 from engine.server.response_schema import schema_of
 
@@ -26,6 +27,15 @@ def parse_request(body: bytes) -> ChatRequest:
         return ChatRequest.model_validate_json(body)
     except ValidationError as error:
         raise request_error(error, body) from None
+
+
+def parse_explain(body: bytes) -> ExplainRequest:
+    """As `parse_request`. Explanations come whole, and of one answer."""
+    try:
+        request = ExplainRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise request_error(error, body) from None
+    return request.model_copy(update={"stream": False, "n": 1})
 
 
 def parse_forget(body: bytes) -> ForgetRequest:
@@ -105,6 +115,7 @@ def engine_request(
         continues=checked_continuation(request),
         schema=checked_schema(request, generation),
         adapter=adapter,
+        explains=answer_to_explain(request),
     )
 
 
@@ -129,6 +140,13 @@ def chosen_adapter(request: ChatRequest, model: str, adapters: Sequence[str]) ->
 
 def listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
+
+
+def answer_to_explain(request: ChatRequest) -> AnswerToExplain | None:
+    """None: a new answer is wanted."""
+    if not isinstance(request, ExplainRequest):
+        return None
+    return AnswerToExplain(request.answer, request.answer_token_ids, request.rivals, request.layer)
 
 
 def refuse_what_is_not_offered(request: ChatRequest) -> None:

@@ -19,7 +19,7 @@ from bot.access.policy_store import PolicyStore
 from bot.access.rate_limits import PersonLimits
 from bot.command_registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
-from bot.errors import DeliveryError, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
+from bot.errors import DeliveryError, EngineRefused, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.event_handler import EventHandler, Resources
 from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake, Sampler
@@ -31,6 +31,7 @@ from bot.store.database import Database, open_database
 from bot.store.pictures import PictureFiles
 from bot.texts import load_texts
 from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, ImagePart, Usage
+from engine.explanation import ExplainedAnswer, ExplainRequest
 from tests.bot.hostile import encode
 from tests.bot.samples import ANN, PLACE
 
@@ -144,6 +145,7 @@ class ScriptedEngine:
     most: int = 0  # that ever ran at once
     away: bool = False
     waiting: int = 0  # as it was told
+    explained: ExplainedAnswer | None = None  # what it says of every answer; None: it explains nothing
 
     def note_waiting(self, questions: int) -> None:
         self.waiting = questions
@@ -151,7 +153,7 @@ class ScriptedEngine:
     async def health(self) -> Health:
         if self.away:
             raise EngineUnavailable("away")
-        return Health(status="ready", model="scripted", device="none", memory_bytes=0, rows=self.rows)
+        return Health(status="ready", model="scripted", device="none", memory_bytes=0, rows=self.rows, explains=self.explained is not None)
 
     async def stream(self, request: ChatRequest, request_id: str | None = None) -> AsyncGenerator[Chunk]:
         self.requests.append(request)
@@ -168,6 +170,12 @@ class ScriptedEngine:
             yield self._chunk(ended).model_copy(update={"usage": Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15)})
         finally:
             self.running -= 1
+
+    async def explain(self, request: ExplainRequest) -> ExplainedAnswer:
+        if self.explained is None:
+            raise EngineRefused("It can't say.")
+        self.requests.append(request)
+        return self.explained
 
     async def forget(self, sha256s: Sequence[str]) -> None:
         if self.away:

@@ -11,8 +11,15 @@ const visible = (token) => token.replace(/ /g, "␣").replace(/\n/g, "↵") || "
 /** Opens the dialog for an answer. Throws Trouble when the server no longer knows. */
 export async function explain(answer) {
   const explanation = await api.explanation(answer);
-  find("explanation-body").replaceChildren(...shown(explanation));
+  find("explanation-body").replaceChildren(...where(explanation), ...shown(explanation));
   find("explanation").showModal();
+}
+
+/** The way to the page that shows where on the picture each word was written from, where the engine can say that. */
+function where({ how }) {
+  if (!how) return [];
+  const link = make("a", { href: how, target: "_blank", rel: "noopener", className: "how", textContent: say("explanation-how") });
+  return [make("p", {}, link)];
 }
 
 function shown(explanation) {

@@ -5,7 +5,8 @@ What the release computed in its fp32 layer norm after the ViT, torch's layer no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.device.async_copy import upload
 from engine.device.captured_module import CapturedModule
-from engine.models.base import EncodedPicture, Tokenizer
+from engine.models.base import EncodedPicture, PictureMaps, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
 from engine.models.minigpt4.config import QFormerSizes, VisionSizes
@@ -58,6 +59,21 @@ class VisionEncoder(PictureEncoder):
         projected: Tensor = self.modality_projector(self.qformer(queries, patches, maps))
         return projected
 
+    def query_maps(self, pixels: Tensor) -> Generator[None, None, tuple[Tensor, Tensor]]:
+        """[1, 3, 224, 224], normalised → `maps` [layers, 32, 256] and `taken` [32, 256] of `PictureMaps`.
+
+        A layer of the vision transformer each time that it is resumed. CLS, which is no place, is left out.
+        """
+        x = self.vision_transformer.embed(pixels)
+        for layer in self.vision_transformer.layers:
+            x = layer(x)
+            yield
+        maps: list[Tensor] = []
+        features = self.vision_transformer.post_layernorm(x)
+        self.qformer(self.query_tokens, features, maps)
+        yield
+        return torch.stack([weights[0].float().mean(0) for weights in maps])[..., 1:], self.qformer.taken(features, maps)[0, :, 1:]
+
 
 class MiniGPT4:
     """The vision encoder and the language model, as `engine.models.base.VisionLanguageModel` asks for them."""
@@ -95,6 +111,14 @@ class MiniGPT4:
         pixels = upload(as_bytes(self.prepare(pictures)), self.device)
         embeddings = self.encode_pixels(normalise(pixels).to(self.vision_encoder.modality_projector.weight.dtype))
         return [EncodedPicture(embedding.clone()) for embedding in embeddings]  # a view would keep the whole batch
+
+    def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
+        """See `engine.models.base.ShowsPictureMaps`."""
+        [square] = self.prepare([picture])
+        pixels = normalise(upload(as_bytes([square]), self.device)).to(self.vision_encoder.query_tokens.dtype)
+        maps, taken = yield from self.vision_encoder.query_maps(pixels)
+        side = math.isqrt(maps.shape[-1])
+        return PictureMaps(square, (side, side), maps, taken)
 
 
 def to_square(picture: Image.Image, size: int) -> Image.Image:

@@ -6,9 +6,13 @@ two feed-forwards only the queries' is used here. In files the parts have the na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
+from engine.models.base import shares_of
 from engine.models.minigpt4.config import QFormerSizes
 from engine.models.stored_names import use_stored_names
 
@@ -41,6 +45,12 @@ class QueryAttention(nn.Module):
             mixed = weights @ value
         attended: Tensor = self.norm(self.dense(mixed.transpose(1, 2).flatten(2)) + x)
         return attended
+
+    def lengths(self, memory: Tensor) -> Tensor:
+        """How long what each token of `memory` would add is, at full attention, [pictures, heads, tokens]."""
+        brought: Tensor = torch.einsum("phtd,ohd->phto", self._split(self.value(memory)), self.dense.weight.unflatten(1, (self.heads, -1)))
+        lengths: Tensor = torch.linalg.vector_norm(brought, dim=-1)
+        return lengths
 
     def _split(self, features: Tensor) -> Tensor:
         """[pictures, tokens, width] → [pictures, heads, tokens, width of a head]."""
@@ -90,3 +100,10 @@ class QueryTransformer(nn.Module):
         for layer in self.layers:
             x = layer(x, memory, maps)
         return x
+
+    def taken(self, memory: Tensor, maps: Sequence[Tensor]) -> Tensor:
+        """See `engine.models.base.PictureMaps`: of the `maps` that `forward` gave for this memory, [pictures, 32, 257]."""
+        looks = [layer.crossattention for layer in self.layers if isinstance(layer, QueryLayer)]
+        reading = [look for look in looks if look is not None]
+        each = [(weights * look.lengths(memory)[:, :, None]).sum(1).float() for weights, look in zip(maps, reading, strict=True)]
+        return shares_of(torch.stack(each).sum(0))

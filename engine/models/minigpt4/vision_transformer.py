@@ -72,10 +72,14 @@ class VisionTransformer(nn.Module):
         embeddings = ("class_embedding", "position_embedding", "patch_embedding")
         use_stored_names(self, {"layers": "encoder.layers"} | {name: f"embeddings.{name}" for name in embeddings})
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """[pictures, 3, 224, 224], normalised → [pictures, 257, 1408]: CLS, then the patches row by row."""
+    def embed(self, pixels: Tensor) -> Tensor:
+        """[pictures, 3, 224, 224], normalised → what the first layer reads, [pictures, 257, 1408]: CLS, then the patches row by row."""
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)  # [pictures, 256, 1408]
-        x = torch.cat((self.class_embedding.expand(len(pixels), -1, -1), patches), dim=1) + self.position_embedding
+        return torch.cat((self.class_embedding.expand(len(pixels), -1, -1), patches), dim=1) + self.position_embedding
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[pictures, 3, 224, 224], normalised → [pictures, 257, 1408]."""
+        x = self.embed(pixels)
         for layer in self.layers:
             x = layer(x)
         features: Tensor = self.post_layernorm(x)

@@ -9,11 +9,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from engine.models.base import PictureMaps
 from engine.models.pocket.bridge import Bridge, concept_tokens
 from engine.models.pocket.efficientnet import SIDE, EfficientNet, ImageFeatures, border_colour, letterboxed, normalise, pixels_of, square
 from engine.models.pocket.foreground import evenness, extent, foreground_colours, frame_filled, joined
 from engine.models.pocket.label_fusion import DRAWN_EVEN, PHOTO_EVEN, guesses
-from engine.models.pocket.scene import DetectedObject, Kind, SceneMaps, find
+from engine.models.pocket.qformer import on_cells
+from engine.models.pocket.scene import FEATURE_CELLS, DetectedObject, Kind, SceneMaps, find
 from engine.models.pocket.scene_facts import SECOND_COLOUR, Group, Guess, SceneFacts, Subject, arrange
 from engine.models.pocket.vocabulary import COLOURS
 
@@ -50,6 +52,21 @@ class Perception:
         maps = self.bridge.reader(image_features)
         soft = self.bridge.qformer(image_features, maps, concept_tokens(image_features, self.concepts))
         return self._facts(picture, maps), soft[0]
+
+    @torch.inference_mode()
+    def query_maps(self, picture: Image.Image) -> PictureMaps:
+        """An RGB picture → what EfficientNet sees of it, and where each query looked among 14 × 14 cells.
+
+        Looks at the cells of EfficientNet's last layer, which see all of it, and at concepts are left out.
+        """
+        boxed = letterboxed(picture)
+        image_features = self._image_features([boxed])
+        read = image_features, self.bridge.reader(image_features), concept_tokens(image_features, self.concepts)
+        attention: list[Tensor] = []
+        self.bridge.qformer(*read, attention)
+        taken = self.bridge.qformer.taken(self.bridge.qformer.memory(*read), attention)
+        maps = torch.stack([on_cells(weights[0].mean(0)) for weights in attention])
+        return PictureMaps(boxed, (FEATURE_CELLS, FEATURE_CELLS), maps, on_cells(taken[0]))
 
     def _facts(self, picture: Image.Image, maps: SceneMaps) -> SceneFacts:
         kind = Kind(int(maps.kind[0].argmax()))

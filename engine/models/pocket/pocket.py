@@ -6,12 +6,12 @@ Words that the bot read are said by engine/prompts/recital.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import torch
 from PIL import Image
 
-from engine.models.base import EncodedPicture, Tokenizer
+from engine.models.base import EncodedPicture, PictureMaps, Tokenizer
 from engine.models.card import Card
 from engine.models.llama.llama import Llama
 from engine.models.pocket.efficientnet import SIDE
@@ -45,3 +45,9 @@ class Pocket:
         """RGB pictures of any size → 24 soft tokens each, and a line of words."""
         facts = [self.perception.perceive(picture) for picture in pictures]
         return [EncodedPicture(soft, words(facts)) for facts, soft in facts]
+
+    def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
+        """See `engine.models.base.ShowsPictureMaps`. One piece: the encoder is small."""
+        maps = self.perception.query_maps(picture)
+        yield
+        return maps

@@ -5,7 +5,7 @@ Scaling is done in any thread; normalising and cutting into patches on the devic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from math import isqrt
 from typing import Any
@@ -22,7 +22,7 @@ from transformers.vision_utils import (
     get_vision_window_index,
 )
 
-from engine.models.base import EncodedPicture
+from engine.models.base import EncodedPicture, PictureMaps
 from engine.models.detail import Detail, pixel_budget
 from engine.models.pretrained.model import PretrainedModel
 from engine.models.pretrained.shades import normalised
@@ -89,6 +89,12 @@ class QwenModel(PretrainedModel):
         return EncodedPicture(
             seen.pooler_output[0].to(**like), grid=(height, width), deepstack=torch.stack(deepstack) if deepstack else None
         )
+
+    def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
+        """See `engine.models.base.ShowsPictureMaps`: each token stands for a square of the picture, there is no Q-Former."""
+        scaled = self.scaled(picture.convert("RGB"))
+        yield
+        return PictureMaps(scaled, (scaled.height // self.side, scaled.width // self.side))
 
     def cut(self, pixels: Tensor) -> Tensor:
         """uint8 [height, width, 3] → normalised patches [patches, numbers], a token's patches one behind the other, fp32."""

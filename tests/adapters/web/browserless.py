@@ -39,6 +39,9 @@ class Nearby:
     def parse(self, text: str) -> Invocation | None:
         return Invocation(text[1:].split()[0]) if text.startswith("/") else None
 
+    def explainable(self, answer: int) -> bool:
+        return False
+
     def explanation(self, place: Place, answer: int) -> Explanation | None:
         return None
 

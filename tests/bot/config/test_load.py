@@ -75,7 +75,7 @@ def test_no_file_means_defaults() -> None:
             "[limits.roles.'discord:1']\ncoolddown = 3",
             "limits.roles.discord:1.coolddown is no option. Did you mean cooldown_seconds?",
         ),
-        ("[web]\nqq = 1", "web.qq is no option. There are enabled, host, port, address, trusted_proxies, password_file."),
+        ("[web]\nqq = 1", "web.qq is no option. There are enabled, host, port, address, how, trusted_proxies, password_file."),
         ("[web]\nport = 70000", "web.port: Input should be less than or equal to 65535."),
         ("[web]\nport = 'x'", "web.port: Input should be a valid integer"),
         ("web = 3", "web: Input should be a valid dictionary"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from numpy.random import default_rng
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
@@ -15,9 +16,13 @@ from engine.errors import WeightsError
 from engine.images.decode import Picture
 from engine.models.card_reader import read_card
 from engine.models.pocket.bridge import Bridge
+from engine.models.pocket.efficientnet import SIDE
 from engine.models.pocket.pocket import Pocket
+from engine.models.pocket.scene_facts import reading_order
+from engine.models.pocket.vocabulary import COLOURS, MAX_OBJECTS, SHAPES
 from engine.prompts.turn import Turn
 from engine.request import Request, TextDelta
+from engine.training.scenes import Chosen, _with_objects
 from engine.weights.loader import load, load_language
 from engine.weights.pocket import BRIDGE
 from engine.weights.pocket.loader import load_bridge
@@ -100,3 +105,35 @@ def test_the_bridge_is_small_and_fits_every_parameter(pocket_folder: Path) -> No
     del damaged["lora.0.a"]
     with pytest.raises(WeightsError, match=r"lora\.0\.a"):
         load_bridge(Bridge(576), language, damaged)
+
+
+def planted(pocket: Pocket, scenes: int, shapes: int) -> dict[str, list[bool]]:
+    """Drawn scenes of so many shapes: whether what the query of each one's colour, and of its place, took was most in that shape."""
+    rng, found = default_rng(5), dict[str, list[bool]](colour=[], place=[])
+    for _ in range(scenes):
+        chosen: list[Chosen] = [(int(rng.integers(len(SHAPES))), -1, COLOURS[int(rng.integers(len(COLOURS)))]) for _ in range(shapes)]
+        scene = _with_objects(rng, chosen)
+        maps = pocket.perception.query_maps(Image.fromarray(scene.pixels))
+        assert maps.taken is not None
+        boxes = [each.box for each in scene.objects]
+        for place, thing in enumerate(reading_order(boxes)):
+            x, y, width, height = boxes[thing]
+            for what, query in (("colour", place), ("place", 2 * MAX_OBJECTS + place)):
+                row, column = divmod(int(maps.taken[query].argmax()), maps.grid[1])
+                cell = SIDE / maps.grid[0]
+                across, down = abs((column + 0.5) * cell - x), abs((row + 0.5) * cell - y)
+                found[what].append(across <= (width + cell) / 2 and down <= (height + cell) / 2)
+    return found
+
+
+def test_the_queries_of_colour_and_place_took_most_from_a_planted_shape(pocket: Pocket) -> None:
+    found = planted(pocket, 12, 1)
+    assert {what: sum(right) / len(right) >= 0.8 for what, right in found.items()} == {"colour": True, "place": True}
+
+
+@pytest.mark.sweep
+def test_the_queries_of_colour_know_two_shapes_apart(pocket: Pocket) -> None:
+    """A place among others is read from their order, and its query looks at all of them: measured .55 in the right one."""
+    one, two = planted(pocket, 100, 1), planted(pocket, 60, 2)
+    assert min(sum(right) / len(right) for right in (*one.values(), two["colour"])) >= 0.8
+    assert sum(two["place"]) / len(two["place"]) >= 0.5

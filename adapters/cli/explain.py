@@ -1,0 +1,46 @@
+"""`gander explain`: a picture and a question in, one HTML file out that shows how the answer came about."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.text import Text
+
+from adapters.cli.answer import show_answer
+from adapters.cli.ask import make_request
+from adapters.cli.engine_access import open_engine
+from adapters.errors import UsageError
+from adapters.terminal.console import consoles
+from bot.config.load import data_home
+from bot.insight.how import How
+from bot.insight.how_page import how_page
+from bot.texts import load_texts, match_language
+from engine.explanation import ExplainRequest
+
+
+async def explain_once(
+    picture: Path, question: str, sampling: Mapping[str, float], out: Path, language: str, model: str | None, engine_url: str | None
+) -> None:
+    """Raises UsageError, and what the engine's client raises."""
+    spoken = match_language(language)
+    if spoken is None:
+        raise UsageError(f"--language {language}: there are en, zh-CN and zh-TW.")
+    answers, remarks = consoles()
+    request = await make_request([picture], question, sampling)
+    async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
+        asked = request.model_copy(update={"model": health.model, "beam_tree": "num_beams" in sampling and sampling["num_beams"] > 1})
+        answer = await show_answer(answers, client.stream(asked))
+        explained = await client.explain(ExplainRequest.about(asked, answer.draft.text))
+    how = How(question, explained, answer.draft.beams, answer.draft.length_penalty)
+    await asyncio.to_thread(write, out, how_page(how, load_texts(), spoken))
+    remarks.print(Text(f"How it came about: {out}", style="dim"))
+
+
+def write(out: Path, page: str) -> None:
+    try:
+        out.write_text(page, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{out} can't be written: {error.strerror}. Choose another file with --out.") from None

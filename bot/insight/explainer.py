@@ -1,0 +1,82 @@
+"""Finds out how the newest answers came about, when somebody asks: the engine reads its own answer once more."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bot.answers.accumulate import Comparison, Draft
+from bot.answers.generate import AnswerGenerator
+from bot.engines.engine import Engine
+from bot.insight.how import How
+from bot.store.database import Database
+from bot.store.jobs import Job
+from bot.store.snapshots import read_snapshot
+from engine.explanation import ExplainRequest
+
+KEPT = 200  # answers that can be asked about
+KEPT_PAGES = 12  # of those that were explained: everybody in a room looks at the same few
+
+
+@dataclass(frozen=True, slots=True)
+class Explainable:
+    """An answer as it was made; `token` is the address by which anybody who saw the answer may ask about it."""
+
+    job: Job
+    draft: Draft
+    engine: Engine
+    token: str
+
+
+class Explainer:
+    """Remembers how the newest answers were asked for, in memory alone; their pictures stay where they are stored."""
+
+    def __init__(self, database: Database, generator: AnswerGenerator) -> None:
+        self._database, self._generator = database, generator
+        self._kept: OrderedDict[int, Explainable] = OrderedDict()
+        self._explained: OrderedDict[int, How] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+        self.page = ""  # the address at which people on other machines reach the page; empty: they don't
+
+    def keep(self, job: Job, draft: Draft | Comparison, engine: Engine) -> None:
+        if isinstance(draft, Comparison) or not (draft.text.strip() and draft.turns):
+            return
+        self._explained.pop(job.answer, None)
+        self._kept[job.answer] = Explainable(job, draft, engine, secrets.token_urlsafe(12))
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def token(self, answer: int) -> str | None:
+        """By which anybody may ask about this answer; None: it can't be asked about."""
+        kept = self._kept.get(answer)
+        return kept.token if kept else None
+
+    def url(self, answer: int) -> str:
+        """Where anybody who saw the answer sees how it came about; empty: nowhere."""
+        token = self.token(answer)
+        return f"{self.page}/how/{token}" if self.page and token else ""
+
+    def answer_of(self, token: str) -> int | None:
+        return next((answer for answer, kept in self._kept.items() if secrets.compare_digest(kept.token, token)), None)
+
+    async def how(self, answer: int, place: str | None = None) -> How | None:
+        """None: the answer is not kept any more, was deleted, or is in another place than `place`.
+
+        Raises EngineRefused where its engine can't say, EngineUnavailable, AnswerLost, and Refusal for a picture that is gone.
+        """
+        kept = self._kept.get(answer)
+        if kept is None or place not in (None, kept.job.place) or await self._database.read(read_snapshot, answer) is None:
+            return None
+        async with self._one_at_a_time:
+            if answer not in self._explained:
+                self._explained[answer] = await self._ask(kept)
+                while len(self._explained) > KEPT_PAGES:
+                    self._explained.popitem(last=False)
+        return self._explained.get(answer)
+
+    async def _ask(self, kept: Explainable) -> How:
+        request = await self._generator.request(kept.job, kept.draft)
+        explained = await kept.engine.explain(ExplainRequest.about(request, kept.draft.text))
+        return How(kept.draft.turns[-1].text, explained, kept.draft.beams, kept.draft.length_penalty)

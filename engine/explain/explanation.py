@@ -1,0 +1,186 @@
+"""Puts together how one answer came about: pictures as they were seen, the prompt, and each word with its chances and its look.
+
+It works in small pieces, so that the engine can go on with others' answers between them.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64encode
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import torch
+from torch import Tensor
+
+from engine.errors import ContextError, RequestError
+from engine.explain.language_maps import Reading, read_again, without_sinks
+from engine.explanation import MOST_EXPLAINED, ExplainedAnswer, ExplainedToken, Map, PromptToken, Rival, SeenPicture
+from engine.images.decode import Picture
+from engine.models.base import PictureMaps, ShowsPictureMaps, Tokenizer, VisionLanguageModel
+from engine.prompts.context import Context, ContextBuilder, PictureTokens
+from engine.request import AnswerToExplain
+
+DIGITS = 5  # of a share
+WORDS_AT_ONCE = 8  # that are put together without a pause
+
+
+@dataclass(frozen=True)
+class PlacedPicture:
+    """A picture of the prompt: its tokens are those from `start` to before `end`."""
+
+    sha256: str
+    start: int
+    end: int
+
+
+def explain(
+    contexts: ContextBuilder, context: Context, pictures: Sequence[Picture], asked: AnswerToExplain, lora: Sequence[float] = ()
+) -> Generator[None, None, ExplainedAnswer]:
+    """`context` is the prompt that was answered, `pictures` all that the request shows, `lora` as in `PrefillChunk`.
+
+    `seconds` is left at 0: whoever runs it knows.
+
+    Raises RequestError for an answer that is none of this model's, ContextError for one that is longer than its window.
+    """
+    model = contexts.model
+    ids, complete = answer_ids(model, context, asked)
+    placed = list(pictures_of(context))
+    images = {picture.sha256: picture for picture in pictures}
+    seen: dict[str, PictureMaps | None] = {}
+    for sha256 in dict.fromkeys(each.sha256 for each in placed):
+        seen[sha256] = yield from picture_maps(model, images[sha256])
+    first = min(placed[-1].end, len(context) - 1) if placed else len(context) - 1
+    reading = yield from read_again(
+        model.language_model,
+        contexts.inputs(context),
+        ids,
+        first=first,
+        lora=lora,
+        rivals=asked.rivals,
+        layer=asked.layer,
+    )
+    shown: list[SeenPicture] = []
+    for each in placed:
+        shown.append(seen_picture(each, seen[each.sha256], images[each.sha256]))
+        yield
+    words: list[ExplainedToken] = []
+    for word in words_of(reading, ids, placed, [seen[each.sha256] for each in placed], model.tokenizer):
+        words.append(word)
+        if len(words) % WORDS_AT_ONCE == 0:
+            yield
+    return ExplainedAnswer(
+        model=model.card.name,
+        pictures=tuple(shown),
+        prompt=tuple(prompt_tokens(context, model.tokenizer)),
+        answer=tuple(words),
+        seconds=0.0,
+        complete=complete,
+        dropped_messages=context.dropped_messages,
+    )
+
+
+def answer_ids(model: VisionLanguageModel, context: Context, asked: AnswerToExplain) -> tuple[Sequence[int], bool]:
+    """The answer's tokens, at most MOST_EXPLAINED, and whether those are all."""
+    config = model.language_model.config
+    ids = asked.ids or tuple(model.tokenizer.encode(asked.text))
+    unknown = [token for token in ids if token >= config.vocab_size]
+    if unknown:
+        raise RequestError(f"Token {unknown[0]} is none of the {config.vocab_size} that there are.", "answer_token_ids")
+    if not ids:
+        raise RequestError("The answer has no words to explain.", "answer")
+    if asked.layer is not None and asked.layer >= config.num_hidden_layers:
+        raise RequestError(f"There is no layer {asked.layer}: the model has {config.num_hidden_layers}, counted from 0.", "layer")
+    kept = ids[:MOST_EXPLAINED]
+    if len(context) + len(kept) > model.card.context_length:
+        raise ContextError(
+            f"The prompt's {len(context)} tokens and the answer's {len(kept)} are more than the context's {model.card.context_length}.",
+            "answer",
+        )
+    return kept, len(kept) == len(ids)
+
+
+def pictures_of(context: Context) -> Iterator[PlacedPicture]:
+    at = 0
+    for segment in context.segments:
+        if isinstance(segment, PictureTokens):
+            yield PlacedPicture(segment.sha256, at, at + len(segment))
+        at += len(segment)
+
+
+def picture_maps(model: VisionLanguageModel, picture: Picture) -> Generator[None, None, PictureMaps | None]:
+    """None: the model does not say where its tokens stand in the picture."""
+    if not isinstance(model, ShowsPictureMaps):
+        return None
+    found = yield from model.picture_maps(picture.image)
+    if found.maps is None or found.taken is None:
+        return found
+    return replace(found, maps=found.maps.float().cpu(), taken=found.taken.float().cpu())
+
+
+def seen_picture(placed: PlacedPicture, seen: PictureMaps | None, picture: Picture) -> SeenPicture:
+    image = picture.image if seen is None else seen.image
+    file = BytesIO()
+    image.save(file, "PNG")
+    rows, columns = (0, 0) if seen is None else seen.grid
+    maps, taken = (None, None) if seen is None else (seen.maps, seen.taken)
+    return SeenPicture(
+        sha256=placed.sha256,
+        png=b64encode(file.getvalue()).decode("ascii"),
+        width=image.width,
+        height=image.height,
+        rows=rows,
+        columns=columns,
+        start=placed.start,
+        tokens=placed.end - placed.start,
+        maps=() if maps is None else tuple(map(shares, maps.mean(0))),
+        taken=() if taken is None else tuple(map(shares, taken)),
+        layers=() if maps is None else tuple(tuple(map(shares, layer)) for layer in maps),
+    )
+
+
+def prompt_tokens(context: Context, tokenizer: Tokenizer) -> Iterator[PromptToken]:
+    pictures = 0
+    for segment in context.segments:
+        if isinstance(segment, PictureTokens):
+            yield PromptToken(picture=pictures)
+            pictures += 1
+        else:
+            yield from (PromptToken(text=tokenizer.spell(token)[0], id=token) for token in segment)
+
+
+def words_of(
+    reading: Reading, ids: Sequence[int], placed: Sequence[PlacedPicture], seen: Sequence[PictureMaps | None], tokenizer: Tokenizer
+) -> Iterator[ExplainedToken]:
+    lit = without_sinks(reading.attention, len(ids))
+    for at, token in enumerate(ids):
+        raw = reading.words[at]
+        cuts = [slice(each.start, each.end) for each in placed]
+        counted = max(1 - float(raw[0]), 1e-9)
+        yield ExplainedToken(
+            text=tokenizer.spell(token, at == 0)[0],
+            id=token,
+            probability=share(reading.probabilities[at]),
+            rivals=tuple(
+                Rival(text=tokenizer.spell(rival, at == 0)[0], id=rival, probability=share(chance))
+                for rival, chance in zip(reading.rival_ids[at].tolist(), reading.rivals[at], strict=True)
+            ),
+            on_pictures=share(torch.tensor(sum(float(raw[cut].sum()) for cut in cuts) / counted)),
+            attention=tuple(shares(raw[cut]) for cut in cuts),
+            looked=tuple(shares(on_patches(lit[at, cut], maps)) for cut, maps in zip(cuts, seen, strict=True)),
+        )
+
+
+def on_patches(attention: Tensor, seen: PictureMaps | None) -> Tensor:
+    """Attention to a picture's tokens [tokens] → to its patches: what each token took of them, as much as it was looked at itself."""
+    return attention if seen is None or seen.taken is None else attention @ seen.taken
+
+
+def shares(row: Tensor) -> Map:
+    return tuple(round(value, DIGITS) for value in row.float().nan_to_num(0.0).tolist())
+
+
+def share(value: Tensor) -> float:
+    number = float(value)
+    return round(number, DIGITS) if math.isfinite(number) else 0.0

@@ -1,0 +1,74 @@
+"""Answers can be asked about while they are kept: by whoever asked, and by whoever has the link below the answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.errors import EngineRefused
+from bot.store.database import sqlite_url
+from engine.explanation import ExplainRequest
+from tests.bot.insight.explained import explained
+from tests.bot.rig import GOOSE, Rig, ScriptedEngine, attachment, echo, running
+from tests.bot.samples import PLACE
+
+PAGE = "https://gander.example"
+
+
+@pytest_asyncio.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    engine = ScriptedEngine(echo, explained=explained())
+    engine.gate.set()
+    async with running(sqlite_url(tmp_path / "gander.db"), tmp_path, engine) as rig:
+        rig.core.explainer.page = PAGE
+        yield rig
+
+
+async def test_the_link_below_an_answer_leads_to_how_it_came_about(rig: Rig) -> None:
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    answer = rig.chat.answer("You asked: what is it?")
+    [link] = [action for action in answer.actions if action.url]
+    assert (link.label, link.url.rpartition("/")[0]) == ("How?", f"{PAGE}/how")
+    number = rig.core.explainer.answer_of(link.url.rpartition("/")[2])
+    assert number is not None
+    assert number == answer.answer_id
+    how = await rig.core.explainer.how(number, PLACE.key)
+    assert how is not None
+    assert (how.question, how.explained) == ("what is it?", explained())
+    first, asked = rig.engine.requests
+    assert isinstance(asked, ExplainRequest)
+    assert (asked.answer, asked.messages) == ("You asked: what is it?", first.messages)
+    await rig.core.explainer.how(number)
+    assert len(rig.engine.requests) == 2  # a second look computes nothing
+    assert await rig.core.explainer.how(number, "web:elsewhere") is None
+    assert rig.core.explainer.answer_of("0123456789abcdef") is None
+
+
+async def test_what_was_deleted_is_not_explained(rig: Rig) -> None:
+    asked = await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    await rig.finals(1)
+    number = rig.chat.answer("You asked: what is it?").answer_id
+    assert number is not None
+    await rig.core.withdraw(PLACE, asked.id, answers=True)
+    assert await rig.core.explainer.how(number) is None
+
+
+@pytest.mark.parametrize("what", ["spoiler", "nowhere", "engine"])
+async def test_no_link_where_there_is_nothing_to_see(rig: Rig, what: str) -> None:
+    """Of a picture that is covered, of a bot whose page nobody else reaches, of an engine that can't say."""
+    if what == "nowhere":
+        rig.core.explainer.page = ""
+    await rig.say("what is it?", attachments=(attachment(GOOSE, spoiler=what == "spoiler"),))
+    await rig.finals(1)
+    answer = rig.chat.answer("You asked: what is it?")
+    if what != "engine":
+        assert not any(action.url for action in answer.actions)
+        return
+    rig.engine.explained = None
+    assert answer.answer_id is not None
+    with pytest.raises(EngineRefused):
+        await rig.core.explainer.how(answer.answer_id)
