@@ -35,6 +35,10 @@ class PictureEncoder(nn.Module):
     image_size: int  # pixels
     modality_projector: nn.Linear
 
+    def picture_maps(self, square: Image.Image, pixels: Tensor) -> Generator[None, None, PictureMaps]:
+        """See `engine.models.base.ShowsPictureMaps`: of a picture of its size and what `forward` takes for it, [1, 3, …]."""
+        raise NotImplementedError
+
 
 class VisionEncoder(PictureEncoder):
     """Turns a picture into 32 soft tokens of the language model's width: vision transformer, Q-Former, modality projector.
@@ -59,10 +63,10 @@ class VisionEncoder(PictureEncoder):
         projected: Tensor = self.modality_projector(self.qformer(queries, patches, maps))
         return projected
 
-    def query_maps(self, pixels: Tensor) -> Generator[None, None, tuple[Tensor, Tensor]]:
-        """[1, 3, 224, 224], normalised → `maps` [layers, 32, 256] and `taken` [32, 256] of `PictureMaps`.
+    def picture_maps(self, square: Image.Image, pixels: Tensor) -> Generator[None, None, PictureMaps]:
+        """`maps` [layers, 32, 256] and `taken` [32, 256]: CLS, which is no place, is left out.
 
-        A layer of the vision transformer each time that it is resumed. CLS, which is no place, is left out.
+        A layer of the vision transformer each time that it is resumed.
         """
         x = self.vision_transformer.embed(pixels)
         for layer in self.vision_transformer.layers:
@@ -72,7 +76,8 @@ class VisionEncoder(PictureEncoder):
         features = self.vision_transformer.post_layernorm(x)
         self.qformer(self.query_tokens, features, maps)
         yield
-        return torch.stack([weights[0].float().mean(0) for weights in maps])[..., 1:], self.qformer.taken(features, maps)[0, :, 1:]
+        taken, side = self.qformer.taken(features, maps)[0, :, 1:], math.isqrt(maps[0].shape[-1])
+        return PictureMaps(square, (side, side), torch.stack([weights[0].float().mean(0)[:, 1:] for weights in maps]), taken)
 
 
 class MiniGPT4:
@@ -115,10 +120,9 @@ class MiniGPT4:
     def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
         """See `engine.models.base.ShowsPictureMaps`."""
         [square] = self.prepare([picture])
-        pixels = normalise(upload(as_bytes([square]), self.device)).to(self.vision_encoder.query_tokens.dtype)
-        maps, taken = yield from self.vision_encoder.query_maps(pixels)
-        side = math.isqrt(maps.shape[-1])
-        return PictureMaps(square, (side, side), maps, taken)
+        pixels = normalise(upload(as_bytes([square]), self.device)).to(self.vision_encoder.modality_projector.weight.dtype)
+        found = yield from self.vision_encoder.picture_maps(square, pixels)
+        return found
 
 
 def to_square(picture: Image.Image, size: int) -> Image.Image:

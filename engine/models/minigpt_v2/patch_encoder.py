@@ -5,8 +5,12 @@ Four neighbouring patches of EVA's ViT-g stand side by side as one soft token: 6
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
+from PIL import Image
 from torch import Tensor, nn
 
+from engine.models.base import PictureMaps
 from engine.models.minigpt4.config import NEIGHBOURS, VisionSizes
 from engine.models.minigpt4.minigpt4 import PictureEncoder
 from engine.models.minigpt4.vision_transformer import VisionTransformer
@@ -18,7 +22,7 @@ class PatchEncoder(PictureEncoder):
 
     def __init__(self, sizes: VisionSizes, width: int) -> None:
         super().__init__()
-        self.image_size = sizes.image_size
+        self.image_size, self.patch_size = sizes.image_size, sizes.patch_size
         self.vision_transformer = VisionTransformer(sizes)
         self.modality_projector = nn.Linear(NEIGHBOURS * sizes.hidden_size, width)
         use_stored_names(self, {"vision_transformer": "vision_model", "modality_projector": "llama_proj"})
@@ -29,3 +33,9 @@ class PatchEncoder(PictureEncoder):
         patches = self.vision_transformer(pixels)[:, 1:]  # [pictures, 1024, 1408], row by row, without CLS
         projected: Tensor = self.modality_projector(patches.unflatten(1, (-1, NEIGHBOURS)).flatten(2))
         return projected
+
+    def picture_maps(self, square: Image.Image, pixels: Tensor) -> Generator[None, None, PictureMaps]:
+        """Each token stands for neighbours in a row: there is no Q-Former to look elsewhere."""
+        side = pixels.shape[-1] // self.patch_size
+        yield
+        return PictureMaps(square, (side, side // NEIGHBOURS))

@@ -19,7 +19,7 @@ from engine.errors import EngineError
 from engine.explanation import ExplainedAnswer
 from engine.images.decode import Limits, decode_picture
 from engine.models.minigpt4.config import Architecture
-from engine.models.minigpt4.minigpt4 import MiniGPT4, as_bytes, normalise
+from engine.models.minigpt4.minigpt4 import MiniGPT4, VisionEncoder, as_bytes, normalise
 from engine.prompts.turn import Turn
 from engine.request import AnswerToExplain, Event, Explained, Request, TextDelta
 from engine.weights.loader import load
@@ -89,9 +89,11 @@ def test_the_language_models_attention_and_chances_are_transformers(golden: Mini
 def test_where_the_queries_looked_is_transformers(golden: MiniGPT4) -> None:
     ours = explained(list(OfflineEngine(golden).generate(question(golden)))).pictures[1]
     sizes, encoder = json.loads((GOLDEN / "tiny-v0" / "architecture.json").read_text()), golden.vision_encoder
+    assert isinstance(encoder, VisionEncoder)
     architecture = Architecture.model_validate(sizes)
     sight = their_vision_transformer(architecture.vision)
     sight.load_state_dict(encoder.vision_transformer.state_dict())
+    assert architecture.qformer is not None
     queries = their_qformer(architecture.qformer, architecture.vision.hidden_size, "eager")
     queries.load_state_dict(encoder.qformer.state_dict())
     image = decode_picture((GOLDEN / "tiny-v0" / "gray.png").read_bytes(), Limits()).image
