@@ -19,6 +19,7 @@ from engine.explain.language_maps import Reading, read_again, without_sinks
 from engine.explanation import MOST_EXPLAINED, ExplainedAnswer, ExplainedToken, Map, PromptToken, Rival, SeenPicture
 from engine.images.decode import Picture
 from engine.models.base import PictureMaps, ShowsPictureMaps, Tokenizer, VisionLanguageModel
+from engine.models.looks import Looking
 from engine.prompts.context import Context, ContextBuilder, PictureTokens
 from engine.request import AnswerToExplain
 
@@ -28,9 +29,9 @@ WORDS_AT_ONCE = 8  # that are put together without a pause
 
 @dataclass(frozen=True)
 class PlacedPicture:
-    """A picture of the prompt: its tokens are those from `start` to before `end`."""
+    """A picture of the prompt by its `Picture.key`: its tokens are those from `start` to before `end`."""
 
-    sha256: str
+    key: str
     start: int
     end: int
 
@@ -47,10 +48,11 @@ def explain(
     model = contexts.model
     ids, complete = answer_ids(model, context, asked)
     placed = list(pictures_of(context))
-    images = {picture.sha256: picture for picture in pictures}
+    images = {picture.key: picture for picture in pictures}
     seen: dict[str, PictureMaps | None] = {}
-    for sha256 in dict.fromkeys(each.sha256 for each in placed):
-        seen[sha256] = yield from picture_maps(model, images[sha256])
+    for each in placed:
+        if each.key not in seen:
+            seen[each.key] = yield from picture_maps(model, images[each.key], each.end - each.start)
     first = min(placed[-1].end, len(context) - 1) if placed else len(context) - 1
     reading = yield from read_again(
         model.language_model,
@@ -63,10 +65,10 @@ def explain(
     )
     shown: list[SeenPicture] = []
     for each in placed:
-        shown.append(seen_picture(each, seen[each.sha256], images[each.sha256]))
+        shown.append(seen_picture(each, seen[each.key], images[each.key]))
         yield
     words: list[ExplainedToken] = []
-    for word in words_of(reading, ids, placed, [seen[each.sha256] for each in placed], model.tokenizer):
+    for word in words_of(reading, ids, placed, [seen[each.key] for each in placed], model.tokenizer):
         words.append(word)
         if len(words) % WORDS_AT_ONCE == 0:
             yield
@@ -105,17 +107,18 @@ def pictures_of(context: Context) -> Iterator[PlacedPicture]:
     at = 0
     for segment in context.segments:
         if isinstance(segment, PictureTokens):
-            yield PlacedPicture(segment.sha256, at, at + len(segment))
+            yield PlacedPicture(segment.key, at, at + len(segment))
         at += len(segment)
 
 
-def picture_maps(model: VisionLanguageModel, picture: Picture) -> Generator[None, None, PictureMaps | None]:
-    """None: the model does not say where its tokens stand in the picture."""
-    if not isinstance(model, ShowsPictureMaps):
+def picture_maps(model: VisionLanguageModel, picture: Picture, tokens: int) -> Generator[None, None, PictureMaps | None]:
+    """Of a picture that takes so many tokens. None: the model does not say where they stand in it."""
+    looking = model.at(picture.look) if isinstance(model, Looking) else model
+    if not isinstance(looking, ShowsPictureMaps):
         return None
-    found = yield from model.picture_maps(picture.image)
+    found = yield from looking.picture_maps(picture.image)
     if found.maps is None or found.taken is None:
-        return found
+        return found if math.prod(found.grid) == tokens else None
     return replace(found, maps=found.maps.float().cpu(), taken=found.taken.float().cpu())
 
 
@@ -126,7 +129,7 @@ def seen_picture(placed: PlacedPicture, seen: PictureMaps | None, picture: Pictu
     rows, columns = (0, 0) if seen is None else seen.grid
     maps, taken = (None, None) if seen is None else (seen.maps, seen.taken)
     return SeenPicture(
-        sha256=placed.sha256,
+        sha256=picture.sha256,
         png=b64encode(file.getvalue()).decode("ascii"),
         width=image.width,
         height=image.height,
