@@ -21,6 +21,7 @@ MAX_STOPS = 16
 MAX_BIASED = 1024  # tokens
 MAX_FORGOTTEN = 10_000  # pictures at once
 MAX_STOP_LENGTH = 256  # characters
+MAX_FIND_LENGTH = 200  # characters
 
 SEED_BITS = 64
 
@@ -159,6 +160,8 @@ class ChatRequest(Wire):
     response_format: ResponseFormat | None = None  # not with beams
     tools: tuple[Any, ...] | None = None  # understood to be refused, unless there are none or none is to be called
     tool_choice: Any = None
+    # Ours: where this is in the newest picture; takes the place of the last message's text, in the model's own words. See Health.finds.
+    find: Annotated[str | None, Field(min_length=1, max_length=MAX_FIND_LENGTH)] = None
     continue_final_message: Annotated[bool, unless_null(False)] = False  # as vLLM's: the answer goes on with the assistant's last message
 
 
@@ -206,6 +209,16 @@ class BeamNode(Wire):
     choice: Annotated[int | None, Field(exclude_if=is_none)] = None  # the `index` of the answer that it became
 
 
+class NamedBox(Wire):
+    """Ours: where something is in the newest picture of the request, in parts of its sides."""
+
+    name: str  # what the model called it, in one short line; empty = it gave no name
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class ChunkChoice(Wire):
     index: int = 0
     delta: Delta = Delta()
@@ -214,6 +227,10 @@ class ChunkChoice(Wire):
     # ours; on the end of a beam search that was asked for its tree
     beams: Annotated[tuple[BeamNode, ...] | None, Field(exclude_if=is_none)] = None
     length_penalty: Annotated[float | None, Field(exclude_if=is_none)] = None  # ours; with `beams`: by which they were ranked
+    boxes: Annotated[tuple[NamedBox, ...] | None, Field(exclude_if=is_none)] = (
+        None  # ours; on the end of an answer that says where things are
+    )
+    plain: Annotated[str | None, Field(exclude_if=is_none)] = None  # ours; with `boxes`: the answer's text without coordinates
     # ours; beams: the best text so far, replaces what came before, never appends
     provisional: Annotated[str | None, Field(exclude_if=is_none)] = None
 
@@ -243,6 +260,8 @@ class Choice(Wire):
     finish_reason: FinishReason
     beams: Annotated[tuple[BeamNode, ...] | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
     length_penalty: Annotated[float | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
+    boxes: Annotated[tuple[NamedBox, ...] | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
+    plain: Annotated[str | None, Field(exclude_if=is_none)] = None  # ours, as in ChunkChoice
 
 
 class Completion(Wire):
@@ -305,6 +324,7 @@ class Health(Wire):
     lacks: tuple[str, ...] = ()  # fields of ChatRequest that have no effect here; filled in by clients for other servers
     picture_detail: str = ""  # how closely pictures are looked at, by the operator's choice; empty = the model leaves none
     eye_pixels: int | None = None  # of a side, in which the model sees a picture; None = nobody knows
+    finds: bool = False  # the model says where things are: ChatRequest.find has an effect, and answers may have boxes
     one_picture: bool = False  # of several pictures the model is shown the newest alone
     adapters: tuple[str, ...] = ()  # names of the LoRA adapters that a request may ask for
     explains: bool = False  # whether `POST /v1/explain` is answered

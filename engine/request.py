@@ -11,6 +11,7 @@ from uuid import uuid4
 from PIL.Image import Image
 
 from engine.api import FinishReason
+from engine.boxes import Sight
 from engine.explanation import ExplainedAnswer
 from engine.images.decode import Picture
 from engine.models.card import Generation
@@ -52,6 +53,7 @@ class Request:
     adapter: str = ""  # the name of the LoRA adapter that it is answered with, beside the base; "" = the base alone
     schema: str | None = None  # the JSON schema that the answer keeps to. Never with beams
     explains: AnswerToExplain | None = None  # ours: no new answer is wanted, but how this one came about
+    find: str = ""  # what is looked for, where the last turn asks that in the model's own words
     id: str = field(default_factory=lambda: uuid4().hex, init=False, compare=False)
     # What `Preprocessor.prepare` found out: the schema's grammar, how many tokens texts have, the prompt if no picture of it is new.
     matcher: Matcher | None = field(default=None, compare=False, repr=False)
@@ -161,6 +163,7 @@ class Done:
     prompt_tokens: int
     completion_tokens: int
     dropped_messages: int
+    sight: Sight | None = None  # of a model that says where things are
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bot.errors import EngineRefused, Fault
 from engine.api import ChatRequest, ErrorDetail
 
 # Fields of our requests that OpenAI's protocol lacks.
-OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree"})
+OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree", "find"})
 PICTURES: Final = "pictures"  # among what a server lacks: its model sees none
 OTHER_SERVER_ROWS: Final = 4  # in flight at a server that does not say how many it can run at once
 

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from engine.boxes import PLACES
 from engine.core.beam_group import BeamGroup
 from engine.core.sequences import Emit, SampledGroup, SequenceGroup
 from engine.errors import EngineError
@@ -46,7 +47,8 @@ class EngineBase(ABC):
         """Ends a request that is answered."""
         self._close(group, group.reason)
         if group.context is not None:
-            group.emit(Done(len(group.context), group.tokens_written, group.context.dropped_messages))
+            sight = group.context.sight(self._card, group.request.find) if self._card.architecture in PLACES else None
+            group.emit(Done(len(group.context), group.tokens_written, group.context.dropped_messages, sight))
 
     def _fail(self, group: SequenceGroup, error: EngineError) -> None:
         """Ends one request with an error; the others go on."""

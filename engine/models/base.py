@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from engine.api import NamedBox
 from engine.models.card import Card
 from engine.models.reasoning import Markers
 
@@ -21,13 +22,16 @@ class EncodedPicture:
     """A picture as input of the language model: `embeddings` [tokens, width], and a line of words if the model has one to say.
 
     Where the model asks for it, `grid` are the rows and columns that its tokens stand in, and `deepstack` [layers, tokens, width] is
-    added behind the first layers.
+    added behind the first layers. `pixels` are the width and height in which it was seen, where the model speaks of places in them;
+    `known` is what a detector of the model's own found.
     """
 
     embeddings: torch.Tensor
     words: str = ""
     grid: tuple[int, int] | None = None
     deepstack: torch.Tensor | None = None
+    pixels: tuple[int, int] = (0, 0)
+    known: tuple[NamedBox, ...] = ()
 
     @property
     def nbytes(self) -> int:

@@ -10,11 +10,12 @@ from itertools import groupby, islice
 import torch
 from torch import Tensor
 
+from engine.boxes import PLACES, Sight
 from engine.device.async_copy import upload
 from engine.images.decode import Picture
 from engine.kv_cache.block_pool import Key
 from engine.models.base import EncodedPicture, VisionLanguageModel
-from engine.models.card import ChatTemplate
+from engine.models.card import Card, ChatTemplate
 from engine.models.llama.prompt_inputs import PromptInputs, grid_positions, joined_deepstack, offset_of
 from engine.prompts.film import with_timestamps
 from engine.prompts.recital import without_quotes
@@ -52,6 +53,12 @@ class Context:
 
     def __len__(self) -> int:
         return sum(len(segment) for segment in self.segments)
+
+    def sight(self, card: Card, asked: str) -> Sight | None:
+        """By what an answer's places are to be read, where they are about a picture. The card is of a family in `PLACES`; `asked`: what
+        it was to find."""
+        shown = [segment.picture for segment in self.segments if isinstance(segment, PictureTokens)]
+        return Sight(PLACES[card.architecture].form, shown[-1].pixels, asked, shown[-1].known) if shown else None
 
     @property
     def has_pictures(self) -> bool:

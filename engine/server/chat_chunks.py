@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.api import (
     Alternative,
@@ -33,11 +34,13 @@ class ChatChunks:
     created: int = field(default_factory=lambda: int(time.time()))
     _finished: list[ChoiceFinished] = field(default_factory=list)
     _begun: set[int] = field(default_factory=set)
+    _texts: dict[int, str] = field(default_factory=dict)  # by choice
 
     def of(self, event: Event) -> Iterator[Chunk]:
         """What to send for `event`. Endings wait for `Done`: the last of them tells how many messages were dropped."""
         match event:
             case TextDelta(choice, text, scored):
+                self._texts[choice] = self._texts.get(choice, "") + text
                 yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice, text), logprobs=logprobs(scored)))
             case Provisional(choice, text):
                 yield self._chunk(ChunkChoice(index=choice, delta=self._delta(choice), provisional=text))
@@ -54,6 +57,7 @@ class ChatChunks:
                 finish_reason=ending.reason,
                 beams=beam_tree(ending.beams),
                 length_penalty=ending.length_penalty,
+                **placed(done, self._texts.get(ending.choice, "")),
             )
             chunk = self._chunk(end)
             dropped = done.dropped_messages if ending is self._finished[-1] else 0
@@ -77,21 +81,29 @@ def completion(model: str, events: Sequence[Event]) -> Completion:
     done = next(event for event in events if isinstance(event, Done))
     endings = sorted((event for event in events if isinstance(event, ChoiceFinished)), key=lambda ending: ending.choice)
     deltas = [event for event in events if isinstance(event, TextDelta)]
-    choices = tuple(whole_choice(ending, [delta for delta in deltas if delta.choice == ending.choice]) for ending in endings)
+    choices = tuple(whole_choice(ending, [delta for delta in deltas if delta.choice == ending.choice], done) for ending in endings)
     return Completion(
         id=head.id, created=head.created, model=model, choices=choices, usage=usage(done), dropped_messages=done.dropped_messages
     )
 
 
-def whole_choice(ending: ChoiceFinished, deltas: Sequence[TextDelta]) -> Choice:
+def whole_choice(ending: ChoiceFinished, deltas: Sequence[TextDelta], done: Done) -> Choice:
+    text = "".join(delta.text for delta in deltas)
     return Choice(
         index=ending.choice,
-        message=AnswerMessage(content="".join(delta.text for delta in deltas)),
+        message=AnswerMessage(content=text),
         logprobs=logprobs([scored for delta in deltas for scored in delta.logprobs]),
         finish_reason=ending.reason,
         beams=beam_tree(ending.beams),
         length_penalty=ending.length_penalty,
+        **placed(done, text),
     )
+
+
+def placed(done: Done, text: str) -> dict[str, Any]:
+    """`boxes` and `plain`, where an answer says where things are."""
+    boxes = done.sight.boxes(text) if done.sight else ()
+    return {"boxes": boxes, "plain": done.sight.plain(text)} if done.sight and boxes else {}
 
 
 def logprobs(tokens: Iterable[TokenLogprob]) -> Logprobs | None:

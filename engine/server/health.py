@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.api import Health
+from engine.boxes import PLACES
 from engine.core.worker import Worker
 from engine.models.card import FALLBACK, Card, Template
 
@@ -25,6 +26,7 @@ def health_of(card: Card, worker: Worker, adapters: tuple[str, ...] = ()) -> Hea
         lacks=("beam_tree",) if fallback else (),
         picture_detail=loaded.detail if loaded else "",
         eye_pixels=loaded.eye_pixels if loaded else None,
+        finds=card.architecture in PLACES,
         one_picture=isinstance(card.template, Template) and card.template.one_picture,
         adapters=adapters,
         explains=bool(loaded and loaded.explanation_seconds),

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from engine.api import ChatRequest, ForgetRequest
+from engine.boxes import PLACES
 from engine.errors import RequestError, UnknownModelError
 from engine.explanation import ExplainRequest
-from engine.images.decode import Limits, decode_picture
+from engine.images.decode import Limits, Picture, decode_picture
 from engine.models.card import Card, Generation
+from engine.prompts.turn import Turn
 from engine.request import AnswerToExplain, Request
 from engine.server.messages import Decode, PictureReader, read_turns
 from engine.server.response_schema import schema_of
@@ -102,8 +104,10 @@ def engine_request(
     adapter = chosen_adapter(request, card.name, adapters)
     refuse_what_is_not_offered(request)
     generation = with_defaults(request, card.generation)
+    turns = tuple(read_turns(request.messages, PictureReader(limits, decode)))
     return Request(
-        turns=tuple(read_turns(request.messages, PictureReader(limits, decode))),
+        turns=asked_to_find(turns, request.find, card) if request.find else turns,
+        find=request.find or "",
         generation=generation,
         min_tokens=checked_min_tokens(request, generation),
         stop=checked_stop(request),
@@ -147,6 +151,17 @@ def answer_to_explain(request: ChatRequest) -> AnswerToExplain | None:
     if not isinstance(request, ExplainRequest):
         return None
     return AnswerToExplain(request.answer, request.answer_token_ids, request.rivals, request.layer)
+
+
+def asked_to_find(turns: tuple[Turn, ...], what: str, card: Card) -> tuple[Turn, ...]:
+    """The last turn asks where something is, in the model's own words. Raises RequestError where it doesn't say such things."""
+    if card.architecture not in PLACES:
+        raise RequestError(f"{card.name} doesn't say where things are in a picture: leave `find` out.", "find")
+    if turns[-1].role != "user":
+        raise RequestError("`find` asks in the last message, which has to be a user's.", "find")
+    shown = tuple(part for part in turns[-1].parts if isinstance(part, Picture))
+    question = PLACES[card.architecture].question.replace("{what}", " ".join(what.replace('"', "'").split()))
+    return (*turns[:-1], Turn("user", (*shown, question)))
 
 
 def refuse_what_is_not_offered(request: ChatRequest) -> None:

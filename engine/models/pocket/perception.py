@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from engine.api import NamedBox
 from engine.models.base import PictureMaps
 from engine.models.pocket.bridge import Bridge, concept_tokens
 from engine.models.pocket.efficientnet import SIDE, EfficientNet, ImageFeatures, border_colour, letterboxed, normalise, pixels_of, square
@@ -16,7 +17,7 @@ from engine.models.pocket.foreground import evenness, extent, foreground_colours
 from engine.models.pocket.label_fusion import DRAWN_EVEN, PHOTO_EVEN, guesses
 from engine.models.pocket.qformer import on_cells
 from engine.models.pocket.scene import FEATURE_CELLS, DetectedObject, Kind, SceneMaps, find
-from engine.models.pocket.scene_facts import SECOND_COLOUR, Group, Guess, SceneFacts, Subject, arrange
+from engine.models.pocket.scene_facts import SECOND_COLOUR, Group, Guess, SceneFacts, Subject, arrange, named_box
 from engine.models.pocket.vocabulary import COLOURS
 
 LARGE = 0.1  # of the picture, from which a lone thing is best seen with all around it
@@ -77,13 +78,15 @@ class Perception:
         stretched = square(picture)
         countable = len(found) > 1 and not (evenness(stretched) < DRAWN_EVEN and frame_filled(stretched))
         if kind in (Kind.SHAPES, Kind.THINGS) and (countable or (len(found) == 1 and ground)):
-            return SceneFacts(Subject.THINGS, self._groups(picture, found), ground)
+            groups, boxes = self._groups(picture, found)
+            return SceneFacts(Subject.THINGS, groups, ground, boxes)
         whole = self._appearances([stretched])[0]
         if kind is Kind.NOTHING and not (whole.guesses and whole.guesses[0].probability >= STRANGE):
             return SceneFacts(Subject.NOTHING, (), ground)
         return SceneFacts(Subject.PHOTO, (Group(1, guesses=whole.guesses),))
 
-    def _groups(self, picture: Image.Image, found: list[DetectedObject]) -> tuple[Group, ...]:
+    def _groups(self, picture: Image.Image, found: list[DetectedObject]) -> tuple[tuple[Group, ...], tuple[NamedBox, ...]]:
+        """The groups in reading order, and each thing's box."""
         unshaped = [thing for thing in found if thing.shape is None]
         appearances = iter(self._appearances_of(picture, unshaped))
         things: list[tuple[Group, tuple[float, float, float, float]]] = []
@@ -101,7 +104,7 @@ class Perception:
                 kinds.append(appearance)
             things.append((Group(1, "", kinds[alike].guesses, appearance.colours or _main(thing.colours)), thing.box))
             keys.append(("", "", alike))
-        return arrange(things, [keys.index(key) for key in keys])
+        return arrange(things, [keys.index(key) for key in keys]), tuple(named_box(group, box) for group, box in things)
 
     def _appearances_of(self, picture: Image.Image, things: list[DetectedObject]) -> list[Appearance]:
         if len(things) == 1 and extent(whole := square(picture)) >= LARGE:

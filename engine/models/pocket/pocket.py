@@ -44,7 +44,7 @@ class Pocket:
     def encode(self, pictures: Sequence[Image.Image]) -> list[EncodedPicture]:
         """RGB pictures of any size → 24 soft tokens each, and a line of words."""
         facts = [self.perception.perceive(picture) for picture in pictures]
-        return [EncodedPicture(soft, words(facts)) for facts, soft in facts]
+        return [EncodedPicture(soft, words(facts), known=facts.boxes) for facts, soft in facts]
 
     def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
         """See `engine.models.base.ShowsPictureMaps`. One piece: the encoder is small."""

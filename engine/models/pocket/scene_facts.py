@@ -5,10 +5,11 @@ Training writes the same facts from pictures whose truth it knows, so that the l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import pairwise
 
+from engine.api import NamedBox
 from engine.models.pocket.vocabulary import article, plural
 
 SURE = 0.5  # from here a name is spoken plainly
@@ -68,6 +69,7 @@ class SceneFacts:
     subject: Subject
     groups: tuple[Group, ...] = ()
     background: str = ""
+    boxes: tuple[NamedBox, ...] = field(default=(), compare=False)  # of each thing that was found by itself
 
 
 def words(facts: SceneFacts) -> str:
@@ -93,6 +95,15 @@ def entry(group: Group) -> str:
         return " ".join(part for part in (noun(group), where(group.place)) if part)
     colours = " and ".join(group.colours)
     return ", ".join(part for part in (naming(group), colours, where(group.place)) if part)
+
+
+def named_box(group: Group, box: Box) -> NamedBox:
+    """A thing's box, called by its colour and its shape or likeliest name; a bare colour where it has none."""
+    called = group.shape or (group.guesses[0].name if group.known else "")
+    x, y, width, height = box
+    edges = (min(max(edge, 0.0), 1.0) for edge in (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+    left, top, right, bottom = (round(edge, 4) for edge in edges)
+    return NamedBox(name=" ".join((*group.colours[:1], called)).strip(), left=left, top=top, right=right, bottom=bottom)
 
 
 def noun(group: Group) -> str:

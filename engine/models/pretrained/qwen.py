@@ -87,7 +87,10 @@ class QwenModel(PretrainedModel):
         like = {"device": self.language_model.device, "dtype": self.language_model.dtype}
         deepstack = [layer[0].to(**like) for layer in getattr(seen, "deepstack_features", None) or ()]
         return EncodedPicture(
-            seen.pooler_output[0].to(**like), grid=(height, width), deepstack=torch.stack(deepstack) if deepstack else None
+            seen.pooler_output[0].to(**like),
+            grid=(height, width),
+            deepstack=torch.stack(deepstack) if deepstack else None,
+            pixels=scaled.size,
         )
 
     def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:

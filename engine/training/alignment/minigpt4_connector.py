@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from engine.device.async_copy import upload
+from engine.errors import ModelError
 from engine.models.base import EncodedPicture
 from engine.models.minigpt4.minigpt4 import MiniGPT4, VisionEncoder, as_bytes, normalise
 from engine.models.stored_names import use_stored_names
@@ -40,13 +41,15 @@ class MiniGPT4Connector:
     """Frozen are the vision transformer and, unless `with_qformer`, the Q-Former."""
 
     def __init__(self, model: MiniGPT4, *, with_qformer: bool) -> None:
-        self.model, self.with_qformer = model, with_qformer
-        self.trained = TrainedVision(model.vision_encoder, with_qformer=with_qformer)
+        if not isinstance(model.vision_encoder, VisionEncoder):
+            raise ModelError(f"{model.card.name} has no Q-Former, and the connector of such a model is not trained here: take minigpt4-7b.")
+        self.model, self.encoder, self.with_qformer = model, model.vision_encoder, with_qformer
+        self.trained = TrainedVision(self.encoder, with_qformer=with_qformer)
 
     @torch.no_grad()
     def freeze(self, pictures: Sequence[Image.Image]) -> list[Features]:
         """The Q-Former's 32 tokens of a picture, or the vision transformer's 257."""
-        encoder = self.model.vision_encoder
+        encoder = self.encoder
         pixels = normalise(upload(as_bytes(self.model.prepare(pictures)), self.model.device)).to(encoder.query_tokens.dtype)
         seen = encoder.vision_transformer(pixels)
         if not self.with_qformer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from engine.api import Chunk, ChunkChoice, Completion, Delta
+from engine.api import Chunk, ChunkChoice, Completion, Delta, NamedBox
+from engine.boxes import Sight
 from engine.request import ChoiceFinished, Done, Event, Hypothesis, Provisional, Scored, TextDelta, TokenLogprob
 from engine.server.chat_chunks import ChatChunks, completion
 from engine.server.sse import frame
@@ -44,6 +45,16 @@ def test_a_stream_says_who_speaks_once_and_what_was_dropped_last() -> None:
         (0, None, None, "stop"),
     ]
     assert [chunk.dropped_messages for chunk in chunks(ANSWER)] == [None, None, None, None, 2]
+
+
+def test_an_answer_that_says_where_things_are_ends_with_boxes() -> None:
+    sight, box = Sight("percent"), NamedBox(name="a cat", left=0.1, top=0.2, right=0.3, bottom=0.4)
+    said: list[Event] = [TextDelta(0, "<p>a cat</p> {<10>"), TextDelta(0, "<20><30><40>}"), ChoiceFinished(0, "stop"), Done(5, 3, 0, sight)]
+    *others, end = (chunk.choices[0] for chunk in chunks(said))
+    assert (end.boxes, end.plain) == ((box,), "a cat")
+    assert all(choice.boxes is None for choice in others)
+    assert completion("toy", said).choices[0].boxes == (box,)
+    assert "boxes" not in chunks(ANSWER)[-1].model_dump_json()
 
 
 def test_usage_comes_in_a_chunk_of_its_own_when_asked_for() -> None:

@@ -67,7 +67,8 @@ def shown(text: str) -> str:
 
 def answer(decoder: OfflineEngine, turns: tuple[Turn, ...], beams: int) -> tuple[str, int]:
     events = list(decoder.generate(Request(turns, Generation(temperature=0.0, max_tokens=NEW, num_beams=beams), min_tokens=NEW)))
-    [length] = [event.prompt_tokens for event in events if isinstance(event, Done)]
+    [(length, sight)] = [(event.prompt_tokens, event.sight) for event in events if isinstance(event, Done)]
+    assert (sight is not None) == (decoder.model.card.architecture == "minigpt_v2" and any(len(turn.parts) > 1 for turn in turns))
     return "".join(event.text for event in events if isinstance(event, TextDelta)), length
 
 

@@ -55,6 +55,10 @@ def test_sees_colours_shapes_and_places_in_a_wide_picture(pocket: Pocket) -> Non
     (encoded,) = pocket.encode([two_shapes()])
     assert encoded.words == "[2 shapes: a red circle on the left, a blue square on the right. Background: white.]"
     assert encoded.embeddings.shape == (24, 576)
+    truth = {"red circle": (50 / 480, 100 / 320, 170 / 480, 220 / 320), "blue square": (310 / 480, 100 / 320, 420 / 480, 210 / 320)}
+    assert {box.name for box in encoded.known} == truth.keys()
+    for box in encoded.known:  # its detector's boxes are a little large
+        assert (box.left, box.top, box.right, box.bottom) == pytest.approx(truth[box.name], abs=0.08)
     assert bool(encoded.embeddings.isfinite().all())
 
 
