@@ -81,6 +81,12 @@ class CommandActions:
     async def zoom_cell(self, incoming: Incoming, name: str) -> None:
         await self.zoom(*self.zoom_grids.chosen(incoming, name))
 
+    async def find(self, incoming: Incoming, thing: str, question: str) -> None:
+        known = [state.health for state in self.pool.states() if state.health]
+        if known and not any(health.finds for health in known):
+            raise Refusal("find.no_places")
+        await self.ask(incoming, question, {}, look={"find": thing})
+
     async def compare(self, incoming: Incoming, question: str, varied: VariedSetting) -> None:
         await self.ask(incoming, question, {}, varied)
 

@@ -82,6 +82,15 @@ def sight(branch: Sequence[Turn]) -> Turn | None:
     return next((turn for turn in reversed(branch) if turn.shown), None)
 
 
+def about_newest_picture(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The question and the newest picture that a person showed, and nothing else: where something is, is asked of one picture."""
+    seen = sight(turns)
+    if seen is None:
+        return tuple(turns[-1:])
+    shown = only(seen, (seen.shown - 1,))
+    return (shown,) if seen is turns[-1] else (replace(shown, text=""), turns[-1])
+
+
 def said(branch: Sequence[Turn]) -> tuple[Turn, ...]:
     """The turns that the engine is sent: without failed and empty answers."""
     return tuple(turn for turn in branch if turn.role == "user" or (turn.text and turn.finish != Finish.FAILED))

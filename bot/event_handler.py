@@ -44,6 +44,7 @@ from bot.engines.forget import EngineForgetting
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.insight.explainer import Explainer
 from bot.looking.closer import CloserLooks
+from bot.looking.places import MarkedPictures
 from bot.media.intake import Intake
 from bot.message import Address, Author, Incoming, Place
 from bot.metrics import Metrics
@@ -112,7 +113,8 @@ class EventHandler:
         generator = AnswerGenerator(r.database, r.files, r.texts, words, looks, steps)
         self.explainer = Explainer(r.database, generator)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files, self.explainer.url)
-        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease, self.explainer)
+        marked = MarkedPictures(r.files, r.intake, self._outbox, r.texts, r.exports)
+        self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease, marked, self.explainer)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
         self._live_notices = LiveNotices()
         self._vote_updates = VoteUpdates(r.database, self._outbox, answer_views)

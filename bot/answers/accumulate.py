@@ -14,7 +14,7 @@ from bot.store.graph import Turn
 from bot.store.jobs import Job
 from bot.store.tables import Finish
 from bot.texts import Texts
-from engine.api import BeamNode, Chunk, FinishReason, TokenLogprobs
+from engine.api import BeamNode, Chunk, FinishReason, NamedBox, TokenLogprobs
 
 ENDS: Final[Mapping[FinishReason, Finish]] = {"stop": Finish.STOP, "length": Finish.LENGTH, "content_filter": Finish.STOP}
 
@@ -37,6 +37,8 @@ class Draft:
     filtered: bool = False  # the server's content filter ended it
     looked: tuple[Region, ...] = ()  # the parts of the picture that were shown by themselves …
     part_alone: bool = False  # … instead of the whole
+    boxes: tuple[NamedBox, ...] = ()  # where things are in …
+    pictured: str = ""  # … the newest picture that the engine was shown (its sha256)
     trace: dict[str, Any] | None = None  # of an answer in steps: steps/trace.py
     unstepped: bool = False  # steps were asked for, and this is the plain answer
 
@@ -66,6 +68,9 @@ class Draft:
             self.finish = ENDS[choice.finish_reason] if choice.finish_reason else self.finish
             self.choices += (choice.logprobs.content or ()) if choice.logprobs else ()
             self.beams = choice.beams or self.beams
+            if choice.boxes:
+                self.boxes, names = choice.boxes, ", ".join(dict.fromkeys(box.name for box in choice.boxes if box.name))
+                self.text_so_far = sanitize_text(choice.plain or names) or self.text_so_far
             self.length_penalty = choice.length_penalty if choice.beams else self.length_penalty
         self.tokens = chunk.usage.completion_tokens if chunk.usage else self.tokens + 1
         self.prompt_tokens = chunk.usage.prompt_tokens if chunk.usage else self.prompt_tokens

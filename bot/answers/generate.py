@@ -140,6 +140,10 @@ class AnswerGenerator:
             each.looked = looked_at(turns, one_picture=one_picture)
             each.part_alone = one_picture
         turns = for_one_picture(turns) if one_picture else turns
+        if finding(turns):
+            if health is not None and not health.finds:
+                raise Refusal("find.no_places")
+            turns = conversation.about_newest_picture(turns)
         if isinstance(draft, Comparison):
             await self._answer_columns(engine, job, turns, draft, on_chunk)
         else:
@@ -160,6 +164,7 @@ class AnswerGenerator:
         writing = quotes(turns, await self._words.of_turns(turns), letters)
         draft.turns, draft.writing = turns, writing
         request = await self._request(job, turns, writing)
+        draft.pictured = next((turn.sha256s[-1] for turn in reversed(turns) if turn.sha256s), "")
         most, until = bounds.most_characters(job.settings), monotonic() + bounds.LONGEST_SECONDS
         try:
             async with (
@@ -246,6 +251,7 @@ class AnswerGenerator:
             length_penalty=settings.length_penalty,
             max_tokens=settings.max_new_tokens,
             prompt_cache_key=question.conversation,
+            **({"find": thing} if (thing := finding(turns)) else {}),
         )
 
     async def _data_urls(self, turns: Sequence[Turn]) -> dict[str, str]:
@@ -257,6 +263,11 @@ class AnswerGenerator:
 
     def _data_url(self, sha256: str, media_type: str) -> str:
         return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"
+
+
+def finding(turns: Sequence[Turn]) -> str:
+    """What the question, the last turn, asks the place of; empty: it asks something else."""
+    return str((turns[-1].look or {}).get("find", ""))
 
 
 def with_explanation(request: ChatRequest) -> ChatRequest:

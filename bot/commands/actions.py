@@ -79,6 +79,10 @@ class Actions(Protocol):
         """Ask what waits for its part to be chosen. Refusals `ask.choice_gone`, `answer.not_yours`."""
         ...
 
+    async def find(self, incoming: Incoming, thing: str, question: str) -> None:
+        """As `ask`: where `thing` is in the picture. Refusal `find.no_places` where no engine's model says such things."""
+        ...
+
     async def pick(self, incoming: Incoming, name: str) -> None:
         """Ask what waits for its picture to be chosen, about the one of this name. Refusals `ask.choice_gone`, `answer.not_yours`."""
         ...

@@ -32,11 +32,13 @@ from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.insight.explainer import Explainer
+from bot.looking.places import MarkedPictures
 from bot.message import Place
 from bot.metrics import Metrics
 from bot.queue_status import QueuePosition
 from bot.store import jobs, snapshots
 from bot.store.database import Database
+from bot.store.graph import Turn
 from bot.store.jobs import BegunAnswer, Job, WaitingJob
 from bot.store.snapshots import FetchedJob
 from bot.store.tables import Finish
@@ -73,6 +75,7 @@ class Dispatcher:
         pool: EnginePool,
         texts: Texts,
         lease: Lease,
+        marked: MarkedPictures,
         explainer: Explainer | None = None,
     ) -> None:
         self._database = database
@@ -91,6 +94,7 @@ class Dispatcher:
         self._losses = Losses()
         self._metrics = Metrics()
         self._lease = lease
+        self._marked = marked
         self._engines_seen = monotonic()  # when one was ready
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
@@ -299,6 +303,17 @@ class Dispatcher:
                 self._free_engine(pooled, waiting, draft, monotonic() - began)
             if ended:
                 await self._finished.deliver(job, ended)
+                await self._mark(job, ended, branch, draft)
+
+    async def _mark(self, job: Job, ended: AnswerView, branch: Sequence[Turn], draft: Draft | Comparison) -> None:
+        """Show where things are, if the answer says it."""
+        if isinstance(draft, Draft) and draft.boxes and draft.finish is not Finish.STOPPED:
+            answer, spoiler = ended.answer, any(turn.spoiler for turn in branch if draft.pictured in turn.sha256s)
+            language = job.settings.language
+            boxes = draft.boxes
+            await self._marked.show(
+                answer.place, answer.reply_to, draft.pictured, boxes, language, whose=job.person, spoiler=spoiler or answer.spoiler
+            )
 
     @asynccontextmanager
     async def _typing(self, view: AnswerView) -> AsyncIterator[None]:

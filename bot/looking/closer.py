@@ -85,6 +85,8 @@ def for_one_picture(turns: Sequence[Turn]) -> tuple[Turn, ...]:
 
 def _regions(question: Turn, seen: Turn, job: Job, health: Health | None) -> tuple[Region, ...]:
     asked = (question.look or {}).get("region")
+    if (question.look or {}).get("find"):
+        return ()
     if asked:
         return (stored_region(asked),)
     if health is None or job.settings.zoom != "on" or _count(seen) != 1 or seen.seconds[0] is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,9 @@ REMEDY: Final = "in Gander's folder: pip install --force-reinstall pi-heif pillo
 Box = tuple[int, int, int, int]
 """A part of a picture: left, top, right and bottom in thousandths of its sides."""
 
+Mark = tuple[int, int, int, int, str]
+"""A box to be drawn on a picture, likewise, and its label."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,13 +53,13 @@ class DecodingProcess:
         self._limits = limits
         self._worker = WorkerProcess(command(limits), limits.seconds)
 
-    async def decode(self, data: bytes, kind: str, box: Box | None = None) -> Picture:
-        """Decode one file of Pillow's format `kind`; of a stored one only the part in `box`, where that is given.
+    async def decode(self, data: bytes, kind: str, box: Box | None = None, marks: Sequence[Mark] = ()) -> Picture:
+        """Decode one file of Pillow's format `kind`; of a stored one only the part in `box`, where that is given, or with `marks` on it.
 
         Raises Refusal that names the reason and the limit.
         """
         try:
-            header, result = await self._worker.exchange(data, kind=kind, box=box)
+            header, result = await self._worker.exchange(data, kind=kind, box=box, marks=marks)
         except WorkerMissing:
             raise Refusal("picture.no_decoder") from None
         except WorkerTooSlow:
@@ -95,12 +99,12 @@ class Decoders:
             self._idle.put_nowait(process)
         self._places = FairSemaphore(count)
 
-    async def decode(self, data: bytes, kind: str, whose: str = "", box: Box | None = None) -> Picture:
+    async def decode(self, data: bytes, kind: str, whose: str = "", box: Box | None = None, marks: Sequence[Mark] = ()) -> Picture:
         """As `DecodingProcess.decode`; waits while all children are busy. Next is who (`whose`) has the fewest in decoding."""
         async with self._places.inside(whose):
             process = self._idle.get_nowait()
             try:
-                return await process.decode(data, kind, box)
+                return await process.decode(data, kind, box, marks)
             finally:
                 self._idle.put_nowait(process)
 

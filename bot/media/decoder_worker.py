@@ -1,7 +1,8 @@
 """The child process in which hostile pictures are decoded: `python -I decoder_worker.py LIMITS`, one picture at a time.
 
 It imports nothing of ours, knows no secrets, may write no file and has a bounded address space. Input, repeated: a line
-of JSON (`{"kind": …, "bytes": n}`, with `"box"` for a part of the picture), then n bytes. Output: READY,
+of JSON (`{"kind": …, "bytes": n}`, with `"box"` for a part of the picture,
+`"marks"` for boxes to draw on it), then n bytes. Output: READY,
 then for each picture a line of JSON and as many bytes as it says. The parent
 keeps the time and ends a child that overruns; should the parent be dead, an alarm does.
 """
@@ -21,7 +22,7 @@ from io import BytesIO
 from math import ceil
 from typing import BinaryIO, Final, TypedDict
 
-from PIL import AvifImagePlugin, ExifTags, Image, features
+from PIL import AvifImagePlugin, ExifTags, Image, ImageDraw, ImageFont, features
 
 READY: Final = b"ready\n"
 LOSSY: Final = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})  # their noise makes PNG large without keeping anything
@@ -29,6 +30,7 @@ JPEG_QUALITY: Final = 92
 ORPHAN_SECONDS: Final = 5
 OPTIONAL: Final = {"WEBP": "webp", "AVIF": "avif", "JPEG": "jpg"}  # by Pillow's names of them
 WHITE: Final = (255, 255, 255, 255)
+COLOURS: Final = ("#c01c28", "#1a5fb4", "#26702f", "#813d9c", "#a34b00", "#0b6e74")  # white letters can be read on each
 # What Pillow raises on a damaged file, found by `python -m tests.hostile`.
 DAMAGE: Final = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, RuntimeError, EOFError, ArithmeticError, struct.error),
@@ -115,6 +117,22 @@ def edges(size: tuple[int, int], box: Sequence[int]) -> tuple[int, int, int, int
     return x, y, max(-(-width * right // 1000), x + 1), max(-(-height * bottom // 1000), y + 1)
 
 
+def draw(image: Image.Image, marks: Sequence[Sequence[int | str]]) -> Image.Image:
+    """Numbered boxes on the picture: edges in thousandths of its sides, then a label, each in a colour that the next has not."""
+    unit = max(image.size) / 600
+    line, font, pen = max(2, round(2 * unit)), ImageFont.load_default(max(11, 13 * unit)), ImageDraw.Draw(image)
+    for number, (*edge, label) in enumerate(marks):
+        colour = COLOURS[number % len(COLOURS)]
+        left, top, right, bottom = edges(image.size, [int(each) for each in edge])
+        pen.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=line)
+        x, y, far, low = pen.textbbox((0, 0), str(label), font=font)
+        wide, high = far - x + 4 * line, low - y + 2 * line
+        at_x, at_y = max(0, min(left, image.width - wide)), top - high if top >= high else top
+        pen.rectangle((at_x, at_y, at_x + wide, at_y + high), fill=colour)
+        pen.text((at_x + 2 * line - x, at_y + line - y), str(label), fill="white", font=font)
+    return image
+
+
 def encode(image: Image.Image, kind: str) -> tuple[Header, bytes]:
     out = BytesIO()
     if kind in LOSSY:
@@ -133,11 +151,14 @@ def has_decoder(kind: str) -> bool:
     return kind in Image.OPEN and (name is None or bool(features.check(name)))
 
 
-def answer(data: bytes, kind: str, side: int, box: Sequence[int] | None = None) -> tuple[Header, bytes]:
+def answer(
+    data: bytes, kind: str, side: int, box: Sequence[int] | None = None, marks: Sequence[Sequence[int | str]] = ()
+) -> tuple[Header, bytes]:
     if not has_decoder(kind):
         return Header(reason="no_decoder", bytes=0), b""
     try:
-        return encode(normalise(data, kind, side, box), kind)
+        image = normalise(data, kind, side, box)
+        return encode(draw(image, marks), "JPEG") if marks else encode(image, kind)
     except Image.DecompressionBombError:
         return Header(reason="pixels", bytes=0), b""
     except MemoryError:
@@ -169,7 +190,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, limits: WorkerLimits) -> None:
         request = json.loads(line)
         data = requests.read(request["bytes"])
         signal.alarm(ceil(limits["seconds"]) + ORPHAN_SECONDS)  # ends a decoder that hangs, in C too, after its parent has died
-        header, data = answer(data, request["kind"], limits["side"], request.get("box"))
+        header, data = answer(data, request["kind"], limits["side"], request.get("box"), request.get("marks") or ())
         signal.alarm(0)
         answers.write(json.dumps(header).encode() + b"\n" + data)
         answers.flush()

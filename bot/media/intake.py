@@ -6,11 +6,12 @@ A film, or a picture that moves, becomes a few of its frames.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bot.errors import DeliveryError, Refusal
-from bot.media.decoder_pool import MIB, Box
+from bot.media.decoder_pool import MIB, Box, Mark
 from bot.media.fair_semaphore import FairSemaphore
 from bot.message import Attachment, Picture
 
@@ -45,7 +46,7 @@ class FileLimits:
 class Decoder(Protocol):
     """What turns a file into a Picture, or refuses: `decoder_pool.Decoders`."""
 
-    async def decode(self, data: bytes, kind: str, whose: str = "", box: Box | None = None) -> Picture: ...
+    async def decode(self, data: bytes, kind: str, whose: str = "", box: Box | None = None, marks: Sequence[Mark] = ()) -> Picture: ...
 
 
 FILMS: Final = frozenset({"MP4", "MATROSKA"})
@@ -106,6 +107,10 @@ class Intake:
     async def crop(self, data: bytes, box: Box, whose: str = "") -> Picture:
         """A part of a picture that was taken before (`Picture.data`). Raises Refusal."""
         return await self._decoder.decode(data, recognise(data[:HEAD]), whose, box)
+
+    async def mark(self, data: bytes, marks: Sequence[Mark], whose: str = "") -> Picture:
+        """Such a picture with boxes drawn on it. Raises Refusal."""
+        return await self._decoder.decode(data, recognise(data[:HEAD]), whose, None, marks)
 
     async def _decode(self, data: bytes, kind: str, whose: str) -> tuple[Picture, ...]:
         if self._sampler is not None and (kind in FILMS or moves(data, kind)):

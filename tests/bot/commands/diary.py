@@ -64,6 +64,9 @@ class Diary:
     async def steps(self, incoming: Incoming, question: str) -> None:
         self.done.append(("steps", question))
 
+    async def find(self, incoming: Incoming, thing: str, question: str) -> None:
+        self.done.append(("find", thing, question))
+
     async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
         raise NotImplementedError("grids are tested with a whole bot")
 
