@@ -1,5 +1,7 @@
-"""How writing that was read in a picture stands in a message to a model, and which questions are about writing. No torch; the bot
-imports this module."""
+"""How writing that was read in a picture stands in a message to a model, which questions are about writing, and in which language.
+
+No torch; the bot imports this module.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,19 @@ _ASKS: Final = re.compile(
     r"|[为為]什[么麼]|解[释釋]|[读讀念写寫字文词詞句译譯错錯码碼]|程序|程式|标题|標題|标签|標籤|牌|价|價|多少钱|多少錢|总|總|日期|名字|叫什[么麼]|电话|電話|地址|菜单|菜單|收据|收據|发票|發票",
     re.IGNORECASE,
 )
+
+HAN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+KANA: Final = re.compile(r"[\u3040-\u30ff]")
+LATIN_WORD: Final = re.compile(r"[^\W\d_\u0250-\U0010ffff]+")
+LITTLE_WORD: Final = re.compile(r"[的是了吗嗎呢么麼哪几幾谁誰在不有这這那还還]")  # no name or single word that is asked about has one
+
+
+def language_of(text: str) -> str:
+    """BCP 47, as far as the script tells: `zh`, `ja`, else `und`. Single foreign words do not make a text foreign."""
+    if KANA.search(text):
+        return "ja"
+    signs, latin = len(HAN.findall(text)), 2 * len(LATIN_WORD.findall(text))
+    return "zh" if signs > latin or (signs and signs == latin and LITTLE_WORD.search(text)) else "und"
 
 
 def quote_writing(words: str) -> str:

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 from engine.images.decode import Picture
 from engine.models.card import Card
-from engine.prompts.languages import language_of
 from engine.prompts.turn import Turn, words_of
-from engine.writing import asks_to_read, fenced, is_page, quoted_writing
+from engine.writing import asks_to_read, fenced, is_page, language_of, quoted_writing
 
 
 def recital(card: Card, turns: Sequence[Turn]) -> str | None:

@@ -10,9 +10,9 @@ from PIL import Image
 from engine.core.offline import OfflineEngine
 from engine.images.decode import Picture
 from engine.models.card import Card
-from engine.prompts.languages import language_of
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Done, Request, TextDelta
+from engine.writing import language_of
 from tests.engine.tiny import TinyModel, tiny_card
 
 SORRY = "抱歉，我只懂英语。"
@@ -25,6 +25,8 @@ CARD = tiny_card().model_copy(update={"languages": ("en",), "apologies": {"zh": 
         ("这是什么？", "zh"),
         ("这只猫是什么颜色的 iPhone?", "zh"),
         ("猫", "zh"),
+        ("这是iPhone还是Android？", "zh"),
+        ("Read 中文", "und"),
         ("What is this?", "und"),
         ("What does 猫 mean?", "und"),
         ("Is it raining? 下雨了吗?", "und"),
