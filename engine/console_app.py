@@ -21,7 +21,7 @@ class _Command(TyperCommand):
         return _without_values(super().get_params(ctx))
 
 
-class _Group(TyperGroup):
+class ConsoleGroup(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_values(super().get_params(ctx))
 
@@ -29,8 +29,8 @@ class _Group(TyperGroup):
 class ConsoleApp(typer.Typer):
     """typer.Typer, of the same options."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(cls=_Group, **options)
+    def __init__(self, *, cls: type[ConsoleGroup] = ConsoleGroup, **options: Any) -> None:
+        super().__init__(cls=cls, **options)
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
         """Adds a command; a decorator as typer's own."""

@@ -63,7 +63,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/prompts": "engine/core/test_offline.py",
     "engine/runner": "engine/core/test_engine.py",
     "engine/training": "engine/training/test_run.py",
-    "engine/training/alignment": "engine/training/alignment/test_reading.py",
+    "engine/training/alignment": "engine/training/alignment/test_run.py",
     "engine/weights": "engine/core/test_startup.py",
 }
 

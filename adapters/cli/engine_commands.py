@@ -15,7 +15,7 @@ HANDED_ON = {
     "engine": "Serve a model to OpenAI clients (chat completions over HTTP).",
     "cluster": "Serve a model from many GPUs, on Ray Serve.",
     "model": "Fetch, list and check models.",
-    "train": "Train the pocket model's bridge.",
+    "train": "Train a model on your own pictures: `gander train DATA --base NAME --out DIR`.",
 }
 BENCH = "Measure how fast a model answers, beside the peers installed with it; `gander bench bot`: what the bot itself costs."
 

@@ -1,4 +1,4 @@
-"""`gander train pocket …`: trains the pocket model's bridge, stage by stage, on packaged pictures."""
+"""`gander train DATA …`: trains a model on anyone's pictures; `gander train pocket …` makes the pocket model's bridge, stage by stage."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.commands.train_data import DATA_COMMAND, DataOrCommand, speed, train_data
 from engine.console_app import ConsoleApp
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
     from engine.training.run import FrozenParts
 
-app = ConsoleApp(no_args_is_help=True, help="Train the models that Gander trains itself.")
+app = ConsoleApp(cls=DataOrCommand, no_args_is_help=True, help="Train a model on your own pictures: `gander train DATA --base NAME`.")
+app.command(DATA_COMMAND)(train_data)
+app.command("speed")(speed)
 pocket = ConsoleApp(no_args_is_help=True, help="The pocket model's bridge: sprites, prepare, look, speak, measure, curve, export.")
 app.add_typer(pocket, name="pocket")
 

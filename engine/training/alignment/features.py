@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.atomic_write import replacing
+from engine.errors import PictureError
 from engine.training.alignment.dataset import StoredPicture
 
 if TYPE_CHECKING:
@@ -49,30 +51,49 @@ class FeatureStore:
     batches: Mapping[str, Sequence[StoredPicture]]
     folder: Path | None = None
     kept: dict[str, Features] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     computed: int = 0  # pictures
     seconds: float = 0.0  # spent on that
 
     def read(self, pictures: Sequence[StoredPicture]) -> list[Features]:
         """Raises PictureError for one that is gone or broken meanwhile."""
         for picture in pictures:
-            if self.find(picture) is None:
+            if not self.has(picture):
                 self.compute(self.batches.get(picture.key, (picture,)))
+            if reason := self.broken.get(picture.key):
+                raise PictureError(reason)
         return [self.kept[picture.key] if self.folder is None else read_features(self.path(picture)) for picture in pictures]
 
-    def find(self, picture: StoredPicture) -> bool | None:
-        there = picture.key in self.kept if self.folder is None else self.path(picture).exists()
-        return True if there else None
+    def has(self, picture: StoredPicture) -> bool:
+        if picture.key in self.broken:
+            return True
+        return picture.key in self.kept if self.folder is None else self.path(picture).exists()
+
+    def open(self, picture: StoredPicture) -> Image.Image | None:
+        """None for one that is broken, which does not spoil its batch."""
+        try:
+            return picture.open()
+        except PictureError as error:
+            self.broken[picture.key] = f"broken picture: {error}"
+            return None
 
     def compute(self, pictures: Sequence[StoredPicture]) -> None:
         began = time.perf_counter()
-        found = self.connector.freeze([picture.open() for picture in pictures])
-        for picture, features in zip(pictures, found, strict=True):
+        opened = {picture: image for picture in pictures if (image := self.open(picture)) is not None}
+        for picture, features in zip(opened, self.connector.freeze(list(opened.values())) if opened else (), strict=True):
             if self.folder is None:
                 self.kept[picture.key] = features
             else:
                 write_features(self.path(picture), features)
         self.computed += len(pictures)
         self.seconds += time.perf_counter() - began
+
+    @property
+    def nbytes(self) -> int:
+        """What the features take that are in memory, or on disk."""
+        if self.folder is None:
+            return sum(features.nbytes for features in self.kept.values())
+        return sum(file.stat().st_size for file in self.folder.rglob("*.safetensors"))
 
     def path(self, picture: StoredPicture) -> Path:
         assert self.folder is not None  # noqa: S101  # asked of features on disk only

@@ -1,0 +1,44 @@
+"""What a step of training computes: how surprised the model is by each token of the answers, and by nothing else."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from engine.models.base import EncodedPicture
+from engine.models.llama.llama import Cache
+from engine.training.alignment.batches import Batch
+from engine.training.alignment.parts import TrainedModel
+
+
+def summed_loss(trained: TrainedModel, batch: Batch) -> Tensor:
+    """The cross entropy of all learned tokens of the batch together, in fp32, []."""
+    hidden = run(trained, batch)
+    logits = trained.model.language_model.logits(hidden.flatten(0, 1).index_select(0, batch.before))
+    return cross_entropy(logits, batch.targets, reduction="sum")
+
+
+def run(trained: TrainedModel, batch: Batch, cache: Cache | None = None) -> Tensor:
+    """Final hidden states [rows, tokens, width]; attention is causal. `cache` keeps keys and values, for what is said next."""
+    language = trained.model.language_model
+    embedded = language.embed(batch.ids)
+    pictures = trained.connector.connect(batch.features) if batch.features else []
+    deepstack = None
+    if pictures:
+        soft = torch.cat([picture.embeddings for picture in pictures]).to(embedded.dtype)
+        embedded = embedded.flatten(0, 1).index_copy(0, batch.soft, soft).view_as(embedded)
+        deepstack = spread(pictures, batch, embedded)
+    scale = torch.ones(1, 1, 1, device=embedded.device) if trained.uses_lora else None
+    return language(embedded, batch.positions, cache, lora_scale=scale, deepstack=deepstack)  # type: ignore[no-any-return]  # a Module's call
+
+
+def spread(pictures: list[EncodedPicture], batch: Batch, embedded: Tensor) -> Tensor | None:
+    """The pictures' deepstack at their places, [layers, rows, tokens, width], 0 elsewhere; None where there is none."""
+    stacks = [picture.deepstack for picture in pictures if picture.deepstack is not None]
+    if not stacks:
+        return None
+    joined = torch.cat(stacks, dim=1).to(embedded)
+    empty = embedded.new_zeros(len(joined), embedded.shape[0] * embedded.shape[1], embedded.shape[2])
+    spread_out: Tensor = empty.index_copy(1, batch.soft, joined).unflatten(1, embedded.shape[:2])
+    return spread_out

@@ -1,0 +1,110 @@
+"""The page that a run ends with: its settings, the curve of its losses, and what the model said before and after. One file, no script."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from engine.atomic_write import replacing
+from engine.training.alignment.checkpoint import RunState
+from engine.training.alignment.dataset import Example
+from engine.training.alignment.recipe import RunSettings
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+STYLE = """
+:root { color-scheme: light dark; font: 17px/1.6 system-ui, sans-serif; }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
+.loss { fill: none; stroke: #3b82f6; stroke-width: 1.5; } .held { fill: none; stroke: #f97316; stroke-width: 2; }
+.axis { stroke: #8888; }
+table { border-collapse: collapse; }
+td, th { padding: .25rem 1rem .25rem 0; text-align: left; vertical-align: top; }
+article { display: grid; grid-template-columns: minmax(0, 14rem) minmax(0, 1fr);
+  gap: 1.5rem; padding: 1rem 0; border-top: 1px solid #8884; }
+img { width: 100%; border-radius: .5rem; } p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0; }
+@media (max-width: 40rem) { article { grid-template-columns: 1fr; } }
+"""
+WIDTH, HEIGHT, MARGIN = 900, 320, 40  # of the curve, in SVG's units
+SIDE = 320  # pixels of a picture at most
+POINTS = 450  # of the curve at most: a mean of neighbours each
+
+
+def write_report(path: Path, settings: RunSettings, state: RunState, shown: Sequence[Example], seconds: float) -> None:
+    with replacing(path) as part:
+        part.write_text("".join(page(settings, state, shown, seconds)), encoding="utf-8")
+
+
+def page(settings: RunSettings, state: RunState, shown: Sequence[Example], seconds: float) -> Iterator[str]:
+    title = f"Training of {escape(settings.base)}, stage {settings.stage}"
+    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+    yield f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n'
+    yield f"<body>\n<h1>{title}</h1>\n<p>{state.step} of {settings.steps} steps in {seconds:.0f} s. {best(state)}</p>\n"
+    yield curve(state)
+    yield "<h2>Answers</h2>\n"
+    for at, example in enumerate(shown):
+        yield from article(state, example, at)
+    yield "<h2>Settings</h2>\n<table>\n"
+    for name, value in asdict(settings).items():
+        yield f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>\n"
+    yield "</table>\n</body>\n</html>\n"
+
+
+def best(state: RunState) -> str:
+    if state.best_step not in state.held_out:
+        return "No rows were held out: the last weights are exported."
+    return f"The least held-out loss is {state.held_out[state.best_step]:.3f}, at step {state.best_step}: these weights are exported."
+
+
+def article(state: RunState, example: Example, at: int) -> Iterator[str]:
+    question, expected = example.turns[0]
+    yield f"<article>\n<div>{''.join(inline(picture.open()) for picture in example.pictures)}</div>\n<div>\n"
+    yield f"<h3>{escape(question or example.where)}</h3>\n<table>\n<tr><th>expected</th><td><p>{escape(expected)}</p></td></tr>\n"
+    for step, answers in sorted(state.answers.items()):
+        name = "before" if step == 0 else f"step {step}"
+        yield f"<tr><th>{name}</th><td><p>{escape(answers[at] if at < len(answers) else '')}</p></td></tr>\n"
+    yield "</table>\n</div>\n</article>\n"
+
+
+def inline(picture: Image.Image) -> str:
+    picture.thumbnail((SIDE, SIDE))
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=85)
+    return f'<img alt="" src="data:image/jpeg;base64,{b64encode(data.getvalue()).decode("ascii")}">'
+
+
+def curve(state: RunState) -> str:
+    """The losses of steps as one line, of the held-out rows as another."""
+    steps = thinned([(float(step), loss) for step, loss in enumerate(state.losses)])
+    held = [(float(step), loss) for step, loss in sorted(state.held_out.items())]
+    if not steps:
+        return "<p>No step was done.</p>\n"
+    last = max(len(state.losses), 1)
+    values = [loss for _, loss in (*steps, *held)]
+    low, high = min(values), max(max(values), min(values) + 1e-6)
+
+    def points(line: Sequence[tuple[float, float]]) -> str:
+        across, up = (WIDTH - 2 * MARGIN) / last, (HEIGHT - 2 * MARGIN) / (high - low)
+        return " ".join(f"{MARGIN + step * across:.1f},{HEIGHT - MARGIN - (loss - low) * up:.1f}" for step, loss in line)
+
+    bottom = HEIGHT - MARGIN
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Loss by step">\n'
+        f'<path class="axis" d="M{MARGIN} {MARGIN}V{bottom}H{WIDTH - MARGIN}" fill="none"/>\n'
+        f'<text x="{MARGIN}" y="{MARGIN - 8}">loss {high:.2f}</text><text x="{MARGIN}" y="{bottom + 18}">{low:.2f}, step 0</text>\n'
+        f'<text x="{WIDTH - MARGIN}" y="{bottom + 18}" text-anchor="end">step {last}</text>\n'
+        f'<text x="{WIDTH - MARGIN}" y="{MARGIN - 8}" text-anchor="end">blue: steps; orange: held out</text>\n'
+        f'<polyline class="loss" points="{points(steps)}"/>\n<polyline class="held" points="{points(held)}"/>\n</svg>\n'
+    )
+
+
+def thinned(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    size = -(-len(line) // POINTS) or 1
+    groups = [line[at : at + size] for at in range(0, len(line), size)]
+    return [(sum(step for step, _ in group) / len(group), sum(loss for _, loss in group) / len(group)) for group in groups]
