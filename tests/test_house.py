@@ -64,6 +64,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/runner": "engine/core/test_engine.py",
     "engine/training": "engine/training/test_run.py",
     "engine/training/alignment": "engine/training/alignment/test_run.py",
+    "engine/training/alignment/formats": "engine/training/alignment/formats/test_reading.py",
     "engine/weights": "engine/core/test_startup.py",
 }
 

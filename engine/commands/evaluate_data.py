@@ -16,7 +16,7 @@ from engine.evaluation.on_data import Candidate, DataResult, Question, ask_all, 
 from engine.evaluation.samples_page import write_page
 from engine.paths import model_folder
 from engine.training.alignment.dataset import check_pictures, listed
-from engine.training.alignment.reading import read_rows
+from engine.training.alignment.formats.reading import read_rows
 from engine.weights.loader import Quantize
 
 

@@ -116,7 +116,7 @@ def chosen_parts(train: str) -> tuple[PartName, ...]:
 def read_data(paths: list[Path], images: Path | None, accelerator: Accelerator) -> Dataset:
     """All rows, every picture decoded once."""
     from engine.training.alignment.dataset import check_pictures
-    from engine.training.alignment.reading import read_rows
+    from engine.training.alignment.formats.reading import read_rows
 
     def told(rows: int) -> None:
         if accelerator.is_main_process and sys.stderr.isatty():

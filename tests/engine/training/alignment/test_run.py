@@ -22,10 +22,10 @@ from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.training.alignment.batches import Order
 from engine.training.alignment.checkpoint import Checkpoint, RunState
 from engine.training.alignment.dataset import Dataset, check_pictures
+from engine.training.alignment.formats.reading import read_rows
 from engine.training.alignment.loop import Trainer
 from engine.training.alignment.opening import open_accelerator, open_base
 from engine.training.alignment.parts import AdapterOptions, PartName, TrainedModel, train_parts
-from engine.training.alignment.reading import read_rows
 from engine.training.alignment.recipe import RunSettings, settings_of
 from engine.training.alignment.rows import Split
 from engine.training.alignment.run import RunOptions, row_source, train_model

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine.errors import DataError
 from engine.training.alignment.dataset import BadRow, Example, StoredPicture
-from engine.training.alignment.shards import read_shards
-from engine.training.alignment.tables import TABLES, read_table
+from engine.training.alignment.formats.shards import read_shards
+from engine.training.alignment.formats.tables import TABLES, read_table
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 SHARD = ".tar"

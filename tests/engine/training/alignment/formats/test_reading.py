@@ -16,7 +16,7 @@ from PIL import Image
 
 from engine.errors import DataError
 from engine.training.alignment.dataset import BadRow, Dataset, check_pictures
-from engine.training.alignment.reading import read_rows
+from engine.training.alignment.formats.reading import read_rows
 
 COLOURS = ("red", "green", "blue")
 

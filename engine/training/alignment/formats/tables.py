@@ -10,8 +10,8 @@ from typing import Any
 
 from engine.errors import DataError
 from engine.training.alignment.dataset import BadRow, Example, StoredPicture
-from engine.training.alignment.demo_export import is_demo_record, page_pictures, to_record
-from engine.training.alignment.records import ANSWERS, to_example
+from engine.training.alignment.formats.demo_export import is_demo_record, page_pictures, to_record
+from engine.training.alignment.formats.records import ANSWERS, to_example
 
 TABLES = {".jsonl", ".json", ".csv", ".tsv"}
 LONGEST_CELL = 10_000_000  # characters; Python's own limit of 131,072 is less than a long conversation

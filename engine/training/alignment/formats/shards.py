@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import DataError
 from engine.training.alignment.dataset import BadRow, Example, StoredPicture
-from engine.training.alignment.records import to_example
+from engine.training.alignment.formats.records import to_example
 
 PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"}
 TEXTS = {"txt", "json"}
