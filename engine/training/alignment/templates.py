@@ -105,7 +105,7 @@ class RowWriter:
         row = RowBuilder(self.longest, [], [])
         if self.stage == 1:
             self.caption(row, example, shown)
-        elif self.model.card.architecture == "minigpt4":
+        elif self.as_release:
             self.release_chat(row, example, shown)
         else:
             self.own_chat(row, example, {each.sha256: each.picture for each in shown})
@@ -119,9 +119,10 @@ class RowWriter:
         self.begin(row)
         for picture in shown:
             row.show(picture)
-        minigpt4 = self.model.card.architecture == "minigpt4"
         answer = example.turns[0][1]
-        row.add(self.tokenizer.encode(answer + CAPTION_END) if minigpt4 else [*self.tokenizer.encode(answer), *self.eos()], learned=True)
+        row.add(
+            self.tokenizer.encode(answer + CAPTION_END) if self.as_release else [*self.tokenizer.encode(answer), *self.eos()], learned=True
+        )
 
     def release_chat(self, row: RowBuilder, example: Example, shown: Sequence[PictureTokens]) -> None:
         """`###Human: <Img>▢</Img> QUESTION ###Assistant: ` ANSWER`###`, each text tokenised by itself."""
@@ -165,6 +166,12 @@ class RowWriter:
     def begin(self, row: RowBuilder) -> None:
         if self.model.card.template.bos and self.tokenizer.bos_id is not None:
             row.add([self.tokenizer.bos_id])
+
+    @property
+    def as_release(self) -> bool:
+        """Whether it is MiniGPT-4 of 2023, not one of its successors, whose templates are others."""
+        card = self.model.card
+        return card.architecture == "minigpt4" and CHAT_END in card.template.stop
 
     @property
     def tokenizer(self) -> Tokenizer:

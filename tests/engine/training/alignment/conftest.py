@@ -25,7 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six pictures with a question each, the first with two."""
     folder = tmp_path_factory.mktemp("data")
-    rows = []
+    rows: list[dict[str, object]] = []
     for colour in COLOURS:
         Image.new("RGB", (16, 16), colour).save(folder / f"{colour}.png")
         rows.append({"image": f"{colour}.png", "question": "Which colour?", "answer": f"It is {colour}."})
