@@ -27,7 +27,7 @@ class ChatModel:
         turns: list[Turn] = []
         answers: list[str] = []
         for question in questions:
-            shown = (_as_received(picture),) if picture is not None and not turns else ()
+            shown = (as_received(picture),) if picture is not None and not turns else ()
             turns.append(Turn("user", (*shown, question)))
             answers.append(self._answer(turns))
             turns.append(Turn("assistant", (answers[-1],)))
@@ -38,6 +38,7 @@ class ChatModel:
         return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-def _as_received(picture: Image.Image) -> Picture:
+def as_received(picture: Image.Image) -> Picture:
+    """As the engine decodes it from a request."""
     rgb = picture.convert("RGB")
     return Picture(rgb, hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest())

@@ -15,10 +15,11 @@ from types import NoneType, UnionType
 from typing import Any, Final
 
 import discord
-from aiogram.types import Update
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from tests.adapters.strict.telegram import bot_api
 
 TIME: Final = re.compile(r"(duration|period|time|seconds|delay)$")
 DEEPEST: Final = 4  # beyond, only what a schema demands
@@ -42,7 +43,7 @@ Known = Mapping[Any, st.SearchStrategy[Any]]  # a schema by class, or a field by
 def update(draw: Draw, kinds: tuple[str, ...], known: Known) -> dict[str, Any]:
     """A Telegram update of one of these kinds."""
     kind = draw(st.sampled_from(kinds))
-    return {"update_id": draw(IDS), kind: drawn(draw, Update.model_fields[kind].annotation, known, 0)}
+    return {"update_id": draw(IDS), kind: drawn(draw, bot_api.hints(bot_api.module("types").Update)[kind], known, 0)}
 
 
 @st.composite
@@ -67,16 +68,17 @@ def drawn(draw: Draw, kind: Any, known: Known, depth: int) -> Any:
     if origin is dict or kind is dict:
         return {}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        fields = ((field.alias or name, field.annotation, always_there(field)) for name, field in kind.model_fields.items())
-        return drawn_object(draw, fields, known, depth)
+        hints, fields = bot_api.hints(kind), kind.model_fields.items()
+        given = ((field.alias or name, hints[name], always_there(field, hints[name])) for name, field in fields)
+        return drawn_object(draw, given, known, depth)
     if typing.is_typeddict(kind):
         return drawn_object(draw, fields_of(kind), known, depth)
     return draw(SIMPLE.get(kind, TEXTS))
 
 
-def always_there(field: FieldInfo) -> bool:
+def always_there(field: FieldInfo, hint: Any) -> bool:
     """Required, or a constant that tells one kind from another, which aiogram fills in by itself."""
-    return field.is_required() or typing.get_origin(field.annotation) is typing.Literal
+    return field.is_required() or typing.get_origin(hint) is typing.Literal
 
 
 SIMPLE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {

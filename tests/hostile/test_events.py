@@ -11,7 +11,6 @@ from typing import Any
 
 import hypothesis
 import pytest
-from aiogram.types import Chat, User
 from discord.app_commands import CommandNotFound
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from adapters.telegram.inbox import ALLOWED_UPDATES
 from adapters.telegram.read_update import STOPPED_DRAFT
 from tests.adapters.strict.discord.whole import whole as discord
+from tests.adapters.strict.telegram import bot_api
 from tests.adapters.strict.telegram.world import ANN, BOB, ME
 from tests.adapters.telegram.rig import whole as telegram
 from tests.hostile.platform_schemas import IDS, TEXTS, payload, typed_dictionaries, update
@@ -49,7 +49,8 @@ async def test_any_update_of_telegram_s_is_read_and_the_next_question_answered(c
     async with telegram(tmp_path) as bot:
         bot.world.private()
         bot.world.group(GROUP)
-        for drawn in some(update(kinds, {Chat: chats, User: people}), count):
+        types = bot_api.module("types")
+        for drawn in some(update(kinds, {types.Chat: chats, types.User: people}), count):
             [kind] = drawn.keys() - {"update_id"}
             await bot.world.tell(kind, drawn[kind])
         chat = bot.world.private(BOB)  # what came in the others may stop what is asked there

@@ -10,23 +10,27 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import aiohttp
-import openai
 import pytest
 import structlog
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionMessageParam
 from PIL import Image
 
 from engine.api import Health
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import CARD, Letters
 
+if TYPE_CHECKING:  # else imported by the tests that ask with it: it takes half a second
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionMessageParam
+
 HI: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 
 
 def client(url: str, key: str = "none") -> AsyncOpenAI:
+    from openai import AsyncOpenAI
+
     return AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
 
 
@@ -71,6 +75,8 @@ async def test_log_probabilities_whole_and_streamed() -> None:
 
 
 async def test_models() -> None:
+    import openai
+
     async with serving() as url, client(url) as api:
         assert [model.id async for model in api.models.list()] == ["letters"]
         assert (await api.models.retrieve("letters")).id == "letters"
@@ -79,6 +85,8 @@ async def test_models() -> None:
 
 
 async def test_adapters_are_models_beside_the_base() -> None:
+    import openai
+
     async with serving(adapters=("emblems",)) as url, client(url) as api:
         assert [(model.id, (model.model_extra or {}).get("parent")) async for model in api.models.list()] == [
             ("letters", None),
@@ -93,6 +101,8 @@ async def test_adapters_are_models_beside_the_base() -> None:
 
 
 async def test_errors_arrive_as_the_client_s_own_classes() -> None:
+    import openai
+
     async with serving() as url, client(url) as api:
         with pytest.raises(openai.BadRequestError) as caught:
             await api.chat.completions.create(model="letters", messages=HI, temperature=3)
@@ -107,6 +117,8 @@ async def test_errors_arrive_as_the_client_s_own_classes() -> None:
 
 
 async def test_overload_says_when_to_come_again() -> None:
+    import openai
+
     letters = Letters()
     letters.going.clear()
     async with serving(letters.load, capacity=1) as url, client(url) as api:
@@ -120,6 +132,8 @@ async def test_overload_says_when_to_come_again() -> None:
 
 
 async def test_a_dead_worker_is_a_503_and_the_next_request_is_answered() -> None:
+    import openai
+
     async with serving() as url, client(url) as api:
         with pytest.raises(openai.InternalServerError) as caught:
             await api.chat.completions.create(model="letters", messages=[{"role": "user", "content": "poison"}])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import openai
 import pytest
 
 from tests.engine.serving import serving
 
+if TYPE_CHECKING:  # else imported by the tests that ask with it: it takes half a second
+    import openai
+
 
 def sdk(url: str) -> openai.AsyncOpenAI:
+    import openai
+
     return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
 
 

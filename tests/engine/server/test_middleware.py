@@ -5,7 +5,6 @@ from __future__ import annotations
 from io import BytesIO
 
 import aiohttp
-import openai
 import pytest
 import structlog
 
@@ -14,6 +13,8 @@ from tests.engine.serving import serving
 
 
 async def test_the_key_is_asked_for() -> None:
+    import openai
+
     async with serving(key="opensesame") as url:
         async with client(url, "wrong") as api:
             with pytest.raises(openai.AuthenticationError):

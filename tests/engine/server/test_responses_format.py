@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -16,10 +15,15 @@ from engine.server.responses_format import ResponsesFormat
 from tests.engine.server.bodies import PIXEL
 from tests.engine.serving import serving
 
+if TYPE_CHECKING:  # else imported by the tests that ask with it: it takes half a second
+    import openai
+
 PLAIN: dict[str, Any] = {"model": "letters", "max_output_tokens": 6, "temperature": 0}
 
 
 def sdk(url: str) -> openai.AsyncOpenAI:
+    import openai
+
     return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
 
 
@@ -101,6 +105,8 @@ def test_a_mistake_has_the_name_that_the_client_gave(fields: dict[str, Any], par
 
 
 async def test_a_pictures_mistake_too() -> None:
+    import openai
+
     async with serving() as url, sdk(url) as api:
         picture: Any = {"type": "input_image", "image_url": "https://example.org/a.png", "detail": "auto"}
         with pytest.raises(openai.BadRequestError) as caught:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import ClientSession
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from engine.core.build import build_engine
 from engine.core.worker import Loaded
@@ -16,11 +15,17 @@ from engine.metrics import Metrics
 from tests.engine.serving import serving
 from tests.engine.tiny import TinyModel, tiny_card
 
+if TYPE_CHECKING:  # else imported by the tests that ask with it: it takes half a second
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+
 HI: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 
 
 @asynccontextmanager
 async def client() -> AsyncIterator[AsyncOpenAI]:
+    from openai import AsyncOpenAI
+
     metrics = Metrics()
 
     def load() -> Loaded:

@@ -24,7 +24,7 @@ from tests.engine.core.requests import Listener
 GREEDY = Generation(temperature=0.0, max_tokens=24)
 ASKED = "Tell me a story about a goose and a fox who share one small boat on a wide river."
 OTHERS = ("What is the capital of France, and what would you eat there?", "Count to ten.", "Hello!")
-LIKELIEST = 400  # tokens a position that draws are tried over; the rest of the vocabulary comes to nothing
+LIKELIEST = 100  # tokens a position that draws are tried over; the rest of the vocabulary comes to nothing
 SEEDS = 4600
 
 
@@ -86,10 +86,10 @@ def test_company_and_cache_change_at_most_one_draw_in_100_000(engine: Engine, mo
 def test_seeded_answers_are_the_same_cold_warm_and_in_company(engine: Engine) -> None:
     """Beam sampling among them; each after the prompt was read and in the company of others."""
     ways = [
-        Generation(temperature=1.2, top_p=0.95, max_tokens=16),
-        Generation(temperature=1.0, max_tokens=16),
-        Generation(temperature=0.8, top_k=50, repetition_penalty=1.2, max_tokens=16),
-        Generation(temperature=1.5, num_beams=2, max_tokens=10),
+        Generation(temperature=1.2, top_p=0.95, max_tokens=10),
+        Generation(temperature=1.0, max_tokens=10),
+        Generation(temperature=0.8, top_k=50, repetition_penalty=1.2, max_tokens=10),
+        Generation(temperature=1.5, num_beams=2, max_tokens=8),
     ]
     requests = [replace(about(OTHERS[0]), generation=made, seed=seed) for seed, made in enumerate(ways)]
     apart = []

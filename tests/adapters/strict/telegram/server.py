@@ -13,18 +13,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from tests.adapters.strict.telegram import tdlib
+from tests.adapters.strict.telegram import bot_api, tdlib
 from tests.adapters.strict.telegram.refusals import ApiError as ApiError  # its users find it here
 from tests.adapters.strict.telegram.refusals import Cut, check_may_write, check_member, check_press, check_topic, check_webhook
 from tests.adapters.strict.telegram.world import ME, Json, World
-
-if TYPE_CHECKING:
-    from aiogram.methods import TelegramMethod
 
 TOKEN = "4242424242:AAGeeseGeeseGeeseGeeseGeeseGeeseGee"
 MOST_TEXT = 4096
@@ -294,9 +291,7 @@ def _interrupt(doings: dict[str, list[Callable[[], None]]], method: str) -> None
 
 def _validate(method: str, params: Json) -> None:
     """Against aiogram's model: an unknown parameter would be silently ignored by Telegram, and is a mistake of ours."""
-    import aiogram.methods
-
-    model: type[TelegramMethod[Any]] = getattr(aiogram.methods, method[0].upper() + method[1:])
+    model = bot_api.method(method)
     if unknown := set(params) - set(model.model_fields):
         raise ApiError(f"Bad Request: {method} has no parameter {', '.join(unknown)}")
     try:
@@ -329,8 +324,7 @@ API = web.AppKey("api", BotApi)
 @asynccontextmanager
 async def serving(api: BotApi) -> AsyncIterator[str]:
     """The server's address, as `telegram.server` takes it."""
-    import aiogram.methods  # noqa: F401 - takes seconds: neither while tests are collected nor in the midst of one
-
+    bot_api.module("methods")  # takes most of a second: neither while tests are collected nor in the midst of one
     app = web.Application()
     app[API] = api
     app.router.add_post("/bot{token}/{method}", _handle)

@@ -4,19 +4,23 @@ Right counts, and where EfficientNet may honestly have no idea so does "I'm not 
 `pictures/` (see ATTRIBUTION.md there); nothing is fetched but the model itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.core.offline import OfflineEngine
-from engine.evaluation.chat import ChatModel
+from engine.core.build import build_engine
+from engine.evaluation.chat import as_received
 from engine.evaluation.judges import Judge, colour, count, is_unsure, names, scene, side, unsure, yes_no
 from engine.evaluation.names import accepted
 from engine.evaluation.scenes import Backdrop, Spot, beside, draw_shapes, scatter
+from engine.models.base import VisionLanguageModel
+from engine.prompts.turn import Turn
+from engine.request import Request
 from engine.weights.loader import load
+from tests.engine.core.requests import run
 
 PICTURES = Path(__file__).parents[2] / "pictures"
 PAPER = (300, 300)
@@ -141,13 +145,17 @@ KINDS: tuple[Callable[[], list[Pair]], ...] = (
 )  # fmt: skip
 
 
+def answers(model: VisionLanguageModel, pairs: Sequence[Pair]) -> list[str]:
+    """All are asked at once, as by a room full of people."""
+    engine = build_engine(model, rows=10)
+    turns = [Turn("user", (as_received(pair.picture), pair.question)) for pair in pairs]
+    return [heard.text for heard in run(engine, *(Request((turn,), model.card.generation) for turn in turns))]
+
+
 def test_four_in_five_answers_are_right_or_honestly_unsure(pocket_folder: Path) -> None:
-    model = load(pocket_folder)
-    ask = ChatModel(OfflineEngine(model), model.card.generation)
     right, excused, wrong = 0, 0, []
     pairs = [pair for kind in KINDS for pair in kind()]
-    for asked in pairs:
-        (answer,) = ask(asked.picture, [asked.question])
+    for asked, answer in zip(pairs, answers(load(pocket_folder), pairs), strict=True):
         if asked.judge.accepts(answer):
             right += 1
         elif asked.may_be_unsure and is_unsure(answer):
