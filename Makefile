@@ -1,7 +1,7 @@
 # Gander's two commands are `make demo` and `make test`; each does all of its set-up. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-postgresql check sweep audit compatibility cluster system clean
+.PHONY: help demo run test test-postgresql check sweep audit compatibility cluster figures system clean
 
 bin := .venv/bin
 # Half of the tests' time is waiting, for processes that start, clocks and pictures: twice as many workers as cores keep a few cores
@@ -62,6 +62,9 @@ cluster: ## start two engines on Ray, kill one, lose nothing (installs Ray into 
 	@deploy/cluster.sh
 	@$(bin)/gander model pull pocket
 	@$(bin)/pytest -m cluster tests/cluster $(ARGS)
+
+figures: ## have the pocket model explain itself, and draw the figures of docs/how-it-works.md
+	@$(bin)/python -m tests.figures
 
 # A browser and PostgreSQL for the tests that want them. Only CI may install system-wide; elsewhere those tests say what they miss.
 system:

@@ -24,7 +24,8 @@ class WallUpdates:
     def idle(self) -> bool:
         return self._alone > IDLE_LOOKS
 
-    def send_changes(self, wall: Wall) -> None:
+    def send_changes(self, wall: Wall, *, maps: bool = False) -> None:
+        """`maps`: finished answers are shown with where they looked."""
         self._alone = 0 if self._hub.followers else self._alone + 1
         states: dict[str, Mapping[str, Any]] = {
             f"entry-{entry.entry.shown.answer}": _entry(wall, entry) for entry in wall.entries if not entry.entry.shown.hidden
@@ -34,7 +35,7 @@ class WallUpdates:
                 self._hub.publish("entry", subject, state)
         for subject in self._told.keys() - states.keys() - {"now"}:
             self._hub.publish("gone", subject, {"id": self._told[subject]["id"]})
-        states["now"] = _now(wall)
+        states["now"] = {**_now(wall), "maps": maps}
         if self._told.get("now") != states["now"]:
             self._hub.publish("now", "now", states["now"])
         self._told = states

@@ -23,6 +23,9 @@ from adapters.web.forms import validated
 from adapters.web.hub import Hub
 from adapters.web.wall_updates import WallUpdates
 from bot.demo.wall import Walls
+from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
+from bot.insight.explainer import Explainer
+from bot.insight.wall_sheet import wall_sheet
 from bot.store.demos import Demo
 from engine.http_routes import JSON, Route
 
@@ -44,12 +47,21 @@ class Hiding(BaseModel):
     key: Annotated[str, Field(max_length=100)]
 
 
+class Showing(BaseModel):
+    """The presenter's request to show where finished answers looked, or their pictures again."""
+
+    maps: bool
+    key: Annotated[str, Field(max_length=100)]
+
+
 class WallPages:
     """The HTTP routes of walls, and a task for each wall that is watched. `close` ends the tasks."""
 
-    def __init__(self, walls: Walls, export: Export) -> None:
+    def __init__(self, walls: Walls, export: Export, explainer: Explainer | None = None) -> None:
         self._walls = walls
         self._export = export
+        self._explainer = explainer
+        self._with_maps: set[str] = set()  # codes of walls whose presenter wants maps
         self._hubs: dict[str, Hub] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
@@ -60,6 +72,8 @@ class WallPages:
             Route("GET", f"{wall}/events", self.events, "What changes on it, as it does.", EVENTS, known=False),
             Route("GET", f"{wall}/pictures/{{sha256:[0-9a-f]{{64}}}}", self.picture, "A picture that it shows.", PICTURE, known=False),
             Route("POST", f"{wall}/hidden", self.hide, "Hide a question, or show it again.", DONE, {JSON: Hiding}, known=False),
+            Route("POST", f"{wall}/maps", self.show_maps, "Show where answers looked, or not.", DONE, {JSON: Showing}, known=False),
+            Route("GET", f"{wall}/maps/{{answer:[0-9]{{1,15}}}}", self.maps, "Where an answer looked.", PICTURE, known=False),
             Route("GET", f"{wall}/export/{{key}}/{{name}}", self.export, "The demo as a file.", FILE, known=False),
         ]
 
@@ -92,6 +106,26 @@ class WallPages:
             raise web.HTTPNotFound
         return web.Response(status=204)
 
+    async def show_maps(self, request: web.Request) -> web.StreamResponse:
+        demo, wish = await self._demo(request), validated(Showing, await text_of(request))
+        check_key(demo, wish.key)
+        (self._with_maps.add if wish.maps else self._with_maps.discard)(demo.code)
+        return web.Response(status=204)
+
+    async def maps(self, request: web.Request) -> web.StreamResponse:
+        """While the presenter wants it: an answer's words, each on its picture where it looked. Not found where nobody can say."""
+        demo, answer = await self._demo(request), int(request.match_info["answer"])
+        if self._explainer is None or demo.code not in self._with_maps or not await self._walls.shows_answer(demo, answer):
+            raise web.HTTPNotFound
+        try:
+            how = await self._explainer.how(answer)
+        except (Refusal, EngineRefused, EngineUnavailable, AnswerLost):
+            how = None
+        drawn = await asyncio.to_thread(wall_sheet, how.explained) if how else None
+        if drawn is None:
+            raise web.HTTPNotFound
+        return web.Response(body=drawn, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
     async def export(self, request: web.Request) -> web.StreamResponse:
         """The demo as a file, for the presenter: it is written anew for each download."""
         demo = await self._demo(request)
@@ -122,7 +156,7 @@ class WallPages:
                 demo = await self._walls.find(code)
                 if demo is None:
                     return
-                updates.send_changes(await self._walls.read(demo))
+                updates.send_changes(await self._walls.read(demo), maps=code in self._with_maps)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             del self._looking[code], self._hubs[code]

@@ -72,6 +72,11 @@ class Walls:
     async def shows_picture(self, demo: Demo, sha256: str) -> bool:
         return await self._database.read(demos.shows_picture, demo, sha256)
 
+    async def shows_answer(self, demo: Demo, answer: int) -> bool:
+        """Whether it stands on the demo's wall, with nothing of it hidden or covered."""
+        found = await self._database.read(demos.entries, demo, LOOKED_AT)
+        return any(each.shown.answer == answer and not each.shown.hidden and each.shown.pictures for each in found)
+
     def picture(self, sha256: str) -> Path:
         return self._files.path(sha256)
 

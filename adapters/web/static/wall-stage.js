@@ -41,10 +41,12 @@ export class Stage {
   #since = 0; // when it came there, or was finished
   #shown = new Map(); // id → when it was last on the stage, for those that still exist
   #drawn = ""; // what of it is drawn
+  maps = false; // finished answers are shown with where they looked
 
-  constructor(entries, hide) {
+  constructor(entries, hide, mapsAt = "") {
     this.entries = entries;
     this.hide = hide;
+    this.mapsAt = mapsAt;
   }
 
   /** Called every second: is it somebody else's turn? */
@@ -82,7 +84,7 @@ export class Stage {
       if (this.featured === null) this.#show(find("empty"));
       return;
     }
-    const state = JSON.stringify(entry);
+    const state = JSON.stringify([entry, this.maps]);
     if (state === this.#drawn) return;
     if (entry.state === "done" && this.#drawn.includes('"state":"answering"')) this.#since = Date.now();
     this.#drawn = state;
@@ -110,11 +112,20 @@ export class Stage {
     const asked = make("header", {}, make("h2", { textContent: plain(entry.asked) }), make("p", { className: "by", textContent: by }));
     const pictures = entry.pictures.slice(0, 1).flatMap((src) => [
       backdrop(src),
-      make("img", { src, alt: say("wall-picture", { name: entry.name }), className: "seen" }),
+      this.#picture(entry, src, compared),
     ]);
     article.append(...pictures, asked, this.#answer(entry, compared));
     if (this.hide) article.append(this.#hideButton(entry));
     return article;
+  }
+
+  /** Once an answer is finished, and where the presenter wants it, the picture gives way to where each word looked. */
+  #picture(entry, src, compared) {
+    const image = make("img", { src, alt: say("wall-picture", { name: entry.name }), className: "seen" });
+    if (!this.maps || entry.state !== "done" || compared) return image;
+    const map = make("img", { src: `${this.mapsAt}/${entry.id}`, alt: say("wall-map", { name: entry.name }), className: "seen" });
+    map.onload = () => image.isConnected && image.replaceWith(map);
+    return image;
   }
 
   #answer(entry, compared) {

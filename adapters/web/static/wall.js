@@ -27,7 +27,9 @@ class Wall {
 
   constructor(key) {
     this.key = key;
-    this.stage = new Stage(this.entries, key ? (entry) => this.hide(entry) : null);
+    this.stage = new Stage(this.entries, key ? (entry) => this.hide(entry) : null, `${wall}/maps`);
+    find("maps").hidden = !key;
+    find("maps").onclick = () => this.tell("maps", { maps: !this.now.maps });
     setInterval(() => this.stage.turn(), 1000);
     new ResizeObserver(() => this.stage.fit()).observe(find("stage"));
     this.open();
@@ -73,13 +75,20 @@ class Wall {
   draw() {
     find("prompt").textContent = this.now.over ? say("wall-over") : this.now.prompt || "Gander";
     for (const name of ["speed", "answering", "waiting"]) find(name).textContent = this.now[name];
+    find("maps").setAttribute("aria-pressed", String(Boolean(this.now.maps)));
+    this.stage.maps = Boolean(this.now.maps);
     this.stage.draw();
     drawSide([...this.entries.values()], this.now.liked, this.stage.featured);
   }
 
+  /** What only the presenter may: the key goes along. */
+  tell(address, wish) {
+    const body = JSON.stringify({ ...wish, key: this.key });
+    return fetch(`${wall}/${address}`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  }
+
   async hide(entry, hidden = true) {
-    const body = JSON.stringify({ question: entry.question, hidden, key: this.key });
-    const response = await fetch(`${wall}/hidden`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const response = await this.tell("hidden", { question: entry.question, hidden });
     if (!response.ok) return;
     find("toast").hidden = !hidden;
     find("undo").onclick = () => this.hide(entry, false);

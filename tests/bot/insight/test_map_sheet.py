@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+from PIL import Image
+
 from bot.insight.map_sheet import GAP, lit, sheet, telling_words
+from bot.insight.wall_sheet import SIDE, wall_sheet
 from tests.bot.insight.explained import explained, patch
 
 
@@ -20,3 +25,12 @@ def test_a_sheet_has_a_place_for_every_word() -> None:
     drawn = sheet(whole.pictures[0], words * 2, columns=3, side=50)
     assert drawn.width == GAP + 3 * (50 + GAP)
     assert drawn.height == GAP + 2 * (50 + round(1.6 * 16) + GAP)
+
+
+def test_a_wall_gets_large_tiles_or_nothing() -> None:
+    whole = explained()
+    drawn = wall_sheet(whole)
+    assert drawn is not None
+    assert Image.open(BytesIO(drawn)).width > 2 * SIDE
+    bare = whole.pictures[0].model_copy(update={"rows": 0, "columns": 0})
+    assert wall_sheet(whole.model_copy(update={"pictures": (bare,)})) is None

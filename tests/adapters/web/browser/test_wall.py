@@ -14,6 +14,7 @@ from engine.api import ChatRequest
 from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.room import PLACE, Room, room, watching
 from tests.adapters.web.whole import PHONE, config, drawing
+from tests.bot.insight.explained import explained
 from tests.bot.rig import ScriptedEngine, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,7 +31,7 @@ def reply(request: ChatRequest) -> Sequence[str]:
 
 @pytest.fixture
 def engine() -> ScriptedEngine:
-    engine = ScriptedEngine(reply)
+    engine = ScriptedEngine(reply, explained=explained())
     engine.gate.set()
     return engine
 
@@ -188,3 +189,18 @@ async def test_a_question_without_a_picture_has_no_empty_box_in_its_place(browse
         await expect(page.locator("#line li.wordless")).to_have_count(2)
         await expect(page.locator("#side img, #line img")).to_have_count(0)
         engine.gate.set()
+
+
+async def test_a_presenter_shows_where_finished_answers_looked(browser: Browser, stage: Room, engine: ScriptedEngine) -> None:
+    """The switch is the presenter's alone, and every wall follows it; an answer that nobody can explain keeps its picture."""
+    _, own = await stage.start()
+    async with watching(browser, own, viewport=PROJECTOR) as page:
+        await stage.post(drawing(), "Ann")
+        await expect(page.locator("#stage article.done")).to_be_visible()
+        switch = page.get_by_role("button", name="Where it looked")
+        await switch.click()
+        await expect(switch).to_have_attribute("aria-pressed", "true")
+        await expect(page.get_by_alt_text("Where each word of the answer looked on Ann's picture")).to_be_visible()
+        assert not await scrolls(page)
+        await switch.click()
+        await expect(page.get_by_alt_text("A picture by Ann")).to_be_visible()
