@@ -3,6 +3,7 @@
 
 const { pictures, words } = JSON.parse(document.getElementById("maps").textContent);
 const DARKEST = 0.78; // of the veil where nothing was looked at
+const LINES = "rgb(128 128 128 / 30%)"; // between the patches
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
@@ -21,7 +22,11 @@ function veil(map, rows, columns) {
 function cover(canvas, map, { rows, columns }) {
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  if (rows && map.length) pen.drawImage(veil(map, rows, columns), 0, 0, canvas.width, canvas.height);
+  if (!rows || !map.length) return;
+  pen.drawImage(veil(map, rows, columns), 0, 0, canvas.width, canvas.height);
+  pen.fillStyle = LINES;
+  for (let at = 1; at < columns; at++) pen.fillRect((at * canvas.width) / columns, 0, 1, canvas.height);
+  for (let at = 1; at < rows; at++) pen.fillRect(0, (at * canvas.height) / rows, canvas.width, 1);
 }
 
 const stages = [...document.querySelectorAll(".seen canvas")];

@@ -20,6 +20,7 @@ from bot.texts import Texts
 from engine.explanation import ExplainedToken, PromptToken, SeenPicture
 
 FOLDER = Path(__file__).parent
+PATCH = 16  # pixels of the drawing, whose lines are one
 
 
 @cache
@@ -88,7 +89,8 @@ class Page:
             told = self.say("how.grid", rows=seen.rows, columns=seen.columns, tokens=seen.tokens)
             told += f" {self.say('how.all_words', place=whole)}"
         image = f'<img src="data:image/png;base64,{seen.png}" alt="{alt}" width="{seen.width}" height="{seen.height}">'
-        veil = f'<canvas data-picture="{number}" aria-hidden="true" width="{4 * seen.columns or 1}" height="{4 * seen.rows or 1}"></canvas>'
+        size = f'width="{PATCH * seen.columns or 1}" height="{PATCH * seen.rows or 1}"'
+        veil = f'<canvas data-picture="{number}" aria-hidden="true" {size}></canvas>'
         return f'<figure><div class="seen">{image}{veil}</div><figcaption>{told}</figcaption></figure>'
 
     def _word(self, at: int, token: ExplainedToken) -> str:

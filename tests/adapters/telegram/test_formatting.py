@@ -9,8 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.telegram.formatting import Formatted, format_markdown, most_units, plain, utf16_length
-from adapters.telegram.platform import TelegramPlatform
+from adapters.telegram.platform import TelegramPlatform, keyboard
 from bot.delivery.split import split
+from bot.platform import Action, Button, Outgoing
+from bot.texts import load_texts
 from tests.adapters.strict.telegram import tdlib
 
 MARKUP = [
@@ -148,3 +150,11 @@ def test_a_spoiler_covers_the_answer_its_code_and_its_footer(text: str, shown: s
     assert tdlib.understood(formatted.text, [entity.to_dict() for entity in formatted.entities]) == shown
     footed = format_markdown(text, "temperature 0.7", spoiler=True)
     assert (footed.entities[0].type, footed.entities[0].length) == ("spoiler", utf16_length(footed.text))
+
+
+def test_an_address_becomes_a_link_in_a_row_of_its_own() -> None:
+    message = Outgoing("A cat.", (Button.AGAIN,), 7, actions=(Action("How?", "", "https://gander.example/how/x"),))
+    made = keyboard(message, load_texts())
+    assert made is not None
+    (again,), (link,) = made.inline_keyboard
+    assert (link.url, link.callback_data, again.callback_data) == ("https://gander.example/how/x", None, "/again answer_id:7")
