@@ -112,6 +112,7 @@ class EventHandler:
         looks, steps = CloserLooks(r.database, r.files, r.intake), StepAnswers(r.files, r.intake, words, r.texts)
         generator = AnswerGenerator(r.database, r.files, r.texts, words, looks, steps)
         self.explainer = Explainer(r.database, generator)
+        r.files.tell(self.explainer.forget)
         answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files, self.explainer.url)
         marked = MarkedPictures(r.files, r.intake, self._outbox, r.texts, r.exports)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease, marked, self.explainer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.answers.accumulate import Comparison, Draft
@@ -47,6 +48,13 @@ class Explainer:
         self._kept[job.answer] = Explainable(job, draft, engine, secrets.token_urlsafe(12))
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
+
+    def forget(self, sha256s: Sequence[str]) -> None:
+        """These pictures were deleted: keep no page, and no answer about them. Without pictures some words were: keep no answer at all."""
+        self._explained.clear()
+        for answer, kept in list(self._kept.items()):
+            if not sha256s or any(sha256 in turn.sha256s for turn in kept.draft.turns for sha256 in sha256s):
+                del self._kept[answer]
 
     def token(self, answer: int) -> str | None:
         """By which anybody may ask about this answer; None: it can't be asked about."""

@@ -53,8 +53,10 @@ async def test_what_was_deleted_is_not_explained(rig: Rig) -> None:
     await rig.finals(1)
     number = rig.chat.answer("You asked: what is it?").answer_id
     assert number is not None
+    assert await rig.core.explainer.how(number) is not None
     await rig.core.withdraw(PLACE, asked.id, answers=True)
     assert await rig.core.explainer.how(number) is None
+    assert rig.core.explainer.token(number) is None
 
 
 @pytest.mark.parametrize("what", ["spoiler", "nowhere", "engine"])
