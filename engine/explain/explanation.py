@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from engine.errors import ContextError, RequestError
@@ -24,6 +26,7 @@ from engine.prompts.context import Context, ContextBuilder, PictureTokens
 from engine.request import AnswerToExplain
 
 DIGITS = 5  # of a share
+FILES = ThreadPoolExecutor(1, thread_name_prefix="png")
 WORDS_AT_ONCE = 8  # that are put together without a pause
 
 
@@ -50,9 +53,11 @@ def explain(
     placed = list(pictures_of(context))
     images = {picture.key: picture for picture in pictures}
     seen: dict[str, PictureMaps | None] = {}
+    files: dict[str, Future[str]] = {}
     for each in placed:
         if each.key not in seen:
             seen[each.key] = yield from picture_maps(model, images[each.key], each.end - each.start)
+            files[each.key] = FILES.submit(png, seen_image(seen[each.key], images[each.key]))
     first = min(placed[-1].end, len(context) - 1) if placed else len(context) - 1
     reading = yield from read_again(
         model.language_model,
@@ -63,10 +68,9 @@ def explain(
         rivals=asked.rivals,
         layer=asked.layer,
     )
-    shown: list[SeenPicture] = []
-    for each in placed:
-        shown.append(seen_picture(each, seen[each.key], images[each.key]))
+    while not all(file.done() for file in files.values()):
         yield
+    shown = [seen_picture(each, seen[each.key], images[each.key], files[each.key].result()) for each in placed]
     words: list[ExplainedToken] = []
     for word in words_of(reading, ids, placed, [seen[each.key] for each in placed], model.tokenizer):
         words.append(word)
@@ -122,15 +126,24 @@ def picture_maps(model: VisionLanguageModel, picture: Picture, tokens: int) -> G
     return replace(found, maps=found.maps.float().cpu(), taken=found.taken.float().cpu())
 
 
-def seen_picture(placed: PlacedPicture, seen: PictureMaps | None, picture: Picture) -> SeenPicture:
-    image = picture.image if seen is None else seen.image
+def seen_image(seen: PictureMaps | None, picture: Picture) -> Image.Image:
+    return picture.image if seen is None else seen.image
+
+
+def png(image: Image.Image) -> str:
+    """In base64. Takes as long as many steps for a picture of a megapixel, and lets go of Python's lock meanwhile."""
     file = BytesIO()
     image.save(file, "PNG")
+    return b64encode(file.getvalue()).decode("ascii")
+
+
+def seen_picture(placed: PlacedPicture, seen: PictureMaps | None, picture: Picture, file: str) -> SeenPicture:
+    image = seen_image(seen, picture)
     rows, columns = (0, 0) if seen is None else seen.grid
     maps, taken = (None, None) if seen is None else (seen.maps, seen.taken)
     return SeenPicture(
         sha256=picture.sha256,
-        png=b64encode(file.getvalue()).decode("ascii"),
+        png=file,
         width=image.width,
         height=image.height,
         rows=rows,
