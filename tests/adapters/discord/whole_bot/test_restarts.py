@@ -53,7 +53,7 @@ async def test_an_answer_to_a_command_goes_on_in_its_message(tmp_path: Path, *, 
 async def test_a_command_that_a_kill_cut_off_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = asyncio.Event()
 
-    async def hang(*_: object) -> None:
+    async def hang(*_: object, **__: object) -> None:
         begun.set()
         await asyncio.Event().wait()
 
