@@ -11,7 +11,7 @@ from bot.errors import Refusal
 from bot.message import Value
 from bot.numbers import read_number, read_whole
 from bot.texts import CHINESE, ENGLISH, LANGUAGES, TAIWANESE
-from engine.api import MAX_BEAMS
+from engine.api import MAX_BEAMS, PictureDetail
 
 
 class Memory(StrEnum):
@@ -36,6 +36,7 @@ class AnswerSettings:
     language: str = "en"  # BCP 47: of the bot's own words, and of the answer where the model can
     memory: Memory = Memory.SHARED
     system_prompt: str | None = None
+    detail: PictureDetail | None = None  # how closely pictures are looked at; None = as the engine's operator chose
     zoom: str = "on"  # whether large pictures are looked at closer where a question asks about something small
 
 
@@ -111,6 +112,7 @@ class Setting:
         return bool(self.wire) or self.kind is SettingKind.TEXT
 
 
+DETAILS: Final = ("low", "normal", "high")  # coarse to fine
 LANGUAGE_NAMES: Final = {
     **dict.fromkeys(("english", "英文", "英语", "英語"), ENGLISH),
     **dict.fromkeys(("zh", "zh-hans", "chinese", "中文", "简体中文", "簡體中文", "汉语"), CHINESE),
@@ -130,6 +132,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("language", SettingKind.CHOICE, choices=LANGUAGES, aliases=LANGUAGE_NAMES),
         Setting("memory", SettingKind.CHOICE, choices=tuple(each.value for each in Memory), default=Memory.SHARED.value),
         Setting("system_prompt", SettingKind.TEXT, 0, 2000),
+        Setting("detail", SettingKind.CHOICE, choices=DETAILS, wire="detail"),
         Setting("zoom", SettingKind.CHOICE, choices=("on", "off"), default="on"),
     )
 }

@@ -11,7 +11,7 @@ from bot.message import Attachment, Incoming, Reply
 from bot.regions import closer_note, stored_region
 from bot.store.graph import Node, Turn
 from bot.store.tables import Finish
-from engine.api import ImagePart, ImageUrl, Message, Part, Role, TextPart
+from engine.api import ImagePart, ImageUrl, Message, Part, PictureDetail, Role, TextPart
 from engine.film_frames import frame_label
 
 IDLE_SECONDS = 30 * 60.0
@@ -104,10 +104,14 @@ def without_oldest(turns: Sequence[Turn], count: int) -> tuple[Turn, ...]:
 
 
 def messages(
-    turns: Sequence[Turn], urls: Mapping[str, str], system_prompt: str | None, writing: Mapping[int, str] | None = None
+    turns: Sequence[Turn],
+    urls: Mapping[str, str],
+    system_prompt: str | None,
+    writing: Mapping[int, str] | None = None,
+    detail: PictureDetail | None = None,
 ) -> tuple[Message, ...]:
     """The turns as messages of the request. `urls`: data URLs by sha256. `writing`: by turn, what is told of its pictures'
-    words. Turns of one role in a row become one message: models expect roles to alternate.
+    words. `detail`: how closely pictures are looked at. Turns of one role in a row become one message: models expect roles to alternate.
 
     Names are left out: people choose them, and could write instructions to the model there.
     """
@@ -115,7 +119,7 @@ def messages(
     for turn in turns:
         role: Role = "assistant" if turn.role == "assistant" else "user"
         before = spoken.pop()[1] if spoken and spoken[-1][0] == role else ()
-        spoken.append((role, (*before, *_parts(turn, urls, (writing or {}).get(turn.id, "")))))
+        spoken.append((role, (*before, *_parts(turn, urls, (writing or {}).get(turn.id, ""), detail))))
     return tuple(Message(role=role, content=_content(parts)) for role, parts in spoken)
 
 
@@ -123,17 +127,19 @@ def _unsaid(turn: Turn) -> Turn:
     return replace(turn, text="")
 
 
-def _parts(turn: Turn, urls: Mapping[str, str], writing: str) -> tuple[Part, ...]:
-    pictures = shown_parts(turn.sha256s, turn.seconds or [None] * len(turn.sha256s), urls)
+def _parts(turn: Turn, urls: Mapping[str, str], writing: str, detail: PictureDetail | None) -> tuple[Part, ...]:
+    pictures = shown_parts(turn.sha256s, turn.seconds or [None] * len(turn.sha256s), urls, detail)
     closer = closer_note([stored_region(region) for region in turn.regions if region]) if turn.shown < len(turn.sha256s) else ""
     return (*pictures, *(TextPart(text=text) for text in (closer, writing, turn.text) if text))
 
 
-def shown_parts(sha256s: Sequence[str], times: Sequence[float | None], urls: Mapping[str, str]) -> tuple[Part, ...]:
+def shown_parts(
+    sha256s: Sequence[str], times: Sequence[float | None], urls: Mapping[str, str], detail: PictureDetail | None = None
+) -> tuple[Part, ...]:
     """The pictures of a message; before a film's frames stand their order and times. `urls`: data URLs by sha256."""
     parts: list[Part] = []
     for label, sha256 in zip(_labels(times), sha256s, strict=True):
-        parts += [*label, ImagePart(image_url=ImageUrl(url=urls[sha256]))]
+        parts += [*label, ImagePart(image_url=ImageUrl(url=urls[sha256], detail=detail))]
     return tuple(parts)
 
 

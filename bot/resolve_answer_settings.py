@@ -169,7 +169,14 @@ class ScopedSettings:
 
     def _footer(self, found: Iterable[Effective], language: str) -> str:
         unusual = [each for each in found if each.setting.shapes_answer and each.value != self._usual(each.setting)]
-        return " · ".join(self._texts.render(language, f"setting.{each.setting.name}.footer", value=shown(each.value)) for each in unusual)
+        return " · ".join(
+            self._texts.render(language, f"setting.{each.setting.name}.footer", value=self._words(each, language)) for each in unusual
+        )
+
+    def _words(self, found: Effective, language: str) -> str:
+        if found.setting.kind is SettingKind.CHOICE:
+            return self._texts.render(language, f"choice.{found.setting.name}.{found.value}")
+        return shown(found.value)
 
     def _usual(self, setting: Setting) -> Value | None:
         return self._defaults.get(setting.name, setting.default)

@@ -240,7 +240,7 @@ class AnswerGenerator:
         if not question.text:
             turns = (*turns[:-1], replace(question, text=self._texts.render(settings.language, "answer.describe")))
         return ChatRequest(
-            messages=conversation.messages(turns, await self._data_urls(turns), settings.system_prompt, writing),
+            messages=conversation.messages(turns, await self._data_urls(turns), settings.system_prompt, writing, settings.detail),
             stream=True,
             stream_options=StreamOptions(include_usage=True),
             temperature=settings.temperature,

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from bot.answer_settings import SETTINGS, find_setting
 from bot.commands.command import ANSWER, Command, Context, Option, OptionKind, Suggestion, Typing, complete_setting
-from bot.commands.single_setting import CLEAR, SCOPE, change_or_explain, describe, lacking, name_of
+from bot.commands.single_setting import CLEAR, DETAIL, SCOPE, change_or_explain, describe, lacking, name_of
 from bot.engines.compatibility import PICTURES
 from bot.platform import Outgoing, Panel
 from bot.store.scoped_settings import Scope
 
-DETAILS = {"low": "detail.low", "normal": "detail.normal", "high": "detail.high"}  # how closely an engine looks at pictures
 NAME = Option("name", OptionKind.CHOICE, choices=tuple(SETTINGS), words="setting.{choice}.name")
 
 
@@ -35,13 +34,12 @@ async def run(context: Context) -> Outgoing:
         chosen = bool(context.options.keys() & {VALUE.name, CLEAR.name})
         return reply if SCOPE.name in context.options else replace(reply, panel=Panel(setting=setting.name, chosen=chosen))
     found = await context.settings.effective(context.incoming.place, context.incoming.author)
-    lines = [await describe(context, each) for each in found.values()]
-    engines = await context.actions.engines()
-    details = sorted({each.health.picture_detail for each in engines if each.health and each.health.picture_detail in DETAILS})
-    lines += [context.render("settings.detail", detail=context.render(DETAILS[detail])) for detail in details]
-    if unknown := [name_of(context, setting) for setting in SETTINGS.values() if await lacking(context, setting)]:
-        lines.append(context.render("settings.lacking_all", names=", ".join(unknown)))
-    answering = [each.health for each in engines if each.health]
+    unknown = [setting for setting in SETTINGS.values() if await lacking(context, setting)]
+    silent = {setting.name for setting in unknown} & {DETAIL}  # most models look at every picture alike: not worth a line
+    lines = [await describe(context, each) for each in found.values() if each.setting.name not in silent]
+    if names := [name_of(context, setting) for setting in unknown if setting.name not in silent]:
+        lines.append(context.render("settings.lacking_all", names=", ".join(names)))
+    answering = [each.health for each in await context.actions.engines() if each.health]
     if answering and all(PICTURES in health.lacks for health in answering):
         lines.append(context.render("settings.sightless"))
     reply = context.reply("\n".join([context.render("settings.title"), *lines, context.render("settings.how")]))

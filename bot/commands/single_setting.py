@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.answer_settings import SETTINGS, Setting, SettingKind
+from bot.answer_settings import DETAILS, SETTINGS, Setting, SettingKind
 from bot.commands.command import Command, Context, Option, OptionKind, setting_option
 from bot.commands.setting_drawings import drawing
 from bot.message import Value
@@ -16,6 +16,7 @@ from bot.store.scoped_settings import Scope
 SCOPES = {"me": Scope.PERSON, "channel": Scope.CHANNEL, "server": Scope.SERVER}
 SCOPE = Option("scope", OptionKind.CHOICE, choices=tuple(SCOPES), words="choice.scope.{choice}")
 CLEAR = Option("clear", OptionKind.FLAG)
+DETAIL: Final = "detail"
 SHOWN_LENGTH = 100  # characters of a system prompt that are shown in a list
 
 
@@ -42,13 +43,23 @@ async def describe(context: Context, found: Effective) -> str:
     setting, value, origin = found.setting, found.value, str(found.origin)
     if value is None and setting.name == "language":
         value, origin = context.language, "locale"
+    elif value is None and setting.name == DETAIL:
+        value, origin = await finest_detail(context), "operator"
     elif value is None:
         value = await _model_value(context, setting)
     name = name_of(context, setting)
     if value is None:
         return context.render("settings.model_decides", name=name)
     line = context.render("settings.line", name=name, value=words_of(context, setting, value), origin=context.render(f"origin.{origin}"))
+    if setting.name == DETAIL and (finest := await finest_detail(context)) and DETAILS.index(str(value)) > DETAILS.index(finest):
+        return f"{line} {context.render('settings.detail_capped', limit=words_of(context, setting, finest))}"
     return line if found.cap is None else f"{line} {context.render('settings.capped', limit=found.cap)}"
+
+
+async def finest_detail(context: Context) -> str | None:
+    """How closely the engines' operator lets pictures be looked at; None where they leave no choice."""
+    healths = [engine.health for engine in await context.actions.engines() if engine.health]
+    return max((health.picture_detail for health in healths if health.picture_detail in DETAILS), key=DETAILS.index, default=None)
 
 
 def name_of(context: Context, setting: Setting) -> str:
@@ -74,6 +85,8 @@ async def _explain(context: Context, setting: Setting) -> str:
 async def lacking(context: Context, setting: Setting) -> bool:
     """Whether no engine that answers here supports this setting."""
     answering = [engine.health for engine in await context.actions.engines() if engine.health]
+    if setting.name == DETAIL:  # other servers, which lack something, don't say
+        return bool(answering) and not any(health.picture_detail or health.lacks for health in answering)
     return bool(answering and setting.wire) and all(setting.wire in health.lacks for health in answering)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bot.errors import EngineRefused, Fault
-from engine.api import ChatRequest, ErrorDetail
+from engine.api import ChatRequest, ErrorDetail, Message
 
 # Fields of our requests that OpenAI's protocol lacks.
 OURS: Final = frozenset({"top_k", "num_beams", "repetition_penalty", "length_penalty", "early_stopping", "min_tokens", "beam_tree", "find"})
@@ -70,6 +70,7 @@ class OtherServer:
     def adapt(self, request: ChatRequest) -> ChatRequest:
         """The request as this server takes it: without the fields that it lacks, with its model and its name for the token limit."""
         said = {name: getattr(request, name) for name in request.model_fields_set - self.lacks}
+        said["messages"] = tuple(map(_in_openais_details, request.messages))
         if self.newer and said.get("max_tokens") is not None:
             said["max_completion_tokens"] = said.pop("max_tokens")
         return ChatRequest.model_construct(**said | {"model": request.model or self.model})
@@ -83,6 +84,19 @@ class OtherServer:
         optional = sent.model_fields_set - _NEEDED - self.lacks
         named = next((name for name in sorted(optional) if re.search(rf"\b{name}\b", f"{detail.param} {detail.message}")), None)
         return replace(self, lacks=self.lacks | {named}) if named else None
+
+
+def _in_openais_details(message: Message) -> Message:
+    """`normal` detail is ours alone."""
+    if isinstance(message.content, str):
+        return message
+    parts = [
+        part.model_copy(update={"image_url": part.image_url.model_copy(update={"detail": "auto"})})
+        if part.type == "image_url" and part.image_url.detail == "normal"
+        else part
+        for part in message.content
+    ]
+    return message.model_copy(update={"content": tuple(parts)})
 
 
 def described(server: OtherServer, told: Mapping[str, Any]) -> OtherServer:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.conversation import messages, points_at_nothing, said, sight, speaks_of_picture, without_oldest
 from bot.store.graph import Turn
+from engine.api import ImagePart
 
 
 def turn(number: int, role: str, text: str, *sha256s: str, finish: str | None = None) -> Turn:
@@ -79,6 +80,9 @@ def test_people_and_model_alternate_and_what_failed_was_never_said() -> None:
     first = shown[1].content
     assert isinstance(first, tuple)
     assert [part.type for part in first] == ["image_url", "text"]
+    closely = messages(said(BRANCH), {"a": "data:,"}, None, detail="high")[0].content[0]
+    assert isinstance(closely, ImagePart)
+    assert closely.image_url.detail == "high"
 
 
 @pytest.mark.parametrize(("count", "texts"), [(0, 4), (1, 3), (2, 2), (99, 1)])

@@ -84,7 +84,7 @@ def keys_built_from_names() -> Iterator[str]:
         yield from (f"setting.{setting.name}.{part}" for part in ("name", "explanation"))
         yield from (f"setting.{setting.name}.footer",) if setting.shapes_answer else ()
         yield from (f"choice.{setting.name}.{choice}" for choice in setting.choices)
-    yield from (f"origin.{origin}" for origin in (*Origin, "locale"))
+    yield from (f"origin.{origin}" for origin in (*Origin, "locale", "operator"))
     yield from (f"settings.for.{scope}" for scope in Scope)
     yield from (f"button.{button}" for button in Button)
     yield from (f"sample.{sample.name}.{part}" for sample in SAMPLES.values() for part in ("title", "alt", *sample.questions))

@@ -11,7 +11,7 @@ from bot.engines.client import EngineClient
 from bot.engines.compatibility import OURS, choose, described, sees_nothing
 from bot.engines.compatibility import OtherServer as AnotherServer
 from bot.errors import EngineRefused, Fault
-from engine.api import ChatRequest, ErrorDetail, ImagePart, ImageUrl, Message
+from engine.api import ChatRequest, ErrorDetail, ImagePart, ImageUrl, Message, PictureDetail
 from tests.adapters.standin import StandIn
 from tests.bot import other_servers as others
 from tests.bot.other_servers import OtherServer, answer_of, client_of
@@ -127,6 +127,17 @@ def test_a_server_says_itself_what_its_model_can(told: dict[str, object], rows: 
 )
 def test_a_refusal_says_that_the_model_sees_nothing(message: str, blind: bool) -> None:
     assert sees_nothing(ErrorDetail(message=message, type="server_error")) is blind
+
+
+def test_a_detail_of_ours_becomes_openais() -> None:
+    details: tuple[PictureDetail, ...] = ("low", "normal", "high")
+    shown = tuple(ImagePart(image_url=ImageUrl(url="data:,", detail=detail)) for detail in details)
+    asked = AnotherServer("gpt").adapt(
+        ChatRequest(messages=(Message(role="user", content=shown), Message(role="assistant", content="Hm.")))
+    )
+    sent = asked.model_dump(exclude_none=True, include={"messages"})["messages"]
+    assert [part["image_url"]["detail"] for part in sent[0]["content"]] == ["low", "auto", "high"]
+    assert sent[1]["content"] == "Hm."
 
 
 async def test_a_model_without_sight_is_asked_about_no_picture_twice() -> None:

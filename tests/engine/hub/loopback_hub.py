@@ -30,7 +30,9 @@ class Hub:
     stored: Mapping[str, bytes] = field(default_factory=dict)  # sent in place of the file of this name
     commits: tuple[str, ...] = (COMMIT,)
     also: tuple[str, ...] = ()  # other repositories under which the same files are found
+    elsewhere: str = ""  # the server of that other address; empty = this one
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path as sent, Range
+    tokens: list[str] = field(default_factory=list)  # what each request said in `Authorization`
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -41,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.hub.requests.append((self.command, self.path, self.headers.get("Range", "")))
+        self.hub.tokens.append(self.headers.get("Authorization", ""))
         path = unquote(urlsplit(self.path).path)
         known = any(f"/{name}" in path for name in ("gander/tiny", *self.hub.also))
         if self.hub.refusal or not known:
@@ -61,7 +64,9 @@ class Handler(BaseHTTPRequestHandler):
                 told["safetensors"] = {"parameters": {"F32": self.hub.parameters}, "total": self.hub.parameters}
             self.answer(200, json.dumps(told).encode())
         elif self.hub.redirect and not path.startswith("/elsewhere"):
-            self.answer(302, b"", {"Location": f"{self.hub.url}/elsewhere{self.path}", **self.facts(self.named(path))})
+            self.answer(
+                302, b"", {"Location": f"{self.hub.elsewhere or self.hub.url}/elsewhere{self.path}", **self.facts(self.named(path))}
+            )
         else:
             self.send_file(self.named(path), self.hub.stored.get(path.rpartition("/")[2]))
 
@@ -71,10 +76,13 @@ class Handler(BaseHTTPRequestHandler):
         return self.hub.files[path.partition(f"/resolve/{COMMIT}/")[2] or path.rpartition("/")[2]]  # the latter of a mirror
 
     def facts(self, data: bytes) -> dict[str, str]:
-        """What the hub says of a file besides its bytes; its tag is the sha256 of a large one."""
+        """What the hub says of a file besides its bytes; its tag is the sha256 of a large one. As mirrors do, it repeats what the hub says
+        of its Xet store, and has none.
+        """
         sha256, large = hashlib.sha256(data).hexdigest(), len(data) >= LARGE
         size = {"X-Linked-Size": str(len(data) + self.hub.lie), "X-Linked-Etag": f'"{sha256}"'} if large else {}
-        return {"ETag": f'"{sha256 if large else digest(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes", **size}
+        xet = {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": f"{self.hub.url}/xet"}
+        return {"ETag": f'"{sha256 if large else digest(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes", **size, **xet}
 
     def send_file(self, whole: bytes, other: bytes | None) -> None:
         data = whole if other is None else other

@@ -51,6 +51,16 @@ def test_a_redirection_to_another_server_is_followed(hub: Hub) -> None:
     assert any(path.startswith("/elsewhere") for _, path, _ in hub.requests)
 
 
+def test_a_token_goes_to_the_hub_and_not_to_where_its_files_lie(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with running(Hub(hub.files)) as store:
+        hub.redirect, hub.elsewhere = True, store.url
+        assert (look_up(TINY).fetch() / "model.bin").read_bytes() == WEIGHTS
+    assert set(hub.tokens) == {"Bearer hf_secret"}
+    assert {path.rpartition("/")[2] for method, path, _ in store.requests if method == "GET"} == set(hub.files)
+    assert set(store.tokens) == {""}
+
+
 def test_a_size_that_is_not_kept_is_said_and_the_next_try_begins_anew(hub: Hub, tmp_path: Path) -> None:
     hub.stored = {"model.bin": WEIGHTS + b"more"}
     with pytest.raises(DownloadError, match="bytes instead of 2,048,000"):

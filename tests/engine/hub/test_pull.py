@@ -23,7 +23,7 @@ LARGE = bytes(range(256)) * 100_000  # 26 MB: the client keeps what came in piec
 def pull(home: Path, url: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("HF_")}
     command = [sys.executable, "-m", "engine", "model", "pull", *arguments]
-    settings = clean | {"GANDER_HOME": str(home), "HF_ENDPOINT": url, "HF_HUB_DISABLE_XET": "1"} | environment
+    settings = clean | {"GANDER_HOME": str(home), "HF_ENDPOINT": url} | environment
     return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=100, check=False)
 
 

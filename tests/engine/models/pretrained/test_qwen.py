@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.errors import ModelError
 from engine.evaluation.comparison import Comparison
 from engine.images.decode import Picture
 from engine.layers.modes import Quantization
@@ -14,6 +15,7 @@ from engine.models.base import EncodedPicture, VisionLanguageModel
 from engine.models.detail import PIXELS, pixel_budget
 from engine.models.pretrained.qwen import QwenModel
 from engine.prompts.context import PictureTokens
+from engine.weights import loader
 from engine.weights.loader import load
 from tests.engine.models.pretrained.repositories import picture, store
 
@@ -83,6 +85,13 @@ def test_quantised_it_answers_with_picture_rows_as_they_were(model: QwenModel, m
     assert greedy(quantised)
     [ours], [exact] = quantised.encode([picture(96, 64)]), model.encode([picture(96, 64)])
     assert (ours.embeddings.float() - exact.embeddings).norm() < 0.1 * exact.embeddings.norm()
+
+
+def test_what_main_memory_has_no_room_for_is_refused_before_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system would kill the process without a word."""
+    monkeypatch.setattr(loader, "main_memory", lambda: 1_000_000)
+    with pytest.raises(ModelError, match=r"takes 0\.\d GB of memory in q4_1, and 0\.0 GB are free\. Choose a smaller model"):
+        loader.load(store("qwen3_vl", tmp_path).folder, torch.device("cpu"))
 
 
 def test_a_load_by_default_looks_closely_only_where_that_is_quick(tmp_path: Path) -> None:
