@@ -40,7 +40,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "kernels" / sources_version
 # The same examples each time, on however busy a machine: the suite fails for a change, never by chance. `make sweep` looks further.
 PROFILE = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("sweep", PROFILE, max_examples=1_000)
-hypothesis.settings.register_profile("suite", PROFILE, derandomize=True)
+hypothesis.settings.register_profile("suite", PROFILE, derandomize=True, max_examples=60)
 hypothesis.settings.load_profile("suite")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background, and our children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

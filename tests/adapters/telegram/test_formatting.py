@@ -85,7 +85,7 @@ def test_nothing_breaks_the_formatting(text: str, footer: str, spoiler: bool) ->
     assert format_markdown(text).units <= most_units(text)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @example(pieces=["\t", "```", "```", "goose ", "goose "])
 @given(pieces=st.lists(st.sampled_from([*MARKUP, *ADDRESSES, *LETTERS, "🪿🪿🪿 ", "word " * 20]), min_size=1, max_size=12))
 def test_long_answers_are_cut_where_nothing_breaks(pieces: list[str]) -> None:
