@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
-    """`tensor` of the host on `device`; on CUDA the copy is queued behind the work under way."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+    """`tensor` of the host, expanded or not, on `device`; on CUDA the copy is queued behind the work under way."""
+    return tensor.contiguous().pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def download(tensor: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from engine.core.build import build_engine
 from engine.core.engine import Engine
 from engine.core.startup import EngineOptions
+from engine.device.async_copy import upload
 from engine.models.llama.layer_split import allocate
 from engine.runner.kv_cache_size import ladder
 from tests.engine.core.requests import QUESTIONS, Ids, asked, make_end_likely, run
@@ -56,6 +57,12 @@ def test_a_card_answers_a_mix_as_the_cpu_does() -> None:
     engine = tiny_on(CARDS[:1])
     assert engine.runner.graphs
     assert answers(engine) == answers(tiny_on([CPU]))
+
+
+@one_card
+def test_what_was_expanded_is_uploaded_too() -> None:
+    wide = torch.arange(4)[None].expand(3, -1)
+    assert torch.equal(upload(wide, CARDS[0]).cpu(), wide)
 
 
 @two_cards
