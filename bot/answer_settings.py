@@ -33,7 +33,8 @@ class AnswerSettings:
     repetition_penalty: float | None = None
     length_penalty: float | None = None
     max_new_tokens: int | None = None
-    language: str = "en"  # BCP 47: of the bot's own words, and of the answer where the model can
+    language: str = "en"  # BCP 47: of the bot's own words
+    answer_language: str | None = None  # that somebody set by /language: of the answer, too, where the model can; None = as the question
     memory: Memory = Memory.SHARED
     system_prompt: str | None = None
     detail: PictureDetail | None = None  # how closely pictures are looked at; None = as the engine's operator chose

@@ -99,7 +99,12 @@ class ScopedSettings:
         found = await self.effective(place, author, request)
         language = self._language(found["language"], locale)
         values = {name: each.value for name, each in found.items()}
-        settings = AnswerSettings(**values | {"language": language, "memory": Memory(str(values["memory"]))})  # type: ignore[arg-type]  # SETTINGS types them
+        chosen = {
+            "language": language,
+            "answer_language": None if found["language"].origin is Origin.DEFAULT else found["language"].value,
+            "memory": Memory(str(values["memory"])),
+        }
+        settings = AnswerSettings(**values | chosen)  # type: ignore[arg-type]  # SETTINGS types them
         return ResolvedSettings(settings, self._footer((each for each in found.values() if each.setting.name != varied), language))
 
     async def effective(self, place: Place, author: Author, request: Mapping[str, Value] | None = None) -> Mapping[str, Effective]:

@@ -37,6 +37,8 @@ class Draft:
     filtered: bool = False  # the server's content filter ended it
     looked: tuple[Region, ...] = ()  # the parts of the picture that were shown by themselves …
     part_alone: bool = False  # … instead of the whole
+    answer_language: str | None = None  # that the model was asked to answer in
+    foreign: bool = False  # the question is in a language that the model was not trained in
     boxes: tuple[NamedBox, ...] = ()  # where things are in …
     pictured: str = ""  # … the newest picture that the engine was shown (its sha256)
     trace: dict[str, Any] | None = None  # of an answer in steps: steps/trace.py
@@ -125,6 +127,10 @@ class Comparison:
     @property
     def part_alone(self) -> bool:
         return any(draft.part_alone for draft in self.drafts)
+
+    @property
+    def foreign(self) -> bool:
+        return self.drafts[0].foreign
 
     @property
     def tokens(self) -> int:

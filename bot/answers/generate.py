@@ -33,11 +33,13 @@ from bot.store.pictures import PictureFiles
 from bot.store.tables import Finish
 from bot.texts import Texts
 from engine.api import ChatRequest, Health, StreamOptions
+from engine.writing import language_of
 
 PROMPT_TOKENS_PER_CHARACTER = 0.3  # of plain English; used for fairness and estimates only
 PICTURE_TOKENS = 64
 DEFAULT_ANSWER_TOKENS = 300
 OnChunk = Callable[[], None]  # called after each chunk
+LONGEST_LOOKED_AT = 10_000  # characters of a question, to tell its language by
 LEAST_LETTERS = 250  # of quoted writing: with fewer, what is too long is the conversation
 ALTERNATIVES = 6  # alternatives requested for each token
 FAULT_TEXTS: Final[Mapping[Fault, str]] = {  # what people are told of faults that only the operator can fix
@@ -135,10 +137,13 @@ class AnswerGenerator:
             turns = await self._closer_looks.look(turns, job, health)
         except FileNotFoundError:
             raise Refusal("answer.picture_gone") from None
+        job = replace(job, settings=as_spoken(job.settings, health))
         one_picture = health is not None and health.one_picture
         for each in draft.drafts:
             each.looked = looked_at(turns, one_picture=one_picture)
             each.part_alone = one_picture
+            each.answer_language = job.settings.answer_language
+            each.foreign = is_foreign(turns[-1].text, health)
         turns = for_one_picture(turns) if one_picture else turns
         if finding(turns):
             if health is not None and not health.finds:
@@ -219,6 +224,8 @@ class AnswerGenerator:
             notes.append(self._texts.render(language, "zoom.alone" if draft.part_alone else "zoom.looked", parts=parts))
         if draft.dropped:
             notes.append(self._texts.render(language, "answer.dropped", count=draft.dropped))
+        if draft.foreign and draft.prompt_tokens:  # without a prompt the engine said so itself
+            notes.append(self._texts.render(language, "answer.english_only"))
         if draft.filtered:
             notes.append(self._texts.render(language, "answer.filtered"))
         if draft.finish is Finish.LENGTH:
@@ -232,7 +239,8 @@ class AnswerGenerator:
 
     async def request(self, job: Job, draft: Draft) -> ChatRequest:
         """What an engine was asked for an answer that is made. Raises Refusal where a picture is not kept any more."""
-        return await self._request(job, draft.turns, draft.writing)
+        asked = replace(job, settings=replace(job.settings, answer_language=draft.answer_language))
+        return await self._request(asked, draft.turns, draft.writing)
 
     async def _request(self, job: Job, turns: Sequence[Turn], writing: Mapping[int, str]) -> ChatRequest:
         settings = job.settings
@@ -240,7 +248,7 @@ class AnswerGenerator:
         if not question.text:
             turns = (*turns[:-1], replace(question, text=self._texts.render(settings.language, "answer.describe")))
         return ChatRequest(
-            messages=conversation.messages(turns, await self._data_urls(turns), settings.system_prompt, writing, settings.detail),
+            messages=conversation.messages(turns, await self._data_urls(turns), self._system_prompt(settings), writing, settings.detail),
             stream=True,
             stream_options=StreamOptions(include_usage=True),
             temperature=settings.temperature,
@@ -254,6 +262,11 @@ class AnswerGenerator:
             **({"find": thing} if (thing := finding(turns)) else {}),
         )
 
+    def _system_prompt(self, settings: AnswerSettings) -> str | None:
+        """What people set, and in which language the answer is wanted, said in that language."""
+        wanted = settings.answer_language and self._texts.render(settings.answer_language, "answer.in_this_language")
+        return "\n\n".join(filter(None, (settings.system_prompt, wanted))) or None
+
     async def _data_urls(self, turns: Sequence[Turn]) -> dict[str, str]:
         types = {sha256: kind for turn in turns for sha256, kind in zip(turn.sha256s, turn.media_types, strict=True)}
         try:
@@ -263,6 +276,22 @@ class AnswerGenerator:
 
     def _data_url(self, sha256: str, media_type: str) -> str:
         return f"data:{media_type};base64,{b64encode(self._files.path(sha256).read_bytes()).decode('ascii')}"
+
+
+def as_spoken(settings: AnswerSettings, health: Health | None) -> AnswerSettings:
+    """Without a language of the answer where nobody knows the model, or where it has one language alone, or not this one."""
+    spoken = health.languages if health is not None else ("",)
+    wanted = (settings.answer_language or "").partition("-")[0]
+    can = not spoken or (len(spoken) > 1 and wanted in {language.partition("-")[0] for language in spoken})
+    return settings if can else replace(settings, answer_language=None)
+
+
+def is_foreign(question: str, health: Health | None) -> bool:
+    """Whether a question is in a language that is told by its script, and that the model's makers don't name."""
+    language = language_of(question[:LONGEST_LOOKED_AT])
+    if health is None or not health.languages or language == "und":
+        return False
+    return not any(known.startswith(language) for known in health.languages)
 
 
 def finding(turns: Sequence[Turn]) -> str:

@@ -17,6 +17,7 @@ from engine.errors import AdapterError
 from engine.layers.quantization import Slot
 from engine.models.card import CARD_NAME
 from engine.models.card_reader import read_card
+from engine.weights.checkpoint import merge_lora
 from engine.weights.peft_format import Adapter, LowRank, module_of, read_adapter
 from engine.weights.shard_folder import Progress, check_space
 from engine.weights.shards import Conversion, write_shard
@@ -92,7 +93,7 @@ def merged(name: str, tensor: StoredTensor, pair: LowRank | None) -> dict[str, T
     stored = tensor.read()
     if pair is None:
         return {name: stored}
-    return {name: stored.float().addmm_(pair.b.float(), pair.a.float(), alpha=pair.scale).to(stored.dtype)}
+    return {name: merge_lora(stored, pair.a, pair.b, pair.scale).to(stored.dtype)}
 
 
 def check_used(adapter: Adapter, base: Path) -> None:
