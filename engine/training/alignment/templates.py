@@ -108,7 +108,7 @@ class RowWriter:
         elif self.as_release:
             self.release_chat(row, example, shown)
         else:
-            self.own_chat(row, example, {each.sha256: each.picture for each in shown})
+            self.own_chat(row, example, {each.key: each.picture for each in shown})
         made = row.row()
         if not any(made.learned) or len(made) > self.model.card.context_length:
             raise RequestError(f"too long: {len(made)} tokens, of which {sum(made.learned)} are an answer's.")
