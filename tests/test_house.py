@@ -44,6 +44,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/insight/beam_list.py": "bot/insight/test_how_page.py",
     "bot/media/film_worker.py": "bot/media/test_films.py",
     "bot/questions/zoom_grid.py": "bot/looking/test_closer.py",
+    "adapters/evaluation/small_things.py": "adapters/evaluation/test_closer.py",
     "bot/reading/recognition.py": "bot/reading/test_picture_words.py",
     "bot/media/child_process.py": "bot/media/test_decoder_pool.py",
     "bot/maintenance": "adapters/cli/test_database.py",

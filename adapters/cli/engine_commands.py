@@ -20,7 +20,8 @@ HANDED_ON = {
 BENCH = "Measure how fast a model answers, beside the peers installed with it; `gander bench bot`: what the bot itself costs."
 
 EVALUATE = (
-    "Measure how well a model answers, on pictures it has never seen; `gander evaluate reading`: how well writing is read; `… films`."
+    "Measure how well a model answers, on pictures it has never seen; `gander evaluate reading`: how well writing is read; "
+    "`… films`, `… zoom`, `… steps`."
 )
 
 
@@ -43,7 +44,7 @@ def bench(context: typer.Context) -> None:
 
 def evaluate(context: typer.Context) -> None:
     """What reads writing is the bot's; models are measured by the engine."""
-    if context.args[:1] in (["reading"], ["films"]):
+    if context.args[:1] in (["reading"], ["films"], ["zoom"], ["steps"]):
         from adapters.cli.evaluate import app
 
         app(context.args, prog_name="gander evaluate")

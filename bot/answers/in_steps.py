@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -38,13 +38,19 @@ MOST_TOKENS: Final = 80  # of a step's answer
 log = structlog.get_logger(__name__)
 
 
+class WordsReader(Protocol):
+    """What reads the writing in a picture: PictureWords, or reader.PictureReader itself."""
+
+    async def read(self, data: bytes, whose: str = "") -> str: ...
+
+
 @dataclass
 class PictureTools:
     """What a program may do with one picture. Implements interpreter.Tools."""
 
     engine: Engine
     intake: Intake
-    words: PictureWords
+    words: WordsReader | None  # None: nothing is read here
     data: bytes
     large: bool
     whose: str
@@ -60,7 +66,7 @@ class PictureTools:
         return await self.write(request)
 
     async def read(self, region: Region) -> str:
-        return await self.words.read((await self._crop(region)).data, self.whose)
+        return await self.words.read((await self._crop(region)).data, self.whose) if self.words else ""
 
     async def write(self, request: ChatRequest) -> str:
         draft = Draft()
@@ -98,7 +104,7 @@ class StepAnswers:
         large = max(seen.sizes[0]) >= LARGER * eye
         data = await self._files.load(seen.sha256s[0])
         tools = PictureTools(engine, self._intake, self._words, data, large, job.person, job.name)
-        program, by_model = await self._program(tools, question, health)
+        program, by_model = await program_for(tools, question, health)
         if program is None:
             return False
         run = Run(program, tools)
@@ -120,15 +126,6 @@ class StepAnswers:
         draft.text_so_far = sanitize_text(self._said(result, program, job.settings.language))
         return True
 
-    async def _program(self, tools: PictureTools, question: str, health: Health | None) -> tuple[Program | None, bool]:
-        """The program, and whether the model wrote it. A model that knows one picture alone is a toy, and is not asked."""
-        if health is None or not health.one_picture:
-            try:
-                return read_program(await tools.write(program_request(question))), True
-            except (ProgramError, EngineRefused) as failure:
-                log.info("no_program_written", reason=str(failure))
-        return ready_made(question), False
-
     def _said(self, result: Result, program: Program, language: str) -> str:
         if isinstance(result, bool):
             return self._texts.render(language, "steps.yes" if result else "steps.no")
@@ -138,3 +135,13 @@ class StepAnswers:
         if last == "where":
             return self._texts.render(language, f"region.{str(result).replace(' ', '_')}")
         return str(result) if isinstance(result, int | str) else shown(result)
+
+
+async def program_for(tools: PictureTools, question: str, health: Health | None) -> tuple[Program | None, bool]:
+    """The program, and whether the model wrote it. A model that knows one picture alone is a toy, and is not asked."""
+    if health is None or not health.one_picture:
+        try:
+            return read_program(await tools.write(program_request(question))), True
+        except (ProgramError, EngineRefused) as failure:
+            log.info("no_program_written", reason=str(failure))
+    return ready_made(question), False

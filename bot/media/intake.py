@@ -104,6 +104,10 @@ class Intake:
         except Refusal as refusal:
             raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
 
+    async def decode(self, data: bytes, kind: str, whose: str = "") -> Picture:
+        """A whole file that lies here, of Pillow's format `kind`. Raises Refusal."""
+        return await self._decoder.decode(data, kind, whose)
+
     async def crop(self, data: bytes, box: Box, whose: str = "") -> Picture:
         """A part of a picture that was taken before (`Picture.data`). Raises Refusal."""
         return await self._decoder.decode(data, recognise(data[:HEAD]), whose, box)

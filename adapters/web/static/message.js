@@ -11,7 +11,7 @@ const COPIED = 1500; // milliseconds for which a button says so
 export class MessageView {
   #drawn = {}; // part → what it was drawn from
 
-  /** `actions`: reply(message), edit(message), press(button, message), choose(id), type(command), explain(message), enlarge(url). */
+  /** `actions`: reply(message), edit(message), press(button, message), choose(id), type(command), explain(message), enlarge(url, message). */
   constructor(message, actions) {
     this.actions = actions;
     const mine = message.role === "person";
@@ -28,6 +28,7 @@ export class MessageView {
 
   /** `siblings`: the ids in whose place it stands, its own among them; `waits`: an answer before it is not finished. */
   update(message, siblings, waits) {
+    this.message = message;
     this.element.classList.toggle("unfinished", !message.final);
     this.#part("pictures", message.pictures, (urls) => this.#drawPictures(urls));
     const { text, columns, spoiler, role, steps } = message;
@@ -62,7 +63,7 @@ export class MessageView {
 
   #pictureButton(number) {
     const image = make("img", { alt: say("picture-only") });
-    const button = make("button", { type: "button", className: "picture", onclick: () => this.actions.enlarge(image.src) }, image);
+    const button = make("button", { type: "button", className: "picture", onclick: () => this.actions.enlarge(image.src, this.message) }, image);
     button.setAttribute("aria-label", say("picture", { number: number + 1 }));
     return button;
   }

@@ -5,7 +5,7 @@ import { Follower } from "./follow.js";
 import { markdown } from "./markdown.js";
 import { MessageView, commandButtons, pressable } from "./message.js";
 import { arrange } from "./morph.js";
-import { say } from "./texts.js";
+import { Viewer } from "./viewer.js";
 
 const BEFORE = "before "; // with a first message's id: what was said before it
 const NOTHING = ""; // in the place of a message's id: an empty conversation
@@ -24,11 +24,10 @@ export class Thread {
   /** `actions`: reply(message), press(button, message), choose(id), type(command), begin(command), explain(message). */
   constructor(graph, actions) {
     this.graph = graph;
-    this.actions = { ...actions, enlarge: (url) => this.#enlarge(url) };
+    const viewer = new Viewer((message, region) => this.#zoom(message, region));
+    this.actions = { ...actions, enlarge: (url, message) => viewer.show(url, message) };
     this.follower = new Follower(find("thread"), this.#list, (away) => (find("to-end").hidden = !away));
     find("to-end").onclick = () => this.toEnd();
-    find("viewer-close").onclick = () => find("viewer").close();
-    find("viewer").onclick = (event) => event.target === find("viewer") && find("viewer").close();
     document.addEventListener("gander:library", () => this.#redraw());
   }
 
@@ -93,8 +92,10 @@ export class Thread {
     for (const message of this.#path) this.#view(message).redraw(message, this.graph.siblings(message.id), this.graph.waits(message));
   }
 
-  #enlarge(url) {
-    Object.assign(find("viewer-picture"), { src: url, alt: say("picture-only") });
-    find("viewer").showModal();
+  /** Begins a question about a part of a picture; in reply to its message, unless that is the newest that shows one. */
+  #zoom(message, region) {
+    const newest = this.#path.findLast(({ pictures }) => pictures.length);
+    if (message.id !== newest?.id) this.actions.reply(message);
+    this.actions.begin(`/zoom ${region}`);
   }
 }

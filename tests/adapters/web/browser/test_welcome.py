@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from bot.demo.samples import SAMPLES
 from bot.texts import load_texts
 from engine.api import Health
 from tests.adapters.web.whole import Visit, config, served, started, visiting
-from tests.bot.rig import ScriptedEngine, asked
+from tests.bot.rig import ScriptedEngine, asked, pictures
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,6 +53,36 @@ async def test_a_sample_is_taken_with_questions_that_suit_it(visit: Visit, engin
     await expect(visit.page.locator("#viewer").get_by_role("img", name="Picture")).to_be_visible()
     await visit.page.keyboard.press("Escape")
     assert asked(engine.requests[-1]) == "How many circles are there?"
+
+
+@pytest.mark.sweep
+async def test_a_part_of_a_picture_is_drawn_by_dragging_and_by_keys(visit: Visit, engine: ScriptedEngine) -> None:
+    """From corner to corner of the upper left quarter; then by the keys, a step to the right and less high."""
+    await visit.page.get_by_role("button", name="Try the sample “Some shapes”").click()
+    await visit.page.get_by_role("button", name="How many circles are there?").click()
+    await visit.question.press("Enter")
+    await visit.finished(1)
+    picture, ask = visit.page.locator("#viewer-picture"), visit.page.get_by_role("button", name="Ask about this part")
+    await visit.page.get_by_role("button", name="Picture 1 of this message: enlarge").click()
+    await expect(picture).to_have_js_property("complete", True)
+    box = await picture.bounding_box()
+    assert box is not None
+    await visit.page.mouse.move(box["x"], box["y"])
+    await visit.page.mouse.down()
+    await visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=2)
+    await visit.page.mouse.up()
+    await ask.click()
+    assert re.fullmatch(r"/zoom 0,0,(50|49\.9|50\.1),(50|49\.9|50\.1) ", await visit.question.input_value())
+    await visit.page.get_by_role("button", name="Picture 1 of this message: enlarge").click()
+    await visit.page.locator("#viewer-frame").focus()
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowUp", "Enter"):
+        await visit.page.keyboard.press(key)
+    await expect(visit.question).to_have_value("/zoom 32.5,27.5,77.5,67.5 ")
+    await visit.question.press_sequentially("What is here?")
+    await visit.question.press("Enter")
+    await visit.finished(2)
+    assert asked(engine.requests[-1]).endswith("What is here?")
+    assert pictures(engine.requests[-1]) == 2
 
 
 async def test_commands_are_completed_while_they_are_typed(visit: Visit) -> None:
