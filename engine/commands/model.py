@@ -13,6 +13,7 @@ from engine.commands.model_import import import_model
 from engine.commands.model_measure import measure_model
 from engine.commands.model_merge import merge
 from engine.commands.model_plan import plan
+from engine.commands.model_quantize import quantize
 from engine.commands.pull import pull
 from engine.console_app import ConsoleApp
 from engine.errors import ModelError
@@ -36,6 +37,7 @@ app.command("measure")(measure_model)
 app.command("merge")(merge)
 app.command("plan")(plan)
 app.command("pull")(pull)
+app.command("quantize")(quantize)
 
 
 @app.command("list")

@@ -74,9 +74,9 @@ def chosen(folder: Path | None, named: dict[str, Path]) -> Sources:
 
 
 @contextmanager
-def import_bar() -> Iterator[Report]:
+def import_bar(doing: str = "writing") -> Iterator[Report]:
     """A progress bar: bytes written, and the time left."""
-    columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns) as shown:
-        task = shown.add_task("writing", total=None, visible=False)  # until the inputs are found good
+        task = shown.add_task(doing, total=None, visible=False)  # until the inputs are found good
         yield lambda written, total: shown.update(task, completed=written, total=total, visible=True)

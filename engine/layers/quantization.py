@@ -18,6 +18,7 @@ from engine.layers.modes import Quantization
 
 GROUP = 64  # weights that share a scale in 4 bit
 BLOCK = 1 << 23  # elements worked on at a time: bounds the memory that a matrix of any size needs
+LEAST, MOST = -8, 7  # of the 4-bit codes
 SHRINK = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05)  # of the scale that just spans a group
 HEAD = "lm_head.weight"
 MIDDLES = 0x88  # two 4-bit codes that stand for 0; with their highest bits turned, codes are numbers in two's complement
@@ -96,9 +97,14 @@ def to_int8(rows: Tensor) -> tuple[Tensor, Tensor]:
 def to_4bit(rows: Tensor) -> tuple[Tensor, Tensor]:
     """The weight that is largest in size becomes -8, the one step that has no opposite (as in llama.cpp's Q4_0)."""
     groups = rows.unflatten(-1, (-1, GROUP))  # [out, groups, 64]
-    largest = groups.gather(-1, groups.abs().argmax(dim=-1, keepdim=True))
-    codes, scale = best_of(groups, [nonzero(largest / -8 * factor) for factor in SHRINK], lambda x: x.round().clamp(-8, 7))
+    whole = spanning(groups)
+    codes, scale = best_of(groups, [nonzero(whole * factor) for factor in SHRINK], lambda x: x.round().clamp(LEAST, MOST))
     return pack(codes), scale[..., 0].half()
+
+
+def spanning(groups: Tensor) -> Tensor:
+    """[out, groups, 64] → the scale [out, groups, 1] by which each group's weight of largest size is -8 steps."""
+    return groups.gather(-1, groups.abs().argmax(dim=-1, keepdim=True)) / LEAST
 
 
 def best_of(groups: Tensor, scales: list[Tensor], to_codes: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,7 @@ from engine.models.card import Card
 from engine.models.llama.config import LlamaConfig
 from engine.models.llama.layer_split import allocate, plan_shards
 from engine.models.llama.llama import FUSED, Llama
+from engine.weights.kept_codes import with_kept_codes
 from engine.weights.merging import EMBEDDING, language_shapes
 from engine.weights.stored_tensors import StoredTensor, open_weights
 from engine.weights.weight_files import numbered_files
@@ -38,7 +39,9 @@ def load_language(folder: Path, card: Card, device: torch.device, dtype: torch.d
     `card.quantization` is the form of its matrices on the device; the files may hold another. With `others` its
     layers are split over these devices too. Raises WeightsError, and ModelError where the devices are too small.
     """
-    return fill_language(LlamaConfig.read(folder / "config.json"), open_shards(folder, "language"), card, device, dtype, others)
+    config = LlamaConfig.read(folder / "config.json")
+    tensors = with_kept_codes(folder, open_shards(folder, "language"), card.quantization)
+    return fill_language(config, tensors, card, device, dtype, others)
 
 
 def fill_language(

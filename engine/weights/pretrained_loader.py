@@ -35,6 +35,7 @@ from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import read_json
 from engine.models.reasoning import markers_of
 from engine.models.tokenizer import JsonTokenizer
+from engine.weights.kept_codes import with_kept_codes
 from engine.weights.llama_loader import fill_language
 from engine.weights.merging import EMBEDDING, check_tensors, language_shapes
 from engine.weights.proofs import check_finite
@@ -69,7 +70,7 @@ def load(
     sizes = language_config(config, tensors)
     wanted = language_shapes(sizes)
     check_tensors(folder, tensors, {name: shape for name, shape in wanted.items() if name != HEAD or not sizes.tie_word_embeddings})
-    language = fill_language(sizes, tensors, card, device, dtype, others)
+    language = fill_language(sizes, with_kept_codes(folder, tensors, card.quantization), card, device, dtype, others)
     vision = load_vision(folder, config, device, dtype)
     kind = KINDS.get(config.model_type, PretrainedModel)
     model = kind(card, read_tokenizer(fast, folder, card), processor, vision, language, soft_token(config), WHOLE.get(config.model_type))
