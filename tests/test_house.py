@@ -67,7 +67,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/training/alignment": "engine/training/alignment/test_run.py",
     "engine/training/alignment/formats": "engine/training/alignment/formats/test_reading.py",
     "engine/weights": "engine/core/test_startup.py",
-    "engine/weights/layer_rounding.py": "engine/weights/test_round_model.py",
+    "engine/rounding/layer_rounding.py": "engine/rounding/test_round_model.py",
 }
 
 

@@ -21,7 +21,7 @@ def quantize(
     """
     folder = model_folder(model)
     from engine.device.devices import default_device, find_device
-    from engine.weights.round_model import round_model
+    from engine.rounding.round_model import round_model
 
     place = find_device(device) if device else default_device()
     with import_bar("rounding") as report:

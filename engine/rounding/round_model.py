@@ -17,8 +17,8 @@ from engine.models.card_reader import read_card
 from engine.models.llama.config import LlamaConfig
 from engine.models.pretrained_card import stated_dtype
 from engine.models.tokenizer import JsonTokenizer
+from engine.rounding.layer_rounding import TEXT, LayerRounding, calibration_ids
 from engine.weights.kept_codes import FOLDER, RECORD, fingerprint
-from engine.weights.layer_rounding import TEXT, LayerRounding, calibration_ids
 from engine.weights.llama_loader import open_shards
 from engine.weights.shard_folder import Progress, write_weights
 from engine.weights.shards import Conversion

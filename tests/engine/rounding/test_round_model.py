@@ -20,10 +20,10 @@ from engine.layers.quantized import QuantizedLinear
 from engine.models.card import CARD_NAME
 from engine.models.card_reader import read_card
 from engine.models.llama.llama import FUSED, Llama
+from engine.rounding.layer_rounding import second_moments
+from engine.rounding.round_model import round_model
 from engine.weights.kept_codes import FOLDER
-from engine.weights.layer_rounding import second_moments
 from engine.weights.loader import load_language
-from engine.weights.round_model import round_model
 from tests.engine.tiny import CONFIG, tiny_card, tiny_language, tiny_tokenizer
 
 CPU = torch.device("cpu")
