@@ -15,7 +15,8 @@ from engine.training.alignment.parts import TrainedModel
 def summed_loss(trained: TrainedModel, batch: Batch) -> Tensor:
     """The cross entropy of all learned tokens of the batch together, in fp32, []."""
     hidden = run(trained, batch)
-    logits = trained.model.language_model.logits(hidden.flatten(0, 1).index_select(0, batch.before))
+    with without_autocast(hidden.device):
+        logits = trained.model.language_model.logits(hidden.flatten(0, 1).index_select(0, batch.before))
     return cross_entropy(logits, batch.targets, reduction="sum")
 
 
@@ -30,7 +31,14 @@ def run(trained: TrainedModel, batch: Batch, cache: Cache | None = None) -> Tens
         embedded = embedded.flatten(0, 1).index_copy(0, batch.soft, soft).view_as(embedded)
         deepstack = spread(pictures, batch, embedded)
     scale = torch.ones(1, 1, 1, device=embedded.device) if trained.uses_lora else None
-    return language(embedded, batch.positions, cache, lora_scale=scale, deepstack=deepstack)  # type: ignore[no-any-return]  # a Module's call
+    with without_autocast(embedded.device):
+        hidden: Tensor = language(embedded, batch.positions, cache, lora_scale=scale, deepstack=deepstack)
+    return hidden
+
+
+def without_autocast(device: torch.device) -> torch.autocast:
+    """The frozen language model is in the run's type already; autocast would only widen its norms to fp32 and narrow them again."""
+    return torch.autocast(device.type, enabled=False)
 
 
 def spread(pictures: list[EncodedPicture], batch: Batch, embedded: Tensor) -> Tensor | None:
