@@ -206,4 +206,4 @@ def instruction(example: Example) -> str:
 
 
 def flat(segments: Sequence[str | Picture]) -> str:
-    return "".join(segment if isinstance(segment, str) else f"\0{segment.sha256}\0" for segment in segments)
+    return "".join(segment if isinstance(segment, str) else f"\0{segment.key}\0" for segment in segments)
