@@ -86,6 +86,7 @@ def test_a_picture_becomes_a_quarter_of_its_patches(reference: Reference, decode
         torch.testing.assert_close(encoding.embeddings, reference.see(picture.image), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.sweep  # the engine's own tests hold it for other models: this took ten CPU seconds
 def test_company_and_a_known_beginning_change_no_token(reference: Reference, decoder: OfflineEngine) -> None:
     """Prompts are read a block at a time, which cuts pictures; the question asked again finds its beginning known."""
     engine = build_engine(decoder.model, capacity=Capacity(rows=8, blocks=400, prompt_tokens=16))
