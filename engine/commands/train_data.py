@@ -136,13 +136,9 @@ def tell_bad(dataset: Dataset, say: object) -> None:
 
 
 def start_processes(count: int) -> int:
-    """The same command in as many processes, by accelerate's own launcher; returns its exit status."""
-    import torch
-
-    device = [] if torch.cuda.is_available() else ["--cpu"]
-    launcher = ["-m", "accelerate.commands.launch", "--num_processes", str(count), "--num_machines", "1", *device]
-    launcher += ["--mixed_precision", "no", "--dynamo_backend", "no", *(["--multi_gpu"] if not device else [])]
-    return subprocess.run([sys.executable, *launcher, "-m", "engine", *sys.argv[1:]], check=False).returncode
+    """The same command in as many processes, by torch's own launcher; returns its exit status."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m", "engine"]
+    return subprocess.run([sys.executable, *launcher, *sys.argv[1:]], check=False).returncode
 
 
 def quiet(line: str) -> None:

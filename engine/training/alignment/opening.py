@@ -23,7 +23,7 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 
 
 def open_accelerator(precision: Precision, *, cpu: bool = False) -> Accelerator:
-    return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
+    return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu or not torch.cuda.is_available())
 
 
 def default_precision() -> Precision:
