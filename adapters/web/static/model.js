@@ -12,7 +12,7 @@ function inWords(model) {
 }
 
 export class Model {
-  #notice = "";
+  #notice = null; // nothing was said yet
 
   constructor() {
     find("about").onclick = () => this.#fold(!find("notice").hidden);
@@ -21,6 +21,7 @@ export class Model {
   show({ model, notice }) {
     find("model-name").textContent = inWords(model);
     find("model-name").title = model;
+    if (notice === this.#notice) return; // said again, and perhaps opened or folded since
     this.#notice = notice;
     find("notice").textContent = notice;
     find("about").hidden = !notice;
