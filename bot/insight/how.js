@@ -69,4 +69,4 @@ function drawQueries() {
 }
 
 Promise.all([...document.querySelectorAll(".seen img")].map((image) => image.decode().catch(() => null))).then(drawQueries);
-if (buttons.length) choose(0);
+if (buttons.length) choose(buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true"));

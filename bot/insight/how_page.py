@@ -59,6 +59,7 @@ class Page:
     def __init__(self, how: How, texts: Texts, language: str) -> None:
         self._how, self._texts, self._language = how, texts, language
         self._explained = how.explained
+        self._first = first_shown(how.explained.answer)
 
     def say(self, key: str, **values: str | int | float) -> str:
         return escape(self._texts.render(self._language, key, **values))
@@ -95,7 +96,7 @@ class Page:
 
     def _word(self, at: int, token: ExplainedToken) -> str:
         text = escape(token.text if token.text.strip() else said(token))
-        pressed = "true" if at == 0 else "false"
+        pressed = "true" if at == self._first else "false"
         return f'<button type="button" data-word="{at}" aria-pressed="{pressed}" aria-controls="told-{at}">{text}</button>'
 
     def _told(self, at: int, token: ExplainedToken) -> str:
@@ -107,7 +108,7 @@ class Page:
         if all(each.id != token.id for each in token.rivals):
             rivals += self._rival(token.text, token.probability, chosen=True)
         heading = self.say("how.word", word=token.text.strip() or said(token), share=percent(token.probability))
-        hidden = "" if at == 0 else " hidden"
+        hidden = "" if at == self._first else " hidden"
         return f'<section id="told-{at}"{hidden}><h3>{heading}</h3>{places}<ul class="rivals">{rivals}</ul></section>'
 
     def _look(self, token: ExplainedToken, number: int) -> str:
@@ -174,11 +175,17 @@ class Page:
         data = {
             "pictures": [{"rows": seen.rows, "columns": seen.columns, "queries": list(map(as_bytes, seen.taken))} for seen in shown],
             "words": [
-                [as_bytes(looked) if placed(seen) else "" for looked, seen in zip(token.looked, shown, strict=True)]
+                [as_bytes(looked) if placed(seen) and any(looked) else "" for looked, seen in zip(token.looked, shown, strict=True)]
                 for token in self._explained.answer
             ],
         }
         return json.dumps(data, separators=(",", ":"))
+
+
+def first_shown(answer: Sequence[ExplainedToken]) -> int:
+    """The word that looked most at the pictures, so that one sees at once what the page is for; the first where none did."""
+    looks = [token.on_pictures if any(map(any, token.looked)) else 0.0 for token in answer]
+    return looks.index(max(looks)) if looks else 0
 
 
 def as_bytes(shares: Sequence[float]) -> str:

@@ -39,6 +39,15 @@ def test_the_page_tells_words_chances_places_ids_and_cost() -> None:
     assert len(maps["words"]) == 3
 
 
+def test_it_begins_with_the_word_that_looked_most_and_dims_no_picture_for_one_that_did_not_look() -> None:
+    whole = explained()
+    blind = whole.answer[0].model_copy(update={"looked": ((0.0,) * 16,), "on_pictures": 0.5})
+    shown = how_page(How("?", whole.model_copy(update={"answer": (blind, *whole.answer[1:])})), load_texts(), "en")
+    assert re.findall(r'data-word="(\d)" aria-pressed="true"', shown) == ["1"]
+    assert re.findall(r'<section id="told-(\d)">', shown) == ["1"]
+    assert json.loads(re.findall(r'id="maps">(.*?)</script>', shown)[0])["words"][0] == [""]
+
+
 def test_what_a_model_says_is_no_markup() -> None:
     shown = page(beams=BEAMS, length_penalty=1.0)
     assert "<i>cat" not in shown
