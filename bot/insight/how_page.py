@@ -184,7 +184,8 @@ class Page:
 
 def first_shown(answer: Sequence[ExplainedToken]) -> int:
     """The word that looked most at the pictures, so that one sees at once what the page is for; the first where none did."""
-    looks = [token.on_pictures if any(map(any, token.looked)) else 0.0 for token in answer]
+    looked = [any(map(any, token.looked)) and any(map(str.isalnum, token.text)) for token in answer]
+    looks = [token.on_pictures if at_all else 0.0 for token, at_all in zip(answer, looked, strict=True)]
     return looks.index(max(looks)) if looks else 0
 
 
