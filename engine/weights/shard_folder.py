@@ -74,6 +74,6 @@ def check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed + SMALL_FILES > free:
         raise ModelError(
-            f"The import needs {needed / 1e9:.1f} GB in {folder.parent}, and {free / 1e9:.1f} GB are free. "
-            "Free some space, or choose another --out. What is already written is kept."
+            f"The weights need {needed / 1e9:.1f} GB in {folder.parent}, and {free / 1e9:.1f} GB are free. "
+            "Free some space, or write to another disk (--out, GANDER_HOME). What is already written is kept."
         )

@@ -64,7 +64,7 @@ def test_not_enough_disk(sources: Sources, out: Path) -> None:
         path.unlink()
     edit_json(sources.llama / "config.json", intermediate_size=config.intermediate_size)
     write_sparse(sources.llama / "pytorch_model.bin", language_shapes(config), LAST_NORM)
-    expect_refusal(replace(sources, delta=None), out, "The import needs 6597.1 GB", "--out")
+    expect_refusal(replace(sources, delta=None), out, "The weights need 6597.1 GB", "--out")
 
 
 def language(folder: Path) -> dict[str, torch.Tensor]:
