@@ -6,6 +6,7 @@ What the release computed in its fp32 layer norm after the ViT, torch's layer no
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,15 +30,15 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 RESIZE_THREADS = 8  # threads: scaling a picture takes a thread longer than the vision encoder takes for one more in its batch
 
 
-class PictureEncoder(nn.Module):
+class PictureEncoder(nn.Module, ABC):
     """Turns pictures [pictures, 3, image_size, image_size], normalised, into soft tokens [pictures, tokens, width]."""
 
     image_size: int  # pixels
     modality_projector: nn.Linear
 
+    @abstractmethod
     def picture_maps(self, square: Image.Image, pixels: Tensor) -> Generator[None, None, PictureMaps]:
         """See `engine.models.base.ShowsPictureMaps`: of a picture of its size and what `forward` takes for it, [1, 3, …]."""
-        raise NotImplementedError
 
 
 class VisionEncoder(PictureEncoder):

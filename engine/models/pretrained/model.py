@@ -111,7 +111,7 @@ class PretrainedModel:
 
     def processed(self, picture: Image.Image) -> Image.Image:
         """Again without effect."""
-        if PROCESSED in picture.info:
+        if isinstance(picture.info.get(PROCESSED), BatchFeature):  # a file can bring a text of any name
             return picture
         ready = picture.convert("RGB")
         with self.processing:

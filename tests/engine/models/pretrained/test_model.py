@@ -115,7 +115,9 @@ def test_a_processors_bytes_become_its_very_numbers(decoder: OfflineEngine) -> N
     model = decoder.model
     if not isinstance(model, PretrainedModel) or isinstance(model, QwenModel):
         pytest.skip("no family that its makers' processor looks for")
-    [ready] = model.prepare([picture(96, 64)])
+    shown = picture(96, 64)
+    shown.info[PROCESSED] = "a text chunk of a hostile PNG"
+    [ready] = model.prepare([shown])
     assert model.prepare([ready]) == [ready]
     wanted, given = model.process(picture(96, 64)), ready.info[PROCESSED]
     assert given["pixel_values"].dtype == torch.uint8
