@@ -27,17 +27,18 @@ from engine.core.sequences import Emit, SampledGroup, Sequence, SequenceGroup
 from engine.device.out_of_memory import with_memory
 from engine.errors import ContextError, GenerationError, RequestError
 from engine.explain.explanation import explain
-from engine.explain.schedule import ExplanationSchedule
+from engine.explain.schedule import ExplanationSchedule, Work
 from engine.images.embedding_cache import EmbeddingCache
 from engine.kernels.decode_step import DecodeStep
 from engine.kv_cache.block_pool import BLOCK, BlockPool
 from engine.kv_cache.cache import SCRATCH, KVCache
 from engine.metrics import Metrics
 from engine.models.base import VisionLanguageModel
+from engine.prompts.context import Context
 from engine.prompts.film import told_frame_by_frame
 from engine.prompts.languages import apology
 from engine.prompts.recital import recital
-from engine.request import ChoiceFinished, Done, Explained, Request, TextDelta
+from engine.request import AnswerToExplain, ChoiceFinished, Done, Explained, Request, TextDelta
 from engine.runner.kv_cache_size import Capacity
 from engine.runner.model_runner import ModelRunner
 from engine.runner.prompt_graphs import PrefillChunk
@@ -65,7 +66,11 @@ class Engine(EngineBase):
 
     def add(self, request: Request, emit: Emit) -> None:
         """Takes a request. `emit` gets its events during `step`, the last of them `Done` or an EngineError."""
-        self._images.add(self._open(self.preprocessor.with_looks(request), emit))
+        group = self._open(self.preprocessor.with_looks(request), emit)
+        if group.request.explains is None:
+            self._images.add(group)
+        else:
+            self.explanations.add(request.id, self._explaining(group, group.request.explains))
 
     def abort(self, request_id: str) -> None:
         """Ends a request without another event and frees what it holds. Does nothing once the request has ended."""
@@ -99,7 +104,7 @@ class Engine(EngineBase):
             for number in range(len(group.request.pictures)):
                 self._metrics.picture(hit=number >= group.pictures_encoded)
             said = self._at_once(group.request)
-            if said is not None and group.request.explains is None:
+            if said is not None:
                 self._say(group, said)
                 continue
             try:
@@ -110,15 +115,7 @@ class Engine(EngineBase):
     def _queue(self, group: SequenceGroup) -> None:
         """Gives the group its prompt and hands it to the scheduler. Raises RequestError for what can never run here."""
         request, vocabulary = group.request, self.model.language_model.config.vocab_size
-        if request.adapter and request.adapter not in self.model.language_model.adapters:
-            raise RequestError(f"This engine has no adapter {request.adapter!r}.", "adapter")
-        context = self.preprocessor.context(request)
-        group.lora = self.model.language_model.lora_scales(request.adapter, context.has_pictures)
-        if request.explains is not None:
-            group.context = context
-            work = explain(self.preprocessor.contexts, context, request.pictures, request.explains, group.lora)
-            self.explanations.add(request.id, work)
-            return
+        context = self._prompt(group)
         matcher = self.preprocessor.matcher(request)
         if 1 < request.generation.num_beams < request.n:
             beams = request.generation.num_beams
@@ -135,6 +132,15 @@ class Engine(EngineBase):
                 "max_tokens",
             )
         self.scheduler.add(group)
+
+    def _prompt(self, group: SequenceGroup) -> Context:
+        """The group's prompt; sets its adapters. Raises RequestError."""
+        adapter, language = group.request.adapter, self.model.language_model
+        if adapter and adapter not in language.adapters:
+            raise RequestError(f"This engine has no adapter {adapter!r}.", "adapter")
+        context = self.preprocessor.context(group.request)
+        group.lora = language.lora_scales(adapter, context.has_pictures)
+        return context
 
     def _at_once(self, request: Request) -> str | None:
         """What the card says of a question that the model can't answer by itself; None: it can."""
@@ -275,9 +281,19 @@ class Engine(EngineBase):
                 group.emit(event)
             self._finish(group)
 
+    def _explaining(self, group: SequenceGroup, asked: AnswerToExplain) -> Work:
+        """Everything that an explanation takes, in pieces: no answer waits for its pictures either."""
+        embeddings = self.preprocessor.embeddings
+        for picture in embeddings.missing(group.request.pictures):
+            embeddings.encode([picture])
+            yield
+        group.context = self._prompt(group)
+        explained = yield from explain(self.preprocessor.contexts, group.context, group.request.pictures, asked, group.lora)
+        return explained
+
     def _explain(self) -> None:
-        """Does a piece of an explanation, if it is time for one."""
-        name = self.explanations.next(busy=bool(self.scheduler.running or self.scheduler.waiting))
+        """Does a piece of an explanation, if answers can spare the time for one."""
+        name = self.explanations.next(busy=len(self.groups) > len(self.explanations))
         if name is None:
             return
         group = self.groups[name]

@@ -1,16 +1,22 @@
-"""When explanations are worked on: at once while nobody waits for a word, else so seldom that answers lose a twentieth at most."""
+"""When explanations are worked on: at once while nobody waits for a word, else only with time that answers can spare.
+
+While answers are written, an explanation saves up SHARE of the time that passes and does a piece once it has saved what such a piece
+takes; what a piece took more than that is owed first. So answers lose no more than that share, whatever an explanation asks for.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Generator
 
 import torch
 
 from engine.explanation import ExplainedAnswer
 
-SHARE = 0.05  # of the device's time, while answers are written
+SHARE = 0.03  # of the time, while answers are written: what can't be timed (caches, Python's lock) has room below a twentieth
+GUESS = 0.01  # seconds of a piece, before one was timed
+REMEMBERED = 8  # pieces, of which the longest says what the next one takes
 
 Work = Generator[None, None, ExplainedAnswer]
 
@@ -25,9 +31,14 @@ class ExplanationSchedule:
         self._clock, self._cuda = clock, device.type == "cuda"
         self._works: OrderedDict[str, Work] = OrderedDict()
         self._taken: dict[str, float] = {}  # seconds of each so far
-        self._rest_until = 0.0
+        self._saved = 0.0  # seconds; less than 0: owed
+        self._saving_since: float | None = None  # None: nobody waited for a word
+        self._pieces: deque[float] = deque(maxlen=REMEMBERED)  # seconds of the latest
         self._piece: tuple[str, float, torch.cuda.Event, torch.cuda.Event] | None = None  # that the GPU may still be at
         self.last_seconds: float | None = None  # that the newest finished one took of the device
+
+    def __len__(self) -> int:
+        return len(self._works)
 
     def add(self, name: str, work: Work) -> None:
         self._works[name] = work
@@ -40,7 +51,10 @@ class ExplanationSchedule:
 
     def next(self, *, busy: bool) -> str | None:
         """Whose piece is to be done now; None: nobody's. `busy`: others' answers are being written."""
-        if not self._works or (busy and (not self._arrived() or self._clock() < self._rest_until)):
+        if not self._works or not busy:
+            self._saving_since = None
+            return next(iter(self._works), None)
+        if not (self._arrived() and self._can_spare()):
             return None
         return next(iter(self._works))
 
@@ -66,6 +80,19 @@ class ExplanationSchedule:
             self._note(name, host)
         return None
 
+    def _can_spare(self) -> bool:
+        """Whether enough was saved for a piece. Nothing is saved beyond that, and nothing of a quiet time."""
+        now = self._clock()
+        if self._saving_since is None:
+            self._saved = min(self._saved, 0.0)
+        else:
+            self._saved += SHARE * (now - self._saving_since)
+        self._saving_since = now
+        needed = max(self._pieces, default=GUESS)
+        enough = self._saved >= needed
+        self._saved = min(self._saved, needed)
+        return enough
+
     def _arrived(self) -> bool:
         """Whether the GPU has finished the last piece."""
         if self._piece is not None and not self._piece[3].query():
@@ -85,4 +112,6 @@ class ExplanationSchedule:
     def _note(self, name: str, seconds: float) -> None:
         if name in self._taken:
             self._taken[name] += seconds
-        self._rest_until = self._clock() + seconds * (1 / SHARE - 1)
+        self._pieces.append(seconds)
+        if self._saving_since is not None:
+            self._saved -= seconds
