@@ -21,7 +21,7 @@ from bot.engines.engine import Engine
 from bot.engines.group import running_engines
 from bot.engines.process import OwnEngine
 from bot.event_handler import EventHandler, Resources
-from bot.media.decoder_pool import Decoders
+from bot.media.decoder_pool import MIB, Decoders
 from bot.media.films import FilmFrames, can_open_films
 from bot.media.intake import Intake
 from bot.message import Invocation
@@ -72,7 +72,8 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
     try:
         policies = PolicyStore(database, config.access, config.limits)
         settings = ScopedSettings(database, texts, config.settings, policies)
-        files = PictureFiles(private_folder(picture_folder(config, home)), home / "engine" / "pictures")
+        folder, originals = private_folder(picture_folder(config, home)), config.media.originals_mib * MIB
+        files = PictureFiles(folder, home / "engine" / "pictures", originals)
         resources = Resources(
             database=database,
             files=files,

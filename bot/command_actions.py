@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.access.permissions import Access
@@ -30,7 +30,7 @@ from bot.queue_status import QueueStatus
 from bot.reading.picture_words import PictureReading
 from bot.regions import Region
 from bot.resolve_answer_settings import ScopedSettings
-from bot.store import graph, jobs
+from bot.store import graph, jobs, questions
 from bot.store.database import Database
 from bot.store.forgetting import ForgetPreview, Forgotten
 from bot.store.graph import SHARED, Asked
@@ -101,6 +101,13 @@ class CommandActions:
 
     async def frames(self, incoming: Incoming) -> FilmSheet:
         return await self.film_sheets.make(incoming)
+
+    async def ask_frames(self, incoming: Incoming, question: str, count: int) -> None:
+        reply = incoming.reply_to
+        stored = reply is None or await self.database.read(questions.replied_to, incoming) is not None
+        if not incoming.attachments and stored:
+            incoming = replace(incoming, attachments=(await self.film_sheets.film(incoming),))
+        await self.ask(incoming, question, {}, look={"frames": count})
 
     async def read(self, incoming: Incoming) -> PictureReading:
         return await self.read_service.read(incoming)

@@ -73,6 +73,7 @@ class Attachment:
 
     `size` in bytes is the platform's claim; intake counts for itself. A spoiler's answer is hidden like its picture. By its
     `reference` a platform finds the file again (bot/platform.py: SupportsReopening), and `read` may be called again; empty: neither.
+    `still`: it stands for something that moves, which the bot can't have.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Attachment:
     content_type: str | None = None
     spoiler: bool = False
     reference: str = ""
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Picture:
     width: int  # pixels
     height: int
     seconds: float | None = None  # of a film's frame: when it is shown, from the film's beginning
+    original: bytes = field(default=b"", compare=False, repr=False)  # the file that it was made of, where that shows more; else empty
 
 
 @dataclass(frozen=True, slots=True)

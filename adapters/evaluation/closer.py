@@ -15,7 +15,7 @@ from bot.media.decoder_pool import Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake
 from bot.message import Picture
 from bot.reading.reader import PictureReader, ReadingLimits
-from bot.regions import closer_note, without_region
+from bot.regions import Region, closer_note, without_region
 from bot.steps.interpreter import Run, StepFailed
 from engine.api import ChatRequest, Health, Message, TextPart
 from engine.writing import quote_writing
@@ -47,6 +47,10 @@ class Evaluator:
         """The picture as the bot keeps it."""
         return await self.intake.decode(question.picture, "PNG")
 
+    async def part(self, picture: Picture, region: Region) -> Picture:
+        """Cut out as the bot does, of the file as it was sent where that shows more."""
+        return await self.intake.crop(picture.original or picture.data, region.box)
+
     async def plain(self, picture: Picture, text: str) -> str:
         words = await self.reader.read(picture.data) if self.reader else ""
         return await self.ask([picture], (quote_writing(words) if words else "") + text)
@@ -54,7 +58,7 @@ class Evaluator:
     async def closer(self, picture: Picture, text: str) -> str:
         size, one = (picture.width, picture.height), self.health.one_picture
         regions = parts_to_see(text, size, self.health.eye_pixels or USUAL_EYE, one_picture=one, quoted=False)
-        parts = [await self.intake.crop(picture.data, region.box) for region in regions]
+        parts = [await self.part(picture, region) for region in regions]
         if not parts:
             return await self.plain(picture, text)
         if one:
@@ -64,7 +68,7 @@ class Evaluator:
     async def steps(self, picture: Picture, text: str) -> str | None:
         """None: no program fits, or a step gave nothing."""
         large = max(picture.width, picture.height) >= LARGER * (self.health.eye_pixels or USUAL_EYE)
-        tools = PictureTools(self.client, self.intake, self.reader, picture.data, large, "", "evaluation")
+        tools = PictureTools(self.client, self.reader, lambda region: self.part(picture, region), large, "", "evaluation")
         program, _ = await program_for(tools, text, self.health)
         if program is None:
             return None

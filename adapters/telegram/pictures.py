@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,11 +50,12 @@ class PictureFinder:
             name = getattr(film, "file_name", None) or "film.mp4"
             return (self._attachment(name, film.file_id, film.file_size, "video/mp4", spoiler),)
         if still := _still(message):
-            return (self._attachment("still.jpg", still.file_id, still.file_size, None, spoiler),)
+            return (replace(self._attachment("still.jpg", still.file_id, still.file_size, None, spoiler), still=True),)
         if (sticker := message.sticker) and not (sticker.is_animated or sticker.is_video):
             return (self._attachment("sticker.webp", sticker.file_id, sticker.file_size, "image/webp", spoiler),)
         if (document := message.document) and document.thumbnail and (document.mime_type or "").startswith("video/"):
-            return (self._attachment("still.jpg", document.thumbnail.file_id, document.thumbnail.file_size, None, spoiler),)
+            still = document.thumbnail
+            return (replace(self._attachment("still.jpg", still.file_id, still.file_size, None, spoiler), still=True),)
         if (document := message.document) and _is_picture(document.mime_type, document.file_name):
             name = document.file_name or "picture"
             return (self._attachment(name, document.file_id, document.file_size, document.mime_type, spoiler),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from bot.answers.accumulate import Draft
 from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Refusal
 from bot.looking.automatic import LARGER
+from bot.looking.sharpest import cut
 from bot.media.intake import Intake
 from bot.message import Picture
 from bot.reading.picture_words import PictureWords
@@ -49,9 +50,8 @@ class PictureTools:
     """What a program may do with one picture. Implements interpreter.Tools."""
 
     engine: Engine
-    intake: Intake
     words: WordsReader | None  # None: nothing is read here
-    data: bytes
+    cut: Callable[[Region], Awaitable[Picture]]  # a part of the picture
     large: bool
     whose: str
     name: str  # the job's
@@ -77,7 +77,7 @@ class PictureTools:
 
     async def _crop(self, region: Region) -> Picture:
         if region not in self.crops:
-            self.crops[region] = await self.intake.crop(self.data, region.box, self.whose)
+            self.crops[region] = await self.cut(region)
         return self.crops[region]
 
 
@@ -102,8 +102,11 @@ class StepAnswers:
             return False
         eye = (health.eye_pixels if health else None) or USUAL_EYE
         large = max(seen.sizes[0]) >= LARGER * eye
-        data = await self._files.load(seen.sha256s[0])
-        tools = PictureTools(engine, self._intake, self._words, data, large, job.person, job.name)
+
+        def part(region: Region) -> Awaitable[Picture]:
+            return cut(self._files, self._intake, seen.sha256s[0], region.box, job.person)
+
+        tools = PictureTools(engine, self._words, part, large, job.person, job.name)
         program, by_model = await program_for(tools, question, health)
         if program is None:
             return False

@@ -99,6 +99,11 @@ class Actions(Protocol):
         """The frames of the film of what this event replies to, or of the conversation here. Refusals `frames.…`."""
         ...
 
+    async def ask_frames(self, incoming: Incoming, question: str, count: int) -> None:
+        """As `ask`, with so many frames of the film of this event, of what it replies to, or of the conversation here. Refusals
+        `frames.…`."""
+        ...
+
     async def read(self, incoming: Incoming) -> PictureReading:
         """What is written in the picture of this event, of what it replies to, or of the conversation here. Refusals `read.…`."""
         ...

@@ -267,6 +267,7 @@ class MediaOptions(ConfigSection):
     fetch_seconds: Annotated[float, Field(gt=0)] = 30
     megapixels: Annotated[float, Field(gt=0, le=1000)] = 50
     side_pixels: Annotated[int, Field(ge=64, le=8192)] = 1536  # larger pictures are made smaller
+    originals_mib: Annotated[int, Field(ge=0)] = 500  # of larger pictures and films as they were sent, for a day; 0 keeps none
     decode_seconds: Annotated[float, Field(gt=0)] = 10
     memory_mib: Annotated[int, Field(ge=256)] = 1024  # of the child that decodes
     film_frames: Annotated[int, Field(ge=1, le=MOST_FRAMES)] = 4  # that are taken from a film, and from pictures that move

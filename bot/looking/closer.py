@@ -10,6 +10,7 @@ from typing import Final
 
 from bot import conversation
 from bot.looking.automatic import parts_to_see
+from bot.looking.sharpest import cut
 from bot.media.intake import Intake
 from bot.reading.quote import needed
 from bot.regions import Region, stored_region, without_region
@@ -49,7 +50,7 @@ class CloserLooks:
         return tuple(turns)
 
     async def _crop(self, sha256: str, region: Region, whose: str) -> Crop:
-        picture = await self._intake.crop(await self._files.load(sha256), region.box, whose)
+        picture = await cut(self._files, self._intake, sha256, region.box, whose)
         await self._files.save(picture.sha256, picture.data)
         return Crop(sha256, region.stored, picture)
 

@@ -68,7 +68,8 @@ class DecodingProcess:
             raise self._refusal("memory", kind) from None
         if "reason" in header:
             raise self._refusal(header["reason"], kind)
-        return Picture(header["sha256"], result, header["media_type"], header["width"], header["height"])
+        original = data if header.get("shrunk") else b""
+        return Picture(header["sha256"], result, header["media_type"], header["width"], header["height"], original=original)
 
     async def close(self) -> None:
         await self._worker.close()

@@ -28,6 +28,7 @@ READY: Final = b"ready\n"
 LOSSY: Final = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})  # their noise makes PNG large without keeping anything
 JPEG_QUALITY: Final = 92
 ORPHAN_SECONDS: Final = 5
+LARGER: Final = 1.2  # times the longest side of a result: of a file with no more the parts show no more
 OPTIONAL: Final = {"WEBP": "webp", "AVIF": "avif", "JPEG": "jpg"}  # by Pillow's names of them
 WHITE: Final = (255, 255, 255, 255)
 COLOURS: Final = ("#c01c28", "#1a5fb4", "#26702f", "#813d9c", "#a34b00", "#0b6e74")  # white letters can be read on each
@@ -58,7 +59,8 @@ class WorkerLimits(TypedDict):
 
 
 class Header(TypedDict, total=False):
-    """The line of JSON about one picture: of a result, or the reason (`damaged`, `pixels`, `memory`, `no_decoder`) why there is none."""
+    """The line of JSON about one picture: of a result (`shrunk`: the file has more pixels), or the reason (`damaged`, `pixels`, `memory`,
+    `no_decoder`) why there is none."""
 
     reason: str
     bytes: int
@@ -66,6 +68,7 @@ class Header(TypedDict, total=False):
     sha256: str
     width: int
     height: int
+    shrunk: bool
 
 
 def expand(image: Image.Image) -> Image.Image:
@@ -99,15 +102,25 @@ def orientation(image: Image.Image) -> int:
 
 
 def normalise(data: bytes, kind: str, side: int, box: Sequence[int] | None = None) -> Image.Image:
-    """Decode the first frame: upright, flat, at most `side` pixels long. `box`: only this part of an upright picture, its edges in
-    thousandths of its sides."""
+    """Decode the first frame: upright, flat, at most `side` pixels long. `box`: only this part of it, its edges in thousandths of the
+    upright picture's sides."""
     image: Image.Image = Image.open(BytesIO(data), formats=[kind])
     if box is None:
         image.draft("RGB", (side, side))
-    small = expand(image if box is None else image.crop(edges(image.size, box)))
+    image.load()
     turn = UPRIGHT.get(orientation(image))  # asked now: what Pillow turns by itself in decoding (TIFF) is upright already
+    if box is not None:
+        image, turn = image if turn is None else image.transpose(turn), None
+        image = image.crop(edges(image.size, box))
+    small = expand(image)
     small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return flatten(small if turn is None else small.transpose(turn))
+
+
+def is_larger(data: bytes, kind: str, side: int) -> bool:
+    """Whether a file that could be decoded shows clearly more than `side` pixels."""
+    with Image.open(BytesIO(data), formats=[kind]) as image:
+        return max(image.size) > side * LARGER
 
 
 def edges(size: tuple[int, int], box: Sequence[int]) -> tuple[int, int, int, int]:
@@ -158,7 +171,10 @@ def answer(
         return Header(reason="no_decoder", bytes=0), b""
     try:
         image = normalise(data, kind, side, box)
-        return encode(draw(image, marks), "JPEG") if marks else encode(image, kind)
+        if marks:
+            return encode(draw(image, marks), "JPEG")
+        header, result = encode(image, kind)
+        return Header(**header, shrunk=box is None and is_larger(data, kind, side)), result
     except Image.DecompressionBombError:
         return Header(reason="pixels", bytes=0), b""
     except MemoryError:

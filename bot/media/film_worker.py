@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil
+from time import monotonic
 from typing import BinaryIO, Final, TypedDict
 
 import av
@@ -28,7 +29,7 @@ ORPHAN_SECONDS: Final = 5
 FORMATS: Final = {"MP4": "mov", "MATROSKA": "matroska"}  # FFmpeg's names: no other demuxer ever sees a stranger's bytes
 MOST_PACKETS: Final = 200_000  # of a film's index; more than an hour at 50 frames a second
 MOST_MOVES: Final = 2_000  # frames of a GIF or WebP
-MOST_DECODED: Final = 300  # frames from a key frame on, after which the last one will do
+DECODING: Final = 0.7  # of the seconds of work: where key frames lie far apart, the frame that is reached by then will do
 STILL_MILLISECONDS: Final = 100  # of a GIF's frame that names no time, as browsers show it
 
 
@@ -43,7 +44,7 @@ class FilmLimits(TypedDict):
 
 
 class FilmRefused(Exception):
-    """`reason`: damaged, pixels, length, moves or memory."""
+    """`reason`: damaged, keys, pixels, length, moves or memory."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -74,10 +75,15 @@ def film_stills(data: bytes, kind: str, count: int, limits: FilmLimits) -> Itera
         first, keys, length = index(film, stream)
         if length > limits["length"]:
             raise FilmRefused("length")
-        playhead = Playhead(film, stream, keys, first, limits["pixels"])
-        for at in middles(length, count):
-            if frame := playhead.at(first + at):
+        if not keys:  # nothing but changes to a picture that is not there
+            raise FilmRefused("keys")
+        playhead, shown = Playhead(film, stream, keys, limits["pixels"]), None
+        began, share = monotonic(), DECODING * limits["seconds"] / count
+        for number, at in enumerate(middles(length, count), start=1):
+            frame = playhead.at(first + at, began + number * share)
+            if frame is not None and frame is not shown:
                 yield still_of(frame, first, limits["side"])
+            shown = frame
 
 
 def index(film: av.container.InputContainer, stream: av.VideoStream) -> tuple[float, list[float], float]:
@@ -99,19 +105,20 @@ def index(film: av.container.InputContainer, stream: av.VideoStream) -> tuple[fl
 class Playhead:
     """Goes forward through a film, and jumps where a key frame saves decoding what lies between."""
 
-    def __init__(self, film: av.container.InputContainer, stream: av.VideoStream, keys: Sequence[float], first: float, pixels: int) -> None:
-        self._film, self._stream, self._keys, self._first, self._pixels = film, stream, keys, first, pixels
+    def __init__(self, film: av.container.InputContainer, stream: av.VideoStream, keys: Sequence[float], pixels: int) -> None:
+        self._film, self._stream, self._keys, self._pixels = film, stream, keys, pixels
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._shown: av.VideoFrame | None = None
         self._next: av.VideoFrame | None = None
 
-    def at(self, time: float) -> av.VideoFrame | None:
-        """The frame that is shown at this time, or one not long before it where decoding all would take long. None: there is none.
+    def at(self, time: float, until: float) -> av.VideoFrame | None:
+        """The frame that is shown at this time, or an earlier one where decoding takes longer than `until` (of `monotonic`). None: there
+        is none.
 
         Times are to be asked for in their order.
         """
         self._jump(time)
-        for _ in range(MOST_DECODED):
+        while self._shown is None or monotonic() < until:
             self._next = self._next or self._decode()
             if self._next is None or (self._shown is not None and (self._next.time or 0) > time):
                 break
@@ -120,7 +127,7 @@ class Playhead:
 
     def _jump(self, time: float) -> None:
         place = bisect_right(self._keys, time)
-        key = self._keys[place - 1] if place else self._first
+        key = self._keys[max(place - 1, 0)]
         reached = self._next or self._shown
         if reached is None or key > (reached.time or 0):
             self._film.seek(int(key / float(self._stream.time_base or 1)), stream=self._stream)

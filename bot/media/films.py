@@ -47,14 +47,15 @@ class FilmFrames:
         self._worker = WorkerProcess(command, sampling.seconds, IDLE_SECONDS)
         self._place = FairSemaphore(1)
 
-    async def take(self, data: bytes, kind: str, whose: str = "") -> tuple[Picture, ...]:
-        """Frames at the middles of equal parts of a film, in their order; fewer where it has fewer. `kind`: of `intake.recognise`.
+    async def take(self, data: bytes, kind: str, whose: str = "", count: int | None = None) -> tuple[Picture, ...]:
+        """Frames at the middles of `count` equal parts of a film (None: `FilmSampling.frames`), in their order; fewer where it has fewer.
+        `kind`: of `intake.recognise`.
 
         Raises Refusal that names the reason and the limit.
         """
         try:
             async with self._place.inside(whose):
-                header, frames = await self._worker.exchange(data, kind=kind, count=self._sampling.frames)
+                header, frames = await self._worker.exchange(data, kind=kind, count=min(count or self._sampling.frames, MOST_FRAMES))
         except WorkerMissing:
             log.error("films can't be opened", remedy=REMEDY)
             raise Refusal("picture.film") from None
@@ -75,6 +76,8 @@ class FilmFrames:
                 return Refusal("film.too_many_pixels", limit=self._sampling.pixels / MILLION)
             case "length":
                 return Refusal("film.too_long", limit=self._sampling.length / 60)
+            case "keys":
+                return Refusal("film.no_key_frames")
             case "moves":
                 return Refusal("film.too_many_moves", limit=MOVES)
             case "memory":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from bot.errors import DeliveryError, Refusal
@@ -55,7 +55,7 @@ FILMS: Final = frozenset({"MP4", "MATROSKA"})
 class Sampler(Protocol):
     """What takes frames from a film, or refuses: `films.FilmFrames`."""
 
-    async def take(self, data: bytes, kind: str, whose: str = "") -> tuple[Picture, ...]: ...
+    async def take(self, data: bytes, kind: str, whose: str = "", count: int | None = None) -> tuple[Picture, ...]: ...
 
 
 def recognise(head: bytes) -> str:
@@ -95,12 +95,13 @@ class Intake:
         """As `take_all`: of a film its first frame."""
         return (await self.take_all(attachment, whose))[0]
 
-    async def take_all(self, attachment: Attachment, whose: str = "") -> tuple[Picture, ...]:
-        """Fetch, check and decode one file of a person: a picture, or the frames of a film in their order. Raises Refusal."""
+    async def take_all(self, attachment: Attachment, whose: str = "", frames: int | None = None) -> tuple[Picture, ...]:
+        """Fetch, check and decode one file of a person: a picture, or so many `frames` of a film in their order (None: as the operator
+        set). Raises Refusal."""
         try:
             async with self._room.inside(whose, min(max(attachment.size or 0, UNKNOWN_SIZE), self._limits.size)):
                 data = await self._fetch(attachment)
-                return await self._decode(data, self._recognise(data[:HEAD]), whose)
+                return await self._decode(data, self._recognise(data[:HEAD]), whose, frames)
         except Refusal as refusal:
             raise Refusal(refusal.key, name=shorten(attachment.name), **refusal.values) from refusal
 
@@ -109,18 +110,18 @@ class Intake:
         return await self._decoder.decode(data, kind, whose)
 
     async def crop(self, data: bytes, box: Box, whose: str = "") -> Picture:
-        """A part of a picture that was taken before (`Picture.data`). Raises Refusal."""
+        """A part of a picture that was taken before (`Picture.data`, or its `original`). Raises Refusal."""
         return await self._decoder.decode(data, recognise(data[:HEAD]), whose, box)
 
     async def mark(self, data: bytes, marks: Sequence[Mark], whose: str = "") -> Picture:
         """Such a picture with boxes drawn on it. Raises Refusal."""
         return await self._decoder.decode(data, recognise(data[:HEAD]), whose, None, marks)
 
-    async def _decode(self, data: bytes, kind: str, whose: str) -> tuple[Picture, ...]:
+    async def _decode(self, data: bytes, kind: str, whose: str, count: int | None) -> tuple[Picture, ...]:
         if self._sampler is not None and (kind in FILMS or moves(data, kind)):
-            frames = await self._sampler.take(data, kind, whose)
+            frames = await self._sampler.take(data, kind, whose, count)
             if kind in FILMS or len(frames) > 1:
-                return frames
+                return (replace(frames[0], original=data), *frames[1:])
         return (await self._decoder.decode(data, kind, whose),)
 
     def _recognise(self, head: bytes) -> str:

@@ -94,7 +94,7 @@ class AskService:
                 if found.reply_to is not incoming.reply_to:
                     replied = await self._replied_to(found)
                 incoming = found
-            question, refused = await self._read(incoming, text, request, varied, replied)
+            question, refused = await self._read(incoming, text, request, varied, replied, (look or {}).get("frames"))
             await self._arrivals.turn(incoming.arrival, follows=not (question.pictures or incoming.reply_to))
         question = replace(question, look=look, needs_picture=question.needs_picture or look is not None)
         self._stored(incoming, await self._parts.database.write(questions.store_question, self._submission(incoming), question))
@@ -133,9 +133,15 @@ class AskService:
         return await self._parts.database.read(questions.replied_to, incoming)
 
     async def _read(
-        self, incoming: Incoming, text: str, request: Mapping[str, Value], varied: VariedSetting | None, replied: Node | None
+        self,
+        incoming: Incoming,
+        text: str,
+        request: Mapping[str, Value],
+        varied: VariedSetting | None,
+        replied: Node | None,
+        frames: int | None,
     ) -> tuple[NewQuestion, Refusal | None]:
-        """The question with its pictures, fetched beside those of others; and why one of its files is none."""
+        """The question with its pictures, fetched beside those of others, `frames` of each film; and why one of its files is none."""
         attachments, words, quoted = conversation.attachments_meant(incoming, replied), text, None
         if text or not attachments:
             text, quoted = conversation.with_quote(text, incoming.reply_to, stored=replied is not None)
@@ -146,8 +152,9 @@ class AskService:
             for value in varied.values:  # each within its range and the caps
                 await self._resolve(incoming, {varied.setting: value})
         with incoming.arrival.slow() if incoming.arrival and attachments else nullcontext():
-            pictures, refused = await self._take(attachments, incoming.author.key)
-        answer = new_answer(text, len(pictures), self._with_owner_note(incoming, resolved), varied)
+            pictures, refused = await self._take(attachments, incoming.author.key, frames)
+        noted = self._with_still_note(attachments, self._with_owner_note(incoming, resolved))
+        answer = new_answer(text, len(pictures), noted, varied)
         for_picture = incoming.reply_to is not None and incoming.reply_to.for_picture
         question = NewQuestion(
             text=text,
@@ -174,13 +181,20 @@ class AskService:
         note = self._parts.texts.render(language, about, name=name)
         return replace(resolved, footer=" · ".join(filter(None, (resolved.footer, note))))
 
+    def _with_still_note(self, attachments: Sequence[Attachment], resolved: ResolvedSettings) -> ResolvedSettings:
+        """Below the answer stands that something moves of which only a still was seen."""
+        if not any(each.still for each in attachments):
+            return resolved
+        note = self._parts.texts.render(resolved.settings.language, "answer.still")
+        return replace(resolved, footer=" · ".join(filter(None, (resolved.footer, note))))
+
     async def _resolve(self, incoming: Incoming, request: Mapping[str, Value], *, varied: str = "") -> ResolvedSettings:
         return await self._parts.settings.resolve(incoming.place, incoming.author, request, incoming.locale, varied=varied)
 
-    async def _take(self, attachments: Sequence[Attachment], whose: str) -> tuple[tuple[Picture, ...], Refusal | None]:
+    async def _take(self, attachments: Sequence[Attachment], whose: str, frames: int | None) -> tuple[tuple[Picture, ...], Refusal | None]:
         """The pictures, and why one of the files is none. Raises that Refusal where no picture is left."""
         async with asyncio.TaskGroup() as tasks:
-            taking = [tasks.create_task(self._take_one(attachment, whose)) for attachment in attachments]
+            taking = [tasks.create_task(self._take_one(attachment, whose, frames)) for attachment in attachments]
         taken = [task.result() for task in taking]
         pictures = tuple(picture for each in taken if not isinstance(each, Refusal) for picture in each)
         refused = next((each for each in taken if isinstance(each, Refusal)), None)
@@ -189,16 +203,16 @@ class AskService:
         await self._save(pictures)
         return pictures, refused
 
-    async def _take_one(self, attachment: Attachment, whose: str) -> tuple[Picture, ...] | Refusal:
+    async def _take_one(self, attachment: Attachment, whose: str, frames: int | None) -> tuple[Picture, ...] | Refusal:
         try:
-            return await self._parts.intake.take_all(attachment, whose)
+            return await self._parts.intake.take_all(attachment, whose, frames)
         except Refusal as refusal:
             return refusal
 
     async def _save(self, pictures: Sequence[Picture]) -> None:
         try:
             for picture in pictures:
-                await self._parts.files.save(picture.sha256, picture.data)
+                await self._parts.files.save_with_original(picture)
         except OSError as error:
             log.error("picture_not_kept", reason=str(error))
             raise Refusal("picture.not_kept") from error

@@ -47,5 +47,5 @@ class EditService:
             return None
         if len(known) > 1:
             raise Refusal("picture.of_album")
-        await self._parts.files.save(picture.sha256, picture.data)
+        await self._parts.files.save_with_original(picture)
         return picture

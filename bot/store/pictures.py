@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from bot.message import Picture
 from bot.private_file import private
 from engine.atomic_write import replacing
 
 NAME_LENGTH: Final = 64  # hexadecimal digits of a sha256; whatever else lies in the folder is no picture
+ORIGINAL: Final = ".original"  # what an original's name ends with: `prune` knows no row for it, and deletes it after a day
 
 
 class PictureFiles:
-    """The folder of all pictures (GANDER_HOME/pictures). `encoded`: where an engine of our own keeps what it made of them."""
+    """The folder of all pictures (GANDER_HOME/pictures). `encoded`: where an engine of our own keeps what it made of them.
 
-    def __init__(self, folder: Path, encoded: Path | None = None) -> None:
+    `originals`: bytes that the files as people sent them may take, which show more than what is kept of them; 0: none are kept.
+    """
+
+    def __init__(self, folder: Path, encoded: Path | None = None, originals: int = 0) -> None:
         self._folder = folder
         self._encoded = encoded
+        self._room = originals
         self._told: list[Callable[[Sequence[str]], None]] = []
 
     def path(self, sha256: str) -> Path:
@@ -28,8 +35,25 @@ class PictureFiles:
     async def save(self, sha256: str, data: bytes) -> None:
         await asyncio.to_thread(self._save, sha256, data)
 
+    async def save_with_original(self, picture: Picture) -> None:
+        """Save a picture as it was taken in, and the file that it was made of where that shows more."""
+        await self.save(picture.sha256, picture.data)
+        await self.keep_original(picture.sha256, picture.original)
+
     async def load(self, sha256: str) -> bytes:
         return await asyncio.to_thread(self.path(sha256).read_bytes)
+
+    async def keep_original(self, sha256: str, data: bytes) -> None:
+        """Keep the file that a picture, or a film's first frame, was made of. The oldest ones make room for it."""
+        if 0 < len(data) <= self._room:
+            await asyncio.to_thread(self._keep_original, sha256, data)
+
+    async def original(self, sha256: str) -> bytes | None:
+        """None: none was kept, or it isn't any more."""
+        try:
+            return await asyncio.to_thread(self._original(sha256).read_bytes)
+        except FileNotFoundError:
+            return None
 
     async def delete(self, sha256s: Sequence[str]) -> None:
         await asyncio.to_thread(self._delete, sha256s)
@@ -57,14 +81,38 @@ class PictureFiles:
         with replacing(path, durable=True) as part, open(part, "wb", opener=private) as file:
             file.write(data)
 
+    def _original(self, sha256: str) -> Path:
+        return self._folder / "originals" / f"{sha256}{ORIGINAL}"
+
+    def _keep_original(self, sha256: str, data: bytes) -> None:
+        path = self._original(sha256)
+        with replacing(path) as part, open(part, "wb", opener=private) as file:
+            file.write(data)
+        taken, newest_first = 0, sorted(_files(path.parent, f"*{ORIGINAL}"), key=lambda each: each[1], reverse=True)
+        for found, _, size in newest_first:
+            taken += size
+            if taken > self._room and found != path:
+                found.unlink(missing_ok=True)
+
     def _delete(self, sha256s: Sequence[str]) -> None:
         for sha256 in sha256s:
             self.path(sha256).unlink(missing_ok=True)
+            self._original(sha256).unlink(missing_ok=True)
             for file in self._encoded.glob(f"*/{sha256}.*") if self._encoded else ():  # of each model
                 file.unlink(missing_ok=True)
 
     def _prune(self, kept: Collection[str], before: float) -> int:
-        unwanted = [path for path in self._folder.glob("*/*") if path.name not in kept and path.stat().st_mtime < before]
+        unwanted = [path for path, written, _ in _files(self._folder, "*/*") if path.name not in kept and written < before]
         for path in unwanted:
             path.unlink(missing_ok=True)
         return len(unwanted)
+
+
+def _files(folder: Path, names: str) -> list[tuple[Path, float, int]]:
+    """Each file with when it was written, as Unix time, and its bytes. Another bot may delete one at any time."""
+    found = []
+    for path in folder.glob(names):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            found.append((path, status.st_mtime, status.st_size))
+    return found

@@ -21,7 +21,7 @@ from bot.command_registry import CommandRunner
 from bot.config.schema import AccessOptions, LimitOptions
 from bot.errors import DeliveryError, EngineRefused, EngineUnavailable, MessageFrozen, MessageGone, NotPrivate, PlaceGone, TextBlocked
 from bot.event_handler import EventHandler, Resources
-from bot.media.decoder_pool import Decoders, DecodingLimits
+from bot.media.decoder_pool import MIB, Decoders, DecodingLimits
 from bot.media.intake import FileLimits, Intake, Sampler
 from bot.message import Address, Attachment, Author, Incoming, Invocation, Place, Reply
 from bot.platform import EditBudget, Limits, Outgoing
@@ -281,7 +281,7 @@ async def running(
     texts, chat, decoders = load_texts(), chat or Chat(), Decoders(DecodingLimits())
     policies = PolicyStore(database, access, limits)
     settings = ScopedSettings(database, texts, {}, policies)
-    files = PictureFiles(home / "pictures", home / "engine" / "pictures")
+    files = PictureFiles(home / "pictures", home / "engine" / "pictures", originals=50 * MIB)
     resources = Resources(
         database=database,
         files=files,

@@ -32,6 +32,15 @@ async def test_what_moves_is_seen_by_its_still(telegram: Connected, kind: str) -
     assert (await telegram.bot.hears()).pictures == ((PNG,) if kind == "sticker" else (STILL,))
 
 
+async def test_the_answer_says_that_it_saw_a_still(tmp_path: Path) -> None:
+    async with whole(tmp_path) as telegram:
+        chat = telegram.world.private()
+        sticker = _moving(telegram.world, "animated sticker")["sticker"] | {"thumbnail": telegram.world.thumbnail(PNG)}
+        await telegram.world.say(chat, sticker=sticker)
+        [answer] = await telegram.answers(chat)
+        assert "a still of it alone" in answer
+
+
 @pytest.mark.parametrize("kind", ["video sticker", "animation", "video", "video_note", "video as a file", "animated sticker"])
 async def test_where_films_can_be_opened_they_are_taken_but_for_drawn_stickers(telegram: Connected, kind: str) -> None:
     message = Message.de_json({"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}, **_moving(telegram.world, kind)}, None)

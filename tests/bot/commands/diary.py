@@ -85,6 +85,9 @@ class Diary:
     async def frames(self, incoming: Incoming) -> FilmSheet:
         raise NotImplementedError("films are tested with a whole bot")
 
+    async def ask_frames(self, incoming: Incoming, question: str, count: int) -> None:
+        self.done.append(("frames", question, count))
+
     async def read(self, incoming: Incoming) -> PictureReading:
         return self.reading
 

@@ -9,7 +9,7 @@ from io import BytesIO
 
 import pytest
 import pytest_asyncio
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 from sqlalchemy import Connection, select
 
 from bot.errors import EngineRefused
@@ -155,3 +155,28 @@ async def test_the_parts_of_a_picture_go_with_it(rig: Rig) -> None:
     assert await rig.database.read(parts) == []
     assert not rig.files.path(part).exists()
     await rig.until(lambda: any(part in told for told in rig.engine.forgotten))
+
+
+def photograph() -> bytes:
+    """2,400 × 1,600 pixels on their side, as phones save them; the upper left is black."""
+    picture, data, exif = Image.new("L", (1600, 2400), "white"), BytesIO(), Image.Exif()
+    ImageDraw.Draw(picture).rectangle((0, 2100, 300, 2400), "black")
+    exif[ExifTags.Base.Orientation] = 6
+    picture.save(data, "JPEG", quality=95, exif=exif)
+    return data.getvalue()
+
+
+async def test_a_part_is_cut_out_of_the_file_that_was_sent_while_that_is_kept(rig: Rig) -> None:
+    originals = rig.files.path("") / "originals"
+    await rig.say("Look.", attachments=(attachment(photograph()),))
+    for question, size in (("Sharp?", (192, 128)), ("And without it?", (123, 82))):
+        await rig.press("zoom", region="0,0,8,8", prompt=question)
+        await rig.until(lambda asked=question: any(spoken(each)[-1].endswith(asked) for each in rig.engine.requests))  # type: ignore[misc]
+        part = shown(rig.engine.requests[-1])[-1]
+        assert (part.size, part.convert("L").getextrema()) == (size, (0, 0))
+        for kept in originals.iterdir():
+            kept.unlink()
+    await rig.say("Again.", attachments=(attachment(photograph()),))
+    await rig.until(lambda: len(list(originals.iterdir())) == 1)
+    await rig.press("forget", asker=ANN.id)
+    await rig.until(lambda: not list(originals.iterdir()))

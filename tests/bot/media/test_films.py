@@ -119,6 +119,28 @@ async def test_damaged_films_are_said_and_the_next_one_is_read(intake: Intake) -
     assert len(await intake.take_all(attachment(whole))) == 4
 
 
+def without_key_frames(data: bytes) -> bytes:
+    import av
+
+    out = BytesIO()
+    with av.open(BytesIO(data)) as whole, av.open(out, "w", format="mp4") as made:
+        stream = made.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(whole.streams.video[0]):
+            if packet.dts is not None and not packet.is_keyframe:
+                packet.stream = stream
+                made.mux(packet)
+    return out.getvalue()
+
+
+async def test_a_film_with_one_key_frame_is_seen_to_its_end_and_one_without_is_refused(intake: Intake) -> None:
+    seconds = 6 * len(COLOURS) * 5
+    frames = FilmFrames(FilmSampling(length=seconds))
+    long = await frames.take(film("libx264", "mp4", gap=10_000, seconds=6 * 5), "MP4")
+    assert seen(long) == [("red", 15.0), ("lime", 45.0), ("blue", 75.0), ("yellow", 105.0)]
+    await frames.close()
+    assert await refusal(intake, without_key_frames(film("libx264", "mp4", gap=10_000))) == ("film.no_key_frames", None)
+
+
 async def test_an_endless_film_is_ended_and_said() -> None:
     frames = FilmFrames(FilmSampling(seconds=0.001))
     with pytest.raises(Refusal) as refused:

@@ -11,6 +11,7 @@ from PIL import Image
 from bot.conversation import films, with_fewer_frames
 from bot.errors import EngineRefused
 from bot.media.films import FilmFrames, FilmSampling
+from bot.message import Address, Invocation
 from bot.store.graph import Turn
 from engine.api import ChatRequest
 from tests.bot.media.test_films import film
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.skipif(find_spec("av") is None, reason="the extra `film
 
 async def test_the_engine_sees_the_frames_in_order_and_frames_shows_them(tmp_path: Path) -> None:
     def answer(request: ChatRequest) -> list[str | Exception]:
-        return [EngineRefused("context", too_long=True)] if pictures(request) > 2 else list(echo(request))
+        too_long = spoken(request)[-1].endswith("What happens?") and pictures(request) > 2
+        return [EngineRefused("context", too_long=True)] if too_long else list(echo(request))
 
     engine, frames = ScriptedEngine(answer), FilmFrames(FilmSampling())
     engine.gate.set()
@@ -42,6 +44,19 @@ async def test_the_engine_sees_the_frames_in_order_and_frames_shows_them(tmp_pat
             red, yellow = (drawn.convert("RGB").crop((at, at, at + 1, at + 1)).tobytes() for at in (160, 490))
         assert red[0] > 200 > red[1]
         assert min(yellow[:2]) > 200 > yellow[2]
+        await rig.press("frames", count=3, prompt="And closer?")
+        await rig.finals(3)
+        assert spoken(engine.requests[2])[-1] == "First, at 0.6 s:Then, at 2.0 s:Finally, at 3.3 s:And closer?"
+        await rig.press("frames", count=33)
+        await rig.until(lambda: any("from 1 to 32" in text for text in rig.chat.finals()))
+        for kept in (tmp_path / "pictures" / "originals").iterdir():
+            kept.unlink()
+        await rig.press("frames", count=16)
+        await rig.until(lambda: any("any more" in text for text in rig.chat.finals()))
+        sent = attachment(film("mpeg4", "mp4"))
+        await rig.say(address=Address.COMMAND, command=Invocation("frames", {"count": "32"}), attachments=(sent,))
+        await rig.until(lambda: len(engine.requests) == 4)
+        assert pictures(engine.requests[3]) == 32
         await rig.press("reset")
         await rig.press("frames")
         await rig.until(lambda: any("There is no film here" in text for text in rig.chat.finals()))

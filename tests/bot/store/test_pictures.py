@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,23 @@ async def test_what_is_deleted_may_be_deleted_again(tmp_path: Path) -> None:
     for _ in range(2):
         await files.delete([goose.sha256])
     assert not files.path(goose.sha256).exists()
+
+
+async def test_originals_make_room_for_newer_ones_and_go_with_their_picture(tmp_path: Path) -> None:
+    files = PictureFiles(tmp_path, originals=10)
+    for number, name in enumerate("abc"):
+        await files.keep_original(name, b"12345")
+        for path in _files(tmp_path):
+            if path.name.startswith(name):
+                os.utime(path, (number, number))
+    await files.keep_original("d", b"more than there is room for")
+    assert [await files.original(name) for name in "abcd"] == [None, b"12345", b"12345", None]
+    await files.delete(["c"])
+    assert await files.original("c") is None
+    assert await files.prune((), 2.0) == 1  # as retention does, once a day has passed
+    assert _files(tmp_path) == []
+    await PictureFiles(tmp_path).keep_original("a", b"12345")
+    assert _files(tmp_path) == []
 
 
 def _files(folder: Path) -> list[Path]:
