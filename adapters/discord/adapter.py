@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import discord
@@ -20,6 +20,7 @@ from adapters.services import Services
 from bot.background import beside
 from bot.config.schema import Config
 from bot.errors import ConfigError
+from bot.processes.duties import MoreDuties
 from bot.store.database import is_sqlite
 
 log = structlog.get_logger(__name__)
@@ -53,32 +54,38 @@ def known_token() -> Iterator[None]:
 
 
 async def run(services: Services, opened: Callable[[str], None]) -> None:
-    """Serve until cancelled; first with the content of messages, and without it if Discord does not grant that. Of several bots on one
-    database each shard is served by one; another that names it, too, stands by. Raises as `serve` does, and DutyLost."""
-    token = services.config.discord.token
+    """Serve until cancelled. Of several bots on one database each shard is served by one; another that names it stands by, and connects
+    anew with that shard, too, when it is free. Raises as `serve` does, and DutyLost."""
+    token, mine = services.config.discord.token, services.config.discord
     application = application_of(token.get_secret_value() if token else "")
-    async with AsyncExitStack() as stack:
-        for shard in services.config.discord.my_shards:  # in order, so that two bots never wait for each other
-            await stack.enter_async_context(
-                services.duties.holding(f"{NAME} {application} shard {shard} of {services.config.discord.shards}")
-            )
-        try:
-            await serve(services, sees_content=True)
-        except discord.PrivilegedIntentsRequired:
-            log.warning(
-                "Discord does not let the bot read messages that are not meant for it. It works without, but sees no picture in a third "
-                f"person's message that is replied to. To change that: {PORTAL} → your application → Bot → Message Content Intent"
-            )
-            await serve(services, sees_content=False)
+    shards = {f"{NAME} {application} shard {shard} of {mine.shards}": shard for shard in mine.my_shards}
+    async with services.duties.collecting(shards) as held:
+        while True:
+            with suppress(MoreDuties):
+                duties = await held.settled()
+                async with beside(held.until_more()):
+                    await _serve_as_allowed(services, Shards(mine.shards, tuple(sorted(shards[duty] for duty in duties))))
+                return
 
 
-async def serve(services: Services, *, sees_content: bool) -> None:
+async def _serve_as_allowed(services: Services, shards: Shards) -> None:
+    """First with the content of messages, and without it if Discord does not grant that. Raises as `serve` does."""
+    try:
+        await serve(services, shards, sees_content=True)
+    except discord.PrivilegedIntentsRequired:
+        log.warning(
+            "Discord does not let the bot read messages that are not meant for it. It works without, but sees no picture in a third "
+            f"person's message that is replied to. To change that: {PORTAL} → your application → Bot → Message Content Intent"
+        )
+        await serve(services, shards, sees_content=False)
+
+
+async def serve(services: Services, shards: Shards, *, sees_content: bool) -> None:
     """Raises ConfigError for a token that Discord does not take, DeliveryError where Discord can't be reached,
     discord.PrivilegedIntentsRequired."""
     token, mine = services.config.discord.token, services.config.discord
     async with network(services.config.network.proxy) as (session, options):
         files = FileFetcher(session, options.get("proxy"))
-        shards = Shards(mine.shards, mine.my_shards)
         known: dict[str, Any] = {"sees_content": sees_content, "limits": services.config.limits, "shards": shards}
         kind = DiscordClient if shards.count == 1 else ShardedClient
         client = kind(services.bot, services.texts, mine, files.fetch, services.parse, **known, **options)

@@ -7,8 +7,8 @@ when the server misses it, after KEEP_ALIVE. SQLite's one bot is guarded by its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Final, NoReturn
 
@@ -53,6 +53,53 @@ class Duties:
                 yield
         finally:
             await lock.release()
+
+    @asynccontextmanager
+    async def collecting(self, duties: Collection[str]) -> AsyncIterator[Collected]:
+        """Have those of these duties in the block that no other bot has, and each other one as soon as it is free. Raises DutyLost."""
+        collected = Collected(len(duties))
+        async with AsyncExitStack() as stack:
+            for duty in duties:
+                await stack.enter_async_context(beside(self._collect(duty, collected)))
+            yield collected
+
+    async def _collect(self, duty: str, collected: Collected) -> None:
+        async with self.holding(duty):
+            collected.add(duty)
+            await asyncio.Event().wait()  # until it is cancelled
+
+
+class MoreDuties(Exception):
+    """A bot got a duty in addition to those that it has."""
+
+
+class Collected:
+    """Those of some duties that a bot has by now, of `wanted` in all. It loses none of them as long as it lives."""
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self._held: list[str] = []
+        self._more = asyncio.Event()
+
+    def add(self, duty: str) -> None:
+        self._held.append(duty)
+        self._more.set()
+
+    async def settled(self) -> list[str]:
+        """Those that it has, once it has one and gets no other any more for now: what one dead bot had comes one by one."""
+        await self._more.wait()
+        with suppress(TimeoutError):
+            while len(self._held) < self._wanted:
+                self._more.clear()
+                async with asyncio.timeout(TRY_SECONDS * 1.5):
+                    await self._more.wait()
+        self._more.clear()
+        return self._held.copy()
+
+    async def until_more(self) -> NoReturn:
+        """Raises MoreDuties when there are more than `settled` last said."""
+        await self._more.wait()
+        raise MoreDuties
 
 
 class DutyLock:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from bot.errors import DutyLost
 from bot.processes import duties
-from bot.processes.duties import Duties, DutyLock, _watch
+from bot.processes.duties import Duties, DutyLock, MoreDuties, _watch
 from bot.store.database import sqlite_url
 from tests.bot.postgres import Server
 
@@ -79,6 +79,19 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
     assert not done
     waiting.cancel()
     await asyncio.wait({waiting})
+
+
+async def test_who_collects_duties_has_the_free_ones_at_once_and_the_others_when_they_are(postgres_url: str) -> None:
+    taken, over = asyncio.Event(), asyncio.Event()
+    async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
+        tasks.create_task(hold(postgres_url, taken, over, "shard 0"))
+        await taken.wait()
+        async with Duties(postgres_url).collecting(("shard 0", "shard 1")) as held:
+            assert await held.settled() == ["shard 1"]
+            over.set()
+            with pytest.raises(MoreDuties):
+                await held.until_more()
+            assert await held.settled() == ["shard 1", "shard 0"]
 
 
 async def test_on_sqlite_the_one_bot_has_every_duty(tmp_path: Path) -> None:

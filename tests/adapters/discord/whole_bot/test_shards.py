@@ -55,6 +55,16 @@ class Bots:
         return [[each.content for each in world.said() if ended(each)] for world in self.servers]
 
 
+async def two_servers(api: DiscordApi) -> tuple[World, World]:
+    """One of each of two shards."""
+    found = dict[int, World]()
+    while len(found) < 2:
+        world = World(api.backend)
+        found.setdefault((world.guild.id >> 22) % 2, world)
+        await asyncio.sleep(0.001)  # ids are made of the time
+    return found[0], found[1]
+
+
 async def until(seen: Callable[[], bool]) -> None:
     async with asyncio.timeout(90):
         while not seen():  # noqa: ASYNC110  # what is seen is in no one's hands to announce
@@ -65,14 +75,11 @@ async def until(seen: Callable[[], bool]) -> None:
 async def bots(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bots]:
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(lease, "DEAD_SECONDS", 6.0)  # both share a process, which a busy machine holds up
-    api, found = DiscordApi(), dict[int, World]()
-    while len(found) < 2:
-        world = World(api.backend)
-        found.setdefault((world.guild.id >> 22) % 2, world)
-        await asyncio.sleep(0.001)  # ids are made of the time
+    api = DiscordApi()
+    servers = await two_servers(api)
     async with serving(api) as address:
         redirect(address, monkeypatch.setattr)
-        yield Bots(api, (found[0], found[1]), postgres_url, tmp_path)
+        yield Bots(api, servers, postgres_url, tmp_path)
 
 
 async def test_each_server_is_served_once_and_discord_is_told_of_the_commands_once(bots: Bots) -> None:
