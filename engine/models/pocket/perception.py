@@ -49,10 +49,14 @@ class Perception:
     @torch.inference_mode()
     def perceive(self, picture: Image.Image) -> tuple[SceneFacts, Tensor]:
         """An RGB picture of any size → the facts, and the soft tokens [24, width]."""
+        facts, read = self.read(picture)
+        return facts, self.bridge.qformer(*read)[0]
+
+    def read(self, picture: Image.Image) -> tuple[SceneFacts, tuple[ImageFeatures, SceneMaps, Tensor]]:
+        """An RGB picture of any size → the facts, and what the Q-Former reads, of a batch of one."""
         image_features = self._image_features([letterboxed(picture)])
-        maps = self.bridge.reader(image_features)
-        soft = self.bridge.qformer(image_features, maps, concept_tokens(image_features, self.concepts))
-        return self._facts(picture, maps), soft[0]
+        maps: SceneMaps = self.bridge.reader(image_features)
+        return self._facts(picture, maps), (image_features, maps, concept_tokens(image_features, self.concepts))
 
     @torch.inference_mode()
     def query_maps(self, picture: Image.Image) -> PictureMaps:

@@ -84,18 +84,27 @@ class QFormer(nn.Module):
 
         `attention`, if given, gets each layer's cross-attention [batch, heads, 24, 14·14 cells, 7·7 head cells and 8 concepts].
         """
-        memory = self.memory(image_features, maps, concepts)
+        return self.project(self.looked(self.memory(image_features, maps, concepts), attention))
+
+    def looked(self, memory: Tensor, attention: list[Tensor] | None = None) -> Tensor:
+        """What the queries know after all layers, [batch, 24, width]; `attention` as in `forward`."""
         x = self.queries.expand(len(memory), -1, -1)
         for layer in self.layers:
             x = layer(x, memory, attention)
-        return normalize(self.projection(self.norm(x)), dim=-1) * self.length
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def project(self, known: Tensor) -> Tensor:
+        """[batch, 24, width] → soft tokens."""
+        return normalize(self.projection(known), dim=-1) * self.length
 
     def memory(self, image_features: ImageFeatures, maps: SceneMaps, concepts: Tensor) -> Tensor:
         """What the queries read, [batch, 14·14 cells, 7·7 head cells and 8 concepts, width]; the parameters of `forward`."""
-        cells = torch.cat(
-            (self.from_scene(maps.features.flatten(2).transpose(1, 2)), self.from_head(image_features.head.flatten(2).transpose(1, 2))),
-            dim=1,
-        )
+        return self.memory_of(maps.features, image_features.head, concepts)
+
+    def memory_of(self, scene: Tensor, head: Tensor, concepts: Tensor) -> Tensor:
+        """`memory` of the three tensors that it takes of a picture."""
+        cells = torch.cat((self.from_scene(scene.flatten(2).transpose(1, 2)), self.from_head(head.flatten(2).transpose(1, 2))), dim=1)
         normed: Tensor = self.memory_norm(torch.cat((cells + self.places, self.from_concept(concepts)), dim=1))
         return normed
 

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -18,10 +17,10 @@ from engine.models.card import CARD_NAME
 from engine.models.card_reader import read_card
 from engine.models.minigpt4.config import VISION_SHARDS
 from engine.training.alignment.parts import TrainedModel
+from engine.weights.pocket import BRIDGE, bridge_file
 from engine.weights.weight_files import in_cache
 
 MINIGPT4_FILE = f"{VISION_SHARDS}_trained.safetensors"  # read after `eye-0000n…` and `eye.safetensors`, whose tensors it replaces
-POCKET_FILE = "bridge.safetensors"
 
 
 def export_model(base: Path, out: Path, trained: TrainedModel) -> None:
@@ -62,8 +61,9 @@ def export_minigpt4(out: Path, stored: Mapping[str, Tensor]) -> None:
 
 
 def export_pocket(out: Path, stored: Mapping[str, Tensor]) -> None:
-    """The whole bridge, of which some tensors are new."""
-    write(out / POCKET_FILE, {name: tensor.to(torch.bfloat16) for name, tensor in stored.items()})
+    """The whole bridge, of which some tensors are new; what was the base's own lies linked there already."""
+    bridge = load_file(bridge_file(out))
+    write(out / BRIDGE.name, bridge | {name: tensor.to(bridge[name].dtype) for name, tensor in stored.items()})
 
 
 def replace_in_shards(out: Path, stored: Mapping[str, Tensor]) -> None:

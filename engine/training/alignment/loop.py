@@ -66,8 +66,8 @@ class Trainer:
             step = state.step + len(self.pending)
             self.pending.append(self.step(step))
             done, ends = step + 1, self.any_process(stopped())
-            evaluates = done % self.evaluate_every == 0 or done == self.settings.steps
-            saves = done % self.save_every == 0 or evaluates or ends
+            evaluates = done % self.evaluate_every == 0 or done == self.settings.steps or ends  # what was learned last may be the best
+            saves = done % self.save_every == 0 or evaluates
             if len(self.pending) >= READ_STEPS or saves:
                 self.read_losses(state)
             if evaluates:

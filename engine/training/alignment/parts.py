@@ -14,10 +14,14 @@ from torch import nn
 from engine.errors import ModelError
 from engine.models.base import VisionLanguageModel
 from engine.models.minigpt4.minigpt4 import MiniGPT4
+from engine.models.pocket.pocket import Pocket
+from engine.models.pretrained.model import PretrainedModel
 from engine.training.alignment.connector import Connector, WholeConnector
 from engine.training.alignment.language_part import AdapterOptions, LanguagePart, PartName
 from engine.training.alignment.lora_part import lora_part
 from engine.training.alignment.minigpt4_connector import MiniGPT4Connector
+from engine.training.alignment.native_connector import NativeConnector
+from engine.training.alignment.pocket_connector import PocketConnector
 
 __all__ = ["AdapterOptions", "LanguagePart", "PartName", "TrainedModel", "train_parts"]
 
@@ -60,4 +64,8 @@ def connector_of(model: VisionLanguageModel, names: Sequence[PartName]) -> Conne
     """`qformer` trains the projection too, which reads what the Q-Former writes."""
     if isinstance(model, MiniGPT4):
         return MiniGPT4Connector(model, with_qformer="qformer" in names)
+    if isinstance(model, Pocket):
+        return PocketConnector(model, with_qformer="qformer" in names)
+    if isinstance(model, PretrainedModel) and "qformer" not in names:  # they have none
+        return NativeConnector(model)
     raise ModelError(f"{model.card.name} is of architecture {model.card.architecture}, of which --train {','.join(names)} isn't offered.")

@@ -135,7 +135,7 @@ def interruptible(say: Say) -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        say("Stopping after this step; the best weights are exported. Once more to end at once.")
+        say("Stopping after this step and a last look at it; the best weights are exported. Once more to end at once.")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

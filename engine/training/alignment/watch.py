@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOSSES = "losses.jsonl"
 EVENTS = "tensorboard"
-NO_TENSORBOARD = "TensorBoard's curves are not written: its package is missing (pip install tensorboard). losses.jsonl has all numbers."
+NO_TENSORBOARD = "TensorBoard's curves are not written: its package is missing (the extra `train`). losses.jsonl has all numbers."
 
 
 @dataclass

@@ -17,17 +17,20 @@ from engine.models.pocket.pocket import Pocket
 from engine.models.pocket.vocabulary import imagenet
 from engine.models.tokenizer import JsonTokenizer
 from engine.weights.loader import load_language, load_tensors
-from engine.weights.pocket import BRIDGE
+from engine.weights.pocket import BRIDGE, bridge_file
 
 
 def load(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> Pocket:
-    """From a ready folder, with the bridge that the repository ships. EfficientNet and the bridge stay in fp32: they are small."""
+    """From a ready folder, with its own bridge if one was trained there, else the one that the repository ships.
+
+    EfficientNet and the bridge stay in fp32: they are small.
+    """
     language = load_language(folder, card, device, dtype)
     tokenizer = JsonTokenizer.read(folder)
     efficientnet = EfficientNet()
     efficientnet.load_weights(load_tensors(folder / "eye.safetensors"))
     bridge = Bridge(language.config.hidden_size)
-    load_bridge(bridge, language, load_tensors(BRIDGE))
+    load_bridge(bridge, language, load_tensors(bridge_file(folder)))
     table = language.model.embed_tokens.weight.detach().cpu()
     concepts = embed_words([entry.fine for entry in imagenet()], tokenizer.encode, table)
     return Pocket(card, tokenizer, Perception(efficientnet.to(device), bridge.to(device).eval(), concepts.to(device)), language)
@@ -40,5 +43,5 @@ def load_bridge(bridge: Bridge, language: Llama, tensors: dict[str, Tensor]) -> 
     try:
         both.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:
-        raise WeightsError(f"{BRIDGE} is not this version's bridge: {error}") from None
+        raise WeightsError(f"{BRIDGE.name} is not this version's bridge: {error}") from None
     adapters.to(language.device).requires_grad_(False)
