@@ -5,6 +5,7 @@ import { Follower } from "./follow.js";
 import { markdown } from "./markdown.js";
 import { MessageView, commandButtons, pressable } from "./message.js";
 import { arrange } from "./morph.js";
+import { pictureGrid } from "./picture-grid.js";
 import { Viewer } from "./viewer.js";
 
 const BEFORE = "before "; // with a first message's id: what was said before it
@@ -46,11 +47,18 @@ export class Thread {
     const known = asides.find((item) => item.dataset.id === message.id);
     const item = make("li", { className: "aside" }, make("p", { className: "command", textContent: command, hidden: !command }));
     item.append(pressable(make("div", { className: "text" }, ...markdown(message.text)), this.actions));
-    const { files = [], actions = [] } = message;
-    item.append(...files.map(fileOf));
-    if (actions.length) item.append(make("div", { className: "commands" }, ...commandButtons(actions, this.actions)));
+    const { files = [], actions = [], across = 0 } = message;
+    const shown = files.map(fileOf);
+    if (across && shown.length === 1) item.append(pictureGrid(shown[0], actions, across, this.actions));
+    else item.append(...shown, ...(actions.length ? [this.#commands(actions, across)] : []));
     item.dataset.id = message.id;
     this.#asides.set(anchor ?? NOTHING, known ? asides.map((other) => (other === known ? item : other)) : [...asides, item]);
+  }
+
+  #commands(actions, across) {
+    const commands = make("div", { className: across ? "commands grid" : "commands" }, ...commandButtons(actions, this.actions));
+    commands.style.setProperty("--across", across || 1);
+    return commands;
   }
 
   /** A first question: what was said on the empty page stands before it. */

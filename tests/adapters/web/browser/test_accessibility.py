@@ -73,8 +73,23 @@ async def test_the_page_has_no_serious_fault(browser: Browser, tmp_path: Path, e
             await visit.ask("/compare temperature:0.2,1.8 tell me a story")
             await visit.finished(2)
             await expect(page.locator(".commands button")).to_have_count(2)
+            await visit.ask("/zoom")
+            cells = page.locator(".picture-grid button")
+            await expect(cells).to_have_count(9)
             await page.locator("#settings-button").click()
             assert await serious_faults(page) == []
+            await page.keyboard.press("Escape")
+            await cells.first.focus()
+            for key in ("ArrowRight", "ArrowDown"):
+                await page.keyboard.press(key)
+            await expect(cells.nth(4)).to_be_focused()
+            picture, middle = await page.locator(".picture-grid img").bounding_box(), await cells.nth(4).bounding_box()
+            assert picture is not None
+            assert middle is not None
+            assert abs(picture["x"] + picture["width"] / 2 - middle["x"] - middle["width"] / 2) < 2
+            assert abs(picture["y"] + picture["height"] / 2 - middle["y"] - middle["height"] / 2) < 2
+            await page.keyboard.press("Enter")
+            await visit.finished(3)
         async with served(tmp_path / "closed", engine, config(password="honk honk")) as url:
             await page.goto(url)
             await started(page)

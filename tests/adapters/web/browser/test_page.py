@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.async_api import Browser, expect
 from engine.api import ChatRequest
 from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.whole import PHONE, Visit, config, drawing, served, started, visiting
+from tests.bot.media.test_films import film
 from tests.bot.rig import ScriptedEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,6 +36,17 @@ async def test_a_picture_is_previewed_asked_about_and_answered(visit: Visit, eng
     shown = visit.page.locator(".message.person img")
     await expect(shown).to_have_attribute("src", "/api/pictures/" + (await shown.get_attribute("src") or "").rpartition("/")[2])
     assert await shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 120
+
+
+@pytest.mark.skipif(find_spec("av") is None, reason="the extra `films` is not installed")
+async def test_a_film_is_asked_about_by_its_frames(visit: Visit, engine: ScriptedEngine) -> None:
+    await visit.add_file("goose.mp4", film("mpeg4", "mp4"), "video/mp4")
+    await expect(visit.page.locator("#pictures video")).to_have_attribute("title", "goose.mp4")
+    await visit.ask_and_wait("What happens?", 1)
+    assert pictures_in(engine.requests[0]) == 4
+    await visit.ask_and_wait("/frames 8 And closer?", 2)
+    assert pictures_in(engine.requests[1]) == 12
+    await expect(visit.answers.last).to_contain_text("And closer?")
 
 
 async def test_an_answer_grows_and_can_be_stopped(visit: Visit, engine: ScriptedEngine) -> None:
