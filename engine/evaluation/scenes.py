@@ -13,6 +13,7 @@ Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
 SUPERSAMPLING = 3
+TRIES = 1000  # places drawn until spots are scattered anew
 # RGB tones that everybody calls by these names.
 TONES: dict[str, tuple[Colour, ...]] = {
     "red": ((214, 30, 38), (190, 16, 24)),
@@ -83,11 +84,18 @@ def distinct_colours(random: Random, number: int) -> list[str]:
 
 
 def scatter(random: Random, number: int, aspect: float) -> list[Spot]:
-    """`number` spots of about the same size that do not touch, in a picture `aspect` times as wide as its shorter side."""
+    """`number` spots of about the same size that do not touch, in a picture `aspect` times as wide as its shorter side.
+
+    Where the first ones leave no place for another (one large one in the middle does), it begins anew.
+    """
     across, down = max(1.0, aspect), max(1.0, 1 / aspect)
     radius = random.uniform(0.1, 0.14) if number > 2 else random.uniform(0.14, 0.24)
     spots: list[Spot] = []
+    tried = 0
     while len(spots) < number:
+        tried += 1
+        if tried % TRIES == 0:
+            spots.clear()
         spot = Spot(random.uniform(radius, across - radius), random.uniform(radius, down - radius), radius * random.uniform(0.9, 1.0))
         if all(math.hypot(spot.x - other.x, spot.y - other.y) > 2.2 * radius for other in spots):
             spots.append(spot)

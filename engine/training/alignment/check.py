@@ -89,7 +89,9 @@ def cost(trained: TrainedModel, data: Dataset, source: RowSource, settings: RunS
             float(loss.detach())  # waits for the device
         times.append(time.perf_counter() - began)
     trained.modules.zero_grad(set_to_none=True)
-    optimizer = 8 * sum(parameter.numel() for parameter in trained.modules.parameters())  # bytes of Adam's two moments
+    optimizer = 8 * sum(
+        parameter.numel() for parameter in trained.modules.parameters() if parameter.requires_grad
+    )  # bytes of Adam's two moments
     kept = store.nbytes / max(store.computed, 1) * pictures
     return (
         f"{settings.steps} steps of {settings.batch} rows ({settings.steps * settings.batch / len(data):.1f} epochs) will take about "

@@ -60,6 +60,24 @@ def test_a_shape_fills_its_spot_in_its_colour(shape: str) -> None:
     assert 0.1 < red[True] / red.total() < 0.55
 
 
+class FirstInTheMiddle(Random):
+    """Draws the largest spots, and puts the first into the middle, where no other fits beside it."""
+
+    drawn = 0
+
+    def uniform(self, a: float, b: float) -> float:
+        self.drawn += 1
+        if self.drawn == 1:
+            return b
+        return (a + b) / 2 if self.drawn <= 3 else super().uniform(a, b)
+
+
+def test_a_first_spot_that_leaves_no_place_is_drawn_anew() -> None:
+    one, two = scatter(FirstInTheMiddle(0), 2, 1.0)
+    assert (one.x, one.y) != (0.5, 0.5)
+    assert (one.x - two.x) ** 2 + (one.y - two.y) ** 2 > (2.2 * 0.24) ** 2
+
+
 @pytest.mark.parametrize("number", range(1, 7))
 def test_scattered_shapes_stay_apart_and_inside(number: int) -> None:
     for seed in range(10):
