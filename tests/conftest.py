@@ -21,6 +21,7 @@ from engine.kernels.jit_cache import sources_version
 from tests.bot import postgres
 from tests.bot.postgres import Server
 
+WAITING = ("tests/load/", "tests/chaos/", "tests/end_to_end/test_crashes.py")  # for long: first, or the others end long before them
 GPUS = ("/dev/nvidiactl", "/dev/dxg")  # the second is WSL's
 
 
@@ -52,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
     if config.getoption("--database") == "postgresql":
         for item in items:
             if item.get_closest_marker("sqlite"):

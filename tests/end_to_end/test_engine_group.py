@@ -18,7 +18,7 @@ HELLO = ChatRequest(messages=(Message(role="user", content="Hi"),), max_tokens=3
 
 
 async def test_two_devices_that_hold_the_model_each_get_an_engine(tiny_home: Path) -> None:
-    options = EngineOptions(model="tiny", devices=("cpu", "cpu"))
+    options = EngineOptions(model="tiny", devices=("cpu", "cpu"), quantize="none")
     assert await arrange(tiny_home, options) == [("cpu",), ("cpu",)]
     async with running_engines(tiny_home, options) as children, aiohttp.ClientSession() as session:
         assert len({child.pid for child in children}) == 2
@@ -32,7 +32,7 @@ async def test_two_devices_that_hold_the_model_each_get_an_engine(tiny_home: Pat
 
 
 async def test_one_device_needs_no_plan(tiny_home: Path) -> None:
-    async with running_engines(tiny_home, EngineOptions(model="tiny", devices=("cpu",))) as children:
+    async with running_engines(tiny_home, EngineOptions(model="tiny", devices=("cpu",), quantize="none")) as children:
         assert len(children) == 1
 
 

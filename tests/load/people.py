@@ -73,8 +73,8 @@ class Room:
         await self.core.handle(Incoming(name, self.place, author, address, datetime.now(UTC), text, files, reply, command))
 
 
-def rooms(core: EventHandler, chat: LoadChat, people: int, random: Random) -> list[Room]:
-    return [Room(core, chat, Place(NAME, f"room{n}", server="club"), random) for n in range((people + IN_A_ROOM - 1) // IN_A_ROOM)]
+def rooms(core: EventHandler, chat: LoadChat, people: int, in_a_room: int, random: Random) -> list[Room]:
+    return [Room(core, chat, Place(NAME, f"room{n}", server="club"), random) for n in range((people + in_a_room - 1) // in_a_room)]
 
 
 def drawing(random: Random) -> bytes:

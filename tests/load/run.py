@@ -18,7 +18,7 @@ from bot.config.schema import Config
 from bot.event_handler import EventHandler
 from bot.message import Author
 from tests.load.chat import NAME, LoadChat
-from tests.load.people import rooms
+from tests.load.people import IN_A_ROOM, rooms
 from tests.load.report import Report, report
 
 PATIENCE_SECONDS = 300.0  # for what is still in line when everybody has left
@@ -35,6 +35,7 @@ class Load:
     speed: float
     rows: int
     limits: Mapping[str, float] = field(default_factory=dict)  # options of that section
+    in_a_room: int = IN_A_ROOM  # people; a room is written to once a second, as Discord allows
 
 
 async def play(load: Load, home: Path, engine_home: Path, seed: int) -> Report:
@@ -46,7 +47,7 @@ async def play(load: Load, home: Path, engine_home: Path, seed: int) -> Report:
         await stack.enter_async_context(running(services))
         services.bot.attach(chat)
         await loaded(services.bot)
-        places = rooms(services.bot, chat, load.people, random)
+        places = rooms(services.bot, chat, load.people, load.in_a_room, random)
         for room in places:
             await room.open()
         async with asyncio.TaskGroup() as everybody:

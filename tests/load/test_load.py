@@ -1,4 +1,4 @@
-"""The load test itself: a small room is played in earnest, and what is lost or doubled would show."""
+"""The load test itself: a few small rooms are played in earnest, and what is lost or doubled would show."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.load.report import report
 from tests.load.run import Load, play
 
 
-async def test_a_small_room_is_answered_once_each(tmp_path: Path) -> None:
-    load = Load(people=8, seconds=4.0, every=2.0, engine="stand-in", speed=400.0, rows=8)
+async def test_a_few_small_rooms_are_answered_once_each(tmp_path: Path) -> None:
+    load = Load(people=8, seconds=4.0, every=2.0, engine="stand-in", speed=400.0, rows=8, in_a_room=2)
     found = await play(load, tmp_path, tmp_path, seed=3)
     assert found.good
     assert found.questions > 5
@@ -20,9 +20,9 @@ async def test_a_small_room_is_answered_once_each(tmp_path: Path) -> None:
 
 
 async def test_ten_times_too_many_are_acknowledged_refused_with_a_time_and_served_again_later(tmp_path: Path) -> None:
-    """Room for twelve questions, two of which are answered at a time, and a hundred and twenty people who ask at once."""
-    limits = {"questions_overall": 12, "burst": 1_000, "cooldown_seconds": 0}
-    load = Load(people=120, seconds=2.0, every=1.0, engine="stand-in", speed=200.0, rows=2, limits=limits)
+    """Room for six questions, two of which are answered at a time, and sixty people who ask at once."""
+    limits = {"questions_overall": 6, "burst": 1_000, "cooldown_seconds": 0}
+    load = Load(people=60, seconds=2.0, every=1.0, engine="stand-in", speed=200.0, rows=2, limits=limits, in_a_room=6)
     with watching_loop() as longest:
         found = await play(load, tmp_path, tmp_path, seed=5)
     assert found.good
