@@ -16,6 +16,8 @@ from tests.adapters.conformance import PNG
 from tests.adapters.strict.telegram.server import ApiError, BotApi
 from tests.adapters.strict.telegram.world import BOB, Json, World
 from tests.adapters.telegram.rig import Connected, whole
+from tests.bot.looking.test_places import PointingEngine, named
+from tests.bot.rig import echo
 
 STILL = PNG + b"still"
 
@@ -30,6 +32,14 @@ async def test_chooses_the_size_that_helps(telegram: Connected) -> None:
 async def test_what_moves_is_seen_by_its_still(telegram: Connected, kind: str) -> None:
     await telegram.world.say(telegram.world.private(), **_moving(telegram.world, kind))
     assert (await telegram.bot.hears()).pictures == ((PNG,) if kind == "sticker" else (STILL,))
+
+
+async def test_what_is_found_is_shown_on_the_picture_below_the_answer(tmp_path: Path) -> None:
+    async with whole(tmp_path, PointingEngine(echo, boxes=(named("a goose"),))) as telegram:
+        chat = telegram.world.private()
+        await telegram.world.say(chat, "/find the goose", photo=telegram.world.photo(PNG))
+        await telegram.until(lambda: any(each.get("caption") == "In the picture: 1 a goose" for each in telegram.said(chat)))
+    assert telegram.engine.requests[0].find == "the goose"
 
 
 async def test_the_answer_says_that_it_saw_a_still(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bot.errors import AnswerLost, EngineRefused
 from engine.api import ChatRequest, Chunk, ChunkChoice
 from tests.adapters.discord.whole import GOOSE, Whole, labels, whole_bot
-from tests.bot.rig import ScriptedEngine
+from tests.bot.looking.test_places import PointingEngine, named
+from tests.bot.rig import ScriptedEngine, echo
 
 
 class BeamSearch(ScriptedEngine):
@@ -44,6 +45,18 @@ async def test_stop_ends_it_and_keeps_what_was_said(tmp_path: Path) -> None:
         [answer] = await whole.ends(1)
     assert answer.startswith("Perhaps a duck")
     assert "-# Stopped." in answer
+
+
+async def test_what_is_found_is_shown_on_the_picture_below_the_answer(tmp_path: Path) -> None:
+    engine = PointingEngine(echo, boxes=(named("a goose"),))
+    async with whole_bot(tmp_path, engine=engine) as whole:
+        await whole.asks("Look", attachments=[("goose.png", GOOSE)])
+        await whole.says("In the picture")
+        await whole.server.ann.slash(whole.server.channel, "find", thing="the goose")
+        await whole.until(lambda: sum("In the picture" in message.content for message in whole.server.said()) == 2)
+        marked = [message for message in whole.server.said() if "In the picture" in message.content]
+    assert [(each.content, len(each.attachments)) for each in marked] == [("In the picture: 1 a goose", 1)] * 2
+    assert engine.requests[-1].find == "the goose"
 
 
 async def test_the_footer_has_the_settings_that_differ_and_only_those(whole: Whole) -> None:
