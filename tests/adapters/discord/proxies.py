@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
@@ -30,11 +30,13 @@ async def _proxy(greet: Greet) -> AsyncIterator[tuple[int, Visits]]:
     visits: Visits = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port, first = await greet(reader, writer)
-        visits.append((host, port))
-        there = await asyncio.open_connection("127.0.0.1", port)  # wherever a test's name would be, the server is here
-        there[1].write(first)
-        await asyncio.gather(_pipe(reader, there[1]), _pipe(there[0], writer))
+        with closing(writer):  # also when the test ends meanwhile
+            host, port, first = await greet(reader, writer)
+            visits.append((host, port))
+            there, back = await asyncio.open_connection("127.0.0.1", port)  # wherever a test's name would be, the server is here
+            with closing(back):
+                back.write(first)
+                await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:

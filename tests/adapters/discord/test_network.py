@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
@@ -27,11 +28,11 @@ async def test_the_connection_takes_the_proxy(proxy: type, monkeypatch: pytest.M
 
 async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A SOCKS5 proxy that reaches nobody (RFC 1928, reply 4)."""
-    await reader.readexactly(3)
-    writer.write(b"\x05\x00")
-    await reader.read(1 << 10)
-    writer.write(b"\x05\x04\x00\x01" + bytes(6))
-    writer.close()
+    with closing(writer):  # also when the test ends meanwhile
+        await reader.readexactly(3)
+        writer.write(b"\x05\x00")
+        await reader.read(1 << 10)
+        writer.write(b"\x05\x04\x00\x01" + bytes(6))
 
 
 @pytest.mark.parametrize("proxy_runs", [True, False])

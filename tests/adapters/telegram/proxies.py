@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
 from yarl import URL
@@ -19,13 +19,12 @@ class Proxy:
     asked: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await (self._greet(reader, writer) if self.socks else self._read_request(reader))
-        there, back = await asyncio.open_connection(self.target.host, self.target.port)
-        back.write(head)
-        try:
-            await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
-        except ConnectionError:
-            return  # either side may hang up
+        with closing(writer):  # also when the test ends meanwhile
+            head = await (self._greet(reader, writer) if self.socks else self._read_request(reader))
+            there, back = await asyncio.open_connection(self.target.host, self.target.port)
+            with closing(back), suppress(ConnectionError):  # either side may hang up
+                back.write(head)
+                await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """RFC 1928, without authentication; the name is resolved here."""
