@@ -29,7 +29,7 @@ test: system ## set up, check style and types, run every test
 	@$(few) $(bin)/pytest -n $(workers) --dist worksteal $(ARGS)
 
 test-postgresql: system ## the tests of all that uses a database, on PostgreSQL instead of SQLite
-	@deploy/setup.sh engine,discord,telegram,dev
+	@deploy/setup.sh engine,discord,telegram,reading,films,dev
 	@$(bin)/gander model pull pocket
 	@$(few) $(bin)/pytest -n $(workers) --dist worksteal --database postgresql tests/bot tests/adapters tests/end_to_end $(ARGS)
 

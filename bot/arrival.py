@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic, time
 from typing import Final
 
 from bot.errors import Withdrawn
@@ -22,6 +22,7 @@ class Arrival:
     event: str
     person: str
     came: float = field(default_factory=time)  # Unix seconds: of two questions, the conversation goes on from the one that came later
+    _came: float = field(default_factory=monotonic)  # the same, by a clock that nobody sets
     points: bool = True  # False: the conversation was reset since, and does not go on from here
     asks: bool = True  # whether it is a question, as far as is known
     read: bool = False  # its adapter has read all of it and handed it to the bot
@@ -31,6 +32,11 @@ class Arrival:
     _patience: asyncio.TimerHandle | None = None
     _withdrawn: bool = False
     _work: asyncio.Timeout | None = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds since it came, however the machine's clock was set meanwhile."""
+        return monotonic() - self._came
 
     def end(self) -> None:
         """It is dealt with."""

@@ -105,7 +105,8 @@ class Inbox:
             await self._bot.moved(old, new)
         finally:
             moved.set()
-            del self._moves[chat]
+            if self._moves.get(chat) is moved:  # Telegram may tell of the same move twice, side by side
+                del self._moves[chat]
         log.warning("a group has a new id, and is still let in: name it in [access] instead of the old one", old=old.key, new=new.key)
 
     async def _take_membership(self, member: ChatMemberUpdated) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from time import time
 from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, bindparam, delete, or_, select, update
@@ -191,9 +190,12 @@ def newest(connection: Connection, place: str, person: str, since: float) -> Nod
     return Node(*row) if row else None
 
 
-def point(connection: Connection, place: str, persons: Sequence[str], message: int, at: float) -> None:
-    """Let the next message of these persons here continue at `message`; not if a message that came later was stored before this one."""
-    rows = [{"place": place, "person": person, "message": message, "at": at, "now": time()} for person in persons]
+def point(connection: Connection, place: str, persons: Sequence[str], message: int, at: float, waited: float = 0.0) -> None:
+    """Let the next message of these persons here continue at `message`; not if a message that came later was stored before this one.
+
+    It came at `at`, in Unix seconds, `waited` seconds ago by a clock that nobody sets.
+    """
+    rows = [{"place": place, "person": person, "message": message, "at": at, "now": at + waited} for person in persons]
     connection.execute(_point(connection.dialect.name), rows)
 
 

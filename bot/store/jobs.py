@@ -30,8 +30,8 @@ OPEN = (JobState.WAITING, JobState.RUNNING)
 class NewJob:
     """An answer to make. `cost` is in tokens, prompt and answer, beams counted n-fold; `owner`: the bot that was asked.
 
-    `asked_at`, in Unix seconds: when the question came, to continue the conversation from this answer unless a newer one is stored
-    already; None: the conversation was reset meanwhile.
+    `asked_at`, in Unix seconds: when the question came, `waited` seconds ago, to continue the conversation from this answer unless a newer
+    one is stored already; None: the conversation was reset meanwhile.
     """
 
     question: Node
@@ -43,6 +43,7 @@ class NewJob:
     varied: VariedSetting | None = None
     footer: str = ""
     asked_at: float | None = None
+    waited: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -134,7 +135,7 @@ def enqueue(connection: Connection, job: NewJob, at: float) -> WaitingJob | None
     }
     number = connection.execute(_ENQUEUE, row).scalar_one()
     if job.asked_at is not None:
-        graph.point(connection, place, (graph.SHARED, job.person), answer, job.asked_at)
+        graph.point(connection, place, (graph.SHARED, job.person), answer, job.asked_at, job.waited)
     return WaitingJob(number, answer, job.place.channel_key, job.person, job.cost, job.rows)
 
 

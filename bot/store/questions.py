@@ -208,6 +208,7 @@ def _new_job(submission: Submission, question: Node, new: NewAnswer) -> NewJob:
         varied=new.varied,
         footer=new.footer,
         asked_at=(arrival.came if arrival.points else None) if arrival else submission.at,
+        waited=arrival.waited if arrival else 0.0,
     )
 
 

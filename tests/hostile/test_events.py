@@ -41,6 +41,7 @@ def some(strategy: st.SearchStrategy[Any], count: int) -> Sequence[Any]:
     return drawn
 
 
+@pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")  # its own, where it reads an update of an older form
 @pytest.mark.parametrize("count", EVENTS)
 async def test_any_update_of_telegram_s_is_read_and_the_next_question_answered(count: int, tmp_path: Path) -> None:
     people = st.sampled_from((ANN, BOB, ME))

@@ -71,7 +71,19 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_pointer(database: Data
         before, after, late = (add_message(connection, text) for text in ("before", "after", "late"))
         graph.point(connection, PLACE.key, [""], before, at=time() + seconds)
         graph.point(connection, PLACE.key, [""], after, at=time())
-        graph.point(connection, PLACE.key, [""], late, at=time() - 10)  # its files took so long
+        graph.point(connection, PLACE.key, [""], late, at=time() - 10, waited=10)  # its files took so long
+        found = graph.newest(connection, PLACE.key, "", since=0.0)
+        assert found is not None
+        assert found.id == after
+
+    await database.write(work)
+
+
+async def test_a_clock_that_is_behind_when_a_question_comes_and_right_when_it_is_stored(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        before, after = (add_message(connection, text) for text in ("before", "after"))
+        graph.point(connection, PLACE.key, [""], before, at=time())
+        graph.point(connection, PLACE.key, [""], after, at=time() - 60, waited=1)
         found = graph.newest(connection, PLACE.key, "", since=0.0)
         assert found is not None
         assert found.id == after

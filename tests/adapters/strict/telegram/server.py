@@ -29,6 +29,7 @@ MOST_CAPTION = 1024
 MOST_ENTITIES = 100
 MOST_CALLBACK_BYTES = 64
 GONE = "Bad Request: message to {} not found"
+TEXTS = frozenset({"text", "caption", "question", "title", "description"})  # parameters that are never JSON
 
 
 @dataclass
@@ -344,7 +345,7 @@ async def _handle(request: web.Request) -> web.Response:
     api = request.app[API]
     if request.match_info["token"] != api.token:
         return web.json_response({"ok": False, "error_code": 401, "description": "Unauthorized"}, status=401)
-    params = {name: _decoded(str(value)) for name, value in (await request.post()).items()}
+    params = {name: _decoded(name, str(value)) for name, value in (await request.post()).items()}
     try:
         return web.json_response({"ok": True, "result": await api.answer(request.match_info["method"], params)})
     except Cut:
@@ -366,6 +367,6 @@ async def _download(request: web.Request) -> web.Response:
     return web.Response(body=data)
 
 
-def _decoded(value: str) -> Any:
-    """Lists and objects come as JSON; texts and numbers as they are."""
-    return json.loads(value) if value[:1] in {"[", "{"} else value
+def _decoded(name: str, value: str) -> Any:
+    """Lists and objects come as JSON; numbers, and texts whatever they look like, as they are."""
+    return json.loads(value) if value[:1] in {"[", "{"} and name not in TEXTS else value

@@ -70,6 +70,17 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_settings_and_its_conv
     assert "telegram:-10077" in told[0]
 
 
+async def test_a_group_s_new_id_that_is_told_twice_holds_up_nothing(tmp_path: Path, log: io.StringIO) -> None:
+    async with whole(tmp_path) as telegram:
+        old, new = telegram.world.group(-5), telegram.world.group(-100_77)
+        telegram.api.migrated[old] = new
+        for _ in range(2):
+            await telegram.world.tell("message", telegram.world.keep(old, ANN, migrate_to_chat_id=new))
+        await telegram.world.say(new, "@gander_bot first")
+        await telegram.until(lambda: bool(telegram.said(new)))
+    assert not _lines(log, "can't be read")
+
+
 async def test_an_answer_on_its_way_follows_the_group(tmp_path: Path) -> None:
     async with whole(tmp_path) as telegram:
         old, new = telegram.world.group(-5), telegram.world.group(-100_77)
