@@ -17,7 +17,7 @@ from tests.engine.serving import serving
 from tests.engine.tiny import TinyModel, tiny_card
 
 KEY = "a key that is long enough"
-EXAMPLES = [3, pytest.param(300, marks=pytest.mark.sweep)]
+EXAMPLES = [3, pytest.param(300, marks=[pytest.mark.sweep, pytest.mark.timeout(3_600)])]
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)

@@ -23,7 +23,7 @@ from tests.adapters.strict.telegram.world import ANN, BOB, ME
 from tests.adapters.telegram.rig import whole as telegram
 from tests.hostile.platform_schemas import IDS, TEXTS, payload, typed_dictionaries, update
 
-EVENTS = [60, pytest.param(3_000, marks=pytest.mark.sweep)]
+EVENTS = [60, pytest.param(3_000, marks=[pytest.mark.sweep, pytest.mark.timeout(3_600)])]
 GROUP = -1005
 MARK = "Traceback"
 
