@@ -24,7 +24,6 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "adapters/cli": "adapters/cli/test_commands.py",
     "adapters/evaluation/reading_pages.py": "adapters/evaluation/test_reading.py",
     "adapters/services.py": "adapters/test_run.py",
-    "adapters/terminal/pictures.py": "adapters/terminal/test_repl.py",
     "adapters/telegram/markdown.py": "adapters/telegram/test_formatting.py",
     "adapters/telegram/platform.py": "adapters/telegram/test_conformance.py",
     "adapters/web/adapter.py": "adapters/web/browser/test_page.py",
