@@ -118,7 +118,7 @@ class Visitor:
         async with self.http.get(f"{self.url}/api/events", params={"after": after}) as response:
             yield read_events(response)
 
-    async def states(self, quiet: float = 0.2) -> list[dict[str, Any]]:
+    async def states(self, quiet: float = 0.5) -> list[dict[str, Any]]:
         """Everything that the stream holds at present, until it falls silent."""
         found = []
         async with self.events() as events:

@@ -244,7 +244,9 @@ async def test_telegram_and_the_page_are_served_in_one_process(tmp_path: Path) -
         await visitor.ask("From the page?")
         assert await telegram.answers(chat) == ["You asked: From a phone?"]
         await telegram.until(lambda: len(telegram.engine.requests) == 2 and not telegram.engine.running)
-        assert "You asked: From the page?" in str(await visitor.states())
+        async with asyncio.timeout(60):
+            while "You asked: From the page?" not in str(await visitor.states()):
+                pass  # each look waits for a moment
 
 
 async def test_who_repeats_a_command_too_fast_hears_of_each_in_one_message(tmp_path: Path) -> None:
