@@ -23,6 +23,10 @@ READ_STEPS = 10  # steps whose losses are read together: reading one waits for t
 class Watcher(Protocol):
     """Is told how a run goes on, in the first process only."""
 
+    def begins(self, state: RunState) -> None:
+        """Before the first step, with what an earlier run left."""
+        ...
+
     def stepped(self, state: RunState) -> None:
         """After every few steps."""
         ...
@@ -60,6 +64,8 @@ class Trainer:
     def run(self, stopped: Callable[[], bool] = lambda: False) -> RunState:
         """Trains to the last step, or until `stopped`, from the checkpoint if there is one. What is best so far is in the state."""
         state = self.checkpoint.load(self.modules, self.optimizer, self.accelerator.scaler)
+        if self.accelerator.is_main_process:
+            self.watcher.begins(state)
         if state.step == 0:
             self.evaluate(state)
         while state.step + len(self.pending) < self.settings.steps:

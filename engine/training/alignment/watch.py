@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,20 +34,26 @@ class Watch:
     folder: Path
     shown: Sequence[Example]
     say: Callable[[str], None]
-    began: float = field(default_factory=time.monotonic)
-    first: int | None = None  # the step that this process began with
     told: int = 0
     seen: tuple[float, int] = (0.0, 0)  # when the last line came, and its step
+    events: SummaryWriter | None = None
 
-    def __post_init__(self) -> None:
+    def begins(self, state: RunState) -> None:
+        """TensorBoard's curves are written anew: a kill took some of the old ones, and others it took back."""
         self.events = summary_writer(self.folder / EVENTS)
         if self.events is None:
             self.say(NO_TENSORBOARD)
+        else:
+            for step, loss in state.held_out.items():
+                self.events.add_scalar("held-out loss", loss, step)
+        if state.step:
+            self.say(f"Goes on after step {state.step}, where {self.folder} left off.")
+        self.seen = time.monotonic(), state.step
 
     def stepped(self, state: RunState) -> None:
         """One line, and the numbers for TensorBoard."""
         now = time.monotonic()
-        before, step = self.seen if self.seen[0] else (self.began, state.step - 1)
+        before, step = self.seen
         pace = (state.step - step) / max(now - before, 1e-9)  # steps a second
         left = (self.settings.steps - state.step) / max(pace, 1e-9)
         fresh = state.losses[step:]
@@ -86,11 +92,12 @@ class Watch:
 
 
 def summary_writer(folder: Path) -> SummaryWriter | None:
+    """Whose events take the place of all earlier ones in the folder; None without TensorBoard."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=0)
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,10 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -30,6 +33,7 @@ from engine.training.alignment.recipe import RunSettings, settings_of
 from engine.training.alignment.rows import Split
 from engine.training.alignment.run import RunOptions, row_source, train_model
 from engine.training.alignment.templates import SOFT
+from engine.training.alignment.watch import NO_TENSORBOARD, Watch
 from engine.weights.loader import load
 
 CPU = torch.device("cpu")
@@ -40,6 +44,8 @@ class Quiet:
 
     def __init__(self, killed_at: int | None = None) -> None:
         self.killed_at = killed_at
+
+    def begins(self, state: RunState) -> None: ...
 
     def stepped(self, state: RunState) -> None:
         if self.killed_at is not None and state.step >= self.killed_at:
@@ -186,6 +192,28 @@ def test_a_look_before_training(base: Path, data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "training").exists()
     with pytest.raises(DataError, match="row 7"):
         CliRunner().invoke(app, arguments[:-3], env={"GANDER_HOME": str(tmp_path)}, catch_exceptions=False)
+
+
+def test_a_run_that_goes_on_says_so_and_tells_each_step_once(tmp_path: Path) -> None:
+    """TensorBoard's part runs where the extra `train` is installed."""
+    said: list[str] = []
+    for steps in (3, 5):  # the second one goes on with what the first one left
+        watch = Watch(cast("Any", None), cast("Any", None), settings(), tmp_path, (), said.append)
+        watch.begins(RunState(losses=[1.0] * (steps - 2), held_out={0: 2.0}))
+        watch.stepped(RunState(losses=[1.0] * steps, held_out={0: 2.0}))
+        watch.close()
+    assert [line for line in said if line.startswith("Goes on")] == [
+        f"Goes on after step {step}, where {tmp_path} left off." for step in (1, 3)
+    ]
+    assert len((tmp_path / "losses.jsonl").read_text().splitlines()) == 5
+    if find_spec("tensorboard") is None:
+        assert NO_TENSORBOARD in said
+        return
+    accumulators = import_module("tensorboard.backend.event_processing.event_accumulator")  # it has no types
+    events = accumulators.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == list(range(5))
+    assert [event.value for event in events.Scalars("held-out loss")] == [2.0]
 
 
 def test_ctrl_c_ends_with_a_model(base: Path, data: Path, tmp_path: Path) -> None:
