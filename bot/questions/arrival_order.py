@@ -47,6 +47,8 @@ class ArrivalOrder:
         and with `follows` for the same person's messages, however long they take: this one may continue them."""
         for earlier in self._before(arrival):
             await earlier.passable.wait()
+            if earlier.over.is_set():  # or those behind this one would be let past it, though nothing is slow
+                continue
             if arrival and ((follows and earlier.person == arrival.person) or earlier.event == arrival.event):
                 with arrival.behind_slow():
                     await earlier.over.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -100,6 +101,25 @@ async def test_only_files_and_commands_lose_their_turn(monkeypatch: pytest.Monke
         assert not later.done()
         first.end()
         await later
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_what_comes_at_once_keeps_its_order_whoever_is_read_first(seed: int) -> None:
+    draw, order, stored = random.Random(seed), ArrivalOrder(), list[int]()
+
+    async def take(number: int, person: str, reads: int) -> None:
+        with order.arriving(PLACE.key, str(number), person) as event:
+            async with order.wanted(event):
+                for _ in range(reads):
+                    await asyncio.sleep(0)
+                await order.turn(event, follows=True)
+                stored.append(number)
+                await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(12):
+            tasks.create_task(take(number, draw.choice(("ann", "ben")), draw.randrange(6)))
+    assert stored == list(range(12))
 
 
 async def test_what_the_same_person_says_next_goes_on_from_their_slow_picture(rig: Rig) -> None:
