@@ -2,7 +2,7 @@
 
 A decode step multiplies 64 rows at most by every matrix of the model, so its time is that of reading the matrix. Each
 program owns a few output features; where that makes too few programs to fill a card, several share the input features,
-and the last of them to finish adds their shares. The tiles' sizes were measured on an H100 with Vicuna's matrices.
+and the last of them to finish adds their shares. The tiles' sizes were measured on an H100 with Vicuna's matrices and on an H200 with Qwen3-VL's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from engine.kernels.linear import PLAIN, FusedOps
 
 TENSOR_CORE = 64  # rows of the left factor
 NARROW = 8192  # outputs, up to which large tiles are too few
+AT_ONCE = 1056  # programs of 4 rows of a matrix and two stages of 1,024 features that an H200 has room for
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,34 @@ class TritonMatrix:
 
 @dataclass(frozen=True)
 class TritonTiling:
-    """`tile` rows of the matrix a program, `block` features a step, `splits` programs that share the features, `stages` steps in flight."""
+    """`tile` rows of the matrix a program, `block` features a step, `splits` programs that share the features, `stages` steps in flight, `warps` a program."""
 
     tile: int
     block: int
     splits: int = 1
     stages: int = 1
+    warps: int = 4
 
 
 def tiling(matrix: TritonMatrix, rows: int, shared: int) -> TritonTiling:
     """How to cut a launch with `rows` (padded), where a program has `shared` bytes of shared memory."""
     codes, outs = matrix.scale is not None, len(matrix.weight)
     if rows == 1:
-        return TritonTiling(8, 512, stages=4) if codes and outs > NARROW else TritonTiling(4, 1024, stages=3)
+        return tiling_of_one(outs, matrix.width_in, codes)
     wanted = 700 if codes else 160  # programs: codes take more work than bytes, so more of them must be under way
     splits = next((splits for splits in (4, 2) if matrix.packed or splits * outs <= wanted * TENSOR_CORE), 1)
-    block = min(128, matrix.width_in & -matrix.width_in)
+    block = min(64 if splits == 4 and not codes else 128, matrix.width_in & -matrix.width_in)
     step = block * (TENSOR_CORE * matrix.weight.itemsize + rows * 2)  # bytes
     return TritonTiling(TENSOR_CORE, block, splits, max(1, min(3 if matrix.packed else 4 if codes else 6, shared // step - 1)))
+
+
+def tiling_of_one(outs: int, width_in: int, codes: bool) -> TritonTiling:
+    """For one row: blocks that most widths are whole multiples of, or few programs of long rows that nearly fill the card at once."""
+    if codes:
+        return TritonTiling(8, 512, stages=4) if outs > NARROW else TritonTiling(4, 1024, stages=3)
+    if width_in > NARROW and 3 * AT_ONCE // 4 < outs // 4 <= AT_ONCE:
+        return TritonTiling(4, 1024, stages=2)
+    return TritonTiling(4, 512, stages=4, warps=2)
 
 
 @triton.jit
@@ -140,7 +151,7 @@ def project(device: TritonDevice, x: Tensor, matrix: TritonMatrix, fused: FusedO
     project_kernel[(tiles, cut.splits)](
         x, matrix.weight, matrix.scale, gain, shortcut, out, partials, device.finished, rows, eps,
         width_in, width_out, padded, cut.tile, cut.block, cut.splits, cut.stages, matrix.gated, matrix.packed, device.overlap,
-        num_warps=4, num_stages=cut.stages, **(device.early if early else {}),
+        num_warps=cut.warps, num_stages=cut.stages, **(device.early if early else {}),
     )  # fmt: skip
     return out
 
