@@ -2,7 +2,8 @@
 
 A decode step multiplies 64 rows at most by every matrix of the model, so its time is that of reading the matrix. Each
 program owns a few output features; where that makes too few programs to fill a card, several share the input features,
-and the last of them to finish adds their shares. The tiles' sizes were measured on an H100 with Vicuna's matrices and on an H200 with Qwen3-VL's.
+and the last of them to finish adds their shares. The tiles' sizes were measured with Vicuna's matrices on an H100, and
+with those of Qwen3-VL on an H200.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class TritonMatrix:
 
 @dataclass(frozen=True)
 class TritonTiling:
-    """`tile` rows of the matrix a program, `block` features a step, `splits` programs that share the features, `stages` steps in flight, `warps` a program."""
+    """`tile` rows of the matrix a program, `block` features a step, `splits` programs that share the features, `stages` steps in
+    flight, `warps` a program."""
 
     tile: int
     block: int
