@@ -28,6 +28,8 @@ async def explain_once(
     spoken = match_language(language)
     if spoken is None:
         raise UsageError(f"--language {language}: there are en, zh-CN and zh-TW.")
+    if not out.parent.is_dir():  # told before anything is worked out
+        raise unwritable(out, "its folder does not exist")
     answers, remarks = consoles()
     request = await make_request([picture], question, sampling)
     async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
@@ -43,4 +45,8 @@ def write(out: Path, page: str) -> None:
     try:
         out.write_text(page, "utf-8")
     except OSError as error:
-        raise UsageError(f"{out} can't be written: {error.strerror}. Choose another file with --out.") from None
+        raise unwritable(out, error.strerror) from None
+
+
+def unwritable(out: Path, why: str | None) -> UsageError:
+    return UsageError(f"{out} can't be written: {why}. Choose another file with --out.")

@@ -26,7 +26,8 @@ class EngineBase(ABC):
 
     def _open(self, request: Request, emit: Emit) -> SequenceGroup:
         """The group of a new request."""
-        kind = BeamGroup if request.generation.num_beams > 1 else SampledGroup
+        searches = request.generation.num_beams > 1 and request.explains is None  # a found answer is read, not searched for anew
+        kind = BeamGroup if searches else SampledGroup
         # With a grammar, a template's stop string may be a part of the JSON.
         stops = request.stop if request.schema else (*self._card.template.stop, *request.stop)
         group = self.groups[request.id] = kind(request, emit, self._tokenizer, stops)

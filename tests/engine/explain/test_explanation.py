@@ -133,6 +133,12 @@ def test_an_explanation_changes_no_answer_beside_it() -> None:
     assert gone == []
 
 
+def test_an_answer_of_a_search_is_explained_as_any_other() -> None:
+    both = (replace(asked(num_beams=beams), explains=AnswerToExplain("Hi")) for beams in (1, 3))
+    plain, beams = (explained(events(TinyModel(), each)) for each in both)
+    assert beams.answer == plain.answer
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
