@@ -68,6 +68,9 @@ def train_data(
     quantize: Annotated[Literal["none", "int8", "4bit"], typer.Option(help="Keep the frozen language model in 8 or 4 bits.")] = "none",
     rank: Annotated[int, typer.Option(min=1, help="Of LoRA.")] = 8,
     alpha: Annotated[float, typer.Option(help="LoRA is scaled by alpha / rank.")] = 16.0,
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="LoRA on the last so many layers only; those before compute each row once.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes to start, one a GPU; on CPUs they share the cores.")] = 1,
     seed: Annotated[int, typer.Option(help="Same seed, same order, same losses on the same machine.")] = 42,
 ) -> None:
@@ -81,10 +84,12 @@ def train_data(
     from engine.training.alignment.run import RunOptions, train_model
 
     names = chosen_parts(train)
+    if layers is not None and "lora" not in names:
+        raise typer.BadParameter("--layers says where LoRA is: it needs --train lora.")
     computed: Precision = precision or default_precision()
     settings = settings_of(
         base, cast("Stage", stage), names, computed, steps=steps, batch=batch, rate=rate, warm_up=warm_up, longest=longest, seed=seed,
-        held_out=held_out, adapter=AdapterOptions(rank, alpha),
+        held_out=held_out, adapter=AdapterOptions(rank, alpha, layers),
     )  # fmt: skip
     accelerator = open_accelerator(computed)
     dataset = read_data(data, images, accelerator)

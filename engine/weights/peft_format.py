@@ -37,7 +37,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 
 
 class AdapterConfig(BaseModel):
-    """Of `adapter_config.json` what says how A and B count. `target_modules` are endings of modules' names, or one regular expression."""
+    """Of `adapter_config.json` what says how A and B count. `target_modules` are endings of modules' names, or one regular expression;
+    `layers_to_transform` are those that they are looked for in, all where there is none."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,6 +49,7 @@ class AdapterConfig(BaseModel):
     rank_pattern: dict[str, int] | None = None
     alpha_pattern: dict[str, float] | None = None
     base_model_name_or_path: str | None = None
+    layers_to_transform: tuple[int, ...] | int | None = None
 
     def scale_of(self, module: str, rank: int) -> float:
         """By which B A of this module, whose name has no prefix of peft's, is multiplied."""
@@ -58,7 +60,15 @@ class AdapterConfig(BaseModel):
         """Whether a new adapter is to have this module, by peft's rules."""
         if isinstance(self.target_modules, str):
             return self.target_modules == "all-linear" or re.fullmatch(self.target_modules, module) is not None
-        return any(module == target or module.endswith(f".{target}") for target in self.target_modules or ())
+        named = any(module == target or module.endswith(f".{target}") for target in self.target_modules or ())
+        return named and self.in_layer(module)
+
+    def in_layer(self, module: str) -> bool:
+        """Whether the module's layer is one of `layers_to_transform`."""
+        layers, found = self.layers_to_transform, NAME.fullmatch(module)
+        if layers is None or found is None:
+            return layers is None
+        return int(found[1]) in ((layers,) if isinstance(layers, int) else layers)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ class Batch:
     """Rows padded on the right. Indices point into the rows laid out one behind the other, [rows · tokens].
 
     `ids` [rows, tokens], 0 where a picture or padding stands; `soft` where soft tokens go; `before` [learned] the places that must
-    foretell `targets` [learned]; `positions` as `Llama.forward` takes them; `features` one a picture, in the order of `soft`.
+    foretell `targets` [learned]; `positions` as `Llama.forward` takes them; `features` one a picture, in the order of `soft`; `states`
+    [rows, tokens, width] what comes out of the layers that are frozen, where that is kept.
     """
 
     ids: Tensor
@@ -51,6 +52,7 @@ class Batch:
     targets: Tensor
     positions: Tensor
     features: tuple[Features, ...]
+    states: Tensor | None = None
 
     @property
     def tokens(self) -> int:

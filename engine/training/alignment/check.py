@@ -18,6 +18,7 @@ from engine.training.alignment.recipe import RunSettings
 from engine.training.alignment.rows import RowSource
 from engine.training.alignment.run import Say
 from engine.training.alignment.speed import peak_memory
+from engine.training.alignment.states import keeps_states, told_states
 from engine.training.alignment.templates import SOFT, RowWriter, TrainingRow
 from engine.training.alignment.watch import duration
 
@@ -33,7 +34,8 @@ def check_run(trained: TrainedModel, data: Dataset, settings: RunSettings, say: 
     if not data.examples:
         return
     store = FeatureStore(trained.connector, {})
-    source = RowSource(RowWriter(trained.model, settings.stage, settings.longest), store, trained.model.device, "skip")
+    writer, states = RowWriter(trained.model, settings.stage, settings.longest), keeps_states(trained, None)
+    source = RowSource(writer, store, trained.model.device, "skip", states=states)
     rng = np.random.default_rng(settings.seed)
     drawn = [data.examples[int(at)] for at in rng.permutation(len(data))[:DRAWN]]
     for example in drawn:
@@ -45,6 +47,8 @@ def check_run(trained: TrainedModel, data: Dataset, settings: RunSettings, say: 
     say(f"\n{lengths(trained, data.examples, source, settings)}")
     if measured:
         say(cost(trained, data, source, settings, measured))
+        if states is not None:
+            say(told_states(states, [len(source.written[example]) for example in measured], len(data)))
 
 
 def spelled(row: TrainingRow, trained: TrainedModel) -> str:
@@ -77,6 +81,7 @@ def cost(trained: TrainedModel, data: Dataset, source: RowSource, settings: RunS
     store = source.store
     pictures = len({picture for example in data.examples for picture in example.pictures})
     looking = store.seconds / max(store.computed, 1) * pictures
+    lower = once_for_rows(source, examples, len(data))
     order = Order(len(examples), settings.batch, settings.seed)
     times: list[float] = []
     for step in range(MEASURED):
@@ -93,9 +98,18 @@ def cost(trained: TrainedModel, data: Dataset, source: RowSource, settings: RunS
         parameter.numel() for parameter in trained.modules.parameters() if parameter.requires_grad
     )  # bytes of Adam's two moments
     kept = store.nbytes / max(store.computed, 1) * pictures
+    below = f"{lower:.0f} s for the layers before the adapter once, " if lower else ""
     return (
         f"{settings.steps} steps of {settings.batch} rows ({settings.steps * settings.batch / len(data):.1f} epochs) will take about "
-        f"{duration(looking + min(times) * settings.steps)}: {looking:.0f} s for looking at {pictures} pictures once, "
-        f"{min(times):.2f} s a step. Memory: about {(peak_memory(trained) + optimizer) / 1e9:.1f} GB"
+        f"{duration(looking + lower + min(times) * settings.steps)}: {looking:.0f} s for looking at {pictures} pictures once, "
+        f"{below}{min(times):.2f} s a step. Memory: about {(peak_memory(trained) + optimizer) / 1e9:.1f} GB"
         f"{' on the GPU' if trained.model.device.type == 'cuda' else ''}, and {kept / 1e6:.0f} MB for the pictures' features."
     )
+
+
+def once_for_rows(source: RowSource, examples: Sequence[Example], rows: int) -> float:
+    """Seconds that the layers before an adapter take for all rows, measured on these; 0 where nothing of theirs is kept."""
+    if source.states is None:
+        return 0.0
+    source.batch(examples)
+    return source.states.seconds / max(source.states.computed, 1) * rows

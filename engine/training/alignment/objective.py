@@ -23,17 +23,32 @@ def summed_loss(trained: TrainedModel, batch: Batch) -> Tensor:
 def run(trained: TrainedModel, batch: Batch, cache: Cache | None = None) -> Tensor:
     """Final hidden states [rows, tokens, width]; attention is causal. `cache` keeps keys and values, for what is said next."""
     language = trained.model.language_model
-    embedded = language.embed(batch.ids)
+    first = 0 if batch.states is None else trained.frozen_layers
+    layers = range(first, language.config.num_hidden_layers)
+    hidden: Tensor = language.model.norm(run_layers(trained, batch, layers, cache))
+    return hidden
+
+
+def run_layers(trained: TrainedModel, batch: Batch, layers: range, cache: Cache | None = None) -> Tensor:
+    """What comes out of the last of `layers`, [rows, tokens, width], before the final norm; they begin at the first, or behind those
+    whose states the batch has."""
+    embedded, deepstack = embed(trained, batch)
+    entering = embedded if batch.states is None else batch.states
+    scale = torch.ones(1, 1, 1, device=embedded.device) if trained.uses_lora else None
+    with without_autocast(embedded.device):
+        return trained.model.language_model.run(layers, entering, batch.positions, cache, scale, deepstack)
+
+
+def embed(trained: TrainedModel, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Words and pictures as embeddings [rows, tokens, width], and the pictures' deepstack."""
+    embedded = trained.model.language_model.embed(batch.ids)
     pictures = trained.connector.connect(batch.features) if batch.features else []
     deepstack = None
     if pictures:
         soft = torch.cat([picture.embeddings for picture in pictures]).to(embedded.dtype)
         embedded = embedded.flatten(0, 1).index_copy(0, batch.soft, soft).view_as(embedded)
         deepstack = spread(pictures, batch, embedded)
-    scale = torch.ones(1, 1, 1, device=embedded.device) if trained.uses_lora else None
-    with without_autocast(embedded.device):
-        hidden: Tensor = language(embedded, batch.positions, cache, lora_scale=scale, deepstack=deepstack)
-    return hidden
+    return embedded, deepstack
 
 
 def without_autocast(device: torch.device) -> torch.autocast:

@@ -46,6 +46,13 @@ class TrainedModel:
         """Whether adapters take part in the forward: trained ones, or those that the model has for prompts with pictures."""
         return bool(self.language_parts) or self.model.card.architecture == "pocket"
 
+    @property
+    def frozen_layers(self) -> int:
+        """How many of the language model's first layers make the same of a row at every step: see `StateStore`."""
+        if self.connector.trained is not None or not self.language_parts:
+            return 0
+        return min(part.first_layer for part in self.language_parts)
+
 
 MakeLanguagePart = Callable[[VisionLanguageModel, AdapterOptions], LanguagePart]
 LANGUAGE_PARTS: Mapping[PartName, MakeLanguagePart] = {"lora": lora_part}

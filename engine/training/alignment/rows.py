@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -12,7 +12,8 @@ import torch
 from engine.errors import DataError, PictureError, RequestError
 from engine.training.alignment.batches import Batch, Order, collate
 from engine.training.alignment.dataset import Bad, BadRow, Example, StoredPicture
-from engine.training.alignment.features import FeatureStore
+from engine.training.alignment.features import Features, FeatureStore
+from engine.training.alignment.states import StateStore
 from engine.training.alignment.templates import RowWriter, TrainingRow
 
 MOST_HELD_OUT = 200  # rows
@@ -35,7 +36,8 @@ class Split:
 
 @dataclass
 class RowSource:
-    """Makes batches. A row that can't be written is left out and noted in `skipped`, or with `bad` "refuse" ends the run."""
+    """Makes batches, with what `states` keeps of each row where there is such a store. A row that can't be written is left out and noted
+    in `skipped`, or with `bad` "refuse" ends the run."""
 
     writer: RowWriter
     store: FeatureStore
@@ -43,6 +45,7 @@ class RowSource:
     bad: Bad = "refuse"
     skipped: dict[Example, BadRow] = field(default_factory=dict)
     written: dict[Example, TrainingRow] = field(default_factory=dict)
+    states: StateStore | None = None
 
     def batch(self, examples: Sequence[Example]) -> Batch | None:
         """None where no row of them can be learned from. Raises DataError for a bad row, if it is not to be skipped."""
@@ -50,7 +53,14 @@ class RowSource:
         if not good:
             return None
         features = self.store.read([picture for example in good for picture in example.pictures])
-        return collate([self.written[example] for example in good], features, self.device)
+        batch = collate([self.written[example] for example in good], features, self.device)
+        if self.states is None:
+            return batch
+        return replace(batch, states=self.states.read([self.seen(example) for example in good]))
+
+    def seen(self, example: Example) -> tuple[TrainingRow, list[Features]]:
+        """A row that was written, with its pictures."""
+        return self.written[example], self.store.read(example.pictures)
 
     def row(self, example: Example) -> TrainingRow | None:
         if example not in self.written and example not in self.skipped:

@@ -22,12 +22,14 @@ from engine.training.alignment.parts import TrainedModel
 from engine.training.alignment.recipe import RunSettings
 from engine.training.alignment.report import write_report
 from engine.training.alignment.rows import RowSource, Split, first_batches
+from engine.training.alignment.states import keeps_states, told_states
 from engine.training.alignment.templates import RowWriter
 from engine.training.alignment.watch import Watch
 
 CHECKPOINT = "checkpoint.pt"
 REPORT = "report.html"
 FEATURES = "features"
+STATES = "states"
 RUN = "training"  # the folder inside of the model's that holds all but the model
 Say = Callable[[str], None]
 
@@ -61,6 +63,8 @@ def train_model(
     split = Split.draw(data.examples, settings.held_out, settings.seed)
     source = row_source(trained, split, settings, options, accelerator)
     shown = (split.held_out or split.trained)[: options.show]
+    if accelerator.is_main_process:
+        foretell_states(source, split, settings, say)
     with watching(Watch(trained, source, settings, options.folder, shown, say)) as watch, interruptible(say) as stopped:
         checkpoint = Checkpoint(options.folder / CHECKPOINT, settings, len(data))
         trainer = Trainer(
@@ -86,12 +90,21 @@ def check_size(data: Dataset, settings: RunSettings, accelerator: Accelerator) -
 def row_source(trained: TrainedModel, split: Split, settings: RunSettings, options: RunOptions, accelerator: Accelerator) -> RowSource:
     order = Order(len(split.trained), settings.batch, settings.seed)
     kind = f"{settings.base.replace('/', '_')}-{'-'.join(settings.parts)}-{settings.precision}"
-    store = FeatureStore(
-        trained.connector,
-        first_batches(order, split, accelerator.num_processes),
-        options.folder / FEATURES / kind if options.features_on_disk else None,
-    )
-    return RowSource(RowWriter(trained.model, settings.stage, settings.longest), store, trained.model.device, options.bad)
+    features = options.folder / FEATURES / kind if options.features_on_disk else None
+    store = FeatureStore(trained.connector, first_batches(order, split, accelerator.num_processes), features)
+    states = keeps_states(trained, options.folder / STATES / f"{kind}-{trained.frozen_layers}" if options.features_on_disk else None)
+    writer = RowWriter(trained.model, settings.stage, settings.longest)
+    return RowSource(writer, store, trained.model.device, options.bad, states=states)
+
+
+def foretell_states(source: RowSource, split: Split, settings: RunSettings, say: Say) -> None:
+    """What keeping the rows' states will take, by the rows of the first step."""
+    if source.states is None:
+        return
+    first = Order(len(split.trained), settings.batch, settings.seed).step(0)
+    rows = [row for at in first if (row := source.row(split.trained[at])) is not None]
+    if rows:
+        say(told_states(source.states, [len(row) for row in rows], len(split.trained) + len(split.held_out)))
 
 
 def tell_rows(source: RowSource, say: Say) -> None:
@@ -105,6 +118,8 @@ def tell_rows(source: RowSource, say: Say) -> None:
         where = "in memory" if store.folder is None else f"in {store.folder}"
         pace = store.computed / max(store.seconds, 1e-9)
         say(f"Pictures' features: {store.computed} computed, {pace:.1f}/s; they take {store.nbytes / 1e6:.1f} MB {where}.")
+    if (states := source.states) is not None and states.computed:
+        say(f"Rows' states: {states.computed} computed once, {states.computed / max(states.seconds, 1e-9):.1f}/s.")
 
 
 def finish(trained: TrainedModel, base: Path | None, state: RunState, options: RunOptions, settings: RunSettings, say: Say) -> None:

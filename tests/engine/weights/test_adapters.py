@@ -73,6 +73,14 @@ def test_targets_are_named_by_peft_rules(targets: tuple[str, ...] | str | None, 
     assert AdapterConfig(target_modules=targets).targets(module) is hit
 
 
+def test_layers_to_transform_are_by_peft_rules() -> None:
+    last, one = (AdapterConfig(target_modules=("q_proj",), layers_to_transform=layers) for layers in ((2, 3), 2))
+    modules = [f"model.layers.{layer}.self_attn.q_proj" for layer in range(4)]
+    assert [last.targets(module) for module in modules] == [False, False, True, True]
+    assert [one.targets(module) for module in modules] == [False, False, True, False]
+    assert not last.targets("q_proj")
+
+
 def test_scales_are_by_peft_rules() -> None:
     config = AdapterConfig(r=4, lora_alpha=6, alpha_pattern={"v_proj": 12})
     assert config.scale_of("model.layers.0.self_attn.q_proj", 4) == 1.5
