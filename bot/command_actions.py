@@ -16,6 +16,7 @@ from bot.demo.service import DemoService
 from bot.dispatch.dispatcher import Dispatcher
 from bot.dispatch.engine_pool import EnginePool
 from bot.engines.engine import EngineState
+from bot.engines.forget import EngineForgetting
 from bot.errors import Refusal
 from bot.message import Incoming, Value
 from bot.platform import Outgoing, SupportsDiagnosis
@@ -57,6 +58,7 @@ class CommandActions:
     zoom_grids: ZoomGrids
     ask_service: AskService
     delete_service: DeleteService
+    engine_forgetting: EngineForgetting
 
     async def ask(
         self,
@@ -131,7 +133,7 @@ class CommandActions:
         self.zoom_grids.forget(incoming.author.key)
         await self.arrivals.drop(incoming.author.key, but=incoming.arrival)
         await self.demo_registry.forget(incoming.author.key)
-        return await self.delete_service.person(incoming.author.key)
+        return await self._with_owed(await self.delete_service.person(incoming.author.key))
 
     async def held(self, incoming: Incoming, person: str | None, *, channel: bool) -> ForgetPreview:
         if not (person or channel):
@@ -143,7 +145,7 @@ class CommandActions:
         await self._check_moderates(incoming)
         whose = f"{incoming.place.platform}:{person}" if person else None
         await self.arrivals.drop(whose, incoming.place.key, but=incoming.arrival)
-        return await self.delete_service.here(incoming.place, person)
+        return await self._with_owed(await self.delete_service.here(incoming.place, person))
 
     async def queue(self, incoming: Incoming) -> QueueStatus:
         queue = await self.dispatcher.queue_snapshot()
@@ -182,6 +184,9 @@ class CommandActions:
         except Refusal as refusal:
             return (refusal.key, *findings)
         return findings
+
+    async def _with_owed(self, gone: Forgotten) -> Forgotten:
+        return replace(gone, owed=await self.engine_forgetting.still_owed())
 
     async def _check_moderates(self, incoming: Incoming) -> None:
         if not (incoming.place.private or await self.permissions.moderates(incoming)):

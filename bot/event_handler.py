@@ -105,7 +105,8 @@ class EventHandler:
         lease = Lease(r.database, r.name)
         self._replies = Replies(r.database, self._outbox, r.name, lambda: lease.dead_after)
         pooled = [PooledEngine(engine) for engine in r.engines]
-        self._pool, self._engine_forgetting = EnginePool(pooled, shared=r.shares_engines), EngineForgetting(pooled)
+        self._pool = EnginePool(pooled, shared=r.shares_engines)
+        self._engine_forgetting = EngineForgetting(r.database, r.name, pooled)
         r.files.tell(self._engine_forgetting.forget)
         self._demo_registry = DemoRegistry(r.database)
         words = PictureWords(r.database, r.files, r.reader)
@@ -148,6 +149,7 @@ class EventHandler:
             zoom_grids=ZoomGrids(parts, self._picture_finder, r.exports),
             ask_service=self._ask_service,
             delete_service=self._delete_service,
+            engine_forgetting=self._engine_forgetting,
         )
 
     async def run(self) -> NoReturn:

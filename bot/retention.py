@@ -9,7 +9,7 @@ from time import time
 
 import structlog
 
-from bot.store import deliveries, events, forgetting, graph, read_marks, updates
+from bot.store import deliveries, events, forgetting, graph, owed_forgets, read_marks, updates
 from bot.store.database import Database
 from bot.store.pictures import PictureFiles
 
@@ -48,7 +48,9 @@ class Retention:
         await self._database.write(read_marks.expire, self._clock() - SEEN_SECONDS)
         await self._database.write(updates.expire, self._clock() - UPDATE_SECONDS)
         await self._database.write(deliveries.expire_notices, self._clock() - NOTICE_SECONDS)
-        if unshown := await self._database.write(forgetting.drop_unshown):
+        if lost := await self._database.write(owed_forgets.expire, self._clock() - owed_forgets.KEPT_SECONDS):
+            log.warning("engines_given_up", engines=lost, reason="no bot asked them for long: what they keep of deleted pictures stays")
+        if unshown := await self._database.write(forgetting.sweep_unshown):
             await self._files.delete(unshown)
         owned = await self._database.read(graph.all_pictures)
         await asyncio.to_thread(delete_old, self._exports, self._clock() - EXPORT_SECONDS)

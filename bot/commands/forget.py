@@ -34,7 +34,8 @@ async def run(context: Context) -> Outgoing:
     else:
         gone = await context.actions.forget(context.incoming)
     done = context.render("forget.done", messages=gone.messages, pictures=gone.pictures)
-    return context.reply("\n".join([done, context.render("forget.stays")]))
+    owed = [context.render("forget.owed", count=gone.owed)] if gone.owed else []
+    return context.reply("\n".join([done, *owed, context.render("forget.stays")]))
 
 
 async def _ask_first(context: Context, person: str, *, channel: bool) -> Outgoing:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from bot.store import migrate
 from bot.store.pictures import PictureFiles
-from bot.store.tables import JobRow, MessagePictureRow, MessageRow, PictureRow, Row
+from bot.store.tables import BotRow, EngineRow, JobRow, MessagePictureRow, MessageRow, PictureRow, Row
 
 NAMED: Final = 3  # files that a finding names
 
@@ -86,8 +86,8 @@ def check_pictures(files: PictureFiles, owned: frozenset[str]) -> Iterator[Check
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether nobody has used this database yet."""
-    there = set(inspect(connection).get_table_names())
+    """Whether nobody has used this database yet; a bot may have been started on it."""
+    there = set(inspect(connection).get_table_names()) - {BotRow.__tablename__, EngineRow.__tablename__}
     return not any(
         connection.scalar(select(func.count()).select_from(table)) for table in Row.metadata.sorted_tables if table.name in there
     )

@@ -1,21 +1,23 @@
 """Deletes from the store: what a person wants forgotten or deletes on the platform, and what is older than the retention period.
 
 Functions take the connection of the caller's transaction. With a message go its job, its deliveries, its votes and
-its links to pictures; with the last message that shows a picture goes the picture.
+its links to pictures; with the last message that shows a picture goes the picture. What others quote of it at the head of their questions
+(lines that begin with "> ", up to the first empty one: `bot.conversation.with_quote`) is blanked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import aliased
 
 from bot.message import Place
-from bot.store import quotes
+from bot.store import owed_forgets
 from bot.store.scoped_settings import Scope
-from bot.store.tables import DeliveryRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
+from bot.store.tables import DeliveryRow, JobRow, MessagePictureRow, MessageRow, PersonRow, PictureRow, PlaceRow, SettingRow, VoteRow
 
 BATCH = 1_000  # messages that expire in one transaction: the bot goes on writing between two
 MANY = 10_000  # pictures: with more, all are looked at instead of naming each in the statement
@@ -27,6 +29,7 @@ class Forgotten:
 
     messages: int
     pictures: int
+    owed: int = 0  # engines that could not be told yet, of this or of something earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +49,26 @@ def forget(connection: Connection, person: str, blank: Callable[[str], str]) -> 
     connection.execute(delete(VoteRow).where(VoteRow.person == person))
     connection.execute(delete(SettingRow).where(SettingRow.scope == Scope.PERSON, SettingRow.key == person))
     gone = _delete(connection, _of(person))
-    quotes.blank(connection, person, blank)
+    blank_quotes(connection, person, blank)
     return gone
 
 
 def held(connection: Connection, person: str) -> ForgetPreview:
     """How many messages and pictures `forget` would delete."""
-    return replace(_held(connection, _of(person)), quotes=quotes.count(connection, person))
+    return replace(_held(connection, _of(person)), quotes=count_quotes(connection, person))
 
 
 def held_in(connection: Connection, places: Collection[str], person: str | None) -> ForgetPreview:
     """How many messages and pictures `forget_in` would delete."""
     found = _held(connection, _said_in(places, person))
-    return found if person is None else replace(found, quotes=quotes.count(connection, person, places))
+    return found if person is None else replace(found, quotes=count_quotes(connection, person, places))
 
 
 def forget_in(connection: Connection, places: Collection[str], person: str | None, blank: Callable[[str], str]) -> tuple[int, list[str]]:
     """Delete what was said in these places, by everybody or by one person, and the answers; as `forget` counts."""
     gone = _delete(connection, _said_in(places, person))
     if person is not None:
-        quotes.blank(connection, person, blank, places)
+        blank_quotes(connection, person, blank, places)
     return gone
 
 
@@ -121,6 +124,14 @@ def drop_unshown(connection: Connection, among: Collection[str] | None = None) -
     return [*gone, *drop_unshown(connection, parts)] if parts else gone
 
 
+def sweep_unshown(connection: Connection) -> list[str]:
+    """As `drop_unshown`, of all pictures: such as a change of a question left behind."""
+    unshown = drop_unshown(connection)
+    if unshown:
+        owed_forgets.owe(connection, unshown)
+    return unshown
+
+
 def _said_in(places: Collection[str], person: str | None) -> ColumnElement[bool]:
     said = MessageRow.place.in_(places)
     return said if person is None else and_(said, _of(person))
@@ -157,4 +168,28 @@ def _delete(connection: Connection, which: ColumnElement[bool]) -> tuple[int, li
     theirs = select(MessagePictureRow.sha256).where(MessagePictureRow.message.in_(select(MessageRow.id).where(which)))
     pictures = set(connection.scalars(theirs))
     deleted = connection.execute(delete(MessageRow).where(which)).rowcount
-    return deleted, drop_unshown(connection, pictures)
+    unshown = drop_unshown(connection, pictures)
+    if deleted:
+        owed_forgets.owe(connection, unshown)
+    return deleted, unshown
+
+
+def blank_quotes(connection: Connection, person: str, words: Callable[[str], str], places: Collection[str] | None = None) -> None:
+    """Put `words` (of a language, BCP 47) in the place of what this person (key) is quoted with: in these places, or anywhere."""
+    language = select(JobRow.settings).where(JobRow.question == MessageRow.id).order_by(JobRow.id).limit(1).scalar_subquery()
+    found = connection.execute(select(MessageRow.id, MessageRow.text, language).where(_quoted(person, places))).all()
+    for message, text, settings in found:
+        _, gap, question = text.partition("\n\n")
+        told: dict[str, Any] = settings or {}
+        blanked = f"> {words(told.get('language', 'en'))}{gap}{question}"
+        connection.execute(update(MessageRow).where(MessageRow.id == message).values(text=blanked, quoted=None))
+
+
+def count_quotes(connection: Connection, person: str, places: Collection[str] | None = None) -> int:
+    """In how many questions this person is quoted."""
+    return connection.scalar(select(func.count()).select_from(MessageRow).where(_quoted(person, places))) or 0
+
+
+def _quoted(person: str, places: Collection[str] | None) -> ColumnElement[bool]:
+    quoted = MessageRow.quoted == person
+    return quoted if places is None else and_(quoted, MessageRow.place.in_(places))

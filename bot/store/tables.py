@@ -60,6 +60,30 @@ class BotRow(Row):
     heartbeat: Mapped[float]  # when it last said that it lives, by the database's clock
 
 
+class EngineRow(Row):
+    """An engine that a bot asks, or asked: whatever is deleted is owed to it (OwedForgetRow). Goes when its bot has not had it for long."""
+
+    __tablename__ = "engine"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)  # the bot
+    name: Mapped[str] = mapped_column(primary_key=True)  # its address without credentials; one of the bot's own is named after the bot
+    at: Mapped[float]  # when the bot last ran with it
+
+
+class OwedForgetRow(Row):
+    """What one engine is still to forget. Stored with the deletion itself; goes when that engine has confirmed it to that bot."""
+
+    __tablename__ = "owed_forget"
+    __table_args__ = (Index(None, "owner", "engine"), LASTING_ID)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)  # never given out again; grows in the order of deleting
+    owner: Mapped[str]  # the bot that is to tell it, which knows what the engine works on for it
+    engine: Mapped[str]  # EngineRow.name
+    sha256s: Mapped[list[str]] = mapped_column(JSON)  # of the pictures; empty: words alone, of which an engine keeps prompts
+    at: Mapped[float]  # when it was deleted; the same in all rows of one deletion, and in no others
+    told: Mapped[bool]  # some bot told this engine; what this bot's answers left behind since then is still to go
+
+
 class PlaceRow(Row):
     """A place as the adapter described it last, so that an answer finds its way after a restart."""
 
