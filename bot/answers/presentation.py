@@ -48,7 +48,9 @@ class AnswerView:
     how_url: Callable[[int], str] = no_address  # of a page that shows how this answer came about; empty: there is none
 
     def show_position(self, place: QueuePosition) -> None:
-        """Show the place in line and the wait, unless the wait is short and nothing was shown before."""
+        """Show the place in line and the wait, unless the wait is short and nothing was shown before. Words of the answer stay instead."""
+        if self.queued.grown:
+            return
         if place.seconds is not None and place.seconds <= LEAST_SHOWN_WAIT and not self.queued.diff.begun:
             return
         language = self.job.settings.language
@@ -61,21 +63,28 @@ class AnswerView:
 
     def show_begun(self) -> None:
         """Take back a place in line that is shown: an engine is at work."""
-        if self.queued.in_line:
+        if self.queued.grown:
+            self._show(self.queued.grown)
+        elif self.queued.in_line:
             self.queued.in_line = False
             self._show(self._message(ELLIPSIS, None, ()))
 
     def show_waiting_for_engine(self) -> None:
-        """Show that no engine can answer now, in the place of whatever of the answer was shown."""
+        """Show that no engine can answer now; below the words of the answer that were shown already."""
         language = self.job.settings.language
         text = self.texts.render(language, "answer.away")
-        if self.queued.diff.update(self._with_heading(Outgoing(text, answer_buttons(None), self.job.answer, language=language))):
-            self.queued.changed.set()
+        if self.queued.grown:
+            self._show(replace(self.queued.grown(), footer=text))
+        else:
+            self._show(self._with_heading(Outgoing(text, answer_buttons(None), self.job.answer, language=language)))
 
     def show_partial(self, draft: Draft | Comparison) -> None:
-        """Show the text so far, when the channel's edit budget allows."""
-        if draft.text.strip():  # platforms refuse a blank message
-            self._show(lambda: self._message(draft.text, None, draft.columns))
+        """Show the text so far, when the channel's edit budget allows. What an engine began that died stays until this is as long."""
+        text = draft.text
+        if text.strip() and len(text) >= self.queued.longest:  # platforms refuse a blank message
+            columns, self.queued.longest = draft.columns, len(text)
+            self.queued.grown = lambda: self._message(text, None, columns)
+            self._show(self.queued.grown)
 
     async def show_typing(self) -> None:
         await self.outbox.show_typing(self.answer.place, self.queued.diff)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.delivery.edit_scheduler import EditScheduler
@@ -31,6 +32,8 @@ class QueuedMessage:
     failures: int = 0  # tries in a row that failed
     changeable: bool = False  # a notice whose text is going to change
     in_line: bool = False  # an answer whose place in line is shown
+    longest: int = 0  # characters of the longest text so far: one that is begun anew is shown when it is as long
+    grown: Callable[[], Outgoing] | None = None  # that text; None: there was none
     replies_to_previous: bool = False  # each part replies to the part before it
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # all of it is shown, or nothing more will be
     reaction: asyncio.Task[None] | None = None  # the last change of the question's reaction
