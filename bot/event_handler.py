@@ -158,6 +158,7 @@ class EventHandler:
         sys.setswitchinterval(SWITCH_SECONDS)
         # What was loaded at the start stays: a collection that visits it would stop everything for a tenth of a second.
         gc.freeze()
+        await self._engine_forgetting.register()  # before anything can be deleted
         await self._demo_registry.load()
         await self._recent_pictures.load()
         async with asyncio.TaskGroup() as tasks:

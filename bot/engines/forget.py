@@ -71,24 +71,25 @@ class EngineForgetting:
                     await self._news.wait()
         return await self._database.read(owed_forgets.engines_owed)
 
+    async def register(self) -> None:
+        """Store which engines this bot has: from then on whatever is deleted is owed to them."""
+        if gone := await self._database.write(owed_forgets.register, self._owner, tuple(self._engines), time()):
+            remedy = "name it in engine.url once more, or empty engine/pictures in its GANDER_HOME and start it anew"
+            log.warning("engine_gone_with_deleted", engines=gone, reason="it was not told what was deleted", remedy=remedy)
+
     async def run(self) -> None:
-        """Until cancelled."""
-        registered = float("-inf")
+        """Until cancelled. After `register`."""
+        registered = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._deleted.clear()
                 if asyncio.get_running_loop().time() - registered > REGISTER_SECONDS:
                     registered = asyncio.get_running_loop().time()
-                    await self._register()
+                    await self.register()
                 await self._tell_all(tasks)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await self._deleted.wait()
-
-    async def _register(self) -> None:
-        if gone := await self._database.write(owed_forgets.register, self._owner, tuple(self._engines), time()):
-            remedy = "name it in engine.url once more, or empty engine/pictures in its GANDER_HOME and start it anew"
-            log.warning("engine_gone_with_deleted", engines=gone, reason="it was not told what was deleted", remedy=remedy)
 
     async def _tell_all(self, tasks: asyncio.TaskGroup) -> None:
         before = {name: frozenset(begun) for name, begun in self._begun.items()}  # may be confirmed since they are read
