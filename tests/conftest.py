@@ -21,6 +21,7 @@ from engine.kernels.jit_cache import sources_version
 from tests.bot import postgres
 from tests.bot.postgres import Server
 
+gc.disable()  # until everything is imported: it would look through half a million objects that stay, again and again
 WAITING = ("tests/load/", "tests/chaos/", "tests/end_to_end/test_crashes.py")  # for long: first, or the others end long before them
 GPUS = ("/dev/nvidiactl", "/dev/dxg")  # the second is WSL's
 
@@ -61,7 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
+    gc.enable()
     gc.freeze()  # what was imported stays: a collection that visits it takes a fifth of a second
+    gc.set_threshold(50_000, 20, 50)  # a tenth of what whole bots take of a processor went to looking for cycles
 
 
 @pytest.hookimpl(tryfirst=True)
