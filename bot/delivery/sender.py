@@ -46,7 +46,7 @@ class MessageSender:
         platform_id = await _send_to_its_readers(platform, queued, step, pending.nonce)
         queued.unheard = queued.unheard and platform.limits.deduplicates
         if queued.unsure_since is not None:
-            await self._remove_duplicate(platform, queued, platform_id, queued.unsure_since)
+            await self._remove_duplicate(platform, queued, pending, platform_id, queued.unsure_since)
         if not await self._database.write(deliveries.sent, pending.id, platform_id, _event_done_by(queued, step)):
             await platform.delete(queued.place, platform_id)  # no record is left by which it could ever be edited
             raise PlaceGone("the answer was deleted while it was sent")
@@ -54,10 +54,10 @@ class MessageSender:
         queued.pending_send = None
         await self._fallbacks.delete_replaced(platform, queued)
 
-    async def _remove_duplicate(self, platform: Platform, queued: QueuedMessage, platform_id: str, since: float) -> None:
+    async def _remove_duplicate(self, platform: Platform, queued: QueuedMessage, pending: Delivery, platform_id: str, since: float) -> None:
         """Delete what an earlier try may have left, before this one is recorded: after a kill here the same is done again."""
         if isinstance(platform, SupportsDuplicateRemoval):
-            known = await self._database.read(deliveries.known, queued.place, since)
+            known = await self._database.read(deliveries.known, queued.place, since, pending, queued.answer)
             if since > time() and queued.reply_to is not None:  # the clock was set back since: what is reckoned earlier may be later
                 known = replace(known, earlier=frozenset({queued.reply_to}))
             await platform.remove_duplicate(queued.place, platform_id, known)

@@ -88,17 +88,20 @@ def answers_in(connection: Connection, place: Place, platform_id: str) -> list[i
     return [answer for answer in connection.scalars(select(DeliveryRow.message).where(*mine)) if answer is not None]
 
 
-def known(connection: Connection, place: Place, until: float) -> KnownMessages:
-    """The messages of the place's channel, its threads' too; `earlier`: until a moment (Unix seconds)."""
+def known(connection: Connection, place: Place, until: float, send: Delivery, answer: int | None) -> KnownMessages:
+    """The messages of the place's channel, its threads' too; `earlier`: until a moment (Unix seconds), of a send of this answer, or of a
+    notice. What was stored after it is not earlier, whatever the clock said: it may have been set back meanwhile."""
     here = select(PlaceRow.key).where(PlaceRow.platform == place.platform, PlaceRow.channel == place.channel)
     sent = select(DeliveryRow.platform_id).where(DeliveryRow.place.in_(here), DeliveryRow.platform_id.is_not(None))
     said = select(MessageRow.platform_id).where(MessageRow.place.in_(here), MessageRow.platform_id.is_not(None))
     taken = select(EventRow.event).where(EventRow.place.in_(here), EventRow.at <= until)
     before = (said.where(MessageRow.at <= until), sent.where(DeliveryRow.at <= until), taken)
-    return KnownMessages(
-        earlier=frozenset(name for statement in before for name in connection.scalars(statement) if name),
-        ours=frozenset(name for name in connection.scalars(sent) if name),
-    )
+    after = (sent.where(DeliveryRow.id > send.id), *([said.where(MessageRow.id > answer)] if answer is not None else []))
+    return KnownMessages(_names(connection, *before) - _names(connection, *after), _names(connection, sent))
+
+
+def _names(connection: Connection, *statements: Executable) -> frozenset[str]:
+    return frozenset(name for statement in statements for name in connection.scalars(statement) if name)
 
 
 def repeats(connection: Connection) -> int:

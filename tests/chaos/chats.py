@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -75,12 +76,17 @@ class FaultyBotApi(BotApi):
     down: bool = False
     deaf: bool = False
     draw: random.Random = field(default_factory=random.Random)
+    record: list[str] = field(default_factory=list)  # of what the bot sent, edited and deleted
 
     async def answer(self, method: str, params: Json) -> Any:
         if self.down:
             raise ApiError("Bad Gateway", 502)
         result = await super().answer(method, params)
-        if self.deaf and method.startswith("send") and self.draw.random() < DEAF:
+        cut = self.deaf and method.startswith("send") and self.draw.random() < DEAF
+        if method.startswith(("send", "edit", "delete")):
+            told = result.get("message_id") if isinstance(result, dict) else result
+            note(self.record, method, params.get("chat_id"), params.get("message_id"), params.get("text"), "gave", told, "unheard" * cut)
+        if cut:
             raise Cut
         return result
 
@@ -92,13 +98,22 @@ class FaultyDiscordApi(DiscordApi):
     down: bool = False
     deaf: bool = False
     draw: random.Random = field(default_factory=random.Random)
+    record: list[str] = field(default_factory=list)  # of what the bot sent, edited and deleted
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if self.down and not request.path.startswith("/gateway"):
             return answer({"message": "Bad Gateway", "code": 0}, 502)
-        if self.deaf and request.method == "POST" and request.path.endswith("/messages") and self.draw.random() < DEAF:
+        cut = self.deaf and request.method == "POST" and request.path.endswith("/messages") and self.draw.random() < DEAF
+        if cut:
             self.fail("POST", request.path.removeprefix("/api/v10"), Failure(done=True, cut=True))
-        return await super().handle(request)
+        response = await super().handle(request)
+        if request.method != "GET" and "/messages" in request.path and isinstance(response, web.Response):
+            note(self.record, request.method, request.path, "gave", response.status, response.text, "unheard" * cut)
+        return response
+
+
+def note(record: list[str], *what: object) -> None:
+    record.append(" ".join([datetime.now(UTC).isoformat(timespec="milliseconds"), *map(str, what)]))
 
 
 class TelegramChat(Chat):

@@ -130,6 +130,8 @@ async def _judge(stage: Stage, draw: random.Random) -> Outcome:
         found.answered += len(times)
         found.lost += len({*chat.asked} - {*times})
         found.doubled += sum(times.values()) - len(times)
+        if twice := sorted(number for number, count in times.items() if count > 1):
+            found.notes.append(f"{chat.name}: doubled {twice}")
         orders = {final.question: final.order for final in finals}
         if wrong := disorder(chat.asked, orders, fresh="clock_jumps" in stage.troubles):
             found.disordered += wrong

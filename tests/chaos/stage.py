@@ -130,7 +130,7 @@ class Stage:
 
 @asynccontextmanager
 async def set_up(home: Path, store: Store, draw: random.Random) -> AsyncIterator[Stage]:
-    """Everything runs until the end of the block. The bot logs to bot.log in its home."""
+    """Everything runs until the end of the block. Its home has bot.log, and what platforms were told in telegram.log and discord.log."""
     ports = {"engine": unused_port(), "page": unused_port()}
     telegram, discord = FaultyBotApi(draw=draw), FaultyDiscordApi(draw=draw)
     telegram.group_budget = (1_000, 1.0)
@@ -158,3 +158,5 @@ async def set_up(home: Path, store: Store, draw: random.Random) -> AsyncIterator
         finally:
             await page.close()
             await engine.kill()
+            (home / "telegram.log").write_text("\n".join(telegram.record))
+            (home / "discord.log").write_text("\n".join(discord.record))

@@ -64,6 +64,23 @@ async def test_all_messages_of_a_channel_are_known_its_threads_included(database
         deliveries.sent(connection, answer.id, "7")
         deliveries.sent(connection, notice.id, "4")
         events.take(connection, PLACE, "6", "gander", 1.5)
-        assert deliveries.known(connection, PLACE, until=1.5) == KnownMessages(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
+        known = deliveries.known(connection, PLACE, 1.5, notice, None)
+        assert known == KnownMessages(frozenset({"4", "5", "6"}), frozenset({"4", "7"}))
+
+    await database.write(work)
+
+
+async def test_what_is_stored_after_a_send_is_not_earlier_though_the_clock_was_set_back_since(database: Database) -> None:
+    """Else the first copy of a send that is repeated would be looked for after it, and stay: an answer that stands there twice."""
+
+    def work(connection: Connection) -> None:
+        answer = add_answer(connection, add_message(connection, "why?", platform_id="5", at=1.0))
+        unsure = deliveries.intend(connection, answer, 0, PLACE, 61.0)  # by a clock that was a minute ahead
+        another = add_answer(connection, add_message(connection, "and?", platform_id="7", at=3.0))
+        heard = deliveries.intend(connection, another, 0, PLACE, 4.0)
+        assert unsure is not None
+        assert heard is not None
+        deliveries.sent(connection, heard.id, "8")
+        assert deliveries.known(connection, PLACE, unsure.at, unsure, answer) == KnownMessages(frozenset({"5"}), frozenset({"8"}))
 
     await database.write(work)
