@@ -19,13 +19,39 @@ if TYPE_CHECKING:
 app = ConsoleApp(cls=DataOrCommand, no_args_is_help=True, help="Train a model on your own pictures: `gander train DATA --base NAME`.")
 app.command(DATA_COMMAND)(train_data)
 app.command("speed")(speed)
-pocket = ConsoleApp(no_args_is_help=True, help="The pocket model's bridge: sprites, prepare, look, speak, measure, curve, export.")
+pocket = ConsoleApp(invoke_without_command=True, help="The pocket model's bridge: all of its recipe with --folder, or one stage of it.")
 app.add_typer(pocket, name="pocket")
 
 Folder = Annotated[Path, typer.Option(help="Where prepared data, checkpoints and logs lie.")]
 Model = Annotated[str, typer.Argument(help="A ready model's name or folder: pocket.")]
 Data = Annotated[Path, typer.Argument(help="What `prepare` made.", exists=True, file_okay=False)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result on the same machine.")]
+
+
+@pocket.callback()
+def whole(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Option(help="Make the whole bridge here, or go on with it.", file_okay=False)] = None,
+    model: Annotated[str, typer.Option(help="A ready model whose frozen parts are used.")] = "pocket",
+    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Of the scenes, steps and pairs: less is a trial.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="That compose scenes.")] = 2,
+) -> None:
+    """Fetches drawings, prepares scenes, trains both stages, measures beside what is stated, and writes bridge.safetensors."""
+    if context.invoked_subcommand is not None:
+        return
+    if folder is None:
+        typer.echo(context.get_help())
+        return
+    from engine.paths import home
+    from engine.training.drawings import make_sprites
+    from engine.training.recipe import PocketRecipe, make_bridge
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (drawn := folder / "sprites.npz").exists():
+        typer.echo(f"{make_sprites(drawn, home() / 'downloads')} sprites in {drawn}")
+    accelerator, _ = _start(model)
+    make_bridge(lambda: _start(model)[1], drawn, folder, PocketRecipe().scaled(share), processes, accelerator, typer.echo)
+    typer.echo(f"Ready: {folder / 'bridge.safetensors'}")
 
 
 @pocket.command()
