@@ -93,7 +93,8 @@ async def open_services(config: Config, home: Path, engines: Sequence[Engine], n
         retention = Retention(database, files, home / "exports", config.retention.days)
         bot = EventHandler(resources)
         bot.demos.page = config.web.address.rstrip("/")  # another bot on the database may serve it
-        bot.explainer.page = config.web.address.rstrip("/") if config.web.enabled and config.web.how else ""
+        bot.explainer.offered = config.web.how
+        bot.explainer.page = config.web.address.rstrip("/") if config.web.enabled else ""
         yield Services(config, home, bot, retention, settings, texts, UpdateInbox(database, name), Duties(url))
     finally:
         await decoders.close()

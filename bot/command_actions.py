@@ -18,6 +18,7 @@ from bot.dispatch.engine_pool import EnginePool
 from bot.engines.engine import EngineState
 from bot.engines.forget import EngineForgetting
 from bot.errors import Refusal
+from bot.insight.how_pictures import HowPictures
 from bot.message import Incoming, Value
 from bot.platform import Outgoing, SupportsDiagnosis
 from bot.questions.arrival_order import ArrivalOrder
@@ -55,6 +56,7 @@ class CommandActions:
     picture_finder: PictureFinder
     read_service: ReadService
     film_sheets: FilmSheets
+    how_pictures: HowPictures
     zoom_grids: ZoomGrids
     ask_service: AskService
     delete_service: DeleteService
@@ -113,6 +115,12 @@ class CommandActions:
 
     async def read(self, incoming: Incoming) -> PictureReading:
         return await self.read_service.read(incoming)
+
+    async def how(self, incoming: Incoming, answer_id: int | None, language: str) -> Outgoing:
+        if answer_id is None:
+            answer_id = (await self._answer_of_person(incoming, None)).answer
+        private = incoming.place.private or self.outbox.platform(incoming.place).limits.private_files
+        return await self.how_pictures.show(answer_id, incoming.place, language, private=private)
 
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         if answer_id is not None:

@@ -29,7 +29,7 @@ from bot.commands import (
 from bot.commands import help as help_command
 from bot.commands.actions import Actions
 from bot.commands.command import Command, Context
-from bot.commands.pictures import find, frames, read, steps, zoom
+from bot.commands.pictures import find, frames, how, read, steps, zoom
 from bot.errors import Refusal
 from bot.message import Incoming, Value
 from bot.platform import Outgoing
@@ -43,6 +43,7 @@ DECLARED: Final = (
     zoom.COMMAND,
     find.COMMAND,
     steps.COMMAND,
+    how.COMMAND,
     compare.COMMAND,
     vote.COMMAND,
     again.COMMAND,

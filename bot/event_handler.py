@@ -43,6 +43,7 @@ from bot.engines.engine import Engine
 from bot.engines.forget import EngineForgetting
 from bot.errors import DeliveryError, Ignored, Refusal, Withdrawn
 from bot.insight.explainer import Explainer
+from bot.insight.how_pictures import HowPictures
 from bot.looking.closer import CloserLooks
 from bot.looking.places import MarkedPictures
 from bot.media.intake import Intake
@@ -114,7 +115,7 @@ class EventHandler:
         generator = AnswerGenerator(r.database, r.files, r.texts, words, looks, steps)
         self.explainer = Explainer(r.database, generator)
         r.files.tell(self.explainer.forget)
-        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files, self.explainer.url)
+        answer_views = AnswerViews(r.database, self._outbox, r.texts, self._demo_registry.runs_in, r.files, self.explainer.way)
         marked = MarkedPictures(r.files, r.intake, self._outbox, r.texts, r.exports)
         self._dispatcher = Dispatcher(r.database, self._outbox, answer_views, generator, self._pool, r.texts, lease, marked, self.explainer)
         r.limits.seconds_until_room = self._dispatcher.seconds_until_room
@@ -146,6 +147,7 @@ class EventHandler:
             picture_finder=self._picture_finder,
             read_service=ReadService(parts, self._picture_finder, words),
             film_sheets=FilmSheets(parts, r.exports),
+            how_pictures=HowPictures(r.database, self.explainer, r.texts, r.exports),
             zoom_grids=ZoomGrids(parts, self._picture_finder, r.exports),
             ask_service=self._ask_service,
             delete_service=self._delete_service,

@@ -119,6 +119,7 @@ class Limits:
     file_bytes: int | None = None  # the most that the files of one message may take; None = any
     draft_seconds: float | None = None  # growing answers are shown by `show_draft`, which fades after so long; None: in messages
     shows_explanations: bool = False  # it shows how answers came about (bot/answers/explanations.py): engines are asked for it
+    private_files: bool = False  # what one person alone sees can have files, in a group too
     tables: bool = False  # it shows tables of Markdown itself
     reacts: bool = False  # a reaction on the question (`SupportsReactions`) replaces the placeholder: every message is needed for ends
     chains: bool = False  # each further part replies to the part before it; else it would not belong to the question's thread

@@ -46,6 +46,7 @@ LIMITS: Final = DiscordLimits(
     deduplicates=True,
     file_bytes=10 << 20,
     messages=MESSAGES,
+    private_files=True,
 )
 
 

@@ -236,7 +236,7 @@ def pressable(message: Outgoing) -> Outgoing:
 
 def fits_in_press(place: Place, reply_to: str, message: Outgoing) -> bool:
     """Whether it is said in the press that it replies to. A model's answer, which grows and is for all, never is."""
-    return press_of(reply_to) is not None and not place.private and not message.panel and message.answer_id is None
+    return press_of(reply_to) is not None and not place.private and not (message.panel or message.files) and message.answer_id is None
 
 
 def fits_press(message: Outgoing) -> bool:

@@ -29,8 +29,8 @@ LEAST_SHOWN_WAIT = 1.5  # seconds; a shorter wait is over before anybody has rea
 QUOTED = 200  # characters of a question above its answer
 
 
-def no_address(answer: int) -> str:
-    return ""
+def no_way(answer: int) -> Action | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class AnswerView:
     standing: votes.Standing
     votes_open: bool  # a demo runs here: the finished answer gets a vote button
     picture: Path | None = None  # of a question that nobody else can see
-    how_url: Callable[[int], str] = no_address  # of a page that shows how this answer came about; empty: there is none
+    how_way: Callable[[int], Action | None] = no_way  # to how this answer came about: a button without its words
 
     def show_position(self, place: QueuePosition) -> None:
         """Show the place in line and the wait, unless the wait is short and nothing was shown before. Words of the answer stay instead."""
@@ -103,11 +103,11 @@ class AnswerView:
         await self.outbox.finish_answer(self.job.answer, answer.place)
 
     def _how(self) -> tuple[Action, ...]:
-        """The link to how the answer came about, where its platform has link buttons and shows that nowhere else."""
-        limits, url = self.outbox.platform(self.answer.place).limits, self.how_url(self.job.answer)
-        if not url or self.answer.spoiler or limits.shows_explanations or not limits.buttons:
+        """The button to how the answer came about, where its platform has buttons and shows that nowhere else."""
+        limits, way = self.outbox.platform(self.answer.place).limits, self.how_way(self.job.answer)
+        if way is None or self.answer.spoiler or limits.shows_explanations or not limits.buttons:
             return ()
-        return (Action(self.texts.render(self.job.settings.language, "button.how"), "", url),)
+        return (replace(way, label=self.texts.render(self.job.settings.language, "button.how")),)
 
     def _show(self, message: Outgoing | Callable[[], Outgoing]) -> None:
         if self.queued.diff.update(message):
@@ -147,7 +147,7 @@ class AnswerView:
 class AnswerViews:
     """Opens the views of answers, when generation begins and when it is finished. `demo_runs`: whether people vote in a place.
 
-    `how_url`: see `AnswerView`.
+    `how_way`: see `AnswerView`.
     """
 
     def __init__(
@@ -157,14 +157,14 @@ class AnswerViews:
         texts: Texts,
         demo_runs: Callable[[Place], bool],
         files: PictureFiles,
-        how_url: Callable[[int], str] = no_address,
+        how_way: Callable[[int], Action | None] = no_way,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._texts = texts
         self._demo_runs = demo_runs
         self._files = files
-        self._how_url = how_url
+        self._how_way = how_way
 
     async def load(self, job: Job, *, busy: bool = True) -> AnswerView | None:
         """The view of a stored answer; None: it was deleted. `busy`: its question gets a reaction until the answer is finished."""
@@ -178,4 +178,4 @@ class AnswerViews:
         queued = self._outbox.open_answer(job.answer, answer.place, reply_to, snapshot.sent, snapshot.recorded, busy=busy)
         votes_open = self._demo_runs(answer.place)
         picture = self._files.path(quoted.sha256) if quoted and quoted.sha256 else None
-        return AnswerView(job, answer, queued, self._outbox, texts, snapshot.standing, votes_open, picture, self._how_url)
+        return AnswerView(job, answer, queued, self._outbox, texts, snapshot.standing, votes_open, picture, self._how_way)

@@ -108,6 +108,10 @@ class Actions(Protocol):
         """What is written in the picture of this event, of what it replies to, or of the conversation here. Refusals `read.…`."""
         ...
 
+    async def how(self, incoming: Incoming, answer_id: int | None, language: str) -> Outgoing:
+        """How anybody's answer in this place came about, as a picture and in words. Refusals `how.…`, `answer.unknown`."""
+        ...
+
     async def stop(self, incoming: Incoming, answer_id: int | None) -> int:
         """Stop one answer, or all of this person's in this place; how many. What was said so far stays."""
         ...

@@ -177,7 +177,7 @@ class WebOptions(ConfigSection):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8484  # a busy port takes the next free one
     address: str = ""  # https://… at which people reach the page, for links to it; empty = as it is served
-    how: bool = True  # answers on Discord and Telegram get a link to how they came about, where `address` says where that is
+    how: bool = True  # answers on Discord and Telegram get a button to how they came about: a link where `address` is set, else a picture
     trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For and -Proto are believed
     password_file: Path | None = None  # or GANDER_WEB_PASSWORD
     password: SecretStr | None = None

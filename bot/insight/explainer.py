@@ -12,6 +12,7 @@ from bot.answers.accumulate import Comparison, Draft
 from bot.answers.generate import AnswerGenerator
 from bot.engines.engine import Engine
 from bot.insight.how import How
+from bot.platform import Action
 from bot.store.database import Database
 from bot.store.jobs import Job
 from bot.store.snapshots import read_snapshot
@@ -39,6 +40,7 @@ class Explainer:
         self._kept: OrderedDict[int, Explainable] = OrderedDict()
         self._explained: OrderedDict[int, How] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
+        self.offered = True  # a button below answers
         self.page = ""  # the address at which people on other machines reach the page; empty: they don't
 
     def keep(self, job: Job, draft: Draft | Comparison, engine: Engine) -> None:
@@ -61,10 +63,12 @@ class Explainer:
         kept = self._kept.get(answer)
         return kept.token if kept else None
 
-    def url(self, answer: int) -> str:
-        """Where anybody who saw the answer sees how it came about; empty: nowhere."""
-        token = self.token(answer)
-        return f"{self.page}/how/{token}" if self.page and token else ""
+    def way(self, answer: int) -> Action | None:
+        """A button, without its words, for all who saw an answer about pictures: to its page, else to a picture of how it came about."""
+        kept = self._kept.get(answer)
+        if kept is None or not self.offered or not any(turn.sha256s for turn in kept.draft.turns):
+            return None
+        return Action("", f"/how answer_id:{answer}", f"{self.page}/how/{kept.token}" if self.page else "")
 
     def answer_of(self, token: str) -> int | None:
         return next((answer for answer, kept in self._kept.items() if secrets.compare_digest(kept.token, token)), None)

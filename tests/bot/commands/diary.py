@@ -67,6 +67,10 @@ class Diary:
     async def find(self, incoming: Incoming, thing: str, question: str) -> None:
         self.done.append(("find", thing, question))
 
+    async def how(self, incoming: Incoming, answer_id: int | None, language: str) -> Outgoing:
+        self.done.append(("how", answer_id, language))
+        return Outgoing("So it came about.", private=True)
+
     async def zoom_grid(self, incoming: Incoming, question: str, language: str) -> Outgoing:
         raise NotImplementedError("grids are tested with a whole bot")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from adapters.telegram.platform import pressable
 from bot.delivery.message_diff import ELLIPSIS
 from bot.message import Place
@@ -59,6 +61,22 @@ async def test_an_answer_that_comes_before_its_press_was_acknowledged_is_a_messa
         name = await telegram.platform.send(place, begun, reply_to=f"{sample['message_id']}.{query}", nonce="n")
         await telegram.platform.edit(place, name, Outgoing("Three circles.", answer_id=1))
         assert telegram.world.messages[group, int(name)]["text"] == "Three circles."
+
+
+async def test_a_picture_that_a_press_asked_for_is_a_message_since_a_pop_up_holds_none(tmp_path: Path) -> None:
+    file = tmp_path / "how.png"
+    Image.new("RGB", (20, 10)).save(file)
+    async with connected() as telegram:
+        group = telegram.world.group()
+        sample = telegram.world.keep(group, ME, text="A goose.")
+        await telegram.world.press(group, sample["message_id"], "/how answer_id:1")
+        [query] = telegram.world.queries
+        shown = Outgoing("It looked mostly at the left.", files=(file,))
+        name = await telegram.platform.send(Place("telegram", str(group)), shown, reply_to=f"{sample['message_id']}.{query}", nonce="n")
+        kept = telegram.world.messages[group, int(name)]
+        assert kept["caption"] == "It looked mostly at the left."
+        assert len(telegram.api.called("sendPhoto")) == 1
+        assert [each.get("text", "") for each in telegram.api.called("answerCallbackQuery")] == [""]
 
 
 async def test_a_press_that_leads_to_an_answer_waits_no_more_and_says_nothing(tmp_path: Path) -> None:
