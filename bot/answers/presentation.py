@@ -69,10 +69,10 @@ class AnswerView:
             self.queued.in_line = False
             self._show(self._message(ELLIPSIS, None, ()))
 
-    def show_waiting_for_engine(self) -> None:
-        """Show that no engine can answer now; below the words of the answer that were shown already."""
+    def show_waits(self, key: str) -> None:
+        """Show why it is not answered now (`key`: of the texts); below the words of the answer that were shown already."""
         language = self.job.settings.language
-        text = self.texts.render(language, "answer.away")
+        text = self.texts.render(language, key)
         if self.queued.grown:
             self._show(replace(self.queued.grown(), footer=text))
         else:
@@ -85,6 +85,11 @@ class AnswerView:
             columns, self.queued.longest = draft.columns, len(text)
             self.queued.grown = lambda: self._message(text, None, columns)
             self._show(self.queued.grown)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether people see all of what is to be shown now."""
+        return self.queued.diff.next_step() is None
 
     async def show_typing(self) -> None:
         await self.outbox.show_typing(self.answer.place, self.queued.diff)

@@ -30,6 +30,7 @@ from bot.dispatch.lease import Lease, allowed_rows
 from bot.dispatch.losses import Losses
 from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
+from bot.dispatch.waiting_notes import WaitingNotes
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.insight.explainer import Explainer
 from bot.looking.places import MarkedPictures
@@ -48,7 +49,6 @@ from engine.tracing import span
 LOOK_SECONDS = 2.0  # between two looks at the queue where `wake` is not called
 MAX_ATTEMPTS = 5  # of one job that its bot did not survive, …
 ATTEMPTS_SECONDS = 3600.0  # … over so long a time: then the question itself is taken for the cause
-NOTICEABLE_SECONDS = 4.0  # without a ready engine, after which those who wait are told
 MOST_POSITIONS = 200  # positions that are worked out from the head of the queue: all of it, within the default limits
 
 log = structlog.get_logger(__name__)
@@ -95,7 +95,6 @@ class Dispatcher:
         self._metrics = Metrics()
         self._lease = lease
         self._marked = marked
-        self._engines_seen = monotonic()  # when one was ready
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
@@ -108,6 +107,7 @@ class Dispatcher:
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._finished = FinishedAnswers(database, outbox, answer_views)
         self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, self._metrics, lease.name, self.wake, self._spawn)
+        self._notes = WaitingNotes(database, outbox, answer_views, lease.name, self._queue_lock)
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -140,6 +140,8 @@ class Dispatcher:
         if job is not None:
             self._arrived.append(job)
             self._news.set()
+            if self._draining:
+                self._spawn(self._notes.say_stopping([job.answer]))
 
     def attached(self) -> None:
         """A platform is connected: answers that were not delivered there go out, and its questions may start."""
@@ -147,8 +149,9 @@ class Dispatcher:
         self.wake()
 
     async def drain(self) -> None:
-        """For a graceful stop: start no more jobs, and return when none runs or is being delivered."""
-        self._draining = True
+        """For a graceful stop: start no more jobs, tell those who wait, and return when none runs or is being delivered."""
+        self._draining = self._notes.stopping = True
+        self._spawn(self._notes.say_stopping((await self.queue_snapshot()).positions))
         while self._busy:
             await asyncio.wait(self._busy)
         await self._finished.finish_shown()
@@ -364,27 +367,16 @@ class Dispatcher:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._pool.rows:
-                self._engines_seen = monotonic()
+                self._notes.note_engine()
             if self._pool.shared:
                 loads = await self._database.read(jobs.loads, self._lease.dead_after)
                 self._pool.allowed = allowed_rows(self._pool.rows, self._name, loads)
-            for place in (await self.queue_snapshot()).positions.values():
-                if place.position:  # 0: it runs
-                    async with self._queue_lock:
-                        await self._show_position(place)
+            await self._notes.show_positions((await self.queue_snapshot()).positions.values())
 
     async def _stop_all(self, unwanted: asyncio.Queue[int]) -> NoReturn:
         """Stop answers that come out of this queue: somebody deleted a message of theirs, or they can't be shown any more."""
         while True:
             await self.stop([await unwanted.get()])
-
-    async def _show_position(self, place: QueuePosition) -> None:
-        job = await self._database.read(jobs.waiting_for, place.answer_id, self._name, self._outbox.connected)
-        if job is not None and (view := await self._answer_views.load(job)):
-            if monotonic() - self._engines_seen > NOTICEABLE_SECONDS:
-                view.show_waiting_for_engine()
-            else:
-                view.show_position(place)
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

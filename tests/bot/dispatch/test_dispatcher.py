@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from bot.dispatch import dispatcher, engine_pool, lease, losses
+from bot.dispatch import dispatcher, engine_pool, lease, losses, waiting_notes
 from bot.errors import AnswerLost, EngineUnavailable
 from bot.message import Address, Author, Invocation, Place
 from bot.platform import EditBudget, Limits
@@ -96,7 +96,7 @@ async def test_who_waits_for_an_engine_that_is_away_is_told_and_then_answered(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(dispatcher, "NOTICEABLE_SECONDS", 0.0)
+    monkeypatch.setattr(waiting_notes, "NOTICEABLE_SECONDS", 0.0)
     monkeypatch.setattr(engine_pool, "AWAY_POLL", 0.02)
     engine = ScriptedEngine(echo, away=True)
     engine.gate.set()
