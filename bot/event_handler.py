@@ -70,6 +70,7 @@ from bot.store.database import Database
 from bot.store.move_place import move_place
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
+from engine.tracing import span
 
 SWITCH_SECONDS = 0.000_5
 EDITABLE = timedelta(minutes=1)  # after it was sent: an edit can turn a message into a question
@@ -198,6 +199,7 @@ class EventHandler:
 
     async def handle(self, incoming: Incoming) -> None:
         """Process one event to its end (see bot/platform.py). The text of a message is never logged."""
+        received = time()
         incoming = self._demo_registry.as_question(sanitize_incoming(incoming))
         with ExitStack() as stack:
             arrival = incoming.arrival or stack.enter_context(self.arriving(incoming.place, incoming.id, incoming.author))
@@ -209,6 +211,7 @@ class EventHandler:
             incoming = replace(incoming, arrival=arrival)
             stack.enter_context(self._joiner.expecting(incoming))
             if await self._resources.permissions.is_for_bot(incoming):
+                stack.enter_context(span("receive", begun=received, platform=incoming.place.platform, message=incoming.id))
                 async with self._replying_refusals(incoming):
                     await self._process(incoming)
             else:

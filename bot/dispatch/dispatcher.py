@@ -28,6 +28,7 @@ from bot.dispatch.fair_queue import FairQueue
 from bot.dispatch.finished_answers import LAST_WRITE_SECONDS, FinishedAnswers
 from bot.dispatch.lease import Lease, allowed_rows
 from bot.dispatch.losses import Losses
+from bot.dispatch.receipts import Receipts
 from bot.dispatch.save_answers import AnswerSaver
 from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.dispatch.waiting_notes import WaitingNotes
@@ -105,6 +106,7 @@ class Dispatcher:
         self._attached = asyncio.Event()
         self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
+        self._receipts = Receipts()
         self._finished = FinishedAnswers(database, outbox, answer_views)
         self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, self._metrics, lease.name, self.wake, self._spawn)
         self._notes = WaitingNotes(database, outbox, answer_views, lease.name, self._queue_lock)
@@ -139,6 +141,7 @@ class Dispatcher:
         """This bot stored a question. Its job starts without another look at the queue if nothing else waits. None: it has one already."""
         if job is not None:
             self._arrived.append(job)
+            self._receipts.keep(job.id)
             self._news.set()
             if self._draining:
                 self._spawn(self._notes.say_stopping([job.answer]))
@@ -283,7 +286,8 @@ class Dispatcher:
             self._rate.count()
             view.show_partial(draft)
 
-        with job_logged(job.name), span("question", begun=job.asked, job=job.name, attempts=job.attempts):
+        receipt = self._receipts.take(job.id)
+        with job_logged(job.name), span("question", receipt, begun=job.asked, job=job.name, attempts=job.attempts):
             try:
                 if job.attempts >= MAX_ATTEMPTS and time() - job.asked >= ATTEMPTS_SECONDS:
                     raise Refusal("answer.lost", count=job.attempts)
