@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.bench.report import PERCENTILES, percentiles
 from tests.load.chat import Asked
+from tests.load.held_watch import Held
 
 MIB = 1 << 20
 
@@ -25,6 +26,7 @@ class Report:
     final: tuple[float, ...]
     memory_mib: float  # of the bot's process, at its most
     refusals: tuple[str, ...] = ()  # their words
+    held: Held = field(default_factory=Held)
 
     @property
     def good(self) -> bool:
@@ -37,6 +39,7 @@ class Report:
             f"{'seconds':<20}" + "".join(f"{f'p{each}':>9}" for each in PERCENTILES),
             *(f"{name:<20}" + "".join(f"{value:9.3f}" for value in found) for name, found in rows),
             f"The bot's process took {self.memory_mib:.0f} MiB at its most.",
+            f"{self.held.waiting} questions waited at once at most; {self.held.left} were left in memory.",
         ]
 
 

@@ -7,7 +7,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -18,6 +18,7 @@ from bot.config.schema import Config
 from bot.event_handler import EventHandler
 from bot.message import Author
 from tests.load.chat import NAME, LoadChat
+from tests.load.held_watch import watching_held
 from tests.load.people import IN_A_ROOM, rooms
 from tests.load.report import Report, report
 
@@ -50,12 +51,14 @@ async def play(load: Load, home: Path, engine_home: Path, seed: int) -> Report:
         places = rooms(services.bot, chat, load.people, load.in_a_room, random)
         for room in places:
             await room.open()
-        async with asyncio.TaskGroup() as everybody:
-            for number in range(load.people):
-                person = Author(NAME, f"p{number}", f"Person {number}")
-                everybody.create_task(places[number % len(places)].live(person, load.seconds, load.every))
-        await settled(chat)
-    return report(list(chat.questions.values()))
+        async with watching_held(services.bot) as held:
+            async with asyncio.TaskGroup() as everybody:
+                for number in range(load.people):
+                    person = Author(NAME, f"p{number}", f"Person {number}")
+                    everybody.create_task(places[number % len(places)].live(person, load.seconds, load.every))
+            await settled(chat)
+            await services.bot.drain()  # what is shown is still to be written down
+    return replace(report(list(chat.questions.values())), held=held)
 
 
 @asynccontextmanager

@@ -29,6 +29,8 @@ async def test_ten_times_too_many_are_acknowledged_refused_with_a_time_and_serve
     assert found.refused > found.questions / 2
     assert all(re.search(r"again in about \d+ seconds", words) for words in found.refusals)
     assert len(found.acknowledgement) > 0
+    assert 0 < found.held.waiting <= limits["questions_overall"]
+    assert found.held.left == 0
     assert longest.seconds < 0.05, longest.callback
 
 
