@@ -9,12 +9,15 @@ import re
 from html import unescape
 from pathlib import Path
 
+import pytest
+
 from tests.adapters.cli.test_commands import here
 from tests.engine.serving import serving
 
 PICTURE = Path(__file__).parents[3] / "bot" / "samples" / "shapes.png"
 
 
+@pytest.mark.sweep
 async def test_explain_writes_one_file_that_shows_how_the_answer_came_about(pocket_folder: Path, tmp_path: Path) -> None:
     from engine.core.startup import EngineOptions, load_engine
     from engine.models.card_reader import read_card
