@@ -52,8 +52,28 @@ def page(settings: RunSettings, state: RunState, shown: Sequence[Example], secon
         yield from article(state, example, at)
     yield "<h2>Settings</h2>\n<table>\n"
     for name, value in asdict(settings).items():
-        yield f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>\n"
+        yield f"<tr><td>{escape(spaced(name))}</td><td>{escape(in_words(value))}</td></tr>\n"
     yield "</table>\n</body>\n</html>\n"
+
+
+def in_words(value: object) -> str:
+    """A setting's value as a person writes it."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case dict():
+            return ", ".join(f"{spaced(name)} {in_words(each)}" for name, each in value.items())
+        case list() | tuple():
+            return ", ".join(map(in_words, value))
+    return str(value)
+
+
+def spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def best(state: RunState) -> str:

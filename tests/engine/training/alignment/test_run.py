@@ -160,6 +160,7 @@ def test_what_was_trained_is_served_beside_the_base(base: Path, data: Path, tmp_
     assert report.count("<article>") == 1  # one row was held out
     assert "before" in report
     assert "<script" not in report
+    assert "<td>parts</td><td>projection</td>" in report
     assert len((out / "training" / "losses.jsonl").read_text().splitlines()) == 7
     assert any("pictures/s" in line and "left" in line for line in said)
     assert any("MB in" in line for line in said)
