@@ -16,6 +16,7 @@ from PIL import Image
 from bot.errors import Refusal
 from bot.media.child_process import start
 from bot.media.decoder_pool import DecodingLimits, DecodingProcess, command
+from bot.media.decoder_worker import ORPHAN_SECONDS
 from tests.bot import hostile
 from tests.bot.hostile import LIMITS, encode, quarters
 
@@ -149,7 +150,7 @@ async def test_a_file_of_two_formats_is_read_only_as_what_it_began_as(decoder: D
 
 async def test_a_hanging_child_ends_itself_when_its_parent_is_dead() -> None:
     """The parent's part is left out: the child is started by hand and given a picture that never ends, and nobody kills it."""
-    child = await start(command(DecodingLimits(seconds=1.0)))
+    child = await start(command(DecodingLimits(seconds=1.0 - ORPHAN_SECONDS)))  # its alarm comes after a second
     with pytest.raises(asyncio.IncompleteReadError):
         await child.exchange(hostile.endless_jpeg(4000, 20_000), {"kind": "JPEG"})
     assert await child.process.wait() == -signal.SIGALRM
