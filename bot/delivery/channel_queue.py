@@ -24,6 +24,7 @@ class QueuedMessage:
     event: str | None  # an answer's question, which gets a reaction while it is answered; the event that a notice replies to
     parts: list[Delivery] = field(default_factory=list)  # those that the platform has, in order
     pending_send: Delivery | None = None  # recorded in the store, and not yet known to be sent
+    recorded_ahead: bool = False  # the pending send was recorded before there was anything to send, and no copy of it can exist
     unsure_since: float | None = None  # Unix seconds; a send since then may have gone through although no reply came
     unheard: bool = False  # an earlier try of the pending send may have gone through, with an earlier text
     to_delete: list[str] = field(default_factory=list)  # messages that can't be edited: deleted once their text is sent again

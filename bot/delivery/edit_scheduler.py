@@ -114,6 +114,11 @@ class EditScheduler:
         due = sum(diff.end_due and diff.next_step() is not None for diff in self._diffs.values())
         return max(self._budget.seconds_until_free(due + number, now), self._paused_until - now)
 
+    def takes_new(self, now: float) -> bool:
+        """Whether the first words of one more answer would be shown at once."""
+        growing = sum(not diff.end_due and not diff.is_revision for diff in self._diffs.values()) + 1
+        return now >= self._paused_until and self._budget.free(now) > max(self._pending, growing)
+
     def set_pending(self, pending: int) -> None:
         """How many questions wait or are being answered here: the end of each will need budget."""
         self._pending = pending

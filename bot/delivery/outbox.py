@@ -92,7 +92,7 @@ class Outbox:
     ) -> QueuedMessage:
         """The queued message of an answer; a new one goes on with the parts that were `sent` before a restart.
 
-        `recorded`: its next part, if the store expects that already. `busy`: its question gets a reaction until the answer is finished.
+        `recorded`: its first part, if the store expects that already. `busy`: its question gets a reaction until the answer is finished.
         """
         queue = self._queue(place)
         if answer not in queue.messages:
@@ -101,10 +101,13 @@ class Outbox:
             diff = MessageDiff(limits, begun=len(known), is_revision=not busy)
             event = reply_to if busy else None
             queued = QueuedMessage(answer, place, reply_to, diff, event, parts=known, replies_to_previous=limits.chains)
-            queued.pending_send = recorded
             self._add(queue, answer, queued)
             self._react(queue.messages[answer], busy=True)
-        return queue.messages[answer]
+        queued = queue.messages[answer]
+        if recorded is not None and not queued.parts and queued.pending_send is None:
+            queued.pending_send = recorded
+            queued.recorded_ahead = not (recorded.repeats or self._limits(place).deduplicates)
+        return queued
 
     async def finish_answer(self, answer: int, place: Place) -> None:
         """Return when the finished text is shown, or can't be, and the queue has no more of the answer."""
@@ -145,11 +148,25 @@ class Outbox:
         self._add(queue, key, queued)
         return Notice(queue, key)
 
-    def can_record_ahead(self, channel: str, answer: int) -> bool:
+    def can_record_ahead(self, channel: str, answer: int, *, private: bool) -> bool:
         """Whether the answer's first message may be recorded before there is anything to send: after a kill nobody knows whether it was
-        sent. That does no harm where the platform deduplicates sends, and nothing is recorded yet."""
+        sent. That does no harm where the platform deduplicates sends; elsewhere a copy is looked for, so it must be about to be sent.
+        """
         platform, queue = self._platforms.get(channel.partition(":")[0]), self._queues.get(channel)
-        return platform is not None and platform.limits.deduplicates and not (queue and answer in queue.messages)
+        if platform is None or (queue and answer in queue.messages):
+            return False
+        at_once = platform.limits.ends_directly and not (private and isinstance(platform, SupportsDrafts))
+        return platform.limits.deduplicates or (at_once and (queue is None or queue.scheduler.takes_new(self._clock())))
+
+    def hold_for_end(self, queued: QueuedMessage) -> bool:
+        """Whether the first message of an answer that is about to be stored is its end: nothing else is shown before, and the store may
+        expect that message right away.
+        """
+        can_send = self._limits(queued.place).ends_directly and self._connected[queued.place.platform].is_set()
+        if not can_send or queued.diff.begun or queued.pending_send:
+            return False
+        queued.diff.hold_until_end()
+        return True
 
     def set_pending(self, asked: Mapping[str, int]) -> None:
         """How many questions wait or are being answered, by channel key."""

@@ -17,6 +17,8 @@ from bot.store import deliveries
 from bot.store.database import Database
 from bot.store.deliveries import Delivery
 
+FRESH_SECONDS = 10.0  # a send that was recorded longer ago is recorded anew: a copy of it is looked for since then
+
 
 class MessageSender:
     """Carries out `Send` steps."""
@@ -30,8 +32,12 @@ class MessageSender:
 
         Raises PlaceGone where the answer was deleted meanwhile.
         """
-        if queued.pending_send is None:
-            queued.pending_send = await self._database.write(deliveries.intend, queued.answer, part, queued.place, time())
+        at, pending = time(), queued.pending_send
+        if pending is None:
+            queued.pending_send = await self._database.write(deliveries.intend, queued.answer, part, queued.place, at)
+        elif queued.recorded_ahead and not abs(at - pending.at) < FRESH_SECONDS:
+            queued.pending_send = await self._database.write(deliveries.intend_anew, pending.id, queued.answer, part, queued.place, at)
+        queued.recorded_ahead = False
         if queued.pending_send is None:
             raise PlaceGone("the answer was deleted before it could be sent")
         if queued.pending_send.repeats:

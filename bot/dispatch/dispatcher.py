@@ -259,9 +259,10 @@ class Dispatcher:
         return [job for job in found if not self._losses.rests(job.id)], behind
 
     async def _fetch(self, chosen: WaitingJob) -> FetchedJob | None:
-        record_send = self._outbox.can_record_ahead(chosen.channel, chosen.answer)
+        ahead = self._outbox.can_record_ahead
+        record_in = [private for private in (True, False) if ahead(chosen.channel, chosen.answer, private=private)]
         async with self._finished.finishing() as shown:
-            return await self._database.write(snapshots.fetch_job, chosen.id, self._name, time(), record_send=record_send, shown=shown)
+            return await self._database.write(snapshots.fetch_job, chosen.id, self._name, time(), record_in=record_in, shown=shown)
 
     def _fairest(self, fetchable: Sequence[WaitingJob]) -> WaitingJob | None:
         """The job whose turn it is, among people who use no more than their share of the engines; None: there is none."""

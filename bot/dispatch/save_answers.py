@@ -94,7 +94,10 @@ class AnswerSaver:
     ) -> AnswerView | None:
         """Store an answer; the view of it as it is stored. None: the job is not ours any more."""
         footer = " · ".join(filter(None, (view.answer.footer, *notes)))
-        saved = await self._database.write(snapshots.save_answer, job, self._name, text, finish, footer, time(), columns, trace)
+        send_in = view.queued.place if text and self._outbox.hold_for_end(view.queued) else None
+        saved = await self._database.write(
+            snapshots.save_answer, job, self._name, text, finish, footer, time(), columns, trace, send_in=send_in
+        )
         log.info("answer_made", finish=finish, ours=saved is not None)
         if saved is None:
             await self._abandon(job, view)

@@ -47,6 +47,12 @@ def intend(connection: Connection, message: int | None, part: int, place: Place,
     return Delivery(*connection.execute(_intend(connection.dialect.name), row).one())
 
 
+def intend_anew(connection: Connection, send: int, message: int | None, part: int, place: Place, at: float) -> Delivery | None:
+    """As `intend`, in place of a record whose send was certainly not tried yet."""
+    unsent(connection, (send,))
+    return intend(connection, message, part, place, at)
+
+
 def _new_nonce(message: int | None) -> str:
     return secrets.token_hex(12) if message is None else f"{message}-{secrets.token_hex(4)}"
 

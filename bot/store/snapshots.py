@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from bot.message import Place
 from bot.platform import AnswerColumn
 from bot.store import deliveries, graph, jobs, votes
 from bot.store.deliveries import Delivery
@@ -52,18 +53,25 @@ def read_snapshot(connection: Connection, answer: int) -> AnswerSnapshot | None:
 
 
 def fetch_job(
-    connection: Connection, job: int, owner: str, at: float, *, record_send: bool = False, shown: Collection[int] = ()
+    connection: Connection,
+    job: int,
+    owner: str,
+    at: float,
+    *,
+    record_in: Collection[bool] = (),
+    shown: Collection[int] = (),
 ) -> FetchedJob | None:
     """As `jobs.fetch_job`, with what its answer begins with; and `jobs.finish_jobs` of those whose answers are `shown`.
 
-    `record_send`: unless messages of the answer were sent, record the first one now: its sender needs no transaction of its own.
+    `record_in`: in private places (True) and in others (False), unless messages of the answer were sent, record the first one now: its
+    sender needs no transaction of its own.
     """
     jobs.finish_jobs(connection, shown)
     fetched = jobs.fetch_job(connection, job, owner, at)
     snapshot = read_snapshot(connection, fetched.answer) if fetched else None
     if fetched is None or snapshot is None:
         return None
-    if record_send and not any(delivery.platform_id for delivery in snapshot.sent):
+    if snapshot.answer.place.private in record_in and not any(delivery.platform_id for delivery in snapshot.sent):
         snapshot = replace(snapshot, recorded=deliveries.intend(connection, fetched.answer, 0, snapshot.answer.place, at))
     return FetchedJob(fetched, snapshot, graph.branch(connection, fetched.question))
 
@@ -78,12 +86,19 @@ def save_answer(
     at: float,
     columns: Sequence[AnswerColumn] = (),
     trace: Mapping[str, Any] | None = None,
+    send_in: Place | None = None,
 ) -> AnswerSnapshot | None:
-    """As `jobs.save_answer`, with what is to be shown now. `trace`: MessageRow.trace. None: the job is not ours any more."""
+    """As `jobs.save_answer`, with what is to be shown now. `trace`: MessageRow.trace. None: the job is not ours any more.
+
+    `send_in`: unless a message of the answer was ever recorded, record now that its first one is about to be sent there.
+    """
     if not jobs.save_answer(connection, job, owner, text, finish, footer, at, columns):
         return None
     if trace is not None:
         graph.keep_trace(connection, job.answer, trace)
     stored = graph.answer(connection, job.answer)
-    standing = votes.Standing(tuple(columns), Counter())
-    return AnswerSnapshot(stored, standing, deliveries.parts(connection, job.answer)) if stored else None
+    if stored is None:
+        return None
+    sent = deliveries.parts(connection, job.answer)
+    recorded = deliveries.intend(connection, job.answer, 0, send_in, at) if send_in is not None and not sent else None
+    return AnswerSnapshot(stored, votes.Standing(tuple(columns), Counter()), sent, recorded)
