@@ -80,7 +80,7 @@ def load_fallback(folder: Path, card: Card, config: PreTrainedConfig, device: to
         fast = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
         processor = load_processor(folder, config, fast)
         own = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # AttributeError: of a part for films that such a package would bring
         raise ModelError(
             f"{folder} is of type {card.version}, whose pictures need a package that is not here: {first_line(error)}"
         ) from None

@@ -49,6 +49,8 @@ WHOLE = {
     "internvl": {"crop_to_patches": False},
     "smolvlm": {"do_image_splitting": False},
 }
+FILMS = "video_processor"
+READ_FILMS_SETTINGS = {"minicpmv4_6"}  # types whose processor looks into its part for films when it is made
 KINDS = {"llava_onevision": OneVisionModel, "qwen2_5_vl": QwenModel, "qwen3_vl": QwenModel}  # that need more than `PretrainedModel`
 TEXT_PARTS = ("language_model", "text_model")  # of transformers' picture models: what is replaced by ours
 
@@ -135,10 +137,20 @@ def load_vision(folder: Path, config: PreTrainedConfig, device: torch.device, dt
 
 
 class PicturesOnly(ProcessorMixin):
-    """Mixed into a processor's class: does without the part that reads films, which would want torchvision."""
+    """Mixed into a processor's class: does without the part that reads films, which would want torchvision. None stands in its place,
+    or the part for pictures."""
 
     def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
-        return type(None) if argument is None else super().check_argument_for_proper_class(argument_name, argument)  # type: ignore[no-untyped-call]
+        absent = argument is None or argument_name == FILMS
+        return type(argument) if absent else super().check_argument_for_proper_class(argument_name, argument)  # type: ignore[no-untyped-call]
+
+
+def processor_parts(kind: Any, model_type: str, parts: Mapping[str, object]) -> list[object]:
+    """What a processor of this class is made of, in its own order."""
+    given = dict(parts)
+    if model_type in READ_FILMS_SETTINGS:
+        given[FILMS] = parts["image_processor"]
+    return [given.get(name) for name in kind.get_attributes()]
 
 
 def load_processor(folder: Path, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> ProcessorMixin:
@@ -147,7 +159,7 @@ def load_processor(folder: Path, config: PreTrainedConfig, tokenizer: PreTrained
     parts = {"tokenizer": tokenizer, "image_processor": AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")}
     values, _ = kind.get_processor_dict(folder, local_files_only=True)
     made: Any = type(kind.__name__, (PicturesOnly, kind), {})
-    processor: ProcessorMixin = made.from_args_and_dict([parts.get(name) for name in kind.get_attributes()], values)
+    processor: ProcessorMixin = made.from_args_and_dict(processor_parts(kind, config.model_type, parts), values)
     return processor
 
 

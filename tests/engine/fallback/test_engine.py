@@ -19,7 +19,7 @@ from engine.models.card_reader import read_card
 from engine.prompts.turn import Turn
 from engine.request import ChoiceFinished, Done, Event, Provisional, Request, TextDelta
 from engine.weights.loader import load
-from tests.engine.fallback.tiny_types import TYPES
+from tests.engine.fallback.tiny_types import RARE, TYPES
 from tests.engine.models.pretrained.repositories import Repository, picture, store_parts
 from tests.engine.models.pretrained.test_model import CONVERSATIONS, FIRST, NEW, inputs, shown, theirs
 
@@ -27,7 +27,7 @@ EXACT = EngineOptions(("cpu",), exact=True, rows=4)
 SHORT = CONVERSATIONS["one picture"]
 
 
-@pytest.fixture(scope="module", params=sorted(TYPES))
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.sweep if name in RARE else ()) for name in sorted(TYPES)])
 def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     torch.manual_seed(0)
     return store_parts(TYPES[request.param](), tmp_path_factory.mktemp(request.param))

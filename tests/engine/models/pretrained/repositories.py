@@ -23,7 +23,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from transformers.models.smolvlm import processing_smolvlm
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from engine.weights.pretrained_loader import PicturesOnly
+from engine.weights.pretrained_loader import PicturesOnly, processor_parts
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for c in m['content'] %}"
@@ -245,7 +245,7 @@ def store_parts(parts: Parts, folder: Path) -> Repository:
     cast("Any", processing_smolvlm).num2words = str  # of films, which need a package that spells their frames' number
     made: Any = type(parts.processor.__name__, (PicturesOnly, parts.processor), {})
     given = {"image_processor": parts.pictures, "tokenizer": parts.tokenizer}
-    arguments = [given.get(name) for name in parts.processor.get_attributes()]
+    arguments = processor_parts(parts.processor, parts.model.config.model_type, given)
     return Repository(folder, parts.model, made(*arguments, **parts.options, chat_template=parts.template))
 
 
