@@ -87,6 +87,8 @@ def train_data(
     if layers is not None and "lora" not in names:
         raise typer.BadParameter("--layers says where LoRA is: it needs --train lora.")
     computed: Precision = precision or default_precision()
+    if computed == "fp16" and default_precision() == "fp32":
+        raise typer.BadParameter("--precision fp16 scales its losses, which takes a GPU. On a CPU give bf16 or fp32.")
     settings = settings_of(
         base, cast("Stage", stage), names, computed, steps=steps, batch=batch, rate=rate, warm_up=warm_up, longest=longest, seed=seed,
         held_out=held_out, adapter=AdapterOptions(rank, alpha, layers),

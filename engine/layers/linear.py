@@ -40,11 +40,15 @@ class Lora(nn.Module):
 
     def forward(self, x: Tensor, lora_scale: Tensor) -> Tensor:
         """`lora_scale` as in `Linear.forward`."""
-        low = linear(x.to(self.a.dtype), self.a)
-        by_rank = lora_scale if lora_scale.shape[-1] == 1 else lora_scale[..., self.owners]
-        adapter: Tensor = linear(low * by_rank.to(low.dtype), self.b).to(x.dtype)
+        adapter: Tensor = linear(self.lowered(x, lora_scale), self.b).to(x.dtype)
         scaled: Tensor = adapter if self.scale == 1 else adapter * self.scale
         return scaled
+
+    def lowered(self, x: Tensor, lora_scale: Tensor) -> Tensor:
+        """A x [..., rank], 0 where an adapter is off."""
+        low = linear(x.to(self.a.dtype), self.a)
+        by_rank = lora_scale if lora_scale.shape[-1] == 1 else lora_scale[..., self.owners]
+        return low * by_rank.to(low.dtype)
 
 
 class Linear(nn.Module):

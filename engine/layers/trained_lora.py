@@ -35,13 +35,20 @@ class TrainedLora(Lora):
         return self.down[name], self.up[name]
 
     def forward(self, x: Tensor, lora_scale: Tensor) -> Tensor:
-        """See `Lora.forward`; `lora_scale` is of the model's own adapter, for this one is always on."""
-        wide = x.float()
-        parts = [self.part(wide, part) if part in self.targets else wide.new_zeros(*x.shape[:-1], self.rows[part]) for part in self.rows]
-        added = (torch.cat(parts, dim=-1) * self.scale).to(x.dtype)
-        (own,) = self.own
-        return added if own is None else added + own(x, lora_scale)
+        """See `Lora.forward`; `lora_scale` is of the model's own adapter, for this one is always on.
 
-    def part(self, x: Tensor, part: str) -> Tensor:
-        a, b = self.pair(part)
-        return linear(linear(x, a), b)
+        All of them are one wider adapter: two products, however many projections there are.
+        """
+        down = torch.cat([self.pair(part)[0] for part in self.targets])
+        up = torch.block_diag(*(self.pair(part)[1] if part in self.targets else self.nothing(part) for part in self.rows)) * self.scale
+        low = linear(x.float(), down)
+        (own,) = self.own
+        if own is not None:
+            low = torch.cat((low, own.lowered(x, lora_scale).float()), dim=-1)
+            up = torch.cat((up, own.b.float() * own.scale), dim=-1)
+        return linear(low, up).to(x.dtype)
+
+    def nothing(self, part: str) -> Tensor:
+        """B of a projection that is not adapted."""
+        first: Tensor = next(iter(self.up.values()))
+        return first.new_zeros(self.rows[part], 0)

@@ -60,6 +60,11 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
+        out: Tensor = self.o_proj(self.mix(x, rotation, cache, lora_scale), lora_scale)
+        return out
+
+    def mix(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
+        """What each token gathers from those before it, [rows, new, heads · head_dim]."""
         rows, new, _ = x.shape
         qk, v = (heads.transpose(1, 2) for heads in self.by_heads(self.qkv_proj(x, lora_scale)))  # [rows, heads, new, head_dim]
         q, k = rotate(qk, *rotation).split((self.heads, self.kv_heads), dim=1)
@@ -67,8 +72,7 @@ class Attention(nn.Module):
             mixed = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         else:
             mixed = cache.attend(self.layer, q, k, v)
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, new, -1), lora_scale)
-        return out
+        return mixed.transpose(1, 2).reshape(rows, new, -1)
 
     def by_heads(self, qkv: Tensor) -> tuple[Tensor, Tensor]:
         """What `qkv_proj` gave [..., features] → queries and keys, biased and normed where the model has that, and values, [..., heads,
@@ -106,8 +110,14 @@ class Block(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), rotation, cache, lora_scale)
+    def forward(
+        self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None, wanted: Tensor | None = None
+    ) -> Tensor:
+        """[rows, new, width] → the same; of `wanted` tokens alone, as in `Llama.run`, [1, wanted, width]."""
+        mixed = self.self_attn.mix(self.input_layernorm(x), rotation, cache, lora_scale)
+        if wanted is not None:
+            x, mixed = chosen(x, wanted), chosen(mixed, wanted)
+        x = x + self.self_attn.o_proj(mixed, lora_scale)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x), lora_scale)
         return out
 
@@ -173,17 +183,24 @@ class Llama(nn.Module):
         cache: Cache | None,
         lora_scale: Tensor | None,
         deepstack: Tensor | None = None,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """Runs some of the layers, without the final norm; parameters as in `forward`."""
+        """Runs some of the layers, without the final norm; parameters as in `forward`.
+
+        `wanted` [n] are places in the rows laid one behind the other, [rows · new]: only these come out, as [1, n, width], so that the last
+        of the layers computes no more of the others than their keys and values. `lora_scale` is then the same for all tokens.
+        """
         rotation = rotary(positions, self.config, hidden.dtype)
         for index, block in zip(layers, cast("Iterable[Block]", self.model.layers[layers.start : layers.stop]), strict=True):
             there = block.input_layernorm.weight.device
             if there != hidden.device:  # a device's layers end
                 hidden, lora_scale = hidden.to(there), None if lora_scale is None else lora_scale.to(there)
                 rotation = rotation[0].to(there), rotation[1].to(there)
-            hidden = block(hidden, rotation, cache, lora_scale)
+            last = wanted.to(there) if wanted is not None and index == layers[-1] else None
+            hidden = block(hidden, rotation, cache, lora_scale, last)
             if deepstack is not None and index < len(deepstack):
-                hidden = hidden + deepstack[index].to(hidden)
+                added = deepstack[index].to(hidden)
+                hidden = hidden + (added if last is None else chosen(added, last))
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -219,6 +236,11 @@ class Llama(nn.Module):
         except RuntimeError as error:
             raise WeightsError(f"The language model's weights do not fit its config.json: {error}") from None
         self.tie()
+
+
+def chosen(tokens: Tensor, wanted: Tensor) -> Tensor:
+    """[rows, new, width] → [1, wanted, width]; `wanted` as in `Llama.run`."""
+    return tokens.flatten(0, 1).index_select(0, wanted)[None]
 
 
 def rotary(positions: Tensor, config: LlamaConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

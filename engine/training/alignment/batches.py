@@ -13,6 +13,8 @@ from torch import Tensor
 from engine.training.alignment.features import Features
 from engine.training.alignment.templates import SOFT, TrainingRow
 
+SHARED_LEAST = 0.1  # of a batch's tokens
+
 
 @dataclass(frozen=True)
 class Order:
@@ -43,7 +45,8 @@ class Batch:
 
     `ids` [rows, tokens], 0 where a picture or padding stands; `soft` where soft tokens go; `before` [learned] the places that must
     foretell `targets` [learned]; `positions` as `Llama.forward` takes them; `features` one a picture, in the order of `soft`; `states`
-    [rows, tokens, width] what comes out of the layers that are frozen, where that is kept.
+    [rows, tokens, width] what comes out of the layers that are frozen, where that is kept. All rows begin with the same `shared` tokens,
+    0 where knowing that saves little.
     """
 
     ids: Tensor
@@ -53,10 +56,12 @@ class Batch:
     positions: Tensor
     features: tuple[Features, ...]
     states: Tensor | None = None
+    shared: int = 0
 
     @property
     def tokens(self) -> int:
-        return self.ids.numel()
+        """That go through the layers, padding too."""
+        return self.ids.numel() - (len(self.ids) - 1) * self.shared
 
 
 def collate(rows: Sequence[TrainingRow], features: Sequence[Features], device: torch.device) -> Batch:
@@ -69,11 +74,21 @@ def collate(rows: Sequence[TrainingRow], features: Sequence[Features], device: t
         learned[at, : len(row)] = torch.tensor(row.learned)
     places = learned.flatten().nonzero()[:, 0]
     soft = (ids.flatten() == SOFT).nonzero()[:, 0]
-    targets = ids.flatten()[places]
+    targets, positions = ids.flatten()[places], positions_of(rows, longest)
+    shared = shared_start(ids, learned, positions)
     ids, soft, before, targets, positions = (
-        tensor.to(device, non_blocking=True) for tensor in (ids.clamp(min=0), soft, places - 1, targets, positions_of(rows, longest))
+        tensor.to(device, non_blocking=True) for tensor in (ids.clamp(min=0), soft, places - 1, targets, positions)
     )
-    return Batch(ids, soft, before, targets, positions, tuple(features))
+    return Batch(ids, soft, before, targets, positions, tuple(features), shared=shared)
+
+
+def shared_start(ids: Tensor, learned: Tensor, positions: Tensor) -> int:
+    """How many tokens all rows begin with, before any picture and anything that foretells a learned token; 0 where to compute them once
+    saves less than `SHARED_LEAST` of the batch."""
+    same = (ids == ids[0]).all(0) & (ids[0] != SOFT) & (positions == positions[..., :1, :]).flatten(0, -2).all(0)
+    same[:-1] &= ~learned.any(0)[1:]
+    length = int(same.cumprod(0).sum())
+    return length if (len(ids) - 1) * length >= SHARED_LEAST * ids.numel() else 0
 
 
 def positions_of(rows: Sequence[TrainingRow], longest: int) -> Tensor:

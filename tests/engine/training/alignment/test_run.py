@@ -195,6 +195,13 @@ def test_a_look_before_training(base: Path, data: Path, tmp_path: Path) -> None:
         CliRunner().invoke(app, arguments[:-3], env={"GANDER_HOME": str(tmp_path)}, catch_exceptions=False)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_fp16_without_a_gpu_is_refused(base: Path, data: Path) -> None:
+    told = CliRunner().invoke(app, [str(data), "--base", str(base), "--check", "--precision", "fp16"])
+    assert told.exit_code == 2
+    assert "--precision fp16" in told.output
+
+
 def test_a_run_that_goes_on_says_so_and_tells_each_step_once(tmp_path: Path) -> None:
     """TensorBoard's part runs where the extra `train` is installed."""
     said: list[str] = []
