@@ -42,7 +42,8 @@ class SeenPicture(Wire):
 
     `maps` [tokens][patches]: where each soft token (query) looked, the mean over the heads and layers of the cross-attention, and
     `layers` the same of each such layer. `taken`: what it took from each patch, which is its attention times the length of what the
-    patch added. All are empty where a token is a patch itself. `rows` is 0 where places are not known.
+    patch added. All are empty where there is no Q-Former. `eye` [patches], where there is none: each patch's share of what the eye's own
+    tokens attend to, the mean over heads and layers. `rows` is 0 where places are not known.
     """
 
     sha256: str
@@ -56,6 +57,7 @@ class SeenPicture(Wire):
     maps: tuple[Map, ...] = ()
     taken: tuple[Map, ...] = ()
     layers: tuple[tuple[Map, ...], ...] = ()
+    eye: Map = ()
 
 
 class PromptToken(Wire):
@@ -76,7 +78,8 @@ class ExplainedToken(Wire):
     """A token of the answer. `probability`: by the model's softmax, before any temperature; `rivals`: the likeliest in its place.
 
     `attention`: for each picture, the language model's attention to its tokens when this one was written, the mean over heads and
-    layers. `looked`: the same with the attention sink removed (what all rows have in common), on the picture's patches by `taken`.
+    layers. `looked`: the same with the attention sink removed (what all rows have in common), on the picture's patches: by `taken`, or
+    where the tokens stand in it.
     `on_pictures`: the pictures' share of its attention, the first token's left out of the count.
     """
 

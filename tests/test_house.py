@@ -60,6 +60,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/kv_cache/cache.py": "engine/core/test_engine.py",
     "engine/models/llama/config.py": "engine/models/llama/test_rope.py",
     "engine/models/pocket": "engine/models/pocket/test_pocket.py",
+    "engine/models/pretrained/places.py": "engine/models/pretrained/test_model.py",
     "engine/prompts": "engine/core/test_offline.py",
     "engine/runner": "engine/core/test_engine.py",
     "engine/training": "engine/training/test_run.py",

@@ -58,13 +58,14 @@ document.querySelector(".words")?.addEventListener("keydown", (event) => {
   if (next) next.focus();
 });
 
-/** Small pictures of the queries, once each picture is there. */
+/** Small pictures of the queries, or of the eye's own attention, once each picture is there. */
 function drawQueries() {
   for (const canvas of document.querySelectorAll("[data-query]")) {
     const picture = pictures[canvas.dataset.picture];
     const image = document.querySelectorAll(".seen img")[canvas.dataset.picture];
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.getContext("2d").drawImage(veil(bytes(picture.queries[canvas.dataset.query]), picture.rows, picture.columns), 0, 0, canvas.width, canvas.height);
+    const map = canvas.dataset.query === "eye" ? picture.eye : picture.queries[canvas.dataset.query];
+    canvas.getContext("2d").drawImage(veil(bytes(map), picture.rows, picture.columns), 0, 0, canvas.width, canvas.height);
   }
 }
 

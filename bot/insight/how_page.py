@@ -128,8 +128,22 @@ class Page:
     def queries(self) -> str:
         """Where each soft token looked, picture by picture."""
         parts = "".join(self._queries_of(number, seen) for number, seen in enumerate(self._explained.pictures) if seen.taken)
-        return parts and (
-            f'<section><h2>{self.say("how.queries")}</h2>\n<p class="small">{self.say("how.queries_note")}</p>\n{parts}</section>\n'
+        return self._eyes() + (
+            parts
+            and (f'<section><h2>{self.say("how.queries")}</h2>\n<p class="small">{self.say("how.queries_note")}</p>\n{parts}</section>\n')
+        )
+
+    def _eyes(self) -> str:
+        """What the eye itself attended to, of each picture, where it has no Q-Former."""
+        figures = "".join(
+            f'<li><canvas data-picture="{number}" data-query="eye" width="224" height="{round(224 * seen.height / seen.width)}" '
+            f'aria-hidden="true"></canvas><span>{self.say("how.eye_at", number=number + 1, place=self.where(seen.eye, seen))}</span></li>'
+            for number, seen in enumerate(self._explained.pictures)
+            if seen.eye
+        )
+        return figures and (
+            f'<section><h2>{self.say("how.eye")}</h2>\n<p class="small">{self.say("how.eye_note")}</p>\n'
+            f'<ol class="queries eyes">{figures}</ol>\n</section>\n'
         )
 
     def _queries_of(self, number: int, seen: SeenPicture) -> str:
@@ -173,7 +187,10 @@ class Page:
         """The numbers that the script lights up by, each map as bytes of which the brightest is 255."""
         shown = self._explained.pictures
         data = {
-            "pictures": [{"rows": seen.rows, "columns": seen.columns, "queries": list(map(as_bytes, seen.taken))} for seen in shown],
+            "pictures": [
+                {"rows": seen.rows, "columns": seen.columns, "queries": list(map(as_bytes, seen.taken)), "eye": as_bytes(seen.eye)}
+                for seen in shown
+            ],
             "words": [
                 [as_bytes(looked) if placed(seen) and any(looked) else "" for looked, seen in zip(token.looked, shown, strict=True)]
                 for token in self._explained.answer

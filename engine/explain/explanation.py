@@ -124,9 +124,11 @@ def picture_maps(model: VisionLanguageModel, picture: Picture, tokens: int) -> G
     if not isinstance(looking, ShowsPictureMaps):
         return None
     found = yield from looking.picture_maps(picture.image)
+    eye = None if found.eye is None else found.eye.float().cpu()
     if found.maps is None or found.taken is None:
-        return found if math.prod(found.grid) == tokens else None
-    return replace(found, maps=found.maps.float().cpu(), taken=found.taken.float().cpu())
+        standing = math.prod(found.grid) if found.spans is None else len(found.spans[0])
+        return replace(found, eye=eye) if standing == tokens else None
+    return replace(found, maps=found.maps.float().cpu(), taken=found.taken.float().cpu(), eye=eye)
 
 
 def seen_image(seen: PictureMaps | None, picture: Picture) -> Image.Image:
@@ -156,6 +158,7 @@ def seen_picture(placed: PlacedPicture, seen: PictureMaps | None, picture: Pictu
         maps=() if maps is None else all_shares(maps.mean(0)),
         taken=() if taken is None else all_shares(taken),
         layers=() if maps is None else tuple(map(all_shares, maps)),
+        eye=() if seen is None or seen.eye is None else shares(seen.eye),
     )
 
 
@@ -187,13 +190,10 @@ def words_of(
             ),
             on_pictures=share(torch.tensor(sum(float(raw[cut].sum()) for cut in cuts) / counted)),
             attention=tuple(shares(raw[cut]) for cut in cuts),
-            looked=tuple(shares(on_patches(lit[at, cut], maps)) for cut, maps in zip(cuts, seen, strict=True)),
+            looked=tuple(
+                shares(lit[at, cut] if maps is None else maps.on_patches(lit[at, cut])) for cut, maps in zip(cuts, seen, strict=True)
+            ),
         )
-
-
-def on_patches(attention: Tensor, seen: PictureMaps | None) -> Tensor:
-    """Attention to a picture's tokens [tokens] → to its patches: what each token took of them, as much as it was looked at itself."""
-    return attention if seen is None or seen.taken is None else attention @ seen.taken
 
 
 def all_shares(rows: Tensor) -> tuple[Map, ...]:

@@ -49,12 +49,28 @@ class PictureMaps:
     `taken` [tokens, rows · columns]: how much each soft token took from each patch, which is each head's attention times the length of
     what that patch adds to it (Kobayashi et al. 2020, arXiv 2004.10102, "Attention is not only a weight"), over all layers, so that
     all a token took sums to 1. Attention alone also rests on patches that have nothing to say.
+
+    `eye` [rows · columns], of an eye without a Q-Former: each patch's share of what the eye's own tokens attend to, the mean over heads
+    and over the layers that the language model's tokens come from (`engine.models.received_attention`), laid on the grid. `spans`: where
+    tokens stand that are no patch of the grid each, such as those of tiles and a thumbnail: each one's shares of the rows
+    [tokens, rows] and of the columns [tokens, columns]; 0 where a token, such as a tile's tag, stands nowhere.
     """
 
     image: Image.Image
     grid: tuple[int, int]
     maps: torch.Tensor | None = None
     taken: torch.Tensor | None = None
+    eye: torch.Tensor | None = None
+    spans: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def on_patches(self, attention: torch.Tensor) -> torch.Tensor:
+        """Attention to the picture's tokens [tokens] → to its patches: what each token took of them, as much as it was looked at."""
+        if self.taken is not None:
+            return attention @ self.taken
+        if self.spans is not None:
+            rows, columns = self.spans
+            return (rows.T @ (attention[:, None] * columns)).flatten()
+        return attention
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from engine.models.minigpt4.config import VisionSizes
+from engine.models.received_attention import received_attention
 from engine.models.stored_names import use_stored_names
 
 
@@ -23,10 +24,12 @@ class VisionAttention(nn.Module):
         self.qkv = nn.Linear(sizes.hidden_size, 3 * sizes.hidden_size)
         self.projection = nn.Linear(sizes.hidden_size, sizes.hidden_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[pictures, tokens, width] → the same shape."""
+    def forward(self, x: Tensor, received: list[Tensor] | None = None) -> Tensor:
+        """[pictures, tokens, width] → the same shape. `received`, if given, gets `received_attention`, which the fused one doesn't keep."""
         pictures, tokens, width = x.shape
         query, key, value = self.qkv(x).view(pictures, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        if received is not None:
+            received.append(received_attention(query, key, query.shape[-1] ** -0.5))
         mixed = scaled_dot_product_attention(query, key, value)  # [pictures, heads, tokens, width of a head]
         projected: Tensor = self.projection(mixed.transpose(1, 2).reshape(pictures, tokens, width))
         return projected
@@ -53,8 +56,8 @@ class VisionBlock(nn.Module):
         self.mlp = VisionMLP(sizes)
         self.layer_norm2 = nn.LayerNorm(sizes.hidden_size, eps=sizes.layer_norm_eps)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.self_attn(self.layer_norm1(x)) + x
+    def forward(self, x: Tensor, received: list[Tensor] | None = None) -> Tensor:
+        x = self.self_attn(self.layer_norm1(x), received) + x
         thought: Tensor = self.mlp(self.layer_norm2(x)) + x
         return thought
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from engine.models.base import PictureMaps
+from engine.models.base import PictureMaps, shares_of
 from engine.models.minigpt4.config import NEIGHBOURS, VisionSizes
 from engine.models.minigpt4.minigpt4 import PictureEncoder
 from engine.models.minigpt4.vision_transformer import VisionTransformer
@@ -35,7 +36,14 @@ class PatchEncoder(PictureEncoder):
         return projected
 
     def picture_maps(self, square: Image.Image, pixels: Tensor) -> Generator[None, None, PictureMaps]:
-        """Each token stands for neighbours in a row: there is no Q-Former to look elsewhere."""
-        side = pixels.shape[-1] // self.patch_size
-        yield
-        return PictureMaps(square, (side, side // NEIGHBOURS))
+        """Each token stands for neighbours in a row: there is no Q-Former to look elsewhere, but the eye's own attention.
+
+        A layer of the vision transformer each time that it is resumed.
+        """
+        side, received = pixels.shape[-1] // self.patch_size, list[Tensor]()
+        x = self.vision_transformer.embed(pixels)
+        for layer in self.vision_transformer.layers:
+            x = layer(x, received)
+            yield
+        patches = torch.stack(received).mean(0)[0, 1:]  # without CLS, which is no place
+        return PictureMaps(square, (side, side // NEIGHBOURS), eye=shares_of(patches.view(-1, NEIGHBOURS).sum(1)))

@@ -7,7 +7,8 @@ the device, which is faster, and so a crowd's answers do not wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from threading import Lock
 from typing import Any
@@ -18,13 +19,16 @@ from torch import Tensor
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
 from engine.device.async_copy import upload
-from engine.models.base import EncodedPicture, Tokenizer
+from engine.models.base import EncodedPicture, PictureMaps, Tokenizer, shares_of
 from engine.models.card import Card, ChatTemplate
 from engine.models.detail import PIXELS, Detail
 from engine.models.llama.llama import Llama
 from engine.models.looks import USUAL, Look
+from engine.models.pretrained.eye_recorder import recording
+from engine.models.pretrained.places import coordinates, patch_places, raster_of, token_places
 from engine.models.pretrained.shades import normalised
 
+COORDINATES = ThreadPoolExecutor(1, thread_name_prefix="coordinates")
 PROCESSED = "processed"  # in a picture's `info`: what its processor made of it
 IN_BYTES = {"do_rescale": False, "do_normalize": False}
 WORDS_ONLY = (
@@ -131,6 +135,42 @@ class PretrainedModel:
         seen = self.see(inputs)
         embeddings[ids == self.soft] = rows_of(seen.pooler_output).to(embeddings)
         return EncodedPicture(embeddings)
+
+    def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
+        """See `engine.models.base.ShowsPictureMaps`. Tags among the tiles stand nowhere."""
+        making = COORDINATES.submit(self.processed, coordinates(picture.size))
+        inputs = self.processed(picture).info[PROCESSED]
+        yield
+        with recording(self.vision) as recorder:
+            self.see(inputs)
+        received = recorder.received(self.eye_layers).float().cpu()  # [tiles, CLS and patches]
+        while not making.done():
+            yield
+        tiles = making.result().info[PROCESSED]["pixel_values"].flatten(end_dim=-4)[: len(received)]
+        patches = patch_places(tiles, self.patch)
+        places = token_places(self.vision, patches, inputs)
+        raster = raster_of(places, patches.flatten(end_dim=1), self.patch)
+        yield
+        down, across = raster.spans(patches.flatten(end_dim=1))
+        eye = (down.T @ (received[:, -patches.shape[1] :].reshape(-1, 1) * across)).flatten()
+        soft = (inputs["input_ids"][0] == self.soft)[:, None]
+        rows, columns = (torch.zeros(len(soft), span.shape[1]).masked_scatter(soft, span) for span in raster.spans(places))
+        return PictureMaps(raster.shown(picture), raster.grid, eye=shares_of(eye), spans=(rows, columns))
+
+    @property
+    def patch(self) -> int:
+        """Pixels of a patch's side."""
+        size = self.vision.config.vision_config.patch_size
+        return int(size if isinstance(size, int) else size[0])
+
+    @property
+    def eye_layers(self) -> int | None:
+        """How many of the vision tower's layers soft tokens come from; None: all of them."""
+        chosen = getattr(self.vision.config, "vision_feature_layer", None)
+        if chosen is None:
+            return None
+        layers = int(self.vision.config.vision_config.num_hidden_layers)
+        return max(each if each >= 0 else layers + 1 + each for each in ([chosen] if isinstance(chosen, int) else chosen))
 
     def process(self, picture: Image.Image, **options: bool) -> BatchFeature:
         """A picture's pixels as its vision tower takes them, unless `options` say otherwise, and the token ids that it becomes."""

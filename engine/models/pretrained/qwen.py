@@ -22,8 +22,9 @@ from transformers.vision_utils import (
     get_vision_window_index,
 )
 
-from engine.models.base import EncodedPicture, PictureMaps
+from engine.models.base import EncodedPicture, PictureMaps, shares_of
 from engine.models.detail import Detail, pixel_budget
+from engine.models.pretrained.eye_recorder import recording
 from engine.models.pretrained.model import PretrainedModel
 from engine.models.pretrained.shades import normalised
 
@@ -77,27 +78,42 @@ class QwenModel(PretrainedModel):
     def look(self, picture: Image.Image) -> EncodedPicture:
         """One picture → [tokens, width], row by row."""
         scaled = self.scaled(picture)
-        height, width = scaled.height // self.side, scaled.width // self.side
-        patches = self.cut(torch.from_numpy(np.array(scaled)).to(self.device))
-        merged = self.picture_processor.merge_size
-        grid = torch.tensor([[1, height * merged, width * merged]])
-        seen = self.vision.get_image_features(  # type: ignore[operator]  # every picture model has it
-            pixel_values=patches.to(self.vision.dtype), image_grid_thw=grid, **self.places(height * merged, width * merged)
-        )
+        seen = self.seen(scaled)
         like = {"device": self.language_model.device, "dtype": self.language_model.dtype}
         deepstack = [layer[0].to(**like) for layer in getattr(seen, "deepstack_features", None) or ()]
         return EncodedPicture(
             seen.pooler_output[0].to(**like),
-            grid=(height, width),
+            grid=self.grid(scaled),
             deepstack=torch.stack(deepstack) if deepstack else None,
             pixels=scaled.size,
+        )
+
+    def grid(self, scaled: Image.Image) -> tuple[int, int]:
+        """Rows and columns of its tokens."""
+        return scaled.height // self.side, scaled.width // self.side
+
+    def seen(self, scaled: Image.Image) -> Any:
+        """What vision tower and connector make of a picture of whole tokens."""
+        merged = self.picture_processor.merge_size
+        rows, columns = (merged * tokens for tokens in self.grid(scaled))
+        patches = self.cut(torch.from_numpy(np.array(scaled)).to(self.device))
+        return self.vision.get_image_features(  # type: ignore[operator]  # every picture model has it
+            pixel_values=patches.to(self.vision.dtype), image_grid_thw=torch.tensor([[1, rows, columns]]), **self.places(rows, columns)
         )
 
     def picture_maps(self, picture: Image.Image) -> Generator[None, None, PictureMaps]:
         """See `engine.models.base.ShowsPictureMaps`: each token stands for a square of the picture, there is no Q-Former."""
         scaled = self.scaled(picture.convert("RGB"))
+        rows, columns = self.grid(scaled)
         yield
-        return PictureMaps(scaled, (scaled.height // self.side, scaled.width // self.side))
+        with recording(self.vision) as recorder:
+            self.seen(scaled)
+        yield
+        merged = self.picture_processor.merge_size
+        received = recorder.received()[0].view(rows * columns, merged**2).sum(1)
+        order = self.places(merged * rows, merged * columns).get("image_window_index")  # in which Qwen2.5-VL's tower has the tokens
+        eye = received if order is None else torch.empty_like(received).index_copy_(0, order, received)
+        return PictureMaps(scaled, (rows, columns), eye=shares_of(eye))
 
     def cut(self, pixels: Tensor) -> Tensor:
         """uint8 [height, width, 3] → normalised patches [patches, numbers], a token's patches one behind the other, fp32."""

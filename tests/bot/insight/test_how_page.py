@@ -11,7 +11,7 @@ from bot.insight.how import How
 from bot.insight.how_page import content_security_policy, how_page
 from bot.texts import LANGUAGES, load_texts
 from engine.api import BeamNode
-from tests.bot.insight.explained import explained
+from tests.bot.insight.explained import explained, patch
 
 BEAMS = (
     BeamNode(text="A", score=-0.5, parent=None, step=1),
@@ -78,3 +78,13 @@ def test_a_model_that_gives_no_places_is_said_to_give_none() -> None:
     assert "does not say where" in shown
     assert "Where each query looked" not in shown
     assert "Only the answer&#x27;s first 3 tokens" in shown
+
+
+def test_of_an_eye_without_queries_its_own_attention_is_shown() -> None:
+    whole = explained()
+    eye = whole.pictures[0].model_copy(update={"maps": (), "taken": (), "layers": (), "eye": patch(0, 3)})
+    shown = how_page(How("?", whole.model_copy(update={"pictures": (eye,)})), load_texts(), "en")
+    assert "Picture 1: mostly at the upper right." in shown
+    assert 'data-query="eye"' in shown
+    assert "Where each query looked" not in shown
+    assert "What the eye itself attended to" not in page()

@@ -16,7 +16,7 @@ from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.card_reader import read_card
 from engine.prompts.turn import Turn
-from engine.request import Done, Request, TextDelta
+from engine.request import AnswerToExplain, Done, Explained, Request, TextDelta
 from engine.runner.kv_cache_size import Capacity
 from engine.weights.checkpoint import Kind
 from engine.weights.loader import load
@@ -128,3 +128,22 @@ def test_a_quantised_import_is_the_same_model(kind: Kind, tmp_path: Path) -> Non
         ours = model.language_model.logits(model.language_model(model.language_model.embed(ids), torch.arange(4)[None]))
         theirs = reference.language(ids).logits
     assert (ours - theirs).norm() < 0.05 * theirs.norm()
+
+
+@torch.inference_mode()
+def test_what_the_eye_attends_to_is_told(decoder: OfflineEngine) -> None:
+    """Its own patches' attention to each other, computed here from the first layer's matrices, where the model has no Q-Former."""
+    encoder = decoder.model.vision_encoder  # type: ignore[attr-defined]  # as MiniGPT-4 has it
+    eye, side = encoder.vision_transformer, encoder.image_size
+    received: list[torch.Tensor] = []
+    x = eye.embed(torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)))
+    eye.layers[0](x, received)
+    attention = eye.layers[0].self_attn
+    query, key, _ = attention.qkv(eye.layers[0].layer_norm1(x))[0].view(x.shape[1], 3, attention.heads, -1).permute(1, 2, 0, 3)
+    weights = (query @ key.transpose(1, 2) * query.shape[-1] ** -0.5).softmax(-1)
+    torch.testing.assert_close(received[0][0], weights.mean(0).sum(0), rtol=0, atol=1e-5)
+    asked = Request(CONVERSATIONS["one picture"], Generation(), explains=AnswerToExplain("A dog."))
+    [found] = [event.explanation for event in decoder.generate(asked) if isinstance(event, Explained)]
+    [shown] = found.pictures
+    assert len(shown.eye) == shown.rows * shown.columns == shown.tokens
+    assert sum(shown.eye) == pytest.approx(1, abs=1e-3)

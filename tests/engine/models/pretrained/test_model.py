@@ -15,13 +15,26 @@ from engine.images.decode import Picture
 from engine.models.card import Generation
 from engine.models.card_reader import read_card
 from engine.models.looks import Look
+from engine.models.pretrained.eye_recorder import recording
 from engine.models.pretrained.model import PROCESSED, PretrainedModel
 from engine.models.pretrained.qwen import QwenModel
 from engine.models.pretrained_card import stated_dtype
 from engine.prompts.turn import Turn
-from engine.request import Done, Provisional, Request, TextDelta
+from engine.request import AnswerToExplain, Done, Explained, Provisional, Request, TextDelta
 from engine.runner.kv_cache_size import Capacity
 from engine.weights.loader import load
+from tests.engine.models.pretrained.explaining import (
+    cells,
+    coverage,
+    eager,
+    maps_of,
+    of_each,
+    received,
+    row_by_row,
+    soft_tokens,
+    vision_of,
+    with_rectangle,
+)
 from tests.engine.models.pretrained.repositories import FAMILIES, Repository, picture, store
 
 NEW = 12  # tokens of an answer
@@ -33,6 +46,7 @@ CONVERSATIONS = {
     "a follow-up": (Turn("user", (FIRST, "What is this?")), Turn("assistant", ("A dog.",)), Turn("user", (SECOND, "And this one?"))),
     "words only": (Turn("user", ("Hello",)),),
 }
+SWEPT = [pytest.param(size, marks=pytest.mark.sweep) for size in ((50, 190), (400, 37))]
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -157,6 +171,49 @@ def test_the_first_tokens_are_theirs(repository: Repository, decoder: OfflineEng
     ids = repository.model.generate(**given, max_new_tokens=20, do_sample=False, eos_token_id=None)[0, given["input_ids"].shape[1] :]
     assert record.context_length == given["input_ids"].shape[1]
     assert record.greedy_token_ids == ids.tolist()[: len(record.greedy_token_ids)]
+
+
+@torch.inference_mode()
+def test_an_explanation_is_what_transformers_attends_to(repository: Repository, decoder: OfflineEngine) -> None:
+    """The language model's attention from each word to the picture's tokens, and what the eye's own tokens receive."""
+    asked, model = Request(CONVERSATIONS["one picture"], Generation(), explains=AnswerToExplain("A dog.")), decoder.model
+    [found] = [event.explanation for event in decoder.generate(asked) if isinstance(event, Explained)]
+    [shown], ids = found.pictures, torch.tensor([[token.id for token in found.answer[:-1]]])
+    given, seen = inputs(repository, CONVERSATIONS["one picture"]), list[tuple[Any, torch.Tensor]]()
+    added = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "mm_token_type_ids": torch.zeros_like(ids)}
+    longer = {name: torch.cat((given[name], more.to(given[name])), 1) for name, more in added.items() if name in given}
+    with eager(repository.model, seen):
+        attention = torch.cat(repository.model(**{**given, **longer}, output_attentions=True).attentions).mean((0, 1))
+    for at, token in enumerate(found.answer):
+        expected = attention[at - len(found.answer), shown.start : shown.start + shown.tokens]
+        torch.testing.assert_close(torch.tensor(token.attention[0]), expected, rtol=0, atol=1e-5)
+    assert isinstance(model, PretrainedModel)
+    expected = received(of_each(seen, vision_of(repository.model.model))[: model.eye_layers])
+    with recording(model.vision) as recorder:
+        model.look(FIRST.image)
+    torch.testing.assert_close(recorder.received(model.eye_layers), expected, rtol=0, atol=1e-5)
+    laid = row_by_row(repository.model.model, expected[0], (shown.rows, shown.columns))
+    if laid is not None:
+        torch.testing.assert_close(torch.tensor(shown.eye), laid, rtol=0, atol=1e-5)
+    assert sum(shown.eye) == pytest.approx(1, abs=1e-3)
+    assert len(shown.eye) == shown.rows * shown.columns == len(found.answer[0].looked[0])
+
+
+@pytest.mark.parametrize("size", [(96, 64), *SWEPT])
+@torch.inference_mode()
+def test_a_token_stands_where_it_sees(decoder: OfflineEngine, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no patch attends to another, a rectangle changes just the tokens that stand on it: cropped, tiled, padded or merged."""
+    model = decoder.model
+    assert isinstance(model, PretrainedModel)
+    plain, marked = with_rectangle(size)
+    before, after = (soft_tokens(model, each, monkeypatch) for each in (plain, marked))
+    changed = (before != after).any(1)
+    maps = maps_of(model, marked)
+    inside, near = (coverage(maps, cells(maps, spread=spread), len(changed)) for spread in (False, True))
+    assert changed[inside > 0.3].all()
+    assert not changed[near < 0.01].any()
+    assert (inside > 0.3).any()
+    assert (near < 0.01).any()
 
 
 def test_detail_decides_on_tiles_and_a_cpu_looks_at_a_picture_as_a_whole(repository: Repository) -> None:
