@@ -11,7 +11,9 @@ RECORD = FOLDER / "inputs.sha256"
 MADE_OF = (
     "bot/samples/shapes.png",
     "bot/insight/map_sheet.py",
-    "engine/explain",
+    "engine/explain/attention_recorder.py",
+    "engine/explain/explanation.py",
+    "engine/explain/language_maps.py",
     "engine/models/pocket/qformer.py",
     "engine/weights/pocket/bridge.safetensors",
     "tests/figures",
