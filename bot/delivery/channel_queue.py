@@ -79,3 +79,8 @@ class Notice:
             queued.diff.reopen(message)
         self.queue.changed.set()
         return True
+
+    async def closed(self) -> None:
+        """Returns when all of it is shown, or can't be. It must be final."""
+        if queued := self.queue.messages.get(self.key):
+            await queued.closed.wait()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from time import monotonic, time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 
@@ -34,7 +34,7 @@ from bot.dispatch.wait_estimates import Rate, Speed, Throughput, queue_positions
 from bot.dispatch.waiting_notes import WaitingNotes
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.insight.explainer import Explainer
-from bot.looking.places import MarkedPictures
+from bot.looking.places import MarkedPictures, places_to_show
 from bot.message import Place
 from bot.metrics import Metrics
 from bot.queue_status import QueuePosition
@@ -95,7 +95,6 @@ class Dispatcher:
         self._losses = Losses()
         self._metrics = Metrics()
         self._lease = lease
-        self._marked = marked
         self.explanations = Explanations()
         self._growing: dict[int, Draft | Comparison] = {}  # by answer
         self._news = asyncio.Event()
@@ -107,7 +106,7 @@ class Dispatcher:
         self._queue_lock = asyncio.Lock()  # held while a job leaves the queue or its position is shown: else that could replace the answer
         self._cancellations: dict[int, Cancellation] = {}  # of running jobs
         self._receipts = Receipts()
-        self._finished = FinishedAnswers(database, outbox, answer_views)
+        self._finished = FinishedAnswers(database, outbox, answer_views, marked)
         self._saver = AnswerSaver(database, outbox, answer_views, texts, self._losses, self._metrics, lease.name, self.wake, self._spawn)
         self._notes = WaitingNotes(database, outbox, answer_views, lease.name, self._queue_lock)
         self._busy: set[asyncio.Task[None]] = set()
@@ -306,22 +305,13 @@ class Dispatcher:
                 if self._explainer and pooled.health and pooled.health.explains:
                     self._explainer.keep(job, draft, pooled.engine)
                 notes = await self._generator.footer_notes(job, branch, draft)
-                ended = await self._saver.save(job, view, draft.text, draft.finish, *notes, columns=draft.columns, trace=draft.trace)
+                ended = await self._saver.save(
+                    job, view, draft.text, draft.finish, *notes, columns=draft.columns, extras=extras_of(draft, branch)
+                )
             finally:
                 self._free_engine(pooled, waiting, draft, monotonic() - began)
             if ended:
                 await self._finished.deliver(job, ended)
-                await self._mark(job, ended, branch, draft)
-
-    async def _mark(self, job: Job, ended: AnswerView, branch: Sequence[Turn], draft: Draft | Comparison) -> None:
-        """Show where things are, if the answer says it."""
-        if isinstance(draft, Draft) and draft.boxes and draft.finish is not Finish.STOPPED:
-            answer, spoiler = ended.answer, any(turn.spoiler for turn in branch if draft.pictured in turn.sha256s)
-            language = job.settings.language
-            boxes = draft.boxes
-            await self._marked.show(
-                answer.place, answer.reply_to, draft.pictured, boxes, language, whose=job.person, spoiler=spoiler or answer.spoiler
-            )
 
     @asynccontextmanager
     async def _typing(self, view: AnswerView) -> AsyncIterator[None]:
@@ -382,6 +372,15 @@ class Dispatcher:
         """Stop answers that come out of this queue: somebody deleted a message of theirs, or they can't be shown any more."""
         while True:
             await self.stop([await unwanted.get()])
+
+
+def extras_of(draft: Draft | Comparison, branch: Sequence[Turn]) -> dict[str, Any]:
+    """For graph.keep_extras: how it was answered in steps, and where it says that things are."""
+    extras: dict[str, Any] = {"trace": draft.trace} if draft.trace is not None else {}
+    if isinstance(draft, Draft) and draft.boxes and draft.finish is not Finish.STOPPED:
+        spoiler = any(turn.spoiler for turn in branch if draft.pictured in turn.sha256s)
+        extras["look"] = places_to_show(draft.boxes, draft.pictured, spoiler=spoiler)
+    return extras
 
 
 async def _news(event: asyncio.Event, seconds: float) -> None:

@@ -9,8 +9,10 @@ from typing import Final
 
 from bot.answers.presentation import AnswerView, AnswerViews
 from bot.delivery.outbox import Outbox
-from bot.store import jobs
+from bot.looking.places import MarkedPictures
+from bot.store import graph, jobs
 from bot.store.database import Database
+from bot.store.graph import Answer
 from bot.store.jobs import Job
 
 LAST_WRITE_SECONDS: Final = 2.0  # at the bot's end: a database that can't be written to holds it up no longer
@@ -19,10 +21,11 @@ LAST_WRITE_SECONDS: Final = 2.0  # at the bot's end: a database that can't be wr
 class FinishedAnswers:
     """The answered jobs that this bot delivers. A kill before the store knows shows an end again, in the messages that show it already."""
 
-    def __init__(self, database: Database, outbox: Outbox, answer_views: AnswerViews) -> None:
+    def __init__(self, database: Database, outbox: Outbox, answer_views: AnswerViews, marked: MarkedPictures) -> None:
         self._database = database
         self._outbox = outbox
         self._answer_views = answer_views
+        self._marked = marked
         self._open: set[int] = set()  # jobs that the store takes for answered
         self._shown: set[int] = set()  # of these, those whose end is shown
 
@@ -40,12 +43,19 @@ class FinishedAnswers:
         try:
             if view := ended or await self._answer_views.load(job):
                 await view.finish()
+                await self._show_places(job, view.answer)
             else:
                 await self._outbox.retract_answer(job.answer)
             self._shown.add(job.id)
         finally:
             if job.id not in self._shown:
                 self._open.discard(job.id)
+
+    async def _show_places(self, job: Job, answer: Answer) -> None:
+        """Below the answer, where it says that things are. A kill before this is stored as done shows it after the restart."""
+        if answer.look:
+            await self._marked.show(answer, job.settings.language, whose=job.person)
+            await self._database.write(graph.keep_extras, job.answer, {"look": None})
 
     @asynccontextmanager
     async def finishing(self) -> AsyncIterator[tuple[int, ...]]:

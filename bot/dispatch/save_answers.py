@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from time import time
 from typing import Any
 
@@ -90,13 +90,13 @@ class AnswerSaver:
         finish: Finish,
         *notes: str,
         columns: tuple[AnswerColumn, ...] = (),
-        trace: dict[str, Any] | None = None,
+        extras: Mapping[str, Any] | None = None,
     ) -> AnswerView | None:
-        """Store an answer; the view of it as it is stored. None: the job is not ours any more."""
+        """Store an answer; the view of it as it is stored. `extras`: graph.keep_extras. None: the job is not ours any more."""
         footer = " · ".join(filter(None, (view.answer.footer, *notes)))
         send_in = view.queued.place if text and self._outbox.hold_for_end(view.queued) else None
         saved = await self._database.write(
-            snapshots.save_answer, job, self._name, text, finish, footer, time(), columns, trace, send_in=send_in
+            snapshots.save_answer, job, self._name, text, finish, footer, time(), columns, extras, send_in=send_in
         )
         log.info("answer_made", finish=finish, ours=saved is not None)
         if saved is None:

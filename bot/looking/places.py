@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -18,9 +18,9 @@ from bot.delivery.outbox import Outbox
 from bot.errors import Refusal
 from bot.media.decoder_pool import Mark
 from bot.media.intake import Intake
-from bot.message import Place
 from bot.platform import Outgoing
 from bot.sanitize import escape_markdown, sanitize_text, shorten_to_line
+from bot.store.graph import Answer
 from bot.store.pictures import PictureFiles
 from bot.texts import Texts
 from engine.api import NamedBox
@@ -42,26 +42,34 @@ class MarkedPictures:
         self._texts = texts
         self._folder = folder
 
-    async def show(
-        self, place: Place, reply_to: str | None, sha256: str, boxes: Sequence[NamedBox], language: str, *, whose: str, spoiler: bool
-    ) -> None:
-        """Below the answer to a question (`reply_to`, its id), the stored picture with numbered boxes, and a line that says what they are.
+    async def show(self, answer: Answer, language: str, *, whose: str) -> None:
+        """Below an answer that has places to show (`places_to_show`), the stored picture with numbered boxes, and a line that says what
+        they are. Returns when it is shown, or can't be.
 
         Nothing is shown where the picture is gone, or can't be drawn: the answer stands by itself.
         """
-        marks = marks_of(boxes)
-        if not marks:
+        look = answer.look or {}
+        boxes = [NamedBox.model_validate(box) for box in look.get("boxes", ())]
+        if not boxes:
             return
         path = self._folder / f"places-{secrets.token_hex(6)}.jpg"
         try:
-            drawn = await self._intake.mark(await self._files.load(sha256), marks, whose)
+            drawn = await self._intake.mark(await self._files.load(look["picture"]), marks_of(boxes), whose)
             await asyncio.to_thread(_write, path, drawn.data)
         except (OSError, Refusal) as error:
             log.warning("places_not_drawn", reason=str(error))
             return
         names = ", ".join(f"{number} {name}".strip() for number, name in enumerate(names_of(boxes), start=1))
         text, alt = (self._texts.render(language, "find.marked", names=said) for said in (escape_markdown(names), names))
-        self._outbox.send_notice(place, Outgoing(text, spoiler=spoiler, language=language, files=(path,), alt=alt), reply_to)
+        spoiler = answer.spoiler or look["spoiler"]
+        shown = Outgoing(text, spoiler=spoiler, language=language, files=(path,), alt=alt)
+        await self._outbox.send_notice(answer.place, shown, answer.reply_to).closed()
+
+
+def places_to_show(boxes: Sequence[NamedBox], sha256: str, *, spoiler: bool) -> dict[str, Any] | None:
+    """For MessageRow.look of the answer that gives these boxes in the picture; None: none of them can be drawn."""
+    found = [box.model_copy(update={"name": name}).model_dump() for box, name in zip(in_picture(boxes), names_of(boxes), strict=True)]
+    return {"boxes": found, "picture": sha256, "spoiler": spoiler} if found else None
 
 
 def in_picture(boxes: Sequence[NamedBox]) -> list[NamedBox]:

@@ -99,6 +99,7 @@ class Answer:
     place: Place
     quoted: Quoted | None = None  # where the question can't be seen
     trace: Mapping[str, Any] | None = None  # MessageRow.trace
+    look: Mapping[str, Any] | None = None  # MessageRow.look
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,7 @@ def answer(connection: Connection, message: int) -> Answer | None:
     if row is None:
         return None
     quoted = _quoted(connection, row.question, row.person) if row.unseen else None
-    return Answer(row.text, row.finish, row.footer, row.spoiler, row.platform_id, place_of(row), quoted, row.trace)
+    return Answer(row.text, row.finish, row.footer, row.spoiler, row.platform_id, place_of(row), quoted, row.trace, row.look)
 
 
 def _quoted(connection: Connection, question: int, asker: str) -> Quoted:
@@ -299,8 +300,9 @@ def keep_words(connection: Connection, sha256: str, words: str) -> None:
     connection.execute(update(PictureRow).where(PictureRow.sha256 == sha256).values(words=words))
 
 
-def keep_trace(connection: Connection, answer: int, trace: Mapping[str, Any]) -> None:
-    connection.execute(update(MessageRow).where(MessageRow.id == answer).values(trace=trace))
+def keep_extras(connection: Connection, answer: int, extras: Mapping[str, Any]) -> None:
+    """Store what few answers have: columns of MessageRow by their names, `trace` and `look`."""
+    connection.execute(update(MessageRow).where(MessageRow.id == answer).values(extras))
 
 
 def all_pictures(connection: Connection) -> set[str]:
@@ -359,6 +361,7 @@ _ANSWER = (
         MessageRow.spoiler,
         MessageRow.person,
         MessageRow.trace,
+        MessageRow.look,
         _QUESTION.platform_id,
         _QUESTION.id.label("question"),
         _QUESTION.unseen,

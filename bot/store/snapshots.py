@@ -85,17 +85,17 @@ def save_answer(
     footer: str,
     at: float,
     columns: Sequence[AnswerColumn] = (),
-    trace: Mapping[str, Any] | None = None,
+    extras: Mapping[str, Any] | None = None,
     send_in: Place | None = None,
 ) -> AnswerSnapshot | None:
-    """As `jobs.save_answer`, with what is to be shown now. `trace`: MessageRow.trace. None: the job is not ours any more.
+    """As `jobs.save_answer`, with what is to be shown now. `extras`: as of `graph.keep_extras`. None: the job is not ours any more.
 
     `send_in`: unless a message of the answer was ever recorded, record now that its first one is about to be sent there.
     """
     if not jobs.save_answer(connection, job, owner, text, finish, footer, at, columns):
         return None
-    if trace is not None:
-        graph.keep_trace(connection, job.answer, trace)
+    if extras:
+        graph.keep_extras(connection, job.answer, extras)
     stored = graph.answer(connection, job.answer)
     if stored is None:
         return None

@@ -144,7 +144,8 @@ class MessageRow(Row):
     quoted: Mapped[str | None] = mapped_column(index=True)  # the key of whoever said what stands quoted at the head of `text`
     title: Mapped[str | None]  # of a conversation's first message: how its person named it; goes with the message
     # Of a question: how its picture is to be looked at, where that was asked for ("region": regions.py; "steps": true;
-    # "find": of what; "frames": of a film, how many); else None.
+    # "find": of what; "frames": of a film, how many); of an answer that says where things are: what is still to be shown of that
+    # (looking/places.py); else None.
     look: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # Of an answer in steps: its program and what each step gave (steps/trace.py), as it is shown; None: it took none.
     trace: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

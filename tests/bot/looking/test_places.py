@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,10 +14,11 @@ from PIL import Image
 
 from bot.looking.places import MOST, marks_of
 from bot.media.decoder_worker import draw
+from bot.message import Place
 from bot.platform import Outgoing
 from bot.store.database import sqlite_url
 from engine.api import ChatRequest, Chunk, ChunkChoice, Delta, Health, ImagePart, NamedBox
-from tests.bot.rig import GOOSE, Rig, ScriptedEngine, attachment, echo, running, spoken
+from tests.bot.rig import GOOSE, Chat, Rig, ScriptedEngine, attachment, echo, running, spoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,6 +95,46 @@ async def test_a_model_that_gives_no_places_says_so(rig: Rig) -> None:
     await rig.press("find", thing="the goose")
     await rig.until(lambda: any("gives no places" in text for text in rig.chat.finals()))
     assert len(rig.engine.requests) == asked
+
+
+@dataclass
+class Slow(Chat):
+    """A platform that takes no pictures yet."""
+
+    takes_pictures: bool = False
+    waiting: int = 0
+
+    async def send(self, place: Place, message: Outgoing, *, reply_to: str | None, nonce: str) -> str:
+        if message.files and not self.takes_pictures:
+            self.waiting += 1
+            await asyncio.Event().wait()
+        return await super().send(place, message, reply_to=reply_to, nonce=nonce)
+
+
+async def test_a_kill_between_the_answer_and_its_marked_picture_loses_nothing(tmp_path: Path) -> None:
+    chat, engine = Slow(), PointingEngine(echo, boxes=(named("a goose"), named("x", 7, 0, 9, 1)))
+    engine.gate.set()
+    url = sqlite_url(tmp_path / "gander.db")
+    async with running(url, tmp_path, engine, chat) as rig:
+        await rig.say("Look", attachments=(attachment(GOOSE, spoiler=True),))
+        await rig.until(lambda: chat.waiting == 1)
+        assert [message.text for message in chat.messages.values()] == ["a goose, x"]
+    chat.takes_pictures = True
+    async with running(url, tmp_path, engine, chat) as rig:
+        await rig.until(lambda: len(chat.messages) == 2)
+        await rig.core.drain()
+    engine.boxes = ()
+    async with running(url, tmp_path, engine, chat) as rig:  # where there is nothing to show any more
+        next(rig.ids)
+        await rig.say("And?")
+        await rig.until(lambda: len(chat.finals()) == 3)
+        await rig.core.drain()
+    answer, shown, _ = chat.messages.values()
+    assert (answer.text, shown.text, shown.spoiler) == ("a goose, x", "In the picture: 1 a goose", True)
+    assert list(chat.replies.values())[:2] == ["m1", "m1"]
+    assert len(engine.requests) == 2
+    with Image.open(shown.files[0]) as drawn:
+        assert drawn.size == (20, 10)
 
 
 async def test_of_hostile_boxes_a_few_are_drawn_inside_the_picture() -> None:
