@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.commands.progress_bars import download_lines
 from engine.commands.train_data import DATA_COMMAND, DataOrCommand, speed, train_data
 from engine.console_app import ConsoleApp
 
@@ -42,13 +43,11 @@ def whole(
     if folder is None:
         typer.echo(context.get_help())
         return
-    from engine.paths import home
-    from engine.training.drawings import make_sprites
     from engine.training.recipe import PocketRecipe, make_bridge
 
     folder.mkdir(parents=True, exist_ok=True)
     if not (drawn := folder / "sprites.npz").exists():
-        typer.echo(f"{make_sprites(drawn, home() / 'downloads')} sprites in {drawn}")
+        sprites(drawn)
     accelerator, _ = _start(model)
     make_bridge(lambda: _start(model)[1], drawn, folder, PocketRecipe().scaled(share), processes, accelerator, typer.echo)
     typer.echo(f"Ready: {folder / 'bridge.safetensors'}")
@@ -63,7 +62,8 @@ def sprites(
     from engine.paths import home
     from engine.training.drawings import make_sprites
 
-    typer.echo(f"{make_sprites(path, downloads or home() / 'downloads')} sprites in {path}")
+    made = make_sprites(path, downloads or home() / "downloads", download_lines())
+    typer.echo(f"{made} sprites in {path}")
 
 
 @pocket.command()

@@ -139,7 +139,8 @@ def tell_bad(dataset: Dataset, say: object) -> None:
     from engine.training.alignment.dataset import listed
 
     if dataset.bad and callable(say):
-        say(f"{len(dataset.bad)} of {len(dataset) + len(dataset.bad)} rows are skipped:\n{listed(dataset.bad)}")
+        count = f"{len(dataset.bad)} of {len(dataset) + len(dataset.bad)} rows"
+        say(f"{count} are skipped; training/skipped.txt has all:\n{listed(dataset.bad)}")
 
 
 def start_processes(count: int) -> int:

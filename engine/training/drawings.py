@@ -20,6 +20,7 @@ import resvg_py
 from PIL import Image
 
 from engine.hub.packages import Package, Progress, fetch
+from engine.images.decode import quiet_pillow
 from engine.models.pocket.vocabulary import drawn
 from engine.training.sprites import write_sprites
 
@@ -66,6 +67,7 @@ def make_sprites(path: Path, downloads: Path, progress: Progress | None = None) 
 
     Raises DownloadError for a package that can't be had.
     """
+    quiet_pillow()  # clip art of 13,000 pixels a side is meant to be there
     numbers = {name: number for number, name in enumerate(drawn())}
     sprites: list[tuple[str, int, bytes]] = []
     for style, rows in listed().items():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from engine.training.alignment.batches import Order
-from engine.training.alignment.dataset import Dataset, Example, listed
+from engine.training.alignment.dataset import LISTED, Dataset, Example, listed
 from engine.training.alignment.features import FeatureStore
 from engine.training.alignment.objective import summed_loss
 from engine.training.alignment.parts import TrainedModel
@@ -23,14 +23,18 @@ from engine.training.alignment.templates import SOFT, RowWriter, TrainingRow
 from engine.training.alignment.watch import duration
 
 DRAWN = 10
+LISTED_BAD = 200  # rows
 MEASURED = 3  # steps
 
 
 def check_run(trained: TrainedModel, data: Dataset, settings: RunSettings, say: Say) -> None:
     """Tells all of it; trains nothing and writes nothing."""
-    say(f"{len(data) + len(data.bad)} rows: {len(data)} can be used, {len(data.bad)} can't, {len(data.repeated)} repeat an earlier one.")
+    repeated = data.repeated
+    say(f"{len(data) + len(data.bad)} rows: {len(data)} can be used, {len(data.bad)} can't, {len(repeated)} repeat an earlier one.")
+    if repeated:
+        say(f"  repetitions: {first_of(repeated)}")
     if data.bad:
-        say(listed(data.bad))
+        say(listed(data.bad, most=LISTED_BAD))
     if not data.examples:
         return
     store = FeatureStore(trained.connector, {})
@@ -67,13 +71,26 @@ def spelled(row: TrainingRow, trained: TrainedModel) -> str:
     return "\n".join([*lines, f"  {len(row)} tokens, {sum(row.learned)} of them learned" + (f", {row.cut} cut off" if row.cut else "")])
 
 
+def first_of(examples: Sequence[Example]) -> str:
+    """How many, and where the first are."""
+    return f"{len(examples)} ({'; '.join(example.where for example in examples[:LISTED])}{'; …' if len(examples) > LISTED else ''})"
+
+
 def lengths(trained: TrainedModel, examples: Sequence[Example], source: RowSource, settings: RunSettings) -> str:
-    """The answers' lengths in tokens, and which rows are longer than a row may teach."""
-    encode = trained.model.tokenizer.encode
-    found = [sum(len(encode(answer)) for _, answer in example.turns) for example in examples]
-    long = [example.where for example, tokens in zip(examples, found, strict=True) if tokens >= settings.longest]
-    told = f" {len(long)} rows are longer than --longest {settings.longest} and would be cut: {', '.join(long[:5])}." if long else ""
-    return f"Answers have {min(found)} to {max(found)} tokens, {median(found):.0f} in the middle.{told}"
+    """The answers' lengths in tokens, which are longer than a row may teach, and which rows the model's context does not hold."""
+    encode, context = trained.model.tokenizer.encode, trained.model.card.context_length
+    answers = [sum(len(encode(answer)) for _, answer in example.turns) for example in examples]
+    words = [found + sum(len(encode(asked)) for asked, _ in example.turns) for found, example in zip(answers, examples, strict=True)]
+    by_example = dict(zip(examples, words, strict=True))
+    rest = max((len(row) - by_example[example] for example, row in source.written.items()), default=0)  # pictures and template
+    long = [example for example, found in zip(examples, answers, strict=True) if found >= settings.longest]
+    over = [example for example, found in zip(examples, words, strict=True) if found + rest > context]
+    told = [f"Answers have {min(answers)} to {max(answers)} tokens, {median(answers):.0f} in the middle."]
+    if long:
+        told.append(f"Longer than --longest {settings.longest}, and would be cut: {first_of(long)}.")
+    if over:
+        told.append(f"With their pictures hardly within the model's {context} tokens, and would be left out or refused: {first_of(over)}.")
+    return " ".join(told)
 
 
 def cost(trained: TrainedModel, data: Dataset, source: RowSource, settings: RunSettings, examples: Sequence[Example]) -> str:

@@ -95,22 +95,29 @@ class Dataset:
 
     @property
     def repeated(self) -> list[Example]:
-        """Examples that say of the same pictures what an earlier one said."""
+        """Examples that say of the same pictures what an earlier one said. Files of the same bytes are the same picture."""
+        often = Counter(example.turns for example in self.examples)
         seen: set[tuple[object, ...]] = set()
-        return [example for example in self.examples if (same := (example.pictures, example.turns)) in seen or seen.add(same)]  # type: ignore[func-returns-value]  # adds it
+        found: list[Example] = []
+        for example in self.examples:
+            if often[example.turns] > 1:
+                same = (example.turns, *(hashlib.sha256(picture.read()).digest() for picture in example.pictures))
+                if same in seen:
+                    found.append(example)
+                seen.add(same)
+        return found
 
     def refuse_bad(self) -> None:
         """Raises DataError that lists the first bad rows, if there are any."""
         if self.bad:
-            raise DataError(
-                f"{len(self.bad)} of {len(self.bad) + len(self)} rows can't be used:\n{listed(self.bad)}\n`--bad skip` trains without them."
-            )
+            count = f"{len(self.bad)} of {len(self.bad) + len(self)} rows"
+            raise DataError(f"{count} can't be used:\n{listed(self.bad)}\n`--check` lists all, `--bad skip` trains without them.")
 
 
-def listed(bad: Sequence[BadRow]) -> str:
+def listed(bad: Sequence[BadRow], most: int = LISTED) -> str:
     """The first bad rows, and how many more there are of which kind."""
-    lines = [f"  {row}" for row in bad[:LISTED]]
-    kinds = Counter(row.reason.partition(":")[0] for row in bad[LISTED:])
+    lines = [f"  {row}" for row in bad[:most]]
+    kinds = Counter(row.reason.partition(":")[0] for row in bad[most:])
     return "\n".join([*lines, *(f"  … {count} more: {kind}" for kind, count in kinds.most_common())])
 
 

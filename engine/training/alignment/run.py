@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from engine.errors import DataError
 from engine.training.alignment.batches import Order
 from engine.training.alignment.checkpoint import Checkpoint, RunState
-from engine.training.alignment.dataset import Bad, Dataset, listed
+from engine.training.alignment.dataset import Bad, BadRow, Dataset, listed
 from engine.training.alignment.export import export_model
 from engine.training.alignment.features import FeatureStore
 from engine.training.alignment.loop import Trainer
@@ -30,6 +30,7 @@ CHECKPOINT = "checkpoint.pt"
 REPORT = "report.html"
 FEATURES = "features"
 STATES = "states"
+SKIPPED = "skipped.txt"
 RUN = "training"  # the folder inside of the model's that holds all but the model
 Say = Callable[[str], None]
 
@@ -60,6 +61,7 @@ def train_model(
     """
     check_size(data, settings, accelerator)
     options.folder.mkdir(parents=True, exist_ok=True)
+    keep_skipped(options.folder / SKIPPED, data.bad, accelerator)
     split = Split.draw(data.examples, settings.held_out, settings.seed)
     source = row_source(trained, split, settings, options, accelerator)
     shown = (split.held_out or split.trained)[: options.show]
@@ -73,6 +75,7 @@ def train_model(
         began = time.monotonic()
         state = trainer.run(stopped)
     if accelerator.is_main_process:
+        keep_skipped(options.folder / SKIPPED, [*data.bad, *source.skipped.values()], accelerator)
         tell_rows(source, say)
         finish(trained, base, state, options, settings, say)
         write_report(options.folder / REPORT, settings, state, shown, time.monotonic() - began)
@@ -85,6 +88,14 @@ def check_size(data: Dataset, settings: RunSettings, accelerator: Accelerator) -
         raise DataError(f"There are {len(data)} rows that can be used; training takes at least two.\n{listed(data.bad)}".rstrip())
     if settings.batch < accelerator.num_processes:
         raise DataError(f"--batch {settings.batch} is less than the {accelerator.num_processes} processes that share it.")
+
+
+def keep_skipped(path: Path, rows: Sequence[BadRow], accelerator: Accelerator) -> None:
+    """All rows that are left out, each with its reason: the terminal shows the first."""
+    if accelerator.is_main_process:
+        path.unlink(missing_ok=True)
+        if rows:
+            path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
 def row_source(trained: TrainedModel, split: Split, settings: RunSettings, options: RunOptions, accelerator: Accelerator) -> RowSource:

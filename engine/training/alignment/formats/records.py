@@ -35,14 +35,16 @@ def pictures_of(record: Mapping[str, Any], find: Find) -> tuple[StoredPicture, .
         raise UnusableRecord("wrong column: `image` is neither a file's name nor a list of such.")
     found = [find(name) for name in names]
     if None in found:
-        raise UnusableRecord(f"missing picture: {names[found.index(None)]}.")
+        missing = names[found.index(None)]
+        raise UnusableRecord(f"missing picture: {missing}{': addresses are not fetched, give files' if '://' in missing else ''}.")
     return tuple(picture for picture in found if picture)
 
 
 def turns_of(record: Mapping[str, Any]) -> Turns:
     if "conversations" in record:
         return conversation(record["conversations"])
-    column = next((name for name in ANSWERS if record.get(name) is not None), None)
+    there = [name for name in ANSWERS if name in record]
+    column = next((name for name in there if record[name] is not None), there[0] if there else None)
     if column is None:
         raise UnusableRecord(f"wrong columns: it has {', '.join(record) or 'none'}, and none of {', '.join(ANSWERS)} or conversations.")
     answer, question = spoken(record[column], column), record.get("question")
@@ -50,7 +52,7 @@ def turns_of(record: Mapping[str, Any]) -> Turns:
         raise UnusableRecord(f"empty text: `{column}` says nothing.")
     if question is None:
         if not record.get("image"):
-            raise UnusableRecord("answer without a question: it has no picture either, so that nothing leads to it.")
+            raise UnusableRecord(f"answer without a question: it has no picture in `image` either, only {', '.join(record)}.")
         return (("", answer),)
     if not (asked := PLACE.sub("", spoken(question, "question"))):
         raise UnusableRecord("answer without a question: `question` is empty; leave the column out for captions.")

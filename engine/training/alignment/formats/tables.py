@@ -39,11 +39,11 @@ def read_table(path: Path, images: Path | None) -> Iterator[Example | BadRow]:
 
 
 def records(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         return json_lines(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         return iter(json_list(path))
-    return csv_rows(path, "\t" if path.suffix == ".tsv" else ",")
+    return csv_rows(path)
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
@@ -82,20 +82,28 @@ def release_row(given: Any) -> Any:
     return {"image": f"image/{given['image_id']}.jpg", "caption": given.get("caption")}
 
 
-def csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
+def delimiter_of(header: str) -> str:
+    """What parts the columns: where a comma writes decimals, spreadsheets save CSV with semicolons."""
+    return next((mark for mark in ",;\t" if "image" in next(csv.reader([header], delimiter=mark), ())), ",")
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
     """Rows count from the first below the header. Raises DataError for a header without the columns that are needed."""
     csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter)
         try:
+            header = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter_of(header))
             columns = reader.fieldnames or []
             if "image" not in columns or not set(columns) & set(ANSWERS):
                 raise DataError(
                     f"{path} has the columns {', '.join(columns) or 'none'}. It needs image, question and answer; or image and caption."
                 )
             for row, record in enumerate(reader, 1):
-                if None in record:
-                    yield row, BadRow(row, path.name, f"wrong columns: {len(columns)} are named, and this row has more.")
+                if None in record or None in record.values():
+                    size = "more" if None in record else "fewer"
+                    yield row, BadRow(row, path.name, f"wrong columns: {len(columns)} are named, and this row has {size}.")
                 else:
                     yield row, record
         except (csv.Error, UnicodeDecodeError) as error:

@@ -24,7 +24,7 @@ from engine.errors import DataError
 from engine.models.minigpt4.minigpt4 import MiniGPT4
 from engine.training.alignment.batches import Order
 from engine.training.alignment.checkpoint import Checkpoint, RunState
-from engine.training.alignment.dataset import Dataset, check_pictures
+from engine.training.alignment.dataset import BadRow, Dataset, check_pictures
 from engine.training.alignment.formats.reading import read_rows
 from engine.training.alignment.loop import Trainer
 from engine.training.alignment.opening import open_accelerator, open_base
@@ -144,7 +144,9 @@ def test_a_killed_run_goes_on_to_the_same_losses(base: Path, data: Path, tmp_pat
 def test_what_was_trained_is_served_beside_the_base(base: Path, data: Path, tmp_path: Path) -> None:
     trained, out, said = opened(base), tmp_path / "mine", list[str]()
     options = RunOptions(out, features_on_disk=True, evaluate_every=3, show=2)
-    state = train_model(trained, base, rows_of(data), settings(), options, open_accelerator("fp32", cpu=True), said.append)
+    dataset = replace(rows_of(data), bad=(BadRow(9, "rows.jsonl", "missing picture: gone.png."),))
+    state = train_model(trained, base, dataset, settings(), options, open_accelerator("fp32", cpu=True), said.append)
+    assert (out / "training" / "skipped.txt").read_text() == "rows.jsonl, row 9: missing picture: gone.png.\n"
     assert state.best is not None
     served, picture = load(out, CPU, exact=True), rows_of(data).examples[0].pictures[0].open()
     expected = trained.connector.connect(trained.connector.freeze([picture]))[0].embeddings
@@ -182,10 +184,12 @@ def test_the_rate_is_the_releases() -> None:
 
 
 def test_a_look_before_training(base: Path, data: Path, tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text(f"{data.read_text()}\n{json.dumps({'image': 'gone.png', 'answer': 'x'})}")
+    lines = data.read_text().splitlines()
+    (tmp_path / "rows.jsonl").write_text("\n".join([*lines, json.dumps({"image": "gone.png", "answer": "x"}), lines[-1]]))
     arguments = [str(tmp_path / "rows.jsonl"), "--images", str(data.parent), "--base", str(base), "--check", "--batch", "2"]
     told = CliRunner().invoke(app, arguments, env={"GANDER_HOME": str(tmp_path)}, catch_exceptions=False)
-    assert "7 rows: 6 can be used, 1 can't, 0 repeat an earlier one." in told.output
+    assert "8 rows: 7 can be used, 1 can't, 1 repeat an earlier one." in told.output
+    assert "repetitions: 1 (rows.jsonl, row 8)" in told.output
     assert "rows.jsonl, row 7: missing picture: gone.png." in told.output
     assert told.output.count("picture: 2 soft tokens") + told.output.count("picture: 4 soft tokens") >= 1
     assert "learned [" in told.output

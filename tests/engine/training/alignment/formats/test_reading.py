@@ -123,6 +123,7 @@ BAD: tuple[tuple[object, str], ...] = (
     ({"image": "gone.png", "answer": "x"}, "missing picture"),
     ({"image": "broken.png", "answer": "x"}, "broken picture"),
     ({"image": "red.png", "answer": "  "}, "empty text"),
+    ({"image": "red.png", "answer": None}, "empty text"),
     ({"image": "red.png", "question": "", "answer": "x"}, "answer without a question"),
     ({"answer": "x"}, "answer without a question"),
     ({"image": "red.png", "label": "x"}, "wrong columns"),
@@ -149,9 +150,9 @@ def test_bad_rows_are_named_and_refused_or_skipped(tmp_path: Path) -> None:
     ]
     assert [example.turns for example in data.examples] == [(("q", "good"),)] * 2
     assert [example.row for example in data.repeated] == [len(BAD) + 4]
-    with pytest.raises(DataError, match=r"15 of 17 rows can't be used:\n  rows.jsonl, row 1: missing picture: gone.png") as caught:
+    with pytest.raises(DataError, match=r"16 of 18 rows can't be used:\n  rows.jsonl, row 1: missing picture: gone.png") as caught:
         data.refuse_bad()
-    assert "10 more" not in str(caught.value)
+    assert "11 more" not in str(caught.value)
     Dataset(data.examples).refuse_bad()
 
 
@@ -163,6 +164,37 @@ def test_a_folder_says_what_has_no_partner(tmp_path: Path) -> None:
     (tmp_path / "alone.png").write_bytes(encoded("red"))
     rows = list(read_rows([tmp_path]))
     assert [row.reason.partition(":")[0] for row in rows if isinstance(row, BadRow)] == ["missing text", "empty text", "missing picture"]
+
+
+def test_a_folder_is_read_with_its_folders_and_nothing_in_it_is_passed_over(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    as_folder(tmp_path)
+    cats = tmp_path / "cats"
+    cats.mkdir()
+    (cats / "1.PNG").write_bytes(encoded("red"))
+    (cats / "1.TXT").write_text("A cat.")
+    (tmp_path / "red.jpg").write_bytes(encoded("red"))
+    (tmp_path / "labels.csv").write_text("image,answer\nred.png,Red.\n")
+    (tmp_path / ".hidden.txt").write_text("x")
+    data = check_pictures(read_rows([tmp_path]))
+    assert [example.turns[0][1] for example in data.examples] == ["All blue.", "A cat.", "All green."]
+    assert [row.reason.partition(":")[0] for row in data.bad] == ["several pictures", "table beside captions"]
+
+
+def test_a_picture_that_was_copied_is_a_repetition(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.png").write_bytes(encoded("green" if name == "c" else "red"))
+        (tmp_path / f"{name}.txt").write_text("Same words.")
+    data = check_pictures(read_rows([tmp_path]))
+    assert [example.where for example in data.repeated] == [f"{tmp_path.name}/b.png, row 2"]
+
+
+def test_a_spreadsheets_semicolons_and_rows_with_too_little(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    (tmp_path / "rows.CSV").write_text("image;question;answer\nred.png;What, then?;Red.\nred.png;What?\n", encoding="utf-8-sig")
+    data = check_pictures(read_rows([tmp_path]))
+    assert [example.turns for example in data.examples] == [(("What, then?", "Red."),)]
+    assert [str(row) for row in data.bad] == ["rows.CSV, row 2: wrong columns: 3 are named, and this row has fewer."]
 
 
 @pytest.mark.parametrize(
