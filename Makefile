@@ -61,6 +61,7 @@ cluster: ## start two engines on Ray, kill one, lose nothing (installs Ray into 
 	@deploy/setup.sh engine,discord,telegram,dev
 	@deploy/cluster.sh
 	@$(bin)/gander model pull pocket
+	@$${GANDER_CLUSTER:-build/cluster}/venv/bin/python -m pytest tests/engine/cluster/test_entrance.py
 	@$(bin)/pytest -m cluster tests/cluster $(ARGS)
 
 figures: ## have the pocket model explain itself, and draw the figures of docs/how-it-works.md

@@ -18,6 +18,7 @@ from bot import metrics as bot_metrics
 from bot.engines.engine import EngineState
 from bot.store.tables import Finish
 from engine import metrics as engine_metrics
+from engine.cluster.metrics import EntranceMetrics
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 ANALYZE = shutil.which("systemd-analyze")
@@ -75,14 +76,14 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 def exported() -> dict[str, set[str]]:
-    """The samples that bot and engine export, each with the names of its labels."""
-    bot, engine = bot_metrics.Metrics(), engine_metrics.Metrics()
+    """The samples that bot, engine and a cluster's entrance export, each with the names of its labels."""
+    bot, engine, entrance = bot_metrics.Metrics(), engine_metrics.Metrics(), EntranceMetrics()
     bot.answer_ended("discord", Finish.STOP, 1.0)
     bot.engines([EngineState("http://127.0.0.1:8000", None, 0)])
     bot.platforms(["discord"], [])
     bot.unreadable({"telegram": 1})
     engine.finished("stop")
-    pages = (figures.exposition().decode() for figures in (bot, engine))
+    pages = (figures.exposition().decode() for figures in (bot, engine, entrance))
     families = (family for page in pages for family in text_string_to_metric_families(page))
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 

@@ -49,7 +49,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "bot/maintenance": "adapters/cli/test_database.py",
     "engine/bench": "engine/bench/test_run.py",
     "engine/cluster/deployment.py": "cluster/test_cluster.py",
-    "engine/cluster/entrance.py": "cluster/test_cluster.py",
+    "engine/cluster/metrics.py": "engine/cluster/test_entrance.py",
     "engine/commands": "engine/commands/test_bench.py",
     "engine/core": "engine/core/test_engine.py",
     "engine/evaluation": "engine/commands/test_evaluate.py",

@@ -81,6 +81,10 @@ class Unacceptable(web.HTTPException):
         self.content_type = "application/json"
 
 
+class TooLarge(Unacceptable):
+    status_code = 413
+
+
 async def read_question(request: web.Request, max_pictures: int) -> tuple[Question, tuple[Attachment, ...]]:
     """The multipart form of a question. Its size is bounded by the server; pictures lie in temporary files meanwhile."""
     form = await read_form(request)

@@ -20,6 +20,7 @@ from adapters.web.forms import (
     Asking,
     Press,
     SignIn,
+    TooLarge,
     Unacceptable,
     asked,
     locale_of,
@@ -149,7 +150,7 @@ class Pages:
         try:
             question, attachments = await read_question(request, self._limits.pictures)
         except web.HTTPRequestEntityTooLarge as error:
-            raise Unacceptable("error-too-large", megabytes=self._limits.bytes // 1_000_000) from error
+            raise TooLarge("error-too-large", megabytes=self._limits.bytes // 1_000_000) from error
         command, before = self._surroundings.parse(question.text), await self._newest(person)
         await self._hear(asked(question, attachments, person, command, locale_of(request)))
         if command is not None:  # it may have set, stopped or forgotten anything

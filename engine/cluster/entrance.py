@@ -11,7 +11,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -25,9 +25,12 @@ from starlette.routing import Route
 
 from engine.api import BOT_HEADER, WAITING_HEADER, ChatRequest, ErrorBody, ErrorDetail, Health, ModelEntry, ModelList, Wire
 from engine.cluster.affinity import affinity_key
+from engine.cluster.bodies import QUESTION_BYTES, SMALL_BYTES, Answering, asking_nothing, json_body
+from engine.cluster.metrics import EntranceMetrics
 from engine.cluster.outlook import combined
 from engine.cluster.resume import Batch, resumed
 from engine.errors import AuthenticationError, EngineError, NotReadyError, RequestError, UnknownModelError
+from engine.metrics import MEDIA_TYPE
 from engine.request import Event
 from engine.server.answer_format import AnswerFormat
 from engine.server.chat_format import ChatFormat
@@ -38,8 +41,6 @@ from engine.server.requests import parse_forget, quoted
 from engine.server.responses_format import ResponsesFormat
 from engine.server.sse import HEARTBEAT
 
-BODY_LIMIT_BYTES: Final = 64 << 20
-BODY_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 1.0  # that a look at the replicas serves everybody who asks
 HEARTBEAT_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 90.0  # for the first word from a replica: it shows life every five seconds
@@ -79,19 +80,21 @@ class Entrance:
     replicas: Replicas
     key: str | None = None
     created: int = field(default_factory=lambda: int(time.time()))
+    metrics: EntranceMetrics = field(default_factory=EntranceMetrics)
     _looked: tuple[float, Health] | None = None
 
     def application(self) -> Starlette:
         routes = [Route(path, self._answering(reads), methods=["POST"]) for path, reads in FORMATS.items()]
         routes.append(Route("/v1/forget", self._guarded(self._forget), methods=["POST"]))
-        routes.append(Route("/v1/models", self._guarded(self._models)))
-        routes.append(Route("/v1/models/{name:path}", self._guarded(self._model)))
-        routes.append(Route("/health", self._health))
+        routes.append(Route("/v1/models", self._guarded(asking_nothing(self._models))))
+        routes.append(Route("/v1/models/{name:path}", self._guarded(asking_nothing(self._model))))
+        routes.append(Route("/health", asking_nothing(self._health)))
+        routes.append(Route("/metrics", self._guarded(asking_nothing(self._metrics))))
         return Starlette(routes=routes, exception_handlers={EngineError: on_engine_error, HTTPException: on_http_error})
 
-    def _answering(self, reads: Callable[[bytes], AnswerFormat]) -> Callable[[Request], Awaitable[Response]]:
+    def _answering(self, reads: Callable[[bytes], AnswerFormat]) -> Answering:
         async def answer(http: Request) -> Response:
-            body = await json_body(http)
+            body = await json_body(http, QUESTION_BYTES)
             asked = await asyncio.to_thread(reads, body)
             return await self._answered(http, asked)
 
@@ -103,7 +106,8 @@ class Entrance:
             raise UnknownModelError(f"This cluster serves {self.model!r}, not {quoted(request.model)}.", "model")
         key = await asyncio.to_thread(affinity_key, request)
         limit = int((await self._seen()).defaults.get("max_tokens", 1 << 20))
-        events = resumed(lambda rest: self.replicas.ask(rest, key), request, limit)
+        answered = resumed(lambda rest: self.replicas.ask(rest, key), request, limit, self.metrics.replica_lost)
+        events = self.metrics.counting(answered)
         try:
             if not request.stream:
                 async with aclosing(events), aclosing(while_listening(http, events)) as heard:
@@ -116,7 +120,7 @@ class Entrance:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **said_id(http)}
         return StreamingResponse(streamed(asked, self.model, first, events), media_type="text/event-stream", headers=headers)
 
-    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(self, handler: Answering) -> Answering:
         async def guarded(http: Request) -> Response:
             if self.key is not None and not has_key(http.headers.get("authorization", ""), self.key):
                 raise AuthenticationError("The key is missing or wrong: send `Authorization: Bearer KEY`.")
@@ -125,7 +129,7 @@ class Entrance:
         return guarded
 
     async def _forget(self, http: Request) -> Response:
-        await self.replicas.forget(parse_forget(await json_body(http)).pictures)
+        await self.replicas.forget(parse_forget(await json_body(http, SMALL_BYTES)).pictures)
         return Response(status_code=204)
 
     async def _models(self, http: Request) -> Response:
@@ -146,11 +150,17 @@ class Entrance:
         health = await self._seen(http.headers.get(BOT_HEADER, ""), waiting) if waiting else await self._seen()
         return as_json(health, 200 if health.status == "ready" else 503)
 
+    async def _metrics(self, http: Request) -> Response:
+        await self._seen()
+        return Response(self.metrics.exposition(), media_type=MEDIA_TYPE)
+
     async def _seen(self, bot: str = "", waiting: int | None = None) -> Health:
         """How the replicas are, at most LOOK_SECONDS ago."""
         now = time.monotonic()
         if self._looked is None or waiting is not None or now - self._looked[0] > LOOK_SECONDS:
-            self._looked = now, combined(self.model, await self.replicas.look(bot[:64], waiting or 0))
+            replicas = await self.replicas.look(bot[:64], waiting or 0)
+            self.metrics.seen(replicas)
+            self._looked = now, combined(self.model, replicas)
         return self._looked[1]
 
 
@@ -183,27 +193,6 @@ async def while_listening(http: Request, events: AsyncGenerator[Event | None]) -
         if event is None and await http.is_disconnected():
             raise ClientDisconnect
         yield event
-
-
-async def json_body(http: Request) -> bytes:
-    """Raises RequestError for another type: a web page can't send JSON elsewhere without asking first."""
-    if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestError("Send JSON with the header `Content-Type: application/json`.")
-    return await whole_body(http)
-
-
-async def whole_body(http: Request) -> bytes:
-    """Raises HTTPException for one that is too long, or takes too long."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in http.stream():
-                body += part
-                if len(body) > BODY_LIMIT_BYTES:
-                    raise HTTPException(413, f"The body is longer than {BODY_LIMIT_BYTES >> 20} MiB.")
-    except TimeoutError:
-        raise HTTPException(408, f"The body took more than {BODY_SECONDS:.0f} seconds.") from None
-    return bytes(body)
 
 
 def has_key(authorization: str, key: str) -> bool:

@@ -19,6 +19,7 @@ from engine.errors import EngineError, GenerationError, NotReadyError, RequestEr
 from engine.request import ChoiceFinished, Done, Event, Provisional, TextDelta
 
 HEARTBEAT_SECONDS = 5.0
+SILENT_SECONDS = 30.0  # after which a replica that had begun is taken for gone: it shows life every five
 LIVES = 5  # replicas that may die of one request, before it is taken for the cause
 
 log = structlog.get_logger()
@@ -87,18 +88,19 @@ class Progress:
         return Done(0, self.tokens, 0)
 
 
-async def resumed(ask: Ask, request: ChatRequest, limit: int) -> AsyncGenerator[Event | None]:
-    """The events of one answer; None while there is nothing to say. Raises EngineError."""
+async def resumed(ask: Ask, request: ChatRequest, limit: int, lost_one: Callable[[], None] = lambda: None) -> AsyncGenerator[Event | None]:
+    """The events of one answer; None while there is nothing to say. Calls `lost_one` for each replica that was lost. Raises EngineError."""
     progress = Progress(request, limit)
     for life in range(LIVES):
         try:
-            asked = ask(progress.rest())
+            asked = showing_life(ask(progress.rest()))
             async with aclosing(with_heartbeats(asked) if life else asked) as batches:
                 async for event in events(batches, progress):
                     yield event
                     if isinstance(event, Done):
                         return
         except ReplicaLost as lost:
+            lost_one()
             log.warning("replica lost", request_lives=life + 1, reason=str(lost), written=len(progress.text))
         if progress.ended:
             yield progress.counts()
@@ -111,6 +113,24 @@ async def resumed(ask: Ask, request: ChatRequest, limit: int) -> AsyncGenerator[
             return
         progress.before = progress.tokens
     raise NotReadyError("Every replica that was asked is gone.", retry_after=10)
+
+
+async def showing_life(batches: AsyncGenerator[Batch], seconds: float | None = None) -> AsyncGenerator[Batch]:
+    """The same batches. Raises ReplicaLost where nothing follows the first for SILENT_SECONDS, or so long: its whole process hangs, and
+    Ray, which finds that out too, might let it have two minutes more to end by itself.
+    """
+    begun = False
+    async with aclosing(batches):
+        while True:
+            try:
+                async with asyncio.timeout((seconds or SILENT_SECONDS) if begun else None):
+                    batch = await following(batches)
+            except TimeoutError:
+                raise ReplicaLost("it shows no life") from None
+            if not batch:
+                return
+            begun = True
+            yield batch
 
 
 async def with_heartbeats(batches: AsyncGenerator[Batch], seconds: float = HEARTBEAT_SECONDS) -> AsyncGenerator[Batch]:

@@ -24,6 +24,7 @@ from engine.metrics import MEDIA_TYPE, Metrics
 from engine.models.card import Card
 from engine.request import Event, Request
 from engine.server.answer_format import AnswerFormat
+from engine.server.bodies import json_body, with_bounded_bodies
 from engine.server.chat_format import ChatFormat
 from engine.server.completions_format import CompletionsFormat
 from engine.server.described import COMPLETIONS, DESCRIBED, EXPLAINED, HEALTH, RESPONSES, answer
@@ -35,6 +36,7 @@ from engine.server.responses_format import ResponsesFormat
 from engine.server.sse import HEARTBEAT
 
 BODY_LIMIT_BYTES = 64 * MEBI
+QUESTIONS = frozenset({"/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/explain"})  # whose bodies hold pictures
 STALL_SECONDS = 60.0  # that a client may leave its answer unread before its request is aborted
 READERS = 2  # threads that read requests: a huge picture takes a gigabyte while it is decoded
 
@@ -59,7 +61,8 @@ class Server:
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, thread_name_prefix="reader"))
 
     def application(self, key: str | None) -> web.Application:
-        app = web.Application(middlewares=[with_request_id, with_error_form, with_key(key)], client_max_size=BODY_LIMIT_BYTES)
+        bounded = with_bounded_bodies(QUESTIONS, self.bounds.body_seconds)
+        app = web.Application(middlewares=[with_request_id, with_error_form, with_key(key), bounded], client_max_size=BODY_LIMIT_BYTES)
         app.on_response_prepare.append(say_request_id)
         app.on_cleanup.append(self._close)
         app.add_routes([route.definition() for route in self.routes()])
@@ -188,26 +191,7 @@ class Server:
         return web.Response(body=self.metrics.exposition(), headers={hdrs.CONTENT_TYPE: MEDIA_TYPE})
 
 
-async def json_body(http: web.Request, seconds: float) -> bytes:
-    """Raises RequestError for another type: a web page can't send JSON to loopback without asking first."""
-    if http.content_type != "application/json":
-        raise RequestError(f"Send JSON with the header `Content-Type: application/json`, not {quoted(http.content_type)}.")
-    return await whole_body(http, seconds)
-
-
 def with_client_field(error: RequestError, answer_format: AnswerFormat) -> RequestError:
     """The same error, its field named as the client named it."""
     error.param = error.param and answer_format.client_field(error.param)
     return error
-
-
-async def whole_body(http: web.Request, seconds: float) -> bytes:
-    try:
-        async with asyncio.timeout(seconds):
-            return await http.read()
-    except web.RequestPayloadError:
-        raise RequestError("The body can't be read: it is cut off, or not encoded as its headers say.") from None
-    except TimeoutError:
-        if http.transport is not None:
-            http.transport.abort()  # nobody who sends so slowly is waited for to read why
-        raise web.HTTPRequestTimeout(text=f"The body took more than {seconds:.0f} seconds.") from None

@@ -7,19 +7,28 @@ import gzip
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from adapters import requests
 from adapters.requests import SMALL_BODY, same_secret
+from adapters.run import running
+from adapters.services import open_services
+from adapters.web import adapter
 from adapters.web.hub import Hubs
 from adapters.web.pages import UploadLimits
 from adapters.web.platform import WebPlatform
 from adapters.web.security import COOKIE, Sessions
+from adapters.web.server import FORM_OVERHEAD
+from bot.config.schema import Config
 from engine.connections import Bounds
 from tests.adapters.conformance import Listener
 from tests.adapters.web.browserless import Visitor, page_server
+from tests.bot.rig import ScriptedEngine, echo
+from tests.every_route import assert_bounded, assert_hung_up, noting_servers
 
 PASSWORD = "honk honk"
 SMALL_ROUTES = ("/login", "/logout", "/api/devices", "/api/buttons", "/api/conversations/0/title", "/wall/0123456789abcdef/hidden", "/no")
@@ -136,6 +145,22 @@ async def test_an_odd_request_is_no_fault_of_ours(head: str, password: str | Non
 async def test_who_sends_a_body_too_slowly_is_hung_up(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "BODY_SECONDS", 0.1)
     assert await said(locked, "POST /login HTTP/1.1\r\n", b"pass", 100) == b""
+
+
+async def test_each_route_of_the_whole_page_has_a_length_and_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walls', the conversations' and the figures' too: of a bot as it runs."""
+    monkeypatch.setattr(adapter, "UploadLimits", partial(UploadLimits, bytes=1 << 18))
+    config = Config.model_validate({"web": {"port": 0}, "media": {"read_writing": False}})
+    with noting_servers(monkeypatch) as servers:
+        async with open_services(config, tmp_path, [ScriptedEngine(echo)]) as services, running(services), adapter.page(services) as url:
+            async with Visitor(url) as visitor:
+                cookie = "; ".join(f"{each.key}={each.value}" for each in visitor.jar)
+            headers = {"Origin": url, "Cookie": cookie, "Content-Type": "multipart/form-data; boundary=b"}
+            (app,) = servers
+            await assert_bounded(url, app, {"/api/messages": (1 << 18) + FORM_OVERHEAD}, SMALL_BODY, headers)
+            for seconds in ("adapters.requests.BODY_SECONDS", "adapters.web.forms.UPLOAD_SECONDS"):
+                monkeypatch.setattr(seconds, 0.1)
+            await assert_hung_up(url, app, headers)
 
 
 async def test_silent_connections_keep_nobody_from_the_page() -> None:

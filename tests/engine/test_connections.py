@@ -26,14 +26,14 @@ async def hung_up(url: str, sent: bytes) -> bytes:
         return await reader.read()
 
 
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: here\r\n"
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
 
 SILENT = {
     "nothing": b"",
     "half a header": HEAD,
     "half a body": HEAD + b"Content-Type: application/json\r\nContent-Length: 999\r\n\r\n{",
-    "idle after an answer": b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n",
-    "half a second request": b"GET /health HTTP/1.1\r\nHost: here\r\n\r\nGET /hea",
+    "idle after an answer": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "half a second request": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea",
 }
 
 
@@ -41,7 +41,7 @@ SILENT = {
 async def test_who_says_nothing_more_is_hung_up(sent: bytes) -> None:
     async with serving(bounds=Bounds(idle_seconds=0.2, body_seconds=0.2)) as url:
         heard = await hung_up(url, sent)  # the test's own limit fails it if nobody does
-    assert heard == b"" or heard.startswith(b"HTTP/1.1 ")
+    assert heard == b"" or heard.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503"))  # and nobody was refused for another reason
 
 
 async def test_the_longest_silent_connection_makes_room() -> None:
@@ -82,7 +82,7 @@ async def test_a_client_that_leaves_before_its_stream_begins_is_no_fault(caplog:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         _, writer = await asyncio.open_connection(host, port)
-        writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await begun.wait()
         writer.close()
         await writer.wait_closed()
@@ -107,7 +107,7 @@ async def test_a_connection_at_work_is_not_hung_up_for_a_newcomer() -> None:
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        asked = asyncio.create_task(hung_up(url, b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"))
+        asked = asyncio.create_task(hung_up(url, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
         await begun.wait()
         assert (await hung_up(url, b"")).startswith(b"HTTP/1.1 503")
         finish.set()

@@ -37,7 +37,7 @@ async def test_the_language_of_the_page_is_handed_over(visitor: Visitor, bot: Li
 
 async def test_uploads_are_bounded(url: str, bot: Listener) -> None:
     async with Visitor(url) as visitor:
-        assert (await visitor.ask("Big", (b"\0" * 3_000_000,))).status == 400
+        assert (await visitor.ask("Big", (b"\0" * 3_000_000,))).status == 413
         assert (await visitor.ask("Many", (PNG, PNG, PNG))).status == 400
         assert (await visitor.ask("x" * 20_000)).status == 400
         assert (await visitor.ask("Strange", parent="../../etc/passwd")).status == 400

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest
 
 from engine.api import ChatRequest, Message, ResponseFormat
-from engine.cluster.resume import LIVES, Batch, ReplicaLost, resumed, with_heartbeats
+from engine.cluster.resume import LIVES, Batch, ReplicaLost, resumed, showing_life, with_heartbeats
 from engine.errors import ContextError, GenerationError, NotReadyError, RequestError
 from engine.request import ChoiceFinished, Done, Event, Provisional, TextDelta
 
@@ -125,3 +125,34 @@ async def test_a_reader_sees_life_while_the_next_replica_has_no_room() -> None:
 async def test_a_question_that_every_replica_dies_of_is_given_up() -> None:
     with pytest.raises(NotReadyError, match="Every replica"):
         await heard(Replicas(*[[] for _ in range(LIVES)]))
+
+
+async def test_a_replica_that_begins_and_shows_no_life_is_as_good_as_gone() -> None:
+    ended = asyncio.Event()
+
+    async def hanging() -> AsyncGenerator[Batch]:
+        try:
+            yield words("One")
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    batches = showing_life(hanging(), 0.01)
+    assert await anext(batches) == words("One")
+    with pytest.raises(ReplicaLost, match="no life"):
+        await anext(batches)
+    assert ended.is_set()  # nobody listens to it any more
+
+
+async def test_who_waits_for_room_is_not_taken_for_gone() -> None:
+    room = asyncio.Event()
+
+    async def full() -> AsyncGenerator[Batch]:
+        await room.wait()
+        yield words("One")
+
+    waits = asyncio.ensure_future(anext(showing_life(full(), 0.0)))
+    await asyncio.sleep(0.01)
+    assert not waits.done()
+    room.set()
+    assert await waits == words("One")
