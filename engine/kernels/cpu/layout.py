@@ -1,4 +1,8 @@
-"""A language model's matrices in the order in which the kernels read them: 4 bits a weight in the blocks, 8 in the head."""
+"""A language model's matrices in the order in which the kernels read them: 4 bits a weight in the blocks, 8 in the head.
+
+A tile's bytes are read from the first to the last. A group is 32 inputs: vectors of 64 codes, as `engine.kernels.cpu.dot` wants them,
+in turn for either half of the tile (16 outputs), and in the blocks then the steps and the least weights of all 32 outputs.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.kernels.cpu.shapes import TILE
-from engine.layers.int4_cpu import to_4bit
+from engine.kernels.cpu import huge_pages
+from engine.kernels.cpu.dot import SIGN
+from engine.kernels.cpu.shapes import HALF_TILE, QUAD, TILE
+from engine.layers.int4_cpu import GROUP, to_4bit
 from engine.layers.linear import Linear
 from engine.layers.quantized import QuantizedLinear
 
 Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
 
 class Projection(NamedTuple):
     """One linear layer's matrix in every transformer block; `lora_a` and `lora_b` have rank 0 where there is no LoRA."""
 
-    codes: npt.NDArray[np.uint8]  # [layers, tiles, width_in, TILE / 2]: output i in the low bits, output i + 16 in the high
-    scales: npt.NDArray[np.uint16]  # [layers, tiles, width_in / GROUP, 2, TILE]: step and least weight, the bits of a half
+    groups: Bytes  # [layers, tiles, width_in / GROUP, BYTES_4BIT]; the scales are the bits of halves
     lora_a: Floats  # [layers, rank, width_in]
     lora_b: Floats  # [layers, tiles, rank, TILE]
     owners: npt.NDArray[np.int64]  # [rank]: which of the model's adapters each belongs to
@@ -30,38 +36,43 @@ class Projection(NamedTuple):
 class Head(NamedTuple):
     """The matrix to the vocabulary, padded to whole tiles."""
 
-    codes: npt.NDArray[np.int8]  # [tiles, width, TILE]
+    groups: Bytes  # [tiles, width / GROUP, BYTES_8BIT]: codes with SIGN added
     scales: Floats  # [tiles, TILE]
 
 
 def pack_projections(layers: list[Linear]) -> Projection:
     """Packs the same linear layer of each block; `width_out` is a multiple of TILE, `width_in` of GROUP; adapters are of the
     same ranks in all."""
-    codes, scales, lora_a, lora_b = (np.stack(parts) for parts in zip(*(pack_one(layer) for layer in layers), strict=True))
+    first = pack_codes(layers[0])
+    groups = huge_pages.empty((len(layers), *first.shape), np.uint8)
+    for place, layer in enumerate(layers):
+        groups[place] = pack_codes(layer) if place else first
+    lora_a, lora_b = (np.stack(parts) for parts in zip(*(pack_lora(layer) for layer in layers), strict=True))
     owners = np.empty(0, np.int64) if layers[0].lora is None else layers[0].lora.owners.numpy()
-    return Projection(codes, scales, lora_a, lora_b, owners)
+    return Projection(groups, lora_a, lora_b, owners)
 
 
-def pack_one(layer: Linear) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16], Floats, Floats]:
-    codes, scales = to_4bit(layer.weight)  # [out, in], [in / GROUP, out, 2]
-    low, high = tiles(codes.to(torch.uint8)).contiguous().chunk(2, dim=-1)
+def pack_codes(layer: Linear) -> Bytes:
+    """[tiles, groups, BYTES_4BIT]"""
+    codes, scales = to_4bit(layer.weight)  # [out, in], [groups, out, 2]
+    low, high = quads(codes.to(torch.uint8)).unflatten(2, (-1, 2)).unbind(3)
     step, middle = scales.float().unbind(-1)
-    least = torch.stack((step, middle - 8 * step), dim=1)  # [groups, 2, out]
-    halves = least.unflatten(-1, (-1, TILE)).permute(2, 0, 1, 3).half().contiguous()
-    return (low | high << 4).numpy(), halves.view(torch.int16).numpy().view(np.uint16), *pack_lora(layer)
+    halves = torch.stack((step, middle - 8 * step), dim=1).half()  # [groups, 2, out]
+    by_tile = halves.unflatten(-1, (-1, TILE)).permute(2, 0, 1, 3).contiguous().view(torch.uint8)
+    return torch.cat(((low | high << 4).flatten(2), by_tile.flatten(2)), dim=-1).numpy()
 
 
 def pack_lora(layer: Linear) -> tuple[Floats, Floats]:
     if layer.lora is None:
         return np.zeros((0, layer.width_in), np.float32), np.zeros((layer.width_out // TILE, 0, TILE), np.float32)
     a, b = layer.lora.a.float(), layer.lora.b.float() * layer.lora.scale
-    return a.numpy(), tiles(b).contiguous().numpy()
+    return a.numpy(), b.unflatten(0, (-1, TILE)).transpose(1, 2).contiguous().numpy()
 
 
-def tiles(matrix: Tensor) -> Tensor:
-    """[out, in] → [out / TILE, in, TILE]."""
-    cut: Tensor = matrix.unflatten(0, (-1, TILE)).transpose(1, 2)
-    return cut
+def quads(matrix: Tensor) -> Tensor:
+    """[out, in] → [tiles, groups, quads, halves of the tile, outputs, QUAD]"""
+    cut: Tensor = matrix.unflatten(1, (-1, GROUP // QUAD, QUAD)).unflatten(0, (-1, 2, HALF_TILE))
+    return cut.permute(0, 3, 4, 1, 2, 5)
 
 
 def pack_head(head: QuantizedLinear) -> Head:
@@ -69,4 +80,5 @@ def pack_head(head: QuantizedLinear) -> Head:
     missing = -head.width_out % TILE
     codes = torch.nn.functional.pad(head.weight, (0, 0, 0, missing))
     scales = torch.nn.functional.pad(head.weight_scale.float(), (0, missing))
-    return Head(tiles(codes).contiguous().numpy(), scales.view(-1, TILE).numpy())
+    shifted = codes.view(torch.uint8) ^ SIGN  # two's complement: the same as adding it
+    return Head(huge_pages.moved(quads(shifted).flatten(2).numpy()), scales.view(-1, TILE).numpy())

@@ -6,17 +6,19 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.kernels.cpu.attention import HeadNorms, PartialSoftmax, Pool, RowState, attend, combine, spans
 from engine.kernels.cpu.jit import kernel
 from engine.kernels.cpu.layout import Floats, Head, Projection
-from engine.kernels.cpu.linear import emit_4bit, emit_8bit
-from engine.kernels.cpu.shapes import TILE
+from engine.kernels.cpu.linear import emit_4bit, emit_8bit, round_inputs
+from engine.kernels.cpu.shapes import MOST_ROWS, TILE
 from engine.kernels.cpu.thread_pool import Counters, take, take_another, wait
 from engine.layers.int4_cpu import GROUP
 
 STAGES = 5  # a layer
 HEAD_TILES = 16  # a piece of the head
+PIECES = 4  # of a stage that a thread takes: fewer, and one that the system puts aside holds up the others for longer
 
 
 class Weights(NamedTuple):
@@ -40,24 +42,45 @@ class Activations(NamedTuple):
     qkv: Floats
     inner: Floats
     partials: PartialSoftmax  # of attention
+    threads: int
 
 
 class Input(NamedTuple):
     """A thread's own input of a product, and what it derives from it beforehand."""
 
     x: Floats  # [rows, width]
-    sums: Floats  # [rows, width / GROUP]
+    codes: npt.NDArray[np.int8]  # [rows, width]: x in units of its group's scale
+    scales: Floats  # [rows, width / GROUP]
+    sums: npt.NDArray[np.int32]  # [rows, width / GROUP]: of the codes
+    scaled_sums: Floats  # [rows, width / GROUP]
     low: Floats  # [rows, rank at least]: lora_scale · lora_a · x
     out: Floats  # [rows, TILE]
 
 
 @kernel
 def new_input(rows: int, width: int, rank: int) -> Input:
+    groups = width // GROUP
     return Input(
         np.empty((rows, width), np.float32),
-        np.empty((rows, width // GROUP), np.float32),
+        np.empty((rows, width), np.int8),
+        np.empty((rows, groups), np.float32),
+        np.empty((rows, groups), np.int32),
+        np.empty((rows, groups), np.float32),
         np.zeros((rows, rank), np.float32),
         np.empty((rows, TILE), np.float32),
+    )
+
+
+@kernel
+def round_all(prepared: Input) -> None:
+    """Fills what `prepared` has of its `x` in whole numbers."""
+    round_inputs(
+        prepared.scales.size,
+        prepared.x.ctypes.data,
+        prepared.codes.ctypes.data,
+        prepared.scales.ctypes.data,
+        prepared.sums.ctypes.data,
+        prepared.scaled_sums.ctypes.data,
     )
 
 
@@ -93,32 +116,29 @@ def add(x: Floats, out: Floats) -> None:
 
 @kernel
 def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Floats) -> None:
-    """Fills `sums` and `low` from `x`."""
+    """Rounds `x`, and fills `low` from it."""
+    round_all(prepared)
     for row in range(prepared.x.shape[0]):
-        x = prepared.x[row]
-        for group in range(prepared.sums.shape[1]):
-            total = np.float32(0)
-            for i in range(GROUP):
-                total += x[group * GROUP + i]
-            prepared.sums[row, group] = total
         for i in range(projection.owners.shape[0]):
             scale = lora_scale[row, projection.owners[i]]
-            prepared.low[row, i] = scale * dot(x, projection.lora_a[layer, i]) if scale != 0 else np.float32(0)
+            prepared.low[row, i] = scale * dot(prepared.x[row], projection.lora_a[layer, i]) if scale != 0 else np.float32(0)
 
 
 @kernel
 def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> Floats:
     """One tile of the product with a matrix, LoRA included: [rows, TILE], in `prepared.out`."""
     out = prepared.out
-    emit_4bit(
-        out.shape[0],
-        projection.codes[layer, tile].ctypes.data,
-        projection.scales[layer, tile].ctypes.data,
-        prepared.x.ctypes.data,
-        prepared.sums.ctypes.data,
-        prepared.sums.shape[1],
-        out.ctypes.data,
-    )
+    for first in range(0, out.shape[0], MOST_ROWS):
+        emit_4bit(
+            min(MOST_ROWS, out.shape[0] - first),
+            projection.groups[layer, tile].ctypes.data,
+            prepared.codes[first:].ctypes.data,
+            prepared.scales[first:].ctypes.data,
+            prepared.sums[first:].ctypes.data,
+            prepared.scaled_sums[first:].ctypes.data,
+            prepared.sums.shape[1],
+            out[first:].ctypes.data,
+        )
     for row in range(out.shape[0]):
         for rank in range(projection.owners.shape[0]):
             factor = prepared.low[row, rank]
@@ -129,23 +149,32 @@ def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> 
 
 
 @kernel
+def cut(tiles: int, threads: int) -> tuple[int, int]:
+    """How many tiles a piece of a stage has, and how many pieces there are."""
+    each = max(1, tiles // (threads * PIECES))
+    return each, (tiles + each - 1) // each
+
+
+@kernel
 def project_attention(
     weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int
 ) -> None:
-    """RMSNorm, then queries, keys and values, biased where the model has that, into `state.qkv`; a piece is a tile."""
-    pieces, prepared = weights.qkv.codes.shape[1], False
-    tile = take(counters, stage)
-    while tile < pieces:
+    """RMSNorm, then queries, keys and values, biased where the model has that, into `state.qkv`; a piece is some tiles."""
+    tiles, prepared = weights.qkv.groups.shape[1], False
+    each, pieces = cut(tiles, state.threads)
+    piece = take(counters, stage)
+    while piece < pieces:
         if not prepared:
             normalise(state.hidden, weights.attention_norm[layer], weights.eps, narrow.x)
             prepare(narrow, weights.qkv, layer, rows.lora_scale)
             prepared = True
-        product = multiply(weights.qkv, layer, tile, narrow)
-        for row in range(product.shape[0]):
-            copy(product[row], state.qkv[row, tile * TILE : (tile + 1) * TILE])
-            if weights.qkv_bias.shape[1] > 0:
-                add(weights.qkv_bias[layer, tile * TILE : (tile + 1) * TILE], state.qkv[row, tile * TILE : (tile + 1) * TILE])
-        tile = take_another(counters, stage)
+        for tile in range(piece * each, min(tiles, (piece + 1) * each)):
+            product = multiply(weights.qkv, layer, tile, narrow)
+            for row in range(product.shape[0]):
+                copy(product[row], state.qkv[row, tile * TILE : (tile + 1) * TILE])
+                if weights.qkv_bias.shape[1] > 0:
+                    add(weights.qkv_bias[layer, tile * TILE : (tile + 1) * TILE], state.qkv[row, tile * TILE : (tile + 1) * TILE])
+        piece = take_another(counters, stage)
     wait(counters, stage, pieces)
 
 
@@ -168,9 +197,10 @@ def close(
     projection: Projection, layer: int, attention: bool, rows: RowState, state: Activations, source: Input, counters: Counters, stage: int
 ) -> None:
     """hidden += projection · output of attention, or of the MLP's activation: the end of both halves of a block."""
-    pieces, prepared = projection.codes.shape[1], False
-    tile = take(counters, stage)
-    while tile < pieces:
+    tiles, prepared = projection.groups.shape[1], False
+    each, pieces = cut(tiles, state.threads)
+    piece = take(counters, stage)
+    while piece < pieces:
         if not prepared:
             for row in range(source.x.shape[0]):
                 if attention:
@@ -179,8 +209,9 @@ def close(
                     copy(state.inner[row], source.x[row])
             prepare(source, projection, layer, rows.lora_scale)
             prepared = True
-        add_tile(multiply(projection, layer, tile, source), tile, state.hidden)
-        tile = take_another(counters, stage)
+        for tile in range(piece * each, min(tiles, (piece + 1) * each)):
+            add_tile(multiply(projection, layer, tile, source), tile, state.hidden)
+        piece = take_another(counters, stage)
     wait(counters, stage, pieces)
 
 
@@ -200,24 +231,31 @@ def silu(x: np.float32) -> np.float32:
 
 @kernel
 def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int) -> None:
-    """RMSNorm, then silu(gate) · up into `state.inner`; a piece is a tile of both."""
-    pieces, prepared = weights.gate_up.codes.shape[1] // 2, False
-    tile = take(counters, stage)
-    while tile < pieces:
+    """RMSNorm, then silu(gate) · up into `state.inner`; a piece is some tiles of both."""
+    tiles, prepared = weights.gate_up.groups.shape[1] // 2, False
+    each, pieces = cut(tiles, state.threads)
+    piece = take(counters, stage)
+    while piece < pieces:
         if not prepared:
             normalise(state.hidden, weights.mlp_norm[layer], weights.eps, narrow.x)
             prepare(narrow, weights.gate_up, layer, rows.lora_scale)
             prepared = True
-        opening = multiply(weights.gate_up, layer, tile, narrow)
-        for row in range(opening.shape[0]):
-            for i in range(TILE):
-                state.inner[row, tile * TILE + i] = silu(opening[row, i])
-        value = multiply(weights.gate_up, layer, tile + pieces, narrow)
-        for row in range(value.shape[0]):
-            for i in range(TILE):
-                state.inner[row, tile * TILE + i] *= value[row, i]
-        tile = take_another(counters, stage)
+        for tile in range(piece * each, min(tiles, (piece + 1) * each)):
+            open_tile(weights.gate_up, layer, tile, narrow, state.inner)
+        piece = take_another(counters, stage)
     wait(counters, stage, pieces)
+
+
+@kernel
+def open_tile(gate_up: Projection, layer: int, tile: int, narrow: Input, inner: Floats) -> None:
+    opening = multiply(gate_up, layer, tile, narrow)
+    for row in range(opening.shape[0]):
+        for i in range(TILE):
+            inner[row, tile * TILE + i] = silu(opening[row, i])
+    value = multiply(gate_up, layer, tile + gate_up.groups.shape[1] // 2, narrow)
+    for row in range(value.shape[0]):
+        for i in range(TILE):
+            inner[row, tile * TILE + i] *= value[row, i]
 
 
 @kernel
@@ -225,9 +263,9 @@ def decode(weights: Weights, pool: Pool, rows: RowState, state: Activations, cou
     """Runs all layers over `state.hidden`, in place. Each thread of the pool calls it with the same arguments."""
     count = state.hidden.shape[0]
     narrow = new_input(count, state.hidden.shape[1], max(weights.qkv.owners.shape[0], weights.gate_up.owners.shape[0]))
-    mixed = new_input(count, weights.o.codes.shape[2], weights.o.owners.shape[0])
+    mixed = new_input(count, weights.o.groups.shape[2] * GROUP, weights.o.owners.shape[0])
     wide = new_input(count, state.inner.shape[1], weights.down.owners.shape[0])
-    for layer in range(weights.qkv.codes.shape[0]):
+    for layer in range(weights.qkv.groups.shape[0]):
         stage = STAGES * layer
         project_attention(weights, layer, rows, state, narrow, counters, stage)
         mix(weights, layer, pool, rows, state, counters, stage + 1)
@@ -239,15 +277,34 @@ def decode(weights: Weights, pool: Pool, rows: RowState, state: Activations, cou
 @kernel
 def score(head: Head, hidden: Floats, logits: Floats, counters: Counters) -> None:
     """Logits [rows, tiles · TILE] of final hidden states. Each thread of the pool calls it with the same arguments."""
-    tiles, rows = head.codes.shape[0], hidden.shape[0]
-    out = np.empty((rows, TILE), np.float32)
+    tiles, rows = head.groups.shape[0], hidden.shape[0]
+    prepared = new_input(rows, hidden.shape[1], 0)
+    for row in range(rows):
+        copy(hidden[row], prepared.x[row])
+    round_all(prepared)
     pieces = (tiles + HEAD_TILES - 1) // HEAD_TILES
     piece = take(counters, 0)
     while piece < pieces:
         for tile in range(piece * HEAD_TILES, min(tiles, (piece + 1) * HEAD_TILES)):
-            emit_8bit(rows, head.codes[tile].ctypes.data, 0, hidden.ctypes.data, 0, hidden.shape[1] // GROUP, out.ctypes.data)
-            for row in range(rows):
-                for i in range(TILE):
-                    logits[row, tile * TILE + i] = out[row, i] * head.scales[tile, i]
+            score_tile(head, tile, prepared, logits)
         piece = take_another(counters, 0)
     wait(counters, 0, pieces)
+
+
+@kernel
+def score_tile(head: Head, tile: int, prepared: Input, logits: Floats) -> None:
+    out = prepared.out
+    for first in range(0, out.shape[0], MOST_ROWS):
+        emit_8bit(
+            min(MOST_ROWS, out.shape[0] - first),
+            head.groups[tile].ctypes.data,
+            prepared.codes[first:].ctypes.data,
+            prepared.scales[first:].ctypes.data,
+            prepared.sums[first:].ctypes.data,
+            prepared.scaled_sums[first:].ctypes.data,
+            prepared.sums.shape[1],
+            out[first:].ctypes.data,
+        )
+    for row in range(out.shape[0]):
+        for i in range(TILE):
+            logits[row, tile * TILE + i] = out[row, i] * head.scales[tile, i]

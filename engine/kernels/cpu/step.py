@@ -1,4 +1,4 @@
-"""A decode step of a small language model on a CPU: one call for all layers of up to eight rows."""
+"""A decode step of a small language model on a CPU: one call for all layers of up to 32 rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn.functional import rms_norm
 from engine.kernels.beams import BeamKernels
 from engine.kernels.cpu.attention import HeadNorms, PartialSoftmax, Pool, RowState
 from engine.kernels.cpu.layout import Floats, pack_head, pack_projections
-from engine.kernels.cpu.shapes import MOST_ROWS, SPAN, TILE
+from engine.kernels.cpu.shapes import BATCH, SPAN, TILE
 from engine.kernels.cpu.stages import STAGES, Activations, Weights, decode, score
 from engine.kernels.cpu.thread_pool import ThreadPool, new_counters
 from engine.kernels.decode_step import StepRows
@@ -60,7 +60,7 @@ class CpuStep:
     def logits(self, hidden: Tensor) -> Tensor:
         """See `DecodeStep`."""
         final = rms_norm(hidden.float(), self.norm.shape, self.norm, self.config.rms_norm_eps)
-        logits = torch.empty(len(hidden), len(self.head.codes) * TILE)
+        logits = torch.empty(len(hidden), len(self.head.groups) * TILE)
         for few in batches(len(hidden)):
             self.head_counters[:] = 0
             self.thread_pool.run(score, self.head, final[few].numpy(), logits[few].numpy(), self.head_counters)
@@ -75,6 +75,7 @@ class CpuStep:
             np.empty((rows, (heads + 2 * config.num_key_value_heads) * size), np.float32),
             np.empty((rows, config.intermediate_size), np.float32),
             PartialSoftmax(np.empty((*pieces, size), np.float32), np.empty(pieces, np.float32), np.empty(pieces, np.float32)),
+            self.thread_pool.helpers + 1,
         )
 
     def warm_up(self) -> None:
@@ -92,8 +93,8 @@ def bits(pool: Tensor) -> npt.NDArray[np.uint16]:
 
 
 def batches(rows: int) -> Iterator[slice]:
-    for first in range(0, rows, MOST_ROWS):
-        yield slice(first, first + MOST_ROWS)
+    for first in range(0, rows, BATCH):
+        yield slice(first, first + BATCH)
 
 
 @torch.no_grad()

@@ -9,10 +9,10 @@ from numba.core import cgutils
 
 from engine.kernels.cpu.shapes import HALF_TILE
 
-FLOAT, INT64 = ir.FloatType(), ir.IntType(64)
+FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 FLOATS = ir.VectorType(FLOAT, HALF_TILE)
 HALVES = ir.VectorType(ir.HalfType(), HALF_TILE)
-INTS = ir.VectorType(ir.IntType(32), HALF_TILE)
+INTS = ir.VectorType(INT32, HALF_TILE)
 SHORTS = ir.VectorType(ir.IntType(16), HALF_TILE)
 BYTES = ir.VectorType(ir.IntType(8), HALF_TILE)
 Value: TypeAlias = Any  # llvmlite brings no types
@@ -56,14 +56,45 @@ def store(builder: ir.IRBuilder, value: Value, address: Value) -> None:
 
 def spread(builder: ir.IRBuilder, address: Value) -> Value:
     """A vector with the float at `address` in every place."""
-    empty = ir.Constant(FLOATS, ir.Undefined)
-    single = builder.insert_element(empty, load(builder, address, FLOAT), ir.Constant(ir.IntType(32), 0))
+    return in_every_place(builder, load(builder, address, FLOAT), FLOATS)
+
+
+def spread_int(builder: ir.IRBuilder, value: Value) -> Value:
+    """A vector with the 32-bit `value` in every place."""
+    return in_every_place(builder, value, INTS)
+
+
+def in_every_place(builder: ir.IRBuilder, value: Value, kind: ir.VectorType) -> Value:
+    empty = ir.Constant(kind, ir.Undefined)
+    single = builder.insert_element(empty, value, ir.Constant(INT32, 0))
     return builder.shuffle_vector(single, empty, every(0, INTS))
 
 
 def multiply_add(builder: ir.IRBuilder, a: Value, b: Value, c: Value) -> Value:
     """a · b + c, in one instruction where there is one."""
     return builder.fadd(builder.fmul(a, b, flags=("fast",)), c, flags=("fast",))
+
+
+def fused(builder: ir.IRBuilder, a: Value, b: Value, c: Value) -> Value:
+    """a · b + c, always in this order: what a row gets does not hang on how many others are computed beside it."""
+    kind = ir.FunctionType(a.type, [a.type] * 3)
+    name = f"llvm.fmuladd.v{HALF_TILE}f32"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
+
+
+def by_place(builder: ir.IRBuilder, name: str, value: Value) -> Value:
+    """LLVM's function `name` of each float."""
+    kind = ir.FunctionType(FLOATS, [FLOATS])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{HALF_TILE}f32"), [value])
+
+
+def reduced(builder: ir.IRBuilder, name: str, value: Value) -> Value:
+    """All places of a vector made one number by LLVM's reduction `name`."""
+    kind = value.type
+    suffix = "f32" if kind.element == FLOAT else "i32"
+    function = ir.FunctionType(kind.element, [kind])
+    reduction = cgutils.get_or_insert_function(builder.module, function, f"llvm.vector.reduce.{name}.v{HALF_TILE}{suffix}")
+    return builder.call(reduction, [value])
 
 
 def add_up(builder: ir.IRBuilder, value: Value) -> Value:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from engine.device.devices import Abilities
 from engine.kernels.cpu.layout import Projection
-from engine.layers.int4_cpu import pack
+from engine.kernels.cpu.shapes import HALF_TILE, QUAD, TILE
+from engine.layers.int4_cpu import GROUP, pack
 from engine.layers.linear import Linear
 from engine.layers.quantization import quantize
 from engine.layers.quantized import QuantizedLinear
@@ -50,6 +51,26 @@ def small_language(config: LlamaConfig = SMALL) -> Llama:
 
 def restored(packed: Projection, layer: int) -> Tensor:
     """The matrix [out, in] that a projection's codes stand for."""
-    codes = np.concatenate((packed.codes[layer] & 15, packed.codes[layer] >> 4), axis=-1)  # [tiles, in, 32]
-    step, least = packed.scales[layer].view(np.float16).astype(np.float32).repeat(32, axis=1).transpose(2, 0, 1, 3)
-    return torch.from_numpy((codes * step + least).transpose(0, 2, 1).reshape(-1, codes.shape[1]))
+    tiles, groups = packed.groups.shape[1:3]
+    pairs = packed.groups[layer, :, :, : GROUP * TILE // 2].reshape(tiles, groups, -1, 1, 2, HALF_TILE, QUAD)
+    quads = np.concatenate((pairs & 15, pairs >> 4), axis=3)  # [tiles, groups, pairs, quads of a pair, halves, outputs, QUAD]
+    codes = quads.transpose(0, 4, 5, 1, 2, 3, 6).reshape(tiles, TILE, groups, GROUP)
+    scales = packed.groups[layer, :, :, GROUP * TILE // 2 :].copy().view(np.float16).astype(np.float32)
+    step, least = scales.reshape(tiles, groups, 2, TILE).transpose(2, 0, 3, 1)[..., None]
+    return torch.from_numpy((codes * step + least).reshape(tiles * TILE, -1))
+
+
+def rounded(x: Tensor) -> Tensor:
+    """What the products' inputs are rounded to: 127 steps up to the largest of 32 neighbours."""
+    groups = x.unflatten(-1, (-1, GROUP))
+    scale = groups.abs().amax(dim=-1, keepdim=True) / 127
+    steps: Tensor = (groups / scale.clamp(min=1e-30)).round()
+    x_again: Tensor = (steps * scale).flatten(-2)
+    return x_again
+
+
+class RoundingLinear(Linear):
+    """A `Linear` whose product rounds its inputs as the kernels do; its LoRA doesn't."""
+
+    def product(self, x: Tensor) -> Tensor:
+        return super().product(rounded(x))
