@@ -1,4 +1,4 @@
-"""Films in a model's own form: Qwen-VL knows times as `<1.5 seconds>`, and what the pocket model sees is told frame by frame."""
+"""Films in a model's own form: Qwen3-VL knows times as `<1.5 seconds>`, and what the pocket model sees is told frame by frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.images.decode import Picture
 from engine.models.card import Card, Template
 from engine.prompts.turn import Turn
 
-TIMED: Final = frozenset({"qwen2_5_vl", "qwen3_vl"})
+TIMED: Final = frozenset({"qwen3_vl"})  # Qwen2.5-VL was taught times as positions, not as words: it reads ours as a sentence
 
 
 def with_timestamps(card: Card, turns: Sequence[Turn]) -> Sequence[Turn]:

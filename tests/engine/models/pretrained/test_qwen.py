@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from engine.core.offline import OfflineEngine
 from engine.errors import ModelError
 from engine.evaluation.comparison import Comparison
+from engine.film_frames import frame_label
 from engine.images.decode import Picture
 from engine.layers.modes import Quantization
 from engine.models.base import EncodedPicture, VisionLanguageModel
+from engine.models.card import Generation
 from engine.models.detail import PIXELS, pixel_budget
 from engine.models.pretrained.qwen import QwenModel
 from engine.prompts.context import PictureTokens
+from engine.prompts.turn import Turn
+from engine.request import Done, Request, TextDelta
 from engine.weights import loader
 from engine.weights.loader import load
-from tests.engine.models.pretrained.repositories import picture, store
+from tests.engine.models.pretrained.repositories import Repository, picture, store
 
 
 @pytest.fixture(scope="module", params=["qwen2_5_vl", "qwen3_vl"])
@@ -101,3 +109,34 @@ def test_a_load_by_default_looks_closely_only_where_that_is_quick(tmp_path: Path
     assert isinstance(close, QwenModel)
     assert loaded.max_pixels == PIXELS["low"]
     assert close.max_pixels == 1024 * close.side**2  # half of the window
+
+
+def video(repository: Repository, seconds: list[float], question: str) -> Any:
+    """What transformers' model takes of a film in which each frame stands twice: the prompt by its makers' own code, and their patches of
+    two frames. Their video processor itself wants torchvision, and scales; here the frames have their size."""
+    processor = repository.processor
+    processor.video_processor = SimpleNamespace(merge_size=2, temporal_patch_size=2)
+    seen = processor.image_processor(images=[picture(96, 64, seed) for seed in range(len(seconds))], return_tensors="pt")
+    grid = torch.tensor([[len(seconds), *seen["image_grid_thw"][0, 1:].tolist()]])
+    times = SimpleNamespace(fps=2.0, frames_indices=[*chain(*([round(2 * each)] * 2 for each in seconds))])
+    shown = processor.replace_video_token({"video_grid_thw": grid, "video_metadata": [times]}, 0)
+    prompt = f"<|im_start|>user\n{shown}{question}<|im_end|>\n<|im_start|>assistant\n"
+    ids = processor.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    kinds = (ids == processor.tokenizer.convert_tokens_to_ids("<|video_pad|>")).long() * 2
+    return {"input_ids": ids, "mm_token_type_ids": kinds, "pixel_values_videos": seen["pixel_values"], "video_grid_thw": grid}
+
+
+def test_a_films_frames_are_qwen3s_own_video_of_each_frame_twice(tmp_path: Path) -> None:
+    """Prompt, positions and what is seen: token for token."""
+    repository, seconds = store("qwen3_vl", tmp_path), [0.5, 1.5, 2.5]
+    given = video(repository, seconds, "And?")
+    end = repository.processor.tokenizer.eos_token_id
+    ids = repository.model.generate(**given, max_new_tokens=12, min_new_tokens=12, do_sample=False, eos_token_id=end)
+    frames = [(frame_label(at, 3, each), Picture(picture(96, 64, at), str(at) * 64)) for at, each in enumerate(seconds)]
+    asked = Request((Turn("user", (*chain(*frames), "And?")),), Generation(temperature=0.0, max_tokens=12), min_tokens=12)
+    events = list(OfflineEngine(load(repository.folder, torch.device("cpu"), exact=True)).generate(asked))
+    length = given["input_ids"].shape[1]
+    assert [event.prompt_tokens for event in events if isinstance(event, Done)] == [length]
+    wanted = repository.processor.tokenizer.decode(ids[0, length:], skip_special_tokens=True)
+    said = "".join(event.text for event in events if isinstance(event, TextDelta))
+    assert said.replace("\ufffd", "").split() == wanted.replace("\ufffd", "").split()
