@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 from adapters.discord.download import allowed
+from bot.media.films import FilmFrames, FilmSampling, can_open_films
 from tests.adapters.conformance import Listener
 from tests.adapters.discord.rig import AT_ONCE, PROXIED, Cdn, new_client
 from tests.adapters.discord.whole import DUCK, GOOSE, Whole, pictures_in, whole_bot
 from tests.adapters.strict.discord.server import ANN, Wire, connected, message_payload
 from tests.bot.hostile import encode
+from tests.bot.media.test_films import film
 
 
 def shown_at(url: str, link: str = "https://goose.example/") -> dict[str, Any]:
@@ -114,3 +116,18 @@ async def test_a_sticker_is_a_picture(wire: Wire, bot: Listener, form: int, name
         await bot.hears()
     assert allowed(url)
     assert bot.heard[0].pictures == (b"goose",)
+
+
+@pytest.mark.skipif(not can_open_films(), reason="the extra `films` is not installed")
+async def test_a_clip_is_asked_about_by_its_frames_and_frames_shows_them(tmp_path: Path) -> None:
+    frames = FilmFrames(FilmSampling())
+    async with whole_bot(tmp_path, films=frames) as whole:
+        await whole.asks("what happens?", attachments=[("clip.mp4", film("mpeg4", "mp4"))])
+        assert await whole.ends(1) == ["You asked: First, at 0.5 s:Then, at 1.5 s:After that, at 2.5 s:Finally, at 3.5 s:what happens?"]
+        shown = await whole.server.ann.slash(whole.server.channel, "frames")
+        await whole.until(lambda: shown.response is not None and bool(shown.response.attachments))
+    assert len(pictures_in(whole.engine.requests[0])) == 4
+    assert shown.ephemeral
+    assert shown.response is not None
+    assert shown.response.content == "What I saw of the film: 0.5 s, 1.5 s, 2.5 s, 3.5 s"
+    await frames.close()

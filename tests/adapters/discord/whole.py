@@ -18,6 +18,7 @@ from simcord.results import InteractionResult
 from bot.api import Remembered, Ticket
 from bot.arrival import Arrival
 from bot.config.schema import AccessOptions, LimitOptions
+from bot.media.intake import Sampler
 from bot.message import Author, Incoming, Place
 from bot.platform import Platform
 from bot.store.database import sqlite_url
@@ -159,6 +160,7 @@ async def whole_bot(
     access: Callable[[Server], AccessOptions] = lambda server: EVERYBODY,
     limits: LimitOptions = UNHURRIED,
     engine: ScriptedEngine | None = None,
+    films: Sampler | None = None,
     **options: Any,
 ) -> AsyncIterator[Whole]:
     bot, engine = Apart(), engine or ScriptedEngine(reply)
@@ -167,7 +169,7 @@ async def whole_bot(
         with server.env.time_context():
             bot.context = copy_context()
         # Entered in the context in which the tasks of the bot speak to the simulation.
-        whole = running(sqlite_url(home / "gander.db"), home, engine, access=access(server), limits=limits)
+        whole = running(sqlite_url(home / "gander.db"), home, engine, access=access(server), limits=limits, films=films)
         bot.rig = await bot.outside(_enter(whole))
         for platform in bot.platforms:
             bot.rig.core.attach(platform)
