@@ -96,6 +96,7 @@ class Picture:
     height: int
     seconds: float | None = None  # of a film's frame: when it is shown, from the film's beginning
     original: bytes = field(default=b"", compare=False, repr=False)  # the file that it was made of, where that shows more; else empty
+    original_side: int = field(default=0, compare=False)  # pixels of that file's longer side; 0: it is none, or a film
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ class Evaluator:
         return await self.ask([picture], (quote_writing(words) if words else "") + text)
 
     async def closer(self, picture: Picture, text: str) -> str:
-        size, one = (picture.width, picture.height), self.health.one_picture
-        regions = parts_to_see(text, size, self.health.eye_pixels or USUAL_EYE, one_picture=one, quoted=False)
+        one = self.health.one_picture
+        regions = parts_to_see(text, longer_side(picture), self.health.eye_pixels or USUAL_EYE, one_picture=one, quoted=False)
         parts = [await self.part(picture, region) for region in regions]
         if not parts:
             return await self.plain(picture, text)
@@ -67,7 +67,7 @@ class Evaluator:
 
     async def steps(self, picture: Picture, text: str) -> str | None:
         """None: no program fits, or a step gave nothing."""
-        large = max(picture.width, picture.height) >= LARGER * (self.health.eye_pixels or USUAL_EYE)
+        large = longer_side(picture) >= LARGER * (self.health.eye_pixels or USUAL_EYE)
         tools = PictureTools(self.client, self.reader, lambda region: self.part(picture, region), large, "", "evaluation")
         program, _ = await program_for(tools, text, self.health)
         if program is None:
@@ -83,6 +83,11 @@ class Evaluator:
         message = Message(role="user", content=(*picture_parts(shown), TextPart(text=text)))
         request = ChatRequest(messages=(message,), model=self.health.model, temperature=0, max_tokens=MOST_TOKENS, stream=True)
         return "".join([choice.delta.content or "" async for chunk in self.client.stream(request) for choice in chunk.choices])
+
+
+def longer_side(picture: Picture) -> int:
+    """Pixels of what parts are cut out of."""
+    return max(picture.width, picture.height, picture.original_side)
 
 
 @asynccontextmanager

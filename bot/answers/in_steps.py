@@ -14,7 +14,7 @@ from bot.answers.accumulate import Draft
 from bot.engines.engine import Engine
 from bot.errors import EngineRefused, Refusal
 from bot.looking.automatic import LARGER
-from bot.looking.sharpest import cut
+from bot.looking.sharpest import cut, longer_side
 from bot.media.intake import Intake
 from bot.message import Picture
 from bot.reading.picture_words import PictureWords
@@ -101,7 +101,7 @@ class StepAnswers:
         if seen is None:
             return False
         eye = (health.eye_pixels if health else None) or USUAL_EYE
-        large = max(seen.sizes[0]) >= LARGER * eye
+        large = await longer_side(self._files, seen.sha256s[0], seen.sizes[0]) >= LARGER * eye
 
         def part(region: Region) -> Awaitable[Picture]:
             return cut(self._files, self._intake, seen.sha256s[0], region.box, job.person)

@@ -17,13 +17,13 @@ _SMALL: Final = re.compile(
 )
 
 
-def parts_to_see(question: str, size: tuple[int, int], eye: int | None, *, one_picture: bool, quoted: bool) -> tuple[Region, ...]:
-    """The parts of a picture of this size, in pixels, that are shown to a model by themselves too; empty: the whole is enough.
+def parts_to_see(question: str, side: int, eye: int | None, *, one_picture: bool, quoted: bool) -> tuple[Region, ...]:
+    """The parts of a picture that are shown to a model by themselves too; empty: the whole is enough.
 
-    `eye`: the pixels of a side that the model sees; None: nobody knows, and nothing is done. `one_picture`: it takes no more than one.
-    `quoted`: the writing in it was read already.
+    `side`: pixels of its longer side, in the sharpest file that is kept of it (sharpest.py). `eye`: the pixels of a side that the model
+    sees; None: nobody knows, and nothing is done. `one_picture`: it takes no more than one. `quoted`: the writing in it was read already.
     """
-    if eye is None or max(size) < LARGER * eye:
+    if eye is None or side < LARGER * eye:
         return ()
     if named := find_region(question):
         return (named.region,)

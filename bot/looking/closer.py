@@ -10,7 +10,7 @@ from typing import Final
 
 from bot import conversation
 from bot.looking.automatic import parts_to_see
-from bot.looking.sharpest import cut
+from bot.looking.sharpest import cut, longer_side
 from bot.media.intake import Intake
 from bot.reading.quote import needed
 from bot.regions import Region, stored_region, without_region
@@ -41,13 +41,25 @@ class CloserLooks:
         turns = [_as_set(turn, job) for turn in turns]
         question, seen = turns[-1], conversation.sight(turns)
         if seen and question.shown == len(question.sha256s):
-            regions = _regions(question, seen, job, health)
+            regions = await self._regions(question, seen, job, health)
             made: Sequence[Crop] = [
                 await self._crop(sha256, region, job.person) for region in regions for sha256 in seen.sha256s[: _count(seen)]
             ]
             kept = await self._database.write(questions.add_crops, question.id, made, time()) if made else False
             turns[-1] = _with(question, made) if kept else question
         return tuple(turns)
+
+    async def _regions(self, question: Turn, seen: Turn, job: Job, health: Health | None) -> tuple[Region, ...]:
+        asked = (question.look or {}).get("region")
+        if (question.look or {}).get("find"):
+            return ()
+        if asked:
+            return (stored_region(asked),)
+        if health is None or job.settings.zoom != "on" or _count(seen) != 1 or seen.seconds[0] is not None:
+            return ()
+        quoted = needed(seen.words[0] or "", [question.text])
+        side = await longer_side(self._files, seen.sha256s[0], seen.sizes[0])
+        return parts_to_see(question.text, side, health.eye_pixels, one_picture=health.one_picture, quoted=quoted)
 
     async def _crop(self, sha256: str, region: Region, whose: str) -> Crop:
         picture = await cut(self._files, self._intake, sha256, region.box, whose)
@@ -82,18 +94,6 @@ def for_one_picture(turns: Sequence[Turn]) -> tuple[Turn, ...]:
     if any(question.regions):
         question = replace(question, text=without_region(question.text))
     return tuple(replace(turn, regions=()) for turn in (*earlier, question) if turn.text or turn.sha256s)
-
-
-def _regions(question: Turn, seen: Turn, job: Job, health: Health | None) -> tuple[Region, ...]:
-    asked = (question.look or {}).get("region")
-    if (question.look or {}).get("find"):
-        return ()
-    if asked:
-        return (stored_region(asked),)
-    if health is None or job.settings.zoom != "on" or _count(seen) != 1 or seen.seconds[0] is not None:
-        return ()
-    quoted = needed(seen.words[0] or "", [question.text])
-    return parts_to_see(question.text, seen.sizes[0], health.eye_pixels, one_picture=health.one_picture, quoted=quoted)
 
 
 def _count(seen: Turn) -> int:

@@ -1,4 +1,4 @@
-"""Cuts parts out of the sharpest file that is kept of a picture: the one that was sent, where it is larger, else the stored one."""
+"""The sharpest file that is kept of a picture, of which parts are cut: the one that was sent, where it is larger, else the stored one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ async def cut(files: PictureFiles, intake: Intake, sha256: str, box: Box, whose:
         except Refusal as refusal:  # it was made smaller while it was decoded; a part of it needs the whole, which may be too much
             log.info("original_not_used", reason=refusal.key)
     return await intake.crop(stored, box, whose)
+
+
+async def longer_side(files: PictureFiles, sha256: str, size: tuple[int, int]) -> int:
+    """Pixels of the longer side of what parts of a picture are cut out of; `size`: of the stored one."""
+    return max(*size, await files.original_side(sha256))
 
 
 def _stands_still(data: bytes) -> bool:

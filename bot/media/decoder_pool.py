@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -68,8 +68,9 @@ class DecodingProcess:
             raise self._refusal("memory", kind) from None
         if "reason" in header:
             raise self._refusal(header["reason"], kind)
-        original = data if header.get("shrunk") else b""
-        return Picture(header["sha256"], result, header["media_type"], header["width"], header["height"], original=original)
+        side = header.get("file_side", 0)
+        found = Picture(header["sha256"], result, header["media_type"], header["width"], header["height"])
+        return replace(found, original=data, original_side=side) if side else found
 
     async def close(self) -> None:
         await self._worker.close()

@@ -59,8 +59,8 @@ class WorkerLimits(TypedDict):
 
 
 class Header(TypedDict, total=False):
-    """The line of JSON about one picture: of a result (`shrunk`: the file has more pixels), or the reason (`damaged`, `pixels`, `memory`,
-    `no_decoder`) why there is none."""
+    """The line of JSON about one picture: of a result (`file_side`: pixels of the file's longer side, where that shows more), or the
+    reason (`damaged`, `pixels`, `memory`, `no_decoder`) why there is none."""
 
     reason: str
     bytes: int
@@ -68,7 +68,7 @@ class Header(TypedDict, total=False):
     sha256: str
     width: int
     height: int
-    shrunk: bool
+    file_side: int
 
 
 def expand(image: Image.Image) -> Image.Image:
@@ -117,10 +117,11 @@ def normalise(data: bytes, kind: str, side: int, box: Sequence[int] | None = Non
     return flatten(small if turn is None else small.transpose(turn))
 
 
-def is_larger(data: bytes, kind: str, side: int) -> bool:
-    """Whether a file that could be decoded shows clearly more than `side` pixels."""
+def larger_side(data: bytes, kind: str, side: int) -> int:
+    """The longer side of a file that could be decoded, in pixels, where that is clearly more than `side`; else 0."""
     with Image.open(BytesIO(data), formats=[kind]) as image:
-        return max(image.size) > side * LARGER
+        longer = max(image.size)
+    return longer if longer > side * LARGER else 0
 
 
 def edges(size: tuple[int, int], box: Sequence[int]) -> tuple[int, int, int, int]:
@@ -174,7 +175,7 @@ def answer(
         if marks:
             return encode(draw(image, marks), "JPEG")
         header, result = encode(image, kind)
-        return Header(**header, shrunk=box is None and is_larger(data, kind, side)), result
+        return Header(**header, file_side=larger_side(data, kind, side) if box is None else 0), result
     except Image.DecompressionBombError:
         return Header(reason="pixels", bytes=0), b""
     except MemoryError:

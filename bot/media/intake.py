@@ -122,7 +122,8 @@ class Intake:
             frames = await self._sampler.take(data, kind, whose, count)
             if kind in FILMS or len(frames) > 1:
                 return (replace(frames[0], original=data), *frames[1:])
-        return (await self._decoder.decode(data, kind, whose),)
+        taken = await self._decoder.decode(data, kind, whose)
+        return (replace(taken, original_side=0) if moves(data, kind) else taken,)
 
     def _recognise(self, head: bytes) -> str:
         kind = recognise(head)

@@ -38,22 +38,24 @@ class PictureFiles:
     async def save_with_original(self, picture: Picture) -> None:
         """Save a picture as it was taken in, and the file that it was made of where that shows more."""
         await self.save(picture.sha256, picture.data)
-        await self.keep_original(picture.sha256, picture.original)
+        await self.keep_original(picture.sha256, picture.original, picture.original_side)
 
     async def load(self, sha256: str) -> bytes:
         return await asyncio.to_thread(self.path(sha256).read_bytes)
 
-    async def keep_original(self, sha256: str, data: bytes) -> None:
-        """Keep the file that a picture, or a film's first frame, was made of. The oldest ones make room for it."""
+    async def keep_original(self, sha256: str, data: bytes, side: int = 0) -> None:
+        """Keep the file that a picture, or a film's first frame, was made of. The oldest ones make room for it. `side`: pixels of a
+        picture's longer side, which are in the file's name: nobody needs to open it to know them."""
         if 0 < len(data) <= self._room:
-            await asyncio.to_thread(self._keep_original, sha256, data)
+            await asyncio.to_thread(self._keep_original, sha256, data, side)
 
     async def original(self, sha256: str) -> bytes | None:
         """None: none was kept, or it isn't any more."""
-        try:
-            return await asyncio.to_thread(self._original(sha256).read_bytes)
-        except FileNotFoundError:
-            return None
+        return await asyncio.to_thread(self._load_original, sha256)
+
+    async def original_side(self, sha256: str) -> int:
+        """Pixels of the longer side of the file that is kept of a picture as it was sent; 0: there is none, or it is a film."""
+        return max(map(_side, await asyncio.to_thread(self._originals, sha256)), default=0)
 
     async def delete(self, sha256s: Sequence[str]) -> None:
         await asyncio.to_thread(self._delete, sha256s)
@@ -81,11 +83,18 @@ class PictureFiles:
         with replacing(path, durable=True) as part, open(part, "wb", opener=private) as file:
             file.write(data)
 
-    def _original(self, sha256: str) -> Path:
-        return self._folder / "originals" / f"{sha256}{ORIGINAL}"
+    def _originals(self, sha256: str) -> list[Path]:
+        """One, or none; several where the same picture came in files of several sizes."""
+        return list((self._folder / "originals").glob(f"{sha256}*{ORIGINAL}"))
 
-    def _keep_original(self, sha256: str, data: bytes) -> None:
-        path = self._original(sha256)
+    def _load_original(self, sha256: str) -> bytes | None:
+        found = self._originals(sha256)
+        with suppress(FileNotFoundError):  # it makes room for another just now
+            return max(found, key=_side).read_bytes() if found else None
+        return None
+
+    def _keep_original(self, sha256: str, data: bytes, side: int) -> None:
+        path = self._folder / "originals" / f"{sha256}.{side}{ORIGINAL}"
         with replacing(path) as part, open(part, "wb", opener=private) as file:
             file.write(data)
         taken, newest_first = 0, sorted(_files(path.parent, f"*{ORIGINAL}"), key=lambda each: each[1], reverse=True)
@@ -97,7 +106,8 @@ class PictureFiles:
     def _delete(self, sha256s: Sequence[str]) -> None:
         for sha256 in sha256s:
             self.path(sha256).unlink(missing_ok=True)
-            self._original(sha256).unlink(missing_ok=True)
+            for original in self._originals(sha256):
+                original.unlink(missing_ok=True)
             for file in self._encoded.glob(f"*/{sha256}.*") if self._encoded else ():  # of each model
                 file.unlink(missing_ok=True)
 
@@ -106,6 +116,12 @@ class PictureFiles:
         for path in unwanted:
             path.unlink(missing_ok=True)
         return len(unwanted)
+
+
+def _side(original: Path) -> int:
+    """As `_keep_original` named it."""
+    side = original.name.split(".")[1]
+    return int(side) if side.isdigit() else 0
 
 
 def _files(folder: Path, names: str) -> list[tuple[Path, float, int]]:

@@ -157,10 +157,10 @@ async def test_the_parts_of_a_picture_go_with_it(rig: Rig) -> None:
     await rig.until(lambda: any(part in told for told in rig.engine.forgotten))
 
 
-def photograph() -> bytes:
+def photograph(longer: int = 2400) -> bytes:
     """2,400 × 1,600 pixels on their side, as phones save them; the upper left is black."""
-    picture, data, exif = Image.new("L", (1600, 2400), "white"), BytesIO(), Image.Exif()
-    ImageDraw.Draw(picture).rectangle((0, 2100, 300, 2400), "black")
+    picture, data, exif = Image.new("L", (longer * 2 // 3, longer), "white"), BytesIO(), Image.Exif()
+    ImageDraw.Draw(picture).rectangle((0, longer - 300, 300, longer), "black")
     exif[ExifTags.Base.Orientation] = 6
     picture.save(data, "JPEG", quality=95, exif=exif)
     return data.getvalue()
@@ -180,3 +180,15 @@ async def test_a_part_is_cut_out_of_the_file_that_was_sent_while_that_is_kept(ri
     await rig.until(lambda: len(list(originals.iterdir())) == 1)
     await rig.press("forget", asker=ANN.id)
     await rig.until(lambda: not list(originals.iterdir()))
+
+
+async def test_a_large_eye_looks_closer_by_the_size_of_what_was_sent(rig: Rig) -> None:
+    """An eye of 800 pixels would see all that is stored, 1,536, and not all of 2,400; of 1,920 it sees enough."""
+    assert isinstance(rig.engine, SharpEngine)
+    rig.engine.eye = 800
+    await rig.until(lambda: all(state.health and state.health.eye_pixels == 800 for state in rig.core.actions.pool.states()))
+    for longer, question, sizes in ((2400, "See?", [(1536, 1024), (1080, 720)]), (1920, "Seen?", [(1536, 1024)])):
+        await rig.press("reset")
+        await rig.say(f"What is in the upper left corner? {question}", attachments=(attachment(photograph(longer)),))
+        await rig.until(lambda asked=question: any(spoken(each)[-1].endswith(asked) for each in rig.engine.requests))  # type: ignore[misc]
+        assert [each.size for each in shown(rig.engine.requests[-1])] == sizes

@@ -41,12 +41,13 @@ async def test_what_is_deleted_may_be_deleted_again(tmp_path: Path) -> None:
 async def test_originals_make_room_for_newer_ones_and_go_with_their_picture(tmp_path: Path) -> None:
     files = PictureFiles(tmp_path, originals=10)
     for number, name in enumerate("abc"):
-        await files.keep_original(name, b"12345")
+        await files.keep_original(name, b"12345", 10 * number)
         for path in _files(tmp_path):
             if path.name.startswith(name):
                 os.utime(path, (number, number))
     await files.keep_original("d", b"more than there is room for")
     assert [await files.original(name) for name in "abcd"] == [None, b"12345", b"12345", None]
+    assert [await files.original_side(name) for name in "abcd"] == [0, 10, 20, 0]
     await files.delete(["c"])
     assert await files.original("c") is None
     assert await files.prune((), 2.0) == 1  # as retention does, once a day has passed
