@@ -132,8 +132,10 @@ def test_a_films_frames_are_qwen3s_own_video_of_each_frame_twice(tmp_path: Path)
     given = video(repository, seconds, "And?")
     end = repository.processor.tokenizer.eos_token_id
     ids = repository.model.generate(**given, max_new_tokens=12, min_new_tokens=12, do_sample=False, eos_token_id=end)
-    frames = [(frame_label(at, 3, each), Picture(picture(96, 64, at), str(at) * 64)) for at, each in enumerate(seconds)]
-    asked = Request((Turn("user", (*chain(*frames), "And?")),), Generation(temperature=0.0, max_tokens=12), min_tokens=12)
+    parts: list[str | Picture] = []
+    for at, each in enumerate(seconds):
+        parts += [frame_label(at, len(seconds), each), Picture(picture(96, 64, at), str(at) * 64)]
+    asked = Request((Turn("user", (*parts, "And?")),), Generation(temperature=0.0, max_tokens=12), min_tokens=12)
     events = list(OfflineEngine(load(repository.folder, torch.device("cpu"), exact=True)).generate(asked))
     length = given["input_ids"].shape[1]
     assert [event.prompt_tokens for event in events if isinstance(event, Done)] == [length]
