@@ -25,7 +25,11 @@ article { display: grid; grid-template-columns: minmax(0, 14rem) minmax(0, 1fr);
 article { padding: 1.5rem 0; border-top: 1px solid #8884; }
 section { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1.5rem; }
 img { width: 100%; border-radius: .5rem; } p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0; }
-small { opacity: .7; } @media (max-width: 40rem) { article, section { grid-template-columns: 1fr; grid-auto-flow: row; } }
+small { opacity: .7; }
+@media (max-width: 40rem) {
+  td, th { padding-right: .5rem; overflow-wrap: anywhere; }
+  article, section { grid-template-columns: 1fr; grid-auto-flow: row; }
+}
 """
 SAMPLES = 60
 SIDE = 320  # pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from engine.atomic_write import replacing
 from engine.training.alignment.checkpoint import RunState
 from engine.training.alignment.dataset import Example
 from engine.training.alignment.recipe import RunSettings
+from engine.training.alignment.watch import duration
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """
@@ -27,10 +29,12 @@ table { border-collapse: collapse; }
 td, th { padding: .25rem 1rem .25rem 0; text-align: left; vertical-align: top; }
 article { display: grid; grid-template-columns: minmax(0, 14rem) minmax(0, 1fr);
   gap: 1.5rem; padding: 1rem 0; border-top: 1px solid #8884; }
-img { width: 100%; border-radius: .5rem; } p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0; }
-@media (max-width: 40rem) { article { grid-template-columns: 1fr; } }
+img { width: 100%; border-radius: .5rem; } p { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
+@media (max-width: 40rem) { svg text { font-size: 26px; } article { grid-template-columns: 1fr; } }
 """
-WIDTH, HEIGHT, MARGIN = 900, 320, 40  # of the curve, in SVG's units
+WIDTH, HEIGHT, MARGIN, LEFT = 900, 320, 40, 72  # of the curve, in SVG's units
+LEAST = 1e-6  # a smaller loss is drawn as this
+TICKS = 3  # of the curve at least
 SIDE = 320  # pixels of a picture at most
 POINTS = 450  # of the curve at most: a mean of neighbours each
 
@@ -45,9 +49,10 @@ def page(settings: RunSettings, state: RunState, shown: Sequence[Example], secon
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
     yield f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n'
-    yield f"<body>\n<h1>{title}</h1>\n<p>{state.step} of {settings.steps} steps in {seconds:.0f} s. {best(state)}</p>\n"
+    yield f"<body>\n<h1>{title}</h1>\n<p>{state.step} of {settings.steps} steps in {duration(seconds)}. {best(state)}</p>\n"
     yield curve(state)
-    yield "<h2>Answers</h2>\n"
+    if shown:
+        yield "<h2>Answers</h2>\n"
     for at, example in enumerate(shown):
         yield from article(state, example, at)
     yield "<h2>Settings</h2>\n<table>\n"
@@ -100,28 +105,43 @@ def inline(picture: Image.Image) -> str:
 
 
 def curve(state: RunState) -> str:
-    """The losses of steps as one line, of the held-out rows as another."""
-    steps = thinned([(float(step), loss) for step, loss in enumerate(state.losses)])
-    held = [(float(step), loss) for step, loss in sorted(state.held_out.items())]
+    """The losses of steps as one line, of the held-out rows as another; upwards by their logarithm, for what is learned last is small."""
+    steps = thinned([(float(step), max(loss, LEAST)) for step, loss in enumerate(state.losses)])
+    held = [(float(step), max(loss, LEAST)) for step, loss in sorted(state.held_out.items())]
     if not steps:
         return "<p>No step was done.</p>\n"
-    last = max(len(state.losses), 1)
+    last, bottom, right = max(len(state.losses), 1), HEIGHT - MARGIN, WIDTH - MARGIN
     values = [loss for _, loss in (*steps, *held)]
-    low, high = min(values), max(max(values), min(values) + 1e-6)
+    low, high = min(values), max(*values, min(values) * 1.001)
+
+    def up(loss: float) -> float:
+        return bottom - (bottom - MARGIN) * math.log(loss / low) / math.log(high / low)
 
     def points(line: Sequence[tuple[float, float]]) -> str:
-        across, up = (WIDTH - 2 * MARGIN) / last, (HEIGHT - 2 * MARGIN) / (high - low)
-        return " ".join(f"{MARGIN + step * across:.1f},{HEIGHT - MARGIN - (loss - low) * up:.1f}" for step, loss in line)
+        return " ".join(f"{LEFT + step * (right - LEFT) / last:.1f},{up(loss):.1f}" for step, loss in line)
 
-    bottom = HEIGHT - MARGIN
+    marks = "".join(
+        f'<path class="axis" d="M{LEFT} {up(loss):.1f}H{right}"/>'
+        f'<text x="{LEFT - 8}" y="{up(loss) + 4:.1f}" text-anchor="end">{loss:.3g}</text>\n'
+        for loss in ticks(low, high)
+    )
+    legend = "loss of steps: blue" + ("; of held-out rows: orange" if held else "")
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Loss by step">\n'
-        f'<path class="axis" d="M{MARGIN} {MARGIN}V{bottom}H{WIDTH - MARGIN}" fill="none"/>\n'
-        f'<text x="{MARGIN}" y="{MARGIN - 8}">loss {high:.2f}</text><text x="{MARGIN}" y="{bottom + 18}">{low:.2f}, step 0</text>\n'
-        f'<text x="{WIDTH - MARGIN}" y="{bottom + 18}" text-anchor="end">step {last}</text>\n'
-        f'<text x="{WIDTH - MARGIN}" y="{MARGIN - 8}" text-anchor="end">blue: steps; orange: held out</text>\n'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Loss by step, from {values[0]:.3g} to {steps[-1][1]:.3g}">\n{marks}'
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">step 0</text><text x="{right}" y="{HEIGHT - 8}" text-anchor="end">step {last}</text>\n'
+        f'<text x="{right}" y="{MARGIN - 14}" text-anchor="end">{legend}</text>\n'
         f'<polyline class="loss" points="{points(steps)}"/>\n<polyline class="held" points="{points(held)}"/>\n</svg>\n'
     )
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers between the two, a few; the two themselves where they are too near for that."""
+    tens = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for leading in ((1,), (1, 3), (1, 2, 5)):
+        found = [first * 10.0**power for power in tens for first in leading if low <= first * 10.0**power <= high]
+        if len(found) >= TICKS:
+            return found
+    return [low, high]
 
 
 def thinned(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -43,18 +43,34 @@ def whole(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> l
 
 
 def test_a_run_killed_by_sigkill_goes_on_to_the_same_losses(base: Path, data: Path, whole: list[float], tmp_path: Path) -> None:
-    out = tmp_path / "out"
+    told, found = killed_and_gone_on(command(base, data, tmp_path / "out"), tmp_path)
+    assert found == whole
+    assert "Ready:" in told
+
+
+def test_bf16_on_a_cpu_learns_and_goes_on_to_the_same_losses(base: Path, data: Path, whole: list[float], tmp_path: Path) -> None:
+    """fp16, whose losses are scaled, takes a GPU."""
+    run(command(base, data, tmp_path / "whole", "--precision", "bf16"), tmp_path)
+    expected = losses(tmp_path / "whole")
+    assert expected == pytest.approx(whole, rel=0.1)
+    assert expected != whole
+    assert min(expected[-5:]) < 0.8 * expected[0]
+    _, found = killed_and_gone_on(command(base, data, tmp_path / "out", "--precision", "bf16"), tmp_path)
+    assert found == expected
+
+
+def killed_and_gone_on(arguments: list[str], folder: Path) -> tuple[str, list[float]]:
+    """By SIGKILL behind the first losses; → what the second run said, and all losses."""
+    out = folder / "out"
     begun = out / "training" / "losses.jsonl"
-    with subprocess.Popen(command(base, data, out), env=environment(tmp_path), stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(arguments, env=environment(folder), stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 300
         while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         process.kill()
     assert process.wait() != 0  # it did not end by itself
     assert not (out / "gander.json").exists()
-    told = run(command(base, data, out), tmp_path)
-    assert losses(out) == whole
-    assert "Ready:" in told
+    return run(arguments, folder), losses(out)
 
 
 def test_two_processes_give_the_losses_of_one(base: Path, data: Path, whole: list[float], tmp_path: Path) -> None:
