@@ -48,7 +48,7 @@ class Hiding(BaseModel):
 
 
 class Showing(BaseModel):
-    """The presenter's request to show where finished answers looked, or their pictures again."""
+    """The presenter's request to show where answers looked, or their pictures again."""
 
     maps: bool
     key: Annotated[str, Field(max_length=100)]
@@ -113,18 +113,23 @@ class WallPages:
         return web.Response(status=204)
 
     async def maps(self, request: web.Request) -> web.StreamResponse:
-        """While the presenter wants it: an answer's words, each on its picture where it looked. Not found where nobody can say."""
+        """While the presenter wants it: an answer's words, each on its picture where it looked; of a growing one those that it has.
+
+        Not found where nobody can say.
+        """
         demo, answer = await self._demo(request), int(request.match_info["answer"])
         if self._explainer is None or demo.code not in self._with_maps or not await self._walls.shows_answer(demo, answer):
             raise web.HTTPNotFound
         try:
-            how = await self._explainer.how(answer)
+            growing = await self._explainer.so_far(answer)
+            how = growing or await self._explainer.how(answer)
         except (Refusal, EngineRefused, EngineUnavailable, AnswerLost):
-            how = None
+            growing = how = None
         drawn = await asyncio.to_thread(wall_sheet, how.explained) if how else None
         if drawn is None:
             raise web.HTTPNotFound
-        return web.Response(body=drawn, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+        kept = "no-store" if growing else "private, max-age=3600"
+        return web.Response(body=drawn, content_type="image/png", headers={"Cache-Control": kept})
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """The demo as a file, for the presenter: it is written anew for each download."""

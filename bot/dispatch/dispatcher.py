@@ -281,6 +281,9 @@ class Dispatcher:
         view.show_begun()
         draft = self._growing[job.answer] = new_draft(job, self._texts)
         explained = self._outbox.platform(view.answer.place).limits.shows_explanations
+        explainer = self._explainer if pooled.health and pooled.health.explains else None
+        if explainer:
+            explainer.begin(job, draft, pooled.engine)
 
         def on_chunk() -> None:
             self._rate.count()
@@ -302,14 +305,16 @@ class Dispatcher:
                 self._losses.answer_made(job.id)
                 if explained:
                     self.explanations.keep(job, draft)
-                if self._explainer and pooled.health and pooled.health.explains:
-                    self._explainer.keep(job, draft, pooled.engine)
+                if explainer:
+                    explainer.keep(job, draft, pooled.engine)
                 notes = await self._generator.footer_notes(job, branch, draft)
                 ended = await self._saver.save(
                     job, view, draft.text, draft.finish, *notes, columns=draft.columns, extras=extras_of(draft, branch)
                 )
             finally:
                 self._free_engine(pooled, waiting, draft, monotonic() - began)
+                if explainer:
+                    explainer.end(job.answer)
             if ended:
                 await self._finished.deliver(job, ended)
 

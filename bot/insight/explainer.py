@@ -40,8 +40,20 @@ class Explainer:
         self._kept: OrderedDict[int, Explainable] = OrderedDict()
         self._explained: OrderedDict[int, How] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
+        self._growing: dict[int, Explainable] = {}  # answers that are being written
+        self._so_far: dict[int, tuple[int, How]] = {}  # of those, with how many tokens they had
+        self._one_growing = asyncio.Lock()  # a page doesn't wait for a wall
         self.offered = True  # a button below answers
         self.page = ""  # the address at which people on other machines reach the page; empty: they don't
+
+    def begin(self, job: Job, draft: Draft | Comparison, engine: Engine) -> None:
+        """This answer is being written, into `draft`, until `end`."""
+        if isinstance(draft, Draft):
+            self._growing[job.answer] = Explainable(job, draft, engine, "")
+
+    def end(self, answer: int) -> None:
+        self._growing.pop(answer, None)
+        self._so_far.pop(answer, None)
 
     def keep(self, job: Job, draft: Draft | Comparison, engine: Engine) -> None:
         if isinstance(draft, Comparison) or not (draft.text.strip() and draft.turns):
@@ -54,6 +66,8 @@ class Explainer:
     def forget(self, sha256s: Sequence[str]) -> None:
         """These pictures were deleted: keep no page, and no answer about them. Without pictures some words were: keep no answer at all."""
         self._explained.clear()
+        self._growing.clear()
+        self._so_far.clear()
         for answer, kept in list(self._kept.items()):
             if not sha256s or any(sha256 in turn.sha256s for turn in kept.draft.turns for sha256 in sha256s):
                 del self._kept[answer]
@@ -87,6 +101,23 @@ class Explainer:
                 while len(self._explained) > KEPT_PAGES:
                     self._explained.popitem(last=False)
         return self._explained.get(answer)
+
+    async def so_far(self, answer: int) -> How | None:
+        """How the words came about that a growing answer has by now. None: it has none, or is not being written. Raises as `how` does.
+
+        Many who ask meanwhile wait for the same explanation, of as many words as the last of them saw.
+        """
+        kept = self._growing.get(answer)
+        if kept is None or not (kept.draft.turns and kept.draft.text.strip()):
+            return None
+        wanted = kept.draft.tokens
+        async with self._one_growing:
+            tokens, how = self._so_far.get(answer, (0, None))
+            if how is None or tokens < wanted:
+                tokens, how = kept.draft.tokens, await self._ask(kept)
+                if self._growing.get(answer) is kept:
+                    self._so_far[answer] = tokens, how
+        return how
 
     async def _ask(self, kept: Explainable) -> How:
         request = await self._generator.request(kept.job, kept.draft)

@@ -293,7 +293,7 @@ class Engine(EngineBase):
 
     def _explain(self) -> None:
         """Does a piece of an explanation, if answers can spare the time for one."""
-        name = self.explanations.next(busy=len(self.groups) > len(self.explanations))
+        name = self.explanations.next(busy=self._others_are_answered())
         if name is None:
             return
         group = self.groups[name]
@@ -306,6 +306,14 @@ class Engine(EngineBase):
             self._close(group, "stop")
             group.emit(Explained(explained))
             group.emit(Done(0 if group.context is None else len(group.context), 0, explained.dropped_messages))
+
+    def _others_are_answered(self) -> bool:
+        """Whether answers are written to other questions than the one whose explanation is next: its own may wait for a piece."""
+        first = self.explanations.first
+        if first is None:
+            return False
+        turns = self.groups[first].request.turns
+        return any(group.request.explains is None and group.request.turns != turns for group in self.groups.values())
 
     # The host's part of a step.
 

@@ -40,6 +40,11 @@ class ExplanationSchedule:
     def __len__(self) -> int:
         return len(self._works)
 
+    @property
+    def first(self) -> str | None:
+        """Whose piece is the next."""
+        return next(iter(self._works), None)
+
     def add(self, name: str, work: Work) -> None:
         self._works[name] = work
         self._taken[name] = 0.0
@@ -53,10 +58,8 @@ class ExplanationSchedule:
         """Whose piece is to be done now; None: nobody's. `busy`: others' answers are being written."""
         if not self._works or not busy:
             self._saving_since = None
-            return next(iter(self._works), None)
-        if not (self._arrived() and self._can_spare()):
-            return None
-        return next(iter(self._works))
+            return self.first
+        return self.first if self._arrived() and self._can_spare() else None
 
     def advance(self, name: str) -> ExplainedAnswer | None:
         """Does a piece → the explanation, if that was the last. Raises what the work raises."""

@@ -5,6 +5,7 @@ import { say } from "./texts.js";
 import { backdrop } from "./wall-backdrop.js";
 
 const DWELL = 9; // seconds that a finished answer stays at least
+const FEW_WORDS = 6; // by which a growing answer is longer before its maps are asked for anew
 const LONGEST = 30; // seconds that one answer may keep the stage while it grows
 const SMALLEST = () => Math.min(24, Math.max(13, innerWidth / 60)); // pixels: readable from the back of the room
 const LARGEST = () => Math.max(26, innerHeight / 14);
@@ -16,6 +17,11 @@ export function plain(text) {
 
 function has(entry) {
   return entry.sections.some((section) => section.text);
+}
+
+/** How many words the answer has; an ideograph is one. */
+function length(entry) {
+  return entry.sections[0]?.text.match(/[\u2e80-\uffff]|[^\s\u2e80-\uffff]+/g)?.length ?? 0;
 }
 
 /** Makes the words as large as their box allows; what does not fit at the smallest size is rolled through (`roll`). */
@@ -41,7 +47,8 @@ export class Stage {
   #since = 0; // when it came there, or was finished
   #shown = new Map(); // id → when it was last on the stage, for those that still exist
   #drawn = ""; // what of it is drawn
-  maps = false; // finished answers are shown with where they looked
+  maps = false; // answers are shown with where they looked
+  #map = { id: null, image: null, words: 0, waiting: false }; // the newest of the answer on the stage, and of how many words it is
 
   constructor(entries, hide, mapsAt = "") {
     this.entries = entries;
@@ -119,13 +126,30 @@ export class Stage {
     return article;
   }
 
-  /** Once an answer is finished, and where the presenter wants it, the picture gives way to where each word looked. */
+  /** Where the presenter wants it, the picture gives way to where each word looked: while the answer grows, and of all of it at last. */
   #picture(entry, src, compared) {
     const image = make("img", { src, alt: say("wall-picture", { name: entry.name }), className: "seen" });
-    if (!this.maps || entry.state !== "done" || compared) return image;
-    const map = make("img", { src: `${this.mapsAt}/${entry.id}`, alt: say("wall-map", { name: entry.name }), className: "seen" });
-    map.onload = () => image.isConnected && image.replaceWith(map);
-    return image;
+    if (!this.maps || compared || !has(entry)) return image;
+    const words = entry.state === "done" ? Infinity : length(entry);
+    if (this.#map.id !== entry.id || this.#map.words > words) this.#map = { id: entry.id, image: null, words: 0, waiting: false };
+    const due = words === Infinity ? this.#map.words < words : words >= this.#map.words + (this.#map.words && FEW_WORDS);
+    if (due && words && !this.#map.waiting) this.#look(entry, words);
+    return this.#map.image ?? image;
+  }
+
+  /** Asks for the maps of so many words; there is one question at a time, since an answer may grow faster than it is explained. */
+  #look(entry, words) {
+    const map = this.#map;
+    const next = make("img", { alt: say("wall-map", { name: entry.name }), className: "seen" });
+    Object.assign(map, { words, waiting: true });
+    next.onload = next.onerror = ({ type }) => {
+      map.waiting = false;
+      if (this.#map !== map || this.featured !== map.id) return;
+      if (type === "load") map.image = next;
+      this.#drawn = "";
+      this.draw();
+    };
+    next.src = words === Infinity ? `${this.mapsAt}/${entry.id}` : `${this.mapsAt}/${entry.id}?words=${words}`;
   }
 
   #answer(entry, compared) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bot.errors import EngineRefused
 from bot.store.database import sqlite_url
 from engine.explanation import ExplainRequest
 from tests.bot.insight.explained import explained
-from tests.bot.rig import GOOSE, Rig, ScriptedEngine, attachment, echo, running
+from tests.bot.rig import GOOSE, Rig, ScriptedEngine, Valve, attachment, echo, running
 from tests.bot.samples import PLACE
 
 PAGE = "https://gander.example"
@@ -57,6 +58,23 @@ async def test_what_was_deleted_is_not_explained(rig: Rig) -> None:
     await rig.core.withdraw(PLACE, asked.id, answers=True)
     assert await rig.core.explainer.how(number) is None
     assert rig.core.explainer.token(number) is None
+
+
+async def test_a_growing_answer_is_explained_once_for_all_who_look_on(rig: Rig) -> None:
+    rig.engine.gate = valve = Valve(1)
+    rig.engine.reply = lambda _: ("A grey", " goose", ".")
+    await rig.say("what is it?", attachments=(attachment(GOOSE),))
+    explainer, number = rig.core.explainer, 2
+    async with asyncio.timeout(90):
+        while (how := await explainer.so_far(number)) is None:  # noqa: ASYNC110 - the first word is in no one's hands to announce
+            await asyncio.sleep(0.01)
+    assert how.explained == explained()
+    await asyncio.gather(*(explainer.so_far(number) for _ in range(5)))
+    assert [request.answer for request in rig.engine.requests if isinstance(request, ExplainRequest)] == ["A grey"]
+    assert await explainer.how(number) is None  # not finished
+    valve.set()
+    await rig.finals(1)
+    assert await explainer.so_far(number) is None
 
 
 @pytest.mark.parametrize("what", ["spoiler", "not offered", "engine"])

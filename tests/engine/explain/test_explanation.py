@@ -133,6 +133,31 @@ def test_an_explanation_changes_no_answer_beside_it() -> None:
     assert gone == []
 
 
+def test_a_growing_answer_waits_for_its_own_explanation_and_others_do_not() -> None:
+    engine, told = build_engine(TinyModel(), rows=4), list[bool]()
+    first, other = asked(max_tokens=200), asked(Turn("user", ("Another question",)), max_tokens=200)
+    own = replace(first, explains=AnswerToExplain("Hi"))
+    found: list[Event | EngineError] = []
+    ask_whose = engine.explanations.next
+
+    def watched(*, busy: bool) -> str | None:
+        told.append(busy)
+        return ask_whose(busy=busy)
+
+    engine.explanations.next = watched  # type: ignore[method-assign]  # what it is told is what matters
+    engine.add(first, lambda event: None)
+    engine.step()
+    engine.add(own, found.append)
+    while not any(isinstance(event, Explained) for event in found):
+        engine.step()
+    assert not any(told)
+    assert first.id in engine.groups  # it is still being written
+    engine.add(other, lambda event: None)
+    engine.add(replace(own, explains=AnswerToExplain("Hello")), found.append)
+    engine.step()
+    assert told[-1]
+
+
 def test_an_answer_of_a_search_is_explained_as_any_other() -> None:
     both = (replace(asked(num_beams=beams), explains=AnswerToExplain("Hi")) for beams in (1, 3))
     plain, beams = (explained(events(TinyModel(), each)) for each in both)

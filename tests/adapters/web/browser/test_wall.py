@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.message import Address, Author
 from engine.api import ChatRequest
+from engine.explanation import ExplainRequest
+from tests.adapters.web.browser.test_accessibility import serious_faults
 from tests.adapters.web.profiles import new_profile
 from tests.adapters.web.room import PLACE, Room, room, watching
 from tests.adapters.web.whole import PHONE, config, drawing
 from tests.bot.insight.explained import explained
-from tests.bot.rig import ScriptedEngine, asked
+from tests.bot.rig import ScriptedEngine, Valve, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -191,16 +194,32 @@ async def test_a_question_without_a_picture_has_no_empty_box_in_its_place(browse
         engine.gate.set()
 
 
-async def test_a_presenter_shows_where_finished_answers_looked(browser: Browser, stage: Room, engine: ScriptedEngine) -> None:
-    """The switch is the presenter's alone, and every wall follows it; an answer that nobody can explain keeps its picture."""
-    _, own = await stage.start()
-    async with watching(browser, own, viewport=PROJECTOR) as page:
+async def test_a_presenter_shows_where_an_answer_looks_while_it_grows(browser: Browser, stage: Room, engine: ScriptedEngine) -> None:
+    """The switch is the presenter's alone, and every wall follows it."""
+    wall, own = await stage.start()
+    engine.gate = valve = Valve(3)
+    async with watching(browser, own, viewport=PROJECTOR) as page, aiohttp.ClientSession() as http:
         await stage.post(drawing(), "Ann")
-        await expect(page.locator("#stage article.done")).to_be_visible()
-        switch = page.get_by_role("button", name="Where it looked")
+        await expect(page.locator("#stage article.answering .words")).to_contain_text("a goose a goose")
+        switch, maps = page.get_by_role("button", name="Where it looked"), page.locator("#stage img.seen[src*='/maps/']")
         await switch.click()
         await expect(switch).to_have_attribute("aria-pressed", "true")
         await expect(page.get_by_alt_text("Where each word of the answer looked on Ann's picture")).to_be_visible()
+        await expect(page.locator("#stage article.answering")).to_have_count(1)
         assert not await scrolls(page)
+        assert await serious_faults(page) == []
+        first = await maps.get_attribute("src")
+        async with http.get(f"{stage.url}{first}") as growing:
+            assert (growing.status, growing.headers["Cache-Control"]) == (200, "no-store")
+        valve.let(4)
+        await expect(maps).not_to_have_attribute("src", first or "")
+        explained = [request.answer for request in engine.requests if isinstance(request, ExplainRequest)]
+        assert explained[0].count("goose") == 2
+        assert explained[-1].count("goose") > 2
+        valve.set()
+        await expect(page.locator("#stage article.done")).to_be_visible()
+        await expect(maps).to_have_attribute("src", re.compile(r"/maps/\d+$"))
         await switch.click()
         await expect(page.get_by_alt_text("A picture by Ann")).to_be_visible()
+        async with http.post(f"{wall}/maps", json={"maps": True, "key": "guessed"}, headers={"Origin": stage.url}) as forged:
+            assert forged.status == 403
