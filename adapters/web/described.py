@@ -12,6 +12,7 @@ from engine.http_routes import ANY_OBJECT, BINARY, EVENT, JSON, TEXT, Content, D
 HTML: Final[Mapping[int, Content]] = {200: {"text/html": TEXT}}
 EVENTS: Final[Mapping[int, Content]] = {200: {"text/event-stream": EVENT}}
 PICTURE: Final[Mapping[int, Content]] = {200: {"image/png": BINARY, "image/jpeg": BINARY}}
+DRAWING: Final[Mapping[int, Content]] = {200: {"image/svg+xml": BINARY}}
 FILE: Final[Mapping[int, Content]] = {200: {"*/*": BINARY}}
 DONE: Final[Mapping[int, Content]] = {204: {}}
 SEE_OTHER: Final[Mapping[int, Content]] = {303: {}}

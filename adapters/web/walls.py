@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from adapters.requests import same_secret, text_of
 from adapters.web.assets import assets, respond
-from adapters.web.described import DONE, EVENTS, FILE, HTML, PICTURE
+from adapters.web.described import DONE, DRAWING, EVENTS, FILE, HTML, PICTURE
 from adapters.web.event_streams import stream_events
 from adapters.web.forms import validated
 from adapters.web.hub import Hub
@@ -73,7 +73,7 @@ class WallPages:
             Route("GET", f"{wall}/pictures/{{sha256:[0-9a-f]{{64}}}}", self.picture, "A picture that it shows.", PICTURE, known=False),
             Route("POST", f"{wall}/hidden", self.hide, "Hide a question, or show it again.", DONE, {JSON: Hiding}, known=False),
             Route("POST", f"{wall}/maps", self.show_maps, "Show where answers looked, or not.", DONE, {JSON: Showing}, known=False),
-            Route("GET", f"{wall}/maps/{{answer:[0-9]{{1,15}}}}", self.maps, "Where an answer looked.", PICTURE, known=False),
+            Route("GET", f"{wall}/maps/{{answer:[0-9]{{1,15}}}}", self.maps, "Where an answer looked.", DRAWING, known=False),
             Route("GET", f"{wall}/export/{{key}}/{{name}}", self.export, "The demo as a file.", FILE, known=False),
         ]
 
@@ -129,7 +129,7 @@ class WallPages:
         if drawn is None:
             raise web.HTTPNotFound
         kept = "no-store" if growing else "private, max-age=3600"
-        return web.Response(body=drawn, content_type="image/png", headers={"Cache-Control": kept})
+        return web.Response(body=drawn, content_type="image/svg+xml", headers={"Cache-Control": kept})
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """The demo as a file, for the presenter: it is written anew for each download."""

@@ -20,7 +20,7 @@ from bot.texts import Texts
 from engine.explanation import ExplainedToken, PromptToken, SeenPicture
 
 FOLDER = Path(__file__).parent
-PATCH = 16  # pixels of the drawing, whose lines are one
+PATCH, DRAWING = 16, 640  # pixels at least, of a patch and of the drawing, whose lines are one
 
 
 @cache
@@ -90,7 +90,8 @@ class Page:
             told = self.say("how.grid", rows=seen.rows, columns=seen.columns, tokens=seen.tokens)
             told += f" {self.say('how.all_words', place=whole)}"
         image = f'<img src="data:image/png;base64,{seen.png}" alt="{alt}" width="{seen.width}" height="{seen.height}">'
-        size = f'width="{PATCH * seen.columns or 1}" height="{PATCH * seen.rows or 1}"'
+        patch = max(PATCH, DRAWING // max(1, seen.columns))
+        size = f'width="{patch * seen.columns or 1}" height="{patch * seen.rows or 1}"'
         veil = f'<canvas data-picture="{number}" aria-hidden="true" {size}></canvas>'
         return f'<figure><div class="seen">{image}{veil}</div><figcaption>{told}</figcaption></figure>'
 
@@ -121,9 +122,8 @@ class Page:
     def _rival(self, text: str, chance: float, chosen: bool) -> str:
         current = ' class="chosen" aria-current="true"' if chosen else ""
         shown = escape(text.replace(" ", "␣").replace("\n", "↵") or "∅")
-        return (
-            f'<li{current}><code>{shown}</code><meter value="{chance:.4f}" aria-hidden="true"></meter><span>{percent(chance)}</span></li>'
-        )
+        share = escape(percent(chance))
+        return f'<li{current}><code>{shown}</code><meter value="{chance:.4f}" aria-hidden="true"></meter><span>{share}</span></li>'
 
     def queries(self) -> str:
         """Where each soft token looked, picture by picture."""
@@ -212,4 +212,6 @@ def as_bytes(shares: Sequence[float]) -> str:
 
 
 def percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
     return f"{100 * share:.{1 if share < 0.0995 else 0}f} %"

@@ -77,13 +77,13 @@ def most_seen(explained: ExplainedAnswer) -> int:
     return looks.index(max(looks)) if looks else 0
 
 
-def main_words(explained: ExplainedAnswer, picture: int | None) -> list[Word]:
-    """Those that looked most at this picture, else the least sure ones; in the answer's order."""
+def main_words(explained: ExplainedAnswer, picture: int | None, most: int = WORDS) -> list[Word]:
+    """Those that looked most at this picture, else the least sure ones, at most so many; in the answer's order."""
     words = [word for word in words_of(explained.answer) if any(map(str.isalnum, word.text))]
     if picture is None:
-        chosen = sorted(words, key=lambda word: word.probability)[:WORDS]
+        chosen = sorted(words, key=lambda word: word.probability)[:most]
     else:
-        chosen = sorted((word for word in words if any(word.looked[picture])), key=lambda word: -sum(word.looked[picture]))[:WORDS]
+        chosen = sorted((word for word in words if any(word.looked[picture])), key=lambda word: -sum(word.looked[picture]))[:most]
     return [word for word in words if any(word is each for each in chosen)]
 
 

@@ -11,7 +11,7 @@ SCORES_AT_ONCE = 1 << 24  # that exist together, in fp32
 def received_attention(query: Tensor, key: Tensor, scale: float, mask: Tensor | None = None) -> Tensor:
     """query, key [pictures, heads, tokens, head_dim] → [pictures, tokens]: what each token receives from all, the mean over heads.
 
-    The significance of PoWER-BERT (Goyal et al. 2020, arXiv 2001.08950, section 3.2) over the number of heads: a row sums to the number
+    The significance of PoWER-BERT (Goyal et al. 2020, arXiv 2001.08950) over the number of heads: a row sums to the number
     of tokens. `mask` [pictures, 1, tokens, tokens] or None: True, or 0 where scores are added to, lets a query look at a key.
     """
     pictures, heads, tokens, _ = query.shape

@@ -27,4 +27,4 @@ def test_without_places_the_chances_are_said() -> None:
         assert shown.lines[1] == expected
         assert shown.image is not None
     assert how_sheet(How("?", whole.model_copy(update={"pictures": ()})), texts, "en").image is None
-    assert how_sheet(How("?", whole), texts, "zh-CN").lines[1] == "1. “A”：概率 75 %，看的主要是左上角。"
+    assert how_sheet(How("?", whole), texts, "zh-CN").lines[1] == "1. “A”：概率 75 %，看的地方：主要是左上角。"
