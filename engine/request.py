@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnswerToExplain:
-    """A finished answer whose coming about is asked for instead of a new one. `ids` of its tokens; empty: those of `text`."""
+    """An answer, finished or so far, whose coming about is asked for instead of a new one. `ids` of its tokens; empty: those of `text`."""
 
     text: str
     ids: tuple[int, ...] = ()
