@@ -68,6 +68,7 @@ TESTED_BY = {  # modules, or all of a folder, that have none, and which test rea
     "engine/training/alignment/formats": "engine/training/alignment/formats/test_reading.py",
     "engine/weights": "engine/core/test_startup.py",
     "engine/rounding/layer_rounding.py": "engine/rounding/test_round_model.py",
+    "engine/rounding/student.py": "engine/rounding/test_tune_model.py",
 }
 
 

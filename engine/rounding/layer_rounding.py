@@ -32,12 +32,12 @@ SLICE = 1024  # tokens whose moments are added up at a time, in fp32
 Codes = tuple[Tensor, Tensor]
 
 
-def calibration_ids(encoded: Sequence[int], bos: int | None) -> Tensor:
-    """The text's tokens → [rows, new], each row beginning as the model's texts do."""
-    length = LENGTH - (bos is not None)
-    kept = torch.tensor(encoded[: ROWS * length])
-    rows = kept[: max(1, len(kept) // length) * length].view(-1, min(length, len(kept)))
-    return rows if bos is None else torch.cat((torch.full((len(rows), 1), bos), rows), dim=1)
+def calibration_ids(encoded: Sequence[int], bos: int | None, *, length: int = LENGTH, rows: int = ROWS) -> Tensor:
+    """The text's tokens → at most [rows, length], each row beginning as the model's texts do."""
+    length -= bos is not None
+    kept = torch.tensor(encoded[: rows * length])
+    read = kept[: max(1, len(kept) // length) * length].view(-1, min(length, len(kept)))
+    return read if bos is None else torch.cat((torch.full((len(read), 1), bos), read), dim=1)
 
 
 class LayerRounding:
@@ -70,28 +70,35 @@ class LayerRounding:
         rotation = rotary(torch.arange(self.ids.shape[1], device=self.device)[None], self.config, self.dtype)
         for layer in range(self.config.num_hidden_layers):
             prefix = f"model.layers.{layer}."
-            block, found = self.load(layer, prefix), dict[str, Codes]()
+            block, found = load_block(self.config, self.tensors, layer, self.device, self.dtype), dict[str, Codes]()
             hidden = round_block(block, hidden, rotation, found)
             del block
             yield dict(self.parts(prefix, found))
-
-    def load(self, layer: int, prefix: str) -> Block:
-        """One layer, on the device."""
-        with without_memory():
-            block = Block(self.config, layer)
-        state = {name: stored.read().to(self.device, self.dtype) for name, stored in self.tensors.items() if name.startswith(prefix)}
-        fused = fuse({name: tensor for name, tensor in state.items() if not name.endswith("rotary_emb.inv_freq")})
-        block.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in fused.items()}, assign=True)
-        return block.requires_grad_(False)
 
     def parts(self, prefix: str, found: Mapping[str, Codes]) -> Iterator[tuple[str, Codes]]:
         """Cuts the codes of fused matrices into those of the files."""
         shapes = language_shapes(self.config)
         for whole, (codes, scales) in found.items():
-            room, _, last = whole.rpartition(".")
-            names = [f"{prefix}{room}.{part}.weight" for part in FUSED.get(last, (last,))]
+            names = stored_names(f"{prefix}{whole}")
             rows = [shapes[name][0] for name in names]
             yield from zip(names, zip(codes.cpu().split(rows), scales.cpu().split(rows), strict=True), strict=True)
+
+
+def stored_names(projection: str) -> list[str]:
+    """The names in files of the matrices that one of our projections is fused of."""
+    room, _, last = projection.rpartition(".")
+    return [f"{room}.{part}.weight" for part in FUSED.get(last, (last,))]
+
+
+def load_block(config: LlamaConfig, tensors: Mapping[str, StoredTensor], layer: int, device: torch.device, dtype: torch.dtype) -> Block:
+    """One layer of the whole model, on the device."""
+    prefix = f"model.layers.{layer}."
+    with without_memory():
+        block = Block(config, layer)
+    state = {name: stored.read().to(device, dtype) for name, stored in tensors.items() if name.startswith(prefix)}
+    fused = fuse({name: tensor for name, tensor in state.items() if not name.endswith("rotary_emb.inv_freq")})
+    block.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in fused.items()}, assign=True)
+    return block.requires_grad_(False)
 
 
 def round_block(block: Block, hidden: Tensor, rotation: tuple[Tensor, Tensor], found: dict[str, Codes]) -> Tensor:

@@ -14,6 +14,7 @@ from engine.weights.stored_tensors import StoredTensor, open_weights
 
 FOLDER = "int4"  # within the model's
 RECORD = "made_from.json"
+TUNED = "tuned.safetensors"  # scales and norms that `--tune` made better, in the place of those beside the codes
 SAMPLE = 65_536  # bytes of each matrix, by which one model's weights are told from another's
 PROJECTION = "_proj.weight"
 
@@ -36,8 +37,14 @@ def with_kept_codes(folder: Path, tensors: Mapping[str, StoredTensor], quantizat
     if made_from != fingerprint(tensors):
         log.warning("kept codes are of other weights", folder=str(kept), remedy=f"gander model quantize {folder.name}")
         return tensors
-    codes = {name: tensor for file in sorted(kept.glob("*.safetensors")) for name, tensor in open_weights(file).items()}
-    return {**tensors, **codes}
+    return {**tensors, **open_codes(kept)}
+
+
+def open_codes(kept: Path, *, tuned: bool = True) -> dict[str, StoredTensor]:
+    """Codes and scales of a folder of them; with what was tuned, scales and norms are those."""
+    files = [file for file in sorted(kept.glob("*.safetensors")) if file.name != TUNED]
+    last = [kept / TUNED] if tuned and (kept / TUNED).exists() else []
+    return {name: tensor for file in (*files, *last) for name, tensor in open_weights(file).items()}
 
 
 def fingerprint(tensors: Mapping[str, StoredTensor]) -> str:

@@ -21,7 +21,7 @@ from engine.models.card import CARD_NAME
 from engine.models.card_reader import read_card
 from engine.models.llama.llama import FUSED, Llama
 from engine.rounding.layer_rounding import second_moments
-from engine.rounding.round_model import round_model
+from engine.rounding.round_model import Reports, round_model
 from engine.weights.kept_codes import FOLDER
 from engine.weights.loader import load_language
 from tests.engine.tiny import CONFIG, tiny_card, tiny_language, tiny_tokenizer
@@ -34,8 +34,11 @@ class Stopped(Exception):
     """As a person's Ctrl-C."""
 
 
-def silent(written: int, total: int) -> None:
+def silent(done: int, total: int) -> None:
     """Nobody watches."""
+
+
+SILENT = Reports(silent, silent)
 
 
 def unfused(language: Llama) -> dict[str, torch.Tensor]:
@@ -78,7 +81,7 @@ def test_kept_codes_are_loaded_and_closer_to_the_whole_model(folder: Path) -> No
     with capture_logs() as said:
         nearest = logits(loaded(folder, "4bit"))
     assert said[0]["closer"] == "gander model quantize tiny"
-    kept = round_model(folder, CPU, silent)
+    kept = round_model(folder, CPU, SILENT)
     codes = {name: tensor for file in kept.glob("*.safetensors") for name, tensor in load_file(file).items()}
     language = loaded(folder, "4bit")
     down = language.get_submodule("model.layers.1.mlp.down_proj")
@@ -94,7 +97,7 @@ def test_kept_codes_are_loaded_and_closer_to_the_whole_model(folder: Path) -> No
 
 
 def test_codes_of_other_weights_are_left_alone(folder: Path) -> None:
-    round_model(folder, CPU, silent)
+    round_model(folder, CPU, SILENT)
     save_file(unfused(tiny_language(seed=5, config=SHAPE)), folder / "language.safetensors")
     with capture_logs() as said:
         anew = loaded(folder, "4bit")
@@ -113,14 +116,14 @@ def test_a_run_that_was_stopped_continues_to_the_same_codes(folder: Path, monkey
             raise Stopped
 
     with pytest.raises(Stopped):
-        round_model(folder, CPU, stop)
+        round_model(folder, CPU, Reports(stop, silent))
     assert not (folder / FOLDER).exists()
     finished = {path.name: path.stat().st_mtime_ns for path in (folder / f".{FOLDER}.partial").glob("*.safetensors")}
     assert finished
-    kept = round_model(folder, CPU, silent)
+    kept = round_model(folder, CPU, SILENT)
     assert {name: (kept / name).stat().st_mtime_ns for name in finished} == finished
     resumed = {path.name: path.read_bytes() for path in kept.glob("*.safetensors")}
-    assert resumed == {path.name: path.read_bytes() for path in round_model(folder, CPU, silent).glob("*.safetensors")}
+    assert resumed == {path.name: path.read_bytes() for path in round_model(folder, CPU, SILENT).glob("*.safetensors")}
 
 
 def test_the_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +137,7 @@ def test_what_is_stored_quantised_is_refused(folder: Path) -> None:
     state = load_file(folder / "language.safetensors")
     save_file(state | {"lm_head.weight_scale": torch.ones(258)}, folder / "language.safetensors")
     with pytest.raises(ModelError, match="quantised already"):
-        round_model(folder, CPU, silent)
+        round_model(folder, CPU, SILENT)
 
 
 def test_a_token_counts_by_the_share_that_it_gets_of_the_residual_stream() -> None:
