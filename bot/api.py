@@ -46,7 +46,9 @@ class Remembered:
     replies_to: str | None = None  # the platform's id of `parent`, where that is a person's message
     columns: tuple[AnswerColumn, ...] = ()  # of a comparison
     actions: tuple[Action, ...] = ()  # what people vote with
-    steps: str = ""  # as of Outgoing
+    steps: str = ""  # as of Outgoing, like these:
+    steps_sheet: str = ""
+    steps_seen: str = ""
 
 
 class Bot(Protocol):

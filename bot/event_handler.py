@@ -112,7 +112,7 @@ class EventHandler:
         r.files.tell(self._engine_forgetting.forget)
         self._demo_registry = DemoRegistry(r.database)
         words = PictureWords(r.database, r.files, r.reader)
-        looks, steps = CloserLooks(r.database, r.files, r.intake), StepAnswers(r.files, r.intake, words, r.texts)
+        looks, steps = CloserLooks(r.database, r.files, r.intake), StepAnswers(r.database, r.files, r.intake, words, r.texts)
         generator = AnswerGenerator(r.database, r.files, r.texts, words, looks, steps)
         self.explainer = Explainer(r.database, generator)
         r.files.tell(self.explainer.forget)
@@ -148,7 +148,7 @@ class EventHandler:
             picture_finder=self._picture_finder,
             read_service=ReadService(parts, self._picture_finder, words),
             film_sheets=FilmSheets(parts, r.exports),
-            how_pictures=HowPictures(r.database, self.explainer, r.texts, r.exports),
+            how_pictures=HowPictures(r.database, self.explainer, r.texts, r.files, r.exports),
             zoom_grids=ZoomGrids(parts, self._picture_finder, r.exports),
             ask_service=self._ask_service,
             delete_service=self._delete_service,

@@ -94,6 +94,8 @@ class Outgoing:
     named: tuple[Named, ...] = ()  # those whose keys stand in the text
     picture: Path | None = None  # that it is about, where people could not see otherwise: shown small beside it
     steps: str = ""  # how it was answered in steps, plain lines: shown folded below the text
+    steps_sheet: str = ""  # sha256 of a picture of what those looked at, for platforms that can show it there …
+    steps_seen: str = ""  # … and the same in words
     columns: tuple[AnswerColumn, ...] = ()  # of a comparison: what `text` says, for platforms that can show it side by side
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from adapters.web.platform import stored
+from adapters.web.platform import seen_in_steps, stored
 from bot.api import Remembered
 from bot.platform import Button
 
@@ -35,6 +35,7 @@ def _shown(message: Remembered) -> dict[str, Any]:
         "final": not message.pending,
         "columns": [asdict(column) for column in message.columns],
         "steps": message.steps,
+        "seen": seen_in_steps(message),
         "actions": [asdict(action) for action in message.actions],
         "at": message.at.isoformat(),
         "conversation": message.conversation,

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from adapters.web.hub import Hubs
+from bot.api import Remembered
 from bot.errors import MessageGone
 from bot.message import Author, Place
 from bot.platform import EditBudget, Limits, Outgoing
@@ -62,8 +63,14 @@ def shown(message: Outgoing, files: Sequence[str] = ()) -> dict[str, Any]:
         "across": message.across,
         "columns": [asdict(column) for column in message.columns],
         "steps": message.steps,
+        "seen": seen_in_steps(message),
         "files": [{"name": file.name, "url": url} for file, url in zip(message.files, files, strict=True)],
     }
+
+
+def seen_in_steps(message: Outgoing | Remembered) -> dict[str, str] | None:
+    """The picture of what an answer's steps looked at, with its description."""
+    return {"url": f"/api/pictures/{message.steps_sheet}", "alt": message.steps_seen} if message.steps_sheet else None
 
 
 class WebPlatform:

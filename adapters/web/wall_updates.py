@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.web.hub import Hub
 from bot.demo.wall import Wall, WallEntry
-from bot.steps.trace import trace_lines
+from bot.steps.trace import sheet_of, trace_lines
 
 IDLE_LOOKS = 40  # without a follower: pages that lost their connection are back sooner
 
@@ -54,6 +54,7 @@ def _now(wall: Wall) -> dict[str, Any]:
 
 def _entry(wall: Wall, entry: WallEntry) -> dict[str, Any]:
     shown = entry.entry.shown
+    sheet, seen = sheet_of(shown.trace)
     seconds = entry.place.seconds if entry.place else None
     return {
         "id": shown.answer,
@@ -64,6 +65,7 @@ def _entry(wall: Wall, entry: WallEntry) -> dict[str, Any]:
         "state": entry.state,
         "sections": [{"label": each.label, "text": each.text, "votes": entry.entry.votes[n]} for n, each in enumerate(entry.sections)],
         "steps": trace_lines(shown.trace),
+        "seen": {"url": f"/wall/{wall.demo.code}/pictures/{sheet}", "alt": seen} if sheet else None,
         "place": entry.place.position if entry.place else None,
         "seconds": None if seconds is None else round(seconds),
         "took": None if entry.entry.seconds is None else round(entry.entry.seconds, 1),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from time import time
 from typing import Final, Protocol
 
 import structlog
@@ -20,11 +23,14 @@ from bot.message import Picture
 from bot.reading.picture_words import PictureWords
 from bot.regions import Region
 from bot.sanitize import sanitize_text
-from bot.steps.interpreter import Result, Run, StepFailed, shown
+from bot.steps.interpreter import MOST_SECONDS, Result, Run, StepFailed, shown
 from bot.steps.language import Program, ProgramError
 from bot.steps.ready_made import ready_made
+from bot.steps.sheet import drawn, names
 from bot.steps.trace import trace_lines, trace_of
 from bot.steps.writing import program_request, read_program
+from bot.store import questions
+from bot.store.database import Database
 from bot.store.graph import Turn
 from bot.store.jobs import Job
 from bot.store.pictures import PictureFiles
@@ -35,6 +41,7 @@ from engine.writing import fenced
 
 USUAL_EYE: Final = 1000  # pixels, of a server that does not say
 MOST_TOKENS: Final = 80  # of a step's answer
+MOST_CHARACTERS: Final = 4_000  # of a program, and of a step's answer
 
 log = structlog.get_logger(__name__)
 
@@ -69,9 +76,13 @@ class PictureTools:
         return await self.words.read((await self._crop(region)).data, self.whose) if self.words else ""
 
     async def write(self, request: ChatRequest) -> str:
+        """What the model says, as much as anybody would read: a server may know no `max_tokens`."""
         draft = Draft()
-        async for chunk in self.engine.stream(request, self.name):
-            draft.add(chunk)
+        async with aclosing(self.engine.stream(request, self.name)) as chunks:
+            async for chunk in chunks:
+                draft.add(chunk)
+                if len(draft.text_so_far) > MOST_CHARACTERS:
+                    break
         self.tokens += draft.tokens
         return draft.text_so_far
 
@@ -84,7 +95,8 @@ class PictureTools:
 class StepAnswers:
     """Runs programs for questions that were asked with `/steps`."""
 
-    def __init__(self, files: PictureFiles, intake: Intake, words: PictureWords, texts: Texts) -> None:
+    def __init__(self, database: Database, files: PictureFiles, intake: Intake, words: PictureWords, texts: Texts) -> None:
+        self._database = database
         self._files = files
         self._intake = intake
         self._words = words
@@ -127,7 +139,18 @@ class StepAnswers:
             return False
         draft.tokens, draft.finish, draft.preview = tools.tokens, Finish.STOP, ""
         draft.text_so_far = sanitize_text(self._said(result, program, job.settings.language))
+        if draft.trace is not None:
+            draft.trace |= await self._keep_sheet(job, seen.sha256s[0], tools.crops)
         return True
+
+    async def _keep_sheet(self, job: Job, part_of: str, parts: Mapping[Region, Picture]) -> dict[str, str]:
+        """Store what was looked at with the answer; for its trace. Empty: nothing was, or it was deleted meanwhile."""
+        if not parts:
+            return {}
+        sheet = await asyncio.to_thread(drawn, parts)
+        await self._files.save(sheet.sha256, sheet.data)
+        kept = await self._database.write(questions.keep_sheet, job.answer, part_of, sheet, time())
+        return {"sheet": sheet.sha256, "seen": names(parts)} if kept else {}
 
     def _said(self, result: Result, program: Program, language: str) -> str:
         if isinstance(result, bool):
@@ -144,7 +167,8 @@ async def program_for(tools: PictureTools, question: str, health: Health | None)
     """The program, and whether the model wrote it. A model that knows one picture alone is a toy, and is not asked."""
     if health is None or not health.one_picture:
         try:
-            return read_program(await tools.write(program_request(question))), True
-        except (ProgramError, EngineRefused) as failure:
+            async with asyncio.timeout(MOST_SECONDS):
+                return read_program(await tools.write(program_request(question))), True
+        except (ProgramError, EngineRefused, TimeoutError) as failure:
             log.info("no_program_written", reason=str(failure))
     return ready_made(question), False

@@ -16,7 +16,7 @@ from bot.message import Place
 from bot.platform import Action, AnswerColumn, Outgoing, Reader
 from bot.queue_status import QueuePosition
 from bot.sanitize import escape_markdown, safe_name, shorten_to_line
-from bot.steps.trace import trace_lines
+from bot.steps.trace import sheet_of, trace_lines
 from bot.store import graph, votes
 from bot.store.database import Database
 from bot.store.jobs import Job
@@ -110,6 +110,8 @@ class AnswerView:
     def _how(self) -> tuple[Action, ...]:
         """The button to how the answer came about, where its platform has buttons and shows that nowhere else."""
         limits, way = self.outbox.platform(self.answer.place).limits, self.how_way(self.job.answer)
+        if sheet_of(self.answer.trace)[0]:  # what its steps looked at is shown by the command
+            way = Action("", f"/how answer_id:{self.job.answer}")
         if way is None or self.answer.spoiler or limits.shows_explanations or not limits.buttons:
             return ()
         return (replace(way, label=self.texts.render(self.job.settings.language, "button.how")),)
@@ -124,7 +126,7 @@ class AnswerView:
 
     def _message(self, text: str, finish: str | None, columns: tuple[AnswerColumn, ...]) -> Outgoing:
         answer, language = self.answer, self.job.settings.language
-        ended = finish is not None
+        ended, (sheet, seen) = finish is not None, sheet_of(answer.trace)
         message = Outgoing(
             text,
             answer_buttons(finish),
@@ -136,6 +138,8 @@ class AnswerView:
             language=language,
             columns=columns,
             steps=trace_lines(answer.trace) if ended else "",
+            steps_sheet=sheet if ended else "",
+            steps_seen=seen if ended else "",
         )
         return self._with_heading(message)
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from bot.answers.generate import answer_buttons, shown_text
 from bot.answers.vote_buttons import vote_buttons
 from bot.api import Remembered
-from bot.steps.trace import trace_lines
+from bot.steps.trace import sheet_of, trace_lines
 from bot.store.history import StoredMessage
 from bot.texts import Texts
 
 
 def remembered(texts: Texts, message: StoredMessage) -> Remembered:
-    answered = message.role == "assistant"
+    answered, (sheet, seen) = message.role == "assistant", sheet_of(message.trace)
     return Remembered(
         id=message.id,
         parent=message.parent,
@@ -30,5 +30,7 @@ def remembered(texts: Texts, message: StoredMessage) -> Remembered:
         replies_to=message.replies_to,
         columns=message.standing.columns,
         steps=trace_lines(message.trace),
+        steps_sheet=sheet,
+        steps_seen=seen,
         actions=vote_buttons(message.id, message.standing, votes_open=False),
     )

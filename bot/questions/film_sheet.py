@@ -12,8 +12,8 @@ import structlog
 
 from bot import conversation
 from bot.errors import Refusal
+from bot.media import tiled_sheet
 from bot.message import Attachment, Incoming
-from bot.questions import contact_sheet
 from bot.questions.ask import AskDependencies
 from bot.questions.newest_pictures import newest_pictures
 from bot.store import questions
@@ -44,7 +44,7 @@ class FilmSheets:
         path = self._folder / f"frames-{secrets.token_hex(6)}.jpg"
         try:
             frames = [await self._parts.files.load(seen.sha256s[at]) for at, _ in film]
-            await asyncio.to_thread(contact_sheet.save, path, frames, [f"{seconds:.1f} s" for _, seconds in film])
+            await asyncio.to_thread(tiled_sheet.save, path, frames, [f"{seconds:.1f} s" for _, seconds in film])
         except FileNotFoundError:
             raise Refusal("answer.picture_gone") from None
         except OSError as error:

@@ -1,4 +1,4 @@
-"""How an answer in steps came about, as it is stored and shown: its program, and what each line gave."""
+"""How an answer in steps came about, as it is stored and shown: its program, what each line gave, and what was looked at."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ LONGEST: Final = 1_200  # characters that are shown of one trace
 def trace_of(program: Program, steps: Sequence[Step], *, by_model: bool) -> dict[str, Any]:
     """For MessageRow.trace. `by_model`: the model wrote the program; else it was a ready-made one."""
     return {"program": str(program), "steps": [[step.line, step.result] for step in steps], "by_model": by_model}
+
+
+def sheet_of(trace: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The sha256 of the picture of what was looked at, and the same in words; empty without one."""
+    return (trace.get("sheet", ""), trace.get("seen", "")) if trace else ("", "")
 
 
 def trace_lines(trace: Mapping[str, Any] | None) -> str:

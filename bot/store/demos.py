@@ -136,7 +136,8 @@ def entries(connection: Connection, demo: Demo, limit: int = EVERYTHING) -> tupl
 def shows_picture(connection: Connection, demo: Demo, sha256: str) -> bool:
     """Whether the picture stands on the demo's wall."""
     found = select(MessageRow.id).join(MessagePictureRow, MessagePictureRow.message == MessageRow.id)
-    found = found.join(PlaceRow, PlaceRow.key == MessageRow.place).outerjoin(HiddenRow, HiddenRow.question == MessageRow.id)
+    hidden = or_(HiddenRow.question == MessageRow.id, HiddenRow.question == MessageRow.parent)  # an answer's sheet goes with its question
+    found = found.join(PlaceRow, PlaceRow.key == MessageRow.place).outerjoin(HiddenRow, hidden)
     found = found.where(MessagePictureRow.sha256 == sha256, _in_channel(demo), HiddenRow.question.is_(None), ~MessageRow.spoiler)
     return connection.scalar(found.limit(1)) is not None
 

@@ -209,7 +209,7 @@ def branch(connection: Connection, leaf: int) -> tuple[Turn, ...]:
     """The messages from the first of the conversation to `leaf`, both included."""
     rows = connection.execute(_BRANCH, {"leaf": leaf}).all()
     pictures: dict[int, list[Any]] = {}
-    for shown in connection.execute(_TYPED_PICTURES, {"messages": [row.id for row in rows]}):
+    for shown in connection.execute(_TYPED_PICTURES, {"messages": [row.id for row in rows if row.role == "user"]}):
         pictures.setdefault(shown.message, []).append(shown)
     return tuple(_turn(row, pictures.get(row.id, ())) for row in rows)
 

@@ -62,6 +62,9 @@ class NewQuestion:
     look: Mapping[str, Any] | None = None  # MessageRow.look
 
 
+SHEET: Final = "sheet"  # MessagePictureRow.region of an answer's picture
+
+
 @dataclass(frozen=True, slots=True)
 class Crop:
     """A part of a stored picture (its sha256). `region`: `Region.stored`."""
@@ -160,6 +163,19 @@ def add_crops(connection: Connection, question: int, crops: Sequence[Crop], at: 
 def drop_crops(connection: Connection, question: int) -> None:
     """The question is asked otherwise now: what to look at closer is found anew."""
     connection.execute(delete(MessagePictureRow).where(*_crops_of(question)))
+
+
+def keep_sheet(connection: Connection, answer: int, part_of: str, sheet: Picture, at: float) -> bool:
+    """Keep a picture of what an answer's steps looked at in a picture (its sha256) with the answer, instead of an earlier try's. It goes
+    when either goes. False: one of them was deleted already."""
+    there = connection.scalar(select(MessageRow.id).where(MessageRow.id == answer))
+    if there is None or connection.scalar(select(PictureRow.sha256).where(PictureRow.sha256 == part_of)) is None:
+        return False
+    graph.add_pictures(connection, [sheet], at)
+    connection.execute(delete(MessagePictureRow).where(MessagePictureRow.message == answer))
+    row = {"message": answer, "position": 0, "sha256": sheet.sha256, "part_of": part_of, "region": SHEET}
+    connection.execute(insert(connection.dialect.name, MessagePictureRow).values(row))
+    return True
 
 
 def pictures_of_open(connection: Connection, place: str, platform_id: str) -> tuple[str, ...]:

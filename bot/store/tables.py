@@ -162,7 +162,8 @@ class MessagePictureRow(Row):
     seconds: Mapped[float | None]  # of a film's frame: when it is shown; frames follow each other, each film begins with a lower one
     # Of a part of a picture, with which the question is looked at closer: which picture's, and which part. None: a person showed it.
     part_of: Mapped[str | None] = mapped_column(index=True)  # its sha256; the row goes when that picture does
-    region: Mapped[str | None]  # regions.py: `Region.stored`
+    # regions.py: `Region.stored`; of an answer's only picture "sheet": what its steps looked at (steps/sheet.py), not shown to models.
+    region: Mapped[str | None]
 
 
 class PointerRow(Row):

@@ -31,8 +31,8 @@ export class MessageView {
     this.message = message;
     this.element.classList.toggle("unfinished", !message.final);
     this.#part("pictures", message.pictures, (urls) => this.#drawPictures(urls));
-    const { text, columns, spoiler, role, steps } = message;
-    this.#part("text", { text, columns, spoiler, waits, steps }, () => morph(this.text, make("div", {}, ...written(role, message, waits))));
+    const { text, columns, spoiler, role, steps, seen } = message;
+    this.#part("text", { text, columns, spoiler, waits, steps, seen }, () => morph(this.text, make("div", {}, ...written(role, message, waits))));
     this.#part("footer", message.footer, (words) => Object.assign(this.footer, { textContent: words, hidden: !words }));
     const state = { final: message.final, stored: message.number !== undefined, buttons: message.buttons, said: Boolean(text), columns: Boolean(columns?.length), siblings };
     this.#part("tools", state, () => this.#drawTools(message, siblings));
@@ -159,13 +159,14 @@ function written(role, message, waits) {
   if (role === "person") return [make("div", { className: "text", dir: "auto", textContent: message.text, hidden: !message.text })];
   if (!message.text) return [make("div", { className: "text thinking", textContent: say(waits ? "waits" : "thinking") })];
   const text = message.columns?.length ? compared(message.columns) : make("div", { className: "text" }, ...markdown(message.text));
-  const all = message.steps ? [text, folded(message.steps)] : [text];
+  const all = message.steps ? [text, folded(message.steps, message.seen)] : [text];
   return message.spoiler ? [make("details", {}, make("summary", { textContent: say("spoiler") }), ...all)] : all;
 }
 
-/** How it was answered in steps, line by line. */
-export function folded(steps) {
-  return make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: steps }));
+/** How it was answered in steps, line by line, with a picture of what they looked at (`seen`) where there is one. */
+export function folded(steps, seen) {
+  const shown = seen ? [make("img", { src: seen.url, alt: seen.alt, loading: "lazy", onerror: (event) => event.target.remove() })] : [];
+  return make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: steps }), ...shown);
 }
 
 /** A comparison: each value's answer under its name, side by side where there is room. */

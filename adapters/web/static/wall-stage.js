@@ -164,7 +164,7 @@ export class Stage {
       if (compared || votes) part.append(tally(votes, most));
       box.append(part);
     }
-    if (entry.steps) box.append(make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: entry.steps })));
+    if (entry.steps) box.append(steps(entry));
     return box;
   }
 
@@ -182,4 +182,10 @@ function tally(votes, most) {
   count.setAttribute("aria-label", say("wall-votes", { count: votes }));
   count.setAttribute("role", "img");
   return count;
+}
+
+/** As in the page. */
+function steps({ steps: lines, seen }) {
+  const shown = seen ? [make("img", { src: seen.url, alt: seen.alt, loading: "lazy" })] : [];
+  return make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: lines }), ...shown);
 }

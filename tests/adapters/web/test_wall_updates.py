@@ -34,6 +34,16 @@ async def test_only_what_changed_is_told() -> None:
     assert (await states(hub))["entry 2"]["sections"][0]["text"] == "Two geese."
 
 
+async def test_what_steps_looked_at_is_shown_with_a_description() -> None:
+    hub = Hub()
+    plain, trace = entry(1), {"program": "n = count(a)", "steps": [], "sheet": "abc", "seen": "upper left"}
+    shown = replace(plain, entry=replace(plain.entry, shown=replace(plain.entry.shown, trace=trace)))
+    WallUpdates(hub).send_changes(wall(shown, entry(2)))
+    told = await states(hub)
+    assert told["entry 1"]["seen"] == {"url": "/wall/code/pictures/abc", "alt": "upper left"}
+    assert told["entry 2"]["seen"] is None
+
+
 async def test_what_is_hidden_leaves_the_hub() -> None:
     hub = Hub()
     updates = WallUpdates(hub)

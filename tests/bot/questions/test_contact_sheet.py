@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
-from bot.questions.contact_sheet import TILE, draw
 from tests.bot.questions.album import BROWN, WHITE, Album, bot, show
 from tests.bot.questions.test_delete import ANN, CHANNEL, forget
 
@@ -33,13 +31,3 @@ async def test_a_hidden_picture_is_not_shown_on_the_sheet(database_url: str, tmp
         [offer] = chat.messages.values()
         assert offer.files == ()
         assert len(offer.actions) == 2
-
-
-def test_a_sheet_has_a_tile_for_each_and_an_empty_one_for_what_can_not_be_shown() -> None:
-    assert [draw([None] * number).width // TILE for number in (2, 3, 4, 5)] == [2, 3, 2, 3]
-    sheet = draw([WHITE, None, BROWN])
-    colors = [sheet.getpixel((round((at + 0.5) * sheet.width / 3), sheet.height // 2)) for at in range(3)]
-    assert len(set(colors)) == 3
-    out = BytesIO()
-    sheet.save(out, "JPEG")
-    assert len(out.getvalue()) < 100_000
