@@ -14,6 +14,7 @@ from adapters.cli.ask import make_request
 from adapters.cli.engine_access import open_engine
 from adapters.errors import UsageError
 from adapters.terminal.console import consoles
+from bot.answers.accumulate import Draft
 from bot.config.load import data_home
 from bot.insight.how import How
 from bot.insight.how_page import how_page
@@ -35,10 +36,17 @@ async def explain_once(
     async with open_engine(remarks, data_home(os.environ), model, engine_url) as (client, health):
         asked = request.model_copy(update={"model": health.model, "beam_tree": "num_beams" in sampling and sampling["num_beams"] > 1})
         answer = await show_answer(answers, client.stream(asked))
-        explained = await client.explain(ExplainRequest.about(asked, answer.draft.text))
+        explained = await client.explain(ExplainRequest.about(asked, said(answer.draft, health.model)))
     how = How(question, explained, answer.draft.beams, answer.draft.length_penalty)
     await asyncio.to_thread(write, out, how_page(how, load_texts(), spoken))
     remarks.print(Text(f"How it came about: {out}", style="dim"))
+
+
+def said(draft: Draft, model: str) -> str:
+    """Raises UsageError where that is nothing."""
+    if not draft.text:
+        raise UsageError(f"{model} answered nothing, so there is nothing to explain. Ask something else.")
+    return draft.text
 
 
 def write(out: Path, page: str) -> None:

@@ -63,7 +63,7 @@ async def page(services: Services) -> AsyncIterator[str]:
     hubs, limits = Hubs(), UploadLimits(file_bytes=services.config.media.files.size)
     sessions = Sessions(password_of(services.config), Proxies(options.trusted_proxies, options.address))
     platform = WebPlatform(hubs)
-    walls = WallPages(services.bot.walls, services.bot.demos.export, services.bot.explainer)
+    walls = WallPages(services.bot.walls, services.bot.demos.export, services.bot.explainer, services.texts)
     metrics = MetricsPage(services.bot.measure, services.update_inbox.unreadable, password_of(services.config))
     rooms = (ConversationPages(services.bot.conversations, hubs, sessions), WelcomePages(services.texts, sessions), metrics)
     how = HowPages(services.bot.explainer, sessions, services.texts)

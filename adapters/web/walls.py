@@ -19,7 +19,7 @@ from adapters.requests import same_secret, text_of
 from adapters.web.assets import assets, respond
 from adapters.web.described import DONE, DRAWING, EVENTS, FILE, HTML, PICTURE
 from adapters.web.event_streams import stream_events
-from adapters.web.forms import validated
+from adapters.web.forms import locale_of, validated
 from adapters.web.hub import Hub
 from adapters.web.wall_updates import WallUpdates
 from bot.demo.wall import Walls
@@ -27,6 +27,7 @@ from bot.errors import AnswerLost, EngineRefused, EngineUnavailable, Refusal
 from bot.insight.explainer import Explainer
 from bot.insight.wall_sheet import wall_sheet
 from bot.store.demos import Demo
+from bot.texts import Texts, choose_language
 from engine.http_routes import JSON, Route
 
 LOOK_SECONDS = 0.25
@@ -57,10 +58,10 @@ class Showing(BaseModel):
 class WallPages:
     """The HTTP routes of walls, and a task for each wall that is watched. `close` ends the tasks."""
 
-    def __init__(self, walls: Walls, export: Export, explainer: Explainer | None = None) -> None:
+    def __init__(self, walls: Walls, export: Export, explainer: Explainer, texts: Texts) -> None:
         self._walls = walls
         self._export = export
-        self._explainer = explainer
+        self._explainer, self._texts = explainer, texts
         self._with_maps: set[str] = set()  # codes of walls whose presenter wants maps
         self._hubs: dict[str, Hub] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
@@ -118,14 +119,15 @@ class WallPages:
         Not found where nobody can say.
         """
         demo, answer = await self._demo(request), int(request.match_info["answer"])
-        if self._explainer is None or demo.code not in self._with_maps or not await self._walls.shows_answer(demo, answer):
+        if demo.code not in self._with_maps or not await self._walls.shows_answer(demo, answer):
             raise web.HTTPNotFound
         try:
             growing = await self._explainer.so_far(answer)
             how = growing or await self._explainer.how(answer)
         except (Refusal, EngineRefused, EngineUnavailable, AnswerLost):
             growing = how = None
-        drawn = await asyncio.to_thread(wall_sheet, how.explained) if how else None
+        language = choose_language(locale_of(request))
+        drawn = await asyncio.to_thread(wall_sheet, how.explained, self._texts, language) if how else None
         if drawn is None:
             raise web.HTTPNotFound
         kept = "no-store" if growing else "private, max-age=3600"

@@ -212,6 +212,6 @@ def as_bytes(shares: Sequence[float]) -> str:
 
 
 def percent(share: float) -> str:
-    if 0 < share < 0.0005:
+    if share < 0.0005:
         return "< 0.1 %"
     return f"{100 * share:.{1 if share < 0.0995 else 0}f} %"

@@ -11,15 +11,17 @@ from io import BytesIO
 from bot.insight.how import placed
 from bot.insight.how_sheet import IDEOGRAPHS, Word, main_words
 from bot.insight.map_sheet import GAP, INK, PAPER, lit
+from bot.insight.where import where
 from bot.sanitize import sanitize_text
+from bot.texts import Texts
 from engine.explanation import ExplainedAnswer, SeenPicture
 
 WORDS, COLUMNS, SIDE, LETTERS = 4, 2, 480, 56  # how many; pixels
 CAPTION = 90  # pixels
 
 
-def wall_sheet(explained: ExplainedAnswer) -> bytes | None:
-    """None: no places are known, or no word looked anywhere."""
+def wall_sheet(explained: ExplainedAnswer, texts: Texts, language: str) -> bytes | None:
+    """With the same in words as its `desc`. None: no places are known, or no word looked anywhere."""
     number = next((number for number, seen in enumerate(explained.pictures) if placed(seen)), None)
     words = [] if number is None else main_words(explained, number, WORDS)
     if number is None or not words:
@@ -33,8 +35,13 @@ def wall_sheet(explained: ExplainedAnswer) -> bytes | None:
         for at, word in enumerate(words)
     )
     size = 'width="{}" height="{}"'.format(*whole.split())
+    told = " ".join(
+        texts.render(language, "how.wall", word=word.text, place=where(texts, language, word.looked[number], seen.rows, seen.columns))
+        for word in words
+    )
     drawn = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole}" {size}><rect width="100%" height="100%" fill="{PAPER}"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole}" {size}><desc>{as_xml(told)}</desc>'
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>'
         f'<g fill="{INK}" font-family="sans-serif" text-anchor="middle">{tiles}</g></svg>'
     )
     return drawn.encode()

@@ -138,18 +138,16 @@ export class Stage {
   }
 
   /** Asks for the maps of so many words; there is one question at a time, since an answer may grow faster than it is explained. */
-  #look(entry, words) {
+  async #look(entry, words) {
     const map = this.#map;
-    const next = make("img", { alt: say("wall-map", { name: entry.name }), className: "seen" });
     Object.assign(map, { words, waiting: true });
-    next.onload = next.onerror = ({ type }) => {
-      map.waiting = false;
-      if (this.#map !== map || this.featured !== map.id) return;
-      if (type === "load") map.image = next;
-      this.#drawn = "";
-      this.draw();
-    };
-    next.src = words === Infinity ? `${this.mapsAt}/${entry.id}` : `${this.mapsAt}/${entry.id}?words=${words}`;
+    const address = words === Infinity ? `${this.mapsAt}/${entry.id}` : `${this.mapsAt}/${entry.id}?words=${words}`;
+    const image = await lookedAt(address, say("wall-map", { name: entry.name })).catch(() => null);
+    map.waiting = false;
+    if (this.#map !== map || this.featured !== map.id) return;
+    if (image) map.image = image;
+    this.#drawn = "";
+    this.draw();
   }
 
   #answer(entry, compared) {
@@ -173,6 +171,19 @@ export class Stage {
     button.setAttribute("aria-label", `${say("wall-hide")}: ${plain(entry.asked)}`);
     return button;
   }
+}
+
+/** The drawing as an image whose words say where each word looked. Throws where there is none. */
+async function lookedAt(address, alt) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(response.statusText);
+  const drawing = await response.text();
+  const told = new DOMParser().parseFromString(drawing, "image/svg+xml").querySelector("desc").textContent;
+  const image = make("img", { alt: `${alt}. ${told}`, className: "seen" });
+  image.dataset.words = address;
+  image.src = URL.createObjectURL(new Blob([drawing], { type: "image/svg+xml" }));
+  await image.decode().finally(() => URL.revokeObjectURL(image.src));
+  return image;
 }
 
 function tally(votes, most) {

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cli.explain import said
+from adapters.errors import UsageError
+from bot.answers.accumulate import Draft
 from tests.adapters.cli.test_commands import here
 from tests.engine.serving import serving
 
@@ -48,3 +51,9 @@ def test_a_file_that_can_not_be_written_is_told_before_anything_is_asked(tmp_pat
     refused = here(*given, home=tmp_path)
     assert refused.exit_code != 0
     assert "Choose another file with --out" in refused.stderr
+
+
+def test_an_answer_without_a_word_is_told_in_words() -> None:
+    with pytest.raises(UsageError, match="pocket answered nothing"):
+        said(Draft(), "pocket")
+    assert said(Draft(text_so_far="A goose."), "pocket") == "A goose."

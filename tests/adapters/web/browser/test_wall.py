@@ -201,24 +201,25 @@ async def test_a_presenter_shows_where_an_answer_looks_while_it_grows(browser: B
     async with watching(browser, own, viewport=PROJECTOR) as page, aiohttp.ClientSession() as http:
         await stage.post(drawing(), "Ann")
         await expect(page.locator("#stage article.answering .words")).to_contain_text("a goose a goose")
-        switch, maps = page.get_by_role("button", name="Where it looked"), page.locator("#stage img.seen[src*='/maps/']")
+        switch, maps = page.get_by_role("button", name="Where it looked"), page.locator("#stage img.seen[data-words]")
         await switch.click()
         await expect(switch).to_have_attribute("aria-pressed", "true")
         await expect(page.get_by_alt_text("Where each word of the answer looked on Ann's picture")).to_be_visible()
         await expect(page.locator("#stage article.answering")).to_have_count(1)
         assert not await scrolls(page)
         assert await serious_faults(page) == []
-        first = await maps.get_attribute("src")
+        assert "“A” looked mostly at the upper left." in (await maps.get_attribute("alt") or "")
+        first = await maps.get_attribute("data-words")
         async with http.get(f"{stage.url}{first}") as growing:
             assert (growing.status, growing.headers["Cache-Control"]) == (200, "no-store")
         valve.let(4)
-        await expect(maps).not_to_have_attribute("src", first or "")
+        await expect(maps).not_to_have_attribute("data-words", first or "")
         explained = [request.answer for request in engine.requests if isinstance(request, ExplainRequest)]
         assert explained[0].count("goose") == 2
         assert explained[-1].count("goose") > 2
         valve.set()
         await expect(page.locator("#stage article.done")).to_be_visible()
-        await expect(maps).to_have_attribute("src", re.compile(r"/maps/\d+$"))
+        await expect(maps).to_have_attribute("data-words", re.compile(r"/maps/\d+$"))
         await switch.click()
         await expect(page.get_by_alt_text("A picture by Ann")).to_be_visible()
         async with http.post(f"{wall}/maps", json={"maps": True, "key": "guessed"}, headers={"Origin": stage.url}) as forged:
