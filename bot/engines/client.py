@@ -30,6 +30,7 @@ HEALTH_SECONDS: Final = 10.0  # for one health check: an engine that hangs must 
 SILENCE_SECONDS: Final = 120.0  # Gander's engine shows life every 5 s; other servers are silent until the first token
 LONGEST_REST: Final = 600.0  # that an engine is given because it asked for one
 LINE_BYTES: Final = 1 << 20
+MOST_EXPLANATION_BYTES: Final = 64 << 20  # each word's attention to 5,000 tokens of a picture that was looked at closely
 MOST_BODY_BYTES: Final = 16 << 20  # of a reply that is not streamed: a server's fault must not fill our memory
 
 
@@ -170,7 +171,7 @@ class EngineClient:
             raise EngineRefused(f"{self.name} is not Gander's own engine and can't explain its answers.")
         body = request.model_dump_json(exclude_none=True, include=set(request.model_fields_set)).encode()
         async with self._request("POST", "/v1/explain", body, {"Content-Type": "application/json"}) as response:
-            said = await whole_body(response)
+            said = await whole_body(response, MOST_EXPLANATION_BYTES)
             if response.status != 200:
                 raise self._error(response, said)
         try:
@@ -261,13 +262,13 @@ class EngineClient:
         return refusal(detail) if detail else EngineRefused(f"The engine answered {response.status} {response.reason}.")
 
 
-async def whole_body(response: aiohttp.ClientResponse) -> bytes:
-    """Raises ClientPayloadError for one that is longer than any that makes sense."""
-    body = bytearray()
+async def whole_body(response: aiohttp.ClientResponse, most: int | None = None) -> bytes:
+    """Raises ClientPayloadError for one that is longer than any that makes sense: than `most` bytes."""
+    body, most = bytearray(), most or MOST_BODY_BYTES
     async for part in response.content.iter_any():
         body += part
-        if len(body) > MOST_BODY_BYTES:
-            raise aiohttp.ClientPayloadError(f"it is longer than {MOST_BODY_BYTES >> 20} MiB")
+        if len(body) > most:
+            raise aiohttp.ClientPayloadError(f"it is longer than {most >> 20} MiB")
     return bytes(body)
 
 

@@ -17,6 +17,8 @@ from bot.engines.client import SILENCE_SECONDS, EngineClient, seconds
 from bot.engines.compatibility import OTHER_SERVER_ROWS
 from bot.errors import AnswerLost, EngineRefused, EngineUnavailable
 from engine.api import ChatRequest, Message
+from engine.explanation import ExplainRequest
+from tests.bot.insight.explained import explained
 from tests.bot.other_servers import listening
 from tests.engine.serving import serving
 from tests.engine.tiny_letters import Letters
@@ -208,6 +210,17 @@ async def test_a_server_without_an_end_does_not_fill_the_memory(monkeypatch: pyt
             await text_of(client, question())
         with pytest.raises(EngineUnavailable):
             await client.health()
+
+
+async def test_an_explanation_may_be_longer_than_other_replies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_client, "MOST_BODY_BYTES", 100)
+    whole = explained()
+    asked = ExplainRequest.about(question(), "A cat")
+    async with answering(saying(whole.model_dump_json().encode(), 200)) as url, talking_to(url) as client:
+        assert await client.explain(asked) == whole
+        monkeypatch.setattr(engine_client, "MOST_EXPLANATION_BYTES", 100)
+        with pytest.raises(EngineUnavailable):
+            await client.explain(asked)
 
 
 async def test_who_asked_is_not_told_where_the_engine_is() -> None:
