@@ -73,6 +73,7 @@ def cluster(
 def serve_until_stopped(options: ClusterOptions, host: str, port: int, address: str | None) -> None:
     """Until SIGTERM or SIGINT. Raises StartError where Ray can't be reached, or the replicas don't start."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+    os.environ.setdefault("RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS", "1")  # one that hangs can't end by itself, and holds its GPU
     import ray
     from ray import serve
     from ray.serve.config import HTTPOptions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -99,9 +100,16 @@ async def test_a_picture_finds_the_engine_that_knows_it(engine: EngineClient, cl
     assert asked()[-1] == 4
 
 
-async def test_an_engine_killed_in_mid_answer_loses_nothing_and_says_nothing_twice(engine: EngineClient, cluster: Cluster) -> None:
-    """One of two engines that are full gets SIGKILL: each answer goes on, to as many tokens as it would have had."""
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+async def test_an_engine_lost_in_mid_answer_loses_nothing_and_says_nothing_twice(
+    signum: signal.Signals, engine: EngineClient, cluster: Cluster
+) -> None:
+    """One of two engines that are full is killed, or hangs: each answer goes on in its stream, to as many tokens as it would have had.
+
+    One that hangs does not end by itself: Ray finds that out, ends it and starts another.
+    """
     await grown(engine)
+    before = len(cluster.lost())
     requests = [asking("What is this?", number, LONG, LONG) for number in range(2 * ROWS)]
     undisturbed = [(await answer(engine, request))[0] for request in requests]
     begun = asyncio.Semaphore(0)
@@ -119,13 +127,15 @@ async def test_an_engine_killed_in_mid_answer_loses_nothing_and_says_nothing_twi
         answers = [tasks.create_task(watched(request)) for request in requests]
         for _ in range(40):  # both engines are in the middle of theirs
             await begun.acquire()
-        cluster.engines()[0].kill()
+        victim = cluster.engines()[0]
+        victim.send_signal(signum)
     for task, whole in zip(answers, undisturbed, strict=True):
         text, tokens = task.result()
         assert text[:SHOWN] == whole[:SHOWN]
         assert LONG <= tokens <= LONG + 10  # begun anew and added to what was shown, it would be longer by that
         assert len(text) < 1.5 * len(whole)
-    await asyncio.to_thread(wait_until, lambda: len(cluster.lost()) > 0, 30.0)
+    await asyncio.to_thread(wait_until, lambda: len(cluster.lost()) > before, 30.0)
+    await asyncio.to_thread(wait_until, lambda: not victim.is_running())
     await grown(engine)  # Ray starts another in its place
 
 
