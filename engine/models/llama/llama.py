@@ -47,7 +47,7 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Grouped-query attention: `heads / kv_heads` queries share a key and a value."""
+    """Grouped-query attention: `heads / kv_heads` queries share a key and a value. `Block` calls `mix`, then `o_proj`."""
 
     def __init__(self, config: LlamaConfig, layer: int) -> None:
         super().__init__()
@@ -58,10 +58,6 @@ class Attention(nn.Module):
         self.qkv_bias = nn.Parameter(torch.zeros(self.qkv_proj.width_out)) if config.qkv_bias else None
         self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if config.qk_norm else None
-
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
-        out: Tensor = self.o_proj(self.mix(x, rotation, cache, lora_scale), lora_scale)
-        return out
 
     def mix(self, x: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None, lora_scale: Tensor | None) -> Tensor:
         """What each token gathers from those before it, [rows, new, heads · head_dim]."""
