@@ -55,9 +55,14 @@ class CountedLine:
 
 
 class BoundedRunner(web.AppRunner):
-    """aiohttp's AppRunner with at most `bounds.connections` open connections; malformed requests are counted in one log line."""
+    """aiohttp's AppRunner with at most `bounds.connections` open connections; malformed requests are counted in one log line.
 
-    def __init__(self, app: web.Application, bounds: Bounds, shutdown_timeout: float, *, handler_cancellation: bool = True) -> None:
+    `unpacks`: compressed bodies. Else one that was refused would still be unpacked while what is left of it is read.
+    """
+
+    def __init__(
+        self, app: web.Application, bounds: Bounds, shutdown_timeout: float, *, handler_cancellation: bool = True, unpacks: bool = True
+    ) -> None:
         logger = logging.Logger("aiohttp.server")  # not the shared logger, on which the filter would outlive this server
         logger.parent = logging.getLogger()
         logger.addFilter(MalformedRequestFilter())
@@ -66,6 +71,7 @@ class BoundedRunner(web.AppRunner):
             handler_cancellation=handler_cancellation,
             shutdown_timeout=shutdown_timeout,
             keepalive_timeout=bounds.idle_seconds,
+            auto_decompress=unpacks,
             logger=logger,
             access_log=None,
         )

@@ -39,7 +39,7 @@ class Webhook:
         """Serve until cancelled. Raises ConfigError for a port that is taken, TelegramError for an address that Telegram refuses."""
         app = web.Application(middlewares=[bounded_bodies], client_max_size=LARGEST_UPDATE)
         app.router.add_post(urlsplit(self._options.webhook_url).path or "/", self._take, name=UPLOAD)
-        runner = BoundedRunner(app, Bounds(), shutdown_timeout=STOP_SECONDS, handler_cancellation=False)
+        runner = BoundedRunner(app, Bounds(), shutdown_timeout=STOP_SECONDS, handler_cancellation=False, unpacks=False)
         await runner.setup()
         try:
             async with self._receiver.open():

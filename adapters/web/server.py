@@ -89,7 +89,7 @@ def check_exposure(host: str, password: str | None) -> None:
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int, bounds: Bounds | None = None) -> AsyncGenerator[str]:
     """Serve while the context is open. Gives the address; a busy port takes the next free one and says so."""
-    runner = BoundedRunner(app, bounds or Bounds(), shutdown_timeout=STOP_SECONDS, handler_cancellation=False)
+    runner = BoundedRunner(app, bounds or Bounds(), shutdown_timeout=STOP_SECONDS, handler_cancellation=False, unpacks=False)
     await runner.setup()
     try:
         taken = await _listen(runner, host, port)
