@@ -15,8 +15,24 @@ from numba.core import cgutils
 from engine.kernels.cpu.jit import instruction, kernel
 from engine.kernels.cpu.layout import Floats
 from engine.kernels.cpu.shapes import HALF_TILE, LARGEST_HEAD, SPAN
-from engine.kernels.cpu.vectors import FLOATS, INT64, Value, add_up, load, load_bf16, multiply_add, offset, spread, store, store_bf16
+from engine.kernels.cpu.vectors import (
+    FLOATS,
+    INT64,
+    Value,
+    add_up,
+    every,
+    exponential,
+    in_every_place,
+    load,
+    load_bf16,
+    multiply_add,
+    offset,
+    spread,
+    store,
+    store_bf16,
+)
 
+LOWEST = np.float32(-1e30)  # of what counts as a score
 Ints = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint16]
 
@@ -122,6 +138,25 @@ def round_to_bf16(_: Any, size: Any, source: Any, target: Any) -> Any:
     return types.void(*[types.int64] * 3), by_size(emit_rounded)
 
 
+@instruction
+def exponentiate(_: Any, count: Any, scores: Any, peak: Any, scale: Any) -> Any:
+    """Replaces `count` floats at address `scores` (whole vectors, none above `peak`) by exp(scale · (score - peak)); returns their sum."""
+
+    def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
+        count, scores, peak, scale = values
+        peaks, scales = (in_every_place(builder, value, FLOATS) for value in (peak, scale))
+        total = cgutils.alloca_once(builder, FLOATS)
+        builder.store(every(0.0, FLOATS), total)
+        with cgutils.for_range(builder, builder.udiv(count, ir.Constant(INT64, HALF_TILE)), intp=INT64) as loop:
+            place = offset(builder, scores, loop.index, 4 * HALF_TILE)
+            weights = exponential(builder, builder.fmul(builder.fsub(load(builder, place, FLOATS), peaks), scales))
+            store(builder, weights, place)
+            builder.store(builder.fadd(builder.load(total), weights), total)
+        return add_up(builder, builder.load(total))
+
+    return types.float32(types.int64, types.int64, types.float32, types.float32), generate
+
+
 @kernel
 def rotate(x: Floats, rotation: Floats, out: Floats) -> None:
     """Rotates the pairs (x_i, x_{i + half}) of `x` [head_dim] by a position's angles; `rotation` [2, half]: their cosines and sines."""
@@ -176,7 +211,7 @@ def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowSt
         for start in range(first, end, slots):
             keys = pool.keys[layer, rows.tables[row, start // slots], 0, kv_head].ctypes.data
             score_tokens(size, query.ctypes.data, keys, stride, min(slots, end - start), weights[start - first :].ctypes.data)
-        peak, total = exponentials(weights[: end - first], np.float32(1 / math.sqrt(size)))
+        peak, total = exponentials(weights, end - first, np.float32(1 / math.sqrt(size)))
         partials.peak[row, span, head], partials.total[row, span, head] = peak, total
         mixed = partials.mixed[row, span, head]
         for i in range(size):
@@ -187,15 +222,14 @@ def attend(qkv: Floats, span: int, layer: int, row: int, pool: Pool, rows: RowSt
 
 
 @kernel
-def exponentials(scores: Floats, scale: np.float32) -> tuple[np.float32, np.float32]:
-    """Replaces scores by exp(scale · (score - peak)); returns scale · peak and their sum."""
-    peak, total = scores[0], np.float32(0)
-    for i in range(scores.shape[0]):
+def exponentials(scores: Floats, count: int, scale: np.float32) -> tuple[np.float32, np.float32]:
+    """Replaces the first `count` of SPAN scores by exp(scale · (score - peak)); returns scale · peak and their sum."""
+    peak, whole = scores[0], (count + HALF_TILE - 1) // HALF_TILE * HALF_TILE
+    for i in range(count):
         peak = max(peak, scores[i])
-    for i in range(scores.shape[0]):
-        scores[i] = math.exp((scores[i] - peak) * scale)
-        total += scores[i]
-    return peak * scale, total
+    for i in range(count, whole):
+        scores[i] = LOWEST  # nothing of the sum
+    return peak * scale, exponentiate(whole, scores.ctypes.data, peak, scale)
 
 
 @kernel

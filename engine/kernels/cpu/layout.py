@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.kernels.cpu import huge_pages
 from engine.kernels.cpu.dot import SIGN
+from engine.kernels.cpu.lora import Adapters, pack_adapters
 from engine.kernels.cpu.shapes import HALF_TILE, QUAD, TILE
 from engine.layers.int4_cpu import GROUP, to_4bit
 from engine.layers.linear import Linear
@@ -25,12 +26,10 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Projection(NamedTuple):
-    """One linear layer's matrix in every transformer block; `lora_a` and `lora_b` have rank 0 where there is no LoRA."""
+    """One linear layer's matrix in every transformer block, and its LoRA."""
 
     groups: Bytes  # [layers, tiles, width_in / GROUP, BYTES_4BIT]; the scales are the bits of halves
-    lora_a: Floats  # [layers, rank, width_in]
-    lora_b: Floats  # [layers, tiles, rank, TILE]
-    owners: npt.NDArray[np.int64]  # [rank]: which of the model's adapters each belongs to
+    adapters: Adapters
 
 
 class Head(NamedTuple):
@@ -47,9 +46,7 @@ def pack_projections(layers: list[Linear]) -> Projection:
     groups = huge_pages.empty((len(layers), *first.shape), np.uint8)
     for place, layer in enumerate(layers):
         groups[place] = pack_codes(layer) if place else first
-    lora_a, lora_b = (np.stack(parts) for parts in zip(*(pack_lora(layer) for layer in layers), strict=True))
-    owners = np.empty(0, np.int64) if layers[0].lora is None else layers[0].lora.owners.numpy()
-    return Projection(groups, lora_a, lora_b, owners)
+    return Projection(groups, pack_adapters(layers))
 
 
 def pack_codes(layer: Linear) -> Bytes:
@@ -60,13 +57,6 @@ def pack_codes(layer: Linear) -> Bytes:
     halves = torch.stack((step, middle - 8 * step), dim=1).half()  # [groups, 2, out]
     by_tile = halves.unflatten(-1, (-1, TILE)).permute(2, 0, 1, 3).contiguous().view(torch.uint8)
     return torch.cat(((low | high << 4).flatten(2), by_tile.flatten(2)), dim=-1).numpy()
-
-
-def pack_lora(layer: Linear) -> tuple[Floats, Floats]:
-    if layer.lora is None:
-        return np.zeros((0, layer.width_in), np.float32), np.zeros((layer.width_out // TILE, 0, TILE), np.float32)
-    a, b = layer.lora.a.float(), layer.lora.b.float() * layer.lora.scale
-    return a.numpy(), b.unflatten(0, (-1, TILE)).transpose(1, 2).contiguous().numpy()
 
 
 def quads(matrix: Tensor) -> Tensor:

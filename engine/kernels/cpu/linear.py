@@ -27,6 +27,7 @@ from engine.kernels.cpu.vectors import (
     Value,
     by_place,
     every,
+    exponential,
     fused,
     in_every_place,
     load,
@@ -153,3 +154,19 @@ def generate_rounded(context: Any, builder: ir.IRBuilder, _: Any, values: list[V
         store(builder, total, offset(builder, sums, loop.index, 4))
         store(builder, builder.fmul(scale, builder.sitofp(total, FLOAT)), offset(builder, scaled_sums, loop.index, 4))
     return context.get_dummy_value()
+
+
+@instruction
+def activate(_: Any, x: Any, out: Any) -> Any:
+    """`out` [TILE] = silu(x) = x · sigmoid(x) of a tile of outputs, by an exponential that can't overflow; addresses."""
+
+    def generate(context: Any, builder: ir.IRBuilder, __: Any, values: list[Value]) -> Value:
+        for half in range(2):
+            x, place = (offset(builder, address, half, 4 * HALF_TILE) for address in values)
+            inputs, one = load(builder, x, FLOATS), every(1.0, FLOATS)
+            small = exponential(builder, builder.fneg(by_place(builder, "fabs", inputs)))
+            share = builder.select(builder.fcmp_ordered(">", inputs, every(0.0, FLOATS)), one, small)
+            store(builder, builder.fdiv(builder.fmul(inputs, share), builder.fadd(one, small)), place)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 2), generate

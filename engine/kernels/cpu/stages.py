@@ -11,13 +11,15 @@ import numpy.typing as npt
 from engine.kernels.cpu.attention import HeadNorms, PartialSoftmax, Pool, RowState, attend, combine, spans
 from engine.kernels.cpu.jit import kernel
 from engine.kernels.cpu.layout import Floats, Head, Projection
-from engine.kernels.cpu.linear import emit_4bit, emit_8bit, round_inputs
+from engine.kernels.cpu.linear import activate, emit_4bit, emit_8bit, round_inputs
+from engine.kernels.cpu.lora import Adapters, add_scaled, dot_bf16
 from engine.kernels.cpu.shapes import MOST_ROWS, TILE
 from engine.kernels.cpu.thread_pool import Counters, take, take_another, wait
 from engine.layers.int4_cpu import GROUP
 
 STAGES = 5  # a layer
 HEAD_TILES = 16  # a piece of the head
+BF16, FP32 = 2, 4  # bytes
 PIECES = 4  # of a stage that a thread takes: fewer, and one that the system puts aside holds up the others for longer
 
 
@@ -118,10 +120,13 @@ def add(x: Floats, out: Floats) -> None:
 def prepare(prepared: Input, projection: Projection, layer: int, lora_scale: Floats) -> None:
     """Rounds `x`, and fills `low` from it."""
     round_all(prepared)
-    for row in range(prepared.x.shape[0]):
-        for i in range(projection.owners.shape[0]):
-            scale = lora_scale[row, projection.owners[i]]
-            prepared.low[row, i] = scale * dot(prepared.x[row], projection.lora_a[layer, i]) if scale != 0 else np.float32(0)
+    adapters, (rows, width) = projection.adapters, prepared.x.shape
+    a = adapters.a[layer].ctypes.data
+    for row in range(rows):
+        x = prepared.x[row].ctypes.data
+        for i in range(adapters.owners.shape[0]):
+            scale = adapters.gains[layer] * lora_scale[row, adapters.owners[i]]
+            prepared.low[row, i] = scale * dot_bf16(width, x, a + i * width * BF16) if scale != 0 else np.float32(0)
 
 
 @kernel
@@ -139,13 +144,23 @@ def multiply(projection: Projection, layer: int, tile: int, prepared: Input) -> 
             prepared.sums.shape[1],
             out[first:].ctypes.data,
         )
-    for row in range(out.shape[0]):
-        for rank in range(projection.owners.shape[0]):
-            factor = prepared.low[row, rank]
-            if factor != 0:
-                for i in range(TILE):
-                    out[row, i] += factor * projection.lora_b[layer, tile, rank, i]
+    add_adapters(projection.adapters, layer, tile, prepared.low, out)
     return out
+
+
+@kernel
+def add_adapters(adapters: Adapters, layer: int, tile: int, low: Floats, out: Floats) -> None:
+    """Adds what LoRA gives a tile [rows, TILE], from its `low` [rows, rank]."""
+    if adapters.ranks.shape[1] == 0:
+        return
+    b, to = adapters.b[layer, tile].ctypes.data, out.ctypes.data  # addresses: a slice for each rank would cost more than its product
+    for row in range(out.shape[0]):
+        for place in range(adapters.ranks.shape[1]):
+            rank = adapters.ranks[tile, place]
+            if rank < 0:
+                break
+            if low[row, rank] != 0:
+                add_scaled(low[row, rank], b + place * TILE * BF16, to + row * TILE * FP32)
 
 
 @kernel
@@ -223,13 +238,6 @@ def add_tile(product: Floats, tile: int, out: Floats) -> None:
 
 
 @kernel
-def silu(x: np.float32) -> np.float32:
-    """x · sigmoid(x), by an exponential that can't overflow."""
-    small = math.exp(-abs(x))
-    return np.float32(x * (np.float32(1) if x > 0 else small) / (np.float32(1) + small))
-
-
-@kernel
 def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, narrow: Input, counters: Counters, stage: int) -> None:
     """RMSNorm, then silu(gate) · up into `state.inner`; a piece is some tiles of both."""
     tiles, prepared = weights.gate_up.groups.shape[1] // 2, False
@@ -250,8 +258,7 @@ def open_mlp(weights: Weights, layer: int, rows: RowState, state: Activations, n
 def open_tile(gate_up: Projection, layer: int, tile: int, narrow: Input, inner: Floats) -> None:
     opening = multiply(gate_up, layer, tile, narrow)
     for row in range(opening.shape[0]):
-        for i in range(TILE):
-            inner[row, tile * TILE + i] = silu(opening[row, i])
+        activate(opening[row].ctypes.data, inner[row, tile * TILE :].ctypes.data)
     value = multiply(gate_up, layer, tile + gate_up.groups.shape[1] // 2, narrow)
     for row in range(value.shape[0]):
         for i in range(TILE):
@@ -262,9 +269,9 @@ def open_tile(gate_up: Projection, layer: int, tile: int, narrow: Input, inner: 
 def decode(weights: Weights, pool: Pool, rows: RowState, state: Activations, counters: Counters) -> None:
     """Runs all layers over `state.hidden`, in place. Each thread of the pool calls it with the same arguments."""
     count = state.hidden.shape[0]
-    narrow = new_input(count, state.hidden.shape[1], max(weights.qkv.owners.shape[0], weights.gate_up.owners.shape[0]))
-    mixed = new_input(count, weights.o.groups.shape[2] * GROUP, weights.o.owners.shape[0])
-    wide = new_input(count, state.inner.shape[1], weights.down.owners.shape[0])
+    narrow = new_input(count, state.hidden.shape[1], max(weights.qkv.adapters.owners.shape[0], weights.gate_up.adapters.owners.shape[0]))
+    mixed = new_input(count, weights.o.groups.shape[2] * GROUP, weights.o.adapters.owners.shape[0])
+    wide = new_input(count, state.inner.shape[1], weights.down.adapters.owners.shape[0])
     for layer in range(weights.qkv.groups.shape[0]):
         stage = STAGES * layer
         project_attention(weights, layer, rows, state, narrow, counters, stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 from llvmlite import ir
@@ -15,6 +16,7 @@ HALVES = ir.VectorType(ir.HalfType(), HALF_TILE)
 INTS = ir.VectorType(INT32, HALF_TILE)
 SHORTS = ir.VectorType(ir.IntType(16), HALF_TILE)
 BYTES = ir.VectorType(ir.IntType(8), HALF_TILE)
+SERIES = tuple(math.log(2) ** power / math.factorial(power) for power in range(7))  # of 2^f
 Value: TypeAlias = Any  # llvmlite brings no types
 
 
@@ -86,6 +88,20 @@ def by_place(builder: ir.IRBuilder, name: str, value: Value) -> Value:
     """LLVM's function `name` of each float."""
     kind = ir.FunctionType(FLOATS, [FLOATS])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{HALF_TILE}f32"), [value])
+
+
+def exponential(builder: ir.IRBuilder, x: Value) -> Value:
+    """e^x of each float x ≤ 0, to some 2e-7 of it where x is small; never below 2^-126. A power of two in the exponent's bits, times 2^f by
+    its Taylor series, |f| ≤ 1/2."""
+    power = builder.fmul(x, every(1 / math.log(2), FLOATS))
+    least = every(-126.0, FLOATS)
+    power = builder.select(builder.fcmp_ordered(">", power, least), power, least)
+    whole = by_place(builder, "rint", power)
+    rest, total = builder.fsub(power, whole), every(SERIES[-1], FLOATS)
+    for coefficient in SERIES[-2::-1]:
+        total = fused(builder, total, rest, every(coefficient, FLOATS))
+    bits = builder.shl(builder.add(builder.fptosi(whole, INTS), every(127, INTS)), every(23, INTS))
+    return builder.fmul(total, builder.bitcast(bits, FLOATS))
 
 
 def reduced(builder: ir.IRBuilder, name: str, value: Value) -> Value:

@@ -46,6 +46,9 @@ def small_language(config: LlamaConfig = SMALL) -> Llama:
             shapes = (3, linear.width_in), (linear.width_out, 3)
             a, b = (torch.empty(shape).normal_(std=0.2, generator=generator) for shape in shapes)
             linear.join_lora(a, b, owner=1)
+        if isinstance(linear, Linear) and linear.lora is not None:
+            for part in linear.lora.parameters():
+                part.data = part.data.bfloat16().float()  # what the step keeps of them
     return language.requires_grad_(False)
 
 
