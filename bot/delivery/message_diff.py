@@ -12,6 +12,7 @@ from bot.platform import Limits, Outgoing
 ELLIPSIS = "…"
 NOTE_LENGTH = 100  # characters that an adapter may add below a message about its file
 FOLD_LENGTH = 20  # characters that an adapter may put around steps
+LEAST_ROOM = 64  # for text, as `split` needs it
 REFRESH_AT = 0.7  # of the time after which a native draft vanishes: then it is shown again
 
 
@@ -199,7 +200,10 @@ class MessageDiff:
         room, length = self._limits.text, self._limits.length
         text = message.text if self._limits.tables else monospaced(message.text)
         parts = split(f"{message.heading}{text}", room, length)
-        below = (length(message.footer) + 2 if message.footer else 0) + (length(message.steps) + FOLD_LENGTH if message.steps else 0)
+        below = _length_below(message, length)
+        if message.steps and room - below < LEAST_ROOM and length(parts[-1]) + below > room:  # they stay stored
+            message = replace(message, steps="")
+            below = _length_below(message, length)
         if below and length(parts[-1]) + below > room:
             parts = (*parts[:-1], *split(parts[-1], room - below, length))
         full = replace(message, heading="", buttons=(), actions=(), files=(), columns=(), footer="", steps="", final=True)
@@ -209,3 +213,8 @@ class MessageDiff:
             parts, message = (*parts[:-1], begun), replace(message, whole=message.text if message.final else "")
         messages = (*(replace(full, text=text) for text in parts[:-1]), replace(message, heading="", text=parts[-1]))
         return (messages[0], *(replace(part, picture=None) for part in messages[1:]))
+
+
+def _length_below(message: Outgoing, length: Callable[[str], int]) -> int:
+    """Of what stands below the text of the last message."""
+    return (length(message.footer) + 2 if message.footer else 0) + (length(message.steps) + FOLD_LENGTH if message.steps else 0)

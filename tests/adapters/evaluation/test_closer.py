@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from io import BytesIO
+from pathlib import Path
 from random import Random
 
+import pytest
 from PIL import Image
 
 from adapters.evaluation.closer import Evaluator, measure_steps, measure_zoom
@@ -67,3 +72,18 @@ async def test_what_is_right_is_counted_by_kind() -> None:
         "relation": (0, 1),
         "reading": (1, 0),
     }
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("kind", ["zoom", "steps"])
+async def test_a_models_folder_is_measured(kind: str, tmp_path: Path) -> None:
+    """A tiny random model: what is said is nonsense, that it goes through the command to its end is the point."""
+    from tests.engine.models.pretrained.repositories import store
+
+    folder = store("qwen3_vl", tmp_path / "model").folder
+    command = (sys.executable, "-m", "adapters", "evaluate", kind, "--model", str(folder), "--count", "1")
+    environment = {**os.environ, "GANDER_HOME": str(tmp_path / "home")}
+    made = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)
+    said, _ = await made.communicate()
+    assert made.returncode == 0
+    assert ("what stands in a corner" if kind == "zoom" else "relation") in said.decode()
