@@ -90,7 +90,8 @@ def guard(folder: Path, recipe: PocketRecipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_text(encoding="utf-8") != told:
         raise DataError(f"{folder} holds what another recipe made ({path}). Give the same --share, or another --folder.")
-    path.write_text(told, encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text(told, encoding="utf-8")
 
 
 def prepared(folder: Path, recipe: Recipe, scenes: int, processes: int, say: Say) -> None:

@@ -4,6 +4,7 @@ import { copyText } from "./code.js";
 import { find, icon, iconButton, make } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { arrange, morph } from "./morph.js";
+import { folded } from "./steps.js";
 import { say } from "./texts.js";
 
 const COPIED = 1500; // milliseconds for which a button says so
@@ -161,12 +162,6 @@ function written(role, message, waits) {
   const text = message.columns?.length ? compared(message.columns) : make("div", { className: "text" }, ...markdown(message.text));
   const all = message.steps ? [text, folded(message.steps, message.seen)] : [text];
   return message.spoiler ? [make("details", {}, make("summary", { textContent: say("spoiler") }), ...all)] : all;
-}
-
-/** How it was answered in steps, line by line, with a picture of what they looked at (`seen`) where there is one. */
-export function folded(steps, seen) {
-  const shown = seen ? [make("img", { src: seen.url, alt: seen.alt, loading: "lazy", onerror: (event) => event.target.remove() })] : [];
-  return make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: steps }), ...shown);
 }
 
 /** A comparison: each value's answer under its name, side by side where there is room. */

@@ -1,6 +1,7 @@
 // The wall's stage: one entry, large. It chooses which, gives each its time, and makes the words as large as they fit.
 
 import { find, icon, make } from "./dom.js";
+import { folded } from "./steps.js";
 import { say } from "./texts.js";
 import { backdrop } from "./wall-backdrop.js";
 
@@ -162,7 +163,7 @@ export class Stage {
       if (compared || votes) part.append(tally(votes, most));
       box.append(part);
     }
-    if (entry.steps) box.append(steps(entry));
+    if (entry.steps) box.append(folded(entry.steps, entry.seen));
     return box;
   }
 
@@ -193,10 +194,4 @@ function tally(votes, most) {
   count.setAttribute("aria-label", say("wall-votes", { count: votes }));
   count.setAttribute("role", "img");
   return count;
-}
-
-/** As in the page. */
-function steps({ steps: lines, seen }) {
-  const shown = seen ? [make("img", { src: seen.url, alt: seen.alt, loading: "lazy" })] : [];
-  return make("details", { className: "steps" }, make("summary", { textContent: say("steps") }), make("pre", { textContent: lines }), ...shown);
 }
